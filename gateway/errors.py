@@ -1,0 +1,288 @@
+"""Every error of the product: what happened, is the work safe, what to do, a stable code.
+
+ScopegateError
+├── ConfigurationError
+├── SpoolError
+│   ├── DiskFull, DiskFailed, SpoolBusy, SpoolLocked, SpoolDamaged
+│   └── NotFound
+├── Refused                      the present state does not allow this; nothing was changed
+│   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, WrongState
+│   ├── RequestReused, BadValue
+│   └── FrameGone, Busy, NoSignal, CaptureGone
+├── WorklistError
+├── ObjectError                  a capture that cannot become a DICOM object as things are
+│   └── TextDoesNotFit, CodestreamBroken
+└── DeliveryError
+    ├── TryLater                 the same object may be taken later
+    ├── NeedsConfiguration       nothing will be taken until somebody changes a setting, here or there
+    └── NeverAccepted            this object will not be taken as it is; others may
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class ScopegateError(Exception):
+    """The root. `what` is for people; it never contains patient data."""
+
+    code: ClassVar[str] = "internal"
+    safe: ClassVar[str] = ""
+    action: ClassVar[str] = "Try again; if it happens again, call service."
+
+    def __init__(self, what: str = "", *, code: str = "", action: str = "") -> None:
+        self.what = what or (type(self).__doc__ or "").splitlines()[0]
+        if code:
+            self.code = code  # type: ignore[misc]  # a finer code of the same kind
+        if action:
+            self.action = action  # type: ignore[misc]  # better advice than the kind's
+        super().__init__(f"{self.what} [{self.code}]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One mistake in a configuration file. `line` counts from 1; 0 when the file has no such line."""
+
+    line: int
+    key: str
+    reason: str
+
+
+class ConfigurationError(ScopegateError):
+    """The configuration was refused as a whole."""
+
+    code = "configuration"
+    safe = "Nothing was started."
+    action = "Correct the lines named here and try again."
+
+    def __init__(self, file: str, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = problems
+        lines = [f"{file}:{p.line}: {p.key}: {p.reason}" for p in problems]
+        super().__init__("\n".join(lines))
+
+
+# --- the spool -------------------------------------------------------------------------------------------
+
+
+class SpoolError(ScopegateError):
+    """The box's own storage failed."""
+
+    code = "spool"
+    safe = "What was acknowledged before is on the disk."
+
+
+class DiskFull(SpoolError):
+    """The box is full: this picture was NOT stored."""
+
+    code = "disk-full"
+    safe = "Pictures stored before are safe on this box."
+    action = "Finish the exam, copy exams to USB or get the archive back, then try again."
+
+
+class DiskFailed(SpoolError):
+    """The box's disk cannot be written: this picture was NOT stored."""
+
+    code = "disk-failed"
+    safe = "Pictures stored before may still be readable; do not switch the box off and on again."
+    action = "Call service."
+
+
+class SpoolBusy(SpoolError):
+    """The box's index could not be written in time."""
+
+    code = "spool-busy"
+    action = "Try again in a few seconds."
+
+
+class SpoolLocked(SpoolError):
+    """Another process holds this role."""
+
+    code = "spool-locked"
+    action = "Stop the other process first."
+
+
+class SpoolDamaged(SpoolError):
+    """A file of the spool does not match its record."""
+
+    code = "spool-damaged"
+    action = "Call service; change nothing in the data folder."
+
+
+class NotFound(SpoolError):
+    """There is no such exam, capture or delivery."""
+
+    code = "not-found"
+    safe = ""
+    action = "Go back to the list."
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+class Refused(ScopegateError):
+    """The present state does not allow this; nothing was changed."""
+
+    code = "refused"
+    safe = "Nothing was changed."
+
+
+class ExamOpen(Refused):
+    """Another exam is still open."""
+
+    code = "exam-open"
+    action = "Finish the open exam first, or ask to close it."
+
+
+class ExamChanged(Refused):
+    """The picture was NOT stored: another exam is open now."""
+
+    code = "exam-changed"
+    action = "Check the patient on the screen, then capture again."
+
+
+class NoExam(Refused):
+    """The picture was NOT stored: no patient is chosen."""
+
+    code = "no-exam"
+    action = "Choose a patient or start without patient, then capture again."
+
+
+class ExamEnded(Refused):
+    """This exam has ended."""
+
+    code = "exam-ended"
+    action = "Open an exam for further pictures."
+
+
+class ClipRecording(Refused):
+    """A clip is being recorded."""
+
+    code = "clip-recording"
+    action = "Stop the clip first."
+
+
+class NotSealed(Refused):
+    """The DICOM object of this capture has not been made yet."""
+
+    code = "not-sealed"
+    action = "It is made when the exam is finished and its patient is confirmed."
+
+
+class WrongState(Refused):
+    """This cannot be done any more, or not yet."""
+
+    code = "wrong-state"
+    action = "Reload the page to see the present state."
+
+
+class RequestReused(Refused):
+    """This request id was used for another request."""
+
+    code = "request-reused"
+    action = "Use a new request id for a new request."
+
+
+class BadValue(Refused):
+    """A value is missing or not usable."""
+
+    code = "bad-value"
+    action = "Correct the value and try again."
+
+
+class FrameGone(Refused):
+    """The picture was NOT stored: that frame is no longer in memory."""
+
+    code = "frame-gone"
+    action = "Capture again."
+
+
+class Busy(Refused):
+    """The picture was NOT stored: the box is still storing the previous ones."""
+
+    code = "busy"
+    action = "Wait a second, then capture again."
+
+
+class NoSignal(Refused):
+    """The picture was NOT stored: there is no picture from the device."""
+
+    code = "no-signal"
+    action = "Check that the device is on and its cable is plugged in."
+
+
+class CaptureGone(Refused):
+    """The picture was NOT stored: the recorder is not running."""
+
+    code = "recorder-gone"
+    action = "Wait a few seconds until it has started again, then capture again."
+
+
+# --- the outside -----------------------------------------------------------------------------------------
+
+
+class WorklistError(ScopegateError):
+    """The worklist server gave no usable answer."""
+
+    code = "worklist"
+    safe = "The last list stays usable; new patients may be missing."
+    action = "Type the patient or start without patient; call IT if it lasts."
+
+
+class ObjectError(ScopegateError):
+    """This capture cannot become a DICOM object as things are."""
+
+    code = "object"
+    safe = "The picture is on this box."
+    action = "Call service."
+
+
+class TextDoesNotFit(ObjectError):
+    """A text does not fit the character set of the data set."""
+
+    code = "text-does-not-fit"
+    action = "Correct the text, or call the vendor of the worklist server."
+
+
+class CodestreamBroken(ObjectError):
+    """The compressed picture does not say what its record says."""
+
+    code = "codestream-broken"
+
+
+class DeliveryError(ScopegateError):
+    """The destination did not take this object."""
+
+    code = "delivery"
+    safe = "The picture is on this box."
+
+
+class TryLater(DeliveryError):
+    """The destination may take it later: refused association, out of resources, timeout."""
+
+    code = "try-later"
+    action = "Nothing: it is tried again by itself. Call IT if it lasts."
+
+
+class NeedsConfiguration(DeliveryError):
+    """The destination will take nothing until somebody changes a setting, here or there."""
+
+    code = "needs-configuration"
+    action = "Call IT: the settings of the box and of the archive do not match."
+
+
+class NeverAccepted(DeliveryError):
+    """The destination will not take this object as it is: wrong SOP class, bad data set."""
+
+    code = "never-accepted"
+    action = "Call IT: the archive refuses this object; sending it again will not help."
+
+
+def by_code(code: str) -> type[ScopegateError]:
+    """Return the error class of that code, for messages between processes."""
+    kinds: list[type[ScopegateError]] = [ScopegateError]
+    while kinds:
+        kind = kinds.pop()
+        if kind.code == code and kind is not ConfigurationError:
+            return kind
+        kinds.extend(kind.__subclasses__())
+    return ScopegateError

@@ -1,0 +1,34 @@
+"""Log events, not stories: `snake_case_event key=value`. Never a patient's name, id or birth date."""
+
+import logging
+import sys
+
+_FORMAT = "%(levelname)s %(name)s %(message)s"
+
+
+def event(log: logging.Logger, name: str, *, level: int = logging.INFO, **values: object) -> None:
+    """Write one event; values are written with `str`, spaces quoted."""
+    log.log(level, "%s", " ".join([name, *(f"{key}={_word(value)}" for key, value in values.items())]))
+
+
+def warn(log: logging.Logger, name: str, **values: object) -> None:
+    """Write one event that somebody should look at."""
+    event(log, name, level=logging.WARNING, **values)
+
+
+def to_stderr(process: str, *, verbose: bool = False) -> None:
+    """Send this process's events to standard error, where systemd's journal adds the time."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format=f"{process} {_FORMAT}",
+        stream=sys.stderr,
+        force=True,
+    )
+    # Foreign libraries print data sets and peer addresses at their lower levels.
+    for name in ("pynetdicom", "pydicom", "libav", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return repr(text) if not text or any(c.isspace() or c in "='\"" for c in text) else text

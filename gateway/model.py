@@ -1,0 +1,211 @@
+"""The words of the product as values: patients, worklist items, exams, captures, objects, deliveries."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.clock import Moment
+
+
+class ExamState(StrEnum):
+    OPEN = "open"
+    FINISHED = "finished"
+    RELEASED = "released"
+    DISCONTINUED = "discontinued"
+
+
+class CaptureState(StrEnum):
+    RECORDING = "recording"
+    SAVED = "saved"
+    REJECTED = "rejected"
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    COMMITTED = "committed"
+    HELD = "held"
+
+
+class RequestState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Identity(StrEnum):
+    """Where an exam's patient comes from."""
+
+    WORKLIST = "worklist"
+    TYPED = "typed"
+    TEMPORARY = "temporary"
+
+
+class MediaKind(StrEnum):
+    STILL = "still"
+    CLIP = "clip"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patient:
+    """As DICOM writes it: name with `^` and `=`, dates YYYYMMDD, sex M, F, O or empty."""
+
+    name: str
+    id: str
+    issuer: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Procedure:
+    """What was ordered, for people to read; objects copy the order's own bytes."""
+
+    description: str = ""
+    accession_number: str = ""
+    requested_procedure_id: str = ""
+    step_id: str = ""
+    modality: str = ""
+    scheduled_at: str = ""  # local date and time as the server wrote them, "YYYYMMDDHHMMSS" or shorter
+    referring_physician: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorklistItem:
+    """One scheduled procedure step of one worklist server.
+
+    `id` is stable across refreshes: a digest of server, Study UID or accession, requested procedure and step.
+    `answer` is a DICOM file (PS3.10) around the identifier's bytes exactly as received: the order.dcm to be.
+    """
+
+    id: str
+    server: str
+    patient: Patient
+    procedure: Procedure
+    study_instance_uid: str  # "" when the server sent none
+    character_set: str  # SpecificCharacterSet as text, backslash-separated; "" = default repertoire
+    missing: tuple[str, ...] = ()  # keywords of type 1 elements that the server left out
+    answer: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestStamp:
+    """A caller's request id and a digest of what it asked, so that a repeated call finds its first answer."""
+
+    id: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """One series of an exam: one per source and SOP class family, numbered in order of first capture."""
+
+    source: str
+    family: str  # "still" or "clip" family of SOP classes
+    number: int
+    series_instance_uid: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exam:
+    """The content of exam.json: who, what, when, in which state. `revision` only grows."""
+
+    id: str
+    revision: int
+    state: ExamState
+    identity: Identity
+    patient: Patient
+    procedure: Procedure
+    study_instance_uid: str
+    study_key: str  # under which a missing Study UID was generated; "" when the server sent it
+    study_id: str
+    server: str  # name of the worklist server; "" when none
+    character_set: str
+    opened: Moment
+    ended: Moment | None = None
+    released: Moment | None = None
+    please_check: str = (
+        ""  # why a person must confirm the patient: "closed-by-next", "reboot", "idle"; "" = no
+    )
+    discontinued: str = ""  # CID 9300 code value; "" = completed
+    series: tuple[Series, ...] = ()
+    request: RequestStamp | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capture:
+    """The content of a sidecar: one still, or one part of a clip. Never rewritten."""
+
+    sop_instance_uid: str
+    exam: str
+    kind: MediaKind
+    source: str
+    instance_number: int
+    media: str  # file name inside the exam's folder
+    codec: str  # "jpeg-lossless" or "jpeg"
+    rows: int
+    columns: int
+    samples: int  # 1 grey, 3 colour
+    frames: int
+    frame_times: tuple[int, ...] = field(repr=False)  # CLOCK_BOOTTIME ns, one a frame
+    sequence: int  # of the (first) frame
+    bytes: int  # codestream bytes
+    sha256: str  # of the codestream bytes, a clip's concatenated
+    taken: Moment  # the (first) frame's kernel time
+    pressed: Moment
+    patient: Patient  # evidence of what the screen said; the exam's current patient counts
+    equipment: "Equipment"
+    lossy_ratio: float = 0  # uncompressed bytes / compressed bytes, 0 = lossless
+    lost_frames: int = 0
+    salvaged: bool = False
+    request: RequestStamp | None = None
+    state: CaptureState = CaptureState.SAVED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Equipment:
+    """The imaging device behind a source, as configured when the capture was taken."""
+
+    modality: str
+    manufacturer: str = ""
+    model: str = ""
+    serial_number: str = ""
+    station_name: str = ""
+    institution: str = ""
+    department: str = ""
+    digital: bool = True  # HDMI, SDI, USB; False = composite, S-Video
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealedObject:
+    """A DICOM file that never changes again."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    exam: str
+    capture: str
+    bytes: int
+    sha256: str
+    lossy: bool
+    frames: int
+    sealed: Moment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One object on its way to one destination."""
+
+    id: int
+    sop_instance_uid: str
+    exam: str
+    destination: str
+    state: DeliveryState
+    proof: str = ""  # "commitment" or "query" once committed
+    attempts: int = 0
+    next_attempt_ns: int = 0  # UTC, ns since 1970; 0 = now
+    reason: str = ""  # for people
+    code: str = ""  # stable
+    status: str = ""  # the last DIMSE status as four hex digits
+    changed_ns: int = 0  # UTC, ns since 1970
