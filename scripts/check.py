@@ -1,0 +1,228 @@
+"""Runs every check and test in stages, prints each one's seconds and an honest summary.
+
+Usage: check.py [STAGE ...] [--list] [--fix] [-- PYTEST WORDS]. Exit 0 only when every stage asked for passed;
+a test stage in which no test ran has not passed.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LIMIT = 1200  # s; a stage that hangs is ended and has failed
+SILENCE = 300  # s; a single test that takes longer has its stacks printed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One thing that can fail. Stages that are not `alone` run two at a time, as they measure no time."""
+
+    name: str
+    what: str
+    words: tuple[str, ...] = ()
+    tests: str = ""
+    alone: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Outcome:
+    """How a stage ended."""
+
+    stage: Stage
+    seconds: float
+    problem: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+STAGES = (
+    Stage(name="types", what="mypy --strict", words=("mypy",)),
+    Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
+    Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
+    Stage(name="shell", what="shellcheck", words=("shellcheck",)),
+    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit"),
+    Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", alone=True),
+    Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", alone=True),
+    Stage(name="browser", what="the panel in a browser", tests="tests/browser", alone=True),
+)
+
+
+def shell_scripts() -> list[str]:
+    """Return every tracked file that begins as a shell script."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        path = ROOT / name
+        if path.is_file():
+            with path.open("rb") as file:
+                first = file.readline(64)
+            if first.startswith(b"#!") and first.rstrip().endswith((b"/sh", b"/bash", b" bash", b" sh")):
+                found.append(name)
+    return found
+
+
+class Runner:
+    """Runs stages and remembers the processes it started, so that an interrupt ends them all."""
+
+    def __init__(self, *, pytest_words: Sequence[str], fix: bool, reports: Path) -> None:
+        self._pytest_words = pytest_words
+        self._fix = fix
+        self._reports = reports
+        self._running: list[subprocess.Popen[str]] = []
+        self._screen = threading.Lock()
+
+    def command(self, stage: Stage) -> list[str]:
+        if stage.tests:
+            return [
+                str(BIN / "python"), "-m", "pytest", stage.tests, "--durations=5", "--durations-min=1",
+                f"--junitxml={self._reports / stage.name}.xml", "-o", f"faulthandler_timeout={SILENCE}",
+                *self._pytest_words,
+            ]  # fmt: skip
+        words = [str(BIN / stage.words[0]), *stage.words[1:]]
+        if stage.name == "shell":
+            words += shell_scripts()
+        if self._fix and stage.name == "format":
+            words.remove("--check")
+        if self._fix and stage.name == "lint":
+            words.append("--fix")
+        return words
+
+    def run(self, stage: Stage) -> Outcome:
+        """Run one stage; its output appears at once when it is alone, else in one piece at its end."""
+        self._print(f"=== {stage.name}: {stage.what}" if stage.alone else "")
+        start = time.monotonic()
+        process = subprocess.Popen(
+            self.command(stage),
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._running.append(process)
+        late = threading.Timer(LIMIT, end_group, (process,))
+        late.start()
+        lines = []
+        for line in process.stdout or ():
+            if stage.alone:
+                self._print(line.rstrip("\n"))
+            else:
+                lines.append(line)
+        code = process.wait()
+        late.cancel()
+        outcome = Outcome(stage=stage, seconds=time.monotonic() - start)
+        outcome.problem = f"exit code {code}" if code else ""
+        if stage.tests:
+            self._count(outcome)
+        word = "FAILED" if outcome.problem else "passed"
+        head = "" if stage.alone else f"=== {stage.name}: {stage.what}\n"
+        self._print(f"{head}{''.join(lines)}--- {stage.name} {word} in {outcome.seconds:.1f} s\n")
+        return outcome
+
+    def stop(self) -> None:
+        """End whatever still runs."""
+        for process in self._running:
+            end_group(process)
+
+    def _count(self, outcome: Outcome) -> None:
+        report = self._reports / f"{outcome.stage.name}.xml"
+        counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+        if report.exists():
+            for suite in ET.parse(report).getroot().iter("testsuite"):
+                for key in counts:
+                    counts[key] += int(suite.get(key, "0"))
+        failed = counts["failures"] + counts["errors"]
+        passed = counts["tests"] - failed - counts["skipped"]
+        outcome.counts = {"passed": passed, "failed": failed, "skipped": counts["skipped"]}
+        if not passed and not outcome.problem:
+            outcome.problem = "no test ran"
+
+    def _print(self, text: str) -> None:
+        if text:
+            with self._screen:
+                print(text, flush=True)
+
+
+def environment() -> dict[str, str]:
+    """Put the environment's tools first, and those of administrators on the path."""
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End a stage and everything it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def summary(outcomes: list[Outcome], seconds: float) -> int:
+    """Print one line a stage and the total; return the exit code."""
+    print("=== summary")
+    for outcome in outcomes:
+        word = "FAILED" if outcome.problem else "passed"
+        counted = ", ".join(f"{count} {what}" for what, count in outcome.counts.items() if count)
+        notes = ", ".join(filter(None, [counted, outcome.problem]))
+        print(f"{outcome.stage.name:<9} {word}  {outcome.seconds:6.1f} s  {notes}".rstrip())
+    bad = [outcome.stage.name for outcome in outcomes if outcome.problem]
+    print(f"{'FAILED: ' + ', '.join(bad) if bad else 'everything passed'} in {seconds:.0f} s")
+    if any(outcome.counts for outcome in outcomes):
+        total = {
+            word: sum(outcome.counts.get(word, 0) for outcome in outcomes)
+            for word in ("passed", "failed", "skipped")
+        }
+        print(", ".join(f"{count} {word}" for word, count in total.items()))
+    return 1 if bad else 0
+
+
+def arguments() -> tuple[argparse.Namespace, list[str]]:
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    names = [stage.name for stage in STAGES]
+    parser = argparse.ArgumentParser(
+        prog="check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"any of: {', '.join(names)}")
+    parser.add_argument("--list", action="store_true", help="name the stages and what they are")
+    parser.add_argument("--fix", action="store_true", help="let ruff repair format and lint where it can")
+    chosen = parser.parse_args(words[:cut])
+    if unknown := set(chosen.stages) - set(names):
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    return chosen, words[cut + 1 :]
+
+
+def main() -> int:
+    chosen, pytest_words = arguments()
+    if chosen.list:
+        for stage in STAGES:
+            print(f"{stage.name:<9} {stage.what}")
+        return 0
+    stages = [stage for stage in STAGES if not chosen.stages or stage.name in chosen.stages]
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="scopegate-check-") as reports:
+        runner = Runner(pytest_words=pytest_words, fix=chosen.fix, reports=Path(reports))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        pool = ThreadPoolExecutor(max_workers=1 if chosen.fix else 2)
+        try:
+            outcomes = list(pool.map(runner.run, [stage for stage in stages if not stage.alone]))
+            outcomes += [runner.run(stage) for stage in stages if stage.alone]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            runner.stop()
+    return summary(outcomes, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
