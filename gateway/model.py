@@ -42,6 +42,14 @@ class Identity(StrEnum):
     TEMPORARY = "temporary"
 
 
+class PleaseCheck(StrEnum):
+    """Why a person must look at an exam's patient before its pictures leave."""
+
+    CLOSED_BY_NEXT = "closed-by-next"  # another patient was chosen while it was open
+    REBOOT = "reboot"  # the box restarted while it was open
+    STUDY_SHARED = "study-shared"  # the server gave its Study UID to another patient as well
+
+
 class MediaKind(StrEnum):
     STILL = "still"
     CLIP = "clip"
@@ -86,7 +94,7 @@ class WorklistItem:
     study_instance_uid: str  # "" when the server sent none
     character_set: str  # SpecificCharacterSet as text, backslash-separated; "" = default repertoire
     missing: tuple[str, ...] = ()  # keywords of type 1 elements that the server left out
-    answer: bytes = field(repr=False)
+    answer: bytes = field(default=b"", repr=False, metadata={"apart": True})  # stored beside its record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +131,9 @@ class Exam:
     server: str  # name of the worklist server; "" when none
     character_set: str
     opened: Moment
+    worklist_item: str = ""  # id of the item it was opened with
+    order: str = ""  # name of the order file in the exam's folder; "" when there is none
+    timezone_minutes: int = 0  # TimezoneOffsetFromUTC of every object, fixed when the exam opened
     ended: Moment | None = None
     released: Moment | None = None
     please_check: str = (

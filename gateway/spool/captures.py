@@ -1,0 +1,227 @@
+"""Captures: sidecar first, then the row. Recording, saving, rejecting, restoring; never rewriting."""
+
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gateway.clock import Clock
+from gateway.errors import NotFound, RequestReused, WrongState
+from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
+from gateway.spool import records, states
+from gateway.spool.database import Database
+from gateway.spool.exams import Exams
+from gateway.spool.files import Files, Written, locked
+from gateway.spool.paths import SIDECAR, Layout
+from gateway.spool.states import Owner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """The content of a tombstone."""
+
+    reason: str
+    utc: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A capture as the index knows it."""
+
+    capture: Capture
+    reason: str = ""
+    problem_code: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remembered:
+    """What an earlier call with the same request id led to."""
+
+    uid: str
+    state: CaptureState
+
+
+class Captures:
+    """The table `capture` and the sidecars."""
+
+    def __init__(self, *, layout: Layout, files: Files, database: Database, clock: Clock, exams: Exams) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+        self._exams = exams
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def get(self, uid: str) -> Listed:
+        """Return the capture. Raises NotFound, also while it is being recorded."""
+        found = self._select("sop_instance_uid = ? AND state <> 'recording'", (uid,))
+        if not found:
+            raise NotFound("There is no such capture.")
+        return found[0]
+
+    def of_exam(self, exam: str) -> builtins.list[Listed]:
+        """Return an exam's captures in the order of their presses, without what is being recorded."""
+        return self._select("exam = ? AND state <> 'recording' ORDER BY instance_number", (exam,))
+
+    def unsealed(self, limit: int = 20) -> builtins.list[Listed]:
+        """Return saved captures of released exams that have no object yet and no problem that prevents one."""
+        return self._select(
+            "state = 'saved' AND problem_code = '' "
+            "AND exam IN (SELECT id FROM exam WHERE state IN ('released', 'discontinued')) "
+            "AND NOT EXISTS (SELECT 1 FROM object WHERE object.capture = capture.sop_instance_uid) "
+            "ORDER BY exam, instance_number LIMIT ?",
+            (limit,),
+        )
+
+    def remembered(self, request: RequestStamp) -> Remembered | None:
+        """Return what this request stored, or began to record, before. Raises RequestReused."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT sop_instance_uid, state, request_digest FROM capture WHERE request_id = ?", (request.id,)
+            ).fetchone()
+        if row is None:
+            return None
+        if row["request_digest"] != request.digest:
+            raise RequestReused
+        return Remembered(uid=row["sop_instance_uid"], state=CaptureState(row["state"]))
+
+    def highest_number(self, exam: str) -> int:
+        """Return the highest InstanceNumber ever given in this exam, from its files and the index."""
+        with self._database.read() as connection:
+            (highest,) = connection.execute(
+                "SELECT coalesce(max(instance_number), 0) FROM capture WHERE exam = ?", (exam,)
+            ).fetchone()
+        for path in self._layout.exam(exam).glob("*" + SIDECAR):
+            if path.name != "exam.json":
+                highest = max(highest, records.load(Capture, path.read_bytes()).instance_number)
+        return int(highest)
+
+    # --- recording ----------------------------------------------------------------------------------------
+
+    def write_media(self, exam: str, name: str, chunks: Iterable[bytes]) -> Written:
+        """Write a still's codestream durably."""
+        return self._files.write(self._layout.media(exam, name), chunks)
+
+    def write_sidecar(self, capture: Capture) -> None:
+        """Make a capture a fact: from here on it survives anything, with or without its row."""
+        path = self._layout.sidecar(capture.exam, capture.sop_instance_uid)
+        self._files.write(path, [records.dump(capture)])
+
+    def put_row(self, capture: Capture, *, patience_ms: int = 10_000) -> None:
+        """Write the row of what stands in the sidecar. Raises SpoolBusy after `patience_ms`."""
+        with self._database.write(patience_ms=patience_ms) as connection:
+            connection.execute(
+                "INSERT INTO capture (sop_instance_uid, exam, state, kind, source, instance_number, taken_at, "
+                "request_id, request_digest, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (sop_instance_uid) DO UPDATE SET state = excluded.state, "
+                "taken_at = excluded.taken_at, document = excluded.document WHERE capture.state = 'recording'",
+                _row(capture),
+            )
+
+    def begin_clip(self, capture: Capture) -> None:
+        """Enter a clip that is being recorded; its exam cannot be finished until `put_row` or `forget_clip`."""
+        with locked(self._layout.exam_lock(capture.exam)):
+            if self._exams.get(capture.exam).state is not ExamState.OPEN:
+                raise WrongState("The exam was finished at the same moment.")
+            self.put_row(replace(capture, state=CaptureState.RECORDING))
+
+    def forget_clip(self, uid: str) -> None:
+        """Drop the row of a clip of which not one picture was recorded."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM capture WHERE sop_instance_uid = ? AND state = 'recording'", (uid,))
+
+    def recording(self) -> builtins.list[tuple[str, str]]:
+        """Return (exam, UID) of every clip whose row says that it is being recorded."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT exam, sop_instance_uid FROM capture WHERE state = 'recording'")
+            return [(row["exam"], row["sop_instance_uid"]) for row in rows]
+
+    # --- a person's doing ---------------------------------------------------------------------------------
+
+    def reject(self, uid: str, reason: str) -> Listed:
+        """Take a picture out of its exam; it is kept, never sent. Raises WrongState after the release."""
+        return self._move(uid, CaptureState.REJECTED, reason)
+
+    def restore(self, uid: str) -> Listed:
+        """Bring a rejected picture back. Raises WrongState after the release."""
+        return self._move(uid, CaptureState.SAVED, "")
+
+    def mark_rejected(self, uid: str, reason: str) -> None:
+        """Write into the row what a tombstone says."""
+        self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
+
+    def set_problem(self, uid: str, code: str, problem: str) -> None:
+        """Note why no object can be made of this capture; an empty code lets it be tried again."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE capture SET problem_code = ?, problem = ? WHERE sop_instance_uid = ?", (code, problem, uid)
+            )
+
+    def clear_problems(self) -> int:
+        """Let every capture without object be tried again, as a new version may succeed."""
+        with self._database.write() as connection:
+            return connection.execute(
+                "UPDATE capture SET problem_code = '', problem = '' WHERE problem_code <> ''"
+            ).rowcount
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _move(self, uid: str, new: CaptureState, reason: str) -> Listed:
+        exam_id = self.get(uid).capture.exam
+        with locked(self._layout.exam_lock(exam_id)):
+            old = self.get(uid)
+            if self._exams.get(exam_id).state not in {ExamState.OPEN, ExamState.FINISHED}:
+                raise WrongState("This exam was released already: its pictures may have left the box.")
+            if old.capture.state is new:
+                return old
+            states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)
+            self._mark(old.capture, new, reason)
+            self._set_state(uid, old.capture.state, new, reason)
+        return self.get(uid)
+
+    def _set_state(self, uid: str, old: CaptureState, new: CaptureState, reason: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE capture SET state = ?, reason = ? WHERE sop_instance_uid = ? AND state = ?",
+                (new, reason, uid, old),
+            )
+
+    def _mark(self, capture: Capture, new: CaptureState, reason: str) -> None:
+        tombstone = self._layout.tombstone(capture.exam, capture.sop_instance_uid)
+        if new is CaptureState.REJECTED:
+            rejection = Rejection(reason=reason, utc=self._clock.utc().isoformat())
+            self._files.write(tombstone, [records.dump(rejection)])
+        else:
+            self._files.remove(tombstone)
+
+    def _select(self, where: str, values: tuple[str | int, ...]) -> builtins.list[Listed]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT document, state, reason, problem_code, problem FROM capture WHERE {where}",  # noqa: S608 - fixed
+                values,
+            ).fetchall()
+        return [
+            Listed(
+                capture=replace(records.load(Capture, row["document"]), state=CaptureState(row["state"])),
+                reason=row["reason"],
+                problem_code=row["problem_code"],
+                problem=row["problem"],
+            )
+            for row in rows
+        ]
+
+
+def _row(capture: Capture) -> tuple[str | int | None, ...]:
+    return (
+        capture.sop_instance_uid,
+        capture.exam,
+        capture.state,
+        MediaKind(capture.kind),
+        capture.source,
+        capture.instance_number,
+        capture.taken.utc.isoformat(),
+        capture.request.id if capture.request else None,
+        capture.request.digest if capture.request else None,
+        records.dump(capture).decode(),
+    )

@@ -1,0 +1,186 @@
+"""The files of a clip while it is recorded: append-only, so that a power cut costs the last half second at most.
+
+`<uid>.frames`: each codestream behind its length (4 bytes, big-endian).
+`<uid>.index`: a JSON line that tells whose clip it is, then 36 bytes a frame (`_ENTRY`).
+Both carry `.part` until the clip is closed. Salvage = the frames up to the first entry that does not hold.
+"""
+
+import hashlib
+import mmap
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from gateway.clock import Moment
+from gateway.errors import SpoolDamaged
+from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
+from gateway.spool import records
+from gateway.spool.files import Appender, Files
+from gateway.spool.paths import FRAMES, Layout
+
+_LENGTH = struct.Struct(">I")
+_ENTRY = struct.Struct(">QIIQQI")  # offset, length, CRC-32 of the codestream, time, sequence, CRC-32 of these five
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipHeader:
+    """What a salvage needs to know of a clip, fixed before its first frame."""
+
+    exam: str
+    source: str
+    sop_instance_uid: str
+    instance_number: int
+    part: int  # from 1
+    pressed: Moment
+    patient: Patient
+    equipment: Equipment
+    rows: int
+    columns: int
+    request: RequestStamp | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One frame of a clip. `time_ns` is CLOCK_BOOTTIME."""
+
+    offset: int
+    length: int
+    crc: int
+    time_ns: int
+    sequence: int
+
+
+class ClipWriter:
+    """Writes one part of a clip. `sync` makes everything so far safe, frames before their entries."""
+
+    def __init__(self, *, layout: Layout, files: Files, header: ClipHeader) -> None:
+        self.header = header
+        self._layout = layout
+        self._files = files
+        self.frames: Appender = files.append(self._path("frames"))
+        self._index: Appender = files.append(self._path("index"))
+        self._index.write(_one_line(header))
+        self._index.sync()
+
+    def add(self, codestream: bytes, *, time_ns: int, sequence: int) -> None:
+        offset = self.frames.size
+        fields = (offset, len(codestream), zlib.crc32(codestream), time_ns, sequence)
+        self.frames.write(_LENGTH.pack(len(codestream)), codestream)
+        self._index.write(_entry(fields))
+
+    def sync(self) -> None:
+        self.frames.sync()
+        self._index.sync()
+
+    def close(self) -> None:
+        """Flush both files and give them their final names; the sidecar makes them a capture."""
+        self.sync()
+        self.frames.close()
+        self._index.close()
+        finish(self._layout, self._files, self.header.exam, self.header.sop_instance_uid)
+
+    def _path(self, kind: str) -> Path:
+        place = self._layout.frames if kind == "frames" else self._layout.index
+        return place(self.header.exam, self.header.sop_instance_uid, recording=True)
+
+
+def finish(layout: Layout, files: Files, exam: str, uid: str) -> None:
+    """Rename a clip's files to their final names; what was renamed before stays."""
+    for place in (layout.frames, layout.index):
+        if (part := place(exam, uid, recording=True)).exists():
+            files.rename(part, place(exam, uid))
+
+
+def read_index(path: Path) -> tuple[ClipHeader, list[Entry]]:
+    """Return a clip's header and the entries that are whole. Raises SpoolDamaged when the header is not."""
+    content = path.read_bytes()
+    line, newline, body = content.partition(b"\n")
+    if not newline:
+        raise SpoolDamaged("A clip's index has no header.")
+    header = records.load(ClipHeader, line)
+    entries = []
+    for start in range(0, len(body) - _ENTRY.size + 1, _ENTRY.size):
+        *fields, crc = _ENTRY.unpack_from(body, start)
+        if zlib.crc32(body[start : start + _ENTRY.size - 4]) != crc:
+            break
+        offset, length, frame_crc, time_ns, sequence = fields
+        entries.append(Entry(offset=offset, length=length, crc=frame_crc, time_ns=time_ns, sequence=sequence))
+    return header, entries
+
+
+def codestreams(path: Path, entries: list[Entry]) -> Iterator[bytes]:
+    """Yield a clip's codestreams one by one. Raises SpoolDamaged at the first that does not match its entry."""
+    if not entries:
+        return
+    with path.open("rb") as file:
+        for entry in entries:
+            file.seek(entry.offset + _LENGTH.size)
+            codestream = file.read(entry.length)
+            if zlib.crc32(codestream) != entry.crc or len(codestream) != entry.length:
+                raise SpoolDamaged("A clip's picture does not match its index.")
+            yield codestream
+
+
+def whole_entries(path: Path, entries: list[Entry]) -> list[Entry]:
+    """Return the entries up to the first whose frame is missing or damaged."""
+    if not entries or path.stat().st_size == 0:
+        return []
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for number, entry in enumerate(entries):
+            start = entry.offset + _LENGTH.size
+            if zlib.crc32(content[start : start + entry.length]) != entry.crc or not entry.length:
+                return entries[:number]
+    return entries
+
+
+def as_capture(
+    header: ClipHeader, entries: list[Entry], path: Path, *, lost_frames: int = 0, salvaged: bool = False
+) -> Capture:
+    """Return the sidecar of a closed clip whose frames lie in `path`; reads them once for their digest."""
+    digest = hashlib.sha256()
+    for codestream in codestreams(path, entries):
+        digest.update(codestream)
+    size = sum(entry.length for entry in entries)
+    return Capture(
+        sop_instance_uid=header.sop_instance_uid,
+        exam=header.exam,
+        kind=MediaKind.CLIP,
+        source=header.source,
+        instance_number=header.instance_number,
+        media=header.sop_instance_uid + FRAMES,
+        codec="jpeg",
+        rows=header.rows,
+        columns=header.columns,
+        samples=3,
+        frames=len(entries),
+        frame_times=tuple(entry.time_ns for entry in entries),
+        sequence=entries[0].sequence,
+        bytes=size,
+        sha256=digest.hexdigest(),
+        taken=_moment_of(entries[0].time_ns, header.pressed),
+        pressed=header.pressed,
+        patient=header.patient,
+        equipment=header.equipment,
+        lossy_ratio=round(header.rows * header.columns * 3 * len(entries) / size, 2),
+        lost_frames=lost_frames,
+        salvaged=salvaged,
+        request=header.request,
+    )
+
+
+def _moment_of(time_ns: int, near: Moment) -> Moment:
+    """Return the moment of a frame by one of the same boot: the clock may be another one by now."""
+    shift = timedelta(microseconds=(time_ns - near.boottime_ns) / 1000)
+    return replace(near, utc=near.utc + shift, boottime_ns=time_ns)
+
+
+def _one_line(header: ClipHeader) -> bytes:
+    return b" ".join(line.strip() for line in records.dump(header).splitlines()) + b"\n"
+
+
+def _entry(fields: tuple[int, ...]) -> bytes:
+    without = _ENTRY.pack(*fields, 0)[: -_LENGTH.size]
+    return without + _LENGTH.pack(zlib.crc32(without))

@@ -1,0 +1,132 @@
+"""The SQLite index: connections, short transactions, schema. Knows no table by name."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+
+from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
+
+VERSION = 1  # of schema.sql, kept in user_version; a release only adds
+_BUSY_MS = 10_000
+_FULL = sqlite3.SQLITE_FULL
+_BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class Database:
+    """One connection a thread, in WAL mode with every commit flushed (synchronous=FULL)."""
+
+    def __init__(self, path: Path, *, checkpoints: bool = False) -> None:
+        self._path = path
+        self._checkpoints = checkpoints  # the forward process does them for all
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Look at one consistent state; never waits for a writer."""
+        connection = self._connection()
+        with _translated():
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def write(self, *, patience_ms: int = _BUSY_MS) -> Iterator[sqlite3.Connection]:
+        """Change rows in one short transaction: no waiting, no file, no network and at most 200 rows inside."""
+        connection = self._connection()
+        with _translated():
+            connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def version(self) -> int:
+        """Return a number that changes when another connection committed (PRAGMA data_version)."""
+        with _translated():
+            (number,) = self._connection().execute("PRAGMA data_version").fetchone()
+        return int(number)
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._opening:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+            self._local = threading.local()
+
+    def settle(self) -> None:
+        """Move everything from the write-ahead log into the file and close."""
+        with _translated():
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
+
+    def migrate(self) -> None:
+        """Create the schema in an empty file, or bring an older one up to date."""
+        connection = self._connection()
+        with _translated():
+            (found,) = connection.execute("PRAGMA user_version").fetchone()
+            if found >= VERSION:  # a newer release only added
+                return
+            script = resources.files("gateway.spool").joinpath("schema.sql").read_text("utf-8")
+            connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {VERSION}; COMMIT")
+
+    def check(self) -> None:
+        """Raise SpoolDamaged when the file is not a sound database."""
+        with _translated():
+            (answer,) = self._connection().execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise SpoolDamaged("The index of the spool is damaged.")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            with _translated():
+                connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+                connection.row_factory = sqlite3.Row
+                connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA foreign_keys = ON")
+                if not self._checkpoints:
+                    connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._local.connection = connection
+            with self._opening:
+                self._opened.append(connection)
+        return connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.Error as error:
+        primary = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+        if primary == _FULL:
+            raise DiskFull from error
+        if primary in _BROKEN:
+            raise DiskFailed(f"The box's index cannot be used ({error.sqlite_errorname}).") from error
+        if primary in _DAMAGED:
+            raise SpoolDamaged("The index of the spool is damaged.") from error
+        if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise SpoolBusy from error
+        raise
+
+
+def move_aside(path: Path, aside: str) -> None:
+    """Rename a database and its companions so that their names end in `aside`."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(path.with_name(f"{path.name}{suffix}.{aside}"))

@@ -1,0 +1,175 @@
+"""The queue: one row an object and destination, moved by compare-and-set. Knows no network."""
+
+import builtins
+import sqlite3
+from collections.abc import Sequence
+
+from gateway.clock import Clock
+from gateway.errors import NotFound, WrongState
+from gateway.model import Delivery, DeliveryState
+from gateway.spool import states
+from gateway.spool.database import Database
+from gateway.spool.states import Owner
+
+_COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, next_attempt_ns, reason, code,
+    status, changed_ns"""
+AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
+BY_PERSON = "held-by-person"
+
+
+class Deliveries:
+    """The table `delivery`. Files know nothing of it: after a rebuild a person or the archive decides."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def get(self, delivery: int) -> Delivery:
+        """Return the delivery. Raises NotFound."""
+        found = self._select("id = ?", (delivery,))
+        if not found:
+            raise NotFound("There is no such delivery.")
+        return found[0]
+
+    def list(
+        self, *, states_wanted: Sequence[DeliveryState] = (), exam: str = "", uid: str = "", limit: int = 500
+    ) -> builtins.list[Delivery]:
+        """Return deliveries, oldest first."""
+        wanted = tuple(states_wanted) or tuple(DeliveryState)
+        where = f"state IN ({', '.join('?' * len(wanted))})"
+        values: tuple[str | int, ...] = wanted
+        for column, value in (("exam", exam), ("sop_instance_uid", uid)):
+            if value:
+                where += f" AND {column} = ?"
+                values = (*values, value)
+        return self._select(f"{where} ORDER BY id LIMIT ?", (*values, limit))
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """Return how many deliveries each destination has in each state."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT destination, state, count(*) FROM delivery GROUP BY 1, 2")
+            return {(row[0], DeliveryState(row[1])): row[2] for row in rows}
+
+    def due(self, destination: str, *, cap_s: float, limit: int = 50) -> builtins.list[Delivery]:
+        """Return the ready deliveries of one exam: that of the oldest ready one.
+
+        A `next_attempt_ns` further away than `cap_s` was written by a clock that was wrong: it counts as ready.
+        """
+        now = self._now()
+        ready = "destination = ? AND state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
+        values = (destination, now, now + int(cap_s * 1e9))
+        first = self._select(f"{ready} ORDER BY next_attempt_ns, id LIMIT 1", values)
+        if not first:
+            return []
+        return self._select(f"{ready} AND exam = ? ORDER BY id LIMIT ?", (*values, first[0].exam, limit))
+
+    def next_attempt_ns(self, destination: str) -> int | None:
+        """Return when the first waiting delivery is due, UTC ns; None when nothing waits."""
+        with self._database.read() as connection:
+            (first,) = connection.execute(
+                "SELECT min(next_attempt_ns) FROM delivery WHERE destination = ? AND state = 'queued'",
+                (destination,),
+            ).fetchone()
+        return None if first is None else int(first)
+
+    # --- moving -------------------------------------------------------------------------------------------
+
+    def move(
+        self,
+        delivery: Delivery,
+        new: DeliveryState,
+        owner: Owner,
+        *,
+        attempts: int | None = None,
+        wait_s: float = 0,
+        code: str = "",
+        reason: str = "",
+        status: str = "",
+    ) -> bool:
+        """Move a delivery that is still as it was seen; False when somebody else moved it first.
+
+        Raises WrongState when `owner` may not make this move.
+        """
+        states.check(states.DELIVERY, delivery.state, new, owner)
+        now = self._now()
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
+                    "status = ?, changed_ns = ? WHERE id = ? AND state = ?",
+                    (
+                        new,
+                        delivery.attempts if attempts is None else attempts,
+                        now + int(wait_s * 1e9),
+                        code,
+                        reason,
+                        status,
+                        now,
+                        delivery.id,
+                        delivery.state,
+                    ),
+                ).rowcount
+                == 1
+            )
+
+    def hold(self, delivery: int) -> Delivery:
+        """Hold back a waiting delivery for a person. Raises WrongState."""
+        return self._by_person(delivery, DeliveryState.HELD, BY_PERSON, "Held back by a person.")
+
+    def release(self, delivery: int) -> Delivery:
+        """Let a held delivery go again. Raises WrongState."""
+        return self._by_person(delivery, DeliveryState.QUEUED)
+
+    def release_all(self, code: str) -> int:
+        """Let everything go that is held with this code; return how many."""
+        with self._database.write() as connection:
+            return connection.execute(
+                "UPDATE delivery SET state = 'queued', next_attempt_ns = 0, attempts = 0, changed_ns = ? "
+                "WHERE state = 'held' AND code = ?",
+                (self._now(), code),
+            ).rowcount
+
+    def retry(self, *, delivery: int = 0, destination: str = "") -> int:
+        """Let waiting deliveries be tried at once: one, a destination's, or all; return how many."""
+        where, values = "state = 'queued'", [self._now()]
+        if delivery:
+            where += " AND id = ?"
+            values.append(delivery)
+        if destination:
+            where += " AND destination = ?"
+            values.append(destination)  # type: ignore[arg-type]
+        with self._database.write() as connection:
+            return connection.execute(
+                f"UPDATE delivery SET next_attempt_ns = 0, changed_ns = ? WHERE {where}",  # noqa: S608 - fixed words
+                values,
+            ).rowcount
+
+    def forget_leases(self) -> int:
+        """Queue again what a sender that is gone was sending; called by its successor at start."""
+        with self._database.write() as connection:
+            return connection.execute(
+                "UPDATE delivery SET state = 'queued', next_attempt_ns = 0 WHERE state = 'sending'"
+            ).rowcount
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _by_person(self, delivery: int, new: DeliveryState, code: str = "", reason: str = "") -> Delivery:
+        seen = self.get(delivery)
+        if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason):
+            raise WrongState
+        return self.get(delivery)
+
+    def _select(self, where: str, values: Sequence[str | int]) -> builtins.list[Delivery]:
+        with self._database.read() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM delivery WHERE {where}", values).fetchall()  # noqa: S608 - fixed words
+        return [_delivery(row) for row in rows]
+
+    def _now(self) -> int:
+        return int(self._clock.utc().timestamp() * 1e9)
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    values = dict(row)
+    return Delivery(**{**values, "state": DeliveryState(values["state"])})

@@ -1,0 +1,291 @@
+"""Exams: exam.json under the exam's lock first, then the row. Opening, ending, assigning, confirming."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from gateway.clock import Clock, Moment
+from gateway.errors import ClipRecording, ExamOpen, NotFound, RequestReused, WrongState
+from gateway.model import Exam, ExamState, Identity, Patient, PleaseCheck, Procedure, RequestStamp, Series
+from gateway.spool import records, states
+from gateway.spool.database import Database
+from gateway.spool.files import Files, locked
+from gateway.spool.paths import Layout
+from gateway.spool.states import Owner
+
+_ID_DIGITS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """Whom and what an exam is about: a worklist item, typed words, or nobody yet."""
+
+    identity: Identity
+    patient: Patient
+    procedure: Procedure = field(default_factory=Procedure)
+    study_instance_uid: str = ""  # "" = mint one, once per `study_key`
+    study_key: str = ""
+    server: str = ""
+    character_set: str = ""
+    worklist_item: str = ""
+    answer: bytes | None = None  # the order file
+
+
+class Exams:
+    """The table `exam` and the exams' folders."""
+
+    def __init__(self, *, layout: Layout, files: Files, database: Database, clock: Clock) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def get(self, exam: str) -> Exam:
+        """Return the exam. Raises NotFound."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT document FROM exam WHERE id = ?", (exam,)).fetchone()
+        if row is None:
+            raise NotFound("There is no such exam.")
+        return records.load(Exam, row["document"])
+
+    def open_one(self) -> Exam | None:
+        """Return the exam that is open, if any: there is at most one."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT document FROM exam WHERE state = 'open'").fetchone()
+        return None if row is None else records.load(Exam, row["document"])
+
+    def list(self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = ()) -> list[Exam]:
+        """Return exams, the one opened last first."""
+        wanted = states_wanted or tuple(ExamState)
+        marks = ", ".join("?" * len(wanted))
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT document FROM exam WHERE state IN ({marks}) ORDER BY opened_at DESC, id LIMIT ?",  # noqa: S608 - marks only
+                (*wanted, limit),
+            ).fetchall()
+        return [records.load(Exam, row["document"]) for row in rows]
+
+    def order(self, exam: Exam) -> bytes | None:
+        """Return the worklist answer this exam was opened with or assigned to, as received."""
+        return self._layout.media(exam.id, exam.order).read_bytes() if exam.order else None
+
+    # --- changing -----------------------------------------------------------------------------------------
+
+    def open(
+        self, subject: Subject, *, request: RequestStamp | None = None, close_open: bool = False
+    ) -> tuple[Exam, bool]:
+        """Open an exam durably and return it and whether it is new.
+
+        Raises ExamOpen, ClipRecording when `close_open` meets a running clip, RequestReused.
+        """
+        with locked(self._layout.opening_lock):
+            if request and (found := self._remembered(request)):
+                return found, False
+            previous = self.open_one()
+            if previous and not close_open:
+                raise ExamOpen
+            if previous:
+                self.finish(previous.id, please_check=PleaseCheck.CLOSED_BY_NEXT)
+            exam = self._create(subject, request)
+        return exam, True
+
+    def finish(self, exam: str, *, please_check: str = "", discontinued: str = "") -> Exam:
+        """End an open exam. Raises ClipRecording, WrongState."""
+
+        def end(old: Exam) -> Exam:
+            states.check(states.EXAM, old.state, ExamState.FINISHED, Owner.PANEL)
+            self._refuse_while_recording(exam)
+            return replace(
+                old,
+                state=ExamState.FINISHED,
+                ended=self._clock.now(),
+                please_check=please_check or old.please_check,
+                discontinued=discontinued,
+            )
+
+        return self.change(exam, end)
+
+    def ask_to_check(self, exam: str, why: PleaseCheck) -> Exam:
+        """Mark an exam so that it does not leave before a person confirmed its patient."""
+        return self.change(exam, lambda old: replace(old, please_check=old.please_check or why))
+
+    def confirm(self, exam: str) -> Exam:
+        """Note that a person looked at the patient of a "Please check" exam and said yes."""
+
+        def confirmed(old: Exam) -> Exam:
+            if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
+                raise WrongState("This exam was released already.")
+            return replace(old, please_check="")
+
+        return self.change(exam, confirmed)
+
+    def assign(self, exam: str, subject: Subject) -> Exam:
+        """Give an exam that was not released another subject; a person did it, so nothing is left to check."""
+
+        def assigned(old: Exam) -> Exam:
+            if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
+                raise WrongState("This exam was released already: its pictures may have left the box.")
+            study = self._study(subject)
+            shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient.id, exam) else ""
+            fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}.dcm")
+            return replace(old, **fields, study_instance_uid=study, please_check=shared)  # type: ignore[arg-type]
+
+        return self.change(exam, assigned)
+
+    def release(self, exam: str) -> Exam:
+        """Let a finished exam's captures become objects."""
+
+        def released(old: Exam) -> Exam:
+            new = ExamState.DISCONTINUED if old.discontinued else ExamState.RELEASED
+            states.check(states.EXAM, old.state, new, Owner.FORWARD)
+            return replace(old, state=new, released=self._clock.now())
+
+        return self.change(exam, released)
+
+    def series_for(self, exam: str, source: str, family: str) -> Series:
+        """Return the series of that source and family, which begins with its first capture."""
+
+        def known(at: Exam) -> Series | None:
+            return next((s for s in at.series if (s.source, s.family) == (source, family)), None)
+
+        def added(old: Exam) -> Exam:
+            if known(old):
+                return old
+            number = max((s.number for s in old.series), default=0) + 1
+            new = Series(source=source, family=family, number=number, series_instance_uid=self._clock.uid())
+            return replace(old, series=(*old.series, new))
+
+        found = known(self.get(exam)) or known(self.change(exam, added))
+        assert found
+        return found
+
+    def change(self, exam: str, how: Callable[[Exam], Exam]) -> Exam:
+        """Apply `how` to exam.json under the exam's lock, then to the row; the revision grows by one."""
+        if not self._layout.exam_json(exam).exists():
+            raise NotFound("There is no such exam.")
+        with locked(self._layout.exam_lock(exam)):
+            old = records.load(Exam, self._layout.exam_json(exam).read_bytes())
+            new = how(old)
+            if new == old:
+                return old
+            new = replace(new, revision=old.revision + 1)
+            self._files.write(self._layout.exam_json(exam), [records.dump(new)])
+            self.put_row(new)
+        return new
+
+    def put_row(self, exam: Exam) -> None:
+        """Write the row of what stands in exam.json; an older revision never replaces a newer one."""
+        values = _row(exam)
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        updates = ", ".join(f"{name} = excluded.{name}" for name in values if name != "id")
+        with self._database.write() as connection:
+            connection.execute(
+                f"INSERT INTO exam ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates} "  # noqa: S608 - fixed names
+                "WHERE excluded.revision >= exam.revision",
+                values,
+            )
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _create(self, subject: Subject, request: RequestStamp | None) -> Exam:
+        exam_id = self._clock.token(_ID_DIGITS)
+        self._files.make_folder(self._layout.exam(exam_id))
+        now = self._clock.now()
+        study = self._study(subject)
+        shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient.id, exam_id) else ""
+        exam = Exam(
+            id=exam_id,
+            revision=1,
+            state=ExamState.OPEN,
+            study_instance_uid=study,
+            study_id=subject.procedure.requested_procedure_id[:16] or exam_id,
+            opened=now,
+            timezone_minutes=int(now.offset.total_seconds()) // 60,
+            please_check=shared,
+            request=request,
+            **self._subject_fields(subject, exam_id, "order.dcm"),  # type: ignore[arg-type]
+        )
+        self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
+        self.put_row(exam)
+        return exam
+
+    def _subject_fields(self, subject: Subject, exam: str, order: str) -> dict[str, object]:
+        if subject.answer is not None:
+            # Before exam.json names it, and never over an older one: an interrupted change leaves the old pair.
+            self._files.write(self._layout.media(exam, order), [subject.answer])
+        return {
+            "identity": subject.identity,
+            "patient": subject.patient,
+            "procedure": subject.procedure,
+            "study_key": subject.study_key,
+            "server": subject.server,
+            "character_set": subject.character_set,
+            "worklist_item": subject.worklist_item,
+            "order": order if subject.answer is not None else "",
+        }
+
+    def _study(self, subject: Subject) -> str:
+        if subject.study_instance_uid:
+            return subject.study_instance_uid
+        if subject.study_key:
+            with self._database.read() as connection:
+                row = connection.execute(
+                    "SELECT study_instance_uid FROM exam WHERE study_key = ? AND patient_id = ? LIMIT 1",
+                    (subject.study_key, subject.patient.id),
+                ).fetchone()
+            if row:
+                return str(row["study_instance_uid"])
+        return self._clock.uid()
+
+    def _shared(self, study: str, patient_id: str, exam: str) -> bool:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM exam WHERE study_instance_uid = ? AND patient_id <> ? AND id <> ? LIMIT 1",
+                (study, patient_id, exam),
+            ).fetchone()
+        return row is not None
+
+    def _remembered(self, request: RequestStamp) -> Exam | None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT document, request_digest FROM exam WHERE request_id = ?", (request.id,)
+            ).fetchone()
+        if row is None:
+            return None
+        if row["request_digest"] != request.digest:
+            raise RequestReused
+        return records.load(Exam, row["document"])
+
+    def _refuse_while_recording(self, exam: str) -> None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM capture WHERE exam = ? AND state = 'recording' LIMIT 1", (exam,)
+            ).fetchone()
+        if row:
+            raise ClipRecording
+
+
+def earlier_boot(exam: Exam, now: Moment) -> bool:
+    """Say whether the box was restarted since this exam opened."""
+    return exam.opened.boot_id != now.boot_id
+
+
+def _row(exam: Exam) -> dict[str, str | int | None]:
+    return {
+        "id": exam.id,
+        "revision": exam.revision,
+        "state": exam.state,
+        "please_check": exam.please_check,
+        "identity": exam.identity,
+        "discontinued": exam.discontinued,
+        "patient_id": exam.patient.id,
+        "study_instance_uid": exam.study_instance_uid,
+        "study_key": exam.study_key,
+        "worklist_item": exam.worklist_item,
+        "opened_at": exam.opened.utc.isoformat(),
+        "request_id": exam.request.id if exam.request else None,
+        "request_digest": exam.request.digest if exam.request else None,
+        "document": records.dump(exam).decode(),
+    }

@@ -1,0 +1,181 @@
+"""Every file operation of the spool. Nothing else in the product writes, renames or removes a file there.
+
+A name is durable only after its folder was flushed, a file's bytes only after the file was (fsync(2)).
+The methods that begin with an underscore are the whole traffic with the disk: a test records them and replays
+every prefix as a power cut would leave it.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import DiskFailed, DiskFull
+
+PART = ".part"  # the suffix of a file that is not complete yet
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """What a durable write put on the disk."""
+
+    bytes: int
+    sha256: str
+
+
+class Files:
+    """Durable file operations. Raises DiskFull, or DiskFailed for every other failure of the disk."""
+
+    def make_folder(self, path: Path) -> None:
+        """Create a folder, durably. Raises FileExistsError when the name is taken."""
+        with _translated():
+            self._mkdir(path)
+            self._sync_folder(path.parent)
+
+    def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
+        """Create or replace a file, so that after a power cut either the old or the whole new one is there."""
+        part = path.with_name(path.name + PART)
+        digest = hashlib.sha256()
+        size = 0
+        with _translated():
+            fd = self._create(part)
+            try:
+                for chunk in chunks:
+                    self._write(fd, chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+                self._sync(fd)
+            finally:
+                os.close(fd)
+            self._rename(part, path)
+            self._sync_folder(path.parent)
+        return Written(bytes=size, sha256=digest.hexdigest())
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a complete and flushed file its final name, durably."""
+        with _translated():
+            self._rename(old, new)
+            self._sync_folder(new.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, durably; one that is not there is no error."""
+        with _translated():
+            try:
+                self._unlink(path)
+            except FileNotFoundError:
+                return
+            self._sync_folder(path.parent)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Shorten a file to `size` bytes, durably."""
+        with _translated():
+            fd = os.open(path, os.O_WRONLY)
+            try:
+                self._truncate(fd, size)
+                self._sync(fd)
+            finally:
+                os.close(fd)
+
+    def append(self, path: Path) -> "Appender":
+        """Open a file for appending; it exists durably when this returns."""
+        with _translated():
+            fd = self._create(path, keep=True)
+            self._sync_folder(path.parent)
+        return Appender(self, fd)
+
+    def replace_quickly(self, path: Path, content: bytes) -> None:
+        """Replace a file whole but without flushing: for live state that a restart makes worthless."""
+        part = path.with_name(path.name + PART)
+        with _translated():
+            part.write_bytes(content)
+            part.replace(path)
+
+    # --- the whole traffic with the disk ------------------------------------------------------------------
+
+    def _mkdir(self, path: Path) -> None:
+        path.mkdir(mode=0o2770)
+
+    def _create(self, path: Path, *, keep: bool = False) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if keep else os.O_TRUNC)
+        return os.open(path, flags, 0o660)
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        while view:  # a short write is not an error of write(2)
+            view = view[os.write(fd, view) :]
+
+    def _sync(self, fd: int) -> None:
+        os.fsync(fd)
+
+    def _truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def _rename(self, old: Path, new: Path) -> None:
+        old.replace(new)
+
+    def _unlink(self, path: Path) -> None:
+        path.unlink()
+
+    def _sync_folder(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+class Appender:
+    """A file that only grows. What was written is safe after `sync`."""
+
+    def __init__(self, files: Files, fd: int) -> None:
+        self._files = files
+        self._fd = fd
+        self.size = os.fstat(fd).st_size
+
+    def write(self, *chunks: bytes | memoryview) -> None:
+        with _translated():
+            for chunk in chunks:
+                self._files._write(self._fd, chunk)  # noqa: SLF001 - one subject, two classes
+                self.size += len(chunk)
+
+    def sync(self) -> None:
+        with _translated():
+            self._files._sync(self._fd)  # noqa: SLF001
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive flock(2) on `path`, which is created when missing and never removed."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull from error
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        raise DiskFailed(f"The box's disk cannot be written ({name}).") from error

@@ -1,0 +1,32 @@
+"""Live state: what a process says of itself once a second, outside the database. Worthless after a restart."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.spool.files import Files
+
+STALE_S = 5.0  # a process that said nothing for so long is not there
+
+
+class LiveState:
+    """One process's file in the runtime folder."""
+
+    def __init__(self, *, folder: Path, process: str, files: Files, clock: Clock) -> None:
+        self._path = folder / f"{process}.json"
+        self._files = files
+        self._clock = clock
+
+    def write(self, state: dict[str, Any]) -> None:
+        stamped = {"boot_id": self._clock.boot_id, "boottime_ns": self._clock.boottime_ns(), **state}
+        self._files.replace_quickly(self._path, json.dumps(stamped).encode())
+
+    def read(self) -> dict[str, Any] | None:
+        """Return what the process said last, or None when that is too long ago."""
+        try:
+            state: dict[str, Any] = json.loads(self._path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        age_s = (self._clock.boottime_ns() - state["boottime_ns"]) / 1e9
+        return state if state["boot_id"] == self._clock.boot_id and age_s < STALE_S else None

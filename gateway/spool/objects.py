@@ -1,0 +1,93 @@
+"""Sealed objects: the DICOM file, then its seal, then the rows, then the media goes. Never changed afterwards."""
+
+import builtins
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.errors import NotFound, SpoolDamaged
+from gateway.model import Capture, DeliveryState, SealedObject
+from gateway.spool import records
+from gateway.spool.database import Database
+from gateway.spool.files import Files, Written, sha256_of
+from gateway.spool.paths import FRAMES, Layout
+
+
+class Objects:
+    """The table `object`, the sealed files and their seals."""
+
+    def __init__(self, *, layout: Layout, files: Files, database: Database, clock: Clock) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+
+    def path(self, sealed: SealedObject) -> Path:
+        return self._layout.object(sealed.exam, sealed.sop_instance_uid)
+
+    def get(self, uid: str) -> SealedObject:
+        """Return the sealed object. Raises NotFound."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT document FROM object WHERE sop_instance_uid = ?", (uid,)).fetchone()
+        if row is None:
+            raise NotFound("There is no such object.")
+        return records.load(SealedObject, row["document"])
+
+    def of_capture(self, uid: str) -> SealedObject | None:
+        """Return the object that was made of this capture, if it was."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchone()
+        return None if row is None else records.load(SealedObject, row["document"])
+
+    def of_exam(self, exam: str) -> builtins.list[SealedObject]:
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT document FROM object WHERE exam = ?", (exam,)).fetchall()
+        return [records.load(SealedObject, row["document"]) for row in rows]
+
+    def write(self, exam: str, uid: str, chunks: Iterable[bytes]) -> Written:
+        """Write an object's file durably and read it back. Raises SpoolDamaged when the disk gives other bytes.
+
+        It is not sealed yet: without a seal it is written anew after a restart.
+        """
+        path = self._layout.object(exam, uid)
+        written = self._files.write(path, chunks)
+        if sha256_of(path) != written.sha256:
+            raise SpoolDamaged("A DICOM file that was just written reads back differently.")
+        return written
+
+    def seal(self, sealed: SealedObject, destinations: Sequence[str]) -> None:
+        """Make the written file final: its seal, its row and one delivery a destination."""
+        self._files.write(self._layout.seal(sealed.exam, sealed.sop_instance_uid), [records.dump(sealed)])
+        self.put_row(sealed, destinations)
+
+    def put_row(
+        self,
+        sealed: SealedObject,
+        destinations: Sequence[str],
+        *,
+        state: DeliveryState = DeliveryState.QUEUED,
+        code: str = "",
+        reason: str = "",
+    ) -> None:
+        """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
+        now = int(self._clock.utc().timestamp() * 1e9)
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (sealed.sop_instance_uid, sealed.capture, sealed.exam, records.dump(sealed).decode()),
+            )
+            connection.executemany(
+                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, changed_ns) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now)
+                    for destination in destinations
+                ],
+            )
+
+    def drop_media(self, capture: Capture) -> None:
+        """Remove a capture's media: its sealed object holds the same codestreams."""
+        self._files.remove(self._layout.media(capture.exam, capture.media))
+        if capture.media.endswith(FRAMES):
+            self._files.remove(self._layout.index(capture.exam, capture.sop_instance_uid))

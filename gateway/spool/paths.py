@@ -1,0 +1,73 @@
+"""Where things lie in the data folder. Names carry no patient data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.spool.files import PART
+
+SIDECAR = ".json"
+TOMBSTONE = ".rejected"
+OBJECT = ".dcm"
+SEAL = ".seal"
+FRAMES = ".frames"
+INDEX = ".index"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and files of one spool."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "scopegate.db"
+
+    @property
+    def migration_lock(self) -> Path:
+        return self.root / "migration.lock"
+
+    @property
+    def opening_lock(self) -> Path:
+        return self.root / "opening.lock"
+
+    @property
+    def exams(self) -> Path:
+        return self.root / "exams"
+
+    @property
+    def audit(self) -> Path:
+        return self.root / "audit.jsonl"
+
+    def role_lock(self, role: str) -> Path:
+        return self.root / f"{role}.lock"
+
+    def exam(self, exam: str) -> Path:
+        return self.exams / exam
+
+    def exam_json(self, exam: str) -> Path:
+        return self.exams / exam / "exam.json"
+
+    def exam_lock(self, exam: str) -> Path:
+        return self.exams / exam / ".lock"
+
+    def sidecar(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + SIDECAR)
+
+    def tombstone(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + TOMBSTONE)
+
+    def object(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + OBJECT)
+
+    def seal(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + SEAL)
+
+    def frames(self, exam: str, uid: str, *, recording: bool = False) -> Path:
+        return self.exams / exam / (uid + FRAMES + (PART if recording else ""))
+
+    def index(self, exam: str, uid: str, *, recording: bool = False) -> Path:
+        return self.exams / exam / (uid + INDEX + (PART if recording else ""))
+
+    def media(self, exam: str, name: str) -> Path:
+        return self.exams / exam / name

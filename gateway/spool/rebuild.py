@@ -1,0 +1,52 @@
+"""The index made anew from the files. Nothing is sent again unasked: what was sealed is held for a person."""
+
+import logging
+from collections.abc import Sequence
+
+from gateway.errors import SpoolDamaged
+from gateway.log import event, warn
+from gateway.model import Capture, DeliveryState, SealedObject
+from gateway.spool import records
+from gateway.spool.deliveries import AFTER_REBUILD
+from gateway.spool.paths import SEAL, SIDECAR
+from gateway.spool.recovery import adopt_capture, adopt_exam, load_exam
+from gateway.spool.spool import Spool
+
+_log = logging.getLogger(__name__)
+_REASON = "The index of the box was made anew: whether this was sent before is not known."
+
+
+def fill(spool: Spool, destinations: Sequence[str]) -> int:
+    """Fill an empty index from the files and return how many exams it holds; the log names damaged files."""
+    count = 0
+    for path in sorted(spool.layout.exams.glob("*/exam.json")):
+        exam = load_exam(path)
+        if exam is None:
+            continue
+        adopt_exam(spool.exams, exam)
+        for sidecar in sorted(path.parent.glob("*" + SIDECAR)):
+            if sidecar != path:
+                _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
+        for seal in sorted(path.parent.glob("*" + SEAL)):
+            _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
+        count += 1
+    event(_log, "index_rebuilt", exams=count)
+    return count
+
+
+def _adopt_capture(spool: Spool, exam: str, uid: str) -> None:
+    try:
+        capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
+    except SpoolDamaged:
+        warn(_log, "sidecar_damaged", exam=exam, uid=uid)
+        return
+    adopt_capture(spool.captures, capture, spool.layout.tombstone(exam, uid))
+
+
+def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[str]) -> None:
+    try:
+        sealed = records.load(SealedObject, spool.layout.seal(exam, uid).read_bytes())
+    except SpoolDamaged:
+        warn(_log, "seal_damaged", exam=exam, uid=uid)
+        return
+    spool.objects.put_row(sealed, destinations, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)

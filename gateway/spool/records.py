@@ -1,0 +1,90 @@
+"""Dataclasses to JSON and back: the form of exam.json, sidecars and seals.
+
+A missing key takes the field's default and an unknown key is passed over, so that neighbouring releases read
+each other's files.
+"""
+
+import json
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar
+
+from gateway.clock import Moment
+from gateway.errors import SpoolDamaged
+
+T = TypeVar("T")
+
+
+def dump(value: Any) -> bytes:  # noqa: ANN401 - any dataclass of the model
+    """Return a dataclass as readable JSON, one key a line."""
+    return (json.dumps(_plain(value), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def load(kind: type[T], content: bytes | str) -> T:
+    """Return the dataclass that `dump` wrote. Raises SpoolDamaged."""
+    try:
+        value = json.loads(content)
+        result: T = _reader(typing.cast("typing.Hashable", kind))(value)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # The text of the error may quote a patient; its type does not.
+        raise SpoolDamaged(f"A {kind.__name__} record cannot be read ({type(error).__name__}).") from None
+    return result
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, Moment):
+        return value.to_json()
+    if is_dataclass(value):
+        stored = (field for field in fields(value) if not field.metadata.get("apart"))
+        return {field.name: _plain(getattr(value, field.name)) for field in stored}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value
+
+
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+    """Return a function that turns parsed JSON into `kind`."""
+    origin = typing.get_origin(kind)
+    if origin is types.UnionType:
+        (inner,) = (_reader(part) for part in typing.get_args(kind) if part is not types.NoneType)
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        item = _reader(typing.get_args(kind)[0])
+        return lambda value: tuple(item(part) for part in value)
+    if is_dataclass(kind) and kind is not Moment:
+        return _dataclass_reader(kind)
+    return _scalar_reader(kind)
+
+
+def _scalar_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+    if kind is Moment:
+        return Moment.from_json
+    if kind is float or issubclass(kind, StrEnum):
+        return kind  # type: ignore[no-any-return]
+    return lambda value: _exactly(kind, value)
+
+
+def _dataclass_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+    hints = typing.get_type_hints(kind)
+    readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
+    required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+
+    def read(value: dict[str, Any]) -> Any:  # noqa: ANN401
+        if missing := required - value.keys():
+            raise KeyError(*missing)
+        return kind(**{name: readers[name](item) for name, item in value.items() if name in readers})
+
+    return read
+
+
+def _exactly(kind: type, value: Any) -> Any:  # noqa: ANN401
+    if type(value) is not kind:
+        raise TypeError(kind.__name__)
+    return value

@@ -1,0 +1,91 @@
+"""Work that one process asks of another: a row that its owner executes. The caller polls for the answer."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.errors import NotFound, ScopegateError
+from gateway.model import RequestState
+from gateway.spool.database import Database
+
+_KEPT_S = 86_400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One piece of work. `answer` is JSON: the result when done, code and text when failed."""
+
+    id: str
+    kind: str
+    arguments: dict[str, Any]
+    state: RequestState
+    answer: dict[str, Any]
+
+
+class Requests:
+    """The table `request`."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def ask(self, kind: str, arguments: dict[str, Any], *, deadline_s: float) -> str:
+        """Enter a request and return its id; one that nobody began within `deadline_s` fails."""
+        request, now = self._clock.token(16), self._now()
+        with self._database.write() as connection:
+            connection.execute(
+                "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request WHERE created_ns < ? LIMIT 100)",
+                (now - int(_KEPT_S * 1e9),),
+            )
+            connection.execute(
+                "INSERT INTO request (id, kind, arguments, state, deadline_ns, created_ns) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (request, kind, json.dumps(arguments), RequestState.WAITING, now + int(deadline_s * 1e9), now),
+            )
+        return request
+
+    def get(self, request: str) -> Request:
+        """Return the request as it stands. Raises NotFound."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT * FROM request WHERE id = ?", (request,)).fetchone()
+        if row is None:
+            raise NotFound("There is no such request.")
+        return Request(
+            id=row["id"],
+            kind=row["kind"],
+            arguments=json.loads(row["arguments"]),
+            state=RequestState(row["state"]),
+            answer=json.loads(row["answer"] or "{}"),
+        )
+
+    def begin(self, kind: str) -> Request | None:
+        """Take the oldest waiting request of this kind, or None; what waited past its deadline fails."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE request SET state = 'failed', answer = ? WHERE kind = ? AND state = 'waiting' "
+                "AND deadline_ns < ?",
+                (json.dumps({"code": "too-late", "what": "Nobody began this in time."}), kind, self._now()),
+            )
+            row = connection.execute(
+                "UPDATE request SET state = 'running' WHERE id = (SELECT id FROM request WHERE kind = ? "
+                "AND state = 'waiting' ORDER BY created_ns LIMIT 1) RETURNING id",
+                (kind,),
+            ).fetchone()
+        return None if row is None else self.get(row["id"])
+
+    def done(self, request: Request, answer: dict[str, Any]) -> None:
+        self._settle(request, RequestState.DONE, answer)
+
+    def failed(self, request: Request, error: ScopegateError) -> None:
+        self._settle(request, RequestState.FAILED, {"code": error.code, "what": error.what})
+
+    def _settle(self, request: Request, state: RequestState, answer: dict[str, Any]) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE request SET state = ?, answer = ? WHERE id = ? AND state = 'running'",
+                (state, json.dumps(answer), request.id),
+            )
+
+    def _now(self) -> int:
+        return int(self._clock.utc().timestamp() * 1e9)

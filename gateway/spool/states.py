@@ -1,0 +1,67 @@
+"""Who may move what from which state to which. Code asks these tables; documents print them."""
+
+from enum import StrEnum
+
+from gateway.errors import WrongState
+from gateway.model import CaptureState, DeliveryState, ExamState, RequestState
+
+
+class Owner(StrEnum):
+    """The process that performs a transition; the command line acts as the panel does."""
+
+    CAPTURE = "capture"
+    FORWARD = "forward"
+    PANEL = "panel"
+
+
+Moves = dict[tuple[StrEnum, StrEnum], tuple[Owner, str]]
+
+EXAM: Moves = {
+    (ExamState.OPEN, ExamState.FINISHED): (Owner.PANEL, "a person finished, discontinued or replaced it"),
+    (ExamState.FINISHED, ExamState.RELEASED): (Owner.FORWARD, "its patient is confirmed: objects are made"),
+    (ExamState.FINISHED, ExamState.DISCONTINUED): (Owner.FORWARD, "as released, with a reason for the order"),
+}
+CAPTURE: Moves = {
+    (CaptureState.RECORDING, CaptureState.SAVED): (
+        Owner.CAPTURE,
+        "the clip was closed, or salvaged at start",
+    ),
+    (CaptureState.SAVED, CaptureState.REJECTED): (Owner.PANEL, "removed from the exam, until its release"),
+    (CaptureState.REJECTED, CaptureState.SAVED): (Owner.PANEL, "restored, until the exam's release"),
+}
+DELIVERY: Moves = {
+    (DeliveryState.QUEUED, DeliveryState.SENDING): (
+        Owner.FORWARD,
+        "an association to the destination is open",
+    ),
+    (DeliveryState.SENDING, DeliveryState.SENT): (
+        Owner.FORWARD,
+        "the destination answered that it stored it",
+    ),
+    (DeliveryState.SENDING, DeliveryState.QUEUED): (
+        Owner.FORWARD,
+        "it may go later, or the sender restarted",
+    ),
+    (DeliveryState.SENDING, DeliveryState.HELD): (
+        Owner.FORWARD,
+        "it will not go as things are: a person decides",
+    ),
+    (DeliveryState.QUEUED, DeliveryState.HELD): (Owner.PANEL, "a person holds it back"),
+    (DeliveryState.HELD, DeliveryState.QUEUED): (Owner.PANEL, "a person lets it go"),
+    (DeliveryState.SENT, DeliveryState.COMMITTED): (Owner.FORWARD, "the destination vouches for it"),
+    (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.FORWARD, "not committed: send again"),
+    (DeliveryState.COMMITTED, DeliveryState.HELD): (Owner.FORWARD, "the archive lost it: a person decides"),
+}
+REQUEST: Moves = {
+    (RequestState.WAITING, RequestState.RUNNING): (Owner.FORWARD, "its deadline has not passed"),
+    (RequestState.RUNNING, RequestState.DONE): (Owner.FORWARD, "answered"),
+    (RequestState.RUNNING, RequestState.FAILED): (Owner.FORWARD, "the answer names the error"),
+    (RequestState.WAITING, RequestState.FAILED): (Owner.FORWARD, "nobody began it before its deadline"),
+}
+
+
+def check(moves: Moves, old: StrEnum, new: StrEnum, owner: Owner) -> None:
+    """Raise WrongState unless `owner` may move something from `old` to `new`."""
+    allowed = moves.get((old, new))
+    if allowed is None or allowed[0] is not owner:
+        raise WrongState(f"This is {old} and cannot become {new}.")
