@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.log import event, warn
+from gateway.log import warn
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,18 @@ class Supervisor:
         thread.start()
         return thread
 
+    def serve(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """Start `work` in a thread that may end when it is done, as one connection's does."""
+
+        def served() -> None:
+            work()
+            self._threads.remove(threading.current_thread())
+
+        thread = threading.Thread(target=self._guard, args=(name, served, True), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
     def every(self, name: str, seconds: float, step: Callable[[], None]) -> threading.Thread:
         """Call `step` at once and then every `seconds` until stopped."""
 
@@ -43,23 +55,42 @@ class Supervisor:
     def run(self, patience: float = 5.0) -> bool:
         """Wait until stopped, then give every thread `patience` seconds to end."""
         self.stop.wait()
-        for thread in self._threads:
+        for thread in list(self._threads):
             thread.join(patience)
         return not self._died
 
-    def _guard(self, name: str, work: Callable[[], None]) -> None:
+    def _guard(self, name: str, work: Callable[[], None], may_end: bool = False) -> None:  # noqa: FBT001, FBT002
         try:
             work()
         except Exception as error:
-            # An exception's text may quote a patient's data; its type and the places in the code never do.
-            places = " < ".join(
-                f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}"
-                for frame in reversed(traceback.extract_tb(error.__traceback__))
-            )
-            warn(_log, "thread_died", thread=name, error=type(error).__name__, at=places)
-            self._died = True
+            warn(_log, "thread_died", thread=name, error=type(error).__name__, at=_places(error))
         else:
-            if not self.stop.is_set():
-                event(_log, "thread_ended_early", thread=name)
-                self._died = True
+            if may_end or self.stop.is_set():
+                return
+            warn(_log, "thread_ended_early", thread=name)
+        self._died = True
         self.stop.set()
+
+
+def contained(name: str, work: Callable[[], None], ended: Callable[[], None]) -> Callable[[], None]:
+    """Wrap the body of a foreign library's thread: what it raises is logged without its text and goes no further.
+
+    `ended` is called after such an end, so that nobody waits for the thread.
+    """
+
+    def body() -> None:
+        try:
+            work()
+        except Exception as error:
+            warn(_log, "foreign_thread_died", thread=name, error=type(error).__name__, at=_places(error))
+            ended()
+
+    return body
+
+
+def _places(error: BaseException) -> str:
+    """Say where an error came from. Its text may quote a patient's data; its places in the code never do."""
+    return " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+    )

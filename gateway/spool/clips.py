@@ -64,23 +64,34 @@ class ClipWriter:
         self._index: Appender = files.append(self._path("index"))
         self._index.write(_one_line(header))
         self._index.sync()
+        self.entries: list[Entry] = []
+        self._digest = hashlib.sha256()
 
     def add(self, codestream: bytes, *, time_ns: int, sequence: int) -> None:
         offset = self.frames.size
         fields = (offset, len(codestream), zlib.crc32(codestream), time_ns, sequence)
         self.frames.write(_LENGTH.pack(len(codestream)), codestream)
         self._index.write(_entry(fields))
+        self._digest.update(codestream)
+        self.entries.append(
+            Entry(offset=offset, length=len(codestream), crc=fields[2], time_ns=time_ns, sequence=sequence)
+        )
 
     def sync(self) -> None:
         self.frames.sync()
         self._index.sync()
 
-    def close(self) -> None:
-        """Flush both files and give them their final names; the sidecar makes them a capture."""
+    def close(self, *, lost_frames: int = 0) -> Capture:
+        """Flush both files, give them their final names and return the sidecar that makes them a capture."""
         self.sync()
+        self.abandon()
+        finish(self._layout, self._files, self.header.exam, self.header.sop_instance_uid)
+        return as_capture(self.header, self.entries, self._digest.hexdigest(), lost_frames=lost_frames)
+
+    def abandon(self) -> None:
+        """Let go of both files as they are, for a salvage."""
         self.frames.close()
         self._index.close()
-        finish(self._layout, self._files, self.header.exam, self.header.sop_instance_uid)
 
     def _path(self, kind: str) -> Path:
         place = self._layout.frames if kind == "frames" else self._layout.index
@@ -136,13 +147,18 @@ def whole_entries(path: Path, entries: list[Entry]) -> list[Entry]:
     return entries
 
 
-def as_capture(
-    header: ClipHeader, entries: list[Entry], path: Path, *, lost_frames: int = 0, salvaged: bool = False
-) -> Capture:
-    """Return the sidecar of a closed clip whose frames lie in `path`; reads them once for their digest."""
+def digest_of(path: Path, entries: list[Entry]) -> str:
+    """Return the SHA-256 of a clip's concatenated codestreams."""
     digest = hashlib.sha256()
     for codestream in codestreams(path, entries):
         digest.update(codestream)
+    return digest.hexdigest()
+
+
+def as_capture(
+    header: ClipHeader, entries: list[Entry], sha256: str, *, lost_frames: int = 0, salvaged: bool = False
+) -> Capture:
+    """Return the sidecar of a closed clip."""
     size = sum(entry.length for entry in entries)
     return Capture(
         sop_instance_uid=header.sop_instance_uid,
@@ -159,7 +175,7 @@ def as_capture(
         frame_times=tuple(entry.time_ns for entry in entries),
         sequence=entries[0].sequence,
         bytes=size,
-        sha256=digest.hexdigest(),
+        sha256=sha256,
         taken=_moment_of(entries[0].time_ns, header.pressed),
         pressed=header.pressed,
         patient=header.patient,

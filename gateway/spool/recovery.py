@@ -97,7 +97,7 @@ def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
         spool.captures.forget_clip(uid)
         return None
     files.cut(frames, entries[-1].offset + 4 + entries[-1].length)
-    capture = clips.as_capture(header, entries, frames, salvaged=True)
+    capture = clips.as_capture(header, entries, clips.digest_of(frames, entries), salvaged=True)
     spool.captures.write_sidecar(capture)
     spool.captures.put_row(capture)
     event(_log, "clip_salvaged", exam=exam, uid=uid, frames=len(entries))
