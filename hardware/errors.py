@@ -2,7 +2,8 @@
 
 DeviceError
 ├── DeviceMissing     not there, or unplugged
-└── DeviceRefused     there, but it will not do what was asked
+├── DeviceRefused     there, but it will not do what was asked
+└── EncodingFailed    a picture that cannot be compressed
 """
 
 from typing import ClassVar
@@ -24,3 +25,9 @@ class DeviceRefused(DeviceError):
     """The device is there but will not do what was asked."""
 
     code = "device-refused"
+
+
+class EncodingFailed(DeviceError):
+    """A picture could not be compressed; nothing of it was stored."""
+
+    code = "encoding-failed"

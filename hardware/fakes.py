@@ -1,0 +1,147 @@
+"""Devices that follow a script, and scripts of the worst devices of their kind. For tests and for the demo."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from hardware.errors import DeviceError, DeviceMissing
+from hardware.sources import Picture, PixelFormat
+from hardware.sources.pattern import Pattern
+from hardware.triggers import Action, Press
+
+_PERIOD_NS = 33_333_333
+
+
+def _no_wait(seconds: float) -> None:
+    """Let a fake's silence take no time."""
+
+
+class ScriptedSource:
+    """Yields the script, then is unplugged. None in the script means: no signal; an error in it is raised.
+
+    Every `open` plays the next of `scripts`, each from its beginning; when none is left the device stays missing.
+    A script may be a generator, and so be fed while it plays.
+    """
+
+    def __init__(
+        self,
+        *scripts: Iterable[Picture | DeviceError | None],
+        wait: Callable[[float], None] = _no_wait,
+    ) -> None:
+        self._lives = iter(scripts)
+        self._wait = wait
+        self._script: Iterator[Picture | DeviceError | None] | None = None
+        self.opened = self.closed = 0
+
+    def open(self) -> None:
+        script = next(self._lives, None)
+        if script is None:
+            raise DeviceMissing("The scripted source was not plugged in again.")
+        self._script = iter(script)
+        self.opened += 1
+
+    def read(self, timeout: float) -> Picture | None:
+        for item in self._script or ():
+            if isinstance(item, DeviceError):
+                raise item
+            if item is None:
+                self._wait(timeout)
+            return item
+        raise DeviceMissing("The scripted source was unplugged.")
+
+    def close(self) -> None:
+        if self._script is not None:
+            self.closed += 1
+        self._script = None
+
+
+class ScriptedTrigger:
+    """Yields the script, then is unplugged. None in the script means: nobody pressed."""
+
+    def __init__(
+        self,
+        *scripts: Iterable[Press | DeviceError | None],
+        wait: Callable[[float], None] = _no_wait,
+    ) -> None:
+        self._lives = iter(scripts)
+        self._wait = wait
+        self._script: Iterator[Press | DeviceError | None] | None = None
+        self.opened = self.closed = 0
+
+    def open(self) -> None:
+        script = next(self._lives, None)
+        if script is None:
+            raise DeviceMissing("The scripted pedal was not plugged in again.")
+        self._script = iter(script)
+        self.opened += 1
+
+    def read(self, timeout: float) -> Press | None:
+        for item in self._script or ():
+            if isinstance(item, DeviceError):
+                raise item
+            if item is None:
+                self._wait(timeout)
+            return item
+        raise DeviceMissing("The scripted pedal was unplugged.")
+
+    def close(self) -> None:
+        if self._script is not None:
+            self.closed += 1
+        self._script = None
+
+
+def pictures(
+    count: int,
+    *,
+    start_ns: int,
+    first: int = 0,
+    size: tuple[int, int] = (320, 180),
+    kind: str = "bars",
+    period_ns: int = _PERIOD_NS,
+) -> Iterator[Picture]:
+    """Yield test pictures with their counter painted in, one every `period_ns` from `start_ns` on."""
+    pattern = Pattern(kind, size)
+    for counter in range(first, first + count):
+        yield Picture(
+            counter=counter,
+            time_ns=start_ns + (counter - first) * period_ns,
+            format=PixelFormat.RGB24,
+            width=size[0],
+            height=size[1],
+            planes=(pattern.draw(counter),),
+        )
+
+
+def worst_source(*, start_ns: int) -> Iterator[Picture | None]:
+    """Yield what the worst grabber gives: bursts of one time, gaps, silence, other sizes, other formats."""
+    yield from pictures(3, start_ns=start_ns)
+    yield None  # the cable was touched
+    yield from pictures(4, start_ns=start_ns + 10 * _PERIOD_NS, first=10, period_ns=0)  # all at once
+    yield from pictures(2, start_ns=start_ns + 40 * _PERIOD_NS, first=40, size=(322, 182))  # another mode
+    yield from _odd(counter=42, time_ns=start_ns + 42 * _PERIOD_NS)
+    yield None
+    yield from pictures(1, start_ns=start_ns + 90 * _PERIOD_NS, first=90)
+
+
+def worst_trigger(*, start_ns: int) -> Iterator[Press | None]:
+    """Yield what the worst pedal gives: two presses at one time, both kinds at once, one that comes too late."""
+    yield Press(action=Action.STILL, time_ns=start_ns)
+    yield Press(action=Action.STILL, time_ns=start_ns)
+    yield Press(action=Action.CLIP, time_ns=start_ns)
+    yield None
+    yield Press(action=Action.CLIP, time_ns=start_ns - 3_600_000_000_000)
+
+
+def _odd(*, counter: int, time_ns: int) -> Iterator[Picture]:
+    """Yield a grey picture and a YUV one of odd sizes."""
+    grey = np.full((5, 7), 90, np.uint8)
+    chroma = np.full((3, 4), 128, np.uint8)
+    yield Picture(counter=counter, time_ns=time_ns, format=PixelFormat.GRAY8, width=7, height=5, planes=(grey,))
+    yield Picture(
+        counter=counter + 1,
+        time_ns=time_ns,
+        format=PixelFormat.PLANAR_YUV,
+        width=7,
+        height=5,
+        planes=(grey, chroma, chroma),
+    )

@@ -1,0 +1,122 @@
+"""A picture as RGB, as grey, as a JPEG for looking and as a JPEG for a clip. The only module that knows how.
+
+Everything here releases the interpreter while it works on pixels.
+"""
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from hardware import colour
+from hardware.errors import EncodingFailed
+from hardware.sources import Picture, PixelFormat
+
+Pixels = NDArray[np.uint8]
+
+
+def to_rgb(picture: Picture) -> Pixels:
+    """Return uint8, shape (rows, columns, 3), RGB, full range; `colour` states the formula.
+
+    RGB24 is returned as it is, not copied; grey is repeated in all three.
+    """
+    if picture.format is PixelFormat.RGB24:
+        return picture.planes[0]
+    if picture.format is PixelFormat.GRAY8:
+        return np.asarray(cv2.merge([picture.planes[0]] * 3), np.uint8)
+    return colour.to_rgb(picture.planes, matrix=picture.matrix, full_range=picture.full_range)
+
+
+def to_gray_or_rgb(picture: Picture) -> Pixels:
+    """Return GRAY8 as it is, shape (rows, columns); everything else as `to_rgb` does."""
+    return picture.planes[0] if picture.format is PixelFormat.GRAY8 else to_rgb(picture)
+
+
+def preview_jpeg(picture: Picture, max_width: int, quality: int = 75) -> bytes:
+    """Return a baseline JPEG for looking, at most `max_width` wide, never larger than the picture.
+
+    Scales before it converts; grey stays grey. Raises EncodingFailed.
+    """
+    small = _scaled(picture, min(max_width, picture.width))
+    if small.format is PixelFormat.GRAY8:
+        return _encode(small.planes[0][..., np.newaxis], quality, "GRAY", "Gray")
+    if small.format is PixelFormat.PLANAR_YUV and small.matrix == "bt601":
+        return _encode_planes(_full(small), quality)
+    return _encode(to_rgb(small), quality, "RGB", "420")
+
+
+def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
+    """Return a baseline JPEG, full size, 4:2:2, always Y'CbCr of three components (YBR_FULL_422, PS3.5 8.2.1).
+
+    JPEG means BT.601 at full range (ISO/IEC 10918-5). BT.601 planes of 4:2:0 and 4:2:2 go in without a detour
+    through RGB; grey gets neutral chroma. Raises EncodingFailed.
+    """
+    rows, columns = picture.height, picture.width
+    half = (columns + 1) // 2
+    if picture.format is PixelFormat.GRAY8 and columns > 1:
+        neutral = np.full((rows, half), 128, np.uint8)
+        return _encode_planes((picture.planes[0], neutral, neutral), quality)
+    if picture.format is PixelFormat.PLANAR_YUV and picture.matrix == "bt601" and columns > 1:
+        luma, *chroma = _full(picture)
+        if all(plane.shape == (rows, half) for plane in chroma):
+            return _encode_planes((luma, *chroma), quality)
+        if all(plane.shape == ((rows + 1) // 2, half) for plane in chroma):
+            return _encode_planes((luma, *(plane.repeat(2, axis=0)[:rows] for plane in chroma)), quality)
+    return _encode(to_rgb(picture), quality, "RGB", "422")
+
+
+def _full(picture: Picture) -> tuple[Pixels, ...]:
+    """Return YUV planes at full range."""
+    if picture.full_range:
+        return picture.planes
+    luma, *chroma = picture.planes
+    return (colour.full_luma(luma), *(colour.full_chroma(plane) for plane in chroma))
+
+
+def _scaled(picture: Picture, width: int) -> Picture:
+    """Return the picture `width` wide; of YUV with 4:2:0 chroma."""
+    if width == picture.width:
+        return picture
+    height = max(1, round(picture.height * width / picture.width))
+    sizes = [(width, height)] + [((width + 1) // 2, (height + 1) // 2)] * (len(picture.planes) - 1)
+    return Picture(
+        counter=picture.counter,
+        time_ns=picture.time_ns,
+        format=picture.format,
+        width=width,
+        height=height,
+        planes=tuple(_resized(plane, size) for plane, size in zip(picture.planes, sizes, strict=True)),
+        matrix=picture.matrix,
+        full_range=picture.full_range,
+    )
+
+
+def _resized(plane: Pixels, size: tuple[int, int]) -> Pixels:
+    # Averaging costs little at whole factors and much at others; below a factor of 2 bilinear loses nothing.
+    whole = plane.shape[1] % size[0] == 0 and plane.shape[0] % size[1] == 0
+    small = plane.shape[1] >= 2 * size[0]
+    method = cv2.INTER_AREA if whole or small else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=method), np.uint8)
+
+
+def _encode(pixels: Pixels, quality: int, space: str, sampling: str) -> bytes:
+    try:
+        return bytes(
+            simplejpeg.encode_jpeg(
+                np.ascontiguousarray(pixels), quality=quality, colorspace=space, colorsubsampling=sampling
+            )
+        )
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise _failed(pixels, error) from error
+
+
+def _encode_planes(planes: tuple[Pixels, ...], quality: int) -> bytes:
+    try:
+        return bytes(simplejpeg.encode_jpeg_yuv_planes(*(np.ascontiguousarray(p) for p in planes), quality=quality))
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise _failed(planes[0], error) from error
+
+
+def _failed(pixels: Pixels, error: Exception) -> EncodingFailed:
+    rows, columns = pixels.shape[:2]
+    return EncodingFailed(f"A picture of {columns} x {rows} could not be compressed: {type(error).__name__}.")

@@ -1,0 +1,111 @@
+"""A pedal that sends bytes over a serial port. Every other byte is ignored; an unplugged port is said so."""
+
+import errno
+import re
+import termios
+from collections import deque
+from collections.abc import Callable
+
+import serial
+
+from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.triggers import Action, Press
+
+_BYTE = re.compile(r"byte:(0[xX][0-9a-fA-F]{1,2}|[0-9]{1,3})")
+_LINES = ("cts", "dsr", "cd", "ri")
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ENOTTY, errno.EINVAL}
+
+
+class SerialTrigger:
+    """Presses from the bytes of one serial port, 8N1.
+
+    still, clip: "byte:0x53" or "byte:83", or "" for none. A byte that follows the same byte within `debounce_ms`
+    belongs to the same press, however often it comes. Raises DeviceRefused for other words.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        clock_ns: Callable[[], int],
+        still: str = "byte:0x53",
+        clip: str = "byte:0x43",
+        baud: int = 9600,
+        debounce_ms: int = 50,
+    ) -> None:
+        self._device, self._baud = device, baud
+        self._clock_ns = clock_ns
+        self._debounce_ns = debounce_ms * 1_000_000
+        words = {Action.STILL: still, Action.CLIP: clip}
+        self._actions = {_byte(word): action for action, word in words.items() if word}
+        if len(self._actions) < sum(map(bool, words.values())):
+            raise DeviceRefused(f"The pedal on {device} sends the same byte for a still and a clip: use two.")
+        self._port: serial.Serial | None = None
+        self._heard: dict[int, int] = {}  # byte: when it came last
+        self._presses: deque[Press] = deque()
+
+    def open(self) -> None:
+        self.close()
+        try:
+            self._port = serial.Serial(self._device, self._baud, exclusive=True)
+            self._port.reset_input_buffer()
+        except (OSError, termios.error, ValueError) as error:
+            self.close()
+            raise self._failure(error) from error
+
+    def read(self, timeout: float) -> Press | None:
+        give_up = self._clock_ns() + round(timeout * 1e9)
+        while not self._presses:
+            # The port wakes the reader with the first byte, so the time taken after it is the press's own.
+            received = self._received(max(0.0, (give_up - self._clock_ns()) / 1e9))
+            if not received:
+                return None
+            self._note(received, self._clock_ns())
+        return self._presses.popleft()
+
+    def close(self) -> None:
+        self._heard.clear()
+        self._presses.clear()
+        port, self._port = self._port, None
+        if port is not None:
+            try:
+                port.close()
+            except (OSError, termios.error):
+                return  # it was unplugged: there is nothing left to close
+
+    def _received(self, seconds: float) -> bytes:
+        """Return what came, b"" when nothing came within `seconds`."""
+        if self._port is None:
+            raise DeviceMissing(f"The pedal on {self._device} is not open.")
+        try:
+            self._port.timeout = seconds
+            first = self._port.read(1)
+            return first + self._port.read(self._port.in_waiting) if first else b""
+        except (OSError, termios.error) as error:
+            raise DeviceMissing(f"The pedal on {self._device} was unplugged: plug it in again.") from error
+
+    def _note(self, received: bytes, now: int) -> None:
+        for byte in received:
+            last, self._heard[byte] = self._heard.get(byte), now
+            if byte in self._actions and (last is None or now - last > self._debounce_ns):
+                self._presses.append(Press(action=self._actions[byte], time_ns=now))
+
+    def _failure(self, error: Exception) -> DeviceMissing | DeviceRefused:
+        number = getattr(error, "errno", None)
+        if number in _REFUSED:
+            return DeviceRefused(
+                f"The serial port {self._device} cannot be used: check that it is a serial port, that no other "
+                "program uses it, and that this user is in the group dialout."
+            )
+        return DeviceMissing(f"There is no serial port {self._device}: check the pedal's plug and the setting.")
+
+
+def _byte(word: str) -> int:
+    """Return the byte of "byte:0x53"."""
+    if word in _LINES:
+        raise DeviceRefused(f"Pedals on the line {word!r} are not in this version: use a byte, byte:0x53.")
+    match = _BYTE.fullmatch(word)
+    value = int(match[1], 0 if match[1][:2] in ("0x", "0X") else 10) if match else 256
+    if value > 255:  # noqa: PLR2004 - a byte
+        raise DeviceRefused(f"{word!r} is not a byte: write byte:0x00 to byte:0xFF.")
+    return value
