@@ -9,6 +9,7 @@ ScopegateError
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, WrongState
 │   ├── RequestReused, BadValue
 │   └── FrameGone, Busy, NoSignal, CaptureGone
+├── ListenerFailed
 ├── WorklistError
 ├── ObjectError                  a capture that cannot become a DICOM object as things are
 │   └── TextDoesNotFit, CodestreamBroken
@@ -220,6 +221,14 @@ class CaptureGone(Refused):
 # --- the outside -----------------------------------------------------------------------------------------
 
 
+class ListenerFailed(ScopegateError):
+    """The box cannot listen for other systems."""
+
+    code = "listener"
+    safe = "Pictures are stored and delivered all the same."
+    action = "Stop the other program, or change [station] listen, then start again."
+
+
 class WorklistError(ScopegateError):
     """The worklist server gave no usable answer."""
 
@@ -250,10 +259,11 @@ class CodestreamBroken(ObjectError):
 
 
 class DeliveryError(ScopegateError):
-    """The destination did not take this object."""
+    """The destination did not take this object. `status` is its DIMSE status as four hex digits, or empty."""
 
     code = "delivery"
     safe = "The picture is on this box."
+    status: str = ""
 
 
 class TryLater(DeliveryError):

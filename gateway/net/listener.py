@@ -1,0 +1,171 @@
+"""Answers C-ECHO to the systems that are configured, five at a time, and refuses everything else.
+
+Not for objects: nothing can be stored here.
+"""
+
+import ipaddress
+import logging
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import build_context
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
+
+from gateway.config.settings import Address
+from gateway.errors import ListenerFailed
+from gateway.log import event, warn
+from gateway.net.association import Timeouts
+from gateway.net.tuning import Entity, WatchedSocket, tune
+
+_log = logging.getLogger(__name__)
+
+MOST_ASSOCIATIONS = 5
+_MOST_CONNECTIONS = 8  # a few more may wait to be told that there are too many
+_ALLOWANCE = 1024 * 1024  # bytes one association may say to us; an echo needs less than one thousand
+_GLANCE = 0.25  # seconds between two looks at `stop`
+
+
+class Listener:
+    """Listens at `address` under `ae_title` for `callers`: AE titles and hosts, which need not pair up.
+
+    This box itself (its own title, from its own loopback) may always ask, so that it can be tested.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        ae_title: str,
+        callers: Iterable[tuple[str, str]] = (),
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._address = address
+        self._ae_title = ae_title
+        pairs = tuple(callers)
+        self._titles = sorted({ae_title, *(title for title, _ in pairs)})
+        self._hosts = tuple(sorted({host for _, host in pairs}))
+        self._timeouts = timeouts or Timeouts(negotiate=10.0, stall=10.0)
+        self._server: _Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened at; the system's choice when 0 was configured."""
+        return int(self._server.server_address[1]) if self._server else self._address.port
+
+    def open(self) -> None:
+        """Take the port or raise ListenerFailed."""
+        entity = Entity(self._ae_title, stall=self._timeouts.stall, allowance=_ALLOWANCE)
+        entity.acse_timeout = self._timeouts.negotiate
+        entity.dimse_timeout = self._timeouts.answer
+        entity.network_timeout = self._timeouts.idle
+        entity.maximum_associations = MOST_ASSOCIATIONS
+        entity.require_called_aet = True
+        entity.require_calling_aet = self._titles
+        try:
+            self._server = _Server(
+                entity, self._address, self._ae_title, hosts=self._hosts, stall=self._timeouts.stall
+            )
+        except OSError as error:
+            raise ListenerFailed(
+                f"This box cannot listen at {self._address}: {error.strerror or error}.", code="port-taken"
+            ) from error
+
+    def serve(self, stop: threading.Event) -> None:
+        """Answer until `stop` is set, then close. For a supervised thread."""
+        server = self._server
+        assert server is not None
+        event(_log, "listening", at=self._address)
+        while not stop.is_set():
+            server.handle_request()
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back and end what is still connected."""
+        if self._server is not None:
+            self._server.server_close()
+            self._server.end_associations()
+            self._server = None
+
+
+class _Handler(RequestHandler):
+    """Tunes an incoming association before its first byte."""
+
+    server: "_Server"
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        tune(association)
+        return association
+
+
+class _Server(ThreadedAssociationServer):
+    daemon_threads = True
+
+    def __init__(
+        self, entity: Entity, address: Address, ae_title: str, *, hosts: tuple[str, ...], stall: float
+    ) -> None:
+        self._hosts = hosts
+        self._stall = stall
+        syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+        super().__init__(
+            entity,
+            (address.host, address.port),
+            ae_title,
+            [build_context(Verification, syntaxes)],
+            evt_handlers=[(evt.EVT_C_ECHO, _echo)],
+            request_handler=_Handler,
+        )
+        self.timeout = _GLANCE
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        plain, address = super().get_request()
+        wire = WatchedSocket(plain, stall=self._stall, allowance=_ALLOWANCE)
+        wire.settimeout(None)
+        wire.speed_up()
+        return wire, address
+
+    def verify_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: tuple[Any, ...]
+    ) -> bool:
+        """Close at once what may not ask: a port scan costs no thread."""
+        del request
+        if not self._allowed(str(client_address[0])):
+            warn(_log, "caller_unknown", address=client_address[0])
+            return False
+        if len(self.active_associations) >= _MOST_CONNECTIONS:
+            warn(_log, "callers_too_many", address=client_address[0])
+            return False
+        return True
+
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: tuple[Any, ...]
+    ) -> None:
+        """Say that a connection failed before it was one, without its content."""
+        del request
+        event(_log, "caller_vanished", address=client_address[0])
+
+    def end_associations(self) -> None:
+        for association in self.active_associations:
+            association.abort()
+
+    def _allowed(self, address: str) -> bool:
+        caller = ipaddress.ip_address(address)
+        return caller.is_loopback or any(address in _addresses(host) for host in self._hosts)
+
+
+def _addresses(host: str) -> set[str]:
+    """Return a host's addresses now; a name may move, a name server may be away."""
+    try:
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()
+
+
+def _echo(_: evt.Event) -> int:
+    return 0x0000

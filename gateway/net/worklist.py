@@ -1,0 +1,252 @@
+"""C-FIND of the modality worklist: asks one server and hands on its answers, byte for byte.
+
+Refuses servers that answer without end, without sense, or not at all. What an answer means is decided elsewhere.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.dimse_messages import C_FIND_RSP
+from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]  # made at import time
+
+from gateway.config.settings import Worklist
+from gateway.errors import DeliveryError, WorklistError
+from gateway.log import event
+from gateway.net.association import Context, Link, Peer, Timeouts, open_link, unhurried
+from gateway.net.elements import Unreadable, elements, items
+from gateway.net.tuning import WireBroken
+
+_log = logging.getLogger(__name__)
+
+MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
+MOST_BYTES = 32 * 1024 * 1024
+_PENDING = (0xFF00, 0xFF01)  # FF01: some optional keys were not looked at (PS3.4 K.4.1.1.4)
+
+# Return keys: what objects, the screen and later MPPS take from an item (PS3.4 table K.6-1, PS3.17 J.2).
+# SpecificCharacterSet is asked for because some servers name theirs only then.
+_PATIENT_AND_REQUEST = (
+    "SpecificCharacterSet",
+    "TimezoneOffsetFromUTC",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "PatientSize",
+    "PatientWeight",
+    "MedicalAlerts",
+    "Allergies",
+    "PregnancyStatus",
+    "SpecialNeeds",
+    "PatientState",
+    "PatientComments",
+    "CurrentPatientLocation",
+    "StudyInstanceUID",
+    "StudyID",
+    "RequestingPhysician",
+    "RequestingService",
+    "RequestedProcedureDescription",
+    "AdmissionID",
+    "RequestedProcedureID",
+    "RequestedProcedurePriority",
+    "ReasonForTheRequestedProcedure",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
+)
+_STEP = (
+    "ScheduledStationAETitle",
+    "ScheduledProcedureStepStartDate",
+    "ScheduledProcedureStepStartTime",
+    "Modality",
+    "ScheduledPerformingPhysicianName",
+    "ScheduledProcedureStepDescription",
+    "ScheduledProcedureStepID",
+    "ScheduledStationName",
+    "ScheduledProcedureStepLocation",
+    "ScheduledProcedureStepStatus",
+)
+_CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
+_REFERENCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+_ISSUER = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
+
+_STEP_SEQUENCE = 0x00400100
+_MODALITY = 0x00080060
+_START_DATE = 0x00400002
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RawAnswer:
+    """One answer's identifier exactly as it came over the wire, and the syntax it is written in."""
+
+    raw: bytes
+    transfer_syntax_uid: str
+
+
+def find(
+    server: Worklist, *, our_ae: str, today: date, deadline_s: float = 20.0, timeouts: Timeouts | None = None
+) -> list[RawAnswer]:
+    """Ask for the items scheduled around `today`; raise WorklistError when there is no whole answer.
+
+    The date range, modality and station are asked for, but servers may ignore them: see `scheduled_within`.
+    """
+    peer = Peer(
+        kind="worklist server",
+        name=server.name,
+        ae_title=server.ae_title,
+        host=server.host,
+        port=server.port,
+    )
+    patience = unhurried(timeouts or Timeouts(), deadline_s)
+    offers = [
+        Context(abstract_syntax=str(ModalityWorklistInformationFind), transfer_syntax=str(syntax))
+        for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+    ]
+    heard = _Answers()
+    try:
+        with open_link(
+            peer, our_ae=our_ae, contexts=offers, timeouts=patience, allowance=MOST_BYTES, heard=heard.take
+        ) as link:
+            status = _ask(link, _query(server, today), heard, deadline_s)
+    except DeliveryError as error:
+        if heard.bytes_left < 0 or len(heard.answers) > MOST_ANSWERS:
+            raise _too_many(peer) from None
+        raise WorklistError(error.what, code=f"worklist-{error.code}", action=error.action) from None
+    if status != 0:
+        raise WorklistError(
+            f"{peer.who.capitalize()} refused the question (status {status:04X}).", code="worklist-refused"
+        )
+    return _readable(peer, heard.answers)
+
+
+def scheduled_within(answer: RawAnswer, *, first: date, last: date, modality: str = "") -> bool:
+    """Say whether an answer's step starts on one of these days and is of this modality; unstated counts as yes."""
+    explicit = answer.transfer_syntax_uid == ExplicitVRLittleEndian
+    try:
+        steps = items(elements(answer.raw, explicit=explicit).get(_STEP_SEQUENCE, b""), explicit=explicit)
+    except Unreadable:
+        return False
+    if not steps:
+        return True
+    wanted = range(first.toordinal(), last.toordinal() + 1)
+    return any(
+        _day(step) in (None, *wanted) and _text(step, _MODALITY) in ("", modality or _text(step, _MODALITY))
+        for step in steps
+    )
+
+
+class _Answers:
+    """Collects identifiers as they arrive, in pynetdicom's thread."""
+
+    def __init__(self) -> None:
+        self.answers: list[RawAnswer] = []
+        self.bytes_left = MOST_BYTES
+
+    @property
+    def enough(self) -> bool:
+        return len(self.answers) > MOST_ANSWERS or self.bytes_left < 0
+
+    def take(self, heard: evt.Event) -> None:
+        message = heard.message
+        if self.enough or not isinstance(message, C_FIND_RSP) or message.data_set is None:
+            return
+        if message.command_set.get("Status") not in _PENDING:
+            return
+        raw = message.data_set.getvalue()
+        context = heard.assoc._accepted_cx.get(message.context_id or 0)  # noqa: SLF001 - the one way to the syntax
+        syntax = str(context.transfer_syntax[0]) if context else ""
+        self.bytes_left -= len(raw)
+        self.answers.append(RawAnswer(raw=raw, transfer_syntax_uid=syntax))
+
+
+def _ask(link: Link, query: Dataset, heard: _Answers, deadline_s: float) -> int:
+    """Send the question and wait for the last answer; return its status."""
+    status = None
+    try:
+        with link.within(deadline_s):
+            for answer, _ in link.association.send_c_find(query, ModalityWorklistInformationFind):
+                if heard.enough:
+                    raise _too_many(link.peer)
+                status = answer.get("Status")
+                if status is None or status not in _PENDING:
+                    break
+    except (WireBroken, RuntimeError, ValueError):
+        raise link.broken() from None
+    if status is None:
+        raise link.broken()
+    return int(status)
+
+
+def _too_many(peer: Peer) -> WorklistError:
+    return WorklistError(
+        f"{peer.who.capitalize()} did not stop answering.",
+        code="worklist-endless",
+        action="Call IT: it may ignore the date range; let it match modality or station.",
+    )
+
+
+def _readable(peer: Peer, answers: Iterable[RawAnswer]) -> list[RawAnswer]:
+    """Leave out what is no data set at all; when nothing else came, the server is broken."""
+    found = list(answers)
+    good = [answer for answer in found if _is_data_set(answer)]
+    if len(good) < len(found):
+        event(_log, "worklist_answers_unreadable", server=peer.name, count=len(found) - len(good))
+    if found and not good:
+        raise WorklistError(f"{peer.who.capitalize()} gave answers that cannot be read.", code="worklist-garbage")
+    return good
+
+
+def _is_data_set(answer: RawAnswer) -> bool:
+    explicit = answer.transfer_syntax_uid == ExplicitVRLittleEndian
+    try:
+        return bool(elements(answer.raw, explicit=explicit))
+    except Unreadable:
+        return False
+
+
+def _query(server: Worklist, today: date) -> Dataset:
+    """Return the identifier of the question: one item in the step sequence (PS3.4 K.6.1.2.2)."""
+    step = _empty(_STEP)
+    first, last = today - timedelta(days=server.days_back), today + timedelta(days=server.days_ahead)
+    # A date range, never with a time range: the two match independently (PS3.4 C.2.2.2.5).
+    step.ScheduledProcedureStepStartDate = f"{first:%Y%m%d}-{last:%Y%m%d}"
+    step.Modality = server.modality
+    step.ScheduledStationAETitle = server.station_ae_title
+    step.ScheduledProtocolCodeSequence = Sequence([_empty(_CODE)])
+    query = _empty(_PATIENT_AND_REQUEST)
+    query.ScheduledProcedureStepSequence = Sequence([step])
+    query.RequestedProcedureCodeSequence = Sequence([_empty(_CODE)])
+    query.ReasonForRequestedProcedureCodeSequence = Sequence([_empty(_CODE)])
+    query.ReferencedStudySequence = Sequence([_empty(_REFERENCE)])
+    query.ReferencedPatientSequence = Sequence([_empty(_REFERENCE)])
+    query.IssuerOfAccessionNumberSequence = Sequence([_empty(_ISSUER)])
+    return query
+
+
+def _empty(keywords: Iterable[str]) -> Dataset:
+    keys = Dataset()
+    for keyword in keywords:
+        setattr(keys, keyword, None)
+    return keys
+
+
+def _text(step: dict[int, bytes], tag: int) -> str:
+    return step.get(tag, b"").decode("ascii", "replace").strip(" \0")
+
+
+def _day(step: dict[int, bytes]) -> int | None:
+    """Return the start date as an ordinal, None when it is not stated or not a date."""
+    text = _text(step, _START_DATE).replace(".", "")  # ACR-NEMA's form
+    try:
+        return date.fromisoformat(text).toordinal()
+    except ValueError:
+        return None
