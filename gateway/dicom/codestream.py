@@ -1,0 +1,137 @@
+"""JPEG codestreams by their markers: what they say of themselves, and whether that is what the record says."""
+
+import re
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gateway.errors import CodestreamBroken
+
+BASELINE, LOSSLESS = 0xC0, 0xC3
+_SOI, _EOI, _SOS, _APP0, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # stuffed zeros and restarts are no end
+_PROCESS = {"jpeg": BASELINE, "jpeg-lossless": LOSSLESS}
+_YCC = 1  # Adobe's colour transform
+_BITS = 8
+_COLOURS = 3
+_PADDED_422 = ((2, 1), (1, 1), (1, 1))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Codestream:
+    """The facts of one JPEG picture."""
+
+    process: int  # low byte of the frame marker: 0xC0 baseline, 0xC3 lossless
+    precision: int
+    rows: int
+    columns: int
+    components: tuple[int, ...]  # identifiers
+    sampling: tuple[tuple[int, int], ...]  # horizontal, vertical
+    predictor: int  # of the first scan: selection value of lossless JPEG
+    adobe: int | None  # colour transform, None without Adobe marker
+    jfif: bool
+    length: int  # bytes up to and with the end marker
+
+    @property
+    def is_ycbcr(self) -> bool:
+        """Say whether decoders take three components for YCbCr: Adobe says, else JFIF, else the ids."""
+        if self.adobe is not None:
+            return self.adobe == _YCC
+        return self.jfif or self.components != tuple(b"RGB")
+
+
+def read(codestream: bytes) -> Codestream:
+    """Read the markers; no pixel is decoded. Raises CodestreamBroken."""
+    if codestream[:2] != bytes((0xFF, _SOI)):
+        raise CodestreamBroken("A picture does not begin as a JPEG.")
+    frame: tuple[int, bytes] | None = None
+    scan, adobe, jfif, position = b"", None, False, 2
+    while True:
+        marker, body, position = _segment(codestream, position)
+        if marker == _EOI:
+            break
+        if marker in _FRAMES:
+            frame = (marker, body)
+        elif marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12:  # noqa: PLR2004
+            adobe = body[11]
+        elif marker == _APP0 and body[:4] == b"JFIF":
+            jfif = True
+        elif marker == _SOS:
+            scan = scan or body
+            position = _end_of_scan(codestream, position)
+    if frame is None or not scan:
+        raise CodestreamBroken("A JPEG has no picture in it.")
+    return _facts(frame, scan, adobe, length=position, jfif=jfif)
+
+
+def check(codestream: bytes, *, rows: int, columns: int, samples: int, codec: str) -> Codestream:
+    """Compare a codestream with its record. Raises CodestreamBroken; returns the facts.
+
+    `codec`: "jpeg-lossless" (process 14, selection value 1, RGB or grey) or "jpeg" (baseline, YCbCr 4:2:2 or grey).
+    """
+    found = read(codestream)
+    if len(codestream) - found.length > 1 or codestream[found.length :].strip(b"\0"):
+        raise CodestreamBroken("A picture goes on after its end.")
+    if found.process != _PROCESS.get(codec) or found.precision != _BITS:
+        raise CodestreamBroken("A picture is not compressed as its record says.")
+    if (found.rows, found.columns, len(found.components)) != (rows, columns, samples):
+        raise CodestreamBroken("A picture is not of the size that its record says.")
+    if codec == "jpeg-lossless" and found.predictor != 1:
+        raise CodestreamBroken("A lossless JPEG does not use selection value 1.")
+    if samples == _COLOURS and found.is_ycbcr != (codec == "jpeg"):
+        raise CodestreamBroken("A picture's colours are not coded as its record says.")
+    if samples == _COLOURS and not _sampled_as(found, codec):
+        raise CodestreamBroken("A picture's colours are not sampled as its record says.")
+    return found
+
+
+def _sampled_as(found: Codestream, codec: str) -> bool:
+    wanted = _PADDED_422 if codec == "jpeg" else ((1, 1),) * _COLOURS
+    return found.sampling == wanted
+
+
+def _segment(codestream: bytes, position: int) -> tuple[int, bytes, int]:
+    """Return marker, body and the position after it; fill bytes in front of a marker are allowed."""
+    if codestream[position : position + 1] != b"\xff":
+        raise CodestreamBroken("A JPEG has something else where a marker belongs.")
+    while codestream[position + 1 : position + 2] == b"\xff":
+        position += 1
+    if codestream[position + 1 : position + 2] == bytes((_EOI,)):
+        return _EOI, b"", position + 2
+    if position + 4 > len(codestream):
+        raise CodestreamBroken("A JPEG ends early.")
+    marker, length = struct.unpack_from(">BH", codestream, position + 1)
+    end = position + 2 + length
+    if length < 2 or end > len(codestream):  # noqa: PLR2004 - the length counts itself
+        raise CodestreamBroken("A JPEG ends early.")
+    return marker, codestream[position + 4 : end], end
+
+
+def _end_of_scan(codestream: bytes, position: int) -> int:
+    match = _MARKER_IN_SCAN.search(codestream, position)
+    if match is None:
+        raise CodestreamBroken("A JPEG has no end.")
+    return match.start()
+
+
+def _facts(frame: tuple[int, bytes], scan: bytes, adobe: int | None, *, length: int, jfif: bool) -> Codestream:
+    process, body = frame
+    count = body[5] if len(body) > 5 else 0  # noqa: PLR2004 - number of components, ITU-T T.81 B.2.2
+    if not count or len(body) != 6 + 3 * count or len(scan) < 4 + 2 * scan[0]:
+        raise CodestreamBroken("A JPEG's header does not add up.")
+    precision, rows, columns = struct.unpack_from(">BHH", body)
+    starts = range(6, len(body) + 1, 3)
+    parts = [body[start:end] for start, end in pairwise(starts)]
+    return Codestream(
+        process=process,
+        precision=precision,
+        rows=rows,
+        columns=columns,
+        components=tuple(part[0] for part in parts),
+        sampling=tuple((part[1] >> 4, part[1] & 15) for part in parts),
+        predictor=scan[1 + 2 * scan[0]],
+        adobe=adobe,
+        jfif=jfif,
+        length=length,
+    )

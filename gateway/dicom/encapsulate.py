@@ -1,0 +1,66 @@
+"""Streams a PS3.10 file with encapsulated pixel data, one fragment a frame; holds one fragment at a time."""
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+from gateway.dicom import elements, part10
+from gateway.dicom.draft import Header
+from gateway.dicom.elements import Element
+from gateway.errors import CodestreamBroken
+
+_ITEM = b"\xfe\xff\x00\xe0"
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0" + bytes(4)
+_PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
+_UNDEFINED = 0xFFFFFFFF
+_ITEM_HEAD = 8
+
+
+def file_chunks(header: Header, lengths: Sequence[int], fragments: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the file piece by piece (PS3.10 7, PS3.5 A.4).
+
+    `lengths`: bytes of each frame's codestream, known beforehand; `fragments`: these codestreams in order. Raises
+    CodestreamBroken when the two do not agree: the file is unusable then.
+    """
+    meta = part10.Meta(
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+    )
+    if len(lengths) != header.frames:
+        raise CodestreamBroken("A clip has another number of frames than its record says.")
+    yield part10.preface(meta) + header.data + _tables(lengths)
+    expected = iter(lengths)
+    for fragment in fragments:
+        if len(fragment) != next(expected, -1):
+            raise CodestreamBroken("A frame's length is not the one in the record.")
+        padding = len(fragment) % 2
+        yield _ITEM + struct.pack("<L", len(fragment) + padding)
+        yield fragment
+        if padding:
+            yield b"\0"
+    if next(expected, None) is not None:
+        raise CodestreamBroken("A clip ends before its last frame.")
+    yield _SEQUENCE_END
+
+
+def _tables(lengths: Sequence[int]) -> bytes:
+    """Return what stands between header and first fragment: offset tables and the start of the pixel data.
+
+    A clip has a Basic Offset Table while its offsets fit 32 bits, else an empty one and the Extended Offset Table
+    (PS3.3 C.7.6.3.1.8); a single frame has an empty one.
+    """
+    offsets = [0]
+    for length in lengths:
+        offsets.append(offsets[-1] + _ITEM_HEAD + length + length % 2)
+    offsets.pop()
+    if len(lengths) == 1:
+        return _PIXEL_DATA + _ITEM + struct.pack("<L", 0)
+    if offsets[-1] < _UNDEFINED:
+        table = struct.pack(f"<{len(offsets)}L", *offsets)
+        return _PIXEL_DATA + _ITEM + struct.pack("<L", len(table)) + table
+    even = [length + length % 2 for length in lengths]
+    extended = [
+        Element(tag=elements.PIXELS, vr="OV", value=struct.pack(f"<{len(offsets)}Q", *offsets)),
+        Element(tag=elements.PIXELS + 1, vr="OV", value=struct.pack(f"<{len(even)}Q", *even)),
+    ]
+    return elements.encode(extended, explicit=True) + _PIXEL_DATA + _ITEM + struct.pack("<L", 0)

@@ -1,0 +1,67 @@
+"""General Image, Image Pixel, the lossy trio and SOP Common: what every capture's object says of its picture."""
+
+from gateway.dicom.draft import Draft, Header
+from gateway.dicom.part10 import JPEG_BASELINE, JPEG_LOSSLESS_SV1
+from gateway.dicom.patient_study import local
+from gateway.dicom.request import Request
+from gateway.errors import ObjectError
+from gateway.model import Capture, Exam
+
+TRANSFER_SYNTAX = {"jpeg-lossless": JPEG_LOSSLESS_SV1, "jpeg": JPEG_BASELINE}
+# (codec, samples) to photometric interpretation: PS3.5 8.2.1 and 8.2.2
+PHOTOMETRIC = {
+    ("jpeg-lossless", 1): "MONOCHROME2",
+    ("jpeg-lossless", 3): "RGB",
+    ("jpeg", 1): "MONOCHROME2",
+    ("jpeg", 3): "YBR_FULL_422",
+}
+_LARGEST = 65535
+
+
+def image(draft: Draft, exam: Exam, capture: Capture) -> None:
+    """Write the picture's place, time and pixels. Raises ObjectError when its record cannot be true."""
+    taken = local(capture.taken, exam)
+    draft.put("InstanceNumber", str(capture.instance_number))
+    draft.put("ImageType", "ORIGINAL\\PRIMARY")
+    for what in ("Content", "Acquisition"):
+        draft.put(f"{what}Date", f"{taken:%Y%m%d}").put(f"{what}Time", f"{taken:%H%M%S.%f}")
+    draft.put("PatientOrientation")
+    draft.put("BurnedInAnnotation", "YES")  # a captured screen shows text until somebody proved otherwise
+    _pixels(draft, capture)
+    _lossy(draft, capture)
+
+
+def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
+    """Add the identity of the object and encode it."""
+    draft.put("SOPClassUID", sop_class_uid).put("SOPInstanceUID", capture.sop_instance_uid)
+    return Header(
+        sop_class_uid=sop_class_uid,
+        sop_instance_uid=capture.sop_instance_uid,
+        transfer_syntax_uid=TRANSFER_SYNTAX[capture.codec],
+        frames=capture.frames,
+        data=draft.encode(request.character_set),
+    )
+
+
+def _pixels(draft: Draft, capture: Capture) -> None:
+    photometric = PHOTOMETRIC.get((capture.codec, capture.samples))
+    if photometric is None or not (0 < capture.rows <= _LARGEST and 0 < capture.columns <= _LARGEST):
+        raise ObjectError("The record of this capture describes a picture that cannot be.")
+    draft.binary("SamplesPerPixel", capture.samples)
+    draft.put("PhotometricInterpretation", photometric)
+    if capture.samples > 1:
+        draft.binary("PlanarConfiguration", 0)
+    draft.binary("Rows", capture.rows).binary("Columns", capture.columns)
+    draft.binary("BitsAllocated", 8).binary("BitsStored", 8).binary("HighBit", 7)
+    draft.binary("PixelRepresentation", 0)
+
+
+def _lossy(draft: Draft, capture: Capture) -> None:
+    if capture.codec != "jpeg":
+        draft.put("LossyImageCompression", "00")
+        return
+    pixels = capture.rows * capture.columns * capture.samples * capture.frames
+    ratio = capture.lossy_ratio or pixels / max(capture.bytes, 1)
+    draft.put("LossyImageCompression", "01")
+    draft.put("LossyImageCompressionRatio", f"{ratio:.2f}")
+    draft.put("LossyImageCompressionMethod", "ISO_10918_1")

@@ -1,0 +1,48 @@
+"""Multi-frame Secondary Capture, true colour or grey: one part of a clip, one JPEG a frame (PS3.3 A.8.3, A.8.5)."""
+
+from gateway.config.settings import Station
+from gateway.dicom import elements
+from gateway.dicom.draft import Draft, Header
+from gateway.dicom.frame_times import frame_time, is_even, vector
+from gateway.dicom.image import finish, image
+from gateway.dicom.patient_study import patient_study, request_of
+from gateway.dicom.series_equipment import series_equipment
+from gateway.errors import ObjectError
+from gateway.model import Capture, Exam, Series
+
+MULTIFRAME_GREY = "1.2.840.10008.5.1.4.1.1.7.2"
+MULTIFRAME_COLOUR = "1.2.840.10008.5.1.4.1.1.7.4"
+
+
+def build(exam: Exam, capture: Capture, series: Series, *, order: bytes | None, station: Station) -> Header:
+    """Return the clip's object without its pixel data; arguments and errors as for a still."""
+    times = capture.frame_times
+    if capture.frames < 1 or len(times) != capture.frames or list(times) != sorted(times):
+        raise ObjectError("The record of this clip does not say when its frames were taken.")
+    request, draft = request_of(exam, order), Draft()
+    patient_study(draft, exam, request, station.issuer or station.name)
+    series_equipment(draft, series, capture.equipment, request, station)
+    image(draft, exam, capture)
+    _cine(draft, capture)
+    if capture.samples == 1:
+        _grey(draft)
+    return finish(draft, capture, MULTIFRAME_GREY if capture.samples == 1 else MULTIFRAME_COLOUR, request)
+
+
+def _cine(draft: Draft, capture: Capture) -> None:
+    draft.put("NumberOfFrames", str(capture.frames))
+    times = capture.frame_times
+    step = frame_time(times)
+    each = "" if is_even(times) else vector(times)
+    if each:
+        draft.put("FrameTimeVector", each).binary("FrameIncrementPointer", elements.tag("FrameTimeVector"))
+    else:
+        draft.put("FrameTime", f"{step:.6g}").binary("FrameIncrementPointer", elements.tag("FrameTime"))
+    if step:
+        draft.put("RecommendedDisplayFrameRate", str(max(1, round(1000 / step))))
+
+
+def _grey(draft: Draft) -> None:
+    """Write the display pipeline that PS3.3 A.8.3 wants: stored values are what was seen."""
+    draft.put("RescaleIntercept", "0").put("RescaleSlope", "1").put("RescaleType", "US")
+    draft.put("PresentationLUTShape", "IDENTITY")

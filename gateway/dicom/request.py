@@ -1,0 +1,166 @@
+"""What an object takes over from its worklist order: exact bytes where they say what the exam says, else the exam.
+
+Mapping: IHE's and PS3.17 J's, as told in docs/decisions/0004-objects.md. A descriptive value that its VR does not
+allow is left out; an identity that cannot be written as it is raises ObjectError.
+"""
+
+from gateway.dicom import charset, elements, values
+from gateway.dicom.draft import Draft
+from gateway.dicom.elements import Element, Elements
+from gateway.errors import ObjectError, TextDoesNotFit
+from gateway.model import Exam
+
+_STEP = "ScheduledProcedureStepSequence"
+_CODE = (
+    "CodeValue",
+    "CodingSchemeDesignator",
+    "CodingSchemeVersion",
+    "CodeMeaning",
+    "LongCodeValue",
+    "URNCodeValue",
+)
+_REFERENCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+_ISSUER = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
+
+
+class Request:
+    """An exam's order, or none, and how to copy from it."""
+
+    def __init__(self, exam: Exam, order: Elements, character_set: str) -> None:
+        self._exam = exam
+        self._order = order
+        self._step = order.first(_STEP)
+        self.character_set = character_set
+
+    def identity(self, draft: Draft, keyword: str, text: str) -> None:
+        """Write what identifies the patient. Raises ObjectError when it cannot be written as it is."""
+        element = self._order.find(keyword)
+        if text and element and charset.decode_for_display(element.value, self.character_set) == text:
+            exact = charset.decode(element.value, self.character_set)
+            if not values.allowed(elements.vr_of(element.tag), exact):
+                raise ObjectError(
+                    f"The order's {keyword} is longer than DICOM allows or has characters that it does not.",
+                    action="Assign the exam to typed patient data, or have the worklist server corrected.",
+                )
+            draft.copy(keyword, element)
+        else:
+            draft.put(keyword, text)
+
+    def linked(self, draft: Draft, keyword: str, text: str, *candidates: Element | None) -> bool:
+        """Write `text` with the bytes of the first candidate that says the same; no text: the first usable.
+
+        Says whether something was written.
+        """
+        for element in candidates:
+            if element and (not text or self._says(element, text)) and self.offer(draft, keyword, element):
+                return True
+        if text and values.allowed(elements.vr_of(elements.tag(keyword)), text):
+            draft.put(keyword, text)
+            return True
+        return False
+
+    def offer(self, draft: Draft, keyword: str, element: Element | None) -> bool:
+        """Copy a value when there is one and it is allowed under that keyword."""
+        if element is None or not element.bare.strip():
+            return False
+        vr = elements.vr_of(elements.tag(keyword))
+        try:
+            text = charset.decode(element.value, self.character_set if vr in charset.TEXT_VRS else "")
+        except TextDoesNotFit:
+            return False
+        if not values.allowed(vr, text):
+            return False
+        draft.copy(keyword, element)
+        return True
+
+    def study(self, draft: Draft) -> None:
+        """Write what the study takes from the order."""
+        procedure, order = self._exam.procedure, self._order
+        if not self.linked(draft, "AccessionNumber", procedure.accession_number, order.find("AccessionNumber")):
+            draft.put("AccessionNumber")
+        physician = order.find("ReferringPhysicianName")
+        if not self.linked(draft, "ReferringPhysicianName", procedure.referring_physician, physician):
+            draft.put("ReferringPhysicianName")
+        if not self.linked(draft, "StudyID", self._exam.study_id, order.find("RequestedProcedureID")):
+            draft.put("StudyID")
+        self.linked(draft, "StudyDescription", procedure.description, *self._descriptions())
+        for keyword in ("AdmissionID", "PatientSize", "PatientWeight"):
+            self.offer(draft, keyword, order.find(keyword))
+        draft.sequence("ProcedureCodeSequence", self._codes(order, "RequestedProcedureCodeSequence"))
+        draft.sequence("ReferencedStudySequence", self._references())
+        if order.value("AccessionNumber"):
+            draft.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+
+    def series(self, draft: Draft) -> None:
+        """Write what was done, as far as it is what was scheduled, and the request itself."""
+        step = self._step
+        scheduled = step.find("ScheduledProcedureStepDescription")
+        self.offer(draft, "PerformedProcedureStepDescription", scheduled)
+        draft.sequence("PerformedProtocolCodeSequence", self._codes(step, "ScheduledProtocolCodeSequence"))
+        draft.sequence("RequestAttributesSequence", [self._attributes()])
+
+    def _attributes(self) -> Draft:
+        """Return the one item of the Request Attributes Sequence; an empty one when nothing was requested."""
+        procedure, order, step, item = self._exam.procedure, self._order, self._step, Draft()
+        requested = order.find("RequestedProcedureID")
+        scheduled = step.find("ScheduledProcedureStepID")
+        wrote = self.linked(item, "RequestedProcedureID", procedure.requested_procedure_id, requested)
+        wrote |= self.linked(item, "ScheduledProcedureStepID", procedure.step_id, scheduled)
+        if not wrote:
+            return Draft()
+        if self.linked(item, "AccessionNumber", procedure.accession_number, order.find("AccessionNumber")):
+            item.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+        item.put("StudyInstanceUID", self._exam.study_instance_uid)
+        for keyword in ("RequestedProcedureDescription", "ReasonForTheRequestedProcedure", "RequestingPhysician"):
+            self.offer(item, keyword, order.find(keyword))
+        description = "ScheduledProcedureStepDescription"
+        self.offer(item, description, step.find(description))
+        for source, keyword in (
+            (order, "RequestedProcedureCodeSequence"),
+            (order, "ReasonForRequestedProcedureCodeSequence"),
+            (step, "ScheduledProtocolCodeSequence"),
+        ):
+            item.sequence(keyword, self._codes(source, keyword))
+        item.sequence("ReferencedStudySequence", self._references())
+        return item
+
+    def _says(self, element: Element, text: str) -> bool:
+        return charset.decode_for_display(element.value, self.character_set) == text
+
+    def _descriptions(self) -> tuple[Element | None, ...]:
+        return (
+            self._order.find("RequestedProcedureDescription"),
+            self._step.find("ScheduledProcedureStepDescription"),
+            self._order.first("RequestedProcedureCodeSequence").find("CodeMeaning"),
+            self._step.first("ScheduledProtocolCodeSequence").find("CodeMeaning"),
+        )
+
+    def _items(self, source: Elements, keyword: str, wanted: tuple[str, ...]) -> list[Draft]:
+        drafts = []
+        found = source.find(keyword)
+        for item in found.items if found else ():
+            draft = Draft()
+            for each in wanted:
+                self.offer(draft, each, item.find(each))
+            drafts.append(draft)
+        return drafts
+
+    def _codes(self, source: Elements, keyword: str) -> list[Draft]:
+        """Return the items that are codes; servers send empty ones, because they were asked for them."""
+        kinds = ("CodeValue", "LongCodeValue", "URNCodeValue")
+        return [
+            item
+            for item in self._items(source, keyword, _CODE)
+            if item.has("CodeMeaning")
+            and sum(item.has(kind) for kind in kinds) == 1
+            and (item.has("CodingSchemeDesignator") or item.has("URNCodeValue"))
+        ]
+
+    def _references(self) -> list[Draft]:
+        found = self._items(self._order, "ReferencedStudySequence", _REFERENCE)
+        return [item for item in found if all(item.has(each) for each in _REFERENCE)]
+
+    def _issuers(self) -> list[Draft]:
+        found = self._items(self._order, "IssuerOfAccessionNumberSequence", _ISSUER)
+        whole = [item for item in found if item.has("UniversalEntityID") == item.has("UniversalEntityIDType")]
+        return whole[:1]

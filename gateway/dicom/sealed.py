@@ -1,0 +1,103 @@
+"""Reads a sealed file back: its header at once, its codestreams one by one, each byte counted and hashed."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gateway.dicom import elements, part10
+from gateway.dicom.elements import Elements, Malformed
+from gateway.errors import ObjectError
+
+_START = 1 << 20  # bytes; more than any header of ours
+_OFFSETS = 0x7FE00001
+_PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
+_ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+
+
+class SealedFile:
+    """An open sealed file, used with `with`. Raises ObjectError for whatever is not as this product writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._left = path.stat().st_size
+        self.size = self._left
+        self._digest = hashlib.sha256()
+        try:
+            self.meta, self.header, self._rest = self._head()
+        except BaseException:
+            self._file.close()
+            raise
+        self.offsets: tuple[int, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def fragments(self) -> Iterator[bytes]:
+        """Yield each frame's fragment, padding included; afterwards `offsets` and `sha256` are valid."""
+        extended = self._extended()
+        if self._take(len(_PIXEL_DATA)) != _PIXEL_DATA:
+            raise ObjectError("The sealed object has no encapsulated pixel data.")
+        table = self._item() or b""
+        basic = struct.unpack(f"<{len(table) // 4}L", table[: len(table) // 4 * 4])
+        if basic and extended:
+            raise ObjectError("The sealed object has two offset tables.")
+        self.offsets = basic or extended
+        while (fragment := self._item()) is not None:
+            yield fragment
+        if self._left or self._rest:
+            raise ObjectError("The sealed object goes on after its end.")
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole file, once all fragments were read."""
+        return self._digest.hexdigest()
+
+    def _head(self) -> tuple[part10.Meta, Elements, bytes]:
+        start = self._read(min(_START, self._left))
+        try:
+            meta = part10.read_meta(start)
+            header, end = elements.parse_head(start[meta.length :], explicit=True)
+        except Malformed as error:
+            raise ObjectError("The sealed object cannot be read back.") from error
+        return meta, header, start[meta.length + end :]
+
+    def _extended(self) -> tuple[int, ...]:
+        """Read the Extended Offset Table when there is one; its lengths are skipped."""
+        found: tuple[int, ...] = ()
+        while (self._rest[:4] or b"") in {b"\xe0\x7f\x01\x00", b"\xe0\x7f\x02\x00"}:
+            number = self._take(4)
+            _, length = struct.unpack("<4sL", self._take(8))
+            value = self._take(length)
+            if number == b"\xe0\x7f\x01\x00":
+                found = struct.unpack(f"<{len(value) // 8}Q", value[: len(value) // 8 * 8])
+            self._rest = self._rest or self._read(min(4, self._left))
+        return found
+
+    def _item(self) -> bytes | None:
+        """Return the next item's value; None at the sequence's end."""
+        tag, length = struct.unpack("<4sL", self._take(8))
+        if tag == _SEQUENCE_END and length == 0:
+            return None
+        if tag != _ITEM:
+            raise ObjectError("The sealed object's pixel data do not add up.")
+        return self._take(int(length))
+
+    def _take(self, count: int) -> bytes:
+        if count > len(self._rest) + self._left:
+            raise ObjectError("The sealed object ends early.")
+        value, self._rest = self._rest[:count], self._rest[count:]
+        return value + self._read(count - len(value)) if len(value) < count else value
+
+    def _read(self, count: int) -> bytes:
+        value = self._file.read(count)
+        self._left -= len(value)
+        self._digest.update(value)
+        return value

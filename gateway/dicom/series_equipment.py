@@ -1,0 +1,37 @@
+"""General Series, General Equipment and SC Equipment: which device, through which gateway."""
+
+from gateway import __version__
+from gateway.config.settings import Station
+from gateway.dicom import values
+from gateway.dicom.draft import Draft
+from gateway.dicom.request import Request
+from gateway.errors import ObjectError
+from gateway.model import Equipment, Series
+
+_MAKER = "Scopegate"
+
+
+def series_equipment(
+    draft: Draft, series: Series, equipment: Equipment, request: Request, station: Station
+) -> None:
+    """Write the series, the imaging device that the picture came from, and the gateway that captured it."""
+    modality = equipment.modality.strip()
+    if not modality or not values.allowed("CS", modality):
+        raise ObjectError("The modality of this capture is not usable.")
+    draft.put("Modality", modality)
+    draft.put("SeriesInstanceUID", series.series_instance_uid)
+    draft.put("SeriesNumber", str(series.number))
+    draft.put("Laterality")  # body part unknown: absent is an error, empty is the truth (PS3.3 C.7.3.1)
+    request.series(draft)
+    draft.put("Manufacturer")
+    draft.describe("Manufacturer", equipment.manufacturer)
+    draft.describe("ManufacturerModelName", equipment.model)
+    draft.describe("DeviceSerialNumber", equipment.serial_number)
+    draft.describe("StationName", equipment.station_name or station.name)
+    draft.describe("InstitutionName", equipment.institution or station.institution)
+    draft.describe("InstitutionalDepartmentName", equipment.department)
+    draft.put("ConversionType", "DI" if equipment.digital else "DV")
+    draft.describe("SecondaryCaptureDeviceID", station.name)
+    draft.describe("SecondaryCaptureDeviceManufacturer", _MAKER)
+    draft.describe("SecondaryCaptureDeviceManufacturerModelName", _MAKER)
+    draft.describe("SecondaryCaptureDeviceSoftwareVersions", __version__)

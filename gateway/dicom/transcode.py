@@ -1,0 +1,91 @@
+"""The lossless ladder: a sealed lossless JPEG as uncompressed pixels for archives that take nothing else.
+
+Same object, same attributes, same pixels: two independent decoders must agree. Refuses what is lossy.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from libjpeg.utils import decode
+
+from gateway.dicom import codestream, elements, part10
+from gateway.dicom.elements import Element, Elements
+from gateway.dicom.part10 import EXPLICIT_LE, IMPLICIT_LE, JPEG_LOSSLESS_SV1
+from gateway.dicom.sealed import SealedFile
+from gateway.errors import CodestreamBroken, NeverAccepted, ObjectError
+
+_PIXEL_DATA = Element(tag=0x7FE00010, vr="OB")
+_LARGEST = 0xFFFFFFFE
+
+
+def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
+    """Yield a whole PS3.10 file in Explicit or Implicit VR Little Endian, the same bytes each time.
+
+    One frame is in memory at a time. Raises NeverAccepted for an object whose pixels cannot be sent uncompressed,
+    ObjectError when the file cannot be read, CodestreamBroken when the decoders do not agree.
+    """
+    if transfer_syntax_uid not in {EXPLICIT_LE, IMPLICIT_LE}:
+        raise NeverAccepted("The archive asks for a form that this product does not write.")
+    explicit = transfer_syntax_uid == EXPLICIT_LE
+    with SealedFile(path) as file:
+        length = _length(file)
+        meta = part10.Meta(
+            sop_class_uid=file.meta.sop_class_uid,
+            sop_instance_uid=file.meta.sop_instance_uid,
+            transfer_syntax_uid=transfer_syntax_uid,
+        )
+        yield part10.preface(meta) + _header(file.header, explicit=explicit)
+        yield elements.head(_PIXEL_DATA, length + length % 2, explicit=explicit)
+        written = 0
+        for fragment in file.fragments():
+            pixels = _decoded(fragment, file.header)
+            written += len(pixels)
+            yield pixels
+        if written != length:
+            raise ObjectError("The sealed object has another number of frames than it says.")
+        if length % 2:
+            yield b"\0"
+
+
+def _length(file: SealedFile) -> int:
+    """Return the bytes of the uncompressed pixel data, or refuse."""
+    header = file.header
+    if header.text("LossyImageCompression") != "00" or file.meta.transfer_syntax_uid != JPEG_LOSSLESS_SV1:
+        raise NeverAccepted(
+            "This object is JPEG-compressed with loss; the archive takes uncompressed pictures only.",
+            action="Have the archive set up for JPEG Baseline, or send the clip to another archive.",
+        )
+    if header.text("PhotometricInterpretation") not in {"RGB", "MONOCHROME2"}:
+        raise NeverAccepted("The colours of this object cannot be written uncompressed.")
+    frames = int(header.text("NumberOfFrames") or "1")
+    length = header.number("Rows") * header.number("Columns") * header.number("SamplesPerPixel") * frames
+    if length > _LARGEST:
+        raise NeverAccepted("This clip is too long to be sent uncompressed.")
+    return length
+
+
+def _header(header: Elements, *, explicit: bool) -> bytes:
+    """Re-encode the attributes and read them back: not one may differ."""
+    data = elements.encode(header, explicit=explicit)
+    if elements.parse(data, explicit=explicit) != elements.parse(
+        elements.encode(header, explicit=True), explicit=True
+    ):
+        raise ObjectError("The attributes would change with the transfer syntax.")
+    return data
+
+
+def _decoded(fragment: bytes, header: Elements) -> bytes:
+    rows, columns = header.number("Rows"), header.number("Columns")
+    samples = header.number("SamplesPerPixel")
+    codestream.check(fragment, rows=rows, columns=columns, samples=samples, codec="jpeg-lossless")
+    try:
+        one = np.asarray(decode(fragment, colour_transform=0))
+        other = np.asarray(imagecodecs.jpeg8_decode(fragment))
+    except (RuntimeError, ValueError) as error:  # both libraries' own errors derive from these
+        raise CodestreamBroken("A sealed picture cannot be decoded.") from error
+    shape = (rows, columns) if samples == 1 else (rows, columns, samples)
+    if one.shape != shape or one.dtype != np.uint8 or not np.array_equal(one, other):
+        raise CodestreamBroken("Two decoders read a sealed picture differently.")
+    return one.tobytes()

@@ -1,0 +1,162 @@
+"""Reads a sealed object back and compares it with what it was made from, before the media file may go.
+
+It checks what format checkers do not see: that the codestreams are the captured ones and are what the header says,
+that the order's values came through, that every text can be read, that a lossy picture says so.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.dicom import charset, codestream, copies, elements, values
+from gateway.dicom.elements import Elements
+from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX
+from gateway.dicom.sealed import SealedFile
+from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
+from gateway.model import Capture, Exam, Identity, MediaKind, Series
+
+_CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
+_SEVERAL = frozenset({"ImageType", "FrameTimeVector", "SpecificCharacterSet"})
+_ITEM_HEAD = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sealed:
+    """What a verified file is; `sha256` of the whole file."""
+
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    bytes: int
+    sha256: str
+    frames: int
+    lossy: bool
+
+
+def verify_sealed(path: Path, *, exam: Exam, capture: Capture, series: Series, order: bytes | None) -> Sealed:
+    """Check a sealed file against its exam, record and order. Raises ObjectError or CodestreamBroken."""
+    with SealedFile(path) as file:
+        header, meta = file.header, file.meta
+        _identity(header, exam, capture, series)
+        _same("SOPInstanceUID", meta.sop_instance_uid, capture.sop_instance_uid)
+        _same("SOPClassUID", meta.sop_class_uid, header.text("SOPClassUID"))
+        _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
+        _readable(header)
+        _truthful(header, capture)
+        copies.check(header, exam, order)
+        _pixels(file, capture)
+        return Sealed(
+            sop_class_uid=meta.sop_class_uid,
+            transfer_syntax_uid=meta.transfer_syntax_uid,
+            bytes=file.size,
+            sha256=file.sha256,
+            frames=capture.frames,
+            lossy=capture.codec == "jpeg",
+        )
+
+
+def _identity(header: Elements, exam: Exam, capture: Capture, series: Series) -> None:
+    patient = exam.patient
+    written = header.text("SpecificCharacterSet")
+    name = patient.id if exam.identity is Identity.TEMPORARY else patient.name
+    _same("PatientName", charset.decode(header.value("PatientName"), written), name)
+    _same("PatientID", charset.decode(header.value("PatientID"), written), patient.id)
+    if patient.issuer:
+        _same("IssuerOfPatientID", charset.decode(header.value("IssuerOfPatientID"), written), patient.issuer)
+    _same("PatientBirthDate", header.text("PatientBirthDate"), values.as_date(patient.birth_date))
+    _same("PatientSex", header.text("PatientSex"), patient.sex)
+    _same("StudyInstanceUID", header.text("StudyInstanceUID"), exam.study_instance_uid)
+    _same("SeriesInstanceUID", header.text("SeriesInstanceUID"), series.series_instance_uid)
+    _same("SeriesNumber", header.text("SeriesNumber"), str(series.number))
+    _same("SOPInstanceUID", header.text("SOPInstanceUID"), capture.sop_instance_uid)
+    _same("InstanceNumber", header.text("InstanceNumber"), str(capture.instance_number))
+
+
+def _readable(header: Elements) -> None:
+    """Check that every text can be decoded in the character set it claims, and is of its VR."""
+    written = header.text("SpecificCharacterSet")
+    for element in header.walk():
+        if element.vr not in _CHECKED_VRS or not element.bare:
+            continue
+        keyword = elements.keyword(element)
+        try:
+            text = charset.decode(element.value, written if element.vr in charset.TEXT_VRS else "")
+        except TextDoesNotFit as error:
+            raise TextDoesNotFit(f"{keyword} of the sealed object is not in its character set.") from error
+        parts = text.split("\\") if keyword in _SEVERAL else [text]
+        if not all(values.allowed(element.vr, part) for part in parts):
+            raise ObjectError(f"{keyword} of the sealed object has a value that DICOM does not allow.")
+
+
+def _truthful(header: Elements, capture: Capture) -> None:
+    """Check what the header says of its picture against the record."""
+    lossy = capture.codec == "jpeg"
+    _same("LossyImageCompression", header.text("LossyImageCompression"), "01" if lossy else "00")
+    _same("LossyImageCompressionMethod", header.text("LossyImageCompressionMethod"), "ISO_10918_1" * lossy)
+    if lossy != (header.find("LossyImageCompressionRatio") is not None):
+        raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
+    photometric = PHOTOMETRIC[capture.codec, capture.samples]
+    _same("PhotometricInterpretation", header.text("PhotometricInterpretation"), photometric)
+    for keyword, number in (
+        ("Rows", capture.rows),
+        ("Columns", capture.columns),
+        ("SamplesPerPixel", capture.samples),
+        ("BitsAllocated", 8),
+        ("BitsStored", 8),
+        ("HighBit", 7),
+    ):
+        _same(keyword, str(header.number(keyword)), str(number))
+    _same("BurnedInAnnotation", header.text("BurnedInAnnotation"), "YES")
+    laterality = header.find("Laterality")
+    if laterality is None or laterality.bare or header.find("ImageLaterality"):
+        raise ObjectError("Laterality must be present and empty while the body part is unknown.")
+    if capture.kind is MediaKind.CLIP:
+        _cine(header, capture)
+
+
+def _cine(header: Elements, capture: Capture) -> None:
+    _same("NumberOfFrames", header.text("NumberOfFrames"), str(capture.frames))
+    pointer = header.find("FrameIncrementPointer")
+    number = (
+        int.from_bytes(pointer.value[:2], "little") << 16 | int.from_bytes(pointer.value[2:4], "little")
+        if pointer
+        else 0
+    )
+    target = header.by_tag.get(number)
+    if target is None or elements.keyword(target) not in {"FrameTime", "FrameTimeVector"}:
+        raise ObjectError("FrameIncrementPointer does not point to the clip's frame times.")
+    times = target.bare.split(b"\\")
+    if elements.keyword(target) == "FrameTimeVector" and len(times) != capture.frames:
+        raise ObjectError("FrameTimeVector has another number of values than the clip has frames.")
+
+
+def _pixels(file: SealedFile, capture: Capture) -> None:
+    digest, total, starts = hashlib.sha256(), 0, [0]
+    for stream in _checked(file, capture):
+        digest.update(stream)
+        total += len(stream)
+        starts.append(starts[-1] + _ITEM_HEAD + len(stream) + len(stream) % 2)
+    if len(starts) - 1 != capture.frames:
+        raise CodestreamBroken("The sealed object has another number of frames than its record.")
+    if (total, digest.hexdigest()) != (capture.bytes, capture.sha256):
+        raise CodestreamBroken("The sealed pictures are not the captured ones.")
+    if file.offsets != tuple(starts[:-1]) and (capture.frames > 1 or file.offsets):
+        raise ObjectError("The sealed object's offset table does not point to its frames.")
+
+
+def _checked(file: SealedFile, capture: Capture) -> Iterator[bytes]:
+    """Yield the codestreams, without padding, after comparing each with the record."""
+    for fragment in file.fragments():
+        facts = codestream.check(
+            fragment,
+            rows=capture.rows,
+            columns=capture.columns,
+            samples=capture.samples,
+            codec=capture.codec,
+        )
+        yield fragment[: facts.length]
+
+
+def _same(what: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise ObjectError(f"{what} of the sealed object is not what it was made from.")
