@@ -1,0 +1,87 @@
+"""Keeps one source open and fills its ring. Knows what the picture's state is; decides nothing about presses."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.capture.ring import Ring
+from gateway.clock import Clock, Moment
+from gateway.config.settings import Source as SourceSettings
+from gateway.log import event, warn
+from hardware.errors import DeviceError, DeviceMissing
+from hardware.sources import Source
+
+_log = logging.getLogger(__name__)
+_READ_S = 0.5  # longer than the slowest source's frame interval
+_REOPEN_S = 1.0
+
+
+class Signal(StrEnum):
+    LIVE = "live"
+    NO_SIGNAL = "no-signal"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceState:
+    """What a source does now, since when, and what to do about it."""
+
+    signal: Signal
+    since: Moment
+    code: str = ""
+    what: str = ""
+    width: int = 0
+    height: int = 0
+
+
+class Grabber:
+    """One source, its thread's work and its ring."""
+
+    def __init__(self, *, settings: SourceSettings, source: Source, ring: Ring, clock: Clock) -> None:
+        self.settings = settings
+        self.ring = ring
+        self._source = source
+        self._clock = clock
+        self._open = False
+        self.state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until stopped; open again what went away."""
+        while not stop.is_set():
+            if not self.step():
+                self._clock.wait(stop, _REOPEN_S)
+        self._source.close()
+
+    def step(self) -> bool:
+        """Read one picture, opening the source first when it is closed; False when it cannot be had now."""
+        try:
+            if not self._open:
+                self._source.open()
+                self.ring.reopened()
+                self._open = True
+            picture = self._source.read(_READ_S)
+        except DeviceError as error:
+            self._source.close()
+            self._open = False
+            missing = isinstance(error, DeviceMissing)
+            signal, code = (Signal.MISSING, "VID-04") if missing else (Signal.REFUSED, "VID-05")
+            self._change(signal, code=code, what=str(error))
+            return False
+        if picture is None:
+            self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
+        else:
+            self.ring.put(picture)
+            self._change(Signal.LIVE, width=picture.width, height=picture.height)
+        return True
+
+    def _change(self, signal: Signal, *, code: str = "", what: str = "", width: int = 0, height: int = 0) -> None:
+        old = self.state
+        if (old.signal, old.what, old.width, old.height) == (signal, what, width, height):
+            return
+        self.state = SourceState(
+            signal=signal, since=self._clock.now(), code=code, what=what, width=width, height=height
+        )
+        say = event if signal is Signal.LIVE else warn
+        say(_log, "source_state", source=self.settings.name, state=signal, code=code, size=f"{width}x{height}")

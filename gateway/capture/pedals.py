@@ -1,0 +1,81 @@
+"""Listens to one trigger and turns its presses into captures. The pedal works with the panel dead."""
+
+import logging
+import threading
+from queue import Empty, SimpleQueue
+
+from gateway.capture.moment import Ask
+from gateway.capture.presses import ANSWER_S, Origin, Presses
+from gateway.clock import Clock
+from gateway.errors import Busy, ScopegateError
+from gateway.log import event, warn
+from hardware.errors import DeviceError
+from hardware.triggers import Action, Press, Trigger
+
+_log = logging.getLogger(__name__)
+_READ_S = 0.5
+_REOPEN_S = 2.0
+_WAITING = 16  # presses of one pedal that wait for their answer
+
+
+class Pedal:
+    """One trigger: `listen` reads it, `act` does what was pressed, so that a slow disk delays no reading."""
+
+    def __init__(self, *, name: str, trigger: Trigger, source: str, presses: Presses, clock: Clock) -> None:
+        self.name = name
+        self.connected = False
+        self._trigger = trigger
+        self._source = source
+        self._presses = presses
+        self._clock = clock
+        self._queue: SimpleQueue[Press] = SimpleQueue()
+
+    def listen(self, stop: threading.Event) -> None:
+        """Read presses until stopped; open again what went away."""
+        while not stop.is_set():
+            if not self._step():
+                self._clock.wait(stop, _REOPEN_S)
+        self._trigger.close()
+
+    def act(self, stop: threading.Event) -> None:
+        """Do what was pressed, in order, until stopped."""
+        while not stop.is_set():
+            try:
+                press = self._queue.get(timeout=_READ_S)
+            except Empty:
+                continue
+            self._do(press)
+
+    def _step(self) -> bool:
+        try:
+            if not self.connected:
+                self._trigger.open()
+                self.connected = True
+                event(_log, "pedal_connected", pedal=self.name)
+            press = self._trigger.read(_READ_S)
+        except DeviceError as error:
+            self._trigger.close()
+            if self.connected:
+                warn(_log, "pedal_gone", pedal=self.name, code=error.code)
+            self.connected = False
+            return False
+        if press is None:
+            return True
+        if self._queue.qsize() >= _WAITING:
+            self._presses.refuse(Busy(), Origin.PEDAL)
+        else:
+            self._queue.put(press)
+        return True
+
+    def _do(self, press: Press) -> None:
+        late = (self._clock.boottime_ns() - press.time_ns) / 1e9 > ANSWER_S
+        ask = Ask(source=self._source, time_ns=press.time_ns)
+        try:
+            if late:
+                self._presses.refuse(Busy(), Origin.PEDAL)
+            elif press.action is Action.STILL:
+                self._presses.still(ask, Origin.PEDAL)
+            else:
+                self._presses.toggle_clip(ask, Origin.PEDAL)
+        except ScopegateError as error:
+            event(_log, "press_refused", pedal=self.name, code=error.code)  # said by lamp and tone already

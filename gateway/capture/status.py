@@ -1,0 +1,92 @@
+"""What the capture process says of itself, on its socket and in its live state. Contains no patient data."""
+
+from typing import Any
+
+from gateway.capture.clips import LIMIT_S, Clips
+from gateway.capture.grabber import Grabber
+from gateway.capture.pedals import Pedal
+from gateway.capture.presses import Presses
+from gateway.capture.recorder import Recorder
+from gateway.clock import Clock
+from gateway.spool.spool import Spool
+
+
+class Status:
+    """Builds the `state` event (docs/decisions/0007-capture-socket.md)."""
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        grabbers: dict[str, Grabber],
+        pedals: list[Pedal],
+        presses: Presses,
+        clips: Clips,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
+        self._spool = spool
+        self._grabbers = grabbers
+        self._pedals = pedals
+        self._presses = presses
+        self._clips = clips
+        self._recorder = recorder
+        self._clock = clock
+
+    def state(self) -> dict[str, Any]:
+        exam = self._spool.exams.open_one()
+        return {
+            "event": "state",
+            "exam": exam.id if exam else "",
+            "sources": [self._source(grabber) for grabber in self._grabbers.values()],
+            "pedals": [{"name": pedal.name, "connected": pedal.connected} for pedal in self._pedals],
+            "clip": self._clip(),
+            "pending": self._recorder.pending,
+            "last": self._last(),
+        }
+
+    def _source(self, grabber: Grabber) -> dict[str, Any]:
+        state = grabber.state
+        newest = grabber.ring.newest()
+        return {
+            "name": grabber.settings.name,
+            "modality": grabber.settings.modality,
+            "state": state.signal,
+            "code": state.code,
+            "what": state.what,
+            "since": state.since.utc.isoformat(),
+            "width": state.width,
+            "height": state.height,
+            "rate": grabber.ring.rate(),
+            "sequence": newest.sequence if newest else 0,
+            "lost": grabber.ring.lost,
+        }
+
+    def _clip(self) -> dict[str, Any] | None:
+        recording = self._clips.running()
+        if recording is None:
+            return None
+        header = recording.writer.header
+        return {
+            "clip": recording.uid,
+            "source": header.source,
+            "exam": header.exam,
+            "started_at": header.pressed.utc.isoformat(),
+            "seconds": round((self._clock.boottime_ns() - recording.started_ns) / 1e9, 1),
+            "limit_seconds": LIMIT_S,
+            "frames": len(recording.writer.entries),
+            "lost": recording.lost,
+        }
+
+    def _last(self) -> dict[str, Any] | None:
+        last = self._presses.last
+        if last is None:
+            return None
+        return {
+            "number": last.number,
+            "answer": last.answer,
+            "origin": last.origin,
+            "code": last.code,
+            "what": last.what,
+            "sop_instance_uid": last.sop_instance_uid,
+        }
