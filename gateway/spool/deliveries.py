@@ -15,6 +15,7 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
     status, changed_ns"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
+_BATCH = 200  # rows a transaction
 
 
 class Deliveries:
@@ -74,6 +75,16 @@ class Deliveries:
             ).fetchone()
         return None if first is None else int(first)
 
+    def asked_again(self, destination: str) -> bool:
+        """Say whether a person asked to try again at once what this destination did not take before."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM delivery WHERE destination = ? AND state = 'queued' AND next_attempt_ns = 0 "
+                "AND attempts > 0 LIMIT 1",
+                (destination,),
+            ).fetchone()
+        return row is not None
+
     # --- moving -------------------------------------------------------------------------------------------
 
     def move(
@@ -124,34 +135,25 @@ class Deliveries:
 
     def release_all(self, code: str) -> int:
         """Let everything go that is held with this code; return how many."""
-        with self._database.write() as connection:
-            return connection.execute(
-                "UPDATE delivery SET state = 'queued', next_attempt_ns = 0, attempts = 0, changed_ns = ? "
-                "WHERE state = 'held' AND code = ?",
-                (self._now(), code),
-            ).rowcount
+        return self._update(
+            "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = ''",
+            "state = 'held' AND code = ?",
+            (code,),
+        )
 
     def retry(self, *, delivery: int = 0, destination: str = "") -> int:
         """Let waiting deliveries be tried at once: one, a destination's, or all; return how many."""
-        where, values = "state = 'queued'", [self._now()]
+        where = "state = 'queued'"
+        values: tuple[str | int, ...] = ()
         if delivery:
-            where += " AND id = ?"
-            values.append(delivery)
+            where, values = where + " AND id = ?", (*values, delivery)
         if destination:
-            where += " AND destination = ?"
-            values.append(destination)  # type: ignore[arg-type]
-        with self._database.write() as connection:
-            return connection.execute(
-                f"UPDATE delivery SET next_attempt_ns = 0, changed_ns = ? WHERE {where}",  # noqa: S608 - fixed words
-                values,
-            ).rowcount
+            where, values = where + " AND destination = ?", (*values, destination)
+        return self._update("next_attempt_ns = 0", where, values)
 
     def forget_leases(self) -> int:
         """Queue again what a sender that is gone was sending; called by its successor at start."""
-        with self._database.write() as connection:
-            return connection.execute(
-                "UPDATE delivery SET state = 'queued', next_attempt_ns = 0 WHERE state = 'sending'"
-            ).rowcount
+        return self._update("state = 'queued', next_attempt_ns = 0", "state = 'sending'", ())
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -160,6 +162,21 @@ class Deliveries:
         if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason):
             raise WrongState
         return self.get(delivery)
+
+    def _update(self, changes: str, where: str, values: Sequence[str | int]) -> int:
+        """Change every row for which `where` holds, in short transactions; return how many."""
+        with self._database.read() as connection:
+            ids = [row[0] for row in connection.execute(f"SELECT id FROM delivery WHERE {where}", values)]  # noqa: S608 - fixed words
+        total = 0
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            marks = ", ".join("?" * len(batch))
+            with self._database.write() as connection:
+                total += connection.execute(
+                    f"UPDATE delivery SET {changes}, changed_ns = ? WHERE {where} AND id IN ({marks})",  # noqa: S608 - fixed words
+                    (self._now(), *values, *batch),
+                ).rowcount
+        return total
 
     def _select(self, where: str, values: Sequence[str | int]) -> builtins.list[Delivery]:
         with self._database.read() as connection:

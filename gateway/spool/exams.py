@@ -1,10 +1,11 @@
 """Exams: exam.json under the exam's lock first, then the row. Opening, ending, assigning, confirming."""
 
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gateway.clock import Clock, Moment
-from gateway.errors import ClipRecording, ExamOpen, NotFound, RequestReused, WrongState
+from gateway.errors import ClipRecording, ExamOpen, NotFound, RequestReused, SpoolError, WrongState
 from gateway.model import Exam, ExamState, Identity, Patient, PleaseCheck, Procedure, RequestStamp, Series
 from gateway.spool import records, states
 from gateway.spool.database import Database
@@ -55,7 +56,17 @@ class Exams:
             row = connection.execute("SELECT document FROM exam WHERE state = 'open'").fetchone()
         return None if row is None else records.load(Exam, row["document"])
 
-    def list(self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = ()) -> list[Exam]:
+    def unquestioned(self, limit: int = 100) -> builtins.list[Exam]:
+        """Return finished exams whose patient nobody needs to check, the one opened first first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT document FROM exam WHERE state = 'finished' AND please_check = '' "
+                "ORDER BY opened_at LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [records.load(Exam, row["document"]) for row in rows]
+
+    def list(self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = ()) -> builtins.list[Exam]:
         """Return exams, the one opened last first."""
         wanted = states_wanted or tuple(ExamState)
         marks = ", ".join("?" * len(wanted))
@@ -83,6 +94,8 @@ class Exams:
             if request and (found := self._remembered(request)):
                 return found, False
             previous = self.open_one()
+            if previous and self.change(previous.id, lambda old: old).state is not ExamState.OPEN:
+                previous = None  # its end was durable, but not its row
             if previous and not close_open:
                 raise ExamOpen
             if previous:
@@ -121,22 +134,28 @@ class Exams:
         return self.change(exam, confirmed)
 
     def assign(self, exam: str, subject: Subject) -> Exam:
-        """Give an exam that was not released another subject; a person did it, so nothing is left to check."""
+        """Give an exam that was not released another subject; a person did it, so nothing is left to check.
+
+        Raises WrongState.
+        """
 
         def assigned(old: Exam) -> Exam:
             if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
                 raise WrongState("This exam was released already: its pictures may have left the box.")
             study = self._study(subject)
-            shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient.id, exam) else ""
+            shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam) else ""
             fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}.dcm")
             return replace(old, **fields, study_instance_uid=study, please_check=shared)  # type: ignore[arg-type]
 
-        return self.change(exam, assigned)
+        with locked(self._layout.opening_lock):  # two exams of one order may not both mint its Study UID
+            return self.change(exam, assigned)
 
     def release(self, exam: str) -> Exam:
-        """Let a finished exam's captures become objects."""
+        """Let a finished exam's captures become objects. Raises WrongState, also when it is to be checked."""
 
         def released(old: Exam) -> Exam:
+            if old.please_check:
+                raise WrongState("A person must confirm the patient of this exam first.")
             new = ExamState.DISCONTINUED if old.discontinued else ExamState.RELEASED
             states.check(states.EXAM, old.state, new, Owner.FORWARD)
             return replace(old, state=new, released=self._clock.now())
@@ -160,12 +179,18 @@ class Exams:
         assert found
         return found
 
-    def change(self, exam: str, how: Callable[[Exam], Exam]) -> Exam:
-        """Apply `how` to exam.json under the exam's lock, then to the row; the revision grows by one."""
+    def change(self, exam: str, how: Callable[[Exam], Exam], *, heal: bool = True) -> Exam:
+        """Apply `how` to exam.json under the exam's lock, then to the row; the revision grows by one.
+
+        A row that fell behind is brought up to date first, unless `heal` says that it cannot be. Raises NotFound,
+        SpoolDamaged and what `how` raises.
+        """
         if not self._layout.exam_json(exam).exists():
             raise NotFound("There is no such exam.")
         with locked(self._layout.exam_lock(exam)):
             old = records.load(Exam, self._layout.exam_json(exam).read_bytes())
+            if heal and self._row_revision(exam) < old.revision:
+                self.put_row(old)  # the index was full or busy when this was written
             new = how(old)
             if new == old:
                 return old
@@ -194,13 +219,12 @@ class Exams:
         self._files.make_folder(self._layout.exam(exam_id))
         now = self._clock.now()
         study = self._study(subject)
-        shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient.id, exam_id) else ""
+        shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam_id) else ""
         exam = Exam(
             id=exam_id,
             revision=1,
             state=ExamState.OPEN,
             study_instance_uid=study,
-            study_id=subject.procedure.requested_procedure_id[:16] or exam_id,
             opened=now,
             timezone_minutes=int(now.offset.total_seconds()) // 60,
             please_check=shared,
@@ -208,7 +232,11 @@ class Exams:
             **self._subject_fields(subject, exam_id, "order.dcm"),  # type: ignore[arg-type]
         )
         self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
-        self.put_row(exam)
+        try:
+            self.put_row(exam)
+        except SpoolError:
+            self._files.remove(self._layout.exam_json(exam_id))  # else the next start finds two open exams
+            raise
         return exam
 
     def _subject_fields(self, subject: Subject, exam: str, order: str) -> dict[str, object]:
@@ -219,6 +247,7 @@ class Exams:
             "identity": subject.identity,
             "patient": subject.patient,
             "procedure": subject.procedure,
+            "study_id": subject.procedure.requested_procedure_id[:16] or exam,  # StudyID is an SH
             "study_key": subject.study_key,
             "server": subject.server,
             "character_set": subject.character_set,
@@ -230,22 +259,27 @@ class Exams:
         if subject.study_instance_uid:
             return subject.study_instance_uid
         if subject.study_key:
-            with self._database.read() as connection:
-                row = connection.execute(
-                    "SELECT study_instance_uid FROM exam WHERE study_key = ? AND patient_id = ? LIMIT 1",
-                    (subject.study_key, subject.patient.id),
-                ).fetchone()
-            if row:
-                return str(row["study_instance_uid"])
+            for other in self._where("study_key", subject.study_key):
+                if _same_patient(other.patient, subject.patient):
+                    return other.study_instance_uid
         return self._clock.uid()
 
-    def _shared(self, study: str, patient_id: str, exam: str) -> bool:
+    def _shared(self, study: str, patient: Patient, exam: str) -> bool:
+        others = (other for other in self._where("study_instance_uid", study) if other.id != exam)
+        return any(not _same_patient(other.patient, patient) for other in others)
+
+    def _where(self, column: str, value: str) -> builtins.list[Exam]:
         with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM exam WHERE study_instance_uid = ? AND patient_id <> ? AND id <> ? LIMIT 1",
-                (study, patient_id, exam),
-            ).fetchone()
-        return row is not None
+            rows = connection.execute(
+                f"SELECT document FROM exam WHERE {column} = ? ORDER BY opened_at, id",  # noqa: S608 - fixed names
+                (value,),
+            ).fetchall()
+        return [records.load(Exam, row["document"]) for row in rows]
+
+    def _row_revision(self, exam: str) -> int:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT revision FROM exam WHERE id = ?", (exam,)).fetchone()
+        return 0 if row is None else int(row["revision"])
 
     def _remembered(self, request: RequestStamp) -> Exam | None:
         with self._database.read() as connection:
@@ -265,6 +299,12 @@ class Exams:
             ).fetchone()
         if row:
             raise ClipRecording
+
+
+def _same_patient(one: Patient, other: Patient) -> bool:
+    if one.id != other.id or (one.issuer and other.issuer and one.issuer != other.issuer):
+        return False
+    return bool(one.id) or (one.name, one.birth_date) == (other.name, other.birth_date)
 
 
 def earlier_boot(exam: Exam, now: Moment) -> bool:

@@ -1,0 +1,1 @@
+"""The process with the network: worklist in, captures into objects, objects to their destinations. No devices."""
