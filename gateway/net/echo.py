@@ -6,7 +6,8 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
 from gateway.errors import DeliveryError
-from gateway.net.association import Context, Peer, Timeouts, open_link, unhurried
+from gateway.net.association import open_link
+from gateway.net.peers import Context, Peer, Timeouts, shared_out
 from gateway.net.tuning import WireBroken
 
 
@@ -37,7 +38,7 @@ def echo(
         Context(abstract_syntax=str(Verification), transfer_syntax=str(syntax))
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
     ]
-    patience = unhurried(timeouts or Timeouts(), deadline_s)
+    patience = shared_out(timeouts or Timeouts(), deadline_s)
     try:
         with open_link(peer, our_ae=our_ae, contexts=offers, timeouts=patience) as link:
             try:

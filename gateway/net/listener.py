@@ -20,7 +20,7 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 from gateway.config.settings import Address
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
-from gateway.net.association import Timeouts
+from gateway.net.peers import Timeouts
 from gateway.net.tuning import Entity, WatchedSocket, tune
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged, TryLater
 from gateway.log import event
 from gateway.net import statuses
-from gateway.net.association import Context, Link, Peer, Timeouts, open_link
+from gateway.net.association import Link, open_link
+from gateway.net.peers import Context, Peer, Timeouts
 from gateway.net.tuning import WireBroken
 
 _log = logging.getLogger(__name__)

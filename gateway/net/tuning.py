@@ -10,6 +10,7 @@ import queue
 import socket
 import ssl
 import struct
+from contextlib import suppress
 from typing import Any
 
 from pynetdicom import _config, evt
@@ -79,9 +80,13 @@ class WatchedSocket(socket.socket):
         if not data:
             self._ended()
         self.received += len(data)
-        if self.allowance is not None and self.received > self.allowance:
+        if self.overflowed:
             raise OSError("more bytes than were asked for")  # pynetdicom ends the association
         return data
+
+    @property
+    def overflowed(self) -> bool:
+        return self.allowance is not None and self.received > self.allowance
 
     def write(self, data: bytes) -> None:
         """Send all of `data`, at least some of it every `stall` seconds, or raise WireBroken."""
@@ -95,10 +100,12 @@ class WatchedSocket(socket.socket):
     def cut(self) -> None:
         """End the connection at once, whatever any thread waits for on it."""
         self.leaving = True
-        try:
-            self.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it was not connected any more
+        self.shutdown(socket.SHUT_RDWR)
+
+    def shutdown(self, how: int) -> None:
+        """End it also when the other side did so first: pynetdicom would then forget to close it."""
+        with suppress(OSError):
+            super().shutdown(how)
 
     def _ended(self, error: OSError | None = None) -> None:
         if not self.leaving and not isinstance(error, TimeoutError):

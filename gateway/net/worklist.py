@@ -18,8 +18,9 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore
 from gateway.config.settings import Worklist
 from gateway.errors import DeliveryError, WorklistError
 from gateway.log import event
-from gateway.net.association import Context, Link, Peer, Timeouts, open_link, unhurried
+from gateway.net.association import Link, open_link
 from gateway.net.elements import Unreadable, elements, items
+from gateway.net.peers import Context, Peer, Timeouts, shared_out
 from gateway.net.tuning import WireBroken
 
 _log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def find(
         host=server.host,
         port=server.port,
     )
-    patience = unhurried(timeouts or Timeouts(), deadline_s)
+    patience = shared_out(timeouts or Timeouts(), deadline_s)
     offers = [
         Context(abstract_syntax=str(ModalityWorklistInformationFind), transfer_syntax=str(syntax))
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -116,10 +117,8 @@ def find(
         with open_link(
             peer, our_ae=our_ae, contexts=offers, timeouts=patience, allowance=MOST_BYTES, heard=heard.take
         ) as link:
-            status = _ask(link, _query(server, today), heard, deadline_s)
+            status = _ask(link, _query(server, today), heard)
     except DeliveryError as error:
-        if heard.bytes_left < 0 or len(heard.answers) > MOST_ANSWERS:
-            raise _too_many(peer) from None
         raise WorklistError(error.what, code=f"worklist-{error.code}", action=error.action) from None
     if status != 0:
         raise WorklistError(
@@ -137,11 +136,8 @@ def scheduled_within(answer: RawAnswer, *, first: date, last: date, modality: st
         return False
     if not steps:
         return True
-    wanted = range(first.toordinal(), last.toordinal() + 1)
-    return any(
-        _day(step) in (None, *wanted) and _text(step, _MODALITY) in ("", modality or _text(step, _MODALITY))
-        for step in steps
-    )
+    days = range(first.toordinal(), last.toordinal() + 1)
+    return any(_is_wanted(step, days, modality) for step in steps)
 
 
 class _Answers:
@@ -149,11 +145,10 @@ class _Answers:
 
     def __init__(self) -> None:
         self.answers: list[RawAnswer] = []
-        self.bytes_left = MOST_BYTES
 
     @property
     def enough(self) -> bool:
-        return len(self.answers) > MOST_ANSWERS or self.bytes_left < 0
+        return len(self.answers) > MOST_ANSWERS
 
     def take(self, heard: evt.Event) -> None:
         message = heard.message
@@ -164,18 +159,18 @@ class _Answers:
         raw = message.data_set.getvalue()
         context = heard.assoc._accepted_cx.get(message.context_id or 0)  # noqa: SLF001 - the one way to the syntax
         syntax = str(context.transfer_syntax[0]) if context else ""
-        self.bytes_left -= len(raw)
         self.answers.append(RawAnswer(raw=raw, transfer_syntax_uid=syntax))
 
 
-def _ask(link: Link, query: Dataset, heard: _Answers, deadline_s: float) -> int:
+def _ask(link: Link, query: Dataset, heard: _Answers) -> int:
     """Send the question and wait for the last answer; return its status."""
     status = None
     try:
-        with link.within(deadline_s):
+        with link.within(link.timeouts.answer):
             for answer, _ in link.association.send_c_find(query, ModalityWorklistInformationFind):
                 if heard.enough:
-                    raise _too_many(link.peer)
+                    link.drop()
+                    raise _endless(link.peer)
                 status = answer.get("Status")
                 if status is None or status not in _PENDING:
                     break
@@ -186,7 +181,7 @@ def _ask(link: Link, query: Dataset, heard: _Answers, deadline_s: float) -> int:
     return int(status)
 
 
-def _too_many(peer: Peer) -> WorklistError:
+def _endless(peer: Peer) -> WorklistError:
     return WorklistError(
         f"{peer.who.capitalize()} did not stop answering.",
         code="worklist-endless",
@@ -237,6 +232,11 @@ def _empty(keywords: Iterable[str]) -> Dataset:
     for keyword in keywords:
         setattr(keys, keyword, None)
     return keys
+
+
+def _is_wanted(step: dict[int, bytes], days: range, modality: str) -> bool:
+    day, found = _day(step), _text(step, _MODALITY)
+    return (day is None or day in days) and (not modality or found in ("", modality))
 
 
 def _text(step: dict[int, bytes], tag: int) -> str:

@@ -1,0 +1,63 @@
+"""The values that every service shares: who is asked, what is offered, how long we wait."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """Seconds. `answer` grows with what was asked, see `for_bytes`."""
+
+    connect: float = 10.0  # until TCP is connected
+    negotiate: float = 20.0  # until the association, or its release, is answered
+    answer: float = 30.0  # until a DIMSE request is answered
+    stall: float = 30.0  # while writing or reading: some bytes must move
+    idle: float = 60.0  # an association on which nothing happens
+    slowest: float = 64 * 1024  # bytes/s: what a slow line must carry, and a slow archive store
+
+    def for_bytes(self, count: int) -> float:
+        """Return how long a request with so many bytes may take, answer included."""
+        return self.answer + count / self.slowest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Peer:
+    """Another system, in the words of the person who reads about it: kind "archive", name "pacs"."""
+
+    kind: str
+    name: str
+    ae_title: str
+    host: str
+    port: int
+
+    @property
+    def who(self) -> str:
+        return f"the {self.kind} {self.name}"
+
+    @property
+    def where(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What is offered: one SOP class in one transfer syntax."""
+
+    abstract_syntax: str
+    transfer_syntax: str
+
+
+def shared_out(timeouts: Timeouts, seconds: float) -> Timeouts:
+    """Return `timeouts` such that a short call (connect, negotiate, answer) takes no longer than `seconds`."""
+    return Timeouts(
+        connect=min(timeouts.connect, seconds / 4),
+        negotiate=min(timeouts.negotiate, seconds / 4),
+        answer=min(timeouts.answer, seconds / 2),
+        stall=min(timeouts.stall, seconds / 2),
+        idle=timeouts.idle,
+        slowest=timeouts.slowest,
+    )
+
+
+def capital(words: str) -> str:
+    """Begin a sentence."""
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,103 @@
+"""Why a peer did not let us in, in plain words: pynetdicom says "aborted" for most of it.
+
+Owns the codes unreachable, silent, busy, rejected, rejected-title, no-context, aborted, dropped, garbage.
+"""
+
+import errno
+from typing import Any
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.pdu import A_ABORT_RQ
+
+from gateway.errors import DeliveryError, NeedsConfiguration, TryLater
+from gateway.net.peers import Peer, capital
+from gateway.net.tuning import WatchedSocket
+
+AGAIN = "It is tried again by itself. If it lasts, call IT"
+
+
+class Ears:
+    """Hears what pynetdicom reports but does not keep."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+        self.garbage = False
+
+    def pdu(self, heard: evt.Event) -> None:
+        if isinstance(heard.pdu, A_ABORT_RQ):
+            self.aborted = True
+
+    def machine(self, heard: evt.Event) -> None:
+        if heard.action == "AA-8":  # PS3.8 table 9-8: an unexpected or unreadable PDU
+            self.garbage = True
+
+
+def refusal(peer: Peer, our_ae: str, association: Association, wire: WatchedSocket, ears: Ears) -> DeliveryError:
+    """Tell refused, silent, rejected, nothing accepted, aborted apart: pynetdicom says "aborted" for most."""
+    if wire.failure is not None:
+        return _not_connected(peer, wire.failure)
+    if association.is_rejected:
+        return _rejected(peer, our_ae, association)
+    if association.rejected_contexts and not association.accepted_contexts:
+        return NeedsConfiguration(
+            f"{capital(peer.who)} takes none of the kinds of data that were offered.",
+            code="no-context",
+            action=f"Call IT: the {peer.kind} must be set to take them, or another format be configured here.",
+        )
+    return _not_answered(peer, wire, ears)
+
+
+def _not_answered(peer: Peer, wire: WatchedSocket, ears: Ears) -> TryLater:
+    check = f"{AGAIN}: check that {peer.port} is the DICOM port of the {peer.kind}"
+    if ears.aborted:
+        words = f"{capital(peer.who)} broke off the connection before anything was said."
+        return TryLater(words, code="aborted", action=f"{check} and that this box may use it.")
+    if ears.garbage:
+        words = f"What answers at {peer.where} does not speak DICOM."
+        return TryLater(words, code="garbage", action=f"{check}.")
+    if wire.lost:
+        words = f"{capital(peer.who)} closed the connection without an answer."
+        return TryLater(words, code="dropped", action=f"{check} and that this box may use it.")
+    words = f"{capital(peer.who)} took the connection at {peer.where} but did not answer."
+    return TryLater(words, code="silent", action=f"{check} and that the program there is not stuck.")
+
+
+def _not_connected(peer: Peer, failure: OSError) -> TryLater:
+    if isinstance(failure, ConnectionRefusedError):
+        return unreachable(peer, f"nothing listens at {peer.where}", "program there, host and port")
+    if isinstance(failure, TimeoutError):
+        words = f"{capital(peer.who)} did not answer: no machine answered at {peer.where}."
+        check = f"{AGAIN}: check that it is on, the network cable and the address."
+        return TryLater(words, code="silent", action=check)
+    reason = errno.errorcode.get(failure.errno or 0, "network error")
+    return unreachable(peer, f"there is no way to {peer.where} ({reason})", "network cable and address")
+
+
+def unreachable(peer: Peer, because: str, check: str) -> TryLater:
+    return TryLater(
+        f"{capital(peer.who)} did not answer: {because}.", code="unreachable", action=f"{AGAIN}: check the {check}."
+    )
+
+
+def _rejected(peer: Peer, our_ae: str, association: Association) -> DeliveryError:
+    """PS3.8 table 9-21: result 1 is permanent, 2 transient; source 1 service user, 2 and 3 the provider."""
+    answer: Any = association.acceptor.primitive
+    result, source, reason = answer.result, answer.result_source, answer.diagnostic
+    if result != 1:
+        return TryLater(f"{capital(peer.who)} takes no further connection now.", code="busy")
+    if (source, reason) == (1, 7):
+        return NeedsConfiguration(
+            f"{capital(peer.who)} does not go by the AE title {peer.ae_title}.",
+            code="rejected-title",
+            action=f"Call IT: correct ae_title of {peer.name} here, or the title of the {peer.kind} there.",
+        )
+    if (source, reason) == (1, 3):
+        return NeedsConfiguration(
+            f"{capital(peer.who)} does not know this box by its AE title {our_ae}.",
+            code="rejected-title",
+            action=f"Call IT: register {our_ae} with this box's address at the {peer.kind}.",
+        )
+    return NeedsConfiguration(
+        f"{capital(peer.who)} refuses connections of this box (source {source}, reason {reason}).", code="rejected"
+    )

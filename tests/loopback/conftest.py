@@ -1,0 +1,63 @@
+"""One peer of each kind for the whole run, in a private network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.loopback.peers.namespace import enter_private_network
+
+enter_private_network()
+
+from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs  # noqa: E402 - sockets
+
+
+@pytest.fixture(scope="session")
+def peers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("peers")
+
+
+@pytest.fixture(scope="session")
+def orthanc(peers_folder: Path) -> Iterator[Orthanc]:
+    with Orthanc(peers_folder / "orthanc") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def archive_of_everything(peers_folder: Path) -> Iterator[StoreScp]:
+    """storescp +xa: takes every transfer syntax DCMTK knows."""
+    with StoreScp(peers_folder / "storescp-xa", "+xa") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def archive_of_implicit(peers_folder: Path) -> Iterator[StoreScp]:
+    """storescp +xi: takes Implicit VR Little Endian only."""
+    with StoreScp(peers_folder / "storescp-xi", "+xi") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def worklist_server(peers_folder: Path) -> Iterator[WlmScpfs]:
+    """wlmscpfs -csk, empty: add items, clear afterwards."""
+    with WlmScpfs(peers_folder / "wlm") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def stripping_worklist_server(peers_folder: Path) -> Iterator[WlmScpfs]:
+    """wlmscpfs without -csk: it drops SpecificCharacterSet from its answers."""
+    with WlmScpfs(peers_folder / "wlm-stripping", keeps_character_set=False) as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def fault_archive() -> Iterator[FaultArchive]:
+    with FaultArchive() as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def fault_worklist() -> Iterator[FaultWorklist]:
+    with FaultWorklist() as peer:
+        yield peer
