@@ -137,7 +137,8 @@ class FakeClock(Clock):
         return self._boottime_ns
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
-        self.move(seconds)
+        if not stop.is_set():
+            self.move(seconds)
         return stop.is_set()
 
     def pause(self, seconds: float) -> None:

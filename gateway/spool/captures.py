@@ -1,17 +1,18 @@
 """Captures: sidecar first, then the row. Recording, saving, rejecting, restoring; never rewriting."""
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, RequestReused, WrongState
+from gateway.errors import NotFound, RequestReused, SpoolDamaged, WrongState
 from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
-from gateway.spool import records, states
+from gateway.spool import clips, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
-from gateway.spool.files import Files, Written, locked
-from gateway.spool.paths import SIDECAR, Layout
+from gateway.spool.files import PART, Files, Written, locked
+from gateway.spool.paths import INDEX, SIDECAR, Layout
 from gateway.spool.states import Owner
 
 
@@ -87,15 +88,15 @@ class Captures:
         return Remembered(uid=row["sop_instance_uid"], state=CaptureState(row["state"]))
 
     def highest_number(self, exam: str) -> int:
-        """Return the highest InstanceNumber ever given in this exam, from its files and the index."""
+        """Return the highest InstanceNumber ever given in this exam, from its files and the index.
+
+        A damaged record is passed over: its capture cannot become an object, and the next one must be stored.
+        """
         with self._database.read() as connection:
             (highest,) = connection.execute(
                 "SELECT coalesce(max(instance_number), 0) FROM capture WHERE exam = ?", (exam,)
             ).fetchone()
-        for path in self._layout.exam(exam).glob("*" + SIDECAR):
-            if path.name != "exam.json":
-                highest = max(highest, records.load(Capture, path.read_bytes()).instance_number)
-        return int(highest)
+        return max([int(highest), *self._numbers(exam)])
 
     # --- recording ----------------------------------------------------------------------------------------
 
@@ -147,9 +148,17 @@ class Captures:
         """Bring a rejected picture back. Raises WrongState after the release."""
         return self._move(uid, CaptureState.SAVED, "")
 
-    def mark_rejected(self, uid: str, reason: str) -> None:
-        """Write into the row what a tombstone says."""
-        self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
+    def obey_tombstone(self, exam: str, uid: str) -> bool:
+        """Make the row say what the tombstone, or its absence, says; True when it said something else."""
+        with locked(self._layout.exam_lock(exam)):
+            tombstone = self._layout.tombstone(exam, uid)
+            if not tombstone.exists():
+                return self._set_state(uid, CaptureState.REJECTED, CaptureState.SAVED, "")
+            try:
+                reason = records.load(Rejection, tombstone.read_bytes()).reason
+            except SpoolDamaged:
+                reason = ""  # a person took it out; why is lost
+            return self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
 
     def set_problem(self, uid: str, code: str, problem: str) -> None:
         """Note why no object can be made of this capture; an empty code lets it be tried again."""
@@ -167,6 +176,16 @@ class Captures:
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    def _numbers(self, exam: str) -> Iterator[int]:
+        folder = self._layout.exam(exam)
+        for path in sorted(folder.glob("*" + SIDECAR)):
+            if path.name != "exam.json":
+                with suppress(SpoolDamaged):
+                    yield records.load(Capture, path.read_bytes()).instance_number
+        for path in sorted((*folder.glob("*" + INDEX), *folder.glob("*" + INDEX + PART))):
+            with suppress(SpoolDamaged, FileNotFoundError):
+                yield clips.read_header(path).instance_number
+
     def _move(self, uid: str, new: CaptureState, reason: str) -> Listed:
         exam_id = self.get(uid).capture.exam
         with locked(self._layout.exam_lock(exam_id)):
@@ -180,12 +199,13 @@ class Captures:
             self._set_state(uid, old.capture.state, new, reason)
         return self.get(uid)
 
-    def _set_state(self, uid: str, old: CaptureState, new: CaptureState, reason: str) -> None:
+    def _set_state(self, uid: str, old: CaptureState, new: CaptureState, reason: str) -> bool:
         with self._database.write() as connection:
-            connection.execute(
+            changed = connection.execute(
                 "UPDATE capture SET state = ?, reason = ? WHERE sop_instance_uid = ? AND state = ?",
                 (new, reason, uid, old),
-            )
+            ).rowcount
+        return changed == 1
 
     def _mark(self, capture: Capture, new: CaptureState, reason: str) -> None:
         tombstone = self._layout.tombstone(capture.exam, capture.sop_instance_uid)

@@ -105,6 +105,25 @@ def finish(layout: Layout, files: Files, exam: str, uid: str) -> None:
             files.rename(part, place(exam, uid))
 
 
+def cut(layout: Layout, files: Files, header: ClipHeader, entries: list[Entry]) -> None:
+    """Shorten both files of a clip to its whole pictures, so that every reader finds the same ones."""
+    exam, uid = header.exam, header.sop_instance_uid
+    files.cut(layout.frames(exam, uid), entries[-1].offset + _LENGTH.size + entries[-1].length)
+    index = layout.index(exam, uid)
+    with index.open("rb") as file:
+        start = len(file.readline())
+    files.cut(index, start + len(entries) * _ENTRY.size)
+
+
+def read_header(path: Path) -> ClipHeader:
+    """Return whose clip this index belongs to. Raises SpoolDamaged."""
+    with path.open("rb") as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):
+        raise SpoolDamaged("A clip's index has no header.")
+    return records.load(ClipHeader, line)
+
+
 def read_index(path: Path) -> tuple[ClipHeader, list[Entry]]:
     """Return a clip's header and the entries that are whole. Raises SpoolDamaged when the header is not."""
     content = path.read_bytes()

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -16,6 +17,16 @@ _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPE
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+class _Held:
+    """A thread's connection, closed when the thread is gone: a press may come in a thread of its own."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
 class Database:
     """One connection a thread, in WAL mode with every commit flushed (synchronous=FULL)."""
 
@@ -23,7 +34,7 @@ class Database:
         self._path = path
         self._checkpoints = checkpoints  # the forward process does them for all
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._opening = threading.Lock()
 
     @contextmanager
@@ -46,10 +57,10 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.commit()
             except BaseException:
-                connection.rollback()
+                connection.rollback()  # a commit that failed leaves its transaction open
                 raise
-            connection.commit()
 
     def version(self) -> int:
         """Return a number that changes when another connection committed (PRAGMA data_version)."""
@@ -60,9 +71,8 @@ class Database:
     def close(self) -> None:
         """Close every thread's connection."""
         with self._opening:
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
+            for held in list(self._opened):
+                held.connection.close()
             self._local = threading.local()
 
     def settle(self) -> None:
@@ -82,15 +92,16 @@ class Database:
             connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {VERSION}; COMMIT")
 
     def check(self) -> None:
-        """Raise SpoolDamaged when the file is not a sound database."""
+        """Raise SpoolDamaged when the file is not a sound database with a schema in it."""
         with _translated():
             (answer,) = self._connection().execute("PRAGMA quick_check(1)").fetchone()
-        if answer != "ok":
+            (found,) = self._connection().execute("PRAGMA user_version").fetchone()
+        if answer != "ok" or found == 0:  # an index that was cut to nothing is a sound database, but empty
             raise SpoolDamaged("The index of the spool is damaged.")
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
             with _translated():
                 connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
                 connection.row_factory = sqlite3.Row
@@ -100,10 +111,10 @@ class Database:
                 connection.execute("PRAGMA foreign_keys = ON")
                 if not self._checkpoints:
                     connection.execute("PRAGMA wal_autocheckpoint = 0")
-            self._local.connection = connection
+            held = self._local.held = _Held(connection)
             with self._opening:
-                self._opened.append(connection)
-        return connection
+                self._opened.add(held)
+        return held.connection
 
 
 @contextmanager

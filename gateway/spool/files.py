@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,10 @@ class Files:
                     digest.update(chunk)
                     size += len(chunk)
                 self._sync(fd)
+            except BaseException:
+                with suppress(OSError):  # on a full disk the half of a file is the room that others need
+                    self._unlink(part)
+                raise
             finally:
                 os.close(fd)
             self._rename(part, path)
@@ -85,7 +89,11 @@ class Files:
         """Open a file for appending; it exists durably when this returns."""
         with _translated():
             fd = self._create(path, keep=True)
-            self._sync_folder(path.parent)
+            try:
+                self._sync_folder(path.parent)
+            except BaseException:
+                os.close(fd)
+                raise
         return Appender(self, fd)
 
     def replace_quickly(self, path: Path, content: bytes) -> None:
@@ -153,8 +161,12 @@ class Appender:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive flock(2) on `path`, which is created when missing and never removed."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    """Hold an exclusive flock(2) on `path`, which is created when missing and never removed.
+
+    Raises DiskFull or DiskFailed when it cannot be created.
+    """
+    with _translated():
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import SpoolLocked
@@ -39,8 +39,9 @@ def _held(path: Path, name: str) -> Iterator[None]:
             raise SpoolLocked(
                 f"The {name} process of this data folder is running already (process {holder})."
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # the name of the holder is for people: a full disk keeps nobody from starting
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)

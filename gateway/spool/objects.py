@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, SpoolDamaged
+from gateway.errors import NotFound, SpoolDamaged, WrongState
 from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.database import Database
@@ -47,9 +47,11 @@ class Objects:
     def write(self, exam: str, uid: str, chunks: Iterable[bytes]) -> Written:
         """Write an object's file durably and read it back. Raises SpoolDamaged when the disk gives other bytes.
 
-        It is not sealed yet: without a seal it is written anew after a restart.
+        It is not sealed yet: without a seal it is written anew after a restart. Raises WrongState once it is.
         """
         path = self._layout.object(exam, uid)
+        if self._layout.seal(exam, uid).exists():
+            raise WrongState("This object is sealed and never changes again.")
         written = self._files.write(path, chunks)
         if sha256_of(path) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -30,15 +31,15 @@ def open_spool(
     """
     files = files or Files()
     layout = Layout(root)
-    root.mkdir(parents=True, exist_ok=True)
-    if not layout.exams.is_dir():
-        files.make_folder(layout.exams)
+    _make_folders(files, root)
     with locked(layout.migration_lock):
+        _make_folders(files, layout.exams)
         if not _sound(layout, clock=clock):
-            _make_index(layout, clock=clock, destinations=destinations)
+            _make_index(layout, clock=clock, files=files, destinations=destinations)
         spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints)
         spool.database.migrate()
         recovery.reconcile_exams(spool)
+        recovery.reconcile_rejections(spool)
     return spool
 
 
@@ -48,7 +49,15 @@ def rebuild_index(root: Path, *, clock: Clock, destinations: Sequence[str]) -> i
     with locks.every_role(layout), locked(layout.migration_lock):
         if layout.database.exists():
             databases.move_aside(layout.database, f"before-rebuild-{clock.token(8)}")
-        return _make_index(layout, clock=clock, destinations=destinations)
+        return _make_index(layout, clock=clock, files=Files(), destinations=destinations)
+
+
+def _make_folders(files: Files, path: Path) -> None:
+    """Create a folder and those above it, durably; another process may do the same at the same time."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            files.make_folder(folder)
 
 
 def _sound(layout: Layout, *, clock: Clock) -> bool:
@@ -67,14 +76,17 @@ def _sound(layout: Layout, *, clock: Clock) -> bool:
     return True
 
 
-def _make_index(layout: Layout, *, clock: Clock, destinations: Sequence[str]) -> int:
+def _make_index(layout: Layout, *, clock: Clock, files: Files, destinations: Sequence[str]) -> int:
     """Fill a new index under another name, so that a cut in the middle leaves no half of one."""
     fresh = layout.database.with_name(layout.database.name + ".new")
-    for path in layout.root.glob(fresh.name + "*"):
-        path.unlink()
-    spool = assemble(layout.root, clock=clock, files=Files(), index=fresh)
+    for path in sorted(layout.root.glob(fresh.name + "*")):
+        files.remove(path)
+    files.append(fresh).close()  # SQLite would create it without the group's right to write
+    spool = assemble(layout.root, clock=clock, files=files, index=fresh)
     spool.database.migrate()
     count = rebuild.fill(spool, destinations)
     spool.database.settle()
-    spool.files.rename(fresh, layout.database)
+    for suffix in ("-wal", "-shm"):  # of an index that is gone: SQLite would play its log into the new one
+        files.remove(layout.database.with_name(layout.database.name + suffix))
+    files.rename(fresh, layout.database)
     return count

@@ -11,6 +11,7 @@ OBJECT = ".dcm"
 SEAL = ".seal"
 FRAMES = ".frames"
 INDEX = ".index"
+DAMAGED = ".damaged"  # kept for service, used by nobody
 
 
 @dataclass(frozen=True, slots=True)

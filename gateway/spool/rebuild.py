@@ -9,7 +9,7 @@ from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.paths import SEAL, SIDECAR
-from gateway.spool.recovery import adopt_capture, adopt_exam, load_exam
+from gateway.spool.recovery import adopt_capture, adopt_exam, every_exam
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -18,20 +18,17 @@ _REASON = "The index of the box was made anew: whether this was sent before is n
 
 def fill(spool: Spool, destinations: Sequence[str]) -> int:
     """Fill an empty index from the files and return how many exams it holds; the log names damaged files."""
-    count = 0
-    for path in sorted(spool.layout.exams.glob("*/exam.json")):
-        exam = load_exam(path)
-        if exam is None:
-            continue
+    exams = every_exam(spool)
+    for exam in exams:
         adopt_exam(spool.exams, exam)
-        for sidecar in sorted(path.parent.glob("*" + SIDECAR)):
-            if sidecar != path:
+        folder = spool.layout.exam(exam.id)
+        for sidecar in sorted(folder.glob("*" + SIDECAR)):
+            if sidecar.name != "exam.json":
                 _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
-        for seal in sorted(path.parent.glob("*" + SEAL)):
+        for seal in sorted(folder.glob("*" + SEAL)):
             _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
-        count += 1
-    event(_log, "index_rebuilt", exams=count)
-    return count
+    event(_log, "index_rebuilt", exams=len(exams))
+    return len(exams)
 
 
 def _adopt_capture(spool: Spool, exam: str, uid: str) -> None:
@@ -40,7 +37,7 @@ def _adopt_capture(spool: Spool, exam: str, uid: str) -> None:
     except SpoolDamaged:
         warn(_log, "sidecar_damaged", exam=exam, uid=uid)
         return
-    adopt_capture(spool.captures, capture, spool.layout.tombstone(exam, uid))
+    adopt_capture(spool.captures, capture)
 
 
 def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[str]) -> None:

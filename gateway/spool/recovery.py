@@ -10,10 +10,10 @@ from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
 from gateway.spool import clips, records
-from gateway.spool.captures import Captures, Rejection
+from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
-from gateway.spool.files import PART
-from gateway.spool.paths import FRAMES, INDEX, OBJECT, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.files import PART, sha256_of
+from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, SEAL, SIDECAR, TOMBSTONE
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -23,18 +23,27 @@ def reconcile_exams(spool: Spool) -> None:
     """Write the row of every exam whose file is newer; every process does so when it starts."""
     with spool.database.read() as connection:
         known = {row["id"]: row["revision"] for row in connection.execute("SELECT id, revision FROM exam")}
-    for path in sorted(spool.layout.exams.glob("*/exam.json")):
-        exam = load_exam(path)
-        if exam and exam.revision > known.get(exam.id, 0):
+    for exam in every_exam(spool):
+        if exam.revision > known.get(exam.id, 0):
             adopt_exam(spool.exams, exam)
+
+
+def every_exam(spool: Spool) -> list[Exam]:
+    """Return what stands in the exam.json files: ended exams first, then open ones, the one opened last first.
+
+    In this order a row that still says "open" is corrected before the exam that followed it is entered.
+    """
+    found = (load_exam(path) for path in sorted(spool.layout.exams.glob("*/exam.json")))
+    exams = sorted((exam for exam in found if exam), key=lambda exam: exam.opened.utc, reverse=True)
+    return sorted(exams, key=lambda exam: exam.state is ExamState.OPEN)
 
 
 def load_exam(path: Path) -> Exam | None:
     """Return what stands in exam.json, or None, said in the log, when it cannot be read."""
     try:
         return records.load(Exam, path.read_bytes())
-    except SpoolDamaged as error:
-        warn(_log, "exam_file_damaged", exam=path.parent.name, code=error.code)
+    except (SpoolDamaged, OSError) as error:
+        warn(_log, "exam_file_damaged", exam=path.parent.name, error=type(error).__name__)
         return None
 
 
@@ -43,9 +52,34 @@ def adopt_exam(exams: Exams, exam: Exam) -> None:
     try:
         exams.put_row(exam)
     except sqlite3.IntegrityError:
-        ended = replace(exam, state=ExamState.FINISHED, ended=exam.opened, please_check=PleaseCheck.REBOOT)
-        exams.change(exam.id, lambda _: ended)
+        # Its request id goes: when that is what stands twice, the first exam answers for it.
+        exams.change(
+            exam.id,
+            lambda old: replace(
+                old,
+                state=ExamState.FINISHED if old.state is ExamState.OPEN else old.state,
+                ended=old.ended or old.opened,
+                please_check=old.please_check or PleaseCheck.REBOOT,
+                request=None,
+            ),
+            heal=False,
+        )
     event(_log, "exam_adopted", exam=exam.id, revision=exam.revision)
+
+
+def reconcile_rejections(spool: Spool) -> None:
+    """Make the rows say what the tombstones say, where a cut came between the two; every process does so."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT exam, sop_instance_uid FROM capture WHERE state = ?", (CaptureState.REJECTED,)
+        )
+        rejected = {tuple(row) for row in rows}
+    marked = {
+        (path.parent.name, path.name.removesuffix(TOMBSTONE)) for path in spool.layout.exams.glob("*/*" + TOMBSTONE)
+    }
+    for exam, uid in sorted(rejected ^ marked):
+        if spool.captures.obey_tombstone(exam, uid):
+            event(_log, "rejection_reconciled", exam=exam, uid=uid)
 
 
 def question_after_reboot(spool: Spool) -> None:
@@ -67,18 +101,27 @@ def recover_captures(spool: Spool) -> None:
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         _salvage_clips(spool, row["id"], names)
         _adopt_sidecars(spool, row["id"], names, known - recording)
-        _remove_leftovers(spool, folder, names)
+        _remove_leftovers(spool, folder, names, known - recording)
     _settle_rows(spool)
 
 
 def adopt_seals(spool: Spool, destinations: Sequence[str]) -> None:
-    """Write the rows of objects that were sealed in the instant before a cut. Only the forward process may."""
+    """Finish what a cut interrupted after a seal: the object's rows, and the media that goes.
+
+    Only the forward process may call this, before it seals anything.
+    """
     with spool.database.read() as connection:
         known = {row[0] for row in connection.execute("SELECT sop_instance_uid FROM object")}
     for path in sorted(spool.layout.exams.glob("*/*" + SEAL)):
-        if path.name.removesuffix(SEAL) not in known:
-            spool.objects.put_row(records.load(SealedObject, path.read_bytes()), destinations)
-            event(_log, "object_adopted", exam=path.parent.name, uid=path.name.removesuffix(SEAL))
+        exam, uid = path.parent.name, path.name.removesuffix(SEAL)
+        if uid not in known:
+            try:
+                spool.objects.put_row(records.load(SealedObject, path.read_bytes()), destinations)
+            except (SpoolDamaged, sqlite3.IntegrityError) as error:
+                warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
+                continue
+            event(_log, "object_adopted", exam=exam, uid=uid)
+    _drop_doubled_media(spool)
 
 
 def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
@@ -90,13 +133,14 @@ def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
         header, entries = clips.read_index(index)
         entries = clips.whole_entries(frames, entries)
     except (SpoolDamaged, FileNotFoundError):
-        entries = []  # its start was never acknowledged
+        _keep_damaged(spool, exam, uid)
+        return None
     if not entries:
         for path in (frames, index):
             files.remove(path)
         spool.captures.forget_clip(uid)
         return None
-    files.cut(frames, entries[-1].offset + 4 + entries[-1].length)
+    clips.cut(layout, files, header, entries)
     capture = clips.as_capture(header, entries, clips.digest_of(frames, entries), salvaged=True)
     spool.captures.write_sidecar(capture)
     spool.captures.put_row(capture)
@@ -104,11 +148,14 @@ def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
     return capture
 
 
-def adopt_capture(captures: Captures, capture: Capture, tombstone: Path) -> None:
+def adopt_capture(captures: Captures, capture: Capture) -> None:
     """Write the row of a capture that has only its sidecar, rejected when it has a tombstone."""
-    captures.put_row(capture)
-    if tombstone.exists():
-        captures.mark_rejected(capture.sop_instance_uid, records.load(Rejection, tombstone.read_bytes()).reason)
+    try:
+        captures.put_row(capture)
+    except sqlite3.IntegrityError as error:  # its number, request id or UID stands in another row
+        warn(_log, "capture_not_adopted", exam=capture.exam, uid=capture.sop_instance_uid, why=error)
+        return
+    captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
     event(_log, "capture_adopted", exam=capture.exam, uid=capture.sop_instance_uid)
 
 
@@ -125,19 +172,52 @@ def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -
         uid = name.removesuffix(SIDECAR)
         if name in {uid, "exam.json"} or uid in known:
             continue
-        capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
-        adopt_capture(spool.captures, capture, spool.layout.tombstone(exam, uid))
+        try:
+            capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
+        except SpoolDamaged:
+            warn(_log, "sidecar_damaged", exam=exam, uid=uid)
+            continue
+        adopt_capture(spool.captures, capture)
 
 
-def _remove_leftovers(spool: Spool, folder: Path, names: set[str]) -> None:
-    """Remove what was never acknowledged: half-written files of this process, and media without a sidecar."""
-    others = (OBJECT, SEAL, TOMBSTONE, FRAMES, INDEX, ".lock", "exam.json")
+def _keep_damaged(spool: Spool, exam: str, uid: str) -> None:
+    """Put a clip without a readable index aside.
+
+    Its pictures, if there are any, were damaged later: the index was durable before the first of them.
+    """
+    frames = spool.layout.frames(exam, uid)
+    if frames.exists() and frames.stat().st_size:
+        spool.files.rename(frames, frames.with_name(frames.name + DAMAGED))
+        warn(_log, "clip_damaged", exam=exam, uid=uid)
+    else:
+        spool.files.remove(frames)
+    spool.files.remove(spool.layout.index(exam, uid))
+    spool.captures.forget_clip(uid)
+
+
+def _drop_doubled_media(spool: Spool) -> None:
+    """Remove media whose sealed object holds the same pictures: one copy on the disk."""
+    with spool.database.read() as connection:
+        sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
+    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, PART, DAMAGED)
+    paths = (path for path in spool.layout.exams.glob("*/*.*") if not path.name.endswith(kept))
+    for uid in sorted({path.name.rsplit(".", 1)[0] for path in paths} & sealed):
+        found = spool.objects.of_capture(uid)
+        if found and spool.objects.path(found).exists() and sha256_of(spool.objects.path(found)) == found.sha256:
+            spool.objects.drop_media(spool.captures.get(uid).capture)
+            event(_log, "media_dropped", exam=found.exam, uid=uid)
+
+
+def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
+    """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
+    others = (OBJECT, SEAL, TOMBSTONE, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):
             continue
         uid = whole.rsplit(".", 1)[0]
-        if name != whole or (not name.endswith(SIDECAR) and uid + SIDECAR not in names):
+        claimed = name.endswith(SIDECAR) or uid + SIDECAR in names or uid in known
+        if name != whole or not claimed:
             spool.files.remove(folder / name)
             event(_log, "unfinished_file_removed", exam=folder.name, file=name)
 
@@ -151,7 +231,18 @@ def _settle_rows(spool: Spool) -> None:
         rows = connection.execute(
             "SELECT exam, sop_instance_uid FROM capture WHERE state <> ?", (CaptureState.RECORDING,)
         )
-        missing = [tuple(row) for row in rows if not spool.layout.sidecar(row[0], row[1]).exists()]
-    for exam, uid in missing:
+        listed = [tuple(row) for row in rows]
+    for exam, uid in listed:
+        if _has_files(spool, exam, uid):
+            continue
         warn(_log, "capture_file_missing", exam=exam, uid=uid)
         spool.captures.set_problem(uid, "file-missing", "The files of this picture are not on the disk any more.")
+
+
+def _has_files(spool: Spool, exam: str, uid: str) -> bool:
+    layout = spool.layout
+    if not layout.sidecar(exam, uid).exists():
+        return False
+    if layout.object(exam, uid).exists():
+        return True
+    return layout.media(exam, spool.captures.get(uid).capture.media).exists()

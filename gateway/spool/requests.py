@@ -69,7 +69,7 @@ class Requests:
             )
             row = connection.execute(
                 "UPDATE request SET state = 'running' WHERE id = (SELECT id FROM request WHERE kind = ? "
-                "AND state = 'waiting' ORDER BY created_ns LIMIT 1) RETURNING id",
+                "AND state = 'waiting' ORDER BY created_ns, rowid LIMIT 1) RETURNING id",
                 (kind,),
             ).fetchone()
         return None if row is None else self.get(row["id"])
