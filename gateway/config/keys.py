@@ -1,0 +1,175 @@
+"""Which tables and keys the configuration has, and what each may be. interface.md in code; no rule across keys.
+
+A key that stands here but in no dataclass of `settings` belongs to a later version: its neutral value is
+accepted and means nothing.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config import dicom, values
+from gateway.config.settings import (
+    Destination,
+    Panel,
+    Release,
+    Retention,
+    Source,
+    Station,
+    Trigger,
+    Worklist,
+)
+from gateway.config.values import Check
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """One table of the file, or one kind of element of an array of tables."""
+
+    made: type | None  # the dataclass it becomes; None = a table of a later version
+    field: str  # of Settings
+    keys: Mapping[str, Check] = dataclasses.field(default_factory=dict)
+    many: bool = False  # [[name]] rather than [name]
+    needed: tuple[str, ...] = ()
+    kinds_later: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict
+    )  # key -> values of a later version
+
+
+def tables(base: Path) -> dict[str, Table]:
+    """Return every table by its name; relative paths are taken from `base`, the file's own folder."""
+    return {
+        "station": _station(base),
+        "panel": Table(made=Panel, field="panel", keys={"listen": values.address, "lan": values.later}),
+        "release": Table(
+            made=Release,
+            field="release",
+            keys={
+                "when": values.one_of("finish", then=("at-once",)),
+                "temporary": values.one_of("hold", "send"),
+            },
+        ),
+        "source": _source(base),
+        "trigger": _TRIGGER,
+        "worklist": _WORKLIST,
+        "procedure_step": Table(made=None, field="", many=True),
+        "destination": _DESTINATION,
+        "retention": Table(
+            made=Retention,
+            field="retention",
+            keys={
+                "keep_days": values.number(0, 36500, "days"),
+                "rejected_days": values.number(0, 36500, "days"),
+                "reserve_mb": values.number(64, 1_000_000, "MB"),
+            },
+        ),
+    }
+
+
+def _station(base: Path) -> Table:
+    return Table(
+        made=Station,
+        field="station",
+        keys={
+            "name": dicom.text(16, empty=False, ascii_only=True),
+            "ae_title": dicom.ae_title(),
+            "listen": values.address,
+            "institution": dicom.text(64),
+            "issuer": dicom.text(64),
+            "data_dir": values.directory(base),
+            "runtime_dir": values.directory_or_default(base),
+            "temporary_id": dicom.temporary_id,
+            "tls": values.later,
+        },
+    )
+
+
+def _source(base: Path) -> Table:
+    return Table(
+        made=Source,
+        field="sources",
+        many=True,
+        needed=("name", "device"),  # a forgotten device must not become a test picture
+        keys={
+            "name": values.name,
+            "device": values.device(base),
+            "profile": values.empty_for_now,
+            "modality": dicom.code_string(empty=False),
+            "object": values.one_of("secondary-capture", then=("ultrasound", "endoscopic", "photographic")),
+            "still": values.one_of(
+                "auto",
+                "jpeg-lossless",
+                then=("jpeg-ls", "jpeg", "uncompressed"),
+                meaning={"auto": "jpeg-lossless"},
+            ),
+            "clip": values.one_of("auto", "jpeg", then=("h264",), meaning={"auto": "jpeg"}),
+            "jpeg_quality": values.number(1, 100),
+            "crop": values.later,
+            "aspect": values.one_of("square", then=("keep",)),
+            "ring_mb": values.number(8, 8192, "MB"),
+            "manufacturer": dicom.text(64),
+            "model": dicom.text(64),
+            "serial_number": dicom.text(64),
+            "station_name": dicom.text(16),
+            "station_ae_title": dicom.ae_title(empty=True),
+            "department": dicom.text(64),
+        },
+    )
+
+
+_TRIGGER = Table(
+    made=Trigger,
+    field="triggers",
+    many=True,
+    needed=("kind", "device", "source"),
+    kinds_later={"kind": ("input", "gpio")},
+    keys={
+        "kind": values.one_of("serial", then=("input", "gpio")),
+        "device": values.serial_device,
+        "source": values.name,
+        "still": values.serial_press,
+        "clip": values.serial_press,
+    },
+)
+
+_WORKLIST = Table(
+    made=Worklist,
+    field="worklists",
+    many=True,
+    needed=("name", "ae_title", "host", "port"),
+    keys={
+        "name": values.name,
+        "ae_title": dicom.ae_title(),
+        "host": values.host,
+        "port": values.number(1, 65535),
+        "modality": dicom.code_string(empty=True),
+        "station_ae_title": dicom.ae_title(empty=True),
+        "days_back": values.number(0, 365, "days"),
+        "days_ahead": values.number(0, 365, "days"),
+        "fallback_charset": dicom.charset,
+        "issuer": dicom.text(64),
+        "tls": values.later,
+    },
+)
+
+_DESTINATION = Table(
+    made=Destination,
+    field="destinations",
+    many=True,
+    needed=("name", "ae_title", "host", "port"),
+    kinds_later={"kind": ("stow", "media")},
+    keys={
+        "name": values.name,
+        "kind": values.one_of("dicom", then=("stow", "media")),
+        "ae_title": dicom.ae_title(),
+        "host": values.host,
+        "port": values.number(1, 65535),
+        "required": values.flag,
+        "commitment": values.false_for_now,
+        "transfer_syntaxes": dicom.transfer_syntaxes,
+        "max_object_mb": values.number(1, 100_000, "MB"),
+        "url": values.later,
+        "tls": values.later,
+    },
+)

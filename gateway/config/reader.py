@@ -1,0 +1,225 @@
+"""Turns the configuration file into `Settings`, or refuses it whole with every problem and its line."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.config import values
+from gateway.config.keys import Table, tables
+from gateway.config.lines import Lines, Place
+from gateway.config.rules import Finding, Part, findings
+from gateway.config.settings import Settings, Station
+from gateway.config.values import NOT_YET, Wrong, near, shown
+from gateway.errors import ConfigurationError, Problem
+
+_LARGEST = 1_000_000  # bytes; a file beyond is no configuration
+_SYSTEM_RUNTIME_DIR = Path("/run/scopegate")
+_LONGEST_SOCKET_PATH = 107  # bytes, unix(7)
+_SOCKET = "capture.sock"
+
+
+def read(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return what the file says. Raises ConfigurationError with every problem in it.
+
+    `environment` gives XDG_RUNTIME_DIR; None is the process's own.
+    """
+    reading = _Reading(path, os.environ if environment is None else environment)
+    settings = reading.settings()
+    if settings is None:
+        raise ConfigurationError(str(path), reading.problems())
+    return settings
+
+
+def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
+    """Return every problem of the file, ordered by line; an empty list means that `read` accepts it."""
+    try:
+        read(path, environment)
+    except ConfigurationError as error:
+        return error.problems
+    return []
+
+
+class _Reading:
+    """One file being read: collects findings until the end, then is either settings or problems."""
+
+    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._tables = tables(path.resolve().parent)
+        self._findings: list[Finding] = []
+        self._unreadable: list[Problem] = []
+        self._lines = Lines({})
+        self._parts: dict[str, list[Part]] = {}
+        document = self._document(path)
+        if document is not None:
+            self._read(document)
+
+    def problems(self) -> list[Problem]:
+        found = [
+            Problem(line=self._lines.of_place(f.place), key=_dotted(f.place), reason=f.reason)
+            for f in self._findings
+        ]
+        return self._unreadable + sorted(found, key=lambda problem: (problem.line, problem.key))
+
+    def settings(self) -> Settings | None:
+        """Build the settings, or None when there are problems."""
+        if self._findings or self._unreadable:
+            return None
+        made: dict[str, Any] = {}
+        for name, table in self._tables.items():
+            if table.made and (parts := self._parts.get(name)):
+                built = [table.made(**_kept(table, part)) for part in parts]
+                made[table.field] = tuple(built) if table.many else built[0]
+        settings = Settings(**made)
+        runtime_dir = self._runtime_dir(settings.station)
+        return replace(settings, station=replace(settings.station, runtime_dir=runtime_dir))
+
+    def _document(self, path: Path) -> dict[str, Any] | None:
+        """Read and parse the text; what is not TOML has one problem only."""
+        try:
+            with path.open("rb") as file:
+                raw = file.read(_LARGEST + 1)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
+            self._give_up(0, "file", f"cannot be read: {why}")
+            return None
+        if len(raw) > _LARGEST:
+            self._give_up(0, "file", f"is larger than {_LARGEST} bytes: not a configuration")
+            return None
+        return self._parsed(raw)
+
+    def _parsed(self, raw: bytes) -> dict[str, Any] | None:
+        try:
+            text = raw.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+            document = tomllib.loads(text)
+        except UnicodeDecodeError as error:
+            self._give_up(raw.count(b"\n", 0, error.start) + 1, "file", "is not UTF-8 text")
+        except RecursionError:
+            self._give_up(0, "syntax", "is nested too deeply")
+        except ValueError as error:  # TOMLDecodeError is one; a number with 5000 digits is another
+            self._give_up(_line_of(error, text), "syntax", _reason_of(error))
+        else:
+            self._lines = Lines.of(text)
+            return document
+        return None
+
+    def _give_up(self, line: int, key: str, reason: str) -> None:
+        self._unreadable.append(Problem(line=line, key=key, reason=reason))
+
+    def _read(self, document: dict[str, Any]) -> None:
+        for name, value in document.items():
+            if name == "config_version":
+                self._checked((name,), values.version, value)
+            elif name in self._tables:
+                self._parts[name] = list(self._table(name, self._tables[name], value))
+            else:
+                self._unknown((name,), ["config_version", *self._tables], value)
+        self._findings += findings(self._parts)
+        if not self._findings:
+            self._runtime_fits()
+
+    def _table(self, name: str, table: Table, value: object) -> Iterator[Part]:
+        """Read a table, or each element of an array of tables; a wrong form is one problem."""
+        if table.made is None:
+            self._find((name,), f"[[{name}]] is {NOT_YET}")
+        elif table.many and isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            for index, item in enumerate(value):
+                yield self._part((name, index), table, item)
+        elif not table.many and isinstance(value, dict):
+            yield self._part((name,), table, value)
+        else:
+            head = f"[[{name}]]" if table.many else f"[{name}]"
+            self._find((name,), f"must be written as {head} with its keys on lines below")
+
+    def _part(self, place: Place, table: Table, raw: dict[str, Any]) -> Part:
+        good: dict[str, Any] = {}
+        later = _is_later(table, raw)
+        for key, value in raw.items():
+            here = (*place, key)
+            if key not in table.keys:
+                self._unknown(here, list(table.keys), value)
+            elif later and key not in (*table.kinds_later, "name", "source"):
+                continue  # what such a kind needs is decided with it
+            else:
+                good |= self._checked(here, table.keys[key], value)
+        if not later:
+            for key in table.needed:
+                if key not in raw:
+                    self._find(place, f"{key} is missing")
+        return Part(place=place, raw=raw, good=good)
+
+    def _checked(self, place: Place, rule: values.Check, value: object) -> dict[str, Any]:
+        """Return the checked value under its key, or nothing and a finding."""
+        try:
+            return {str(place[-1]): rule(value)}
+        except Wrong as error:
+            self._find(place, str(error))
+            return {}
+
+    def _unknown(self, place: Place, known: list[str], value: object) -> None:
+        key = str(place[-1])
+        hint = near(key, known)
+        if not hint and len(place) == 1 and not isinstance(value, dict | list):
+            homes = [name for name, table in self._tables.items() if key in table.keys]
+            hint = f"; it belongs below {' or '.join(map(self._head, homes))}" if homes else ""
+        self._find(place, f"unknown key{hint}" if not isinstance(value, dict) else f"unknown table{hint}")
+
+    def _head(self, name: str) -> str:
+        return f"[[{name}]]" if self._tables[name].many else f"[{name}]"
+
+    def _find(self, place: Place, reason: str) -> None:
+        self._findings.append(Finding(place=place, reason=reason))
+
+    def _runtime_fits(self) -> None:
+        """Sockets have short names; find that out now and not when a process starts."""
+        settings = self.settings()
+        if settings:
+            socket = settings.station.runtime_dir / _SOCKET
+            if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
+                self._find(
+                    ("station", "runtime_dir"),
+                    f"{shown(str(socket))} has more than {_LONGEST_SOCKET_PATH} bytes, too many for a socket",
+                )
+
+    def _runtime_dir(self, station: Station) -> Path:
+        """Resolve the default: the system's folder when it is there and ours, the user's, else the data's."""
+        if station.runtime_dir != Path():
+            return station.runtime_dir
+        if _SYSTEM_RUNTIME_DIR.is_dir() and os.access(_SYSTEM_RUNTIME_DIR, os.W_OK | os.X_OK):
+            return _SYSTEM_RUNTIME_DIR
+        user = self._environment.get("XDG_RUNTIME_DIR", "")
+        if user and Path(user).is_absolute() and os.access(user, os.W_OK | os.X_OK):
+            return Path(user) / "scopegate"
+        return station.data_dir / "run"
+
+
+def _kept(table: Table, part: Part) -> dict[str, Any]:
+    """Drop the neutral values of keys that this version has no use for."""
+    assert table.made is not None
+    known = {f.name for f in fields(table.made)}
+    return {key: value for key, value in part.good.items() if key in known}
+
+
+def _is_later(table: Table, raw: Mapping[str, Any]) -> bool:
+    return any(isinstance(raw.get(key), str) and raw[key] in words for key, words in table.kinds_later.items())
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(step) for step in place if isinstance(step, str)) or "file"
+
+
+def _line_of(error: ValueError, text: str) -> int:
+    found = re.search(r"\(at line (\d+)", str(error))
+    if found:
+        return int(found[1])
+    return text.rstrip("\n").count("\n") + 1 if "end of document" in str(error) else 0
+
+
+def _reason_of(error: ValueError) -> str:
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return "is not TOML: a number is too long"
+    words = re.sub(r" \(at .*\)$", "", str(error))
+    return f"is not TOML: {words[:1].lower()}{words[1:]}"

@@ -1,0 +1,156 @@
+"""What must hold between keys: names that exist and are unique, combinations that can work.
+
+Each rule reads values that passed their own checks, and leaves alone what is missing or wrong by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config.dicom import TEMPORARY_ID_FIELDS
+from gateway.config.lines import Place
+from gateway.config.settings import Address, Station
+from gateway.config.values import is_loopback, near, shown
+
+_LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
+_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One table of the file: where it stands, what it says, and those of its values that are right."""
+
+    place: Place
+    raw: Mapping[str, Any]
+    good: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A problem whose line is still to be looked up."""
+
+    place: Place
+    reason: str
+
+
+Parts = Mapping[str, list[Part]]
+
+
+def findings(parts: Parts) -> Iterator[Finding]:
+    """Return what every rule finds."""
+    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity):
+        yield from rule(parts)
+
+
+def _names(parts: Parts) -> Iterator[Finding]:
+    for table in ("source", "worklist", "destination"):
+        seen: set[str] = set()
+        for part in parts.get(table, []):
+            name = part.good.get("name")
+            if name is None:
+                continue
+            if name.casefold() in seen:
+                reason = f"another [[{table}]] is called {shown(name)} already"
+                yield Finding(place=(*part.place, "name"), reason=reason)
+            seen.add(name.casefold())
+
+
+def _references(parts: Parts) -> Iterator[Finding]:
+    sources = parts.get("source", [])
+    if any("name" not in part.good for part in sources):
+        return  # a source without a usable name: nobody can say what was meant
+    names = [part.good["name"] for part in sources]
+    for part in parts.get("trigger", []):
+        wanted = part.good.get("source")
+        if wanted is not None and wanted not in names:
+            yield Finding(
+                place=(*part.place, "source"),
+                reason=f"there is no [[source]] called {shown(wanted)}{near(wanted, names)}",
+            )
+
+
+def _pedals(parts: Parts) -> Iterator[Finding]:
+    devices: set[str] = set()
+    for part in parts.get("trigger", []):
+        device = part.good.get("device")
+        if device in devices:
+            yield Finding(
+                place=(*part.place, "device"),
+                reason="another [[trigger]] listens there: one port has one trigger with still and clip",
+            )
+        elif device:
+            devices.add(device)
+        if part.good.get("kind") != "serial":
+            continue
+        still, clip = part.good.get("still", ""), part.good.get("clip", "")
+        if not part.raw.keys() & {"still", "clip"} or (not still and not clip and _both_good(part)):
+            yield Finding(place=part.place, reason="takes neither a still nor a clip: give still, clip or both")
+        elif still and still == clip:
+            yield Finding(place=(*part.place, "clip"), reason="is the same byte as still")
+
+
+def _both_good(part: Part) -> bool:
+    return all(key in part.good for key in ("still", "clip") if key in part.raw)
+
+
+def _peers(parts: Parts) -> Iterator[Finding]:
+    ours: Address = _station(parts).get("listen", Station().listen)
+    seen: dict[tuple[str, str, int], str] = {}
+    for part in parts.get("destination", []):
+        good = part.good
+        if not {"ae_title", "host", "port"} <= good.keys():
+            continue
+        if good["port"] == ours.port and is_loopback(good["host"]):
+            yield Finding(place=(*part.place, "port"), reason="is this box's own listener, which stores nothing")
+        peer = (good["ae_title"], good["host"].lower(), good["port"])
+        other = seen.setdefault(peer, good.get("name", ""))
+        if other != good.get("name", ""):
+            yield Finding(place=part.place, reason=f"is the same archive as {shown(other)}")
+
+
+def _listeners(parts: Parts) -> Iterator[Finding]:
+    ours = _station(parts).get("listen")
+    panel_part = next(iter(parts.get("panel", [])), None)
+    panel = panel_part.good.get("listen") if panel_part else None
+    if panel_part and panel and not is_loopback(panel.host):
+        yield Finding(
+            place=(*panel_part.place, "listen"),
+            reason=f"{panel.host} can be reached from other machines: refused until sign-in exists; use 127.0.0.1",
+        )
+    if panel_part and ours and panel and ours.port == panel.port and _overlap(ours.host, panel.host):
+        yield Finding(
+            place=(*panel_part.place, "listen"),
+            reason="is the address of [station] listen: one of the two must move",
+        )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or bool({one, other} & _ANYWHERE) or {one, other} == {"localhost", "127.0.0.1"}
+
+
+def _commitment(parts: Parts) -> Iterator[Finding]:
+    ours: Address = _station(parts).get("listen", Station().listen)
+    for part in parts.get("destination", []):
+        wanted = part.raw.get("commitment")
+        where = wanted.get("host") if isinstance(wanted, dict) else part.good.get("host")
+        asked = wanted is True or isinstance(wanted, dict)
+        if asked and isinstance(where, str) and is_loopback(ours.host) and not is_loopback(where):
+            yield Finding(
+                place=(*part.place, "commitment"),
+                reason=f"{where} could never report back: [station] listen {shown(str(ours))} is loopback only",
+            )
+
+
+def _identity(parts: Parts) -> Iterator[Finding]:
+    station = _station(parts)
+    template = station.get("temporary_id", Station().temporary_id)
+    filled = template.format(**{**TEMPORARY_ID_FIELDS, "station": station.get("name", Station().name)})
+    if len(filled) > _LONGEST_ID:
+        yield Finding(
+            place=("station", "temporary_id"),
+            reason=f"makes IDs of {len(filled)} characters, such as {shown(filled)}; DICOM allows {_LONGEST_ID}",
+        )
+
+
+def _station(parts: Parts) -> Mapping[str, Any]:
+    return next((part.good for part in parts.get("station", [])), {})

@@ -1,0 +1,220 @@
+"""What a single value of the configuration may be. Each check returns the value as the product uses it.
+
+A check knows nothing of other keys, and refuses with `Wrong`, whose text ends the sentence "KEY: ...".
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from gateway.config.settings import Address
+
+Check = Callable[[object], Any]
+
+NOT_YET = "not in this version"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_BYTE = re.compile(r"byte:(0x[0-9A-Fa-f]{1,2}|[0-9]{1,3})")
+_SERIAL_LINES = frozenset({"cts", "dsr", "cd", "ri"})
+
+
+class Wrong(ValueError):
+    """The reason why a value cannot be used."""
+
+
+def shown(value: object) -> str:
+    """Return a value as a message quotes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a message stays on one line
+
+
+def near(word: str, known: list[str]) -> str:
+    """Return `; did you mean X?` when a known word is close, else nothing."""
+    found = get_close_matches(word, known, n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def later(value: object) -> None:
+    """Refuse a key that a later version brings."""
+    del value
+    raise Wrong(NOT_YET)
+
+
+def empty_for_now(value: object) -> str:
+    """Check a text that must stay empty until a later version."""
+    if words := words_of(value):
+        raise Wrong(f"{shown(words)} is {NOT_YET}")
+    return ""
+
+
+def false_for_now(value: object) -> bool:
+    """Check a switch, or a table of settings, that must stay off until a later version."""
+    if value is True or isinstance(value, dict):
+        raise Wrong(f"{shown(value)} is {NOT_YET}")
+    return flag(value)
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong(f"must be true or false, not {shown(value)}")
+    return value
+
+
+def number(low: int, high: int, unit: str = "") -> Check:
+    """Return a check for a whole number in that range."""
+
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            what = f"a whole number from {low} to {high}{f' ({unit})' if unit else ''}"
+            raise Wrong(f"must be {what}, not {shown(value)}")
+        return value
+
+    return check
+
+
+def words_of(value: object) -> str:
+    """Return a value that must be text."""
+    if not isinstance(value, str):
+        raise Wrong(f"must be text in quotes, not {shown(value)}")
+    return value
+
+
+def name(value: object) -> str:
+    """Check the name of a source, worklist server or destination: it stands in addresses and logs."""
+    words = words_of(value)
+    if not _NAME.fullmatch(words):
+        raise Wrong(
+            "must be 1 to 32 letters, digits, dots, dashes or underscores, beginning with a letter or digit, "
+            f"not {shown(value)}"
+        )
+    return words
+
+
+def one_of(*now: str, then: tuple[str, ...] = (), meaning: Mapping[str, str] | None = None) -> Check:
+    """Return a check for a word out of a few; `then` are those of a later version."""
+
+    def check(value: object) -> str:
+        words = words_of(value)
+        if words in then:
+            raise Wrong(f"{shown(words)} is {NOT_YET}")
+        if words not in now:
+            choices = " or ".join(f'"{word}"' for word in now)
+            raise Wrong(f"must be {choices}, not {shown(words)}{near(words, [*now, *then])}")
+        return (meaning or {}).get(words, words)
+
+    return check
+
+
+def host(value: object) -> str:
+    """Check a host name or an IP address."""
+    words = words_of(value)
+    try:
+        return str(ipaddress.ip_address(words))
+    except ValueError:
+        if _HOST.fullmatch(words) and not words.replace(".", "").isdigit():
+            return words
+    raise Wrong(f"must be a host name or an IP address, not {shown(value)}")
+
+
+def address(value: object) -> Address:
+    """Check `host:port`; an IPv6 address stands in brackets."""
+    words = words_of(value)
+    where, _, port = words.rpartition(":")
+    where = where[1:-1] if where.startswith("[") and where.endswith("]") else where
+    if not where or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:  # noqa: PLR2004 - TCP's
+        raise Wrong(f'must be "host:port" with a port from 1 to 65535, not {shown(value)}')
+    return Address(host=host(where), port=int(port))
+
+
+def is_loopback(where: str) -> bool:
+    """Say whether only this machine reaches that host."""
+    try:
+        return ipaddress.ip_address(where).is_loopback
+    except ValueError:
+        return where == "localhost"
+
+
+def directory(base: Path) -> Check:
+    """Return a check for a folder, which need not exist yet; a relative one is taken from `base`."""
+
+    def check(value: object) -> Path:
+        words = words_of(value)
+        if not words or "\0" in words:
+            raise Wrong("must be a folder")
+        path = base / words
+        if path.exists() and not path.is_dir():
+            raise Wrong(f"{path} is not a folder")
+        return path
+
+    return check
+
+
+def directory_or_default(base: Path) -> Check:
+    """Return a check for a folder; "" asks for the default and becomes an empty path."""
+    check = directory(base)
+    return lambda value: Path() if value == "" else check(value)
+
+
+def device(base: Path) -> Check:
+    """Return a check for a picture source, KIND:WHERE; relative files are taken from `base`."""
+
+    def check(value: object) -> str:
+        words = words_of(value)
+        kind, colon, where = words.partition(":")
+        if kind == "v4l2" and colon:
+            raise Wrong(f'"v4l2:" is {NOT_YET}')
+        if kind == "pattern" and colon:
+            if where not in {"bars", "ultrasound"}:
+                raise Wrong(f'must be "pattern:bars" or "pattern:ultrasound", not {shown(words)}')
+            return words
+        if kind == "file" and where:
+            return f"file:{_readable(base / where)}"
+        raise Wrong(f'must be "pattern:bars", "pattern:ultrasound" or "file:PATH", not {shown(words)}')
+
+    return check
+
+
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
+        raise Wrong(f"{path} cannot be read: {why}") from None
+    return path
+
+
+def serial_device(value: object) -> str:
+    words = words_of(value)
+    if not words.startswith("/") or "\0" in words:
+        raise Wrong(f"must be the full path of a serial port, such as /dev/ttyUSB0, not {shown(value)}")
+    return words
+
+
+def serial_press(value: object) -> str:
+    """Check which byte of a serial pedal is a press; it becomes `byte:0x..`, or "" for none."""
+    words = words_of(value)
+    if words in _SERIAL_LINES:
+        raise Wrong(f"the line {shown(words)} is {NOT_YET}")
+    found = _BYTE.fullmatch(words)
+    if words and (not found or int(found[1], 0 if "x" in found[1] else 10) > 255):  # noqa: PLR2004 - a byte
+        raise Wrong(f'must be "byte:0x00" to "byte:0xFF", not {shown(words)}')
+    return f"byte:0x{int(found[1], 0 if 'x' in found[1] else 10):02X}" if found else ""
+
+
+def version(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise Wrong(f"must be 1, not {shown(value)}")
+    if value > 1:
+        raise Wrong(f"{value} is {NOT_YET}: this one reads config_version = 1")
+    return value

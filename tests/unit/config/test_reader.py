@@ -1,0 +1,423 @@
+# ruff: noqa: E501 - a table of mistakes reads best with one on each line
+import os
+import re
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateway.config.reader import check, read
+from gateway.config.settings import Address, Settings
+from gateway.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+SOURCE = '[[source]]\nname = "us"\ndevice = "pattern:bars"\n'
+TRIGGER = '[[trigger]]\nkind = "serial"\ndevice = "/dev/ttyUSB0"\nsource = "us"\n'
+PEER = 'name = "{}"\nae_title = "PACS"\nhost = "10.0.0.6"\nport = 104\n'
+DESTINATION = "[[destination]]\n" + PEER.format("pacs")
+WORKLIST = "[[worklist]]\n" + PEER.format("ris")
+
+
+@pytest.fixture
+def problems(tmp_path):
+    def of(text, name="scopegate.toml"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return check(path, {})
+
+    return of
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def of(text, environment=None):
+        path = tmp_path / "scopegate.toml"
+        path.write_text(text)
+        return read(path, environment or {})
+
+    return of
+
+
+# --- what is accepted ------------------------------------------------------------------------------------
+
+
+def test_an_empty_file_is_a_working_configuration_without_hardware(settings):
+    found = settings("")
+    assert found.sources == Settings().sources
+    assert found.destinations == ()
+    assert found.panel.listen == Address(host="127.0.0.1", port=8080)
+
+
+def test_the_example_of_the_readme_is_accepted(settings):
+    example = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert example
+    found = settings(example[1])
+    assert found.sources
+    assert found.worklists
+    assert found.destinations
+
+
+def test_every_key_of_this_version_reaches_the_settings(settings, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"x")
+    found = settings(
+        """
+config_version = 1
+[station]
+name = "US-ROOM-2"
+ae_title = "SCOPE GATE"
+listen = "[::]:104"
+institution = "Klinik Süd"
+issuer = "CLINIC"
+data_dir = "spool"
+runtime_dir = "/run/elsewhere"
+temporary_id = "E-{random4}"
+[panel]
+listen = "localhost:8081"
+[release]
+when = "finish"
+temporary = "send"
+[[source]]
+name = "endo"
+device = "file:film.mp4"
+modality = "ES"
+object = "secondary-capture"
+still = "auto"
+clip = "auto"
+jpeg_quality = 75
+ring_mb = 200
+profile = ""
+aspect = "square"
+manufacturer = "Maker"
+model = "M 1"
+serial_number = "007"
+station_name = "ROOM"
+station_ae_title = "ENDO1"
+department = "Endoscopy"
+[[trigger]]
+kind = "serial"
+device = "/dev/ttyUSB0"
+source = "endo"
+still = "byte:0x53"
+clip = "byte:67"
+[[worklist]]
+name = "ris"
+ae_title = "RIS"
+host = "ris.clinic.example"
+port = 104
+modality = "ES"
+station_ae_title = "ENDO1"
+days_back = 0
+days_ahead = 7
+fallback_charset = 'ISO_IR 100'
+issuer = "HIS"
+[[destination]]
+name = "pacs"
+kind = "dicom"
+ae_title = "PACS"
+host = "::1"
+port = 4242
+required = false
+commitment = false
+transfer_syntaxes = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+max_object_mb = 100
+[retention]
+keep_days = 1
+rejected_days = 2
+reserve_mb = 1024
+"""
+    )
+    assert found.station.listen == Address(host="::", port=104)
+    assert found.station.institution == "Klinik Süd"
+    assert found.station.data_dir == tmp_path / "spool"
+    assert found.station.runtime_dir == Path("/run/elsewhere")
+    assert found.release.temporary == "send"
+    [source] = found.sources
+    assert source.device == f"file:{tmp_path / 'film.mp4'}"
+    assert (source.still, source.clip) == ("jpeg-lossless", "jpeg")
+    assert (source.jpeg_quality, source.ring_mb, source.department) == (75, 200, "Endoscopy")
+    [trigger] = found.triggers
+    assert (trigger.still, trigger.clip) == ("byte:0x53", "byte:0x43")
+    [worklist] = found.worklists
+    assert (worklist.days_back, worklist.days_ahead, worklist.fallback_charset) == (0, 7, "ISO_IR 100")
+    [destination] = found.destinations
+    assert destination.transfer_syntaxes == ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+    assert not destination.required
+    assert (found.retention.keep_days, found.retention.reserve_mb) == (1, 1024)
+
+
+@pytest.mark.parametrize(
+    "charset", ["", "ISO_IR 192", "GB18030", r"\ISO 2022 IR 87", r"ISO 2022 IR 13\ISO 2022 IR 87", "ISO_IR 144"]
+)
+def test_the_character_sets_of_the_standard_are_accepted(settings, charset):
+    assert settings(f"{WORKLIST}fallback_charset = '{charset}'").worklists[0].fallback_charset == charset
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(problems):
+    assert problems(b"\xef\xbb\xbf[station]\r\nname = 'X'\r\n") == []
+
+
+def test_live_state_goes_to_the_users_folder_or_beside_the_data(settings, tmp_path):
+    if os.access("/run/scopegate", os.W_OK):
+        pytest.skip("this machine has /run/scopegate")
+    text = f"[station]\ndata_dir = '{tmp_path}/spool'\n"
+    assert settings(text, {"XDG_RUNTIME_DIR": str(tmp_path)}).station.runtime_dir == tmp_path / "scopegate"
+    assert settings(text, {"XDG_RUNTIME_DIR": "/no/such"}).station.runtime_dir == tmp_path / "spool" / "run"
+    assert settings(text).station.runtime_dir == tmp_path / "spool" / "run"
+
+
+# --- what is refused, each with its line -------------------------------------------------------------------
+
+# (what precedes it, the wrong line, the key named, words of the reason)
+WRONG = [
+    ("", "config_version = 2", "config_version", "not in this version"),
+    ("", 'config_version = "1"', "config_version", "must be 1"),
+    ("", "pannel = 3", "pannel", "did you mean panel?"),
+    ("", 'ae_title = "X"', "ae_title", r"belongs below \[station\] or \[\[worklist\]\] or \[\[destination\]\]"),
+    ("", "[statoin]", "statoin", "unknown table; did you mean station?"),
+    ("", "[[station]]", "station", r"must be written as \[station\]"),
+    ("", "[source]", "source", r"must be written as \[\[source\]\]"),
+    ("", "destination = 4", "destination", r"\[\[destination\]\]"),
+    ("", "[[procedure_step]]", "procedure_step", "not in this version"),
+    ("[station]\n", 'aetitle = "X"', "station.aetitle", "unknown key; did you mean ae_title?"),
+    ("[station]\n", "name = 7", "station.name", "must be text in quotes, not 7"),
+    ("[station]\n", 'name = ""', "station.name", "must not be empty"),
+    ("[station]\n", 'name = "ULTRASOUND-ROOM-2"', "station.name", "has 17 characters; DICOM allows 16"),
+    ("[station]\n", 'name = "Röntgen"', "station.name", "ASCII"),
+    ("[station]\n", 'ae_title = "SEVENTEEN-LETTERS"', "station.ae_title", "at most 16"),
+    ("[station]\n", "ae_title = 'A\\B'", "station.ae_title", "backslash"),
+    ("[station]\n", 'ae_title = "  "', "station.ae_title", "must not be empty"),
+    ("[station]\n", 'ae_title = " X"', "station.ae_title", "space"),
+    ("[station]\n", 'ae_title = "Ä"', "station.ae_title", "ASCII"),
+    ("[station]\n", 'listen = "11112"', "station.listen", "host:port"),
+    ("[station]\n", 'listen = "0.0.0.0:99999"', "station.listen", "65535"),
+    ("[station]\n", 'listen = "0.0.0.300:104"', "station.listen", "host name or an IP"),
+    ("[station]\n", "institution = 'A\\B'", "station.institution", "backslash"),
+    ("[station]\n", f'issuer = "{"X" * 65}"', "station.issuer", "65 characters"),
+    ("[station]\n", 'data_dir = ""', "station.data_dir", "must be a folder"),
+    ("[station]\n", 'data_dir = "/dev/null"', "station.data_dir", "not a folder"),
+    ("[station]\n", f'runtime_dir = "/{"x" * 100}"', "station.runtime_dir", "107 bytes"),
+    ("[station]\n", 'tls = { ca = "x" }', "station.tls", "not in this version"),
+    ("[station]\n", 'temporary_id = "EMERG-{date}{time}"', "station.temporary_id", "random4"),
+    ("[station]\n", 'temporary_id = "{random4}{patient}"', "station.temporary_id", "{patient} is not a field"),
+    ("[station]\n", 'temporary_id = "{random4!r}"', "station.temporary_id", "is not a field"),
+    ("[station]\n", 'temporary_id = "{random4"', "station.temporary_id", "brace"),
+    ("[station]\n", 'temporary_id = "A^B-{random4}"', "station.temporary_id", "ASCII without"),
+    ("[station]\n", f'temporary_id = "{"X" * 61}{{random4}}"', "station.temporary_id", "65 characters"),
+    ("[panel]\n", 'listen = "0.0.0.0:8080"', "panel.listen", "until sign-in exists"),
+    ("[panel]\n", 'listen = "box.clinic.example:8080"', "panel.listen", "until sign-in exists"),
+    ("[panel]\n", 'listen = "127.0.0.1:11112"\n[station]\nlisten = "0.0.0.0:11112"', "panel.listen", "must move"),
+    ("[panel]\n", 'lan = { listen = "0.0.0.0:8443" }', "panel.lan", "not in this version"),
+    ("[release]\n", 'when = "at-once"', "release.when", "not in this version"),
+    ("[release]\n", 'when = "finnish"', "release.when", "did you mean finish?"),
+    ("[release]\n", "temporary = true", "release.temporary", "must be text"),
+    (SOURCE, 'profile = "endo"', "source.profile", "not in this version"),
+    (SOURCE, 'modality = "us"', "source.modality", "DICOM modality"),
+    (SOURCE, 'object = "ultrasound"', "source.object", "not in this version"),
+    (SOURCE, 'still = "jpeg-ls"', "source.still", "not in this version"),
+    (SOURCE, 'clip = "h264"', "source.clip", "not in this version"),
+    (SOURCE, "jpeg_quality = 101", "source.jpeg_quality", "from 1 to 100, not 101"),
+    (SOURCE, "jpeg_quality = 90.0", "source.jpeg_quality", "whole number"),
+    (SOURCE, "ring_mb = true", "source.ring_mb", "not true"),
+    (SOURCE, "crop = [0, 0, 1920, 1080]", "source.crop", "not in this version"),
+    (SOURCE, 'aspect = "keep"', "source.aspect", "not in this version"),
+    (SOURCE, "model = 1979-05-27", "source.model", "must be text"),
+    ('[[source]]\nname = "us"\n', 'device = "v4l2:/dev/video0"', "source.device", "not in this version"),
+    ('[[source]]\nname = "us"\n', 'device = "file:missing.mp4"', "source.device", "cannot be read: No such file"),
+    ('[[source]]\nname = "us"\n', 'device = "pattern:snow"', "source.device", "pattern:bars"),
+    ('[[source]]\nname = "us"\n', 'device = "/dev/video0"', "source.device", "pattern:bars"),
+    ('[[source]]\ndevice = "pattern:bars"\n', 'name = "my source"', "source.name", "letters, digits"),
+    ("", '[[source]] # no device\nname = "us"', "source", "device is missing"),
+    (SOURCE, '[[source]]\nname = "x"\ndevice = "pattern:bars"\nstill = ["auto"]', "source.still", "not a list"),
+    (SOURCE + TRIGGER, 'still = "cts"', "trigger.still", "not in this version"),
+    (SOURCE + TRIGGER, 'still = "byte:0x100"', "trigger.still", "byte:0x00"),
+    (SOURCE + TRIGGER, 'still = "byte:256"', "trigger.still", "byte:0x00"),
+    (SOURCE + TRIGGER + 'still = "byte:83"\n', 'clip = "byte:0x53"', "trigger.clip", "same byte as still"),
+    (SOURCE, '[[trigger]]\nkind = "serial"\ndevice = "/dev/x"\nsource = "us"', "trigger", "neither a still nor a clip"),
+    (SOURCE, '[[trigger]]\nkind = "gpio"\nsource = "us"\nstill = "pin:4"', "trigger.kind", "not in this version"),
+    (
+        SOURCE + TRIGGER + 'still = "byte:1"\n[[trigger]]\nkind = "serial"\nsource = "us"\nclip = "byte:2"\n',
+        'device = "/dev/ttyUSB0"',
+        "trigger.device",
+        "another",
+    ),
+    (SOURCE + '[[trigger]]\nkind = "serial"\ndevice = "/dev/x"\nstill = "byte:1"\n', 'source = "uss"', "trigger.source", "no .* called .uss.; did you mean us?"),
+    (WORKLIST, "days_back = -1", "worklist.days_back", "from 0 to 365"),
+    (WORKLIST, "days_ahead = 366", "worklist.days_ahead", "from 0 to 365"),
+    (WORKLIST, 'fallback_charset = "latin1"', "worklist.fallback_charset", "DICOM character set"),
+    (WORKLIST, 'fallback_charset = "ISO_IR 1000"', "worklist.fallback_charset", "did you mean ISO_IR 100?"),
+    (WORKLIST, "fallback_charset = 'GB18030\\ISO 2022 IR 87'", "worklist.fallback_charset", "DICOM character set"),
+    (WORKLIST, "tls = {}", "worklist.tls", "not in this version"),
+    (WORKLIST, '[[worklist]]\nname = "RIS"\nae_title = "B"\nhost = "b"\nport = 1', "worklist.name", "called .RIS. already"),
+    ('[[worklist]]\nname = "r"\nae_title = "R"\nhost = "h"\n', "port = 0", "worklist.port", "from 1 to 65535"),
+    ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
+    (DESTINATION, 'kind = "stow"', "destination.kind", "not in this version"),
+    (DESTINATION, 'kind = "media"', "destination.kind", "not in this version"),
+    (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
+    (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
+    (DESTINATION, 'required = "yes"', "destination.required", "true or false"),
+    (DESTINATION, 'transfer_syntaxes = "1.2.840.10008.1.2"', "destination.transfer_syntaxes", "must be a list"),
+    (DESTINATION, 'transfer_syntaxes = ["1.2.3"]', "destination.transfer_syntaxes", '"1.2.3" is not a transfer syntax'),
+    (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2.4.102"]', "destination.transfer_syntaxes", "not in this version"),
+    (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2", "1.2.840.10008.1.2"]', "destination.transfer_syntaxes", "twice"),
+    (DESTINATION, "max_object_mb = 0", "destination.max_object_mb", "from 1 to"),
+    (DESTINATION, 'url = "https://example.invalid"', "destination.url", "not in this version"),
+    (DESTINATION, "[destination.tls]", "destination.tls", "not in this version"),
+    (DESTINATION, "[[destination]]\n" + PEER.format("pacs").replace("10.", "11."), "destination.name", "already"),
+    (DESTINATION, "[[destination]]\n" + PEER.format("other"), "destination", 'the same archive as "pacs"'),
+    ('[[destination]]\nname = "x"\nae_title = "X"\nhost = "localhost"\n', "port = 11112", "destination.port", "own listener"),
+    ("[retention]\n", "keep_days = -1", "retention.keep_days", "from 0"),
+    ("[retention]\n", "rejected_days = 1e3", "retention.rejected_days", "whole number"),
+    ("[retention]\n", "reserve_mb = 1", "retention.reserve_mb", "from 64"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "line", "key", "reason"), WRONG, ids=[f"{w[2]}: {w[1][:40]!r}" for w in WRONG])
+def test_a_mistake_is_named_with_its_line_key_and_reason(problems, before, line, key, reason):
+    for shift in ("", "\n# a comment\n\n"):
+        text = f"{shift}{before}{line}\n"
+        found = [p for p in problems(text) if p.key == key and re.search(reason, p.reason)]
+        assert found, problems(text)
+        first = (shift + before).count("\n") + 1
+        last = first + line.count("\n")
+        assert first <= found[0].line <= last
+
+
+# A mark `#<` says what must be reported on its line: key, words of the reason; nothing else may be.
+ALL_AT_ONCE = """
+config_version = 9 #< config_version: not in this version
+stray = 1 #< stray: unknown key
+[station] # every value below is wrong by itself
+name = "ULTRASOUND-ROOM-2" #< station.name: 17 characters
+ae_title = 'A\\B' #< station.ae_title: backslash
+"listen" = "nowhere" #< station.listen: host:port
+temporary_id = "EMERG-{time}" #< station.temporary_id: random4
+instituton = "Clinic" #< station.instituton: did you mean institution
+data_dir = '''
+/dev/null'''
+[panel]
+listen = "0.0.0.0:80" #< panel.listen: until sign-in exists
+[release]
+when = "at-once" #< release.when: not in this version
+[[source]]
+name = "us"
+device = "file:missing.mp4" #< source.device: cannot be read
+model = '''two lines, one a key = 3
+are not printable'''
+[[source]] #< source: device is missing
+name = "us" #< source.name: called "us" already
+crop = [ #< source.crop: not in this version
+  0, 0,
+  9, 9,
+]
+still = 4 #< source.still: must be text
+[[trigger]]
+kind = "serial"
+device = "ttyUSB0" #< trigger.device: full path
+source = "usb" #< trigger.source: did you mean us
+still = "byte:0x1FF" #< trigger.still: byte:0x00
+clip = "cts" #< trigger.clip: not in this version
+[[procedure_step]] #< procedure_step: not in this version
+name = "ris"
+[[worklist]] #< worklist: port is missing
+name = "ris"
+ae_title = "" #< worklist.ae_title: must not be empty
+host = "10.0.0.5.6" #< worklist.host: host name
+days_back = 9999 #< worklist.days_back: from 0 to 365
+fallback_charset = "latin1" #< worklist.fallback_charset: character set
+[[destination]]
+name = "pacs"
+ae_title = "PACS"
+host = "10.0.0.6"
+port = 1e4 #< destination.port: whole number
+required = 1 #< destination.required: true or false
+[[destination]]
+name = "PACS" #< destination.name: already
+kind = "stow" #< destination.kind: not in this version
+url = "https://example.invalid/"
+[[destination]]
+name = "other"
+ae_title = "O"
+host = "::1"
+port = 4242
+tls = { ca = "a", key = "b" } #< destination.tls: not in this version
+commitment = { ae_title = "X" } #< destination.commitment: not in this version
+transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syntax
+  "1.2.840.10008.1.2"]
+[retention]
+reserve_mb = -1 #< retention.reserve_mb: from 64
+[retentoin] #< retentoin: unknown table; did you mean retention
+"""
+
+
+def test_every_mistake_of_one_file_is_reported_at_once_each_at_its_line(problems):
+    text = ALL_AT_ONCE
+    tomllib.loads(text)
+    marked = [
+        (line, *mark.split(": ", 1))
+        for line, words in enumerate(text.split("\n"), 1)
+        for mark in words.split("#< ")[1:]
+    ]
+    marked.append((text[: text.index("data_dir")].count("\n") + 1, "station.data_dir", "not a folder"))
+    marked.append((text[: text.index("model")].count("\n") + 1, "source.model", "control characters"))
+    found = problems(text)
+    assert [(p.line, p.key) for p in found] == sorted((line, key) for line, key, _ in marked)
+    for problem, (_, _, reason) in zip(found, sorted(marked), strict=True):
+        assert re.search(reason, problem.reason), problem
+
+
+def test_commitment_needs_a_listener_that_the_archive_can_reach(problems):
+    reasons = [p.reason for p in problems(DESTINATION + "commitment = true\n")]
+    assert any("10.0.0.6 could never report back" in reason for reason in reasons)
+    reachable = '[station]\nlisten = "0.0.0.0:11112"\n'
+    assert not any("report back" in p.reason for p in problems(reachable + DESTINATION + "commitment = true\n"))
+
+
+# --- files that are no configuration -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[station]\nname = \n", 2),
+        ("[station]\nname = 'X'\n[station]\n", 3),
+        ("a = 1\n\na = 2\n", 3),
+        ('a = """\n\n', 1),
+        ("a = [1,\n2,\n", 2),
+        (b"a = 1\nb = '\xe4'\n", 2),
+    ],
+)
+def test_what_is_not_toml_is_told_with_its_line(problems, text, line):
+    [problem] = problems(text)
+    assert problem.line == line
+    assert problem.key in {"syntax", "file"}
+    assert problem.reason
+
+
+def test_absurd_files_are_refused_and_not_swallowed(problems):
+    for text in ("a = " + "[" * 100_000, f"a = {'9' * 5000}", "#" * 1_000_001, "a = 1\0"):
+        [problem] = problems(text)
+        assert problem.reason
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path):
+    assert "No such file" in check(tmp_path / "none.toml")[0].reason
+    assert "directory" in check(tmp_path)[0].reason
+    hidden = tmp_path / "hidden.toml"
+    hidden.write_text("")
+    hidden.chmod(0)
+    if os.geteuid() == 0:
+        assert stat.S_IMODE(hidden.stat().st_mode) == 0  # root reads it all the same
+    else:
+        assert "Permission denied" in check(hidden)[0].reason
+
+
+def test_a_refused_file_starts_nothing_and_its_text_names_file_line_and_key(tmp_path):
+    path = tmp_path / "scopegate.toml"
+    path.write_text("[station]\nnam = 'X'\n[panel]\nlisten = 'x'\n")
+    with pytest.raises(ConfigurationError) as caught:
+        read(path, {})
+    text = str(caught.value)
+    assert f"{path}:2: station.nam: unknown key; did you mean name?" in text
+    assert f"{path}:4: panel.listen: " in text

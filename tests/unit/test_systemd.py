@@ -1,0 +1,120 @@
+"""What systemd itself thinks of the units, and what the units promise."""
+
+import os
+import shutil
+import stat
+import subprocess
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+PROGRAM = "/opt/scopegate/bin/scopegate"
+PROCESSES = ("capture", "forward", "panel")
+
+
+class Unit(RawConfigParser):
+    """A unit file; a key that stands twice keeps its last value."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(strict=False, delimiters="=", comment_prefixes="#")
+        self.optionxform = str
+        self.read(path)
+
+
+def verify(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ask systemd about every unit of a folder, with a stand-in for the installed program."""
+    program = folder / "scopegate"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    units = [path for path in folder.iterdir() if path.suffix in {".service", ".target"}]
+    assert len(units) >= 4
+    for unit in units:
+        unit.write_text(unit.read_text().replace(PROGRAM, str(program)))
+    tool = shutil.which("systemd-analyze")
+    assert tool, "systemd-analyze is missing: scripts/test installs it"
+    return subprocess.run(
+        [tool, "verify", "--man=no", *map(str, units)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for path in SYSTEMD.glob("*.*"):
+        if path.is_file():
+            shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def test_systemd_finds_nothing_to_say_about_the_units(folder):
+    answer = verify(folder)
+    assert (answer.returncode, answer.stdout + answer.stderr) == (0, "")
+
+
+def test_systemd_would_have_noticed_a_misspelt_key(folder):
+    unit = folder / "scopegate-capture.service"
+    unit.write_text(unit.read_text().replace("UMask=", "Umask="))
+    answer = verify(folder)
+    assert "Umask" in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_runs_as_its_own_user_in_the_common_group_and_is_never_given_up(process):
+    unit = Unit(SYSTEMD / f"scopegate-{process}.service")
+    service = unit["Service"]
+    assert service["ExecStart"] == f"{PROGRAM} {process} --config /etc/scopegate/scopegate.toml"
+    assert (service["User"], service["Group"], service["UMask"]) == (f"scopegate-{process}", "scopegate", "0007")
+    assert service["Restart"] == "always"
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["LimitCORE"] == "0"
+
+
+def test_capture_has_no_network_and_the_others_have_no_devices():
+    capture = Unit(SYSTEMD / "scopegate-capture.service")["Service"]
+    assert (capture["PrivateNetwork"], capture["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
+    for process in ("forward", "panel"):
+        assert Unit(SYSTEMD / f"scopegate-{process}.service")["Service"]["PrivateDevices"] == "yes"
+
+
+def test_the_panel_answers_on_loopback_only():
+    panel = Unit(SYSTEMD / "scopegate-panel.service")["Service"]
+    assert (panel["IPAddressDeny"], panel["IPAddressAllow"]) == ("any", "localhost")
+
+
+def test_every_user_of_a_unit_is_made_and_the_spool_is_shared_by_its_group():
+    users = (SYSTEMD / "sysusers.d" / "scopegate.conf").read_text()
+    for process in PROCESSES:
+        assert f"\nu scopegate-{process} " in users
+        assert f"\nm scopegate-{process} " in users
+    folders = (SYSTEMD / "tmpfiles.d" / "scopegate.conf").read_text()
+    for path in ("/var/lib/scopegate", "/run/scopegate"):
+        assert any(line.split()[:5] == ["d", path, "2770", "root", "scopegate"] for line in folders.splitlines())
+
+
+def said(*words: str | Path) -> str:
+    answer = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
+    )
+    return answer.stderr
+
+
+def test_users_and_folders_are_made_as_meant_in_an_empty_tree(tmp_path):
+    (tmp_path / "etc").mkdir()
+    users, folders = SYSTEMD / "sysusers.d" / "scopegate.conf", SYSTEMD / "tmpfiles.d" / "scopegate.conf"
+    if os.geteuid() != 0:  # nobody else can give files away; the words are read all the same
+        assert "scopegate.conf" not in said("systemd-sysusers", "--dry-run", f"--root={tmp_path}", users)
+        return
+    assert "scopegate.conf" not in said("systemd-sysusers", f"--root={tmp_path}", users)
+    made = (tmp_path / "etc" / "group").read_text().splitlines()
+    group = {line.split(":")[0]: line.split(":") for line in made}["scopegate"]
+    assert set(group[3].split(",")) == {f"scopegate-{process}" for process in PROCESSES}
+    assert "scopegate.conf" not in said("systemd-tmpfiles", "--create", f"--root={tmp_path}", folders)
+    for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o2770), ("etc/scopegate", 0o750)):
+        found = (tmp_path / path).stat()
+        assert (oct(stat.S_IMODE(found.st_mode)), found.st_gid) == (oct(mode), int(group[2]))
