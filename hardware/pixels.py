@@ -92,11 +92,16 @@ def _scaled(picture: Picture, width: int) -> Picture:
 
 
 def _resized(plane: Pixels, size: tuple[int, int]) -> Pixels:
-    # Averaging costs little at whole factors and much at others; below a factor of 2 bilinear loses nothing.
-    whole = plane.shape[1] % size[0] == 0 and plane.shape[0] % size[1] == 0
-    small = plane.shape[1] >= 2 * size[0]
-    method = cv2.INTER_AREA if whole or small else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, size, interpolation=method), np.uint8)
+    # Averaging is quick at whole factors alone, and below a factor of 2 bilinear loses nothing: so the larger
+    # part is averaged by a whole factor, less at most a few lines at the far edges, and the rest is bilinear.
+    whole = min(plane.shape[1] // size[0], plane.shape[0] // size[1])
+    if whole > 1:
+        rows, columns = plane.shape[0] // whole, plane.shape[1] // whole
+        part = plane[: rows * whole, : columns * whole]
+        plane = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    if plane.shape[1::-1] == size:
+        return plane
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _encode(pixels: Pixels, quality: int, space: str, sampling: str) -> bytes:

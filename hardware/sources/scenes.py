@@ -73,7 +73,7 @@ class Ultrasound:
     def draw(self, number: int) -> Pixels:
         offset = _there_and_back(number * 2, _PERIOD)
         beams = self._tissue[:, offset : offset + _ANGLES]
-        # Whole places and the nearest sample: nothing is interpolated, so every machine draws the same.
+        # Whole places and the nearest sample: nothing is interpolated.
         seen = cv2.remap(beams, self._places, _NO_MAP, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
         gray = np.asarray(seen, np.uint8)
         self._vessel(gray, number)
@@ -104,8 +104,8 @@ def _sector(size: tuple[int, int]) -> NDArray[np.int16]:
     width, height = size
     radius = min(height * 0.98, width / 2 / math.sin(_HALF_ANGLE) * 0.9)
     skin = radius * 0.16
-    y, x = np.mgrid[0:height, 0:width]
-    y, x = y - height * 0.07 + skin * 0.8, x - width / 2
+    y = np.arange(height, dtype=np.float32)[:, np.newaxis] - height * 0.07 + skin * 0.8
+    x = np.arange(width, dtype=np.float32) - width / 2
     far, angle = np.hypot(x, y), np.arctan2(x, y)
     inside = (far >= skin) & (far < radius) & (abs(angle) < _HALF_ANGLE)
     beam = np.clip((angle + _HALF_ANGLE) / (2 * _HALF_ANGLE) * _ANGLES, 0, _ANGLES - 1)
@@ -115,8 +115,9 @@ def _sector(size: tuple[int, int]) -> NDArray[np.int16]:
 
 def _tissue() -> Pixels:
     """Return the table, shape (depths, beams), its first beams repeated at the end."""
-    depth, beam = np.mgrid[0:_DEPTHS, 0:_PERIOD].astype(np.float64)
-    turn = beam / _PERIOD * 2 * np.pi
+    depth = np.arange(_DEPTHS, dtype=np.float32)[:, np.newaxis]
+    beam = np.arange(_PERIOD, dtype=np.float32)
+    turn = beam * np.float32(2 * math.pi / _PERIOD)
     level = 96 - depth * 0.07 + 10 * np.sin(turn * 3 + depth / 60)
     for at, swing, gain in ((30, 4, 90), (74, 9, 60), (230, 24, 70), (420, 14, 110)):
         level += gain * np.exp(-(((depth - at - swing * np.sin(turn * 2 + at)) / 5) ** 2))
@@ -125,23 +126,22 @@ def _tissue() -> Pixels:
         level *= np.clip((away - 0.8) * 2.5, 0.07, 1)  # a cyst: no echo inside
         behind = np.exp(-(((beam - where) / wide) ** 4)) * np.clip((depth - at - tall * 0.9) / 20, 0, 0.4)
         level *= 1 + behind  # fluid attenuates less than tissue
-    stone = np.exp(-(((beam - 380) / 13) ** 4) - ((depth - 270) / 5) ** 2)
+    stone = np.exp(-(((beam - 380) / 13) ** 4)) * np.exp(-(((depth - 270) / 5) ** 2))
     shadow = np.exp(-(((beam - 380) / 14) ** 4)) * np.clip((depth - 272) / 8, 0, 0.85)
     level = level * (1 - shadow) + 190 * stone
     seen = np.clip(level * (0.25 + 0.75 * _speckle()), 0, 255).astype(np.uint8)
     return np.hstack([seen, seen[:, :_ANGLES]])
 
 
-def _speckle() -> NDArray[np.float64]:
-    """Return Rayleigh-like grain of mean 1 from a hash of the place: the same on every machine."""
+def _speckle() -> NDArray[np.float32]:
+    """Return Rayleigh-like grain of mean 1 from a hash of the place: no chance is involved."""
     place = np.arange(_DEPTHS * _PERIOD, dtype=np.uint32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         place = (place ^ (place >> np.uint32(shift))) * np.uint32(factor)
-    uniform = ((place >> np.uint32(8)).astype(np.float64) + 1) / (1 << 24)
+    uniform = ((place >> np.uint32(8)).astype(np.float32) + 1) / (1 << 24)
     grain = np.sqrt(-np.log(uniform)).reshape(_DEPTHS, _PERIOD)
-    for axis, reach in ((0, 1), (1, 2)):
-        grain = np.mean([np.roll(grain, step, axis) for step in range(-reach, reach + 1)], axis=0)
-    return np.asarray(grain / grain.mean(), np.float64)
+    smooth = np.asarray(cv2.blur(grain, (5, 3)), np.float32)
+    return np.asarray(smooth / smooth.mean(), np.float32)
 
 
 def _screen(size: tuple[int, int]) -> Pixels:

@@ -5,6 +5,7 @@ import re
 import termios
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import serial
 
@@ -13,7 +14,7 @@ from hardware.triggers import Action, Press
 
 _BYTE = re.compile(r"byte:(0[xX][0-9a-fA-F]{1,2}|[0-9]{1,3})")
 _LINES = ("cts", "dsr", "cd", "ri")
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ENOTTY, errno.EINVAL}
+_GONE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}
 
 
 class SerialTrigger:
@@ -60,7 +61,10 @@ class SerialTrigger:
             received = self._received(max(0.0, (give_up - self._clock_ns()) / 1e9))
             if not received:
                 return None
-            self._note(received, self._clock_ns())
+            now = self._clock_ns()
+            self._note(received, now)
+            if now >= give_up and not self._presses:
+                return None  # a port that chatters without end does not hold the reader
         return self._presses.popleft()
 
     def close(self) -> None:
@@ -91,13 +95,12 @@ class SerialTrigger:
                 self._presses.append(Press(action=self._actions[byte], time_ns=now))
 
     def _failure(self, error: Exception) -> DeviceMissing | DeviceRefused:
-        number = getattr(error, "errno", None)
-        if number in _REFUSED:
-            return DeviceRefused(
-                f"The serial port {self._device} cannot be used: check that it is a serial port, that no other "
-                "program uses it, and that this user is in the group dialout."
-            )
-        return DeviceMissing(f"There is no serial port {self._device}: check the pedal's plug and the setting.")
+        if getattr(error, "errno", None) in _GONE or not Path(self._device).exists():
+            return DeviceMissing(f"There is no serial port {self._device}: check the pedal's plug and the setting.")
+        return DeviceRefused(
+            f"The serial port {self._device} cannot be used: check that it is a serial port, that no other "
+            "program uses it, and that this user is in the group dialout."
+        )
 
 
 def _byte(word: str) -> int:

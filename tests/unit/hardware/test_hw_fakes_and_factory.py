@@ -1,0 +1,146 @@
+from itertools import pairwise
+
+import pytest
+
+from hardware.absent import AbsentSource, AbsentTrigger
+from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.factory import source, trigger
+from hardware.fakes import ScriptedSource, ScriptedTrigger, pictures, worst_source, worst_trigger
+from hardware.indicators import Answer, Recorded, Silent
+from hardware.sources import PixelFormat
+from hardware.sources.counter import read
+from hardware.sources.file import FileSource
+from hardware.sources.pattern import PatternSource
+from hardware.triggers import Action, Press
+from hardware.triggers.serial import SerialTrigger
+
+
+@pytest.fixture
+def make(clock):
+    return lambda device: source(device, clock_ns=clock.boottime_ns, wait=clock.pause)
+
+
+@pytest.fixture
+def pedal(clock):
+    def make(kind, **words):
+        return trigger(kind, clock_ns=clock.boottime_ns, wait=clock.pause, **words)
+
+    return make
+
+
+def test_a_scripted_source_plays_its_script_and_is_then_unplugged(clock):
+    fake = ScriptedSource([*pictures(2, start_ns=5), None], pictures(1, start_ns=9), wait=clock.pause)
+    fake.open()
+    assert [read(fake.read(1.0).planes[0]) for _ in range(2)] == [0, 1]
+    before = clock.boottime_ns()
+    assert fake.read(0.5) is None
+    assert clock.boottime_ns() - before == 500_000_000
+    with pytest.raises(DeviceMissing):
+        fake.read(1.0)
+    fake.close()
+    fake.open()
+    assert fake.read(1.0).time_ns == 9
+    fake.close()
+    fake.close()
+    with pytest.raises(DeviceMissing):
+        fake.open()
+    assert (fake.opened, fake.closed) == (2, 2)
+
+
+def test_a_scripted_error_is_raised_in_its_place():
+    fake = ScriptedSource([None, DeviceRefused("no"), *pictures(1, start_ns=0)])
+    fake.open()
+    assert fake.read(0) is None
+    with pytest.raises(DeviceRefused):
+        fake.read(0)
+    assert fake.read(0).counter == 0
+
+
+def test_the_worst_grabber_has_bursts_gaps_silence_and_other_sizes():
+    fake = ScriptedSource(worst_source(start_ns=1_000))
+    fake.open()
+    seen = [fake.read(0) for _ in range(14)]
+    there = [picture for picture in seen if picture]
+    counters = [picture.counter for picture in there]
+    assert counters == sorted(set(counters))
+    assert max(b - a for a, b in pairwise(counters)) > 1
+    assert len({picture.time_ns for picture in there}) < len(there)
+    assert len({(picture.width, picture.height) for picture in there}) > 2
+    assert {picture.format for picture in there} == set(PixelFormat)
+    assert None in seen
+    with pytest.raises(DeviceMissing):
+        fake.read(0)
+
+
+def test_a_scripted_pedal_presses_and_is_then_unplugged(clock):
+    press = Press(action=Action.CLIP, time_ns=4)
+    fake = ScriptedTrigger([press, None], worst_trigger(start_ns=10**13), wait=clock.pause)
+    fake.open()
+    assert fake.read(1.0) is press
+    assert fake.read(1.0) is None
+    with pytest.raises(DeviceMissing):
+        fake.read(1.0)
+    fake.close()
+    fake.open()
+    assert [fake.read(0) is None for _ in range(5)] == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("device", "kind"),
+    [
+        ("pattern:bars", PatternSource),
+        ("pattern:ultrasound", PatternSource),
+        ("file:/videos/a:b.mp4", FileSource),
+        ("none", AbsentSource),
+    ],
+)
+def test_the_configurations_word_chooses_the_source(make, device, kind):
+    assert type(make(device)) is kind
+
+
+@pytest.mark.parametrize("device", ["", "file:", "pattern:", "pattern:plaid", "camera:0", "/dev/video0"])
+def test_an_unknown_source_is_refused_with_what_there_is(make, device):
+    with pytest.raises(DeviceRefused, match="file:PATH, pattern:bars, pattern:ultrasound or none"):
+        make(device)
+
+
+def test_sources_of_later_versions_are_refused_as_such(make):
+    with pytest.raises(DeviceRefused, match="not in this version"):
+        make("v4l2:/dev/video0")
+
+
+def test_the_configurations_word_chooses_the_trigger(pedal):
+    assert type(pedal("serial", device="/dev/ttyUSB0", still="byte:0x53")) is SerialTrigger
+    assert type(pedal("none")) is AbsentTrigger
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"kind": "gpio"}, "not in this version"),
+        ({"kind": "input"}, "not in this version"),
+        ({"kind": "knee"}, "use serial or none"),
+        ({"kind": "serial", "still": "byte:1"}, "needs a device"),
+        ({"kind": "serial", "device": "/dev/ttyUSB0"}, "does nothing"),
+    ],
+)
+def test_a_trigger_that_cannot_work_is_refused_with_the_reason(pedal, words, reason):
+    with pytest.raises(DeviceRefused, match=reason):
+        pedal(**words)
+
+
+def test_absent_hardware_is_silent_and_takes_its_time(make, pedal, clock):
+    for absent in (make("none"), pedal("none")):
+        absent.open()
+        before = clock.boottime_ns()
+        assert absent.read(0.25) is None
+        assert clock.boottime_ns() - before == 250_000_000
+        absent.close()
+
+
+def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():
+    recorded = Recorded()
+    for indicator in (recorded, Silent()):
+        for answer in Answer:
+            indicator.show(answer)
+    assert recorded.answers == ["stored", "clip-started", "clip-stopped", "not-stored"]

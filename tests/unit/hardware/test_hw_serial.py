@@ -1,0 +1,186 @@
+import os
+import threading
+import time
+import tty
+
+import pytest
+
+from gateway.clock import Clock
+from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.triggers import Action
+from hardware.triggers.serial import SerialTrigger
+
+PATIENCE = 5.0  # s; nothing here waits that long unless it is broken
+
+
+class Line:
+    """A pseudo-terminal: what the pedal writes at its end."""
+
+    def __init__(self) -> None:
+        self.pedal, self._box = os.openpty()
+        tty.setraw(self._box)
+        self.name = os.ttyname(self._box)
+
+    def send(self, data: bytes) -> None:
+        os.write(self.pedal, data)
+
+    def unplug(self) -> None:
+        for end in (self.pedal, self._box):
+            if end >= 0:
+                os.close(end)
+        self.pedal = self._box = -1
+
+
+@pytest.fixture
+def line():
+    made = Line()
+    yield made
+    made.unplug()
+
+
+@pytest.fixture
+def pedal(line, clock):
+    """A pedal whose time stands still between bytes unless a test moves it."""
+    made = SerialTrigger(device=line.name, clock_ns=clock.boottime_ns)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_the_configured_bytes_are_presses_and_all_others_are_ignored(line, pedal, clock):
+    line.send(b"\x00xS\xff\r\n")
+    press = pedal.read(PATIENCE)
+    assert (press.action, press.time_ns) == (Action.STILL, clock.boottime_ns())
+    line.send(b"sC")
+    assert pedal.read(PATIENCE).action is Action.CLIP
+    assert pedal.read(0) is None
+
+
+def test_other_bytes_can_be_chosen_and_one_can_be_left_out(line, clock):
+    pedal = SerialTrigger(device=line.name, clock_ns=clock.boottime_ns, still="byte:200", clip="")
+    pedal.open()
+    line.send(b"\x43\xc8")
+    assert pedal.read(PATIENCE).action is Action.STILL
+    assert pedal.read(0) is None
+    pedal.close()
+
+
+def test_what_was_pressed_before_opening_does_not_count(line, clock):
+    line.send(b"SSCC")
+    pedal = SerialTrigger(device=line.name, clock_ns=clock.boottime_ns)
+    pedal.open()
+    assert pedal.read(0.05) is None
+    line.send(b"S")
+    assert pedal.read(PATIENCE).action is Action.STILL
+    pedal.close()
+
+
+def test_a_bouncing_or_held_pedal_is_one_press(line, pedal, clock):
+    line.send(b"SSSS")
+    assert pedal.read(PATIENCE).action is Action.STILL
+    for _ in range(5):
+        clock.move(0.03)
+        line.send(b"S")
+        assert pedal.read(0.02) is None
+    clock.move(0.051)
+    line.send(b"S")
+    assert pedal.read(PATIENCE).action is Action.STILL
+
+
+def test_two_pedals_pressed_together_are_two_presses(line, pedal):
+    line.send(b"SCSC")
+    assert [pedal.read(PATIENCE).action for _ in range(2)] == [Action.STILL, Action.CLIP]
+    assert pedal.read(0) is None
+
+
+def test_a_press_has_the_time_at_which_it_came_and_not_the_time_at_which_it_was_fetched(line):
+    clock = Clock()
+    pedal = SerialTrigger(device=line.name, clock_ns=clock.boottime_ns)
+    pedal.open()
+    sent: list[int] = []
+
+    def press() -> None:
+        sent.append(clock.boottime_ns())
+        line.send(b"S")
+
+    delays = []
+    for _ in range(5):
+        timer = threading.Timer(0.06, press)
+        timer.start()
+        delays.append(pedal.read(PATIENCE).time_ns)
+        timer.join()
+    delays = [got - when for got, when in zip(delays, sent, strict=True)]
+    assert min(delays) >= 0
+    assert min(delays) < 5e6  # the best of five: the others may have met a busy machine
+    pedal.close()
+
+
+def test_nobody_pressing_ends_the_read_in_time(line):
+    pedal = SerialTrigger(device=line.name, clock_ns=Clock().boottime_ns)
+    pedal.open()
+    start = time.monotonic()
+    assert pedal.read(0.05) is None
+    assert 0.04 <= time.monotonic() - start < PATIENCE
+    pedal.close()
+
+
+def test_a_stream_of_foreign_bytes_does_not_hold_the_reader(line):
+    pedal = SerialTrigger(device=line.name, clock_ns=Clock().boottime_ns)
+    pedal.open()
+    stop = threading.Event()
+
+    def chatter() -> None:
+        while not stop.is_set():
+            line.send(b"x")
+            stop.wait(0.001)
+
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    start = time.monotonic()
+    assert pedal.read(0.1) is None
+    assert time.monotonic() - start < PATIENCE
+    stop.set()
+    thread.join()
+    pedal.close()
+
+
+def test_an_unplugged_pedal_is_missing(line, pedal):
+    line.unplug()
+    with pytest.raises(DeviceMissing, match="plug it in"):
+        pedal.read(PATIENCE)
+    pedal.close()
+    pedal.close()
+    with pytest.raises(DeviceMissing, match="no serial port"):
+        pedal.open()
+
+
+def test_a_pedal_that_was_closed_says_so(pedal):
+    pedal.close()
+    with pytest.raises(DeviceMissing, match="not open"):
+        pedal.read(0)
+
+
+@pytest.mark.usefixtures("pedal")
+def test_a_port_that_another_program_uses_or_that_is_no_port_is_refused(line, clock, tmp_path):
+    with pytest.raises(DeviceRefused, match="no other program"):
+        SerialTrigger(device=line.name, clock_ns=clock.boottime_ns).open()
+    plain = tmp_path / "ttyUSB0"
+    plain.touch()
+    with pytest.raises(DeviceRefused, match="is a serial port"):
+        SerialTrigger(device=str(plain), clock_ns=clock.boottime_ns).open()
+
+
+@pytest.mark.parametrize("word", ["S", "byte:", "byte:256", "byte:0x1FF", "byte:-1", "key:F1"])
+def test_a_word_that_is_no_byte_is_refused(word, clock):
+    with pytest.raises(DeviceRefused, match="not a byte"):
+        SerialTrigger(device="/dev/null", clock_ns=clock.boottime_ns, still=word)
+
+
+def test_control_lines_are_not_in_this_version(clock):
+    with pytest.raises(DeviceRefused, match="not in this version"):
+        SerialTrigger(device="/dev/null", clock_ns=clock.boottime_ns, clip="cts")
+
+
+def test_one_byte_cannot_mean_both(clock):
+    with pytest.raises(DeviceRefused, match="same byte"):
+        SerialTrigger(device="/dev/null", clock_ns=clock.boottime_ns, still="byte:65", clip="byte:0x41")
