@@ -48,12 +48,23 @@ def check(header: Elements, exam: Exam, order: bytes | None) -> None:
         source = (found.first(source_place) if source_place else found).find(source_keyword)
         if source is None or not source.bare.strip():
             continue
+        if place == _RAS and not header.find(place) and not _has_request(found, exam):
+            continue
         target = (header.first(place) if place else header).find(keyword)
         text = _text(source, keyword, exam.character_set)
         if text is None or told.get(keyword, text) != text:
             continue
         if target is None or not _equal(source, target, text, exam.character_set, written):
             raise ObjectError(f"{keyword} of the sealed object is not what the order says.")
+
+
+def _has_request(order: Elements, exam: Exam) -> bool:
+    """Say whether there is an id that request attributes can stand on."""
+    ids = (
+        (order.find("RequestedProcedureID"), "RequestedProcedureID"),
+        (order.first(_STEP).find("ScheduledProcedureStepID"), "ScheduledProcedureStepID"),
+    )
+    return any(source and _text(source, keyword, exam.character_set) for source, keyword in ids)
 
 
 def _told(exam: Exam) -> dict[str, str]:

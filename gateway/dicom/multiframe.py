@@ -32,6 +32,8 @@ def build(exam: Exam, capture: Capture, series: Series, *, order: bytes | None, 
 def _cine(draft: Draft, capture: Capture) -> None:
     draft.put("NumberOfFrames", str(capture.frames))
     times = capture.frame_times
+    if len(times) == 1:
+        return  # one frame has no time to the next, and may not point to one (PS3.3 C.7.6.6)
     step = frame_time(times)
     each = "" if is_even(times) else vector(times)
     if each:

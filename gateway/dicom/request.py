@@ -36,8 +36,12 @@ class Request:
         """Write what identifies the patient. Raises ObjectError when it cannot be written as it is."""
         element = self._order.find(keyword)
         if text and element and charset.decode_for_display(element.value, self.character_set) == text:
-            exact = charset.decode(element.value, self.character_set)
-            if not values.allowed(elements.vr_of(element.tag), exact):
+            if not self._readable(element):
+                raise TextDoesNotFit(
+                    f"The order's {keyword} cannot be read in its character set.",
+                    action="Assign the exam to typed patient data, and set fallback_charset for that server.",
+                )
+            if not values.allowed(elements.vr_of(element.tag), text):
                 raise ObjectError(
                     f"The order's {keyword} is longer than DICOM allows or has characters that it does not.",
                     action="Assign the exam to typed patient data, or have the worklist server corrected.",
@@ -54,7 +58,8 @@ class Request:
         for element in candidates:
             if element and (not text or self._says(element, text)) and self.offer(draft, keyword, element):
                 return True
-        if text and values.allowed(elements.vr_of(elements.tag(keyword)), text):
+        readable = text and charset.REPLACED not in text
+        if readable and values.allowed(elements.vr_of(elements.tag(keyword)), text):
             draft.put(keyword, text)
             return True
         return False
@@ -126,6 +131,13 @@ class Request:
 
     def _says(self, element: Element, text: str) -> bool:
         return charset.decode_for_display(element.value, self.character_set) == text
+
+    def _readable(self, element: Element) -> bool:
+        try:
+            charset.decode(element.value, self.character_set)
+        except TextDoesNotFit:
+            return False
+        return True
 
     def _descriptions(self) -> tuple[Element | None, ...]:
         return (

@@ -117,6 +117,8 @@ def _truthful(header: Elements, capture: Capture) -> None:
 def _cine(header: Elements, capture: Capture) -> None:
     _same("NumberOfFrames", header.text("NumberOfFrames"), str(capture.frames))
     pointer = header.find("FrameIncrementPointer")
+    if capture.frames == 1 and pointer is None:
+        return
     number = (
         int.from_bytes(pointer.value[:2], "little") << 16 | int.from_bytes(pointer.value[2:4], "little")
         if pointer

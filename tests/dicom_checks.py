@@ -1,0 +1,119 @@
+"""Foreign eyes on a DICOM file: dciodvfy, dcmftest, dcmdump, and what these three do not see.
+
+`problems(path)` is empty for a good object. Nothing here uses the product's own reader or writer.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import imagecodecs
+import pydicom
+import simplejpeg
+from pydicom.encaps import generate_frames
+
+_ALLOWED = tomllib.loads(Path(__file__).with_name("dciodvfy_allow.toml").read_text())["allow"]
+BASELINE, LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
+_TOOLS = ("dcmftest", "dcmdump")
+
+
+def dciodvfy():
+    """The newest dciodvfy there is: the one beside this Python, else Debian's; "" when there is none."""
+    beside = Path(sys.executable).with_name("dciodvfy")
+    return str(beside) if beside.exists() else shutil.which("dciodvfy") or ""
+
+
+def missing_tools():
+    missing = [tool for tool in _TOOLS if not shutil.which(tool)]
+    return missing if dciodvfy() else [*missing, "dciodvfy"]
+
+
+def findings(path, kind="Error"):
+    """Lines of dciodvfy that begin with `kind`, without the allowed ones."""
+    done = subprocess.run([dciodvfy(), str(path)], capture_output=True, check=False, timeout=60)
+    lines = done.stderr.decode("latin-1").splitlines()
+    assert done.stderr, "dciodvfy says something about every file"
+    return [
+        line for line in lines if line.startswith(kind) and not any(entry["text"] in line for entry in _ALLOWED)
+    ]
+
+
+def shown(path, tag):
+    """All values of an element ("0010,0010"), those in sequences too, as DCMTK reads them.
+
+    DCMTK makes UTF-8 of them, except of ISO 2022 texts, for which Debian's has no table: Python's codec does it.
+    """
+    japanese = b"ISO 2022 IR 87" in path.read_bytes()
+    command = ["dcmdump", "-q", *([] if japanese else ["+U8"]), "+L", "+P", tag, str(path)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode("iso2022_jp" if japanese else "utf-8")
+    return [value.rstrip(" ") for value in re.findall(r" \[(.*)\] +#", text)]
+
+
+def problems(path):
+    """Everything that is wrong with an object, as sentences."""
+    found = [f"dciodvfy: {line}" for line in findings(path)]
+    commands = [["dcmftest"], ["dcmdump", "-q", "+E"]]
+    if b"ISO 2022" not in path.read_bytes():
+        commands.append(["dcmdump", "-q", "+U8"])
+    for command in commands:
+        done = subprocess.run([*command, str(path)], capture_output=True, check=False, timeout=60)
+        noise = done.stderr.decode("latin-1").splitlines() if command[0] != "dcmftest" else []
+        if done.returncode or any(line[:2] in {"W:", "E:"} for line in noise):
+            found.append(f"{command[0]}: {done.returncode} {noise}")
+    return found + unseen(path)
+
+
+def unseen(path):
+    """What dciodvfy does not see (measured: it passed objects with each of these faults)."""
+    dataset = pydicom.dcmread(path)
+    return [*_lossy(dataset), *_pixels(dataset), *_rules(dataset)]
+
+
+def _lossy(dataset):
+    syntax = dataset.file_meta.TransferSyntaxUID
+    trio = [dataset.get(f"LossyImageCompression{part}") for part in ("", "Ratio", "Method")]
+    if syntax == BASELINE and (trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1"):
+        yield f"the lossy attributes of a JPEG say {trio}"
+    if syntax != BASELINE and trio != ["00", None, None]:
+        yield f"the lossy attributes of a lossless picture say {trio}"
+
+
+def _pixels(dataset):
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax not in {BASELINE, LOSSLESS}:
+        return
+    frames = int(dataset.get("NumberOfFrames", 1))
+    streams = list(generate_frames(dataset.PixelData, number_of_frames=frames))
+    if len(streams) != frames or dataset.PixelData.count(b"\xff\xd8\xff") < frames:
+        yield f"{frames} frames are promised, {len(streams)} are there"
+    wanted = (dataset.Rows, dataset.Columns) + (dataset.SamplesPerPixel,) * (dataset.SamplesPerPixel > 1)
+    for stream in streams:
+        if imagecodecs.jpeg8_decode(stream).shape != wanted:
+            yield "a codestream has another size than the header says"
+    colour = "RGB" if syntax == LOSSLESS else "YBR_FULL_422"
+    expected = colour if dataset.SamplesPerPixel == 3 else "MONOCHROME2"
+    if dataset.PhotometricInterpretation != expected:
+        yield f"PhotometricInterpretation is {dataset.PhotometricInterpretation}, not {expected}"
+    if syntax == BASELINE and dataset.SamplesPerPixel == 3:
+        sampling = simplejpeg.decode_jpeg_header(streams[0])[3]
+        if sampling != "422":
+            yield f"chroma is sampled {sampling}"
+
+
+def _rules(dataset):
+    if dataset.get("BurnedInAnnotation") != "YES":
+        yield "BurnedInAnnotation is not YES"
+    if "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
+        yield "Laterality is not the empty one of an unknown body part"
+    for forbidden in ("PixelSpacing", "ImagerPixelSpacing", "SequenceOfUltrasoundRegions"):
+        if forbidden in dataset:
+            yield f"{forbidden} is there without calibration"
+    if not dataset.get("PatientID"):
+        yield "there is no PatientID"
+    if len(dataset.get("TimezoneOffsetFromUTC", "")) != 5:
+        yield "TimezoneOffsetFromUTC is missing"

@@ -1,0 +1,238 @@
+"""Objects under the eyes of dciodvfy, dcmftest and dcmdump; copies proven byte by byte in the file."""
+
+import io
+import shutil
+import subprocess
+from dataclasses import replace
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+
+from gateway.dicom.transcode import uncompressed
+from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
+from tests.dicom_samples import (
+    EXPLICIT,
+    IMPLICIT,
+    SCRIPTS,
+    clip,
+    element,
+    exam,
+    exam_of,
+    lossless,
+    order_file,
+    picture,
+    seal,
+    still,
+    temporary,
+)
+
+pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=f"not installed: {missing_tools()}")
+PICTURES = {
+    "grey still": lambda: still(samples=1),
+    "colour still": still,
+    "grabber's JPEG": lambda: still(codec="jpeg", columns=52),
+    "clip": clip,
+    "uneven clip": lambda: clip(times=(0, 40_000_000, 140_000_000, 180_000_000, 200_000_000)),
+    "clip of one frame": lambda: clip(frames=1),
+    "grey clip": lambda: clip(samples=1),
+    "lossless clip": lambda: clip(codec="jpeg-lossless"),
+}
+NAMES = {
+    "latin-1": "Müller^Änne",
+    "utf-8": "Łukasz^Żaneta=山田^太郎",
+    "gb18030": "Wang^XiaoDong=王^小东",
+    "iso-2022-jp": "Yamada^Tarou=山田^太郎=やまだ^たろう",
+}
+DESCRIPTIONS = {
+    "latin-1": "Échographie",
+    "utf-8": "Überprüfung ж",
+    "gb18030": "腹部超声",
+    "iso-2022-jp": "超音波検査",
+}
+
+
+@pytest.mark.parametrize("made", PICTURES)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_ordered_picture_has_no_errors_and_its_orders_exact_bytes(tmp_path, script, made):
+    order = order_file(script)
+    path = seal(tmp_path / "o.dcm", exam_of(order), *PICTURES[made](), order)
+
+    assert problems(path) == []
+    character_set, name, description = SCRIPTS[script]
+    whole = path.read_bytes()
+    patient = whole[: whole.index(b"\x40\x00\x75\x02SQ")]
+    request = whole[len(patient) :]
+    for part, wanted in (
+        (patient, element(0x00080005, "CS", character_set)),
+        (patient, element(0x00100010, "PN", name)),
+        (patient, element(0x00100020, "LO", b"PAT-0815")),
+        (patient, element(0x00100021, "LO", b"CLINIC")),
+        (patient, element(0x0020000D, "UI", b"1.2.276.0.7230010.3.2.101")),
+        (patient, element(0x00080050, "SH", b"ACC 4711")),
+        (patient, element(0x00081030, "LO", description)),
+        (request, element(0x0020000D, "UI", b"1.2.276.0.7230010.3.2.101")),
+        (request, element(0x00080050, "SH", b"ACC 4711")),
+        (request, element(0x00401001, "SH", b"RP-100")),
+        (request, element(0x00400009, "SH", b"SPS-1")),
+        (request, element(0x00321060, "LO", description)),
+        (request, element(0x00400007, "LO", description)),
+    ):
+        assert part.count(wanted) == 1
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_dcmtk_reads_the_same_names_in_every_script(tmp_path, script):
+    order = order_file(script)
+    path = seal(tmp_path / "o.dcm", exam_of(order), *still(), order)
+
+    assert shown(path, "0010,0010") == [NAMES[script]]
+    assert set(shown(path, "0032,1060")) == {DESCRIPTIONS[script]}
+    assert set(shown(path, "0008,0050")) == {"ACC 4711"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_dcmtk_reads_the_same_names_after_the_change_to_utf_8(tmp_path, script):
+    order = order_file(script)
+    record, streams = still()
+    record = replace(record, equipment=replace(record.equipment, department="Кабинет ü 1"))
+    path = seal(tmp_path / "o.dcm", exam_of(order), record, streams, order)
+
+    assert problems(path) == []
+    assert (b"ISO_IR 192" in path.read_bytes()) == (script != "gb18030"), "GB18030 has every letter"
+    assert shown(path, "0010,0010") == [NAMES[script]]
+    assert set(shown(path, "0032,1060")) == {DESCRIPTIONS[script]}
+
+
+@pytest.mark.parametrize("made", PICTURES)
+@pytest.mark.parametrize(
+    "who",
+    [
+        exam(),
+        exam(patient=replace(exam().patient, name="Müller^Änne=山田")),
+        temporary(),
+    ],
+    ids=["typed", "typed beyond ASCII", "temporary"],
+)
+def test_an_unscheduled_picture_has_no_errors(tmp_path, who, made):
+    path = seal(tmp_path / "o.dcm", who, *PICTURES[made]())
+
+    assert problems(path) == []
+    assert shown(path, "0010,0010") == [who.patient.id if who.identity == "temporary" else who.patient.name]
+
+
+FAULTS = {
+    "no study": ({"without": {0x0020000D}}, {}),
+    "a study that is none": ({"x0020000D": b"1.2.abc"}, {}),
+    "a birth date that is none": ({"x00100030": b"19581399"}, {}),
+    "an old birth date": ({"x00100030": b"1958.03.17"}, {}),
+    "an accession too long": ({"x00080050": b"A" * 20}, {}),
+    "no step id": ({"without": {0x00400009}}, {}),
+    "no request id": ({"without": {0x00401001}}, {}),
+    "no step": ({"without": {0x00400100}}, {}),
+    "no id of anything": ({"without": {0x00401001, 0x00400009}}, {}),
+    "a request id too long": ({"x00401001": b"R" * 20}, {}),
+    "a sex in words": ({"x00100040": b"female"}, {}),
+    "control characters": ({"x00321060": b"abc\x01\x02"}, {}),
+    "two descriptions": ({"x00321060": b"a\\b"}, {}),
+    "an emptied name": ({"x00100010": b"^"}, {}),
+    "no name": ({"without": {0x00100010}}, {}),
+    "a physician too long": ({"x00080090": b"x" * 90}, {}),
+    "a weight in words": ({"x00101030": b"seventy"}, {}),
+    "no character set": ({"without": {0x00080005}}, {"fallback": "ISO_IR 100"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_order_still_gives_an_object_without_errors(tmp_path, fault):
+    change, reading = FAULTS[fault]
+    order = order_file(**change)
+    path = seal(tmp_path / "o.dcm", exam_of(order, **reading), *still(samples=1), order)
+
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("made", ["grey still", "colour still", "lossless clip"])
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
+def test_the_uncompressed_form_has_no_errors_either(tmp_path, made, syntax):
+    order = order_file("gb18030")
+    path = seal(tmp_path / "o.dcm", exam_of(order), *PICTURES[made](), order)
+    plain = tmp_path / "plain.dcm"
+    plain.write_bytes(b"".join(uncompressed(path, syntax)))
+
+    assert problems(plain) == []
+    assert shown(plain, "0010,0010") == shown(path, "0010,0010") == ["Wang^XiaoDong=王^小东"]
+
+
+@pytest.mark.skipif(not shutil.which("dcmdjpeg"), reason="not installed: dcmdjpeg")
+@pytest.mark.parametrize("samples", [1, 3])
+def test_dcmtk_decodes_the_still_to_the_captured_pixels(tmp_path, samples):
+    path = seal(tmp_path / "o.dcm", exam(), *still(samples=samples))
+    subprocess.run(["dcmdjpeg", str(path), str(tmp_path / "d.dcm")], check=True, timeout=60)
+
+    decoded = pydicom.dcmread(tmp_path / "d.dcm").pixel_array
+    assert np.array_equal(decoded, picture(48, 51, samples))
+    ours = pydicom.dcmread(io.BytesIO(b"".join(uncompressed(path, EXPLICIT)))).pixel_array
+    assert np.array_equal(decoded, ours)
+
+
+# The validators themselves: each deliberate breakage must be seen by one of them.
+
+
+def broken(path, old, new):
+    whole = path.read_bytes()
+    assert old in whole
+    path.write_bytes(whole.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (element(0x00080064, "CS", b"DI"), b""),
+        (element(0x00200020, "CS", b""), b""),
+        (element(0x00200060, "CS", b""), b""),
+        (element(0x00080060, "CS", b"US"), element(0x00080060, "CS", b"")),
+        (element(0x00100030, "DA", b"19580317"), element(0x00100030, "DA", b"19581399")),
+        (element(0x00280101, "US", b"\x08\0"), element(0x00280101, "US", b"\x09\0")),
+    ],
+)
+def test_dciodvfy_sees_what_it_is_there_for(tmp_path, old, new):
+    order = order_file()
+    path = seal(tmp_path / "o.dcm", exam_of(order), *still(), order)
+
+    assert findings(broken(path, old, new))
+
+
+def wrong_size():
+    stream = lossless(picture(20, 20))
+    record, _ = still()
+    return record, [stream]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (element(0x00282110, "CS", b"01"), b""),
+        (element(0x00282112, "DS", b"%RATIO%"), b""),
+        (element(0x00282114, "CS", b"ISO_10918_1"), b""),
+        (element(0x00280004, "CS", b"YBR_FULL_422"), element(0x00280004, "CS", b"RGB")),
+        (element(0x00280010, "US", b"\x30\0"), element(0x00280010, "US", b"\x20\0")),
+        (element(0x00280301, "CS", b"YES"), element(0x00280301, "CS", b"NO")),
+    ],
+)
+def test_our_own_checks_see_what_dciodvfy_does_not(tmp_path, old, new):
+    path = seal(tmp_path / "o.dcm", exam(), *still(codec="jpeg", columns=52, lossy_ratio=7.25))
+    assert unseen(path) == []
+
+    assert unseen(
+        broken(path, old.replace(element(0x00282112, "DS", b"%RATIO%"), element(0x00282112, "DS", b"7.25")), new)
+    )
+
+
+def test_our_own_checks_see_a_codestream_of_another_size(tmp_path):
+    record, streams = wrong_size()
+    assert imagecodecs.jpeg8_decode(streams[0]).shape == (20, 20, 3)
+
+    assert unseen(seal(tmp_path / "o.dcm", exam(), record, streams))
