@@ -1,0 +1,114 @@
+"""The commands by name. Their work is in the other modules of this folder."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import gateway
+from gateway.cli import exams, processes, queue, spools
+
+DEFAULT_CONFIG = Path("/etc/scopegate/scopegate.toml")
+
+app = typer.Typer(
+    name="scopegate",
+    help="From a video output to the PACS: captures stills and clips and delivers them as DICOM.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(queue.app, name="queue")
+app.add_typer(exams.app, name="exam")
+app.add_typer(spools.app, name="spool")
+
+Config = Annotated[
+    Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG", help="The configuration file.", show_default=True)
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print version and commit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"scopegate {gateway.__version__} ({_commit()})")
+        raise typer.Exit
+
+
+@app.command()
+def run(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the three processes as children; a dead one is started again."""
+    processes.run_all(config)
+
+
+@app.command()
+def capture(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the process with the devices."""
+    processes.capture(config)
+
+
+@app.command()
+def forward(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the process with the network."""
+    processes.forward(config)
+
+
+@app.command()
+def panel(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the touchscreen's web server."""
+    processes.panel(config)
+
+
+@app.command()
+def demo(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep everything here instead of a temporary folder.")
+    ] = None,
+    headless_exam: Annotated[
+        bool, typer.Option(help="Run one exam without a browser and print what arrived.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Of the panel; the next free one when it is taken.")] = 8080,
+) -> None:
+    """Show all on one machine: a moving test picture, a worklist, an archive and the panel."""
+    from gateway.demo.run import run_demo
+
+    raise typer.Exit(run_demo(data_dir=data_dir, headless_exam=headless_exam, port=port, say=_say))
+
+
+@app.command()
+def doctor(
+    config: Config = DEFAULT_CONFIG,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look at devices, disk, clock, worklist and every destination; exit 1 if anything needs somebody."""
+    from gateway.cli import doctor as looking
+
+    raise typer.Exit(looking.look(config, as_json=as_json))
+
+
+@config_app.command("check")
+def config_check(file: Path) -> None:
+    """Name every mistake of a configuration file with its line; exit 2 if there is one."""
+    from gateway.config import reader
+
+    reader.read(file)
+    print(f"{file}: no mistakes found.")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _commit() -> str:
+    """Return the commit of this checkout, or "packaged" when it is none."""
+    folder = Path(gateway.__file__).parent.parent
+    if not (folder / ".git").exists():
+        return os.environ.get("SCOPEGATE_COMMIT", "packaged")
+    answer = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or "unknown"

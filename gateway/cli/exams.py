@@ -1,0 +1,71 @@
+"""`scopegate exam`: exams and their pictures, for people who sit at the box's terminal."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Exams and their pictures.", no_args_is_help=True)
+Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
+DEFAULT = Path("/etc/scopegate/scopegate.toml")
+
+
+@app.command("list")
+def list_exams(limit: Annotated[int, typer.Option(help="At most so many.")] = 50, config: Config = DEFAULT) -> None:
+    """List exams, the newest first."""
+    from gateway.cli.opened import print_table, spool_of
+
+    with spool_of(config) as (_, spool):
+        exams = spool.exams.list(limit=limit)
+        counts = {exam.id: len(spool.captures.of_exam(exam.id)) for exam in exams}
+    rows = [
+        (
+            exam.id,
+            f"{exam.opened.local:%d-%b-%Y %H:%M}",
+            exam.state,
+            exam.patient.name,
+            exam.patient.id,
+            counts[exam.id],
+            exam.please_check or "-",
+        )
+        for exam in exams
+    ]
+    print_table(("exam", "opened", "state", "patient", "ID", "pictures", "to check"), rows)
+
+
+@app.command()
+def show(
+    exam: str,
+    provenance: Annotated[bool, typer.Option(help="Also say where every field comes from.")] = False,
+    config: Config = DEFAULT,
+) -> None:
+    """Show one exam, its pictures and where they are."""
+    from gateway.cli.opened import print_table, spool_of
+    from gateway.cli.provenance import of_exam
+
+    with spool_of(config) as (_, spool):
+        found = spool.exams.get(exam)
+        captures = spool.captures.of_exam(exam)
+        deliveries = spool.deliveries.list(exam=exam)
+    print(f"{found.patient.name}  {found.patient.id}  {found.patient.birth_date or 'birth date not given'}")
+    print(f"{found.state}, opened {found.opened.local:%d-%b-%Y %H:%M:%S}, Study {found.study_instance_uid}")
+    if found.please_check:
+        print(f"A person must check the patient: {found.please_check}")
+    if provenance:
+        print_table(("field", "value", "from"), of_exam(found))
+    states = {
+        uid: ", ".join(f"{d.destination} {d.state}" for d in deliveries if d.sop_instance_uid == uid)
+        for uid in {d.sop_instance_uid for d in deliveries}
+    }
+    rows = [
+        (
+            c.capture.instance_number,
+            c.capture.kind,
+            c.capture.state,
+            c.capture.frames,
+            c.capture.sop_instance_uid,
+            states.get(c.capture.sop_instance_uid, c.problem_code or "on this box"),
+        )
+        for c in captures
+    ]
+    print_table(("no.", "kind", "state", "frames", "SOP Instance UID", "where"), rows)

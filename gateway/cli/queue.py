@@ -1,0 +1,99 @@
+"""`scopegate queue`: what is waiting and why, and a person's hand on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.model import Delivery, DeliveryState
+
+app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
+Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
+DEFAULT = Path("/etc/scopegate/scopegate.toml")
+_OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
+
+
+@app.callback()
+def overview(context: typer.Context, config: Config = DEFAULT) -> None:
+    """Without a word behind it: as `list`."""
+    if context.invoked_subcommand is None:
+        list_waiting(config)
+
+
+@app.command("list")
+def list_waiting(config: Config = DEFAULT) -> None:
+    """List what was not sent yet, oldest first."""
+    from gateway.cli.opened import print_table, spool_of
+
+    with spool_of(config) as (_, spool):
+        waiting = spool.deliveries.list(states_wanted=_OPEN)
+    if not waiting:
+        print("Nothing is waiting.")
+        return
+    rows = [(d.id, d.destination, d.state, d.attempts, d.code or "-", d.reason or "-") for d in waiting]
+    print_table(("id", "destination", "state", "tries", "code", "reason"), rows)
+
+
+@app.command()
+def show(uid: str, config: Config = DEFAULT) -> None:
+    """Show everything about one object's deliveries."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (_, spool):
+        sealed = spool.objects.get(uid)
+        found = spool.deliveries.list(uid=uid)
+    print(f"object {sealed.sop_instance_uid}\nexam {sealed.exam}\nbytes {sealed.bytes}\nsha256 {sealed.sha256}")
+    for delivery in found:
+        print(f"\n{delivery.destination}: {delivery.state}, {delivery.attempts} tries")
+        for name in ("code", "reason", "status", "proof"):
+            if value := getattr(delivery, name):
+                print(f"  {name}: {value}")
+
+
+@app.command()
+def retry(
+    delivery: Annotated[int, typer.Argument(help="The id of one delivery.")] = 0,
+    destination: Annotated[str, typer.Option(help="Everything that waits for this destination.")] = "",
+    config: Config = DEFAULT,
+) -> None:
+    """Try what waits at once: one delivery, a destination's, or everything."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (_, spool):
+        count = spool.deliveries.retry(delivery=delivery, destination=destination)
+    print(f"{count} will be tried now.")
+
+
+@app.command()
+def hold(delivery: int, config: Config = DEFAULT) -> None:
+    """Hold one waiting delivery back."""
+    _by_person("held back", "hold", delivery, config)
+
+
+@app.command()
+def release(
+    delivery: Annotated[int, typer.Argument(help="The id of one delivery.")] = 0,
+    every: Annotated[str, typer.Option("--all", help="Everything that is held with this code.")] = "",
+    config: Config = DEFAULT,
+) -> None:
+    """Let a held delivery go, or all that are held with one code."""
+    from gateway.cli.opened import spool_of
+
+    if bool(delivery) == bool(every):
+        raise typer.BadParameter("Name one delivery, or a code with --all.")
+    if delivery:
+        _by_person("queued again", "release", delivery, config)
+        return
+    with spool_of(config) as (_, spool):
+        count = spool.deliveries.release_all(every)
+        spool.audit.note("deliveries-released", by="command-line", code=every, count=count)
+    print(f"{count} queued again.")
+
+
+def _by_person(done: str, what: str, delivery: int, config: Path) -> None:
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (_, spool):
+        moved: Delivery = getattr(spool.deliveries, what)(delivery)
+        spool.audit.note(f"delivery-{what}", by="command-line", delivery=delivery, uid=moved.sop_instance_uid)
+    print(f"{moved.sop_instance_uid} to {moved.destination}: {done}.")

@@ -1,0 +1,46 @@
+"""`scopegate spool`: verify every file against its record; make the index anew from the files."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The data folder.", no_args_is_help=True)
+Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
+DEFAULT = Path("/etc/scopegate/scopegate.toml")
+
+
+@app.command()
+def check(config: Config = DEFAULT) -> None:
+    """Read every file of the spool and compare it with its record; exit 1 if one does not match."""
+    from rich.progress import track
+
+    from gateway.cli.opened import spool_of
+    from gateway.spool.inspection import inspect_exam
+
+    with spool_of(config) as (_, spool):
+        spool.database.check()
+        exams = sorted(path.parent.name for path in spool.layout.exams.glob("*/exam.json"))
+        found = [f for exam in track(exams, "Reading exams", transient=True) for f in inspect_exam(spool, exam)]
+    for finding in found:
+        print(f"{finding.exam}/{finding.file}: {finding.what}")
+    print(f"{len(exams)} exams read, {len(found)} problems.")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def rebuild(config: Config = DEFAULT) -> None:
+    """Make the index anew from the files. Every process of this data folder must be stopped."""
+    from gateway.clock import Clock
+    from gateway.config import reader
+    from gateway.spool.opening import rebuild_index
+
+    settings = reader.read(config, os.environ)
+    names = [destination.name for destination in settings.destinations]
+    print("Reading the files ...", flush=True)
+    count = rebuild_index(settings.station.data_dir, clock=Clock(), destinations=names)
+    print(
+        f"{count} exams indexed. What was sealed before is held: `scopegate queue release --all after-rebuild` "
+        "sends it again."
+    )
