@@ -11,6 +11,7 @@
 | ya8, monob, monow, other grey                        | GRAY8      | libswscale                               |
 | rgb24; gbrp, bgr24, rgba, bgr0, pal8 and the like    | RGB24      | reordered, looked up; alpha dropped      |
 | RGB of more than 8 bit, bayer, xyz12                 | RGB24      | libswscale                               |
+| what libswscale cannot convert                       | refused    |                                          |
 
 Grey is full range, as libswscale takes it, unless the stream says limited; then it is stretched.
 """
@@ -19,6 +20,7 @@ import re
 from typing import Any
 
 import av
+import av.error
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,14 +34,16 @@ _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "b
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _DEEP = re.compile(r"(yuva?4\d\dp|gray)(9|10|12|14|16)le")
 _PLANAR = re.compile(r"yuv[aj]?4\d\dp")
+_ABORTING = "yaf"  # libswscale ends the whole process over these (yaf32le, FFmpeg 8)
 _EIGHT = 8
+_GREY_AND_ALPHA = 2  # components; YUV has at least three
 _HD = (1280, 576)  # from this width or above this height on, video without tags is BT.709
 
 
 def picture_of(frame: av.VideoFrame, *, counter: int, time_ns: int) -> Picture:
     """Return the frame's picture; it keeps nothing of the decoder's memory.
 
-    Raises DeviceRefused for a colour matrix that a Picture cannot express (YCgCo, ICtCp).
+    Raises DeviceRefused for pixels and for a colour matrix (YCgCo, ICtCp) that cannot be expressed.
     """
     form, planes = _planes(frame)
     limited = frame.color_range == _LIMITED
@@ -69,7 +73,18 @@ def _planes(frame: av.VideoFrame) -> tuple[PixelFormat, tuple[NDArray[np.uint8],
         return PixelFormat.RGB24, (_plane(frame, 0, samples=3),)
     if _PLANAR.fullmatch(name):
         return PixelFormat.PLANAR_YUV, tuple(_plane(frame, index) for index in range(3))
-    return _planes(frame.reformat(format=_nearest(frame.format)))
+    if name.startswith(_ABORTING):
+        raise _unknown(name)
+    try:
+        return _planes(frame.reformat(format=_nearest(frame.format)))
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise _unknown(name) from error
+
+
+def _unknown(name: str) -> DeviceRefused:
+    return DeviceRefused(
+        f"The pixels of this video ({name}) are of a kind that is not supported: convert the file to H.264 first."
+    )
 
 
 def _wanted(name: str) -> int:
@@ -81,7 +96,7 @@ def _nearest(form: av.VideoFormat) -> str:
     """Return the format that libswscale shall convert to."""
     if form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz"):
         return "rgb24"
-    if not any(component.is_chroma for component in form.components):
+    if len(form.components) <= _GREY_AND_ALPHA:
         return "gray"
     across, down = 8 // form.chroma_width(8), 8 // form.chroma_height(8)
     return {(2, 2): "yuv420p", (2, 1): "yuv422p", (4, 1): "yuv411p"}.get((across, down), "yuv444p")

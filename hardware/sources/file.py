@@ -41,6 +41,7 @@ class FileSource:
         self.close()
         self._shown = (self._pace.now(), -1)
         self._due = self._next(first=True)
+        picture_of(self._due.frame, counter=0, time_ns=0)  # refuses here what no picture can be made of
 
     def read(self, timeout: float) -> Picture | None:
         if self._passage is None:

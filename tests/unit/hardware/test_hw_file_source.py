@@ -3,12 +3,14 @@ import shutil
 from pathlib import Path
 
 import av
+import av.video.format
 import numpy as np
 import pytest
 
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.pixels import to_rgb
 from hardware.sources import PixelFormat
+from hardware.sources.decode import picture_of
 
 ODD = (33, 25)
 OPEN_FILES = Path("/proc/self/fd")
@@ -126,7 +128,40 @@ def test_full_range_video_of_an_old_mjpeg_camera_is_full_range(film, play):
 def test_colours_coded_in_an_unknown_way_are_refused(film, play):
     path, _ = film("yuv444p", codec="libx264", tags=(8, 1))
     with pytest.raises(DeviceRefused, match=r"BT\.709"):
-        first(play, path)
+        play(path)
+
+
+@pytest.mark.parametrize("form", ["nv16", "nv24", "nv42"])
+def test_interleaved_chroma_of_any_sampling_stays_colour(form):
+    frame = av.VideoFrame(32, 24, form)
+    samples = np.random.default_rng(1)
+    for plane in frame.planes:
+        plane.update(samples.integers(0, 256, plane.buffer_size, dtype=np.uint8).tobytes())
+    luma, *chroma = picture_of(frame, counter=0, time_ns=0).planes
+    lines = [np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:24] for plane in frame.planes]
+    assert np.array_equal(luma, lines[0][:, :32])
+    pairs = lines[1][:, : 2 * chroma[0].shape[1]]
+    if form == "nv42":
+        chroma.reverse()
+    assert np.array_equal(pairs[:, 0::2], chroma[0])
+    assert np.array_equal(pairs[:, 1::2], chroma[1])
+
+
+def test_pixels_of_any_kind_become_a_picture_or_are_refused():
+    refused = set()
+    for form in sorted(av.video.format.names):
+        try:
+            frame = av.VideoFrame(33, 25, form)
+        except ValueError:
+            continue  # lives in a graphics card
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        try:
+            assert to_rgb(picture_of(frame, counter=0, time_ns=0)).shape == (25, 33, 3)
+        except DeviceRefused:
+            refused.add(form)
+    assert len(refused) < 40
+    assert not refused & {"gray10be", "yuv420p10be", "p010le", "nv24", "gbrp16le", "rgb565le", "ya8", "monob"}
 
 
 # --- time --------------------------------------------------------------------------------------------------
