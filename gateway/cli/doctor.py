@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Settings
+from gateway.config.settings import Destination, Settings, Worklist
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -135,9 +135,10 @@ def _clock(clock: Clock) -> Line:
 def _peers(settings: Settings) -> Iterator[Line]:
     from gateway.net.echo import echo
 
-    peers = [("worklist", "worklist server", w) for w in settings.worklists]
-    others = [("destination", "archive", d) for d in settings.destinations]
-    for what, kind, peer in [*peers, *others]:
+    peers: list[tuple[str, str, Worklist | Destination]] = []
+    peers += [("worklist", "worklist server", server) for server in settings.worklists]
+    peers += [("destination", "archive", destination) for destination in settings.destinations]
+    for what, kind, peer in peers:
         answer = echo(
             peer.host,
             peer.port,
