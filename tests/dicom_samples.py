@@ -64,7 +64,7 @@ def code(value, meaning, *, explicit=True):
 
 
 def answer(script="latin-1", *, explicit=True, without=(), **other):
-    """A worklist answer as bytes. `other`: keyword tags like x00100010=b"..." replace values."""
+    """A worklist answer as bytes. `other`: x00100010=b"..." or ("PN", b"...") replaces a value."""
     character_set, name, description = SCRIPTS[script]
     step = {
         0x00080060: ("CS", b"US"),
@@ -95,7 +95,8 @@ def answer(script="latin-1", *, explicit=True, without=(), **other):
     for word, value in other.items():
         number = int(word[1:], 16)
         table = step if number in step else order
-        table[number] = (table[number][0] if number in table else "LO", value)
+        known = table[number][0] if number in table else "LO"
+        table[number] = value if isinstance(value, tuple) else (known, value)
     parts = {
         number: element(number, vr, value, explicit=explicit)
         for number, (vr, value) in step.items()
@@ -105,6 +106,18 @@ def answer(script="latin-1", *, explicit=True, without=(), **other):
     return b"".join(
         element(number, *order[number], explicit=explicit) for number in sorted(order) if number not in without
     )
+
+
+RICH = {  # what a talkative server adds
+    "x00080051": ("SQ", [element(0x00400031, "UT", b"RIS")]),
+    "x00081110": ("SQ", [element(0x00081150, "UI", b"1.2.3") + element(0x00081155, "UI", b"1.2.4"), b""]),
+    "x00101020": ("DS", b"1.75"),
+    "x00101030": ("DS", b"70.5"),
+    "x00401002": ("LO", b"Pain"),
+    "x0040100A": ("SQ", [code(b"R1", b"Pain")]),
+    "x00090010": ("LO", b"PRIVATE"),
+    "x00091001": ("OB", b"1234"),
+}
 
 
 def order_file(script="latin-1", *, explicit=True, **other):

@@ -2,7 +2,7 @@
 
 from gateway.dicom import charset, elements, values
 from gateway.dicom.elements import Element, Elements
-from gateway.dicom.order import read_order
+from gateway.dicom.order import read_kept_order
 from gateway.errors import ObjectError, TextDoesNotFit
 from gateway.model import Exam, Identity
 
@@ -41,7 +41,7 @@ def check(header: Elements, exam: Exam, order: bytes | None) -> None:
         return
     if order is None:
         return
-    found = read_order(order)
+    found = read_kept_order(order)
     written = header.text("SpecificCharacterSet")
     told = _told(exam)
     for place, keyword, source_place, source_keyword in MAPPING:

@@ -5,7 +5,7 @@ import hashlib
 from gateway.dicom import charset, part10, values
 from gateway.dicom.elements import Element, Elements, Malformed
 from gateway.dicom.part10 import EXPLICIT_LE, IMPLICIT_LE, Meta
-from gateway.errors import TextDoesNotFit, WorklistError
+from gateway.errors import ObjectError, TextDoesNotFit, WorklistError
 from gateway.model import Patient, Procedure, WorklistItem
 
 _WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
@@ -39,6 +39,14 @@ def read_order(file: bytes) -> Elements:
         raise WorklistError("The worklist server sent an entry that cannot be read.") from error
 
 
+def read_kept_order(file: bytes) -> Elements:
+    """Read an exam's order.dcm. Raises ObjectError: it was readable when the exam was opened."""
+    try:
+        return part10.read_data_set(file)
+    except Malformed as error:
+        raise ObjectError("The order kept with this exam cannot be read.") from error
+
+
 def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", issuer: str = "") -> WorklistItem:
     """Read one worklist answer, a file made by `wrap_answer`.
 
@@ -66,20 +74,21 @@ def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", iss
 
 
 def character_set_of(order: Elements, fallback: str = "") -> str:
-    """Return the character set in which every text of the order can be read.
+    """Return the character set of an order's texts: the server's word, else the fallback, else UTF-8 if it fits.
 
-    In this order: what the server says, the fallback, UTF-8. A server that says nothing, or something undefined,
-    and sends only ASCII gets the fallback. When none fits the server's own word is kept if it is a defined one,
-    else the default repertoire: texts then show replacement characters and `missing` says SpecificCharacterSet.
+    A server that says nothing, or something undefined, and sends only ASCII gets the fallback. When nothing fits,
+    or the server's own word does not, texts show replacement characters and `missing` says SpecificCharacterSet.
     """
     terms = order.value("SpecificCharacterSet").decode("ascii", "replace").split("\\")
     said = "\\".join(term.strip() for term in terms)
     said = said if charset.known(said) and said != "ISO_IR 6" else ""
+    if said:
+        return said
     guess = "" if _plain(order) else charset.UTF8
-    for candidate in (said, fallback if charset.known(fallback) else "", guess):
+    for candidate in (fallback if charset.known(fallback) else "", guess):
         if candidate and _reads(order, candidate):
             return candidate
-    return said
+    return ""
 
 
 def text(element: Element | None, character_set: str) -> str:

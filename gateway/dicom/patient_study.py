@@ -6,7 +6,7 @@ from gateway.clock import Moment
 from gateway.dicom import charset, values
 from gateway.dicom.draft import Draft
 from gateway.dicom.elements import Elements
-from gateway.dicom.order import read_order
+from gateway.dicom.order import read_kept_order
 from gateway.dicom.request import Request
 from gateway.errors import ObjectError
 from gateway.model import Exam, Identity
@@ -15,13 +15,13 @@ from gateway.model import Exam, Identity
 def request_of(exam: Exam, order: bytes | None) -> Request:
     """Return what an exam's objects may copy: of a worklist exam its order, of every other one nothing.
 
-    Raises ObjectError when the order is another patient's, WorklistError when it cannot be read.
+    Raises ObjectError when the order is another patient's or cannot be read.
     """
     if exam.identity is not Identity.WORKLIST:
         return Request(exam, Elements(), "")
     if order is None:
         return Request(exam, Elements(), exam.character_set)
-    found = read_order(order)
+    found = read_kept_order(order)
     said = found.find("PatientID")
     if said and said.bare and exam.patient.id:
         ordered = charset.decode_for_display(said.value, exam.character_set)

@@ -15,6 +15,7 @@ from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
     EXPLICIT,
     IMPLICIT,
+    RICH,
     SCRIPTS,
     clip,
     element,
@@ -140,6 +141,7 @@ FAULTS = {
     "no name": ({"without": {0x00100010}}, {}),
     "a physician too long": ({"x00080090": b"x" * 90}, {}),
     "a weight in words": ({"x00101030": b"seventy"}, {}),
+    "everything at once": (RICH, {}),
     "no character set": ({"without": {0x00080005}}, {"fallback": "ISO_IR 100"}),
 }
 

@@ -10,6 +10,7 @@ from gateway.errors import ObjectError, TextDoesNotFit
 from gateway.model import Patient, Procedure, Series
 from tests.dicom_samples import (
     OPENED,
+    RICH,
     SCRIPTS,
     SERIES,
     build,
@@ -189,6 +190,25 @@ def test_an_identity_that_cannot_be_written_as_it_is_is_refused_not_repaired(fau
 
 def test_an_order_without_any_request_id_makes_no_request_attributes():
     assert "RequestAttributesSequence" not in of_order(without={0x00401001, 0x00400009})
+
+
+def test_everything_that_a_talkative_server_says_finds_its_place():
+    dataset = of_order(**RICH)
+    request = dataset.RequestAttributesSequence[0]
+
+    assert (dataset.PatientWeight, dataset.PatientSize, dataset.AdmissionID) == (70.5, 1.75, "ADM-1")
+    for place in (dataset, request):
+        assert [item.ReferencedSOPInstanceUID for item in place.ReferencedStudySequence] == ["1.2.4"]
+        assert place.IssuerOfAccessionNumberSequence[0].LocalNamespaceEntityID == "RIS"
+    assert request.ReasonForTheRequestedProcedure == "Pain"
+    assert request.ReasonForRequestedProcedureCodeSequence[0].CodeValue == "R1"
+    assert not [element for element in dataset if element.tag.is_private]
+
+
+def test_a_damaged_order_file_is_an_error_of_the_object():
+    order = order_file()
+    with pytest.raises(ObjectError, match="cannot be read"):
+        build(exam_of(order), still()[0], order[:-3])
 
 
 def test_the_study_begins_once_and_midnight_does_not_split_it():

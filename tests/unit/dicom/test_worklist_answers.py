@@ -125,6 +125,14 @@ def test_a_server_that_does_not_say_its_character_set_gets_the_configured_one():
     assert (found.character_set, found.patient.name, found.missing) == ("ISO_IR 100", "Müller^Änne", ())
 
 
+def test_a_servers_own_word_is_not_overruled_by_a_guess():
+    file = order_file(x00321060=b"it\x92s \x93late\x94")
+    found = worklist_item(file, server="ris", fallback_charset="GB18030")
+
+    assert (found.character_set, found.patient.name) == ("ISO_IR 100", "Müller^Änne")
+    assert found.missing == ("SpecificCharacterSet",)
+
+
 def test_utf_8_is_recognised_when_nobody_says_it():
     for stated in ({"without": {0x00080005}}, {"x00080005": b"latin1"}, {"x00080005": b"ISO_IR 6"}):
         found = item(script="utf-8", **stated)
