@@ -147,7 +147,7 @@ class Runner:
         failed = counts["failures"] + counts["errors"]
         passed = counts["tests"] - failed - counts["skipped"]
         outcome.counts = {"passed": passed, "failed": failed, "skipped": counts["skipped"]}
-        if not passed and not outcome.problem:
+        if not passed and not failed:
             outcome.problem = "no test ran"
 
     def _print(self, text: str) -> None:
