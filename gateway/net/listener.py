@@ -106,6 +106,7 @@ class _Handler(RequestHandler):
 
 class _Server(ThreadedAssociationServer):
     daemon_threads = True
+    request_queue_size = 64  # a port scan must not keep others from being heard
 
     def __init__(
         self, entity: Entity, address: Address, ae_title: str, *, hosts: tuple[str, ...], stall: float

@@ -204,7 +204,11 @@ def limit_pdu(association: Association) -> bool:
 
 
 def _closed(event: evt.Event) -> None:
-    event.assoc.dimse.msg_queue.put((None, None))  # pynetdicom does so for some endings only
+    association = event.assoc
+    association.dimse.msg_queue.put((None, None))  # pynetdicom does so for some endings only
+    if association.is_acceptor and association.requestor.primitive is None:
+        # It waits for a request that cannot come any more, and would until the time is up.
+        association.dul.to_user_queue.put(None)  # what it takes for "nothing came"
 
 
 def _leaving(event: evt.Event) -> None:

@@ -94,7 +94,13 @@ class RawAnswer:
 
 
 def find(
-    server: Worklist, *, our_ae: str, today: date, deadline_s: float = 20.0, timeouts: Timeouts | None = None
+    server: Worklist,
+    *,
+    our_ae: str,
+    today: date,
+    deadline_s: float = 20.0,
+    most: int = MOST_ANSWERS,
+    timeouts: Timeouts | None = None,
 ) -> list[RawAnswer]:
     """Ask for the items scheduled around `today`; raise WorklistError when there is no whole answer.
 
@@ -112,7 +118,7 @@ def find(
         Context(abstract_syntax=str(ModalityWorklistInformationFind), transfer_syntax=str(syntax))
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
     ]
-    heard = _Answers()
+    heard = _Answers(most)
     try:
         with open_link(
             peer, our_ae=our_ae, contexts=offers, timeouts=patience, allowance=MOST_BYTES, heard=heard.take
@@ -143,12 +149,13 @@ def scheduled_within(answer: RawAnswer, *, first: date, last: date, modality: st
 class _Answers:
     """Collects identifiers as they arrive, in pynetdicom's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self.answers: list[RawAnswer] = []
+        self._most = most
 
     @property
     def enough(self) -> bool:
-        return len(self.answers) > MOST_ANSWERS
+        return len(self.answers) > self._most
 
     def take(self, heard: evt.Event) -> None:
         message = heard.message

@@ -1,6 +1,5 @@
 """Starts a server program, waits until that very process listens, and ends it."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -89,9 +88,9 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _sockets(pid: int) -> set[str]:
     found = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            target = os.readlink(f"/proc/{pid}/fd/{name}")
+            target = str(descriptor.readlink())
         except OSError:  # closed meanwhile
             continue
         if target.startswith("socket:["):
