@@ -45,8 +45,12 @@ class Moment:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
+        """Return the moment that `to_json` wrote. Raises ValueError, KeyError, TypeError or OverflowError."""
+        utc = datetime.fromisoformat(value["utc"])
+        if utc.tzinfo is None:
+            raise ValueError("a moment without its zone")
         return cls(
-            utc=datetime.fromisoformat(value["utc"]),
+            utc=utc,
             offset=timedelta(minutes=value["offset_minutes"]),
             boot_id=value["boot_id"],
             boottime_ns=value["boottime_ns"],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, SpoolDamaged, WrongState
+from gateway.errors import NotFound, SpoolDamaged, SpoolError, WrongState
 from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.database import Database
@@ -59,8 +59,13 @@ class Objects:
 
     def seal(self, sealed: SealedObject, destinations: Sequence[str]) -> None:
         """Make the written file final: its seal, its row and one delivery a destination."""
-        self._files.write(self._layout.seal(sealed.exam, sealed.sop_instance_uid), [records.dump(sealed)])
-        self.put_row(sealed, destinations)
+        seal = self._layout.seal(sealed.exam, sealed.sop_instance_uid)
+        self._files.write(seal, [records.dump(sealed)])
+        try:
+            self.put_row(sealed, destinations)
+        except SpoolError:
+            self._files.remove(seal)  # without its row nothing was queued: the next attempt begins anew
+            raise
 
     def put_row(
         self,

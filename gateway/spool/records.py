@@ -29,7 +29,7 @@ def load(kind: type[T], content: bytes | str) -> T:
     try:
         value = json.loads(content)
         result: T = _reader(typing.cast("typing.Hashable", kind))(value)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         # The text of the error may quote a patient; its type does not.
         raise SpoolDamaged(f"A {kind.__name__} record cannot be read ({type(error).__name__}).") from None
     return result

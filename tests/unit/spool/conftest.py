@@ -1,0 +1,54 @@
+"""A fresh spool for every test, with a clock that stands still."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.spool.opening import open_spool
+from gateway.spool.spool import Spool
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def opened(root: Path, clock: FakeClock) -> Iterator[Callable[..., Spool]]:
+    """Open the data folder as one more process would; all are closed in the end."""
+    spools: list[Spool] = []
+
+    def another(**words: object) -> Spool:
+        words = {"clock": clock, "destinations": ("pacs",), **words}
+        spools.append(open_spool(root, **words))  # type: ignore[arg-type]
+        return spools[-1]
+
+    yield another
+    for spool in spools:
+        spool.close()
+
+
+@pytest.fixture
+def spool(opened: Callable[..., Spool]) -> Spool:
+    return opened()
+
+
+@pytest.fixture
+def reopened(spool: Spool, opened: Callable[..., Spool]) -> Callable[..., Spool]:
+    """Leave the spool and open it again; with `lose_index` its database is deleted in between."""
+
+    def again(*, lose_index: bool = False, **words: object) -> Spool:
+        spool.close()
+        if lose_index:
+            for path in spool.layout.root.glob("scopegate.db*"):
+                path.unlink()
+        return opened(**words)
+
+    return again

@@ -1,0 +1,162 @@
+"""What one durable write, append, removal and cut do to the disk, and in which order."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import DiskFailed, DiskFull
+from gateway.spool.files import PART, Files, sha256_of
+
+
+class Told(Files):
+    """Tells what is done to the disk, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def _create(self, path: Path, *, keep: bool = False) -> int:
+        self.log.append(f"create {path.name}")
+        return super()._create(path, keep=keep)
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        self.log.append("write")
+        super()._write(fd, data)
+
+    def _sync(self, fd: int) -> None:
+        self.log.append("sync")
+        super()._sync(fd)
+
+    def _rename(self, old: Path, new: Path) -> None:
+        self.log.append(f"rename {old.name} {new.name}")
+        super()._rename(old, new)
+
+    def _sync_folder(self, path: Path) -> None:
+        self.log.append(f"sync {path.name}/")
+        super()._sync_folder(path)
+
+
+class OnShortWrites(Files):
+    """A disk that takes three bytes at a time."""
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        for start in range(0, len(data), 3):
+            super()._write(fd, data[start : start + 3])
+
+
+class Full(Files):
+    """A disk that is full after some bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        self.room -= len(data)
+        if self.room < 0:
+            raise OSError(28, os.strerror(28))
+        super()._write(fd, data)
+
+
+def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_afterwards(tmp_path: Path) -> None:
+    files = Told()
+    written = files.write(tmp_path / "a", [b"one", memoryview(b"two")])
+    assert files.log == ["create a.part", "write", "write", "sync", "rename a.part a", f"sync {tmp_path.name}/"]
+    assert (tmp_path / "a").read_bytes() == b"onetwo"
+    assert written.bytes == 6
+    assert written.sha256 == sha256_of(tmp_path / "a")
+
+
+def test_a_file_that_grows_exists_durably_from_its_first_moment(tmp_path: Path) -> None:
+    files = Told()
+    growing = files.append(tmp_path / "a")
+    assert files.log == ["create a", f"sync {tmp_path.name}/"]
+    growing.write(b"x", b"yz")
+    growing.sync()
+    growing.close()
+    again = files.append(tmp_path / "a")
+    assert again.size == 3
+    again.close()
+    assert files.log[2:5] == ["write", "write", "sync"]
+
+
+def test_a_folder_and_a_removal_are_durable_when_the_call_returns(tmp_path: Path) -> None:
+    files = Told()
+    files.make_folder(tmp_path / "exam")
+    files.write(tmp_path / "exam" / "a", [b"1"])
+    files.remove(tmp_path / "exam" / "a")
+    assert files.log[0] == f"sync {tmp_path.name}/"
+    assert files.log[-1] == "sync exam/"
+    assert not (tmp_path / "exam" / "a").exists()
+    with pytest.raises(FileExistsError):
+        files.make_folder(tmp_path / "exam")
+
+
+def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    files = Told()
+    files.remove(tmp_path / "nothing")
+    assert files.log == []
+
+
+def test_a_cut_file_keeps_exactly_its_beginning(tmp_path: Path) -> None:
+    files = Told()
+    files.write(tmp_path / "a", [b"abcdef"])
+    files.log.clear()
+    files.cut(tmp_path / "a", 2)
+    assert (tmp_path / "a").read_bytes() == b"ab"
+    assert files.log == ["sync"]
+
+
+def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(tmp_path: Path) -> None:
+    OnShortWrites().write(tmp_path / "a", [b"0123456789"])
+    assert (tmp_path / "a").read_bytes() == b"0123456789"
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new_one(tmp_path: Path) -> None:
+    Files().write(tmp_path / "a", [b"old"])
+    with pytest.raises(DiskFull):
+        Full(room=4).write(tmp_path / "a", [b"new", b"er"])
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_picture_that_cannot_be_made_leaves_no_half_of_its_file(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - our own, above
+        Files().write(tmp_path / "a", chunks())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_cannot_be_written_is_said_with_its_kind_of_error(tmp_path: Path) -> None:
+    class Broken(Files):
+        def _sync(self, fd: int) -> None:
+            del fd
+            raise OSError(5, os.strerror(5))
+
+    with pytest.raises(DiskFailed, match="EIO"):
+        Broken().write(tmp_path / "a", [b"1"])
+    assert not (tmp_path / "a").exists()
+
+
+def test_an_append_that_fails_leaves_no_open_file(tmp_path: Path) -> None:
+    class Broken(Files):
+        def _sync_folder(self, path: Path) -> None:
+            del path
+            raise OSError(5, os.strerror(5))
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(DiskFailed):
+        Broken().append(tmp_path / "a")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_live_state_is_replaced_whole_without_waiting_for_the_disk(tmp_path: Path) -> None:
+    files = Told()
+    files.replace_quickly(tmp_path / "capture.json", b"1")
+    files.replace_quickly(tmp_path / "capture.json", b"2")
+    assert (tmp_path / "capture.json").read_bytes() == b"2"
+    assert not (tmp_path / ("capture.json" + PART)).exists()
+    assert files.log == []
