@@ -15,7 +15,7 @@ _PROCESS = {"jpeg": BASELINE, "jpeg-lossless": LOSSLESS}
 _YCC = 1  # Adobe's colour transform
 _BITS = 8
 _COLOURS = 3
-_PADDED_422 = ((2, 1), (1, 1), (1, 1))
+_IN_422 = ((2, 1), (1, 1), (1, 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,7 @@ def check(codestream: bytes, *, rows: int, columns: int, samples: int, codec: st
 
 
 def _sampled_as(found: Codestream, codec: str) -> bool:
-    wanted = _PADDED_422 if codec == "jpeg" else ((1, 1),) * _COLOURS
+    wanted = _IN_422 if codec == "jpeg" else ((1, 1),) * _COLOURS
     return found.sampling == wanted
 
 

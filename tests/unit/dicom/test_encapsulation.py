@@ -5,9 +5,11 @@ import pydicom
 import pytest
 from pydicom.encaps import generate_frames, parse_basic_offsets
 
+from gateway.dicom import part10
 from gateway.dicom.draft import Header
 from gateway.dicom.encapsulate import file_chunks
 from gateway.errors import CodestreamBroken
+from gateway.net import tuning
 from tests.dicom_samples import build, clip, exam, still
 
 
@@ -76,3 +78,13 @@ def test_frames_that_are_not_the_recorded_ones_make_no_file(change):
         list(file_chunks(build(exam(), record), lengths(streams), change(streams)))
     with pytest.raises(CodestreamBroken):
         list(file_chunks(build(exam(), record), lengths(streams)[:-1], streams))
+
+
+def test_files_and_associations_name_the_same_implementation():
+    record, streams = still()
+    chunks = file_chunks(build(exam(), record), lengths(streams), streams)
+    meta = pydicom.dcmread(io.BytesIO(b"".join(chunks))).file_meta
+
+    assert meta.ImplementationClassUID == part10.IMPLEMENTATION_CLASS_UID == tuning.IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationVersionName == tuning.IMPLEMENTATION_VERSION_NAME
+    assert len(meta.ImplementationVersionName) <= 16
