@@ -91,8 +91,11 @@ def progress(what: str) -> Iterator[None]:
     say(f"{what}: done in {time.monotonic() - start:.0f} s")
 
 
-def call(*words: str | Path, env: dict[str, str] | None = None) -> None:
-    """Run a command without standard input; its output is shown only when it fails."""
+def call(*words: str | Path, keep_lock: bool = False) -> None:
+    """Run a command without standard input; its output is shown only when it fails.
+
+    With `keep_lock` it holds the set-up's lock too: when only we are killed, nobody else begins meanwhile.
+    """
     done = subprocess.run(
         [str(word) for word in words],
         stdin=subprocess.DEVNULL,
@@ -100,7 +103,7 @@ def call(*words: str | Path, env: dict[str, str] | None = None) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env=env,
+        close_fds=not keep_lock,
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-25:])
@@ -206,7 +209,7 @@ def make_environment(name: str) -> None:
     with progress(f"installing the packages of requirements/{name}.txt (hash-checked wheels)"):
         call(
             PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check",
-            "--require-hashes", "--only-binary", ":all:", "-r", lock_path(name),
+            "--require-hashes", "--only-binary", ":all:", "-r", lock_path(name), keep_lock=True,
         )  # fmt: skip
     put_project_on_path()
     partial = STAMP.with_suffix(".part")
@@ -221,7 +224,7 @@ def make_venv(*, again: bool) -> None:
     except ImportError:
         install_packages([Tool(program="", package="python3-venv", why="makes the virtual environment")])
     with progress("making .venv again (it was unfinished or moved)" if again else "making .venv"):
-        call(sys.executable, "-m", "venv", "--clear", VENV)
+        call(sys.executable, "-m", "venv", "--clear", VENV, keep_lock=True)
 
 
 def put_project_on_path() -> None:
@@ -237,6 +240,7 @@ def put_project_on_path() -> None:
 def one_at_a_time() -> Iterator[None]:
     """Two set-ups of one checkout wait for each other."""
     folder = os.open(lock_path("run").parent, os.O_RDONLY)
+    os.set_inheritable(folder, True)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
