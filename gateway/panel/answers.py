@@ -1,0 +1,161 @@
+"""The API's values as JSON. The only module that names the keys that callers see."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.model import Capture, CaptureState, Delivery, Exam, Patient, Procedure, SealedObject, WorklistItem
+from gateway.panel import fates
+from gateway.panel.fates import Fate
+from gateway.spool.captures import Listed
+from gateway.spool.worklist import ServerState
+
+Json = dict[str, Any]
+
+
+def moment(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def instant(utc_ns: int) -> str | None:
+    """Return a time in ns as text; None for 0, which means never."""
+    return moment(datetime.fromtimestamp(utc_ns / 1e9, UTC)) if utc_ns else None
+
+
+def patient(value: Patient) -> Json:
+    return {
+        "name": value.name,
+        "id": value.id,
+        "issuer": value.issuer,
+        "birth_date": value.birth_date,
+        "sex": value.sex,
+    }
+
+
+def procedure(value: Procedure) -> Json:
+    return {
+        "description": value.description,
+        "accession_number": value.accession_number,
+        "requested_procedure_id": value.requested_procedure_id,
+        "step_id": value.step_id,
+        "modality": value.modality,
+        "scheduled_at": value.scheduled_at,
+        "referring_physician": value.referring_physician,
+    }
+
+
+def worklist_item(item: WorklistItem) -> Json:
+    return {
+        "id": item.id,
+        "server": item.server,
+        "patient": patient(item.patient),
+        "accession_number": item.procedure.accession_number,
+        "procedure": item.procedure.description,
+        "scheduled_at": item.procedure.scheduled_at,
+        "modality": item.procedure.modality,
+        "missing": list(item.missing),
+    }
+
+
+def server(state: ServerState) -> Json:
+    return {
+        "server": state.server,
+        "answered_at": instant(state.answered_ns),
+        "asked_at": instant(state.asked_ns),
+        "code": state.code,
+        "problem": state.problem,
+    }
+
+
+def opened(exam: Exam) -> Json:
+    return {"id": exam.id, "study_instance_uid": exam.study_instance_uid, "opened_at": moment(exam.opened.utc)}
+
+
+def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Delivery]) -> Json:
+    """Return an exam without its single captures."""
+    kept = [c.capture for c in captures if c.capture.state is CaptureState.SAVED]
+    counts: dict[str, int] = {}
+    for delivery in deliveries:
+        counts[delivery.state] = counts.get(delivery.state, 0) + 1
+    return {
+        "id": exam.id,
+        "revision": exam.revision,
+        "state": exam.state,
+        "identity": exam.identity,
+        "please_check": exam.please_check,
+        "patient": patient(exam.patient),
+        "procedure": procedure(exam.procedure),
+        "study_instance_uid": exam.study_instance_uid,
+        "worklist_item": exam.worklist_item,
+        "server": exam.server,
+        "opened_at": moment(exam.opened.utc),
+        "ended_at": moment(exam.ended.utc if exam.ended else None),
+        "released_at": moment(exam.released.utc if exam.released else None),
+        "discontinued": exam.discontinued,
+        "stills": sum(c.kind == "still" for c in kept),
+        "clips": sum(c.kind == "clip" for c in kept),
+        "rejected": len(captures) - len(kept),
+        "deliveries": counts,
+    }
+
+
+def exam(
+    value: Exam,
+    captures: Sequence[Listed],
+    objects: Iterable[SealedObject],
+    deliveries: Sequence[Delivery],
+    required: frozenset[str],
+) -> Json:
+    """Return an exam with its captures and what became of each."""
+    sealed = {each.capture: each.sop_instance_uid for each in objects}
+    listed = []
+    for each in captures:
+        uid = sealed.get(each.capture.sop_instance_uid, "")
+        of_this = [d for d in deliveries if d.sop_instance_uid == uid]
+        listed.append(capture(each, of_this, sealed=bool(uid), required=required))
+    return {**exam_head(value, captures, deliveries), "captures": listed}
+
+
+def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, required: frozenset[str]) -> Json:
+    value: Capture = listed.capture
+    fate: Fate = fates.of_deliveries(deliveries, required)
+    return {
+        "sop_instance_uid": value.sop_instance_uid,
+        "exam": value.exam,
+        "kind": value.kind,
+        "source": value.source,
+        "instance_number": value.instance_number,
+        "state": value.state,
+        "taken_at": moment(value.taken.utc),
+        "frame": value.sequence,
+        "frames": value.frames,
+        "lost_frames": value.lost_frames,
+        "rows": value.rows,
+        "columns": value.columns,
+        "codec": value.codec,
+        "bytes": value.bytes,
+        "salvaged": value.salvaged,
+        "reason": listed.reason,
+        "problem": {"code": listed.problem_code, "what": listed.problem} if listed.problem_code else None,
+        "sealed": sealed,
+        "fate": fates.WORDS[fate],
+        "deliveries": [delivery(d) for d in deliveries],
+    }
+
+
+def delivery(value: Delivery) -> Json:
+    return {
+        "id": value.id,
+        "sop_instance_uid": value.sop_instance_uid,
+        "exam": value.exam,
+        "destination": value.destination,
+        "state": value.state,
+        "fate": fates.WORDS[fates.of_delivery(value)],
+        "proof": value.proof,
+        "attempts": value.attempts,
+        "next_attempt": instant(value.next_attempt_ns) if value.state == "queued" else None,
+        "reason": value.reason,
+        "code": value.code,
+        "status": value.status,
+        "changed_at": instant(value.changed_ns),
+    }

@@ -1,0 +1,122 @@
+"""Builds the panel's web application from its parts. The one place where routes and parts come together."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from gateway.clock import Clock
+from gateway.config.settings import Settings
+from gateway.errors import ScopegateError
+from gateway.panel import problems
+from gateway.panel.capture_calls import CaptureCalls
+from gateway.panel.changes import Changes
+from gateway.panel.context import Context, Timing
+from gateway.panel.delivery_calls import DeliveryCalls
+from gateway.panel.exam_calls import ExamCalls
+from gateway.panel.guard import Guard
+from gateway.panel.health import Health
+from gateway.panel.hub import Hub
+from gateway.panel.pages import Pages
+from gateway.panel.pictures import Pictures
+from gateway.panel.recorder import Recorder
+from gateway.panel.streams import Streams
+from gateway.panel.work import Work
+from gateway.panel.worklist_calls import WorklistCalls
+from gateway.spool.live import LiveState
+from gateway.spool.spool import Spool
+
+API = "/api/v1"
+_HERE = Path(__file__).parent
+
+
+def create_app(
+    *,
+    spool: Spool,
+    settings: Settings,
+    clock: Clock,
+    capture_socket: Path,
+    timing: Timing | None = None,
+) -> Starlette:
+    """Return the application. Its background work begins and ends with its lifespan.
+
+    `app.state.hub` ends the event streams on `app.state.loop`; `app.state.background` are the tasks that must not end.
+    """
+    hub, work, recorder = Hub(), Work(), Recorder(capture_socket)
+    timing = timing or Timing()
+    live = {
+        process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
+        for process in ("capture", "forward")
+    }
+    context = Context(
+        spool=spool,
+        settings=settings,
+        clock=clock,
+        recorder=recorder,
+        work=work,
+        pictures=Pictures(spool),
+        hub=hub,
+        live=live,
+        timing=timing,
+    )
+    changes = Changes(spool=spool, work=work, hub=hub, recorder=recorder, poll_s=timing.poll)
+    calls = [
+        *ExamCalls(context).routes(),
+        *CaptureCalls(context).routes(),
+        *WorklistCalls(context).routes(),
+        *DeliveryCalls(context).routes(),
+        *Health(context).routes(),
+        *Streams(context, changes).routes(),
+        Route("/openapi.json", _openapi, methods=["GET"]),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.loop = asyncio.get_running_loop()
+        app.state.background = [
+            asyncio.create_task(recorder.watch(changes.said)),
+            asyncio.create_task(changes.run()),
+        ]
+        try:
+            yield
+        finally:
+            hub.close()
+            for task in app.state.background:
+                task.cancel()
+            await asyncio.gather(*app.state.background, return_exceptions=True)
+            work.close()
+
+    app = Starlette(
+        routes=[
+            Mount(API, routes=calls),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+            *Pages(context).routes(),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={
+            ScopegateError: problems.answer_error,
+            HTTPException: problems.answer_http,
+            Exception: problems.answer_bug,
+        },
+        lifespan=lifespan,
+    )
+    app.state.hub = hub
+    app.state.background = []
+    app.state.loop = None
+    return app
+
+
+async def _openapi(request: Request) -> Response:
+    del request
+    text = resources.files("gateway.panel").joinpath("openapi.json").read_text("utf-8")
+    return Response(json.dumps(json.loads(text)), media_type="application/json")

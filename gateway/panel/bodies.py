@@ -1,0 +1,114 @@
+"""What callers send: JSON bodies and query words, read strictly. Says what is wrong; guesses nothing."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.errors import BadValue
+from gateway.model import RequestStamp
+from gateway.panel.problems import BadRequest, NotJson
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One request's body. `stamp` is None when the caller gave no request id."""
+
+    values: Values
+    stamp: RequestStamp | None = None
+
+
+async def read(request: Request, *known: str, creating: bool = False) -> Asked:
+    """Read a body of at most the `known` keys; a `creating` call takes `request_id` as well.
+
+    Raises BadRequest, NotJson, BadValue.
+    """
+    values = await _object(request)
+    identifier = values.pop("request_id", None) if creating else None
+    if unknown := sorted(values.keys() - set(known)):
+        # The name of an unknown key is the caller's word and could be anything.
+        raise BadRequest(f"This call knows no such key ({len(unknown)} of them); it takes: {', '.join(known)}.")
+    if identifier is None:
+        return Asked(values=values)
+    if not isinstance(identifier, str) or not _UUID.fullmatch(identifier.lower()):
+        raise BadValue("request_id is not a UUID.")
+    return Asked(values=values, stamp=RequestStamp(id=identifier.lower(), digest=_digest(request, values)))
+
+
+def text(values: Values, key: str, *, longest: int = 64, required: bool = False) -> str:
+    """Return a text without control characters, trimmed. Raises BadValue."""
+    value = values.get(key, "")
+    if not isinstance(value, str):
+        raise BadValue(f"{key} is not a text.")
+    value = value.strip()
+    if required and not value:
+        raise BadValue(f"{key} is missing.")
+    if len(value) > longest:
+        raise BadValue(f"{key} is longer than {longest} characters.")
+    if _CONTROLS.search(value):
+        raise BadValue(f"{key} contains characters that cannot be printed.")
+    return value
+
+
+def flag(values: Values, key: str) -> bool:
+    value = values.get(key, False)
+    if not isinstance(value, bool):
+        raise BadValue(f"{key} is neither true nor false.")
+    return value
+
+
+def number(values: Values, key: str, *, least: int, most: int, default: int) -> int:
+    value = values.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or (key in values and not least <= value <= most):
+        raise BadValue(f"{key} is not a whole number from {least} to {most}.")
+    return value
+
+
+def query_number(request: Request, key: str, *, least: int, most: int, default: int) -> int:
+    """Return a number from the address. Raises BadValue."""
+    word = request.query_params.get(key)
+    if word is None:
+        return default
+    if not word.isascii() or not word.isdecimal() or not least <= int(word[:9]) <= most:
+        raise BadValue(f"{key} is not a whole number from {least} to {most}.")
+    return int(word)
+
+
+def table(values: Values, key: str, *known: str) -> Values:
+    """Return an object inside the body. Raises BadValue, BadRequest."""
+    value = values.get(key, {})
+    if not isinstance(value, dict):
+        raise BadValue(f"{key} is not an object.")
+    if value.keys() - set(known):
+        raise BadRequest(f"{key} takes: {', '.join(known)}.")
+    return value
+
+
+async def _object(request: Request) -> Values:
+    raw = await request.body()
+    if not raw:
+        return {}
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise NotJson
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON.") from error
+    if not isinstance(values, dict):
+        raise BadRequest("The body is not a JSON object.")
+    return values
+
+
+def _digest(request: Request, values: Values) -> str:
+    """Digest what was asked: the route and the body, however its keys are ordered."""
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    asked = f"{request.method} {request.url.path}\n{canonical}"
+    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,149 @@
+"""The calls that take pictures and those on pictures taken. Answers a press only when capture says it is durable."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotSealed
+from gateway.model import Capture, CaptureState, ExamState
+from gateway.panel import bodies, ranges
+from gateway.panel.context import Context
+from gateway.panel.media import as_recorded, frames_of, media_file
+from gateway.panel.ranges import Piece
+
+_MOST_FRAME = 2**53 - 1
+_JPEG = "image/jpeg"
+
+
+class CaptureCalls:
+    """Stills, clips, and `/captures`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._sources = [source.name for source in context.settings.sources]
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/exams/{exam}/stills", self.still, methods=["POST"]),
+            Route("/exams/{exam}/clips", self.start_clip, methods=["POST"]),
+            Route("/clips/{clip}/stop", self.stop_clip, methods=["POST"]),
+            Route("/captures/{uid}/reject", self.reject, methods=["POST"]),
+            Route("/captures/{uid}/restore", self.restore, methods=["POST"]),
+            Route("/captures/{uid}/thumbnail", self.thumbnail, methods=["GET"]),
+            Route("/captures/{uid}/image", self.image, methods=["GET"]),
+            Route("/captures/{uid}/frames/{number:int}", self.frame, methods=["GET"]),
+            Route("/captures/{uid}/media", self.media, methods=["GET"]),
+            Route("/captures/{uid}/dicom", self.dicom, methods=["GET"]),
+        ]
+
+    # --- taking -------------------------------------------------------------------------------------------
+
+    async def still(self, request: Request) -> Response:
+        asked = await bodies.read(request, "source", "frame", creating=True)
+        exam, source = request.path_params["exam"], self._source(asked.values)
+        frame = bodies.number(asked.values, "frame", least=1, most=_MOST_FRAME, default=0)
+        try:
+            stored = await self._context.recorder.press(source=source, exam=exam, frame=frame, request=asked.stamp)
+        except (ExamChanged, NoExam) as refusal:
+            await self._explain(exam, refusal)
+            raise
+        return JSONResponse(stored, 201)
+
+    async def start_clip(self, request: Request) -> Response:
+        asked = await bodies.read(request, "source", creating=True)
+        exam, source = request.path_params["exam"], self._source(asked.values)
+        try:
+            started = await self._context.recorder.start_clip(source=source, exam=exam, request=asked.stamp)
+        except (ExamChanged, NoExam) as refusal:
+            await self._explain(exam, refusal)
+            raise
+        return JSONResponse({**started, "exam": exam}, 201)
+
+    async def stop_clip(self, request: Request) -> Response:
+        await bodies.read(request)
+        return JSONResponse(await self._context.recorder.stop_clip(request.path_params["clip"]))
+
+    async def _explain(self, exam: str, refusal: ExamChanged | NoExam) -> None:
+        """Raise NotFound or ExamEnded when that is why. Asked afterwards only: no press waits for the index."""
+        found = await self._context.exam(exam)
+        if found.state is not ExamState.OPEN and isinstance(refusal, NoExam):
+            raise ExamEnded("The picture was NOT stored: this exam has ended.") from refusal
+
+    def _source(self, values: bodies.Values) -> str:
+        name = bodies.text(values, "source") or self._sources[0]
+        if name not in self._sources:
+            raise BadValue("There is no picture source of that name.")
+        return name
+
+    # --- deciding -----------------------------------------------------------------------------------------
+
+    async def reject(self, request: Request) -> Response:
+        asked = await bodies.read(request, "reason")
+        reason = bodies.text(asked.values, "reason", longest=200)
+        uid = request.path_params["uid"]
+        await self._context.work.spool(lambda: self._context.spool.captures.reject(uid, reason))
+        await self._context.note("capture-rejected", capture=uid)
+        return JSONResponse({"sop_instance_uid": uid, "state": CaptureState.REJECTED})
+
+    async def restore(self, request: Request) -> Response:
+        await bodies.read(request)
+        uid = request.path_params["uid"]
+        await self._context.work.spool(lambda: self._context.spool.captures.restore(uid))
+        await self._context.note("capture-restored", capture=uid)
+        return JSONResponse({"sop_instance_uid": uid, "state": CaptureState.SAVED})
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    async def thumbnail(self, request: Request) -> Response:
+        capture = await self._capture(request)
+        jpeg = await self._context.work.picture(lambda: self._context.pictures.thumbnail(capture))
+        return Response(jpeg, media_type=_JPEG)
+
+    async def image(self, request: Request) -> Response:
+        return await self._view(request, 1)
+
+    async def frame(self, request: Request) -> Response:
+        return await self._view(request, request.path_params["number"])
+
+    async def _view(self, request: Request, number: int) -> Response:
+        capture = await self._capture(request)
+        width = bodies.query_number(request, "width", least=16, most=3840, default=0)
+        view = partial(self._context.pictures.view, capture, number=number, width=width)
+        return Response(await self._context.work.picture(view), media_type=_JPEG)
+
+    async def media(self, request: Request) -> Response:
+        """Answer the codestreams as they were recorded, from the sealed object when only that is left."""
+        capture = await self._capture(request)
+        spool = self._context.spool
+        path = await self._context.work.spool(lambda: media_file(spool, capture))
+        kind = _JPEG if capture.codec == "jpeg" and capture.frames == 1 else "application/octet-stream"
+        if path is not None:
+            return FileResponse(path, media_type=kind, filename=capture.media)
+
+        def pieces() -> Iterator[Piece]:
+            frames = frames_of(spool, capture)
+            for prefix, offset, length in as_recorded(frames, capture):
+                yield Piece(prefix=prefix, path=frames.path, offset=offset, length=length)
+
+        return await ranges.answer(
+            request, list(await self._context.work.picture(lambda: list(pieces()))), kind, capture.media
+        )
+
+    async def dicom(self, request: Request) -> Response:
+        capture = await self._capture(request)
+        spool = self._context.spool
+        sealed = await self._context.work.spool(lambda: spool.objects.of_capture(capture.sop_instance_uid))
+        if sealed is None:
+            raise NotSealed
+        return FileResponse(
+            spool.objects.path(sealed),
+            media_type="application/dicom",
+            filename=f"{sealed.sop_instance_uid}.dcm",
+        )
+
+    async def _capture(self, request: Request) -> Capture:
+        uid = request.path_params["uid"]
+        return (await self._context.work.spool(lambda: self._context.spool.captures.get(uid))).capture

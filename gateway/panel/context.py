@@ -1,0 +1,47 @@
+"""What every call of the panel needs, built in one place (`app.create_app`)."""
+
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.config.settings import Settings
+from gateway.model import Exam
+from gateway.panel.hub import Hub
+from gateway.panel.pictures import Pictures
+from gateway.panel.recorder import Recorder
+from gateway.panel.work import Work
+from gateway.spool.live import LiveState
+from gateway.spool.spool import Spool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """How long the panel waits, in seconds."""
+
+    drain: float = 5.0  # for presses in flight, before an exam ends
+    refresh: float = 10.0  # for the worklist servers
+    poll: float = 0.25
+    heartbeat: float = 5.0
+    worklist_stale: float = 900.0  # an older list is marked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """The panel's parts."""
+
+    spool: Spool
+    settings: Settings
+    clock: Clock
+    recorder: Recorder
+    work: Work
+    pictures: Pictures
+    hub: Hub
+    live: dict[str, LiveState]  # what "capture" and "forward" say of themselves
+    timing: Timing
+
+    async def exam(self, exam: str) -> Exam:
+        """Return the exam. Raises NotFound."""
+        return await self.work.spool(lambda: self.spool.exams.get(exam))
+
+    async def note(self, what: str, **details: str | int) -> None:
+        """Write into the audit file what a person did here."""
+        await self.work.spool(lambda: self.spool.audit.note(what, by="panel", **details))

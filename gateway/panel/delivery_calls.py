@@ -1,0 +1,89 @@
+"""The calls on deliveries: what is on its way, and a person's say in it."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import BadValue, NotFound, WrongState
+from gateway.model import DeliveryState
+from gateway.panel import answers, bodies
+from gateway.panel.context import Context
+
+_MOST = 2000
+
+
+class DeliveryCalls:
+    """`/deliveries`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/deliveries", self.listing, methods=["GET"]),
+            Route("/deliveries/retry", self.retry_all, methods=["POST"]),
+            Route("/deliveries/{delivery}/retry", self.retry, methods=["POST"]),
+            Route("/deliveries/{delivery}/hold", self.hold, methods=["POST"]),
+            Route("/deliveries/{delivery}/release", self.release, methods=["POST"]),
+        ]
+
+    async def listing(self, request: Request) -> Response:
+        words = [word for word in request.query_params.get("state", "").split(",") if word]
+        if unknown := [word for word in words if word not in set(DeliveryState)]:
+            raise BadValue(f"{len(unknown)} of these are no states of a delivery.")
+        look = partial(
+            self._context.spool.deliveries.list,
+            states_wanted=[DeliveryState(word) for word in words],
+            exam=request.query_params.get("exam", ""),
+            limit=bodies.query_number(request, "limit", least=1, most=_MOST, default=500),
+        )
+        found = await self._context.work.spool(look)
+        return JSONResponse({"deliveries": [answers.delivery(each) for each in found]})
+
+    async def retry_all(self, request: Request) -> Response:
+        """Let everything that waits be tried at once, or what waits for one destination."""
+        asked = await bodies.read(request, "destination")
+        destination = bodies.text(asked.values, "destination")
+        if destination and destination not in {d.name for d in self._context.settings.destinations}:
+            raise NotFound("There is no destination of that name.")
+        retry = partial(self._context.spool.deliveries.retry, destination=destination)
+        return JSONResponse({"retried": await self._context.work.spool(retry)})
+
+    async def retry(self, request: Request) -> Response:
+        await bodies.read(request)
+        number, spool = _number(request), self._context.spool
+        await self._context.work.spool(lambda: spool.deliveries.get(number))
+        if not await self._context.work.spool(lambda: spool.deliveries.retry(delivery=number)):
+            raise WrongState(
+                "Only what waits can be tried at once.",
+                action="Release it if it is held; otherwise there is nothing to do.",
+            )
+        return await self._answer(number)
+
+    async def hold(self, request: Request) -> Response:
+        await bodies.read(request)
+        number = _number(request)
+        await self._context.work.spool(lambda: self._context.spool.deliveries.hold(number))
+        await self._context.note("delivery-held", delivery=number)
+        return await self._answer(number)
+
+    async def release(self, request: Request) -> Response:
+        await bodies.read(request)
+        number = _number(request)
+        await self._context.work.spool(lambda: self._context.spool.deliveries.release(number))
+        await self._context.note("delivery-released", delivery=number)
+        return await self._answer(number)
+
+    async def _answer(self, number: int) -> Response:
+        found = await self._context.work.spool(lambda: self._context.spool.deliveries.get(number))
+        return JSONResponse(answers.delivery(found))
+
+
+def _number(request: Request) -> int:
+    """Return the delivery's number; what is none names no delivery."""
+    word = request.path_params["delivery"]
+    if not word.isascii() or not word.isdecimal() or len(word) > 18:  # noqa: PLR2004 - 64 bits
+        raise NotFound("There is no such delivery.")
+    return int(word)

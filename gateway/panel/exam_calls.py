@@ -1,0 +1,194 @@
+"""The calls on exams: open, look, finish, discontinue, confirm, assign. Identity rules are in `subjects`."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import BadValue, RequestReused
+from gateway.model import Exam, ExamState, RequestStamp
+from gateway.panel import answers, bodies, subjects
+from gateway.panel.bodies import Asked, Values
+from gateway.panel.context import Context
+from gateway.spool.exams import Subject
+
+# Why a step was discontinued (PS3.16 CID 9300), by the word that callers may use instead of the code.
+REASONS = {
+    "doctor-cancelled": "110500",
+    "equipment-failure": "110501",
+    "incorrect-procedure-ordered": "110502",
+    "patient-allergic": "110503",
+    "patient-died": "110504",
+    "patient-refused": "110505",
+    "patient-taken-for-treatment": "110506",
+    "patient-did-not-arrive": "110507",
+    "patient-pregnant": "110508",
+    "change-for-charging": "110509",
+    "duplicate-order": "110510",
+    "cancelled-by-nursing-unit": "110511",
+    "incorrect-side": "110512",
+    "unspecified": "110513",
+    "incorrect-worklist-entry": "110514",
+    "condition-prevented-continuing": "110515",
+    "equipment-change": "110516",
+}
+_WRONG_ENTRY = "incorrect-worklist-entry"
+_MOST = 500
+
+
+class ExamCalls:
+    """`/exams` and what lies under it, but for pictures being taken."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._required = frozenset(d.name for d in context.settings.destinations if d.required)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/exams", self.open, methods=["POST"]),
+            Route("/exams", self.listing, methods=["GET"]),
+            Route("/exams/{exam}", self.get, methods=["GET"]),
+            Route("/exams/{exam}/finish", self.finish, methods=["POST"]),
+            Route("/exams/{exam}/discontinue", self.discontinue, methods=["POST"]),
+            Route("/exams/{exam}/confirm", self.confirm, methods=["POST"]),
+            Route("/exams/{exam}/assign", self.assign, methods=["POST"]),
+        ]
+
+    async def open(self, request: Request) -> Response:
+        asked = await bodies.read(
+            request, "worklist_item", "patient", "procedure", "emergency", "close_open", creating=True
+        )
+        close_open = bodies.flag(asked.values, "close_open")
+        spool = self._context.spool
+        if asked.stamp and (known := await self._opened_before(asked.stamp)):
+            return JSONResponse(answers.opened(known), 201)
+        subject = await self._subject(asked, temporary=bodies.flag(asked.values, "emergency"))
+        previous = await self._context.work.spool(spool.exams.open_one)
+        if previous and close_open:
+            await self._context.recorder.drain(previous.id, self._context.timing.drain)
+        exam, new = await self._context.work.spool(
+            partial(spool.exams.open, subject, request=asked.stamp, close_open=close_open)
+        )
+        if new:
+            await self._context.note("exam-opened", exam=exam.id, identity=exam.identity)
+        if new and previous:
+            await self._context.note("exam-closed-by-next", exam=previous.id)
+        return JSONResponse(answers.opened(exam), 201)
+
+    async def listing(self, request: Request) -> Response:
+        words = [word for word in request.query_params.get("state", "").split(",") if word]
+        if unknown := [word for word in words if word not in set(ExamState)]:
+            raise BadValue(f"{len(unknown)} of these are no states of an exam.")
+        limit = bodies.query_number(request, "limit", least=1, most=_MOST, default=50)
+        wanted = tuple(ExamState(word) for word in words)
+        heads = await self._context.work.spool(partial(self._heads, wanted, limit))
+        return JSONResponse({"exams": heads})
+
+    async def get(self, request: Request) -> Response:
+        return await self._answer(request.path_params["exam"])
+
+    async def finish(self, request: Request) -> Response:
+        await bodies.read(request)
+        exam = request.path_params["exam"]
+        await self._end(exam, "exam-finished")
+        return await self._answer(exam)
+
+    async def discontinue(self, request: Request) -> Response:
+        asked = await bodies.read(request, "reason")
+        word = bodies.text(asked.values, "reason", required=True)
+        code = REASONS.get(word, word)
+        if code not in REASONS.values():
+            raise BadValue("This is no reason for discontinuing an exam.", action=f"One of: {', '.join(REASONS)}.")
+        exam = request.path_params["exam"]
+        # Pictures of a wrong entry belong to nobody until a person says to whom.
+        please_check = _WRONG_ENTRY if code == REASONS[_WRONG_ENTRY] else ""
+        await self._end(exam, "exam-discontinued", discontinued=code, please_check=please_check)
+        return await self._answer(exam)
+
+    async def confirm(self, request: Request) -> Response:
+        await bodies.read(request)
+        exam = request.path_params["exam"]
+        await self._context.work.spool(lambda: self._context.spool.exams.confirm(exam))
+        await self._context.note("patient-confirmed", exam=exam)
+        return await self._answer(exam)
+
+    async def assign(self, request: Request) -> Response:
+        asked = await bodies.read(request, "worklist_item", "patient", "procedure")
+        exam = request.path_params["exam"]
+        await self._context.exam(exam)
+        subject = await self._subject(asked)
+        await self._context.work.spool(lambda: self._context.spool.exams.assign(exam, subject))
+        await self._context.note("exam-assigned", exam=exam, identity=subject.identity)
+        return await self._answer(exam)
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    async def _end(self, exam: str, what: str, *, discontinued: str = "", please_check: str = "") -> None:
+        found = await self._context.exam(exam)
+        if found.state is ExamState.OPEN:
+            await self._context.recorder.drain(exam, self._context.timing.drain)
+        await self._context.work.spool(
+            partial(self._context.spool.exams.finish, exam, discontinued=discontinued, please_check=please_check)
+        )
+        await self._context.note(what, exam=exam, reason=discontinued)
+
+    async def _subject(self, asked: Asked, *, temporary: bool = False) -> Subject:
+        values = asked.values
+        if (temporary + ("worklist_item" in values) + ("patient" in values)) != 1:
+            raise BadValue(
+                "An exam needs one patient.", action='Give one of "worklist_item", "patient" and "emergency".'
+            )
+        station, clock = self._context.settings.station, self._context.clock
+        if temporary:
+            return subjects.temporary(station=station, clock=clock)
+        if "patient" in values:
+            return subjects.typed(values, station=station, clock=clock)
+        item = _one_item(values)
+        return subjects.of_item(
+            await self._context.work.spool(lambda: self._context.spool.worklist.get(item)),
+        )
+
+    async def _opened_before(self, stamp: RequestStamp) -> Exam | None:
+        """Find what this request opened, even when its worklist entry is gone by now. Raises RequestReused."""
+        for exam in await self._context.work.spool(self._context.spool.exams.list):
+            if exam.request and exam.request.id == stamp.id:
+                if exam.request.digest != stamp.digest:
+                    raise RequestReused
+                return exam
+        return None
+
+    async def _answer(self, exam: str) -> Response:
+        def look() -> answers.Json:
+            spool = self._context.spool
+            return answers.exam(
+                spool.exams.get(exam),
+                spool.captures.of_exam(exam),
+                spool.objects.of_exam(exam),
+                spool.deliveries.list(exam=exam, limit=10_000),
+                self._required,
+            )
+
+        return JSONResponse(await self._context.work.spool(look))
+
+    def _heads(self, wanted: tuple[ExamState, ...], limit: int) -> list[answers.Json]:
+        spool = self._context.spool
+        return [
+            answers.exam_head(exam, spool.captures.of_exam(exam.id), spool.deliveries.list(exam=exam.id))
+            for exam in spool.exams.list(states_wanted=wanted, limit=limit)
+        ]
+
+
+def _one_item(values: Values) -> str:
+    item = values["worklist_item"]
+    if isinstance(item, list):
+        if len(item) != 1:
+            raise BadValue(
+                "One exam for several worklist entries is not in this version.",
+                code="not-in-this-version",
+                action="Open an exam for one of them.",
+            )
+        item = item[0]
+    if not isinstance(item, str):
+        raise BadValue("worklist_item is not the id of a worklist entry.")
+    return item

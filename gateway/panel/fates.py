@@ -1,0 +1,44 @@
+"""The words for what became of a picture, and no others: a technician must be able to trust each of them."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from gateway.model import Delivery, DeliveryState
+
+
+class Fate(IntEnum):
+    """How far a picture got; the lowest of several destinations counts."""
+
+    ON_THIS_BOX = 0
+    SENDING = 1
+    SENT = 2
+    FOUND = 3  # the archive was asked and has it
+    SAFE = 4  # the archive took responsibility for it
+
+
+WORDS = {
+    Fate.ON_THIS_BOX: "On this box",
+    Fate.SENDING: "Sending",
+    Fate.SENT: "Sent",
+    Fate.FOUND: "Found in PACS",
+    Fate.SAFE: "Safe in PACS",
+}
+_BY_STATE = {
+    DeliveryState.QUEUED: Fate.ON_THIS_BOX,
+    DeliveryState.HELD: Fate.ON_THIS_BOX,
+    DeliveryState.SENDING: Fate.SENDING,
+    DeliveryState.SENT: Fate.SENT,
+}
+
+
+def of_delivery(delivery: Delivery) -> Fate:
+    if delivery.state is DeliveryState.COMMITTED:
+        return Fate.SAFE if delivery.proof == "commitment" else Fate.FOUND
+    return _BY_STATE[delivery.state]
+
+
+def of_deliveries(deliveries: Iterable[Delivery], required: frozenset[str]) -> Fate:
+    """Return the fate of one picture: its required destinations decide, or all when none of them is required."""
+    known = list(deliveries)
+    counted = [d for d in known if d.destination in required] or known
+    return min((of_delivery(d) for d in counted), default=Fate.ON_THIS_BOX)

@@ -1,0 +1,111 @@
+"""What every request must pass: host, origin, size. What every answer carries: its protecting headers.
+
+A page of the internet can reach a loopback address through DNS rebinding or a form; it cannot fake `Host` and
+`Origin` (RFC 6454). Until sign-in exists only names of this machine are served.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.panel import problems
+from gateway.panel.problems import TooLarge
+
+MAX_BODY = 64 * 1024  # bytes; the largest request is a typed patient
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_WEBSOCKET_REFUSED = 1008  # policy violation (RFC 6455 7.4.1)
+_SECURITY = {
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Guard:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = _refusal(headers)
+        if refusal and scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": _WEBSOCKET_REFUSED, "reason": refusal["code"]})
+            return
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _protect(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        if refusal:
+            response = problems.problem(**refusal)  # type: ignore[arg-type]
+            await response(scope, receive, protected)
+        elif _length(headers) > MAX_BODY:
+            await problems.of_error(TooLarge())(scope, receive, protected)
+        else:
+            await self._app(scope, _counted(receive), protected)
+
+
+def _refusal(headers: Mapping[str, str]) -> dict[str, str | int] | None:
+    """Return what is wrong with where this request comes from."""
+    host = headers.get("host", "")
+    if _name(host) not in LOOPBACK_NAMES:
+        return {
+            "status": 421,
+            "code": "wrong-host",
+            "what": "This box does not answer to that name.",
+            "action": "Use http://127.0.0.1 and the panel's port.",
+        }
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        return {
+            "status": 403,
+            "code": "wrong-origin",
+            "what": "This request comes from another page than the panel's.",
+            "action": "Use the panel's own pages.",
+        }
+    return None
+
+
+def _name(host: str) -> str:
+    """Return the name in a Host header, without its port; "" when it is none."""
+    try:
+        return urlsplit("//" + host).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isdecimal() else 0
+
+
+def _counted(receive: Receive) -> Receive:
+    """Refuse a body that grows beyond the limit without saying its length. Raises TooLarge inside the application."""
+    total = 0
+
+    async def counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if message["type"] == "http.request" and total > MAX_BODY:
+            raise TooLarge
+        return message
+
+    return counted
+
+
+def _protect(headers: MutableHeaders, path: str) -> None:
+    for name, value in _SECURITY.items():
+        headers[name] = value
+    headers["cache-control"] = "no-cache" if path.startswith("/static/") else "no-store"

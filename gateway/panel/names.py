@@ -1,0 +1,92 @@
+"""Patients and dates as people read them. Displays only: the values that leave the box are never touched."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NO_BIRTH_DATE = "Birth date not given: ask"
+SEXES = {"M": "Male", "F": "Female", "O": "Other", "": "Sex not given"}
+_COMPONENTS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """A person name on the screen: `first` large, `second` under it when there are two groups."""
+
+    first: str
+    second: str = ""
+
+
+def person(name: str) -> Shown:
+    """Return a PN (PS3.5 6.2.1.2) for the screen: the ideographic group first when there is one."""
+    alphabetic, ideographic, _ = (*name.split("="), "", "")[:3]
+    western, own = _alphabetic(alphabetic), _ideographic(ideographic)
+    if own and western:
+        return Shown(first=own, second=western)
+    return Shown(first=own or western or "Name not given")
+
+
+def one_line(name: str) -> str:
+    shown = person(name)
+    return f"{shown.first} ({shown.second})" if shown.second else shown.first
+
+
+def day(value: str) -> str:
+    """Return YYYYMMDD as DD-Mon-YYYY; "" for what is no day."""
+    parsed = as_date(value)
+    return f"{parsed.day:02d}-{MONTHS[parsed.month - 1]}-{parsed.year:04d}" if parsed else ""
+
+
+def birth_date(value: str) -> str:
+    return day(value) or NO_BIRTH_DATE
+
+
+def age(value: str, today: date) -> str:
+    """Return a patient's age in the unit that people use for it; "" when it is not known."""
+    born = as_date(value)
+    if born is None or born > today:
+        return ""
+    months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+    if months >= 24:  # noqa: PLR2004
+        return f"{months // 12} years"
+    if months >= 2:  # noqa: PLR2004
+        return f"{months} months"
+    return f"{(today - born).days} days"
+
+
+def scheduled_time(value: str) -> str:
+    """Return HH:MM of "YYYYMMDDHHMM..."; "" when the server gave no time."""
+    return f"{value[8:10]}:{value[10:12]}" if re.fullmatch(r"\d{12}\d*", value) else ""
+
+
+def clock_time(moment: datetime) -> str:
+    return f"{moment.hour:02d}:{moment.minute:02d}"
+
+
+def as_date(value: str) -> date | None:
+    """Return the day that YYYYMMDD names, or None."""
+    if not re.fullmatch(r"\d{8}", value, re.ASCII):
+        return None
+    try:
+        return date(int(value[:4]), int(value[4:6]), int(value[6:]))
+    except ValueError:
+        return None
+
+
+def _alphabetic(group: str) -> str:
+    family, given, middle, prefix, suffix = _components(group)
+    # Capital sharp s, because Python's upper() would spell the name differently.
+    large = family.replace("ß", "\N{LATIN CAPITAL LETTER SHARP S}").upper()
+    rest = " ".join(filter(None, (prefix, given, middle, suffix)))
+    return ", ".join(filter(None, (large, rest)))
+
+
+def _ideographic(group: str) -> str:
+    family, given, middle, prefix, suffix = _components(group)
+    return " ".join(filter(None, (family, given, middle, prefix, suffix)))
+
+
+def _components(group: str) -> list[str]:
+    parts = [part.strip() for part in group.split("^")]
+    return (parts + [""] * _COMPONENTS)[:_COMPONENTS]

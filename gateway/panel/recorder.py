@@ -1,0 +1,140 @@
+"""Calls on capture's socket, and what capture says of itself. Knows the wire, not the frames."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from gateway import wire
+from gateway.errors import CaptureGone
+from gateway.model import RequestStamp
+from gateway.wire import Header, WireError
+
+PRESS_S = 5.0  # nobody waits longer for the answer to a press
+_STOP_S = 20.0  # closing a clip flushes and reads it
+_SILENT_S = 3.0  # capture speaks at least once a second
+_AGAIN_S = 0.5
+State = dict[str, Any]
+
+
+class Recorder:
+    """The capture process, seen through its socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._in_turn = asyncio.Lock()
+        self.state: State | None = None  # what capture said last; None when it is not there
+
+    async def press(self, *, source: str, exam: str, frame: int, request: RequestStamp | None) -> Header:
+        """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely."""
+        return await self._call("press", {**_ask(source, exam, request), "frame": frame}, PRESS_S, ordered=True)
+
+    async def start_clip(self, *, source: str, exam: str, request: RequestStamp | None) -> Header:
+        return await self._call("clip_start", _ask(source, exam, request), PRESS_S, ordered=True)
+
+    async def stop_clip(self, clip: str) -> Header:
+        return await self._call("clip_stop", {"clip": clip}, _STOP_S)
+
+    async def drain(self, exam: str, seconds: float) -> None:
+        """Wait until every press of this exam is stored; a capture that is not there has nothing more to store."""
+        with contextlib.suppress(CaptureGone):
+            await self._call("drain", {"exam": exam, "seconds": seconds}, seconds + 1)
+
+    async def preview(self, source: str, width: int) -> "Pictures":
+        """Subscribe to a source's live picture. Raises CaptureGone."""
+        try:
+            async with asyncio.timeout(PRESS_S):
+                reader, writer = await self._connect()
+                writer.write(wire.pack({"call": "preview", "arguments": {"source": source, "width": width}}))
+                await writer.drain()
+        except (OSError, WireError, TimeoutError) as error:
+            raise CaptureGone from error
+        return Pictures(reader, writer)
+
+    async def watch(self, changed: Callable[[], None]) -> None:
+        """Keep `state` up to date for ever; `changed` is called after each message and when capture is lost."""
+        while True:
+            try:
+                async for state in self._states():
+                    self.state = state
+                    changed()
+            except (OSError, WireError, TimeoutError):
+                pass
+            if self.state is not None:
+                self.state = None
+                changed()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _states(self) -> AsyncIterator[State]:
+        reader, writer = await self._connect()
+        try:
+            writer.write(wire.pack({"call": "state", "arguments": {}}))
+            await writer.drain()
+            while True:
+                async with asyncio.timeout(_SILENT_S):
+                    message = await wire.receive_async(reader)
+                yield message.header
+        finally:
+            writer.close()
+
+    async def _call(self, name: str, arguments: Header, seconds: float, *, ordered: bool = False) -> Header:
+        """Make one call. `ordered` ones reach capture in the order in which they came here."""
+        turn = self._in_turn if ordered else contextlib.nullcontext()
+        try:
+            async with asyncio.timeout(seconds):
+                async with turn:
+                    reader, writer = await self._connect()
+                    writer.write(wire.pack({"call": name, "arguments": arguments}))
+                    await writer.drain()
+                try:
+                    answer = await wire.receive_async(reader)
+                finally:
+                    writer.close()
+        except (OSError, WireError, TimeoutError) as error:
+            raise CaptureGone from error
+        return wire.result_of(answer)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        async with asyncio.timeout(PRESS_S):
+            reader, writer = await asyncio.open_unix_connection(str(self._path))
+            try:
+                await wire.receive_async(reader)  # hello
+            except BaseException:
+                writer.close()
+                raise
+        return reader, writer
+
+
+class Pictures:
+    """A running subscription to a live picture: `next`, then `credit`, and so on."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def next(self) -> wire.Message:
+        """Return the newest picture. Raises CaptureGone, or what capture answered instead of a picture."""
+        try:
+            message = await wire.receive_async(self._reader)
+        except (OSError, WireError) as error:
+            raise CaptureGone from error
+        if "error" in message.header:
+            wire.result_of(message)
+        return message
+
+    async def credit(self) -> None:
+        """Ask for the next picture. Raises CaptureGone."""
+        try:
+            self._writer.write(wire.pack({"call": "credit"}))
+            await self._writer.drain()
+        except OSError as error:
+            raise CaptureGone from error
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _ask(source: str, exam: str, request: RequestStamp | None) -> Header:
+    stamp = {"id": request.id, "digest": request.digest} if request else None
+    return {"source": source, "exam": exam, "request": stamp}

@@ -1,0 +1,128 @@
+"""The panel process: takes its role, opens the spool, listens, serves until stopped."""
+
+import errno
+import logging
+import socket
+import threading
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.clock import Clock
+from gateway.config.settings import Address, Settings
+from gateway.errors import ListenerFailed
+from gateway.log import event, warn
+from gateway.panel.app import create_app
+from gateway.spool import locks
+from gateway.spool.live import LiveState
+from gateway.spool.opening import open_spool
+from gateway.spool.paths import Layout
+from gateway.threads import Supervisor
+from gateway.wire import SOCKET_NAME
+
+_log = logging.getLogger(__name__)
+_LIVE_S = 1.0
+_GRACE_S = 2  # for answers in flight when the panel is stopped
+_BACKLOG = 128
+
+
+def run(*, settings: Settings, clock: Clock, supervisor: Supervisor) -> bool:
+    """Serve until `supervisor` is stopped; False when a thread died.
+
+    Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
+    SpoolError when the spool cannot be opened.
+    """
+    settings.station.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
+    with locks.role(Layout(settings.station.data_dir), "panel"), listen(settings.panel.listen) as listener:
+        destinations = [destination.name for destination in settings.destinations]
+        spool = open_spool(settings.station.data_dir, clock=clock, destinations=destinations)
+        app = create_app(
+            spool=spool,
+            settings=settings,
+            clock=clock,
+            capture_socket=settings.station.runtime_dir / SOCKET_NAME,
+        )
+        live = LiveState(folder=settings.station.runtime_dir, process="panel", files=spool.files, clock=clock)
+        host, port = listener.getsockname()[:2]
+        heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")
+        server = Server(app)
+        supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
+        supervisor.every("live", _LIVE_S, heartbeat.step)
+        event(_log, "panel_ready", listen=f"{host}:{port}")
+        try:
+            return supervisor.run()
+        finally:
+            spool.close()
+
+
+def listen(address: Address) -> socket.socket:
+    """Return a listening socket. Raises ListenerFailed with what to do."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = "another program listens there" if taken else errno.errorcode.get(error.errno or 0, "unknown")
+        raise ListenerFailed(
+            f"The panel cannot listen on {address}: {why}.",
+            action="Stop the other program, or change [panel] listen, then start again.",
+        ) from error
+
+
+class Heartbeat:
+    """Says once a second that the panel is there, and dies when its background work did."""
+
+    def __init__(self, *, app: Starlette, live: LiveState, listen: str) -> None:
+        self._app = app
+        self._live = live
+        self._listen = listen
+
+    def step(self) -> None:
+        for task in self._app.state.background:
+            if task.done() and not task.cancelled():
+                raise RuntimeError("background work of the panel ended") from task.exception()
+        self._live.write({"listen": self._listen, "watchers": self._app.state.hub.watchers})
+
+
+class Server:
+    """uvicorn, told from outside when to stop."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,  # addresses of requests stay out of the journal
+            lifespan="on",
+            loop="asyncio",
+            http="h11",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        self._server = uvicorn.Server(config)
+        logging.getLogger("uvicorn.error").addFilter(without_text)
+
+    def serve_until(self, listener: socket.socket, stop: threading.Event) -> None:
+        """Serve on `listener` until `stop` is set. Raises when the server ends by itself."""
+        stopping = threading.Thread(target=self._end_at, args=(stop,), name="web-stop", daemon=True)
+        stopping.start()
+        self._server.run(sockets=[listener])
+
+    def _end_at(self, stop: threading.Event) -> None:
+        stop.wait()
+        self._server.should_exit = True
+        if self._app.state.loop is not None and self._app.state.loop.is_running():
+            self._app.state.loop.call_soon_threadsafe(self._app.state.hub.close)
+
+
+def without_text(record: logging.LogRecord) -> bool:
+    """Take the text of an exception out of uvicorn's log: it may quote what a request said."""
+    if record.exc_info and record.exc_info[0]:
+        kind = record.exc_info[0].__name__
+        record.exc_info = None
+        warn(_log, "request_failed", error=kind)
+        return False
+    return True

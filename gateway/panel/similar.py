@@ -1,0 +1,68 @@
+"""Names that can be mistaken for each other. Warns too often rather than too seldom; decides nothing."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from gateway.model import Patient, WorklistItem
+
+_SPELLINGS = (("ae", "e"), ("oe", "o"), ("ue", "u"), ("ai", "ei"), ("ay", "ei"), ("ey", "ei"), ("ie", "i"))
+_SPELLINGS += (("ck", "k"), ("ph", "f"), ("th", "t"), ("dt", "t"), ("tz", "z"), ("v", "f"), ("w", "f"), ("y", "i"))
+_LONG_ENOUGH = 4  # in shorter names one letter is no slip of the pen
+_FAR = 2
+
+
+def look_alikes(patient: Patient, items: Iterable[WorklistItem]) -> list[WorklistItem]:
+    """Return one item of each other patient whose family name looks or sounds like this one's."""
+    found: dict[str, WorklistItem] = {}
+    for item in items:
+        if (item.patient.id, item.patient.issuer) != (patient.id, patient.issuer) and alike(
+            patient.name, item.patient.name
+        ):
+            found.setdefault(item.patient.id, item)
+    return list(found.values())
+
+
+def alike(one: str, other: str) -> bool:
+    """Say whether two PNs have a family name in common, up to spelling, in any of their groups."""
+    return any(_alike(a, b) for a in _families(one) for b in _families(other))
+
+
+def distance(one: str, other: str) -> int:
+    """Count the letters to change, add, drop or swap with their neighbour (optimal string alignment)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        row = [i]
+        for j, b in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]
+
+
+def folded(text: str) -> str:
+    """Return a text without case and accents, for searching and comparing."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+def _families(name: str) -> set[str]:
+    families = (group.split("^")[0] for group in name.split("=")[:2])
+    return {letters for family in families if (letters := re.sub(r"[\W_]+", "", folded(family)))}
+
+
+def _alike(one: str, other: str) -> bool:
+    if one == other or _sound(one) == _sound(other):
+        return True
+    shorter = min(len(one), len(other))
+    return shorter >= _LONG_ENOUGH and distance(one, other) < _FAR
+
+
+def _sound(family: str) -> str:
+    """Return what is left of a name when ways of spelling the same sound are made one."""
+    for spelling, sound in _SPELLINGS:
+        family = family.replace(spelling, sound)
+    return re.sub(r"(.)\1", r"\1", family)

@@ -1,0 +1,98 @@
+"""What stays connected: server-sent events, and the live picture over a WebSocket."""
+
+import asyncio
+import struct
+from contextlib import suppress
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gateway.errors import ScopegateError
+from gateway.panel import recorder
+from gateway.panel.changes import Changes
+from gateway.panel.context import Context
+from gateway.panel.hub import encode
+
+_HEAD = struct.Struct(">QQ")  # sequence, capture time in ns
+_WIDTH = 960
+_WIDEST = 1920
+_TRY_AGAIN_LATER = 1013  # RFC 6455's registry
+_POLICY = 1008
+
+
+class Streams:
+    """`/events` and `/preview/{source}`."""
+
+    def __init__(self, context: Context, changes: Changes) -> None:
+        self._context = context
+        self._changes = changes
+        self._sources = {source.name for source in context.settings.sources}
+
+    def routes(self) -> list[Route | WebSocketRoute]:
+        return [
+            Route("/events", self.events, methods=["GET"]),
+            WebSocketRoute("/preview/{source}", self.preview),
+        ]
+
+    async def events(self, request: Request) -> Response:
+        del request
+        self._context.hub.check()
+        first = [encode(name, data) for name, data in self._changes.first().items()]
+        stream = self._context.hub.subscribe(first, heartbeat_s=self._context.timing.heartbeat)
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    async def preview(self, websocket: WebSocket) -> None:
+        """Relay pictures: one at a time, the next one when the page says that it has drawn the last."""
+        await websocket.accept()
+        source = websocket.path_params["source"]
+        if source not in self._sources:
+            await websocket.close(_POLICY, "no such source")
+            return
+        width = websocket.query_params.get("width", "")
+        wanted = min(int(width), _WIDEST) if width.isascii() and width.isdecimal() and len(width) < 6 else _WIDTH  # noqa: PLR2004
+        try:
+            pictures = await self._context.recorder.preview(source, wanted)
+        except ScopegateError as error:
+            await _close(websocket, error.code)
+            return
+        try:
+            await _relay(websocket, pictures)
+        finally:
+            pictures.close()
+
+
+async def _relay(websocket: WebSocket, pictures: recorder.Pictures) -> None:
+    sending = asyncio.create_task(_send(websocket, pictures))
+    crediting = asyncio.create_task(_credit(websocket, pictures))
+    try:
+        done, _ = await asyncio.wait({sending, crediting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, crediting):
+            task.cancel()
+        ended = await asyncio.gather(sending, crediting, return_exceptions=True)
+    reasons = [outcome for outcome in ended if isinstance(outcome, ScopegateError)]
+    if reasons:
+        await _close(websocket, reasons[0].code)
+    for task in done:
+        if (error := task.exception()) and not isinstance(error, (ScopegateError, WebSocketDisconnect)):
+            raise error
+
+
+async def _send(websocket: WebSocket, pictures: recorder.Pictures) -> None:
+    while True:
+        message = await pictures.next()
+        head = _HEAD.pack(message.header["sequence"], message.header["time_ns"])
+        await websocket.send_bytes(head + message.body)
+
+
+async def _credit(websocket: WebSocket, pictures: recorder.Pictures) -> None:
+    while True:
+        await websocket.receive_text()
+        await pictures.credit()
+
+
+async def _close(websocket: WebSocket, code: str) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):  # the page may be gone already
+        await websocket.close(_TRY_AGAIN_LATER, code)

@@ -1,0 +1,134 @@
+"""Whom an exam is about: made from a worklist item, from typed words, or from nothing but the time."""
+
+import json
+import re
+
+from gateway.clock import Clock
+from gateway.config.settings import Station
+from gateway.dicom import order
+from gateway.errors import BadValue, WorklistError
+from gateway.model import Identity, Patient, Procedure, WorklistItem
+from gateway.panel import bodies, names
+from gateway.panel.bodies import Values
+from gateway.spool.exams import Subject
+
+_GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)
+_ID_LONGEST = 64
+_NAME_LONGEST = _GROUPS * _GROUP_LONGEST + _GROUPS - 1
+
+
+def of_item(item: WorklistItem) -> Subject:
+    """Return the subject of a worklist item. Raises BadValue when the item does not say who the patient is."""
+    for value, word in ((item.patient.name.strip("^= "), "name"), (item.patient.id, "ID")):
+        if not value:
+            raise BadValue(
+                f"This entry of the worklist has no patient {word}.",
+                code="patient-incomplete",
+                action="Type the patient, or start without patient; ask the front desk to complete the entry.",
+            )
+    return Subject(
+        identity=Identity.WORKLIST,
+        patient=item.patient,
+        procedure=item.procedure,
+        study_instance_uid=item.study_instance_uid,
+        study_key="" if item.study_instance_uid else study_key(item),
+        server=item.server,
+        character_set=item.character_set,
+        worklist_item=item.id,
+        answer=item.answer,
+    )
+
+
+def study_key(item: WorklistItem) -> str:
+    """Return under what a missing Study UID is made once; two patients never share a key."""
+    ordered = item.procedure
+    if ordered.accession_number:
+        issuer = _issuer_of_accession(item)
+        parts = ["accession", item.server, issuer, ordered.accession_number, ordered.requested_procedure_id]
+    elif ordered.requested_procedure_id and ordered.step_id:
+        parts = ["step", item.server, ordered.requested_procedure_id, ordered.step_id]
+    else:
+        parts = ["item", item.server, item.id]
+    return json.dumps([*parts, item.patient.issuer, item.patient.id], ensure_ascii=False)
+
+
+def typed(values: Values, *, station: Station, clock: Clock) -> Subject:
+    """Return the subject of typed words. Raises BadValue, BadRequest."""
+    words = bodies.table(values, "patient", "name", "id", "birth_date", "sex")
+    ordered = bodies.table(values, "procedure", "description", "accession_number", "referring_physician")
+    patient = Patient(
+        name=_name(bodies.text(words, "name", longest=_NAME_LONGEST, required=True)),
+        id=_without_backslash(bodies.text(words, "id", longest=_ID_LONGEST, required=True), "The patient's ID"),
+        issuer=station.issuer,
+        birth_date=_birth_date(bodies.text(words, "birth_date"), clock),
+        sex=_sex(bodies.text(words, "sex")),
+    )
+    procedure = Procedure(
+        description=_without_backslash(bodies.text(ordered, "description"), "The description"),
+        accession_number=_without_backslash(
+            bodies.text(ordered, "accession_number", longest=16), "The accession number"
+        ),
+        referring_physician=_referring(bodies.text(ordered, "referring_physician", longest=_NAME_LONGEST)),
+    )
+    return Subject(identity=Identity.TYPED, patient=patient, procedure=procedure)
+
+
+def temporary(*, station: Station, clock: Clock) -> Subject:
+    """Return the subject of an exam without patient: an ID that is never made twice, which is its name as well."""
+    now = clock.now().local
+    identifier = station.temporary_id.format(
+        station=station.name, date=f"{now:%Y%m%d}", time=f"{now:%H%M%S}", random4=clock.digits(4)
+    )
+    patient = Patient(name=identifier, id=identifier, issuer=f"TEMPORARY-{station.name}"[:_ID_LONGEST])
+    return Subject(identity=Identity.TEMPORARY, patient=patient)
+
+
+def _issuer_of_accession(item: WorklistItem) -> str:
+    try:
+        issuer = order.read_order(item.answer).first("IssuerOfAccessionNumberSequence")
+    except WorklistError:
+        return ""
+    return issuer.text("UniversalEntityID") or issuer.text("LocalNamespaceEntityID")
+
+
+def _name(name: str) -> str:
+    groups = name.split("=")
+    if (
+        len(groups) > _GROUPS
+        or any(len(group) > _GROUP_LONGEST or group.count("^") >= _COMPONENTS for group in groups)
+        or "\\" in name
+    ):
+        raise BadValue(
+            "The patient's name is not one that DICOM can hold.",
+            action="Write it as Family^Given, at most 64 characters, without backslash.",
+        )
+    if not groups[0].partition("^")[0].strip():
+        raise BadValue("The patient's family name is missing.")
+    return re.sub(r"\^+(?==|$)", "", name)
+
+
+def _birth_date(text: str, clock: Clock) -> str:
+    if not text:
+        return ""
+    day = names.as_date(text)
+    if day is None:
+        raise BadValue("The birth date is no day of the calendar.", action="Write it as YYYYMMDD.")
+    if day > clock.now().local.date():
+        raise BadValue("The birth date is in the future.", action="Check the birth date and the box's clock.")
+    return text
+
+
+def _sex(text: str) -> str:
+    if text not in {"", "M", "F", "O"}:
+        raise BadValue("The sex is none of M, F, O and empty.")
+    return text
+
+
+def _without_backslash(text: str, what: str) -> str:
+    if "\\" in text:
+        raise BadValue(f"{what} contains a backslash.", action="Write it without backslash.")
+    return text
+
+
+def _referring(name: str) -> str:
+    return _name(name) if name else ""

@@ -1,0 +1,111 @@
+"""One panel a test: a real spool, the fake capture process, a hand on the clock where time matters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from gateway.clock import Clock
+from gateway.config.settings import Destination, Release, Settings, Source, Station, Worklist
+from gateway.model import Patient, Procedure, WorklistItem
+from gateway.panel.app import create_app
+from gateway.panel.context import Timing
+from gateway.spool.opening import open_spool
+from gateway.spool.spool import Spool
+from tests.unit.panel.fake_capture import FakeCapture
+
+ADDRESS = "http://127.0.0.1:8080"
+
+
+def settings_for(tmp_path: Path) -> Settings:
+    runtime = tmp_path / "run"
+    runtime.mkdir(exist_ok=True)
+    return Settings(
+        station=Station(name="US-ROOM-2", issuer="CLINIC", data_dir=tmp_path / "data", runtime_dir=runtime),
+        sources=(Source(name="ultrasound", device="pattern:ultrasound", modality="US"),),
+        worklists=(Worklist(name="ris", ae_title="RIS", host="127.0.0.1", port=11113),),
+        destinations=(
+            Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=11114),
+            Destination(name="backup", ae_title="BACKUP", host="127.0.0.1", port=11115, required=False),
+        ),
+        release=Release(),
+    )
+
+
+def item(number: int, name: str, **changes: object) -> WorklistItem:
+    values: dict[str, object] = {
+        "id": f"item-{number}",
+        "server": "ris",
+        "patient": Patient(name=name, id=f"4711-{number:04d}", issuer="HIS", birth_date="19680314", sex="F"),
+        "procedure": Procedure(
+            description="Abdomen ultrasound",
+            accession_number=f"A-{number:05d}",
+            requested_procedure_id=f"RP{number}",
+            step_id=f"S{number}",
+            modality="US",
+            scheduled_at=f"2026112114{number:02d}00",
+        ),
+        "study_instance_uid": f"1.2.3.{number}",
+        "character_set": "ISO_IR 192",
+        "answer": b"order",
+    }
+    return WorklistItem(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A running panel and what stands behind it."""
+
+    client: TestClient
+    spool: Spool
+    capture: FakeCapture
+    settings: Settings
+    clock: Clock
+
+    def post(self, path: str, body: dict[str, object] | None = None, *, status: int = 200) -> dict[str, object]:
+        answer = self.client.post(f"/api/v1{path}", json=body if body is not None else {})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def get(self, path: str, *, status: int = 200) -> dict[str, object]:
+        answer = self.client.get(f"/api/v1{path}")
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def refused(self, path: str, body: dict[str, object] | None, status: int, code: str) -> dict[str, object]:
+        """Post and expect a problem document of that status and code."""
+        answer = self.client.post(f"/api/v1{path}", json=body if body is not None else {})
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["what"]
+        assert answer.json()["action"]
+        return answer.json()
+
+    def open_exam(self, name: str = "MEIER^Anna", **more: object) -> str:
+        body = {"patient": {"name": name, "id": "4711-0815", "birth_date": "19680314", "sex": "F"}, **more}
+        return str(self.post("/exams", body, status=201)["id"])
+
+    def still(self, exam: str, **body: object) -> str:
+        return str(self.post(f"/exams/{exam}/stills", body, status=201)["sop_instance_uid"])
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    clock, settings = Clock(), settings_for(tmp_path)
+    spool = open_spool(settings.station.data_dir, clock=clock)
+    socket_path = settings.station.runtime_dir / "capture.sock"
+    capture = FakeCapture(spool=spool, path=socket_path, clock=clock)
+    capture.start()
+    app = create_app(
+        spool=spool,
+        settings=settings,
+        clock=clock,
+        capture_socket=socket_path,
+        timing=Timing(drain=0.5, refresh=0.4, poll=0.02, heartbeat=0.2),
+    )
+    with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
+        yield Bench(client=client, spool=spool, capture=capture, settings=settings, clock=clock)
+    capture.stop()
+    spool.close()

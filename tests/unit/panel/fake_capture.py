@@ -1,0 +1,353 @@
+"""A capture process for tests: speaks the socket's language and stores real pictures in the spool.
+
+It can be told to be slow, to refuse, to lose its answer, to freeze and to die.
+"""
+
+import hashlib
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+import simplejpeg
+
+from gateway import wire
+from gateway.clock import Clock
+from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, ScopegateError
+from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp
+from gateway.spool import clips
+from gateway.spool.live import LiveState
+from gateway.spool.spool import Spool
+
+ROWS, COLUMNS = 360, 480
+RING = 60
+START = 7 << 32  # start counter 7
+
+
+def draw(number: int) -> np.ndarray:
+    """Return the picture of that frame number: a moving fan with the number painted in."""
+    picture = np.zeros((ROWS, COLUMNS, 3), np.uint8)
+    cv2.ellipse(picture, (240, 40), (300, 300), 0, 50, 130, (52, 58, 62), -1)
+    cv2.circle(picture, (240 + int(60 * np.sin(number / 9)), 200), 44, (14, 15, 16), -1)
+    cv2.putText(picture, str(number), (14, 340), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (230, 230, 230), 2)
+    return picture
+
+
+@dataclass(kw_only=True)
+class Script:
+    """What the fake does besides its duty."""
+
+    delay_s: float = 0.0  # before a press is answered
+    refuse: ScopegateError | None = None
+    lose_answers: int = 0  # store, then hang up instead of answering
+    frozen: threading.Event = field(default_factory=threading.Event)
+    signal: str = "live"
+    code: str = ""
+    what: str = ""
+
+
+class FakeCapture:
+    """Start it, use it, stop it; it may be started again on the same path."""
+
+    def __init__(self, *, spool: Spool, path: Path, clock: Clock, source: str = "ultrasound") -> None:
+        self.spool, self.path, self.clock, self.source = spool, path, clock, source
+        self.script = Script()
+        self.frame = 1
+        self.pressed: list[dict[str, Any]] = []
+        self._drained = 0
+        self._clip: tuple[str, str, clips.ClipWriter] | None = None
+        self._numbers = threading.Lock()
+        self._stop = threading.Event()
+        self._ticked = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._connections: list[socket.socket] = []
+        self._live = LiveState(folder=path.parent, process="capture", files=spool.files, clock=clock)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    def start(self, *, rate: float = 25.0) -> None:
+        self._stop.clear()
+        self.path.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        self._listener.settimeout(0.05)
+        self._run("fake-accept", self._accept)
+        self._run("fake-frames", lambda: self._tick(1 / rate))
+        self._live.write(self.state())
+
+    def stop(self) -> None:
+        """Die as a killed process does: every connection breaks."""
+        self._stop.set()
+        with self._ticked:
+            self._ticked.notify_all()
+        for connection in self._connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in self._threads:
+            thread.join(5)
+        self._listener.close()
+        self._threads.clear()
+        self._connections.clear()
+
+    def state(self) -> dict[str, Any]:
+        exam = self.spool.exams.open_one()
+        clip = None
+        if self._clip:
+            clip = {
+                "clip": self._clip[0],
+                "source": self.source,
+                "exam": self._clip[1],
+                "started_at": self.clock.utc().isoformat(),
+                "seconds": 3.0,
+                "limit_seconds": 120,
+                "frames": 5,
+                "lost": 0,
+            }
+        source = {
+            "name": self.source,
+            "state": self.script.signal,
+            "code": self.script.code,
+            "what": self.script.what,
+            "since": self.clock.utc().isoformat(),
+            "width": COLUMNS,
+            "height": ROWS,
+            "rate": 25.0,
+            "sequence": START + self.frame,
+            "lost": 0,
+            "modality": "US",
+        }
+        return {
+            "event": "state",
+            "exam": exam.id if exam else "",
+            "sources": [source],
+            "pedals": [],
+            "clip": clip,
+            "pending": 0,
+            "last": None,
+        }
+
+    # --- the server ---------------------------------------------------------------------------------------
+
+    def _run(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            self._connections.append(connection)
+            self._run("fake-connection", lambda c=connection: self._serve(c))
+
+    def _tick(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            if not self.script.frozen.is_set():
+                with self._ticked:
+                    self.frame += 1
+                    self._ticked.notify_all()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                connection.sendall(wire.pack({"hello": {"protocol": wire.PROTOCOL, "start_counter": 7}}))
+                while not self._stop.is_set():
+                    message = wire.receive(connection)
+                    name, arguments = message.header["call"], message.header.get("arguments", {})
+                    if name == "preview":
+                        self._preview(connection, arguments)
+                        return
+                    if name == "state":
+                        self._states(connection)
+                        return
+                    answer = self._answer(name, arguments)
+                    if answer is None:
+                        return
+                    connection.sendall(wire.pack(answer))
+            except (OSError, wire.WireError):
+                return
+
+    def _answer(self, name: str, arguments: dict[str, Any]) -> wire.Header | None:
+        try:
+            if self.script.refuse and name != "drain":
+                raise self.script.refuse
+            result = getattr(self, f"_call_{name}")(arguments)
+        except ScopegateError as error:
+            return wire.error_header(error)
+        if self.script.delay_s:
+            self._stop.wait(self.script.delay_s)
+        if self.script.lose_answers and name == "press":
+            self.script.lose_answers -= 1
+            return None
+        return {"result": result}
+
+    def _states(self, connection: socket.socket) -> None:
+        while not self._stop.is_set():
+            connection.sendall(wire.pack(self.state()))
+            self._stop.wait(0.1)
+
+    def _preview(self, connection: socket.socket, arguments: dict[str, Any]) -> None:
+        if arguments["source"] != self.source:
+            connection.sendall(wire.pack(wire.error_header(BadValue("There is no picture source of that name."))))
+            return
+        shown = 0
+        while not self._stop.is_set():
+            with self._ticked:
+                self._ticked.wait_for(lambda: self.frame > shown or self._stop.is_set())
+                shown = self.frame
+            if self._stop.is_set():
+                return
+            if self.script.signal != "live":
+                self._stop.wait(0.05)
+                continue
+            jpeg = simplejpeg.encode_jpeg(draw(shown), quality=80, colorspace="RGB")
+            header = {"event": "preview", "sequence": START + shown, "time_ns": self.clock.boottime_ns()}
+            connection.sendall(wire.pack({**header, "width": COLUMNS, "height": ROWS}, jpeg))
+            assert wire.receive(connection).header == {"call": "credit"}
+
+    # --- calls --------------------------------------------------------------------------------------------
+
+    def _call_press(self, arguments: dict[str, Any]) -> wire.Header:
+        request = arguments["request"]
+        stamp = RequestStamp(**request) if request else None
+        with self._numbers:
+            self.pressed.append(arguments)
+            if stamp and (known := self.spool.captures.remembered(stamp)):
+                return _stored(self.spool.captures.get(known.uid).capture)
+            exam = self._exam(arguments["exam"])
+            frame = arguments["frame"] or START + self.frame
+            if not START + self.frame - RING < frame <= START + self.frame:
+                raise FrameGone
+            return _stored(self.store(exam, frame=frame, request=stamp))
+
+    def store(self, exam: Exam, *, frame: int, request: RequestStamp | None = None) -> Capture:
+        """Store a still as capture does: media, sidecar, row."""
+        stream = imagecodecs.jpeg8_encode(
+            draw(frame - START), lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB"
+        )
+        uid, now = self.clock.uid(), self.clock.now()
+        written = self.spool.captures.write_media(exam.id, f"{uid}.ljpg", [stream])
+        capture = Capture(
+            sop_instance_uid=uid,
+            exam=exam.id,
+            kind=MediaKind.STILL,
+            source=self.source,
+            instance_number=self.spool.captures.highest_number(exam.id) + 1,
+            media=f"{uid}.ljpg",
+            codec="jpeg-lossless",
+            rows=ROWS,
+            columns=COLUMNS,
+            samples=3,
+            frames=1,
+            frame_times=(now.boottime_ns,),
+            sequence=frame,
+            bytes=written.bytes,
+            sha256=written.sha256,
+            taken=now,
+            pressed=now,
+            patient=exam.patient,
+            equipment=Equipment(modality="US"),
+            request=request,
+        )
+        self.spool.captures.write_sidecar(capture)
+        self.spool.captures.put_row(capture)
+        return capture
+
+    def _call_clip_start(self, arguments: dict[str, Any]) -> wire.Header:
+        exam = self._exam(arguments["exam"])
+        request = arguments["request"]
+        header = clips.ClipHeader(
+            exam=exam.id,
+            source=self.source,
+            sop_instance_uid=self.clock.uid(),
+            instance_number=self.spool.captures.highest_number(exam.id) + 1,
+            part=1,
+            pressed=self.clock.now(),
+            patient=exam.patient,
+            equipment=Equipment(modality="US"),
+            rows=ROWS,
+            columns=COLUMNS,
+            request=RequestStamp(**request) if request else None,
+        )
+        writer = clips.ClipWriter(layout=self.spool.layout, files=self.spool.files, header=header)
+        self.spool.captures.begin_clip(_recording(header))
+        self._clip = (header.sop_instance_uid, exam.id, writer)
+        return {"clip": header.sop_instance_uid}
+
+    def _call_clip_stop(self, arguments: dict[str, Any]) -> wire.Header:
+        if self._clip is None or self._clip[0] != arguments["clip"]:
+            raise BadValue("This clip is not being recorded.")
+        uid, _, writer = self._clip
+        for number in range(5):
+            jpeg = simplejpeg.encode_jpeg(draw(self.frame + number), quality=90, colorspace="RGB", colorsubsampling="422")
+            writer.add(jpeg, time_ns=self.clock.boottime_ns() + number * 40_000_000, sequence=START + self.frame + number)
+        capture = writer.close()
+        self.spool.captures.write_sidecar(capture)
+        self.spool.captures.put_row(capture)
+        self._clip = None
+        return {"sop_instance_uids": [uid]}
+
+    def _call_drain(self, arguments: dict[str, Any]) -> wire.Header:
+        del arguments
+        self._drained += 1
+        return {"pending": 0}
+
+    @property
+    def drained(self) -> int:
+        return self._drained
+
+    def _exam(self, wanted: str) -> Exam:
+        exam = self.spool.exams.open_one()
+        if exam is None:
+            raise NoExam
+        if wanted and wanted != exam.id:
+            raise ExamChanged
+        return exam
+
+
+def _stored(capture: Capture) -> wire.Header:
+    return {
+        "sop_instance_uid": capture.sop_instance_uid,
+        "exam": capture.exam,
+        "frame": capture.sequence,
+        "instance_number": capture.instance_number,
+        "taken_at": capture.taken.utc.isoformat(),
+    }
+
+
+def _recording(header: clips.ClipHeader) -> Capture:
+    return Capture(
+        sop_instance_uid=header.sop_instance_uid,
+        exam=header.exam,
+        kind=MediaKind.CLIP,
+        source=header.source,
+        instance_number=header.instance_number,
+        media=f"{header.sop_instance_uid}.frames",
+        codec="jpeg",
+        rows=header.rows,
+        columns=header.columns,
+        samples=3,
+        frames=0,
+        frame_times=(),
+        sequence=0,
+        bytes=0,
+        sha256=hashlib.sha256().hexdigest(),
+        taken=header.pressed,
+        pressed=header.pressed,
+        patient=header.patient,
+        equipment=header.equipment,
+        request=header.request,
+        state=CaptureState.RECORDING,
+    )
+
+
