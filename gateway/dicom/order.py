@@ -62,7 +62,7 @@ def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", iss
     study = order.text("StudyInstanceUID")
     study = study if values.is_uid(study) else ""
     return WorklistItem(
-        id=_digest(answer, server, study or procedure.accession_number, procedure),
+        id=_digest(answer, server, patient.id, study, procedure),
         server=server,
         patient=patient,
         procedure=procedure,
@@ -149,10 +149,10 @@ def _scheduled_at(step: Elements) -> str:
     return day + time if day and values.allowed("TM", time) else day
 
 
-def _digest(answer: bytes, server: str, study: str, procedure: Procedure) -> str:
-    """Name an item so that it keeps its name when the list is asked again."""
-    parts = (study, procedure.requested_procedure_id, procedure.step_id)
-    known = [part.encode("utf-8", "replace") for part in parts] if any(parts) else [answer]
+def _digest(answer: bytes, server: str, patient_id: str, study: str, procedure: Procedure) -> str:
+    """Name an item so that it keeps its name when the list is asked again, and never has another patient's."""
+    parts = (study or procedure.accession_number, procedure.requested_procedure_id, procedure.step_id)
+    known = [part.encode("utf-8", "replace") for part in (patient_id, *parts)] if any(parts) else [answer]
     return hashlib.sha256(b"\0".join([server.encode(), *known])).hexdigest()[:32]
 
 
