@@ -59,8 +59,10 @@ def _length(file: SealedFile) -> int:
         )
     if header.text("PhotometricInterpretation") not in {"RGB", "MONOCHROME2"}:
         raise NeverAccepted("The colours of this object cannot be written uncompressed.")
-    frames = int(header.text("NumberOfFrames") or "1")
-    length = header.number("Rows") * header.number("Columns") * header.number("SamplesPerPixel") * frames
+    frames = header.text("NumberOfFrames") or "1"
+    if not frames.isdecimal():
+        raise ObjectError("The sealed object does not say how many frames it has.")
+    length = header.number("Rows") * header.number("Columns") * header.number("SamplesPerPixel") * int(frames)
     if length > _LARGEST:
         raise NeverAccepted("This clip is too long to be sent uncompressed.")
     return length

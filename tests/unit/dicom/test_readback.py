@@ -1,12 +1,15 @@
 import hashlib
+import random
 import struct
 from dataclasses import replace
 
 import pytest
 
+from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
-from gateway.errors import CodestreamBroken, ObjectError
+from gateway.errors import CodestreamBroken, NeverAccepted, ObjectError
 from tests.dicom_samples import (
+    EXPLICIT,
     SCRIPTS,
     SERIES,
     capture,
@@ -107,6 +110,27 @@ def test_the_readback_catches_a_flipped_bit_anywhere_in_the_pictures(tmp_path):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 16]) + whole[position + 1 :])
         with pytest.raises(CodestreamBroken):
             verify(path, exam(), record)
+
+
+def test_a_damaged_file_never_raises_anything_but_an_objects_error(tmp_path):
+    dice = random.Random(4)
+    order = order_file()
+    opened = exam_of(order)
+    record, streams = clip(frames=2, codec="jpeg-lossless", rows=8, columns=8)
+    path = seal(tmp_path / "o.dcm", opened, record, streams, order)
+    whole = path.read_bytes()
+    caught = 0
+    for _ in range(600):
+        damaged = bytearray(whole)
+        for _ in range(dice.randint(1, 3)):
+            damaged[dice.randrange(128, len(damaged))] ^= 1 << dice.randrange(8)
+        path.write_bytes(damaged)
+        for read in (lambda: verify(path, opened, record, order), lambda: list(uncompressed(path, EXPLICIT))):
+            try:
+                read()
+            except (ObjectError, NeverAccepted):
+                caught += 1
+    assert caught > 600
 
 
 def test_the_readback_catches_pictures_of_another_capture(tmp_path):
