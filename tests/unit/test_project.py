@@ -143,6 +143,12 @@ def test_the_first_screen_of_the_readme_shows_what_it_is_a_picture_and_the_two_c
         assert (ROOT / command).stat().st_mode & 0o111
 
 
+def test_no_two_test_files_share_a_name(texts):
+    """pytest imports files of folders that are no packages by their bare names: two would clash."""
+    names = [path.name for path in texts if path.parts[0] == "tests" and path.suffix == ".py"]
+    assert sorted({name for name in names if names.count(name) > 1 and name != "conftest.py"}) == []
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     script = ROOT / ".ci" / "run"
     assert "scripts/test" in script.read_text()
