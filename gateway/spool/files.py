@@ -106,7 +106,7 @@ class Files:
     # --- the whole traffic with the disk ------------------------------------------------------------------
 
     def _mkdir(self, path: Path) -> None:
-        path.mkdir(mode=0o2770)
+        path.mkdir(mode=0o770)  # the group comes from the data folder, whose setgid bit is inherited
 
     def _create(self, path: Path, *, keep: bool = False) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if keep else os.O_TRUNC)
