@@ -58,7 +58,7 @@ def panel(config: Path) -> None:
     from gateway.panel import service
 
     settings, clock, supervisor = _prepare("panel", config)
-    _end(service.run(settings, clock=clock, supervisor=supervisor))
+    _end(service.run(settings=settings, clock=clock, supervisor=supervisor))
 
 
 def run_all(config: Path) -> None:

@@ -74,6 +74,10 @@ class WlmScpfs(Server):
         item.save_as(part, enforce_file_format=True)
         part.rename(self._items / f"{name}.wl")
 
+    def item(self, name: str) -> Path:
+        """Return the file of an item."""
+        return self._items / f"{name}.wl"
+
     def clear(self) -> None:
         for item in self._items.glob("*.wl"):
             item.unlink()
