@@ -2,12 +2,14 @@
 
 import sys
 
+from gateway import threads
 from gateway.cli.app import app
 from gateway.errors import ConfigurationError, ScopegateError
 
 
 def main() -> None:
     """Run the command line."""
+    sys.excepthook = threads.hook
     try:
         app()
     except ConfigurationError as error:

@@ -72,6 +72,13 @@ class Supervisor:
         self.stop.set()
 
 
+def hook(kind: type[BaseException], error: BaseException, _: object) -> None:
+    """Take sys.excepthook's place: say what ended the process without the text of the error."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    warn(_log, "process_died", error=kind.__name__, at=_places(error))
+
+
 def contained(name: str, work: Callable[[], None], ended: Callable[[], None]) -> Callable[[], None]:
     """Wrap the body of a foreign library's thread: what it raises is logged without its text and goes no further.
 
