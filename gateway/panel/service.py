@@ -26,7 +26,7 @@ _GRACE_S = 2  # for answers in flight when the panel is stopped
 _BACKLOG = 128
 
 
-def run(*, settings: Settings, clock: Clock, supervisor: Supervisor) -> bool:
+def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     """Serve until `supervisor` is stopped; False when a thread died.
 
     Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,

@@ -1,8 +1,10 @@
 """One panel a test: a real spool, the fake capture process, a hand on the clock where time matters."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from starlette.testclient import TestClient
@@ -92,8 +94,19 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    clock, settings = Clock(), settings_for(tmp_path)
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: flushing is not what these tests are about."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir=memory, prefix="scopegate-test-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def bench(folder: Path) -> Iterator[Bench]:
+    clock, settings = Clock(), settings_for(folder)
     spool = open_spool(settings.station.data_dir, clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)

@@ -76,7 +76,6 @@ class FakeCapture:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
-        self._listener.settimeout(0.05)
         self._run("fake-accept", self._accept)
         self._run("fake-frames", lambda: self._tick(1 / rate))
         self._live.write(self.state())
@@ -86,7 +85,7 @@ class FakeCapture:
         self._stop.set()
         with self._ticked:
             self._ticked.notify_all()
-        for connection in self._connections:
+        for connection in [self._listener, *self._connections]:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -145,8 +144,8 @@ class FakeCapture:
         while not self._stop.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except TimeoutError:
-                continue
+            except OSError:
+                return
             self._connections.append(connection)
             self._run("fake-connection", lambda c=connection: self._serve(c))
 
@@ -289,8 +288,12 @@ class FakeCapture:
             raise BadValue("This clip is not being recorded.")
         uid, _, writer = self._clip
         for number in range(5):
-            jpeg = simplejpeg.encode_jpeg(draw(self.frame + number), quality=90, colorspace="RGB", colorsubsampling="422")
-            writer.add(jpeg, time_ns=self.clock.boottime_ns() + number * 40_000_000, sequence=START + self.frame + number)
+            jpeg = simplejpeg.encode_jpeg(
+                draw(self.frame + number), quality=90, colorspace="RGB", colorsubsampling="422"
+            )
+            writer.add(
+                jpeg, time_ns=self.clock.boottime_ns() + number * 40_000_000, sequence=START + self.frame + number
+            )
         capture = writer.close()
         self.spool.captures.write_sidecar(capture)
         self.spool.captures.put_row(capture)
@@ -349,5 +352,3 @@ def _recording(header: clips.ClipHeader) -> Capture:
         request=header.request,
         state=CaptureState.RECORDING,
     )
-
-

@@ -1,0 +1,338 @@
+import hashlib
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import imagecodecs
+import numpy as np
+import pytest
+import simplejpeg
+
+from gateway.dicom import part10
+from gateway.errors import (
+    Busy,
+    CaptureGone,
+    DiskFailed,
+    DiskFull,
+    ExamChanged,
+    FrameGone,
+    NoSignal,
+    ScopegateError,
+    SpoolBusy,
+    SpoolDamaged,
+)
+from gateway.model import SealedObject
+from tests.unit.panel.conftest import Bench
+from tests.unit.panel.fake_capture import START, draw
+
+
+def request_id() -> str:
+    return str(uuid.uuid4())
+
+
+def test_a_press_is_answered_when_the_very_frame_is_stored(bench: Bench) -> None:
+    exam = bench.open_exam()
+    frame = START + bench.capture.frame
+    stored = bench.post(f"/exams/{exam}/stills", {"frame": frame, "request_id": request_id()}, status=201)
+    assert stored["frame"] == frame
+    assert stored["taken_at"]
+    assert bench.spool.captures.get(str(stored["sop_instance_uid"])).capture.sequence == frame
+    assert bench.capture.pressed[0]["exam"] == exam
+
+
+def test_a_press_without_frame_or_request_id_takes_the_frame_of_this_moment(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    assert (bench.capture.pressed[0]["frame"], bench.capture.pressed[0]["request"]) == (0, None)
+
+
+def test_asking_again_after_a_lost_answer_stores_one_picture(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.lose_answers = 1
+    body = {"request_id": request_id()}
+    bench.refused(f"/exams/{exam}/stills", body, 503, "recorder-gone")
+    again = bench.post(f"/exams/{exam}/stills", body, status=201)
+    assert bench.post(f"/exams/{exam}/stills", body, status=201) == again
+    assert len(bench.get(f"/exams/{exam}")["captures"]) == 1
+
+
+def test_the_same_request_id_for_another_picture_is_refused(bench: Bench) -> None:
+    exam = bench.open_exam()
+    body = {"request_id": request_id(), "frame": START + bench.capture.frame}
+    bench.post(f"/exams/{exam}/stills", body, status=201)
+    bench.refused(f"/exams/{exam}/stills", {**body, "frame": 2**40}, 422, "request-reused")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ExamChanged(), 409),
+        (FrameGone(), 410),
+        (Busy(), 429),
+        (NoSignal(), 503),
+        (CaptureGone(), 503),
+        (DiskFull(), 507),
+        (DiskFailed(), 500),
+        (SpoolBusy(), 503),
+        (SpoolDamaged(), 500),
+    ],
+)
+def test_a_press_that_was_not_stored_says_why_and_what_to_do(
+    bench: Bench, error: ScopegateError, status: int
+) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.refuse = error
+    bench.refused(f"/exams/{exam}/stills", {}, status, error.code)
+    bench.refused(f"/exams/{exam}/clips", {}, status, error.code)
+
+
+def test_a_press_for_another_than_the_open_exam_stores_nothing(bench: Bench) -> None:
+    old = bench.open_exam()
+    bench.post("/exams", {"emergency": True, "close_open": True}, status=201)
+    bench.refused(f"/exams/{old}/stills", {}, 409, "exam-changed")
+
+
+def test_a_press_after_the_finish_says_that_the_exam_has_ended(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.post(f"/exams/{exam}/finish")
+    bench.refused(f"/exams/{exam}/stills", {}, 409, "exam-ended")
+
+
+def test_a_frame_that_left_memory_is_gone_and_not_replaced_by_the_newest(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.refused(f"/exams/{exam}/stills", {"frame": 1}, 410, "frame-gone")
+
+
+def test_with_the_recorder_gone_a_press_says_so(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.stop()
+    bench.refused(f"/exams/{exam}/stills", {}, 503, "recorder-gone")
+    bench.capture.start()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"source": "x-ray"}, 422, "bad-value"),
+        ({"frame": 0}, 422, "bad-value"),
+        ({"frame": 2**53}, 422, "bad-value"),
+        ({"frame": True}, 422, "bad-value"),
+        ({"frame": "1"}, 422, "bad-value"),
+        ({"pictures": 3}, 400, "bad-request"),
+    ],
+)
+def test_a_press_that_makes_no_sense_is_refused(bench: Bench, body: dict, status: int, code: str) -> None:
+    exam = bench.open_exam()
+    bench.refused(f"/exams/{exam}/stills", body, status, code)
+
+
+def test_presses_reach_the_recorder_in_the_order_in_which_they_came(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.delay_s = 0.05
+    first = START + bench.capture.frame - 20
+    bench.capture.frame += 40
+    with ThreadPoolExecutor(1) as hand:
+        presses = [hand.submit(bench.still, exam, frame=first + 30 + n) for n in range(10)]
+        for press in presses:
+            press.result()
+    frames = [c["frame"] for c in bench.get(f"/exams/{exam}")["captures"]]
+    assert frames == [first + 30 + n for n in range(10)]
+
+
+def test_a_clip_is_started_and_stopped(bench: Bench) -> None:
+    exam = bench.open_exam()
+    started = bench.post(f"/exams/{exam}/clips", {"request_id": request_id()}, status=201)
+    assert bench.post(f"/clips/{started['clip']}/stop") == {"sop_instance_uids": [started["clip"]]}
+    bench.refused(f"/clips/{started['clip']}/stop", None, 422, "bad-value")
+    (clip,) = bench.get(f"/exams/{exam}")["captures"]
+    assert (clip["kind"], clip["frames"], clip["fate"]) == ("clip", 5, "On this box")
+
+
+def test_a_picture_is_removed_and_brought_back_until_the_release(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    assert bench.post(f"/captures/{uid}/reject", {"reason": "blurred"})["state"] == "rejected"
+    assert bench.get(f"/exams/{exam}")["captures"][0]["reason"] == "blurred"
+    assert bench.post(f"/captures/{uid}/restore")["state"] == "saved"
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    bench.refused(f"/captures/{uid}/reject", {}, 409, "wrong-state")
+
+
+@pytest.mark.parametrize("call", ["/thumbnail", "/image", "/frames/1", "/media", "/dicom"])
+def test_an_unknown_capture_is_not_found_by_any_call(bench: Bench, call: str) -> None:
+    assert bench.get(f"/captures/1.2.3{call}", status=404)["code"] == "not-found"
+
+
+def test_pictures_for_looking_are_jpegs_of_the_width_asked_for(bench: Bench) -> None:
+    exam = bench.open_exam()
+    frame = START + bench.capture.frame
+    uid = bench.still(exam, frame=frame)
+    whole = simplejpeg.decode_jpeg(bench.client.get(f"/api/v1/captures/{uid}/image").content)
+    assert np.abs(whole.astype(int) - draw(frame - START)).mean() < 3
+    half = bench.client.get(f"/api/v1/captures/{uid}/image?width=200")
+    assert simplejpeg.decode_jpeg_header(half.content)[1] == 200
+    assert half.headers["content-type"] == "image/jpeg"
+    assert half.headers["cache-control"] == "no-store"
+    thumbnail = bench.client.get(f"/api/v1/captures/{uid}/thumbnail").content
+    assert simplejpeg.decode_jpeg_header(thumbnail)[1] == 240
+    assert bench.get(f"/captures/{uid}/image?width=9", status=422)["code"] == "bad-value"
+    assert bench.get(f"/captures/{uid}/frames/2", status=404)["code"] == "not-found"
+    assert bench.get(f"/captures/{uid}/frames/0", status=404)["code"] == "not-found"
+
+
+def test_media_come_as_recorded_whole_and_in_part(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    capture = bench.spool.captures.get(uid).capture
+    whole = bench.client.get(f"/api/v1/captures/{uid}/media")
+    assert hashlib.sha256(whole.content).hexdigest() == capture.sha256
+    part = bench.client.get(f"/api/v1/captures/{uid}/media", headers={"range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+
+
+def test_every_frame_of_a_clip_can_be_looked_at(bench: Bench) -> None:
+    exam = bench.open_exam()
+    clip = str(bench.post(f"/exams/{exam}/clips", status=201)["clip"])
+    bench.post(f"/clips/{clip}/stop")
+    views = {bench.client.get(f"/api/v1/captures/{clip}/frames/{n}").content for n in range(1, 6)}
+    assert len(views) == 5
+    assert bench.get(f"/captures/{clip}/frames/6", status=404)["code"] == "not-found"
+
+
+def test_an_object_that_is_not_made_yet_is_said_to_be_so(bench: Bench) -> None:
+    uid = bench.still(bench.open_exam())
+    assert bench.get(f"/captures/{uid}/dicom", status=409)["code"] == "not-sealed"
+
+
+# --- after sealing: the media file is gone, the object holds the codestreams -----------------------------
+
+
+def seal(bench: Bench, exam: str, uid: str) -> bytes:
+    """Wrap a capture's codestreams as the forward process does, with as little header as a file can have."""
+    capture = bench.spool.captures.get(uid).capture
+    folder = bench.spool.layout.exam(exam)
+    streams = [(folder / capture.media).read_bytes()]
+    if capture.kind == "clip":
+        raw, streams = streams[0], []
+        while raw:
+            length = int.from_bytes(raw[:4], "big")
+            streams.append(raw[4 : 4 + length])
+            raw = raw[4 + length :]
+    meta = part10.Meta(sop_class_uid="1.2.3", sop_instance_uid=uid, transfer_syntax_uid="1.2.840.10008.1.2.4.50")
+    items = [b"", *streams]
+    body = b"".join(
+        b"\xfe\xff\x00\xe0" + (len(i) + len(i) % 2).to_bytes(4, "little") + i + b"\0" * (len(i) % 2) for i in items
+    )
+    file = part10.preface(meta) + b"\x10\x00\x20\x00LO\x02\x0012" + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + body
+    file += b"\xfe\xff\xdd\xe0" + bytes(4)
+    written = bench.spool.objects.write(exam, uid, [file])
+    sealed = SealedObject(
+        sop_instance_uid=uid,
+        sop_class_uid="1.2.3",
+        transfer_syntax_uid="1.2.840.10008.1.2.4.50",
+        exam=exam,
+        capture=uid,
+        bytes=written.bytes,
+        sha256=written.sha256,
+        lossy=False,
+        frames=capture.frames,
+        sealed=bench.clock.now(),
+    )
+    bench.spool.objects.seal(sealed, ["pacs", "backup"])
+    bench.spool.objects.drop_media(capture)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["still", "clip"])
+def test_after_sealing_pictures_and_media_are_the_same_as_before(bench: Bench, kind: str) -> None:
+    exam = bench.open_exam()
+    if kind == "still":
+        uid = bench.still(exam)
+    else:
+        uid = str(bench.post(f"/exams/{exam}/clips", status=201)["clip"])
+        bench.post(f"/clips/{uid}/stop")
+
+    def look(path: str) -> bytes:
+        return bench.client.get(f"/api/v1/captures/{uid}/{path}").content
+
+    before = look("media"), look("image"), look("frames/1")
+    file = seal(bench, exam, uid)
+    assert (look("media"), look("image"), look("frames/1")) == before
+    assert look("dicom") == file
+    part = bench.client.get(f"/api/v1/captures/{uid}/media", headers={"range": "bytes=2-4000"})
+    assert (part.status_code, part.content) == (206, before[0][2:4001])
+    assert part.headers["content-range"] == f"bytes 2-4000/{len(before[0])}"
+    tail = bench.client.get(f"/api/v1/captures/{uid}/media", headers={"range": "bytes=-5"})
+    assert tail.content == before[0][-5:]
+    beyond = bench.client.get(f"/api/v1/captures/{uid}/media", headers={"range": "bytes=99999999-"})
+    assert beyond.status_code == 416
+
+
+def test_a_still_served_from_its_object_decodes_to_the_pixels_of_the_screen(bench: Bench) -> None:
+    exam = bench.open_exam()
+    frame = START + bench.capture.frame
+    uid = bench.still(exam, frame=frame)
+    seal(bench, exam, uid)
+    media = bench.client.get(f"/api/v1/captures/{uid}/media").content
+    assert (imagecodecs.jpeg8_decode(media) == draw(frame - START)).all()
+
+
+def test_a_damaged_object_is_called_damaged(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    seal(bench, exam, uid)
+    bench.spool.layout.object(exam, uid).write_bytes(b"DICM" * 50)
+    assert bench.get(f"/captures/{uid}/image", status=500)["code"] == "spool-damaged"
+
+
+Move = Callable[[Bench, str], None]
+
+
+@pytest.mark.parametrize(
+    ("pacs", "proof", "word"),
+    [
+        ("queued", "", "On this box"),
+        ("sending", "", "Sending"),
+        ("held", "", "On this box"),
+        ("sent", "", "Sent"),
+        ("committed", "query", "Found in PACS"),
+        ("committed", "commitment", "Safe in PACS"),
+    ],
+)
+def test_the_word_for_a_picture_is_that_of_its_required_destination(
+    bench: Bench, pacs: str, proof: str, word: str
+) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    seal(bench, exam, uid)
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = ?, proof = ? WHERE destination = 'pacs'", (pacs, proof))
+    (capture,) = bench.get(f"/exams/{exam}")["captures"]
+    assert (capture["fate"], capture["sealed"]) == (word, True)
+    assert {d["destination"]: d["state"] for d in capture["deliveries"]} == {"pacs": pacs, "backup": "queued"}
+
+
+def test_deliveries_are_listed_held_released_and_tried_again_at_once(bench: Bench) -> None:
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam))
+    deliveries = bench.get("/deliveries?state=queued")["deliveries"]
+    number = deliveries[0]["id"]
+    assert [d["destination"] for d in deliveries] == ["pacs", "backup"]
+    assert bench.post(f"/deliveries/{number}/hold")["code"] == "held-by-person"
+    bench.refused(f"/deliveries/{number}/hold", None, 409, "wrong-state")
+    bench.refused(f"/deliveries/{number}/retry", None, 409, "wrong-state")
+    assert [d["id"] for d in bench.get(f"/deliveries?state=held&exam={exam}")["deliveries"]] == [number]
+    assert bench.post(f"/deliveries/{number}/release")["state"] == "queued"
+    bench.refused(f"/deliveries/{number}/release", None, 409, "wrong-state")
+    assert bench.post(f"/deliveries/{number}/retry")["next_attempt"] is None
+    assert bench.post("/deliveries/retry")["retried"] == 2
+    assert bench.post("/deliveries/retry", {"destination": "pacs"})["retried"] == 1
+    bench.refused("/deliveries/retry", {"destination": "nowhere"}, 404, "not-found")
+    assert bench.client.get("/api/v1/deliveries?state=lost").status_code == 422
+
+
+@pytest.mark.parametrize("call", ["retry", "hold", "release"])
+@pytest.mark.parametrize("number", ["99", "x", "9" * 30])
+def test_an_unknown_delivery_is_not_found(bench: Bench, call: str, number: str) -> None:
+    bench.refused(f"/deliveries/{number}/{call}", None, 404, "not-found")
