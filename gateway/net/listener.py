@@ -15,7 +15,7 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
-from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import AssociationServer, RequestHandler
 
 from gateway.config.settings import Address
 from gateway.errors import ListenerFailed
@@ -26,7 +26,7 @@ from gateway.net.tuning import Entity, WatchedSocket, tune
 _log = logging.getLogger(__name__)
 
 MOST_ASSOCIATIONS = 5
-_MOST_CONNECTIONS = 8  # a few more may wait to be told that there are too many
+MOST_CONNECTIONS = 8  # a few more may wait to be told that there are too many
 _ALLOWANCE = 1024 * 1024  # bytes one association may say to us; an echo needs less than one thousand
 _GLANCE = 0.25  # seconds between two looks at `stop`
 
@@ -104,8 +104,9 @@ class _Handler(RequestHandler):
         return association
 
 
-class _Server(ThreadedAssociationServer):
-    daemon_threads = True
+class _Server(AssociationServer):
+    """Starts an association's threads itself, so that it has counted one caller before it looks at the next."""
+
     request_queue_size = 64  # a port scan must not keep others from being heard
 
     def __init__(
@@ -139,7 +140,7 @@ class _Server(ThreadedAssociationServer):
         if not self._allowed(str(client_address[0])):
             warn(_log, "caller_unknown", address=client_address[0])
             return False
-        if len(self.active_associations) >= _MOST_CONNECTIONS:
+        if len(self.active_associations) >= MOST_CONNECTIONS:
             warn(_log, "callers_too_many", address=client_address[0])
             return False
         return True

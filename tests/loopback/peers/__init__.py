@@ -1,21 +1,26 @@
 """Real peers for tests, each on a free port of a private network: see `namespace` first.
 
 from tests.loopback.peers import Orthanc, StoreScp, WlmScpfs, FaultArchive, FaultWorklist, RawServer
+
+Names are looked up when they are used: what they import starts threads, and a private network must come first.
 """
 
-from tests.loopback.peers.dcmtk import StoreScp, WlmScpfs
-from tests.loopback.peers.faults import FaultArchive, FaultWorklist, RawServer
-from tests.loopback.peers.namespace import enter_private_network
-from tests.loopback.peers.orthanc import Orthanc
-from tests.loopback.peers.process import free_port
+import importlib
+from typing import Any
 
-__all__ = [
-    "FaultArchive",
-    "FaultWorklist",
-    "Orthanc",
-    "RawServer",
-    "StoreScp",
-    "WlmScpfs",
-    "enter_private_network",
-    "free_port",
-]
+_WHERE = {
+    "FaultArchive": "faults",
+    "FaultWorklist": "faults",
+    "Orthanc": "orthanc",
+    "RawServer": "faults",
+    "StoreScp": "dcmtk",
+    "WlmScpfs": "dcmtk",
+    "enter_private_network": "namespace",
+    "free_port": "process",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
