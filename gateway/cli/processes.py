@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.cli.supervise import PARENT_FD, Children
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config import settings as words
@@ -16,8 +17,6 @@ from gateway.threads import Supervisor
 if TYPE_CHECKING:
     from hardware.sources import Source
     from hardware.triggers import Trigger
-
-PARENT_FD = "SCOPEGATE_PARENT_FD"  # a pipe that ends when `scopegate run` does
 
 
 def capture(config: Path) -> None:
@@ -63,8 +62,6 @@ def panel(config: Path) -> None:
 
 def run_all(config: Path) -> None:
     """Run the three as children until told to stop. The configuration is checked first, once."""
-    from gateway.cli.supervise import Children
-
     reader.read(config, os.environ)
     stop = threading.Event()
     _on_signal(stop.set)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.cli.processes import PARENT_FD
 from gateway.clock import Clock, Stopwatch
 
+PARENT_FD = "SCOPEGATE_PARENT_FD"  # names a pipe that ends when `scopegate run` does, however it went
 PROCESSES = {"capture": 2.0, "forward": 30.0, "panel": 30.0}  # name: the longest wait before it starts again, s
 _FIRST_WAIT_S = 1.0
 _YOUNG_S = 5.0  # a child that dies so soon waits twice as long the next time
