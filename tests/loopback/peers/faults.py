@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import ModalityWorklistInformationFind, Verification
 
 from tests.loopback.peers.items import worklist_item
@@ -246,7 +247,8 @@ def _answer(event: evt.Event, identifier: bytes, *, last: bool = True) -> None:
     assoc.dul.send_pdu = pdus.append
     assoc.dimse.send_msg(answer, event.context.context_id)
     assoc.dul.send_pdu = whole
-    whole(pdus[0])  # the command; its data set follows, or does not
+    # The command; its data set follows, or does not. Past the reactor, as what follows goes past it.
+    assoc.dul.socket.socket.sendall(P_DATA_TF(pdus[0]).encode())
 
 
 class RawServer:
