@@ -20,8 +20,9 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 class _Held:
     """A thread's connection, closed when the thread is gone: a press may come in a thread of its own."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, inode: int) -> None:
         self.connection = connection
+        self.inode = inode
 
     def __del__(self) -> None:
         self.connection.close()
@@ -101,6 +102,8 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         held: _Held | None = getattr(self._local, "held", None)
+        if held and held.inode != self._inode(held.inode):
+            held = None  # another process found the file damaged and put a new one in its place
         if held is None:
             with _translated():
                 connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -111,10 +114,16 @@ class Database:
                 connection.execute("PRAGMA foreign_keys = ON")
                 if not self._checkpoints:
                     connection.execute("PRAGMA wal_autocheckpoint = 0")
-            held = self._local.held = _Held(connection)
+            held = self._local.held = _Held(connection, self._inode(0))
             with self._opening:
                 self._opened.add(held)
         return held.connection
+
+    def _inode(self, absent: int) -> int:
+        try:
+            return self._path.stat().st_ino
+        except FileNotFoundError:
+            return absent
 
 
 @contextmanager

@@ -139,6 +139,23 @@ def test_an_index_and_its_companions_are_moved_together(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"scopegate.db.aside", "scopegate.db-wal.aside"}
 
 
+def test_a_running_process_follows_when_another_makes_the_index_anew(
+    spool: Spool, opened: Callable[..., Spool]
+) -> None:
+    exam, _ = spool.exams.open(subject())
+    store(spool, exam, 1)
+    move_aside(spool.layout.database, "damaged-test")
+    assert spool.exams.open_one() == exam  # until there is a new one, the old one serves
+    other = opened()
+    finished = other.exams.finish(exam.id)
+    assert spool.exams.get(exam.id) == finished
+    following, _ = spool.exams.open(subject(BORIS))
+    assert other.exams.open_one() == following
+    spool.close()
+    assert other.exams.open_one() == following
+    other.database.check()
+
+
 # --- the index itself --------------------------------------------------------------------------------------------
 
 
