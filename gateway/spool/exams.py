@@ -10,7 +10,7 @@ from gateway.model import Exam, ExamState, Identity, Patient, PleaseCheck, Proce
 from gateway.spool import records, states
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
-from gateway.spool.paths import Layout
+from gateway.spool.paths import DAMAGED, Layout
 from gateway.spool.states import Owner
 
 _ID_DIGITS = 10
@@ -198,6 +198,22 @@ class Exams:
             self._files.write(self._layout.exam_json(exam), [records.dump(new)])
             self.put_row(new)
         return new
+
+    def restore(self, exam: str) -> None:
+        """Write a lost or damaged exam.json anew from its row; a person checks the patient if they still can."""
+        path = self._layout.exam_json(exam)
+        with locked(self._layout.exam_lock(exam)):
+            known = self.get(exam)
+            waits = known.state in {ExamState.OPEN, ExamState.FINISHED}
+            if path.exists():
+                self._files.rename(path, path.with_name(path.name + DAMAGED))
+            new = replace(
+                known,
+                revision=known.revision + 1,
+                please_check=known.please_check or (PleaseCheck.REBOOT if waits else ""),
+            )
+            self._files.write(path, [records.dump(new)])
+            self.put_row(new)
 
     def put_row(self, exam: Exam) -> None:
         """Write the row of what stands in exam.json; an older revision never replaces a newer one."""

@@ -20,10 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 def reconcile_exams(spool: Spool) -> None:
-    """Write the row of every exam whose file is newer; every process does so when it starts."""
+    """Write the row of every exam whose file is newer; every process does so when it starts.
+
+    An exam's file that cannot be read is written anew from its row.
+    """
     with spool.database.read() as connection:
         known = {row["id"]: row["revision"] for row in connection.execute("SELECT id, revision FROM exam")}
-    for exam in every_exam(spool):
+    exams = every_exam(spool)
+    for exam_id in sorted(known.keys() - {exam.id for exam in exams}):
+        if spool.layout.exam(exam_id).is_dir():
+            spool.exams.restore(exam_id)
+            event(_log, "exam_file_restored", exam=exam_id)
+    for exam in exams:
         if exam.revision > known.get(exam.id, 0):
             adopt_exam(spool.exams, exam)
 

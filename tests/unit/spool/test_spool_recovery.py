@@ -110,16 +110,26 @@ def test_two_exam_files_of_one_request_keep_the_box_from_nothing(
 def test_a_damaged_exam_file_keeps_the_others_usable(
     spool: Spool, exam: Exam, reopened: Callable[..., Spool], damage: bytes
 ) -> None:
-    spool.exams.finish(exam.id)
+    ended = spool.exams.finish(exam.id)
     other, _ = spool.exams.open(subject(BORIS))
     spool.layout.exam_json(other.id).write_bytes(damage)
+    assert reopened(lose_index=True).exams.list() == [ended]
+    assert spool.layout.exam_json(other.id).read_bytes() == damage
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"{", b"\0" * 500])
+def test_a_damaged_exam_file_is_written_anew_from_the_index_and_its_patient_checked(
+    spool: Spool, exam: Exam, reopened: Callable[..., Spool], damage: bytes | None
+) -> None:
+    path = spool.layout.exam_json(exam.id)
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
     again = reopened()
-    assert again.exams.get(other.id) == other  # the index still knows it
-    assert reopened(lose_index=True).exams.list() == [spool_exam(again, exam)]
-
-
-def spool_exam(spool: Spool, exam: Exam) -> Exam:
-    return records.load(Exam, spool.layout.exam_json(exam.id).read_bytes())
+    restored = replace(exam, revision=2, please_check=PleaseCheck.REBOOT)
+    assert again.exams.get(exam.id) == restored == records.load(Exam, path.read_bytes())
+    assert damage is None or path.with_name("exam.json.damaged").read_bytes() == damage
+    assert again.exams.finish(exam.id).state is ExamState.FINISHED
 
 
 # --- the question after a reboot ---------------------------------------------------------------------------------
