@@ -50,7 +50,7 @@ def create_app(
 ) -> Starlette:
     """Return the application. Its background work begins and ends with its lifespan.
 
-    `app.state.hub` ends the event streams on `app.state.loop`; `app.state.background` are the tasks that must not end.
+    `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
     hub, work, recorder = Hub(), Work(), Recorder(capture_socket)
     timing = timing or Timing()

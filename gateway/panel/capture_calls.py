@@ -1,4 +1,4 @@
-"""The calls that take pictures and those on pictures taken. Answers a press only when capture says it is durable."""
+"""The calls that take pictures and those on pictures taken. Answers a press when capture says it is durable."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,4 +1,4 @@
-"""Notices what other processes changed in the index and tells the pages. Polls a number; reads rows only when it moved."""
+"""Notices what other processes changed in the index and tells the pages. Reads rows only when a number moved."""
 
 import asyncio
 import logging
@@ -74,7 +74,7 @@ class Changes:
             },
             "capture": {
                 "exam": current.id if current else "",
-                "captures": [[c.capture.sop_instance_uid, c.capture.state] for c in captures],
+                "captures": [[c.capture.sop_instance_uid, c.capture.state, c.capture.kind] for c in captures],
             },
             "delivery": {f"{destination} {state}": count for (destination, state), count in sorted(counts.items())},
             "worklist": {

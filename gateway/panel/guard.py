@@ -91,7 +91,7 @@ def _length(headers: Mapping[str, str]) -> int:
 
 
 def _counted(receive: Receive) -> Receive:
-    """Refuse a body that grows beyond the limit without saying its length. Raises TooLarge inside the application."""
+    """Refuse a body that grows beyond the limit without saying its length: TooLarge inside the application."""
     total = 0
 
     async def counted() -> Message:

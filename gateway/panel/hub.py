@@ -9,6 +9,7 @@ from gateway.panel.problems import TooMany
 
 _MOST_WATCHERS = 32
 _MOST_UNREAD = 64
+_COME_BACK = b"retry: 500\n\n"  # ms; what a page waits before it connects again
 
 
 class Hub:
@@ -47,6 +48,7 @@ class Hub:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
+            yield _COME_BACK
             for message in first:
                 yield message
             while not self._closed:

@@ -22,7 +22,7 @@ _PIXEL_DATA = 0x7FE00010
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frames:
-    """Where each codestream of a capture lies: (offset, length) in one file; a length may count one padding byte."""
+    """Where each codestream of a capture lies: (offset, length) in one file; a length may count a padding byte."""
 
     path: Path
     places: tuple[tuple[int, int], ...]
@@ -61,8 +61,8 @@ def media_file(spool: Spool, capture: Capture) -> Path | None:
 def as_recorded(frames: Frames, capture: Capture) -> list[tuple[bytes, int, int]]:
     """Return (prefix, offset, length) of each piece of `frames.path` that together give the media file again."""
     pieces = []
-    for number, (offset, padded) in enumerate(frames.places):
-        length = _unpadded(frames, number, offset, padded) if capture.kind is MediaKind.CLIP else capture.bytes
+    for offset, padded in frames.places:
+        length = _unpadded(frames, offset, padded) if capture.kind is MediaKind.CLIP else capture.bytes
         prefix = struct.pack(">I", length) if capture.kind is MediaKind.CLIP else b""
         pieces.append((prefix, offset, length))
     return pieces
@@ -109,7 +109,7 @@ def _frames_in_media(layout: Layout, capture: Capture) -> Frames:
     return Frames(path=path, places=tuple((e.offset + _LENGTH_BYTES, e.length) for e in entries))
 
 
-def _unpadded(frames: Frames, number: int, offset: int, length: int) -> int:
+def _unpadded(frames: Frames, offset: int, length: int) -> int:
     """Return a codestream's length without the zero that made it even."""
     with frames.path.open("rb") as file:
         file.seek(offset + max(0, length - 3))

@@ -1,12 +1,279 @@
-"""The panel's pages."""
+"""The panel's pages, rendered here; everything that changes something goes through the API."""
 
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from gateway.errors import NotFound, ScopegateError
+from gateway.model import Exam, ExamState, MediaKind, WorklistItem
+from gateway.panel import names, problems, subjects, views, worklist_calls
 from gateway.panel.context import Context
+from gateway.panel.views import Look
+
+_DELIVERIES_SHOWN = 30
+Values = dict[str, Any]
+Page = Callable[[Request], Values]
+_FIELDS = ("family", "given", "id", "day", "month", "year", "sex", "description")
+_DATE = (("year", 4), ("month", 2), ("day", 2))
+_EMPTY = dict.fromkeys(_FIELDS, "")
 
 
 class Pages:
+    """One method a page; each returns the template's values and runs in a thread."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._look = Look(context.spool, context.settings)
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("gateway.panel"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # by the extension
 
     def routes(self) -> list[Route]:
-        return []
+        return [
+            self._route("/", "choose.html", self._choose),
+            self._route("/confirm", "confirm.html", self._confirm),
+            Route("/typed", self.typed, methods=["POST"]),
+            self._route("/type", "type.html", self._type),
+            self._route("/live/{exam}", "live.html", self._live),
+            self._route("/finish/{exam}", "finish.html", self._finish),
+            self._route("/exam/{exam}", "exam.html", self._exam),
+            self._route("/picture/{uid}", "picture.html", self._picture),
+            self._route("/delivery", "delivery.html", self._delivery),
+        ]
+
+    # --- pages --------------------------------------------------------------------------------------------
+
+    def _choose(self, request: Request) -> Values:
+        spool, today = self._context.spool, self._today()
+        items = spool.worklist.items()
+        age = worklist_calls.age(self._context, spool.worklist.servers())
+        assign = self._assigned(request)
+        opened = spool.exams.open_one() if assign is None else None
+        waiting = [
+            self._look.exam(exam, today)
+            for exam in spool.exams.list(states_wanted=(ExamState.FINISHED,))
+            if exam.please_check and assign is None
+        ]
+        return {
+            "items": [views.item_view(item, items, today) for item in items],
+            "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),
+            "as_of": _local_time(age["as_of"], self._context),
+            "old": age["stale"],
+            "asked": bool(self._context.settings.worklists),
+            "problem": next((s["problem"] for s in age["servers"] if s["problem"]), ""),
+            "assign": assign,
+            "opened": self._look.exam(opened, today) if opened else None,
+            "waiting": waiting,
+        }
+
+    def _confirm(self, request: Request) -> Values:
+        """Ask whether this is the patient; without `item`, whether to start without one although an exam is open."""
+        spool, today = self._context.spool, self._today()
+        assign = self._assigned(request)
+        item = request.query_params.get("item", "")
+        values: Values = {
+            "assign": assign,
+            "opened": self._other_open(assign),
+            "body": {"emergency": True},
+            "item": None,
+        }
+        if item:
+            found = spool.worklist.get(item)
+            values["item"] = views.item_view(found, spool.worklist.items(), today)
+            values["body"] = {"worklist_item": item}
+        return values
+
+    def _type(self, request: Request) -> Values:
+        return {"assign": self._assigned(request), "words": _EMPTY, "problem": None}
+
+    async def typed(self, request: Request) -> Response:
+        """Show what was typed for confirmation; nothing is opened yet."""
+        raw = (await request.body()).decode("utf-8", "replace")
+        words = dict(parse_qsl(raw, keep_blank_values=True, max_num_fields=20))
+        return await self._context.work.spool(partial(self._typed, request, words))
+
+    def _typed(self, request: Request, words: dict[str, str]) -> Response:
+        assign = self._assigned(request)
+        body = {"patient": _patient_of(words), "procedure": {"description": words.get("description", "").strip()}}
+        try:
+            subject = subjects.typed(body, station=self._context.settings.station, clock=self._context.clock)
+        except ScopegateError as problem:
+            return self._page(
+                "type.html", {"assign": assign, "words": {**_EMPTY, **words}, "problem": problem}, status=422
+            )
+        items = self._context.spool.worklist.items()
+        item = WorklistItem(
+            id="",
+            server="",
+            patient=subject.patient,
+            procedure=subject.procedure,
+            study_instance_uid="",
+            character_set="",
+        )
+        same = [other for other in items if other.patient.id == subject.patient.id]
+        values: Values = {
+            "assign": assign,
+            "opened": self._other_open(assign),
+            "item": views.item_view(item, items, self._today()),
+            "same": [views.item_view(other, [], self._today()) for other in same],
+            "body": body,
+        }
+        return self._page("confirm.html", values)
+
+    def _live(self, request: Request) -> Values:
+        exam = self._context.spool.exams.get(request.path_params["exam"])
+        if exam.state is not ExamState.OPEN:
+            raise _Elsewhere(f"/exam/{exam.id}")
+        sources = [source.name for source in self._context.settings.sources]
+        source = request.query_params.get("source", sources[0])
+        captures = self._context.spool.captures.of_exam(exam.id)
+        return {
+            "exam": self._look.exam(exam, self._today()),
+            "sources": sources,
+            "data": {
+                "exam": exam.id,
+                "source": source if source in sources else sources[0],
+                "captures": [[c.capture.sop_instance_uid, c.capture.state, c.capture.kind] for c in captures],
+            },
+        }
+
+    def _finish(self, request: Request) -> Values:
+        exam = self._context.spool.exams.get(request.path_params["exam"])
+        if exam.state is not ExamState.OPEN:
+            raise _Elsewhere(f"/exam/{exam.id}")
+        return {"exam": self._look.exam(exam, self._today()), "deliver": bool(self._context.settings.destinations)}
+
+    def _exam(self, request: Request) -> Values:
+        exam = self._context.spool.exams.get(request.path_params["exam"])
+        return {"exam": self._look.exam(exam, self._today())}
+
+    def _picture(self, request: Request) -> Values:
+        capture = self._context.spool.captures.get(request.path_params["uid"]).capture
+        exam = self._look.exam(self._context.spool.exams.get(capture.exam), self._today())
+        place = next(n for n, c in enumerate(exam.captures) if c.uid == capture.sop_instance_uid)
+        return {
+            "exam": exam,
+            "capture": exam.captures[place],
+            "clip": capture.kind is MediaKind.CLIP,
+            "frames": capture.frames,
+            "place": place + 1,
+            "before": exam.captures[place - 1].uid if place else "",
+            "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
+            "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED},
+        }
+
+    def _delivery(self, request: Request) -> Values:
+        del request
+        spool = self._context.spool
+        exams = spool.exams.list(limit=_DELIVERIES_SHOWN)
+        return {
+            "exams": [self._look.exam(exam, self._today()) for exam in exams],
+            "destinations": self._destinations(),
+            "configured": bool(self._context.settings.destinations),
+        }
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _destinations(self) -> list[dict[str, Any]]:
+        """Return what each archive keeps from getting its pictures, in words."""
+        now, found = self._context.clock.utc(), []
+        for destination in self._context.settings.destinations:
+            waiting = self._context.spool.deliveries.list(states_wanted=("queued", "held"))  # type: ignore[arg-type]
+            tried = [d for d in waiting if d.destination == destination.name and (d.attempts or d.state == "held")]
+            if not tried:
+                continue
+            first = min(tried, key=lambda d: d.changed_ns)
+            since = datetime.fromtimestamp(first.changed_ns / 1e9, UTC)
+            held = any(d.state == "held" for d in tried)
+            found.append(
+                {
+                    "name": destination.name,
+                    "reason": first.reason,
+                    "code": first.code,
+                    "count": len(tried),
+                    "held": held,
+                    "bad": held or (now - since).total_seconds() > 3600,  # noqa: PLR2004 - yellow for the first hour
+                }
+            )
+        return found
+
+    def _assigned(self, request: Request) -> views.ExamView | None:
+        """Return the exam that is to get another patient, when the page is about that."""
+        exam = request.query_params.get("assign", "")
+        return self._look.exam(self._context.spool.exams.get(exam), self._today()) if exam else None
+
+    def _other_open(self, assign: views.ExamView | None) -> views.ExamView | None:
+        """Return the exam that opening another one would close."""
+        opened: Exam | None = None if assign else self._context.spool.exams.open_one()
+        return self._look.exam(opened, self._today()) if opened else None
+
+    def _today(self) -> date:
+        return self._context.clock.now().local.date()
+
+    def _route(self, path: str, template: str, page: Page) -> Route:
+        async def answer(request: Request) -> Response:
+            return await self._context.work.spool(partial(self._render, template, page, request))
+
+        return Route(path, answer, methods=["GET"])
+
+    def _render(self, template: str, page: Page, request: Request) -> Response:
+        try:
+            return self._page(template, page(request))
+        except _Elsewhere as elsewhere:
+            return RedirectResponse(elsewhere.path, 303)
+        except NotFound as problem:
+            return self._page("problem.html", {"problem": problem}, status=problems.status_of(problem))
+
+    def _page(self, template: str, values: Values, *, status: int = 200) -> Response:
+        frame = {
+            "badge": self._look.badge(),
+            "now": names.clock_time(self._context.clock.now().local),
+            "trusted": self._context.clock.now().trusted,
+            "birth_date_missing": names.NO_BIRTH_DATE,
+            "same": [],
+        }
+        return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
+
+
+class _Elsewhere(Exception):
+    """This page has nothing to show; that one has."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def _patient_of(words: dict[str, str]) -> dict[str, str]:
+    family, given = words.get("family", "").strip(), words.get("given", "").strip()
+    # A separator typed into a field would move the rest into another component.
+    clean = [part.replace("^", " ").replace("=", " ") for part in (family, given)]
+    day = "".join(words.get(key, "").strip().rjust(width, "0") for key, width in _DATE)
+    return {
+        "name": "^".join(clean).rstrip("^"),
+        "id": words.get("id", "").strip(),
+        "birth_date": "" if day == "0" * 8 else day,
+        "sex": words.get("sex", ""),
+    }
+
+
+def _local_time(text: str | None, context: Context) -> str:
+    if text is None:
+        return ""
+    offset = context.clock.now().local.tzinfo
+    moment = datetime.fromisoformat(text).astimezone(offset)
+    today = context.clock.now().local.date()
+    time = names.clock_time(moment)
+    return time if moment.date() == today else f"{names.day(f'{moment:%Y%m%d}')} {time}"

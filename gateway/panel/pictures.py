@@ -93,7 +93,7 @@ def viewable(codestream: bytes, *, codec: str, width: int) -> bytes:
         raise CodestreamBroken("A stored picture cannot be decoded.") from error
     if pixels.shape[1] > width:
         height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)  # type: ignore[assignment]
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     return _encoded(pixels)
 
 

@@ -6,8 +6,23 @@ from collections.abc import Iterable
 
 from gateway.model import Patient, WorklistItem
 
-_SPELLINGS = (("ae", "e"), ("oe", "o"), ("ue", "u"), ("ai", "ei"), ("ay", "ei"), ("ey", "ei"), ("ie", "i"))
-_SPELLINGS += (("ck", "k"), ("ph", "f"), ("th", "t"), ("dt", "t"), ("tz", "z"), ("v", "f"), ("w", "f"), ("y", "i"))
+_SPELLINGS = (
+    ("ae", "e"),
+    ("oe", "o"),
+    ("ue", "u"),
+    ("ai", "ei"),
+    ("ay", "ei"),
+    ("ey", "ei"),
+    ("ie", "i"),
+    ("ck", "k"),
+    ("ph", "f"),
+    ("th", "t"),
+    ("dt", "t"),
+    ("tz", "z"),
+    ("v", "f"),
+    ("w", "f"),
+    ("y", "i"),
+)
 _LONG_ENOUGH = 4  # in shorter names one letter is no slip of the pen
 _FAR = 2
 

@@ -14,6 +14,7 @@ from gateway.spool.exams import Subject
 
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)
 _ID_LONGEST = 64
+_FIRST_YEAR = 1850  # nobody older is alive
 _NAME_LONGEST = _GROUPS * _GROUP_LONGEST + _GROUPS - 1
 
 
@@ -111,7 +112,7 @@ def _birth_date(text: str, clock: Clock) -> str:
     if not text:
         return ""
     day = names.as_date(text)
-    if day is None:
+    if day is None or day.year < _FIRST_YEAR:
         raise BadValue("The birth date is no day of the calendar.", action="Write it as YYYYMMDD.")
     if day > clock.now().local.date():
         raise BadValue("The birth date is in the future.", action="Check the birth date and the box's clock.")

@@ -1,0 +1,238 @@
+// The live screen: draws pictures, says when they stop, sends presses, shows what was stored.
+"use strict";
+
+const data = JSON.parse($("data").textContent);
+const say = JSON.parse($("live-words").textContent);
+const STALE_MS = 500; // an older picture is not live
+const STILL_MS = 60000;
+const THUMBS = matchMedia("(min-width: 1100px)").matches ? 6 : 5;
+const canvas = $("picture");
+const paint = canvas.getContext("2d", { alpha: false });
+const live = { sequence: 0, drawn: -Infinity, on: false, print: "", printed: 0 };
+let box = { recorder: "unknown", sources: [], clip: null, last: null, exam: data.exam };
+let captures = data.captures;
+let clipCall = ""; // "start" or "stop" while the box has not answered
+let answers = null;
+
+// --- the picture -------------------------------------------------------------------------------------------------
+
+function watch() {
+  const width = Math.round(canvas.clientWidth * devicePixelRatio) || 640;
+  const socket = new WebSocket(`ws://${location.host}/api/v1/preview/${encodeURIComponent(data.source)}?width=${width}`);
+  socket.binaryType = "arraybuffer";
+  socket.onmessage = async (event) => {
+    try { await draw(event.data); } finally { if (socket.readyState === WebSocket.OPEN) socket.send("1"); }
+  };
+  socket.onclose = () => setTimeout(watch, 300);
+}
+
+async function draw(message) {
+  const head = new DataView(message, 0, 16);
+  const sequence = Number(head.getBigUint64(0));
+  const bytes = new Uint8Array(message, 16);
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+  }
+  paint.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  if (sequence === live.sequence) return; // the same picture once more is no sign of life
+  live.sequence = sequence;
+  live.drawn = performance.now();
+  const print = fingerprint(bytes);
+  if (print !== live.print) { live.print = print; live.printed = live.drawn; }
+  judge();
+}
+
+function fingerprint(bytes) {
+  let sum = bytes.length;
+  for (let i = 0; i < bytes.length; i += 97) sum = (sum * 31 + bytes[i]) | 0;
+  return String(sum);
+}
+
+// --- honesty -------------------------------------------------------------------------------------------------------
+
+function source() { return box.sources.find((one) => one.name === data.source); }
+
+function judge() {
+  const now = performance.now();
+  const ours = box.recorder !== "ok" || box.exam === data.exam;
+  live.on = now - live.drawn < STALE_MS && ours;
+  document.body.dataset.live = live.on ? "on" : "off";
+  $("over").hidden = live.on;
+  const pill = $("pill");
+  pill.dataset.state = live.on ? "on" : "off";
+  if (live.on) {
+    const from = source();
+    const unmoved = now - live.printed > STILL_MS;
+    pill.textContent = unmoved ? say.still : [say.live, from ? `${from.width}×${from.height} · ${Math.round(from.rate)} fps` : ""].join(" ");
+  } else {
+    pill.textContent = say.not_live;
+    const [what, action] = reason(ours);
+    if ($("over-what").textContent !== what) { $("over-what").textContent = what; $("over-do").textContent = action; }
+  }
+  keys();
+}
+
+function reason(ours) {
+  if (!ours) return say.changed;
+  if (box.recorder === "gone" || $("lost").hidden === false) return say.gone;
+  const state = source()?.state;
+  if (state && state !== "live" && say[state]) return say[state];
+  return live.drawn === -Infinity ? [say.not_live, say.waiting] : say.stopped;
+}
+
+setInterval(judge, 100);
+
+// --- keys ------------------------------------------------------------------------------------------------------------
+
+function keys() {
+  $("capture").setAttribute("aria-disabled", String(!live.on));
+  const recording = box.clip !== null;
+  const key = $("clip");
+  key.classList.toggle("recording-clip", recording);
+  key.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
+  $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.stopping : recording ? say.stop : say.clip;
+  $("stage").classList.toggle("recording", recording);
+  $("rec").hidden = !recording;
+  if (recording) $("rec").textContent = `${say.rec} ${time(box.clip.seconds)} ${say.of} ${time(box.clip.limit_seconds)}`;
+  const why = recording || clipCall ? say.stop_first : presses.length ? `${say.wait_first}: ${presses.length}` : "";
+  $("finish").setAttribute("aria-disabled", String(why !== ""));
+  $("finish-why").textContent = why;
+  $("finish-why").hidden = why === "";
+}
+
+function time(seconds) {
+  const whole = Math.floor(seconds);
+  return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+const presses = new PressQueue((press, stored, problem) => {
+  if (stored) {
+    if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still"]);
+    tell(`✓ ${say.stored} ${stored.instance_number}`, "done");
+  } else if (problem) {
+    tell(say.not_stored, "not");
+    showProblem(problem);
+  } else {
+    tell(say.not_stored, "not");
+    showProblem({ what: say.lost, action: "1", code: "SYS-01" });
+  }
+}, () => { show(); keys(); });
+
+function feel(key) {
+  key.classList.add("down");
+  setTimeout(() => key.classList.remove("down"), 120);
+}
+
+$("capture").addEventListener("click", () => {
+  if (!live.on) { tell(`${say.not_stored}: ${say.no_live}`, "not"); return; }
+  feel($("capture"));
+  $("problem").hidden = true;
+  presses.add(`/api/v1/exams/${data.exam}/stills`, { source: data.source, frame: live.sequence });
+  tell(`${say.storing} ...`, "");
+});
+
+$("clip").addEventListener("click", async () => {
+  if ($("clip").getAttribute("aria-disabled") === "true") return;
+  feel($("clip"));
+  $("problem").hidden = true;
+  const stopping = box.clip;
+  clipCall = stopping ? "stop" : "start";
+  keys();
+  try {
+    if (stopping) {
+      await call(`/api/v1/clips/${stopping.clip}/stop`, {});
+      tell(`✓ ${say.stored}`, "done");
+    } else {
+      await ask(`/api/v1/exams/${data.exam}/clips`, { source: data.source, request_id: crypto.randomUUID() });
+    }
+  } catch (error) {
+    showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
+  }
+  setTimeout(() => { clipCall = ""; keys(); }, 250); // the box says by itself what is recorded now
+});
+
+async function ask(address, body) {
+  const until = performance.now() + 5000;
+  for (;;) {
+    try { return await call(address, body); } catch (error) {
+      if (error.problem && error.problem.code !== "recorder-gone" || performance.now() > until) throw error;
+      await new Promise((again) => { setTimeout(again, 400); });
+    }
+  }
+}
+
+$("finish").addEventListener("click", (event) => {
+  if ($("finish").getAttribute("aria-disabled") === "true") event.preventDefault();
+});
+addEventListener("keydown", (event) => {
+  if (event.code === "Space" && event.target === document.body && !event.repeat) { event.preventDefault(); $("capture").click(); }
+});
+
+// --- what was stored ---------------------------------------------------------------------------------------------------
+
+function tell(text, kind) {
+  const said = $("said");
+  said.textContent = text;
+  said.className = `soft ${kind}`;
+}
+
+function show() {
+  const kept = captures.filter(([, state]) => state === "saved");
+  const clips = kept.filter(([, , kind]) => kind === "clip").length;
+  const stills = kept.length - clips;
+  const parts = stills || !clips ? [`${stills} ${stills === 1 ? say.image : say.images}`] : [];
+  if (clips) parts.push(`${clips} ${clips === 1 ? say.clip_one : say.clips}`);
+  $("tally").textContent = parts.join(" · ");
+  if (presses.worrying) tell(`${say.unsure} ${presses.worrying}`, "not");
+  const newest = kept.slice(-THUMBS).reverse();
+  const shown = Array.from({ length: Math.min(presses.length, 2) }, () => null).concat(newest).slice(0, THUMBS);
+  const list = $("thumbs");
+  const have = new Map([...list.querySelectorAll("li[data-uid]")].map((one) => [one.dataset.uid, one]));
+  list.replaceChildren(...shown.map((one) => one === null ? pending() : have.get(one[0]) || thumbnail(one, kept)));
+}
+
+function pending() {
+  const item = document.createElement("li");
+  item.innerHTML = '<div class="waiting" aria-hidden="true">…</div>';
+  return item;
+}
+
+function thumbnail([uid, , kind], kept) {
+  const item = document.createElement("li");
+  item.dataset.uid = uid;
+  const link = document.createElement("a");
+  link.href = `/picture/${uid}`;
+  const picture = document.createElement("img");
+  picture.src = `/api/v1/captures/${uid}/thumbnail`;
+  picture.alt = kind === "clip" ? say.clip_one : say.image;
+  const number = document.createElement("span");
+  number.textContent = (kind === "clip" ? "▸ " : "") + (kept.findIndex((one) => one[0] === uid) + 1);
+  link.append(picture, number);
+  item.append(link);
+  return item;
+}
+
+// --- what the box says ---------------------------------------------------------------------------------------------------
+
+addEventListener("box-source", ({ detail }) => {
+  box = detail;
+  const last = box.last;
+  if (last && answers !== null && last.number > answers && last.origin !== "socket") {
+    if (last.answer === "not-stored") { tell(`${say.not_stored}`, "not"); showProblem({ what: last.what, code: last.code }); }
+    if (last.answer === "stored") tell(`✓ ${say.stored}`, "done");
+  }
+  if (box.recorder === "ok") answers = last ? last.number : 0;
+  judge();
+});
+addEventListener("box-capture", ({ detail }) => {
+  if (detail.exam !== data.exam) return;
+  captures = detail.captures;
+  show();
+});
+setInterval(() => { if (presses.worrying) show(); }, 500);
+watch();
+show();
+judge();

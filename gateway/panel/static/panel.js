@@ -1,0 +1,134 @@
+// Every page: keys that call the API, parts that follow events, the clock, and honesty about a lost box.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const words = JSON.parse($("words").textContent);
+const GUARD_MS = 300; // a touch that began on the screen before does nothing here
+const LOST_MS = 11000; // the box says something every 5 s
+
+// --- touches -------------------------------------------------------------------------------------------------
+
+let armed = false;
+let pressedHere = false;
+setTimeout(() => { armed = true; document.body.classList.add("ready"); }, GUARD_MS);
+addEventListener("pointerdown", () => { pressedHere = armed; }, true);
+addEventListener("click", (event) => {
+  if (event.detail > 0 && !pressedHere) { event.preventDefault(); event.stopImmediatePropagation(); }
+}, true);
+
+// --- keys that call the API ----------------------------------------------------------------------------------
+
+function showProblem(problem) {
+  const text = $("problem").querySelector("p");
+  text.replaceChildren();
+  const what = document.createElement("b");
+  what.textContent = problem.what;
+  const code = document.createElement("code");
+  code.textContent = problem.code || "";
+  text.append(what, ` ${problem.safe || ""} ${problem.action || ""} `, code);
+  $("problem").hidden = false;
+}
+
+async function call(address, body) {
+  const answer = await fetch(address, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body || {}),
+  });
+  const value = await answer.json();
+  if (answer.ok) return value;
+  throw Object.assign(new Error(value.code), { problem: value, status: answer.status });
+}
+
+const asked = new WeakMap(); // a key's request id: touching it again after a lost answer asks the same
+
+async function act(key) {
+  if (key.dataset.sure && !key.dataset.second) {
+    key.dataset.second = "1";
+    key.dataset.words = key.textContent;
+    key.textContent = key.dataset.sure;
+    setTimeout(() => { delete key.dataset.second; key.textContent = key.dataset.words; }, 4000);
+    return;
+  }
+  const body = JSON.parse(key.dataset.body || "{}");
+  if ("create" in key.dataset) {
+    if (!asked.has(key)) asked.set(key, crypto.randomUUID());
+    body.request_id = asked.get(key);
+  }
+  key.disabled = true;
+  $("problem").hidden = true;
+  try {
+    const value = await call(key.dataset.post, body);
+    const next = key.dataset.next;
+    if (next === "") location.reload();
+    else location.assign(next.endsWith("/") ? next + value.id : next);
+  } catch (error) {
+    showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
+    if (error.problem) asked.delete(key);
+    key.disabled = false;
+  }
+}
+
+addEventListener("click", (event) => {
+  const key = event.target.closest("[data-post]");
+  if (key && !key.disabled) act(key);
+});
+
+// --- parts that follow events --------------------------------------------------------------------------------
+
+let lastWord = performance.now();
+let fetching = false;
+let wanted = new Set();
+
+async function refresh() {
+  if (fetching || !wanted.size) return;
+  fetching = true;
+  const topics = wanted;
+  wanted = new Set();
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.redirected) { location.assign(answer.url); return; }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-refresh]")) {
+      const now = fresh.getElementById(part.id);
+      const mine = part.dataset.refresh.split(" ").some((topic) => topics.has(topic));
+      if (!mine || !now || now.outerHTML === part.outerHTML) continue;
+      const rows = part.querySelector(".rows, .contact");
+      const place = rows ? rows.scrollTop : 0;
+      part.replaceWith(now);
+      const again = now.querySelector(".rows, .contact");
+      if (again) again.scrollTop = place;
+    }
+  } catch { /* the box is away: the watch below says so */ }
+  fetching = false;
+  if (wanted.size) setTimeout(refresh, 500);
+}
+
+const typing = Boolean(document.querySelector("form")); // what somebody is typing is never replaced
+let events;
+let firstTopics = new Set(["exam", "capture", "delivery", "worklist"]);
+
+function listen() {
+  events = new EventSource("/api/v1/events");
+  for (const topic of ["exam", "capture", "delivery", "worklist", "source", "beat"]) {
+    events.addEventListener(topic, (event) => {
+      lastWord = performance.now();
+      $("lost").hidden = true;
+      dispatchEvent(new CustomEvent(`box-${topic}`, { detail: JSON.parse(event.data) }));
+      if (topic === "source" || topic === "beat") return;
+      if (firstTopics.delete(topic)) return; // what a connection begins with, the page shows already
+      if (!typing) { wanted.add(topic); setTimeout(refresh, 50); }
+    });
+  }
+  events.onerror = () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 1000);
+  };
+}
+
+setInterval(() => {
+  if (performance.now() - lastWord > LOST_MS) $("lost").hidden = false;
+  const now = new Date();
+  $("clock").textContent = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+}, 1000);
+addEventListener("pagehide", () => events.close());
+listen();

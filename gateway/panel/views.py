@@ -1,0 +1,264 @@
+"""What the pages show, as values for the templates. Looks into the spool and changes nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gateway.config.settings import Settings
+from gateway.model import (
+    CaptureState,
+    Delivery,
+    DeliveryState,
+    Exam,
+    ExamState,
+    Identity,
+    MediaKind,
+    Patient,
+    WorklistItem,
+)
+from gateway.panel import fates, names, similar
+from gateway.panel.fates import Fate
+from gateway.panel.names import Shown
+from gateway.spool.captures import Listed
+from gateway.spool.spool import Spool
+
+_MISSING = {
+    "StudyInstanceUID": "study number (the box makes one)",
+    "RequestedProcedureID": "order number",
+    "ScheduledProcedureStepID": "step number",
+    "ScheduledProcedureStepSequence": "procedure step",
+    "ScheduledProcedureStepStartDate": "scheduled date",
+    "Modality": "kind of device",
+    "PatientName": "readable patient name",
+    "PatientID": "usable patient ID",
+    "AccessionNumber": "usable accession number",
+    "SpecificCharacterSet": "character set (check the name)",
+}
+WHY_CHECK = {
+    "closed-by-next": "It was closed when another patient was chosen.",
+    "reboot": "The box restarted while it was open.",
+    "study-shared": "The worklist server gave the same study to another patient.",
+    "incorrect-worklist-entry": "It was ended because the worklist entry was wrong.",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatientView:
+    """A patient on the screen."""
+
+    name: Shown
+    line: str
+    birth_date: str
+    age: str
+    sex: str
+    id: str
+    temporary: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemView:
+    """A row of the worklist."""
+
+    id: str
+    time: str
+    patient: PatientView
+    procedure: str
+    accession: str
+    referring: str
+    similar: tuple[PatientView, ...]
+    missing: tuple[str, ...]
+    usable: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FateView:
+    """What became of an exam: a shape, a word and what a person has to do about it."""
+
+    mark: str  # "ok", "going", "warn", "bad", "open", "none"
+    word: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaptureView:
+    """One picture or clip."""
+
+    uid: str
+    number: int
+    kind: str
+    time: str
+    rejected: bool
+    seconds: str
+    fate: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExamView:
+    """An exam with its pictures."""
+
+    id: str
+    state: str
+    patient: PatientView
+    procedure: str
+    accession: str
+    opened: str
+    counts: str
+    captures: tuple[CaptureView, ...]
+    please_check: str
+    needs_patient: bool
+    fate: FateView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Badge:
+    """The state of all deliveries in three words, on every screen."""
+
+    mark: str
+    word: str
+
+
+def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientView:
+    return PatientView(
+        name=names.person(patient.name),
+        line=names.one_line(patient.name),
+        birth_date="" if temporary else names.birth_date(patient.birth_date),
+        age=names.age(patient.birth_date, today),
+        sex=names.SEXES.get(patient.sex, ""),
+        id=patient.id,
+        temporary=temporary,
+    )
+
+
+def item_view(item: WorklistItem, others: Sequence[WorklistItem], today: date) -> ItemView:
+    alike = similar.look_alikes(item.patient, others)
+    return ItemView(
+        id=item.id,
+        time=names.scheduled_time(item.procedure.scheduled_at),
+        patient=patient_view(item.patient, temporary=False, today=today),
+        procedure=item.procedure.description,
+        accession=item.procedure.accession_number,
+        referring=names.one_line(item.procedure.referring_physician) if item.procedure.referring_physician else "",
+        similar=tuple(patient_view(other.patient, temporary=False, today=today) for other in alike),
+        missing=tuple(_MISSING.get(keyword, keyword) for keyword in item.missing),
+        usable=bool(item.patient.name.strip("^= ") and item.patient.id),
+    )
+
+
+class Look:
+    """Gathers what a page shows. Blocks: runs in a thread."""
+
+    def __init__(self, spool: Spool, settings: Settings) -> None:
+        self._spool = spool
+        self._required = frozenset(d.name for d in settings.destinations if d.required)
+        self._hold_temporary = settings.release.temporary == "hold"
+        self._has_destination = bool(settings.destinations)
+
+    def exam(self, exam: Exam, today: date) -> ExamView:
+        captures = self._spool.captures.of_exam(exam.id)
+        deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
+        sealed = {o.capture: o.sop_instance_uid for o in self._spool.objects.of_exam(exam.id)}
+        by_object: dict[str, list[Delivery]] = {}
+        for delivery in deliveries:
+            by_object.setdefault(delivery.sop_instance_uid, []).append(delivery)
+        of_capture = {
+            c.capture.sop_instance_uid: by_object.get(sealed.get(c.capture.sop_instance_uid, ""), [])
+            for c in captures
+        }
+        kept = [c for c in captures if c.capture.state is CaptureState.SAVED]
+        temporary = exam.identity is Identity.TEMPORARY
+        return ExamView(
+            id=exam.id,
+            state=exam.state,
+            patient=patient_view(exam.patient, temporary=temporary, today=today),
+            procedure=exam.procedure.description,
+            accession=exam.procedure.accession_number,
+            opened=names.clock_time(exam.opened.local),
+            counts=counts(kept),
+            captures=tuple(self._capture(c, of_capture[c.capture.sop_instance_uid]) for c in captures),
+            please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
+            needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            fate=self._fate(exam, kept, of_capture),
+        )
+
+    def badge(self) -> Badge:
+        """Return what the badge says: what is stopped first, then what waits for a person, then what moves."""
+        numbers: Counter[DeliveryState] = Counter()
+        for (_, state), count in self._spool.deliveries.counts().items():
+            numbers[state] += count
+        waiting = [e for e in self._spool.exams.list(states_wanted=(ExamState.FINISHED,)) if self._waits(e)]
+        if numbers[DeliveryState.HELD]:
+            return Badge(mark="bad", word=f"{numbers[DeliveryState.HELD]} stopped")
+        if waiting:
+            return Badge(mark="warn", word=f"{len(waiting)} to check")
+        if moving := numbers[DeliveryState.QUEUED] + numbers[DeliveryState.SENDING]:
+            return Badge(mark="going", word=f"{moving} on the way")
+        return Badge(mark="ok", word="Delivery")
+
+    def _waits(self, exam: Exam) -> bool:
+        """Say whether a finished exam stays until a person did something."""
+        return bool(exam.please_check) or (self._hold_temporary and exam.identity is Identity.TEMPORARY)
+
+    def _fate(self, exam: Exam, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
+        if exam.state is ExamState.OPEN:
+            return FateView(mark="open", word="Exam is open")
+        if exam.state is ExamState.FINISHED and self._waits(exam):
+            word = "Please check the patient" if exam.please_check else "Needs a patient"
+            return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
+        if not kept:
+            return FateView(mark="none", word="No pictures")
+        return _obstacle(kept, of_capture) or self._progress(kept, of_capture)
+
+    def _progress(self, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
+        got = [fates.of_deliveries(of_capture[c.capture.sop_instance_uid], self._required) for c in kept]
+        lowest = min(got)
+        if lowest >= Fate.SENT:
+            return FateView(mark="ok", word=fates.WORDS[lowest])
+        arrived = sum(fate >= Fate.SENT for fate in got)
+        moving = arrived or any(fate is Fate.SENDING for fate in got)
+        tried = [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.QUEUED and d.attempts]
+        detail = tried[0].reason if tried else ""
+        if moving:
+            return FateView(
+                mark="going", word=f"{fates.WORDS[Fate.SENDING]} {arrived} of {len(got)}", detail=detail
+            )
+        mark = "warn" if tried else "going" if self._has_destination else "none"
+        return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
+
+    def _capture(self, listed: Listed, deliveries: Sequence[Delivery]) -> CaptureView:
+        value = listed.capture
+        times = value.frame_times
+        held = next((d.reason for d in deliveries if d.state is DeliveryState.HELD), "")
+        return CaptureView(
+            uid=value.sop_instance_uid,
+            number=value.instance_number,
+            kind=value.kind,
+            time=f"{value.taken.local:%H:%M:%S}",
+            rejected=value.state is CaptureState.REJECTED,
+            seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
+            fate=fates.WORDS[fates.of_deliveries(deliveries, self._required)],
+            detail=listed.problem or held,
+        )
+
+
+def _obstacle(kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView | None:
+    """Say what a person must remove before everything can be delivered."""
+    if problems := [c for c in kept if c.problem_code]:
+        return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
+    if held := [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.HELD]:
+        return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
+    return None
+
+
+def counts(captures: Sequence[Listed]) -> str:
+    """Return "12 images · 1 clip"."""
+    stills = sum(c.capture.kind is MediaKind.STILL for c in captures)
+    clips = len(captures) - stills
+    parts = [f"{stills} image{'' if stills == 1 else 's'}"] if stills or not clips else []
+    return " · ".join([*parts, *([f"{clips} clip{'' if clips == 1 else 's'}"] if clips else [])])
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
