@@ -1,6 +1,7 @@
 """Patients and dates as people read them. Displays only: the values that leave the box are never touched."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -76,10 +77,20 @@ def as_date(value: str) -> date | None:
 
 def _alphabetic(group: str) -> str:
     family, given, middle, prefix, suffix = _components(group)
-    # Capital sharp s, because Python's upper() would spell the name differently.
-    large = family.replace("ß", "\N{LATIN CAPITAL LETTER SHARP S}").upper()
+    large = _capitals(family)
     rest = " ".join(filter(None, (prefix, given, middle, suffix)))
     return ", ".join(filter(None, (large, rest)))
+
+
+def _capitals(family: str) -> str:
+    """Return a family name in capitals: with the capital sharp s, and Greek without accents, as people write."""
+    large = family.replace("ß", "\N{LATIN CAPITAL LETTER SHARP S}").upper()
+    return "".join(_bare(letter) for letter in large)
+
+
+def _bare(letter: str) -> str:
+    greek = "GREEK CAPITAL" in unicodedata.name(letter, "") and "WITH TONOS" in unicodedata.name(letter, "")
+    return unicodedata.normalize("NFD", letter)[0] if greek else letter
 
 
 def _ideographic(group: str) -> str:

@@ -80,7 +80,7 @@ class Pages:
         }
 
     def _confirm(self, request: Request) -> Values:
-        """Ask whether this is the patient; without `item`, whether to start without one although an exam is open."""
+        """Ask whether this is the patient; without `item`, whether to start without one."""
         spool, today = self._context.spool, self._today()
         assign = self._assigned(request)
         item = request.query_params.get("item", "")

@@ -228,12 +228,13 @@ def test_a_watcher_that_does_not_read_is_dropped_and_one_that_leaves_is_forgotte
     async def play() -> None:
         hub = Hub()
         slow = hub.subscribe([b"first"], heartbeat_s=5)
+        assert await anext(slow) == b"retry: 500\n\n"
         assert await anext(slow) == b"first"
         for number in range(70):
             hub.publish("exam", {"n": number})
         assert hub.watchers == 0
         assert [message async for message in slow][0] == b'event: exam\ndata: {"n": 0}\n\n'
-        leaving = hub.subscribe([b"first"], heartbeat_s=0.01)
+        leaving = hub.subscribe([], heartbeat_s=0.01)
         await anext(leaving)
         assert await anext(leaving) == b"event: beat\ndata: {}\n\n"
         assert hub.watchers == 1
