@@ -134,11 +134,10 @@ class Exam:
     worklist_item: str = ""  # id of the item it was opened with
     order: str = ""  # name of the order file in the exam's folder; "" when there is none
     timezone_minutes: int = 0  # TimezoneOffsetFromUTC of every object, fixed when the exam opened
+    confirmed: Moment | None = None  # when a person last said whose exam this is, after its opening
     ended: Moment | None = None
     released: Moment | None = None
-    please_check: str = (
-        ""  # why a person must confirm the patient: "closed-by-next", "reboot", "idle"; "" = no
-    )
+    please_check: str = ""  # why a person must confirm the patient: "closed-by-next", "reboot", "idle"; "" = no
     discontinued: str = ""  # CID 9300 code value; "" = completed
     series: tuple[Series, ...] = ()
     request: RequestStamp | None = None
@@ -220,3 +219,4 @@ class Delivery:
     code: str = ""  # stable
     status: str = ""  # the last DIMSE status as four hex digits
     changed_ns: int = 0  # UTC, ns since 1970
+    in_doubt: bool = False  # a transfer began whose outcome nobody knows: the destination may have it

@@ -31,8 +31,9 @@ class _Held:
 class Database:
     """One connection a thread, in WAL mode with every commit flushed (synchronous=FULL)."""
 
-    def __init__(self, path: Path, *, checkpoints: bool = False) -> None:
+    def __init__(self, path: Path, *, checkpoints: bool = False, flushes: bool = True) -> None:
         self._path = path
+        self._synchronous = "FULL" if flushes else "OFF"  # off: whoever fills a new file flushes it at the end
         self._checkpoints = checkpoints  # the forward process does them for all
         self._local = threading.local()
         self._opened: weakref.WeakSet[_Held] = weakref.WeakSet()
@@ -110,7 +111,7 @@ class Database:
                 connection.row_factory = sqlite3.Row
                 connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
                 connection.execute("PRAGMA foreign_keys = ON")
                 if not self._checkpoints:
                     connection.execute("PRAGMA wal_autocheckpoint = 0")

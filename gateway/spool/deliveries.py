@@ -12,7 +12,7 @@ from gateway.spool.database import Database
 from gateway.spool.states import Owner
 
 _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, next_attempt_ns, reason, code,
-    status, changed_ns"""
+    status, changed_ns, in_doubt"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
 _BATCH = 200  # rows a transaction
@@ -64,7 +64,8 @@ class Deliveries:
         first = self._select(f"{ready} ORDER BY next_attempt_ns, id LIMIT 1", values)
         if not first:
             return []
-        return self._select(f"{ready} AND exam = ? ORDER BY id LIMIT ?", (*values, first[0].exam, limit))
+        order = "ORDER BY next_attempt_ns, id"  # what was never tried goes before what failed
+        return self._select(f"{ready} AND exam = ? {order} LIMIT ?", (*values, first[0].exam, limit))
 
     def next_attempt_ns(self, destination: str) -> int | None:
         """Return when the first waiting delivery is due, UTC ns; None when nothing waits."""
@@ -74,16 +75,6 @@ class Deliveries:
                 (destination,),
             ).fetchone()
         return None if first is None else int(first)
-
-    def asked_again(self, destination: str) -> bool:
-        """Say whether a person asked to try again at once what this destination did not take before."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM delivery WHERE destination = ? AND state = 'queued' AND next_attempt_ns = 0 "
-                "AND attempts > 0 LIMIT 1",
-                (destination,),
-            ).fetchone()
-        return row is not None
 
     # --- moving -------------------------------------------------------------------------------------------
 
@@ -98,10 +89,13 @@ class Deliveries:
         code: str = "",
         reason: str = "",
         status: str = "",
+        in_doubt: bool | None = None,
+        asked: bool = False,
     ) -> bool:
         """Move a delivery that is still as it was seen; False when somebody else moved it first.
 
-        Raises WrongState when `owner` may not make this move.
+        `in_doubt`: see Delivery; None = as before. `asked`: a person wants it now. Raises WrongState when `owner`
+        may not make this move.
         """
         states.check(states.DELIVERY, delivery.state, new, owner)
         now = self._now()
@@ -109,7 +103,7 @@ class Deliveries:
             return (
                 connection.execute(
                     "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
-                    "status = ?, changed_ns = ? WHERE id = ? AND state = ?",
+                    "status = ?, changed_ns = ?, in_doubt = ?, asked = ? WHERE id = ? AND state = ?",
                     (
                         new,
                         delivery.attempts if attempts is None else attempts,
@@ -118,11 +112,25 @@ class Deliveries:
                         reason,
                         status,
                         now,
+                        delivery.in_doubt if in_doubt is None else in_doubt,
+                        asked,
                         delivery.id,
                         delivery.state,
                     ),
                 ).rowcount
                 == 1
+            )
+
+    def postpone(
+        self, deliveries: Sequence[Delivery], *, wait_s: float, code: str, reason: str, status: str = ""
+    ) -> None:
+        """Let what still waits wait with its destination, which was tried in vain; at most one exam's batch."""
+        now = self._now()
+        with self._database.write() as connection:
+            connection.executemany(
+                "UPDATE delivery SET attempts = attempts + 1, next_attempt_ns = ?, code = ?, reason = ?, "
+                "status = ?, changed_ns = ?, asked = 0 WHERE id = ? AND state = 'queued'",
+                [(now + int(wait_s * 1e9), code, reason, status, now, d.id) for d in deliveries],
             )
 
     def hold(self, delivery: int) -> Delivery:
@@ -136,7 +144,7 @@ class Deliveries:
     def release_all(self, code: str) -> int:
         """Let everything go that is held with this code; return how many."""
         return self._update(
-            "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = ''",
+            "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1",
             "state = 'held' AND code = ?",
             (code,),
         )
@@ -149,17 +157,31 @@ class Deliveries:
             where, values = where + " AND id = ?", (*values, delivery)
         if destination:
             where, values = where + " AND destination = ?", (*values, destination)
-        return self._update("next_attempt_ns = 0", where, values)
+        return self._update("next_attempt_ns = 0, asked = 1", where, values)
 
-    def forget_leases(self) -> int:
-        """Queue again what a sender that is gone was sending; called by its successor at start."""
-        return self._update("state = 'queued', next_attempt_ns = 0", "state = 'sending'", ())
+    def take_asked(self, destination: str) -> bool:
+        """Say whether a person asked for a try at once since this was called last: one wish, one try."""
+        where = "destination = ? AND asked = 1"
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT 1 FROM delivery WHERE {where} AND state = 'queued' LIMIT 1",  # noqa: S608 - fixed words
+                (destination,),
+            ).fetchone()
+        return row is not None and self._update("asked = 0", where, (destination,)) > 0
+
+    def forget_leases(self, destination: str = "") -> int:
+        """Queue again what a sender was sending that is gone or lost track: all, or one destination's."""
+        changes, where = "state = 'queued', next_attempt_ns = 0", "state = 'sending'"
+        if destination:
+            return self._update(changes, f"{where} AND destination = ?", (destination,))
+        return self._update(changes, where, ())
 
     # --- inside -------------------------------------------------------------------------------------------
 
     def _by_person(self, delivery: int, new: DeliveryState, code: str = "", reason: str = "") -> Delivery:
         seen = self.get(delivery)
-        if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason):
+        asked = new is DeliveryState.QUEUED
+        if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason, asked=asked):
             raise WrongState
         return self.get(delivery)
 
@@ -189,4 +211,5 @@ class Deliveries:
 
 def _delivery(row: sqlite3.Row) -> Delivery:
     values = dict(row)
-    return Delivery(**{**values, "state": DeliveryState(values["state"])})
+    converted = {"state": DeliveryState(values["state"]), "in_doubt": bool(values["in_doubt"])}
+    return Delivery(**{**values, **converted})

@@ -1,7 +1,7 @@
 """Exams: exam.json under the exam's lock first, then the row. Opening, ending, assigning, confirming."""
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.clock import Clock, Moment
@@ -56,13 +56,19 @@ class Exams:
             row = connection.execute("SELECT document FROM exam WHERE state = 'open'").fetchone()
         return None if row is None else records.load(Exam, row["document"])
 
-    def unquestioned(self, limit: int = 100) -> builtins.list[Exam]:
-        """Return finished exams whose patient nobody needs to check, the one opened first first."""
+    def unquestioned(
+        self, limit: int = 100, *, identities: Sequence[Identity] = tuple(Identity), but_not: str = ""
+    ) -> builtins.list[Exam]:
+        """Return finished exams whose patient nobody needs to check, the one opened first first.
+
+        `identities`: only these; `but_not`: not those that were discontinued for this reason.
+        """
+        marks = ", ".join("?" * len(identities))
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT document FROM exam WHERE state = 'finished' AND please_check = '' "
-                "ORDER BY opened_at LIMIT ?",
-                (limit,),
+                f"AND identity IN ({marks}) AND (? = '' OR discontinued <> ?) ORDER BY opened_at LIMIT ?",  # noqa: S608 - marks only
+                (*identities, but_not, but_not, limit),
             ).fetchall()
         return [records.load(Exam, row["document"]) for row in rows]
 
@@ -129,7 +135,7 @@ class Exams:
         def confirmed(old: Exam) -> Exam:
             if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
                 raise WrongState("This exam was released already.")
-            return replace(old, please_check="")
+            return replace(old, please_check="", confirmed=self._clock.now()) if old.please_check else old
 
         return self.change(exam, confirmed)
 
@@ -145,7 +151,13 @@ class Exams:
             study = self._study(subject)
             shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam) else ""
             fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}.dcm")
-            return replace(old, **fields, study_instance_uid=study, please_check=shared)  # type: ignore[arg-type]
+            return replace(
+                old,
+                **fields,  # type: ignore[arg-type]
+                study_instance_uid=study,
+                please_check=shared,
+                confirmed=self._clock.now(),
+            )
 
         with locked(self._layout.opening_lock):  # two exams of one order may not both mint its Study UID
             return self.change(exam, assigned)
@@ -324,8 +336,8 @@ def _same_patient(one: Patient, other: Patient) -> bool:
 
 
 def earlier_boot(exam: Exam, now: Moment) -> bool:
-    """Say whether the box was restarted since this exam opened."""
-    return exam.opened.boot_id != now.boot_id
+    """Say whether the box was restarted since a person last said whose exam this is."""
+    return (exam.confirmed or exam.opened).boot_id != now.boot_id
 
 
 def _row(exam: Exam) -> dict[str, str | int | None]:

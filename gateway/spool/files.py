@@ -85,6 +85,15 @@ class Files:
             finally:
                 os.close(fd)
 
+    def flush(self, path: Path) -> None:
+        """Make durable what something else wrote into a file."""
+        with _translated():
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                self._sync(fd)
+            finally:
+                os.close(fd)
+
     def append(self, path: Path) -> "Appender":
         """Open a file for appending; it exists durably when this returns."""
         with _translated():

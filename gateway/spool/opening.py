@@ -82,10 +82,11 @@ def _make_index(layout: Layout, *, clock: Clock, files: Files, destinations: Seq
     for path in sorted(layout.root.glob(fresh.name + "*")):
         files.remove(path)
     files.append(fresh).close()  # SQLite would create it without the group's right to write
-    spool = assemble(layout.root, clock=clock, files=files, index=fresh)
+    spool = assemble(layout.root, clock=clock, files=files, index=databases.Database(fresh, flushes=False))
     spool.database.migrate()
     count = rebuild.fill(spool, destinations)
     spool.database.settle()
+    files.flush(fresh)
     for suffix in ("-wal", "-shm"):  # of an index that is gone: SQLite would play its log into the new one
         files.remove(layout.database.with_name(layout.database.name + suffix))
     files.rename(fresh, layout.database)

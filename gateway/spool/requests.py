@@ -80,6 +80,12 @@ class Requests:
     def failed(self, request: Request, error: ScopegateError) -> None:
         self._settle(request, RequestState.FAILED, {"code": error.code, "what": error.what})
 
+    def forget_running(self) -> None:
+        """Fail what an owner that is gone was working on; called by its successor at start."""
+        answer = json.dumps({"code": "interrupted", "what": "The process that worked on this ended."})
+        with self._database.write() as connection:
+            connection.execute("UPDATE request SET state = 'failed', answer = ? WHERE state = 'running'", (answer,))
+
     def _settle(self, request: Request, state: RequestState, answer: dict[str, Any]) -> None:
         with self._database.write() as connection:
             connection.execute(

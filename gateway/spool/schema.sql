@@ -63,11 +63,14 @@ CREATE TABLE delivery (
     reason TEXT NOT NULL DEFAULT '',
     code TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL DEFAULT '',
+    in_doubt INTEGER NOT NULL DEFAULT 0, -- 1: a transfer of it began whose outcome nobody knows: it may be there
+    asked INTEGER NOT NULL DEFAULT 0,    -- 1: a person wants it tried at once
     changed_ns INTEGER NOT NULL,
     UNIQUE (sop_instance_uid, destination)
 ) STRICT;
 CREATE INDEX delivery_due ON delivery (destination, next_attempt_ns) WHERE state = 'queued';
 CREATE INDEX delivery_unsettled ON delivery (state, code) WHERE state IN ('queued', 'sending', 'held');
+CREATE INDEX delivery_asked ON delivery (destination) WHERE asked = 1;
 CREATE INDEX delivery_exam ON delivery (exam);
 
 CREATE TABLE worklist_item (

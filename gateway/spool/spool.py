@@ -37,11 +37,11 @@ class Spool:
 
 
 def assemble(
-    root: Path, *, clock: Clock, files: Files, checkpoints: bool = False, index: Path | None = None
+    root: Path, *, clock: Clock, files: Files, checkpoints: bool = False, index: Database | None = None
 ) -> Spool:
-    """Build the parts of a spool without touching the disk; `index` when it is not the usual file."""
+    """Build the parts of a spool without touching the disk; `index` when it is not the usual one."""
     layout = Layout(root)
-    database = Database(index or layout.database, checkpoints=checkpoints)
+    database = index or Database(layout.database, checkpoints=checkpoints)
     exams = Exams(layout=layout, files=files, database=database, clock=clock)
     return Spool(
         layout=layout,

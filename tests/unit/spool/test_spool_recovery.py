@@ -147,6 +147,19 @@ def test_an_exam_left_open_by_a_reboot_is_to_be_checked(
     assert again.exams.open_one()
 
 
+def test_who_said_yes_after_a_reboot_is_not_asked_again_in_the_same_boot(
+    spool: Spool, exam: Exam, clock: FakeClock
+) -> None:
+    clock.reboot()
+    recovery.question_after_reboot(spool)
+    spool.exams.confirm(exam.id)
+    recovery.question_after_reboot(spool)  # capture was restarted
+    assert not spool.exams.get(exam.id).please_check
+    clock.reboot()
+    recovery.question_after_reboot(spool)
+    assert spool.exams.get(exam.id).please_check
+
+
 def test_after_a_reboot_without_an_open_exam_nobody_is_asked(spool: Spool, exam: Exam, clock: FakeClock) -> None:
     spool.exams.finish(exam.id)
     clock.reboot()

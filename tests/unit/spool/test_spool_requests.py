@@ -124,3 +124,10 @@ def test_a_long_list_is_replaced_whole(spool: Spool) -> None:
     assert len(spool.worklist.items()) == 230
     spool.worklist.replace("ris", [item(f"n{number}") for number in range(229)])
     assert len(spool.worklist.items()) == 229
+
+
+def test_what_a_killed_owner_was_working_on_fails_for_the_one_who_waits(spool: Spool) -> None:
+    asked = spool.requests.ask("worklist-refresh", {}, deadline_s=10)
+    assert spool.requests.begin("worklist-refresh")
+    spool.requests.forget_running()
+    assert spool.requests.get(asked).state is RequestState.FAILED
