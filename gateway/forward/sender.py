@@ -1,13 +1,17 @@
-"""Sends one destination's queue: one exam an association, one association at a time, for ever."""
+"""Sends one destination's queue: one exam an association, one association at a time, for ever.
+
+The only place that decides what an answer makes of a delivery. What an answer means stands in gateway/net.
+"""
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway.clock import Moment
 from gateway.config.settings import Destination
-from gateway.dicom import transcode
 from gateway.errors import (
     DeliveryError,
     NeedsConfiguration,
@@ -15,18 +19,23 @@ from gateway.errors import (
     ObjectError,
     ScopegateError,
     SpoolDamaged,
+    SpoolError,
     TryLater,
+    WrongState,
 )
-from gateway.forward import backoff
+from gateway.forward import backoff, outgoing
+from gateway.forward.outage import Refusals, Verdict
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, SealedObject
+from gateway.net.peers import Timeouts
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
 _log = logging.getLogger(__name__)
-_CAP_S = backoff.CONFIGURATION.total_seconds() * (1 + backoff.JITTER)
-_NO_CONTEXT = "no-context"
+_CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.FIRST).total_seconds()  # no wait is longer
+_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
+_OF_OURS = "object-mismatch"  # the file is not what its record says: nobody else can mend that
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,30 +51,67 @@ class Pause:
 class Sender:
     """One destination. `pause` is None while it takes what it gets."""
 
-    def __init__(self, *, spool: Spool, destination: Destination, our_ae: str) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        destination: Destination,
+        our_ae: str,
+        stop: threading.Event | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
         self._spool = spool
         self._destination = destination
         self._our_ae = our_ae
+        self._stop = stop or threading.Event()
+        self._timeouts = timeouts
+        self._refusals = Refusals()
+        self._lost_track = False  # the index failed between a claim and its outcome
         self.pause: Pause | None = None
 
     def step(self) -> bool:
-        """Send the ready objects of one exam; say whether there may be more to do now."""
+        """Send the ready objects of one exam; say whether there may be more to do now.
+
+        Raises SpoolError when the index cannot be read or written; what was on its way then goes again.
+        """
         if self._pausing():
             return False
+        try:
+            if self._lost_track:
+                self._spool.deliveries.forget_leases(self._destination.name)
+                self._lost_track = False
+            return self._send_one_exam()
+        except SpoolError:
+            self._lost_track = True
+            raise
+
+    def _send_one_exam(self) -> bool:
         batch = self._spool.deliveries.due(self._destination.name, cap_s=_CAP_S)
         if not batch:
+            if self.pause and self._spool.deliveries.next_attempt_ns(self._destination.name) is None:
+                self.pause = None  # nothing is left that could tell whether it works
             return False
         objects = [self._spool.objects.get(delivery.sop_instance_uid) for delivery in batch]
+        left = list(zip(batch, objects, strict=True))
         try:
-            with StoreAssociation(self._destination, our_ae=self._our_ae, wanted=_wanted(objects)) as association:
-                for delivery, sealed in zip(batch, objects, strict=True):
-                    if not association.usable or self._pausing():
-                        break
-                    self._deliver(association, delivery, sealed)
-        except DeliveryError as error:
-            self._refused_all(batch, error)
+            with StoreAssociation(
+                self._destination, our_ae=self._our_ae, wanted=_wanted(objects), timeouts=self._timeouts
+            ) as association:
+                if not association.usable:
+                    raise TryLater(
+                        f"The archive {self._destination.name} closed the connection at once.", code="dropped"
+                    )
+                while left and association.usable and not self._waits and not self._stop.is_set():
+                    self._deliver(association, *left.pop(0))
+        except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
+            if error.code == outgoing.NO_CONTEXT:
+                self._hold_all(left)
+            else:
+                self._hold_back(error)
+        if self.pause and self._waits:
+            self._postpone([delivery for delivery, _ in left], self.pause)
             return False
-        return not self._pausing()
+        return not self._stop.is_set()
 
     # --- one object ---------------------------------------------------------------------------------------
 
@@ -74,47 +120,41 @@ class Sender:
         if claimed is None:
             return
         try:
-            result = self._store(association, claimed, sealed)
-        except TryLater as error:
-            self._later(claimed, self._hold_back(error), error)
-        except NeedsConfiguration as error:
-            if error.code == _NO_CONTEXT:
-                self._hold(claimed, error)
-            else:
-                self._later(claimed, self._hold_back(error), error)
-        except NeverAccepted as error:
-            self._refused(claimed, error)
-        except (ObjectError, SpoolDamaged) as error:
-            self._hold(claimed, error)
+            form = outgoing.prepare(
+                self._spool.objects.path(sealed),
+                sealed,
+                accepted=association.accepted(sealed.sop_class_uid),
+                destination=self._destination,
+            )
+        except (DeliveryError, ObjectError, SpoolDamaged) as error:
+            self._hold(claimed, error, in_doubt=delivery.in_doubt)
+            return
+        try:
+            result = association.store(
+                form.source,
+                sop_class_uid=sealed.sop_class_uid,
+                sop_instance_uid=sealed.sop_instance_uid,
+                transfer_syntax_uid=form.transfer_syntax_uid,
+                sent_before=delivery.in_doubt,
+            )
+        except DeliveryError as error:
+            # An answer tells that it was not stored now; without one nobody knows.
+            self._not_sent(claimed, error, in_doubt=delivery.in_doubt or not error.status)
+        except SpoolDamaged as error:
+            self._hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
             self._sent(claimed, result)
 
-    def _store(self, association: StoreAssociation, delivery: Delivery, sealed: SealedObject) -> StoreResult:
-        accepted = association.accepted(sealed.sop_class_uid)
-        path = self._spool.objects.path(sealed)
-        syntax = sealed.transfer_syntax_uid
-        source = path
-        if syntax not in accepted and accepted and not sealed.lossy:
-            syntax = accepted[0]
-            content = b"".join(transcode.uncompressed(path, syntax))
-            source = content  # type: ignore[assignment]
-        return association.store(
-            source,
-            sop_class_uid=sealed.sop_class_uid,
-            sop_instance_uid=sealed.sop_instance_uid,
-            transfer_syntax_uid=syntax,
-            sent_before=delivery.attempts > 1,
-        )
-
     def _claim(self, delivery: Delivery) -> Delivery | None:
         """Move a delivery to `sending`, or return None when a person took it back meanwhile."""
+        attempts = delivery.attempts + 1
         moved = self._spool.deliveries.move(
-            delivery, DeliveryState.SENDING, Owner.FORWARD, attempts=delivery.attempts + 1, code=delivery.code
+            delivery, DeliveryState.SENDING, Owner.FORWARD, attempts=attempts, in_doubt=True
         )
-        return self._spool.deliveries.get(delivery.id) if moved else None
+        return replace(delivery, state=DeliveryState.SENDING, attempts=attempts, in_doubt=True) if moved else None
 
     def _sent(self, delivery: Delivery, result: StoreResult) -> None:
-        self.pause = None
+        self._works()
         self._spool.deliveries.move(
             delivery,
             DeliveryState.SENT,
@@ -123,22 +163,56 @@ class Sender:
             code="stored-with-warning" if result.warning else "",
             status=result.status,
         )
-        event(_log, "object_sent", destination=delivery.destination, uid=delivery.sop_instance_uid)
+        event(
+            _log,
+            "object_sent",
+            destination=delivery.destination,
+            uid=delivery.sop_instance_uid,
+            tries=delivery.attempts,
+            status=result.status,
+        )
+        for held in self._refusals.taken(delivery.id):
+            with suppress(WrongState):  # a person was faster
+                self._spool.deliveries.release(held)
+                event(_log, "delivery_released_after_outage", destination=delivery.destination, delivery=held)
 
-    def _refused(self, delivery: Delivery, error: NeverAccepted) -> None:
-        """Try once more what was refused for itself; the second time it waits for a person. Others go on."""
-        if delivery.code == error.code:
-            self._hold(delivery, error)
+    def _not_sent(self, delivery: Delivery, error: DeliveryError, *, in_doubt: bool) -> None:
+        if isinstance(error, NeverAccepted) and error.code != _OF_OURS:
+            self._refused(delivery, error, in_doubt=in_doubt)
+        elif isinstance(error, NeverAccepted) or error.code in _OF_THE_OBJECT:
+            self._works()
+            self._hold(delivery, error, in_doubt=in_doubt)
         else:
-            self._later(delivery, backoff.FIRST, error)
+            # Longer than its destination: if this object is what breaks it, the others go first.
+            self._later(delivery, self._hold_back(error) + backoff.FIRST, error, in_doubt=in_doubt)
 
-    def _hold(self, delivery: Delivery, error: ScopegateError) -> None:
+    def _refused(self, delivery: Delivery, error: NeverAccepted, *, in_doubt: bool) -> None:
+        verdict = self._refusals.refused(delivery.id)
+        if verdict is Verdict.OUTAGE:
+            wait = self._hold_back(_outage(self._destination, error))
+            self._later(delivery, wait + backoff.FIRST, error, in_doubt=in_doubt)
+            return
+        self._works()
+        if verdict is Verdict.HOLD:
+            self._hold(delivery, error, in_doubt=in_doubt)
+        else:
+            self._later(delivery, backoff.FIRST, error, in_doubt=in_doubt)
+
+    def _hold(self, delivery: Delivery, error: ScopegateError, *, in_doubt: bool) -> None:
         warn(
             _log, "delivery_held", destination=delivery.destination, uid=delivery.sop_instance_uid, code=error.code
         )
-        self._spool.deliveries.move(delivery, DeliveryState.HELD, Owner.FORWARD, code=error.code, reason=error.what)
+        self._spool.deliveries.move(
+            delivery,
+            DeliveryState.HELD,
+            Owner.FORWARD,
+            code=error.code,
+            reason=f"{error.what} {error.action}",
+            status=_status(error),
+            in_doubt=in_doubt,
+        )
 
-    def _later(self, delivery: Delivery, wait: timedelta, error: DeliveryError) -> None:
+    def _later(self, delivery: Delivery, wait: timedelta, error: DeliveryError, *, in_doubt: bool) -> None:
         self._spool.deliveries.move(
             delivery,
             DeliveryState.QUEUED,
@@ -146,28 +220,34 @@ class Sender:
             wait_s=wait.total_seconds(),
             code=error.code,
             reason=error.what,
+            status=error.status,
+            in_doubt=in_doubt,
         )
 
     # --- the destination ----------------------------------------------------------------------------------
 
-    def _refused_all(self, batch: list[Delivery], error: DeliveryError) -> None:
-        """Nothing can be sent: an object that nobody takes is held, everything else waits with the destination."""
-        if error.code == _NO_CONTEXT:
-            for delivery in batch:
-                if claimed := self._claim(delivery):
-                    self._hold(claimed, error)
-            return
-        wait = self._hold_back(error)
-        for delivery in batch:
-            if claimed := self._claim(delivery):
-                self._later(claimed, wait, error)
+    @property
+    def _waits(self) -> bool:
+        return self.pause is not None and self._spool.clock.boottime_ns() < self.pause.until_ns
+
+    def _pausing(self) -> bool:
+        """Say whether to wait still; a person's wish ends the pause, and the next failure goes on counting."""
+        if self.pause and self._waits and self._spool.deliveries.take_asked(self._destination.name):
+            self.pause = replace(self.pause, until_ns=self._spool.clock.boottime_ns())
+        return self._waits
+
+    def _works(self) -> None:
+        """Note that the destination does its work, whatever it thinks of one object."""
+        if self.pause:
+            event(_log, "destination_works_again", destination=self._destination.name)
+        self.pause = None
 
     def _hold_back(self, error: DeliveryError) -> timedelta:
         """Pause the destination, longer each time, and return for how long."""
+        now = self._spool.clock.now()
         attempt = self.pause.attempt + 1 if self.pause else 1
         plain = backoff.CONFIGURATION if isinstance(error, NeedsConfiguration) else backoff.delay_before(attempt)
         wait = plain * self._spool.clock.jitter(backoff.JITTER)
-        now = self._spool.clock.now()
         self.pause = Pause(
             error=error,
             since=self.pause.since if self.pause else now,
@@ -184,14 +264,37 @@ class Sender:
         )
         return wait
 
-    def _pausing(self) -> bool:
-        if self.pause is None or self._spool.clock.boottime_ns() >= self.pause.until_ns:
-            return False
-        return not self._spool.deliveries.asked_again(self._destination.name)
+    def _postpone(self, deliveries: Sequence[Delivery], pause: Pause) -> None:
+        """Say with every object of the exam why it waits, and let other exams go before it."""
+        left_s = (pause.until_ns - self._spool.clock.boottime_ns()) / 1e9
+        error = pause.error
+        self._spool.deliveries.postpone(
+            deliveries, wait_s=max(0.0, left_s), code=error.code, reason=error.what, status=error.status
+        )
+
+    def _hold_all(self, left: Sequence[tuple[Delivery, SealedObject]]) -> None:
+        for delivery, sealed in left:
+            if claimed := self._claim(delivery):
+                self._hold(claimed, outgoing.no_context(sealed, self._destination), in_doubt=delivery.in_doubt)
+        self._works()
 
 
-def _wanted(objects: Iterable[SealedObject]) -> list[Wanted]:
+def _wanted(objects: Sequence[SealedObject]) -> list[Wanted]:
     return [
         Wanted(sop_class_uid=o.sop_class_uid, transfer_syntax_uid=o.transfer_syntax_uid, lossy=o.lossy)
         for o in objects
     ]
+
+
+def _outage(destination: Destination, last: NeverAccepted) -> TryLater:
+    error = TryLater(
+        f"The archive {destination.name} refused three different objects in a row. The last answer: {last.what}",
+        code="outage",
+        action="It is tried again by itself. Call IT: look at the archive and its log.",
+    )
+    error.status = last.status
+    return error
+
+
+def _status(error: ScopegateError) -> str:
+    return error.status if isinstance(error, DeliveryError) else ""

@@ -66,9 +66,9 @@ class Exams:
         marks = ", ".join("?" * len(identities))
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT document FROM exam WHERE state = 'finished' AND please_check = '' "
-                f"AND identity IN ({marks}) AND (? = '' OR discontinued <> ?) ORDER BY opened_at LIMIT ?",  # noqa: S608 - marks only
-                (*identities, but_not, but_not, limit),
+                "SELECT document FROM exam WHERE state = 'finished' AND please_check = '' AND "  # noqa: S608 - marks only
+                f"(? = '' OR discontinued <> ?) AND identity IN ({marks}) ORDER BY opened_at LIMIT ?",
+                (but_not, but_not, *identities, limit),
             ).fetchall()
         return [records.load(Exam, row["document"]) for row in rows]
 

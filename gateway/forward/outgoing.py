@@ -1,0 +1,74 @@
+"""Chooses the form in which a sealed object goes to a destination: lossless changes only, never a damaged file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.settings import Destination
+from gateway.dicom import part10, transcode
+from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
+from gateway.model import SealedObject
+from gateway.spool.files import sha256_of
+
+NO_CONTEXT = "no-context"
+_UNCOMPRESSED = (part10.EXPLICIT_LE, part10.IMPLICIT_LE)
+_MB = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """What is sent: the sealed file itself, or the content of its uncompressed form."""
+
+    source: Path | bytes
+    transfer_syntax_uid: str
+
+
+def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destination: Destination) -> Outgoing:
+    """Return the form in which the destination takes this object; `accepted`: the syntaxes it takes its class in.
+
+    Raises NeedsConfiguration (`no-context`) when there is none, NeverAccepted (`too-large`), SpoolDamaged when the
+    file is not the one that was sealed, ObjectError when it cannot be written uncompressed.
+    """
+    syntax = sealed.transfer_syntax_uid
+    if syntax not in accepted:
+        syntax = next((each for each in accepted if each in _UNCOMPRESSED), "")
+    if not syntax or (syntax != sealed.transfer_syntax_uid and sealed.lossy):
+        raise no_context(sealed, destination)
+    if sealed.bytes > destination.max_object_mb * _MB:
+        raise NeverAccepted(
+            f"This object has {sealed.bytes // _MB} MB; {destination.name} gets at most "
+            f"{destination.max_object_mb} MB (max_object_mb).",
+            code="too-large",
+            action="Raise max_object_mb if the archive takes more, then release it.",
+        )
+    try:
+        _still_sealed(path, sealed)
+        if syntax == sealed.transfer_syntax_uid:
+            return Outgoing(source=path, transfer_syntax_uid=syntax)
+        # One still's pixels: clips of JPEG frames are lossy and never come here.
+        return Outgoing(source=b"".join(transcode.uncompressed(path, syntax)), transfer_syntax_uid=syntax)
+    except OSError as error:
+        raise SpoolDamaged(
+            f"An object's file cannot be read ({type(error).__name__}).", code="file-missing"
+        ) from error
+
+
+def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
+    """Return the error of an object that the destination takes in no form, in words that name what to set there."""
+    if sealed.lossy:
+        kind = "JPEG clips" if sealed.frames > 1 else "JPEG pictures"
+        needs = "JPEG Baseline (1.2.840.10008.1.2.4.50)"
+    else:
+        kind = "these pictures"
+        needs = "JPEG Lossless SV1 (1.2.840.10008.1.2.4.70) or uncompressed"
+    return NeedsConfiguration(
+        f"The archive {destination.name} does not take {kind}.",
+        code=NO_CONTEXT,
+        action=f"Have it set up for the class {sealed.sop_class_uid} in {needs}, or send them to another archive; "
+        "then release it.",
+    )
+
+
+def _still_sealed(path: Path, sealed: SealedObject) -> None:
+    if sha256_of(path) != sealed.sha256:
+        raise SpoolDamaged("An object's file is not the one that was sealed: it was not sent.")
