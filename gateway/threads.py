@@ -60,16 +60,18 @@ class Supervisor:
         return not self._died
 
     def _guard(self, name: str, work: Callable[[], None], may_end: bool = False) -> None:  # noqa: FBT001, FBT002
+        well = False
         try:
             work()
+            well = may_end or self.stop.is_set()
+            if not well:
+                warn(_log, "thread_ended_early", thread=name)
         except Exception as error:
             warn(_log, "thread_died", thread=name, error=type(error).__name__, at=_places(error))
-        else:
-            if may_end or self.stop.is_set():
-                return
-            warn(_log, "thread_ended_early", thread=name)
-        self._died = True
-        self.stop.set()
+        finally:
+            if not well:  # also after SystemExit, which threading takes for an ordinary end
+                self._died = True
+                self.stop.set()
 
 
 def hook(kind: type[BaseException], error: BaseException, _: object) -> None:

@@ -47,9 +47,12 @@ def pack(header: Header, body: bytes = b"") -> bytes:
     return _LENGTHS.pack(_LENGTHS.size - 4 + len(text) + len(body), len(text)) + text + body
 
 
-def receive(connection: socket.socket) -> Message:
-    """Return the next message. Raises WireError at the end of the stream, TimeoutError as the socket says."""
-    total, length = _lengths(_exactly(connection, _LENGTHS.size))
+def receive(connection: socket.socket, *, limit: int = MAX_MESSAGE) -> Message:
+    """Return the next message of at most `limit` bytes.
+
+    Raises WireError at the end of the stream and for what is no message, TimeoutError as the socket says.
+    """
+    total, length = _lengths(_exactly(connection, _LENGTHS.size), limit)
     return _message(_exactly(connection, total), length)
 
 
@@ -106,9 +109,9 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     return bytes(buffer)
 
 
-def _lengths(data: bytes) -> tuple[int, int]:
+def _lengths(data: bytes, limit: int = MAX_MESSAGE) -> tuple[int, int]:
     total, length = _LENGTHS.unpack(data)
-    if not 4 + length <= total <= MAX_MESSAGE:
+    if not 4 + length <= total <= limit:
         raise WireError("This is no message.")
     return total - 4, length
 
@@ -116,7 +119,7 @@ def _lengths(data: bytes) -> tuple[int, int]:
 def _message(data: bytes, length: int) -> Message:
     try:
         header = json.loads(data[:length])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the parser recurses as deep as the text nests
         raise WireError("This is no message.") from error
     if not isinstance(header, dict):
         raise WireError("This is no message.")

@@ -1,102 +1,115 @@
 """Records clips: one thread a source, frames from the ring, JPEG after JPEG into append-only files."""
 
 import logging
-import shutil
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import StrEnum
 from queue import Empty, SimpleQueue
 
+from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.grabber import Grabber, Signal
-from gateway.capture.moment import Fixed
 from gateway.capture.recorder import Recorder
+from gateway.capture.ring import Frame
 from gateway.clock import Clock
-from gateway.errors import ScopegateError, SpoolError
+from gateway.errors import Busy, ScopegateError, SpoolError
 from gateway.log import event, warn
-from gateway.model import Capture, Equipment, MediaKind, RequestStamp
+from gateway.model import Capture, MediaKind
 from gateway.spool import recovery
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
-from hardware.errors import DeviceError
 from hardware.pixels import clip_jpeg
 
 _log = logging.getLogger(__name__)
 LIMIT_S = 600.0  # a forgotten clip ends by itself
+LEAST_FREE = 0.15  # of the disk: what is left belongs to stills
 _SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
 _LOST_SIGNAL_S = 10.0
-_LEAST_FREE = 0.15  # of the disk: what is left belongs to stills
 _WAIT_S = 0.1
+
+
+class End(StrEnum):
+    """Why a clip ended."""
+
+    ASKED = "asked"
+    LIMIT = "limit"
+    SIGNAL = "no-signal"
+    SIZE = "size-changed"
+    DISK = "disk-full"
+    FAILED = "failed"
+    PROCESS = "process-stopped"
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Recording:
-    """A clip that is being recorded."""
+    """A clip that is being recorded. `begun` and `done` are settled when its start and its end are durable."""
 
-    writer: ClipWriter
+    header: ClipHeader
     grabber: Grabber
-    first: Fixed
-    started_ns: int
+    first: Frame
+    writer: ClipWriter | None = None
     stopped_ns: int = 0  # 0 = goes on; else frames up to this time belong to it
+    end: End = End.PROCESS
     lost: int = 0
-    done: Future[Capture | None] = field(default_factory=Future)
+    begun: Future[str] = field(default_factory=Future)
+    done: Future[Capture] = field(default_factory=Future)
 
     @property
     def uid(self) -> str:
-        return self.first.uid
+        return self.header.sop_instance_uid
+
+    @property
+    def started_ns(self) -> int:
+        return self.header.pressed.boottime_ns
+
+    @property
+    def frames(self) -> int:
+        return len(self.writer.entries) if self.writer else 0
 
 
 class Clips:
     """Starts, records and stops clips; at most one a source at a time."""
 
-    def __init__(self, *, spool: Spool, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        recorder: Recorder,
+        clock: Clock,
+        sources: Iterable[str],
+        free_share: Callable[[], float],
+    ) -> None:
+        self.free_share = free_share
         self._spool = spool
         self._recorder = recorder
         self._clock = clock
-        self._queues: dict[str, SimpleQueue[Recording]] = {}
+        self._queues: dict[str, SimpleQueue[Recording]] = {source: SimpleQueue() for source in sources}
         self._running: dict[str, Recording] = {}  # by source
-        self._unclosed: list[tuple[str, str]] = []  # (exam, UID) that a full disk kept from being closed
+        self._unclosed: list[tuple[str, str]] = []  # (exam, UID) that the disk kept from being closed
 
-    def running(self, source: str = "") -> Recording | None:
-        """Return the clip that is recorded from this source, or from any."""
-        if source:
-            return self._running.get(source)
-        return next(iter(self._running.values()), None)
+    def of_source(self, source: str) -> Recording | None:
+        """Return the clip that is recorded from this source."""
+        return self._running.get(source)
 
-    def start(self, first: Fixed, equipment: Equipment, request: RequestStamp | None) -> Recording:
-        """Begin a clip with the frame of the press; its start is durable when this returns."""
-        now = self._clock.now()
-        header = ClipHeader(
-            exam=first.exam.id,
-            source=first.grabber.settings.name,
-            sop_instance_uid=first.uid,
-            instance_number=first.number,
-            part=1,
-            pressed=now,
-            patient=first.exam.patient,
-            equipment=equipment,
-            rows=first.frame.picture.height,
-            columns=first.frame.picture.width,
-            request=request,
-        )
-        self._spool.captures.begin_clip(_placeholder(header, first))
-        try:
-            writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
-        except SpoolError:
-            self._spool.captures.forget_clip(first.uid)
-            raise
-        recording = Recording(writer=writer, grabber=first.grabber, first=first, started_ns=now.boottime_ns)
+    def running(self) -> list[Recording]:
+        """Return the clips that are recorded now."""
+        return list(self._running.values())
+
+    def start(self, header: ClipHeader, grabber: Grabber, first: Frame) -> Recording:
+        """Take a clip to be recorded from its first frame on."""
+        recording = Recording(header=header, grabber=grabber, first=first)
         self._running[header.source] = recording
-        self._queue(header.source).put(recording)
-        event(_log, "clip_started", exam=header.exam, uid=first.uid, source=header.source)
+        self._queues[header.source].put(recording)
         return recording
 
-    def stop(self, recording: Recording, time_ns: int = 0) -> None:
-        """End a clip with the frame of `time_ns`, or of now; `recording.done` tells when it is durable."""
-        recording.stopped_ns = recording.stopped_ns or time_ns or self._clock.boottime_ns()
+    def stop(self, recording: Recording, time_ns: int) -> None:
+        """End a clip with the frame of that time; a clip is ended once."""
+        recording.stopped_ns = recording.stopped_ns or time_ns
 
     def work(self, source: str, stop: threading.Event) -> None:
         """Record one clip of this source after the other until stopped."""
-        queue = self._queue(source)
+        queue = self._queues[source]
         while not stop.is_set():
             try:
                 recording = queue.get(timeout=_WAIT_S)
@@ -104,8 +117,8 @@ class Clips:
                 continue
             self._record(recording, stop)
 
-    def retry_unclosed(self) -> None:
-        """Close the clips that a full disk kept open, as soon as there is room again."""
+    def close_leftovers(self) -> None:
+        """Close the clips that the disk kept open, as soon as it lets us."""
         for exam, uid in list(self._unclosed):
             try:
                 recovery.salvage(self._spool, exam, uid)
@@ -113,86 +126,126 @@ class Clips:
                 return
             self._unclosed.remove((exam, uid))
 
-    def free_share(self) -> float:
-        """Return the share of the spool's disk that is free."""
-        usage = shutil.disk_usage(self._spool.layout.root)
-        return usage.free / usage.total
-
     # --- inside -------------------------------------------------------------------------------------------
 
     def _record(self, recording: Recording, stop: threading.Event) -> None:
         capture: Capture | None = None
-        error: ScopegateError | None = None
+        error = self._begin(recording)
+        if error is None:
+            try:
+                self._add_frames(recording, stop)
+                capture = self._close(recording)
+            except FAILURES as failure:
+                error = explained(failure)
+                recording.end = End.FAILED
+                warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
+                capture = self._salvage(recording.header)
+        del self._running[recording.header.source]
+        if capture:
+            give(recording.done, capture)
+            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
+        elif error:
+            fail(recording.done, self._why(recording.header, error))
+
+    def _begin(self, recording: Recording) -> ScopegateError | None:
+        """Make a clip's start durable; return why there is none, and nothing is left of it then."""
+        header = recording.header
         try:
-            self._frames(recording, stop)
-            capture = recording.writer.close(lost_frames=recording.lost)
-            self._spool.captures.write_sidecar(capture)
-            self._recorder.put_row(capture)
-        except (ScopegateError, DeviceError) as failure:
-            error = (
-                failure if isinstance(failure, ScopegateError) else ScopegateError(str(failure), code=failure.code)
-            )
-            capture = self._rescue(recording)
-        del self._running[recording.writer.header.source]
-        if capture is None and error:
-            recording.done.set_exception(error)
+            self._spool.captures.begin_clip(_placeholder(header, recording.first))
+            recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
+        except FAILURES as failure:
+            error = explained(failure)
         else:
-            recording.done.set_result(capture)
-            event(
-                _log, "clip_stored", uid=recording.uid, frames=capture.frames if capture else 0, lost=recording.lost
-            )
+            if give(recording.begun, header.sop_instance_uid):
+                event(_log, "clip_started", exam=header.exam, uid=recording.uid, source=header.source)
+                return None
+            recording.writer.abandon()
+            error = Busy()
+        warn(_log, "clip_not_started", exam=header.exam, uid=recording.uid, code=error.code)
+        self._salvage(header)
+        fail(recording.begun, error)
+        return error
 
-    def _frames(self, recording: Recording, stop: threading.Event) -> None:
-        frame, ring = recording.first.frame, recording.grabber.ring
-        synced_ns = last_ns = recording.started_ns
+    def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
+        """Write frame after frame; every 400 ms what was written is made safe."""
+        writer = recording.writer
+        assert writer
         quality = recording.grabber.settings.jpeg_quality
-        while True:
-            recording.writer.add(clip_jpeg(frame.picture, quality), time_ns=frame.time_ns, sequence=frame.sequence)
-            last_ns = max(last_ns, frame.time_ns)
-            while True:
-                now = self._clock.boottime_ns()
-                if now - synced_ns > _SYNC_NS:
-                    recording.writer.sync()
+        synced_ns = self._clock.boottime_ns()
+        try:
+            for frame in self._frames(recording, stop):
+                if frame:
+                    jpeg = clip_jpeg(frame.picture, quality)
+                    writer.add(jpeg, time_ns=frame.time_ns, sequence=frame.sequence)
+                if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
+                    writer.sync()
                     synced_ns = now
-                following = ring.after(frame.sequence, _WAIT_S)
-                if stop.is_set() or self._ends(recording, following.time_ns if following else now, last_ns):
-                    return
-                if following:
-                    break
-            if (following.picture.width, following.picture.height) != (frame.picture.width, frame.picture.height):
-                warn(_log, "clip_ended_by_size", uid=recording.uid)
+            writer.sync()
+        except FAILURES:
+            writer.abandon()
+            raise
+
+    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Frame | None]:
+        """Yield a clip's frames in order, and None whenever none came for a while, until it ends."""
+        last = recording.first
+        yield last
+        while not stop.is_set():
+            frame = recording.grabber.ring.after(last.sequence, _WAIT_S)
+            if end := self._end(recording, last, frame):
+                recording.end = end
                 return
-            recording.lost += following.sequence - frame.sequence - 1
-            frame = following
+            if frame:
+                recording.lost += frame.sequence - last.sequence - 1
+                last = frame
+            yield frame
 
-    def _ends(self, recording: Recording, time_ns: int, last_ns: int) -> bool:
-        """Say whether a clip ends before the frame of `time_ns`."""
-        if recording.stopped_ns:
-            return time_ns > recording.stopped_ns
+    def _end(self, recording: Recording, last: Frame, frame: Frame | None) -> End | None:
+        """Say why a clip ends before `frame`, or before the one that did not come."""
+        now = self._clock.boottime_ns()
+        time_ns = frame.time_ns if frame else now
+        if recording.stopped_ns and (frame is None or time_ns > recording.stopped_ns):
+            return End.ASKED
+        if frame and _size(frame) != _size(recording.first):
+            return End.SIZE
         if time_ns - recording.started_ns > LIMIT_S * 1e9:
-            warn(_log, "clip_ended_by_limit", uid=recording.uid)
-            return True
-        gone = recording.grabber.state.signal is not Signal.LIVE and time_ns - last_ns > _LOST_SIGNAL_S * 1e9
-        if gone:
-            warn(_log, "clip_ended_by_signal", uid=recording.uid)
-        return gone
+            return End.LIMIT
+        silent = frame is None and recording.grabber.state.signal is not Signal.LIVE
+        if silent and now - last.time_ns > _LOST_SIGNAL_S * 1e9:
+            return End.SIGNAL
+        return End.DISK if self.free_share() < LEAST_FREE else None
 
-    def _rescue(self, recording: Recording) -> Capture | None:
-        """Keep what was recorded before an error; what cannot be closed now is closed when there is room."""
-        header = recording.writer.header
-        recording.writer.abandon()
+    def _close(self, recording: Recording) -> Capture:
+        assert recording.writer
+        capture = recording.writer.close(lost_frames=recording.lost)
+        self._spool.captures.write_sidecar(capture)
+        self._recorder.put_row(capture)
+        return capture
+
+    def _salvage(self, header: ClipHeader) -> Capture | None:
+        """Make a capture of what is whole, or remove what is there; later when the disk does not allow it now."""
         try:
             return recovery.salvage(self._spool, header.exam, header.sop_instance_uid)
         except SpoolError as error:
-            warn(_log, "clip_not_closed", exam=header.exam, uid=recording.uid, code=error.code)
-            self._unclosed.append((header.exam, recording.uid))
+            warn(_log, "clip_not_closed", exam=header.exam, uid=header.sop_instance_uid, code=error.code)
+            self._unclosed.append((header.exam, header.sop_instance_uid))
             return None
 
-    def _queue(self, source: str) -> SimpleQueue[Recording]:
-        return self._queues.setdefault(source, SimpleQueue())
+    def _why(self, header: ClipHeader, error: ScopegateError) -> ScopegateError:
+        """Return what to say of a clip that is no capture, or not yet."""
+        if (header.exam, header.sop_instance_uid) not in self._unclosed:
+            return error
+        return SpoolError(
+            "The clip was ended: the box's disk took no more. What was recorded is kept.",
+            code=error.code,
+            action="Make room on the box: the clip is closed by itself then.",
+        )
 
 
-def _placeholder(header: ClipHeader, first: Fixed) -> Capture:
+def _size(frame: Frame) -> tuple[int, int]:
+    return frame.picture.width, frame.picture.height
+
+
+def _placeholder(header: ClipHeader, first: Frame) -> Capture:
     """Return the row's content while a clip is recorded."""
     return Capture(
         sop_instance_uid=header.sop_instance_uid,
@@ -207,7 +260,7 @@ def _placeholder(header: ClipHeader, first: Fixed) -> Capture:
         samples=3,
         frames=0,
         frame_times=(),
-        sequence=first.frame.sequence,
+        sequence=first.sequence,
         bytes=0,
         sha256="",
         taken=header.pressed,

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.capture.ring import Ring
@@ -10,11 +10,12 @@ from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
 from gateway.log import event, warn
 from hardware.errors import DeviceError, DeviceMissing
-from hardware.sources import Source
+from hardware.sources import Picture, Source
 
 _log = logging.getLogger(__name__)
-_READ_S = 0.5  # longer than the slowest source's frame interval
+_READ_S = 0.5  # longer than the frame interval of any usual source
 _REOPEN_S = 1.0
+_HANGS_S = 2.0  # a driver may never return from a read
 
 
 class Signal(StrEnum):
@@ -45,7 +46,22 @@ class Grabber:
         self._source = source
         self._clock = clock
         self._open = False
-        self.state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
+        self._read_ns = 0  # when the last picture came out of the source
+        self._state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
+
+    @property
+    def state(self) -> SourceState:
+        """What the source does now; one whose driver hangs is not live, whatever it did last."""
+        state, read_ns = self._state, self._read_ns
+        if state.signal is not Signal.LIVE or self._clock.boottime_ns() - read_ns <= _HANGS_S * 1e9:
+            return state
+        return replace(
+            state,
+            signal=Signal.NO_SIGNAL,
+            since=self._clock.at(read_ns),
+            code="VID-01",
+            what="The device stopped giving pictures.",
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Read until stopped; open again what went away."""
@@ -57,11 +73,7 @@ class Grabber:
     def step(self) -> bool:
         """Read one picture, opening the source first when it is closed; False when it cannot be had now."""
         try:
-            if not self._open:
-                self._source.open()
-                self.ring.reopened()
-                self._open = True
-            picture = self._source.read(_READ_S)
+            picture = self._read()
         except DeviceError as error:
             self._source.close()
             self._open = False
@@ -72,15 +84,23 @@ class Grabber:
         if picture is None:
             self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
         else:
+            self._read_ns = self._clock.boottime_ns()
             self.ring.put(picture)
             self._change(Signal.LIVE, width=picture.width, height=picture.height)
         return True
 
+    def _read(self) -> Picture | None:
+        if not self._open:
+            self._source.open()
+            self.ring.reopened()
+            self._open = True
+        return self._source.read(_READ_S)
+
     def _change(self, signal: Signal, *, code: str = "", what: str = "", width: int = 0, height: int = 0) -> None:
-        old = self.state
+        old = self._state
         if (old.signal, old.what, old.width, old.height) == (signal, what, width, height):
             return
-        self.state = SourceState(
+        self._state = SourceState(
             signal=signal, since=self._clock.now(), code=code, what=what, width=width, height=height
         )
         say = event if signal is Signal.LIVE else warn

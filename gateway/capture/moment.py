@@ -11,16 +11,17 @@ from gateway.model import Equipment, Exam, RequestStamp
 from gateway.spool.spool import Spool
 
 _FIRST_FRAME_S = 0.5  # a press right after the opening waits so long for a frame of this exam
+_STALE_NS = 2_000_000_000  # a frame that old was not on the screen any more: the source had gone silent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
     """What a press says of itself. Empty values mean: what is so now."""
 
+    time_ns: int  # when it was made, CLOCK_BOOTTIME
     source: str = ""
     exam: str = ""  # the exam on the screen
     frame: int = 0  # the sequence of the frame on the screen
-    time_ns: int = 0  # when a pedal was pressed, CLOCK_BOOTTIME
     request: RequestStamp | None = None
 
 
@@ -43,7 +44,7 @@ class Moments:
         self._spool = spool
         self._grabbers = grabbers
         self._clock = clock
-        self._numbered = ("", 0)  # exam, the highest InstanceNumber given in it
+        self._numbered: dict[str, int] = {}  # the highest InstanceNumber given, by exam
 
     def fix(self, ask: Ask) -> Fixed:
         """Return what this press is about.
@@ -55,50 +56,64 @@ class Moments:
             grabber = self.grabber(ask.source)
             frame = self._frame(ask, exam, grabber)
             return Fixed(
-                exam=exam, grabber=grabber, frame=frame, number=self.next_number(exam.id), uid=self._clock.uid()
+                exam=exam, grabber=grabber, frame=frame, number=self._next_number(exam.id), uid=self._clock.uid()
             )
 
     def grabber(self, source: str) -> Grabber:
         """Return the source of that name, or the first one for "". Raises BadValue."""
-        if not source:
-            return next(iter(self._grabbers.values()))
-        if source not in self._grabbers:
+        grabber = self._grabbers.get(source) if source else next(iter(self._grabbers.values()), None)
+        if grabber is None:
             raise BadValue("There is no picture source of that name.")
-        return self._grabbers[source]
+        return grabber
 
-    def next_number(self, exam: str) -> int:
+    def _next_number(self, exam: str) -> int:
         """Return the next InstanceNumber of this exam; a number is given once, gaps stay."""
-        with self.lock:
-            known, highest = self._numbered
-            if known != exam:
-                highest = self._spool.captures.highest_number(exam)
-            self._numbered = (exam, highest + 1)
-            return highest + 1
+        highest = self._numbered.get(exam)
+        if highest is None:
+            highest = self._spool.captures.highest_number(exam)
+        self._numbered[exam] = highest + 1
+        return highest + 1
 
     def _exam(self, ask: Ask) -> Exam:
         exam = self._spool.exams.open_one()
+        if exam is None and ask.exam:
+            raise ExamChanged("The picture was NOT stored: this exam is not open any more.")
         if exam is None:
-            raise (
-                NoExam
-                if not ask.exam
-                else ExamChanged("The picture was NOT stored: this exam is not open any more.")
-            )
+            raise NoExam
         if ask.exam and ask.exam != exam.id:
             raise ExamChanged
-        if ask.time_ns and ask.time_ns < self._since(exam):
-            raise ExamChanged("The picture was NOT stored: the pedal was pressed before this exam was opened.")
+        if ask.time_ns < self._since(exam):
+            raise ExamChanged("The picture was NOT stored: it was asked for before this exam was opened.")
         return exam
 
     def _frame(self, ask: Ask, exam: Exam, grabber: Grabber) -> Frame:
         since = self._since(exam)
-        if ask.frame:
-            frame = grabber.ring.get(ask.frame)
-            if frame is None or frame.time_ns < since:
-                raise FrameGone
-            return frame
+        frame = self._shown(ask, grabber) if ask.frame else self._newest(ask, grabber, since)
+        if frame.time_ns < since:
+            raise FrameGone
+        if ask.time_ns - frame.time_ns > _STALE_NS and (not ask.frame or grabber.state.signal is not Signal.LIVE):
+            raise NoSignal
+        return frame
+
+    def _shown(self, ask: Ask, grabber: Grabber) -> Frame:
+        """Return the very frame that the screen showed."""
+        if not ask.source and len(self._grabbers) > 1:
+            raise BadValue("A frame is named together with its source: every source counts its own.")
+        frame = grabber.ring.get(ask.frame)
+        if frame is None:
+            raise FrameGone
+        return frame
+
+    def _newest(self, ask: Ask, grabber: Grabber, since: int) -> Frame:
+        """Return the frame that was the newest when this was asked for.
+
+        The first one after it only when none of this exam had arrived yet, never because it was evicted since.
+        """
         if grabber.state.signal is not Signal.LIVE:
             raise NoSignal(f"The picture was NOT stored: {grabber.state.what}")
         frame = grabber.ring.newest(until_ns=ask.time_ns)
+        if frame is None and grabber.ring.evicted:
+            raise FrameGone
         if frame is None or frame.time_ns < since:
             frame = grabber.ring.first_since(max(since, ask.time_ns), _FIRST_FRAME_S)
         if frame is None:

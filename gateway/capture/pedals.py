@@ -4,8 +4,9 @@ import logging
 import threading
 from queue import Empty, SimpleQueue
 
+from gateway.capture.answers import ANSWER_S
 from gateway.capture.moment import Ask
-from gateway.capture.presses import ANSWER_S, Origin, Presses
+from gateway.capture.presses import Origin, Presses
 from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError
 from gateway.log import event, warn
@@ -15,11 +16,11 @@ from hardware.triggers import Action, Press, Trigger
 _log = logging.getLogger(__name__)
 _READ_S = 0.5
 _REOPEN_S = 2.0
-_WAITING = 16  # presses of one pedal that wait for their answer
+_WAITING = 16  # presses of one pedal that wait to be pinned
 
 
 class Pedal:
-    """One trigger: `listen` reads it, `act` does what was pressed, so that a slow disk delays no reading."""
+    """One trigger: `listen` reads it, `act` pins what was pressed; neither waits for the disk."""
 
     def __init__(self, *, name: str, trigger: Trigger, source: str, presses: Presses, clock: Clock) -> None:
         self.name = name
@@ -28,12 +29,13 @@ class Pedal:
         self._source = source
         self._presses = presses
         self._clock = clock
+        self._trouble = ""  # code of what was said last
         self._queue: SimpleQueue[Press] = SimpleQueue()
 
     def listen(self, stop: threading.Event) -> None:
         """Read presses until stopped; open again what went away."""
         while not stop.is_set():
-            if not self._step():
+            if not self.step():
                 self._clock.wait(stop, _REOPEN_S)
         self._trigger.close()
 
@@ -46,35 +48,33 @@ class Pedal:
                 continue
             self._do(press)
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
+        """Read one press, opening the trigger first when it is closed; False when it is not there."""
         try:
             if not self.connected:
                 self._trigger.open()
-                self.connected = True
+                self.connected, self._trouble = True, ""
                 event(_log, "pedal_connected", pedal=self.name)
             press = self._trigger.read(_READ_S)
         except DeviceError as error:
             self._trigger.close()
-            if self.connected:
+            if self._trouble != error.code:
                 warn(_log, "pedal_gone", pedal=self.name, code=error.code)
-            self.connected = False
+            self.connected, self._trouble = False, error.code
             return False
-        if press is None:
-            return True
-        if self._queue.qsize() >= _WAITING:
-            self._presses.refuse(Busy(), Origin.PEDAL)
-        else:
+        if press and self._queue.qsize() < _WAITING:
             self._queue.put(press)
+        elif press:
+            self._presses.refuse(Busy(), Origin.PEDAL)
         return True
 
     def _do(self, press: Press) -> None:
-        late = (self._clock.boottime_ns() - press.time_ns) / 1e9 > ANSWER_S
         ask = Ask(source=self._source, time_ns=press.time_ns)
         try:
-            if late:
+            if self._clock.boottime_ns() - press.time_ns > ANSWER_S * 1e9:
                 self._presses.refuse(Busy(), Origin.PEDAL)
             elif press.action is Action.STILL:
-                self._presses.still(ask, Origin.PEDAL)
+                self._presses.take_still(ask, Origin.PEDAL)
             else:
                 self._presses.toggle_clip(ask, Origin.PEDAL)
         except ScopegateError as error:

@@ -1,24 +1,35 @@
 """Every press, whoever made it: stills, clips and the one answer that each of them gets."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from gateway.capture.clips import Clips, Recording
+from gateway.capture.answers import Due, fail, give
+from gateway.capture.clips import LEAST_FREE, Clips, End, Recording
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Ask, Moments, equipment_of
 from gateway.capture.recorder import Pressed, Recorder
+from gateway.capture.requests import Requests
 from gateway.clock import Clock
 from gateway.config.settings import Station
-from gateway.errors import ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
-from gateway.model import Capture, CaptureState, Equipment, RequestStamp
+from gateway.errors import Busy, ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
+from gateway.model import Capture, Equipment, MediaKind
+from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.indicators import Answer, Indicator
 
-ANSWER_S = 5.0  # a pedal gets its answer by then at the latest
-_CLIP_CLOSE_S = 30.0
-_CLIP_FLOOR = 0.15  # no clip begins with less of the disk free: what is left belongs to stills
+_ENDED = {  # what is said of a clip that nobody stopped
+    End.LIMIT: "The clip was ended: it reached its longest time. It is stored.",
+    End.SIGNAL: "The clip was ended: the picture was lost. What was recorded until then is stored.",
+    End.SIZE: "The clip was ended: the size of the picture changed. What was recorded until then is stored.",
+    End.DISK: "The clip was ended: the box is nearly full. What was recorded until then is stored.",
+    End.FAILED: "The clip was ended by an error. What was recorded until then is stored.",
+    End.PROCESS: "The clip was ended: the recorder was stopped. What was recorded until then is stored.",
+}
 
 
 class Origin(StrEnum):
@@ -39,7 +50,11 @@ class LastAnswer:
 
 
 class Presses:
-    """What can be pressed. Returns only when what was asked is durable; says so with lamp and tone as well."""
+    """What can be pressed. A future is settled, and lamp and tone say so, only when what was asked is durable.
+
+    `take_still`, `take_clip` and `end_clip` never wait for the disk; their futures are settled within 5 s. All
+    methods raise, after saying it, what `Moments.fix` and `Recorder.submit` raise.
+    """
 
     def __init__(
         self,
@@ -48,6 +63,8 @@ class Presses:
         moments: Moments,
         recorder: Recorder,
         clips: Clips,
+        requests: Requests,
+        due: Due,
         indicator: Indicator,
         station: Station,
         clock: Clock,
@@ -56,123 +73,169 @@ class Presses:
         self._moments = moments
         self._recorder = recorder
         self._clips = clips
+        self._requests = requests
+        self._due = due
         self._indicator = indicator
         self._station = station
         self._clock = clock
-        self._answering = threading.Lock()
-        self._asked: dict[str, Future[Capture]] = {}  # stills that are being stored, by request id
+        self._saying = threading.Lock()
         self.last: LastAnswer | None = None
 
-    def still(self, ask: Ask, origin: Origin) -> Capture:
-        """Store the frame of this press. Raises what `Moments.fix` and `Recorder.store` raise."""
-        try:
-            capture = self._begin_still(ask).result()
-        except ScopegateError as error:
-            self.refuse(error, origin)
-            raise
-        self._say(Answer.STORED, origin, uid=capture.sop_instance_uid)
-        return capture
+    def take_still(self, ask: Ask, origin: Origin) -> Future[Capture]:
+        """Pin the frame of this press and return what becomes of it. Raises Busy and RequestReused as well."""
+        with self._refusals_said(origin), self._moments.lock:
+            if known := self._requests.still(ask.request):
+                return known
+            future = self._pin(ask)
+            self._requests.note(ask.request, MediaKind.STILL, future)
+        late = Busy("The picture was NOT stored: the box's disk does not answer.")
+        self._due.expect(future, since_ns=ask.time_ns, late=late)
+        future.add_done_callback(partial(self._still_settled, origin))
+        return future
 
-    def start_clip(self, ask: Ask, origin: Origin) -> str:
-        """Begin a clip and return the SOP Instance UID of its first part. Raises ClipRecording and as `still`."""
-        try:
-            with self._moments.lock:
-                uid = self._remembered_clip(ask.request) or self._start_clip(ask).uid
-        except ScopegateError as error:
-            self.refuse(error, origin)
-            raise
-        self._say(Answer.CLIP_STARTED, origin, uid=uid)
-        return uid
+    def take_clip(self, ask: Ask, origin: Origin) -> Future[str]:
+        """Begin a clip and return its UID to be. Raises ClipRecording, DiskFull and RequestReused as well."""
+        with self._refusals_said(origin), self._moments.lock:
+            if known := self._requests.clip(ask.request):
+                return known
+            recording = self._begin_clip(ask)
+            self._requests.note(ask.request, MediaKind.CLIP, recording.begun)
+        late = Busy("No clip was started: the box's disk does not answer.")
+        self._due.expect(recording.begun, since_ns=ask.time_ns, late=late)
+        recording.begun.add_done_callback(partial(self._clip_begun, origin))
+        recording.done.add_done_callback(partial(self._clip_done, origin, recording))
+        return recording.begun
 
-    def stop_clip(self, uid: str, origin: Origin, *, time_ns: int = 0) -> list[str]:
-        """End a clip and return its parts' UIDs when they are durable; a clip that ended before is named again."""
-        recording = self._clips.running()
-        if recording is None or recording.uid != uid:
-            return [self._stored(uid)]
+    def end_clip(self, recording: Recording, time_ns: int, origin: Origin) -> Future[Capture]:
+        """End a clip with the frame of that time and return what becomes of it."""
         self._clips.stop(recording, time_ns)
-        try:
-            capture = recording.done.result(_CLIP_CLOSE_S)
-        except ScopegateError as error:
-            self.refuse(error, origin)
-            raise
-        self._say(Answer.CLIP_STOPPED, origin, uid=uid)
-        return [capture.sop_instance_uid] if capture else []
+        answer: Future[Capture] = Future()
+        late = Busy("The clip is not stored yet: the box's disk does not answer.")
+        self._due.expect(answer, since_ns=time_ns, late=late)
+        recording.done.add_done_callback(partial(_pass_on, answer))
+        answer.add_done_callback(lambda done: self.refuse(late, origin) if done.exception() is late else None)
+        return answer
+
+    def stop_clip(self, uid: str, origin: Origin) -> list[str]:
+        """End a clip and return its parts' UIDs when they are durable; a clip that ended before is named again."""
+        recording = next((running for running in self._clips.running() if running.uid == uid), None)
+        if recording is None:
+            return [self._stored_clip(uid)]
+        return [self.end_clip(recording, self._clock.boottime_ns(), origin).result().sop_instance_uid]
 
     def toggle_clip(self, ask: Ask, origin: Origin) -> None:
         """Begin a clip of this source, or end the running one: what a pedal does."""
-        running = self._clips.running(self._moments.grabber(ask.source).settings.name)
-        if running:
-            self.stop_clip(running.uid, origin, time_ns=ask.time_ns)
+        running = self._clips.of_source(self._moments.grabber(ask.source).settings.name)
+        if running is None or running.stopped_ns:
+            self.take_clip(ask, origin)
         else:
-            self.start_clip(ask, origin)
+            self.end_clip(running, ask.time_ns, origin)
 
     def refuse(self, error: ScopegateError, origin: Origin) -> None:
         """Say that nothing was stored, and why."""
         self._say(Answer.NOT_STORED, origin, code=error.code, what=error.what)
 
-    # --- inside -------------------------------------------------------------------------------------------
+    # --- what was pressed ---------------------------------------------------------------------------------
 
-    def _begin_still(self, ask: Ask) -> Future[Capture]:
-        with self._moments.lock:
-            if ask.request and (known := self._remembered_still(ask.request)):
-                return known
-            fixed = self._moments.fix(ask)
-            future = self._recorder.submit(
-                Pressed(
-                    exam=fixed.exam.id,
-                    patient=fixed.exam.patient,
-                    source=fixed.grabber.settings.name,
-                    equipment=self._equipment(fixed.grabber),
-                    frame=fixed.frame,
-                    taken=self._clock.at(fixed.frame.time_ns),
-                    pressed=self._clock.at(ask.time_ns) if ask.time_ns else self._clock.now(),
-                    sop_instance_uid=fixed.uid,
-                    instance_number=fixed.number,
-                    request=ask.request,
-                )
+    def _pin(self, ask: Ask) -> Future[Capture]:
+        fixed = self._moments.fix(ask)
+        return self._recorder.submit(
+            Pressed(
+                exam=fixed.exam.id,
+                patient=fixed.exam.patient,
+                source=fixed.grabber.settings.name,
+                equipment=self._equipment(fixed.grabber),
+                frame=fixed.frame,
+                taken=self._clock.at(fixed.frame.time_ns),
+                pressed=self._clock.at(ask.time_ns),
+                sop_instance_uid=fixed.uid,
+                instance_number=fixed.number,
+                request=ask.request,
             )
-            if ask.request:
-                self._asked = {key: value for key, value in self._asked.items() if not value.done()}
-                self._asked[ask.request.id] = future
-            return future
+        )
 
-    def _remembered_still(self, request: RequestStamp) -> Future[Capture] | None:
-        if (future := self._asked.get(request.id)) and not future.done():
-            return future
-        found = self._spool.captures.remembered(request)
-        if found is None:
-            return None
-        future = Future()
-        future.set_result(self._spool.captures.get(found.uid).capture)
-        return future
-
-    def _start_clip(self, ask: Ask) -> Recording:
-        grabber = self._moments.grabber(ask.source)
-        if self._clips.running(grabber.settings.name):
+    def _begin_clip(self, ask: Ask) -> Recording:
+        running = self._clips.of_source(self._moments.grabber(ask.source).settings.name)
+        if running and running.stopped_ns:
+            raise ClipRecording("No clip was started: the clip before is still being stored.")
+        if running:
             raise ClipRecording
-        if self._clips.free_share() < _CLIP_FLOOR:
+        if self._clips.free_share() < LEAST_FREE:
             raise DiskFull("No clip was started: the box is nearly full and the rest is kept for stills.")
-        return self._clips.start(self._moments.fix(ask), self._equipment(grabber), ask.request)
+        fixed = self._moments.fix(ask)
+        header = ClipHeader(
+            exam=fixed.exam.id,
+            source=fixed.grabber.settings.name,
+            sop_instance_uid=fixed.uid,
+            instance_number=fixed.number,
+            part=1,
+            pressed=self._clock.at(ask.time_ns),
+            patient=fixed.exam.patient,
+            equipment=self._equipment(fixed.grabber),
+            rows=fixed.frame.picture.height,
+            columns=fixed.frame.picture.width,
+            request=ask.request,
+        )
+        return self._clips.start(header, fixed.grabber, fixed.frame)
 
-    def _remembered_clip(self, request: RequestStamp | None) -> str:
-        found = self._spool.captures.remembered(request) if request else None
-        return found.uid if found else ""
-
-    def _stored(self, uid: str) -> str:
+    def _stored_clip(self, uid: str) -> str:
+        if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):
+            return uid
         try:
-            listed = self._spool.captures.get(uid)
+            kind = self._spool.captures.get(uid).capture.kind
         except NotFound:
-            raise WrongState("This clip is not being recorded.") from None
-        assert listed.capture.state is not CaptureState.RECORDING
-        return listed.capture.sop_instance_uid
+            kind = None
+        if kind is not MediaKind.CLIP:
+            raise WrongState("This clip is not being recorded.")
+        return uid
 
     def _equipment(self, grabber: Grabber) -> Equipment:
         return equipment_of(grabber, station=self._station.name, institution=self._station.institution)
 
+    # --- what is answered ---------------------------------------------------------------------------------
+
+    def _still_settled(self, origin: Origin, done: Future[Capture]) -> None:
+        if isinstance(error := done.exception(), ScopegateError):
+            self.refuse(error, origin)
+        else:
+            self._say(Answer.STORED, origin, uid=done.result().sop_instance_uid)
+
+    def _clip_begun(self, origin: Origin, begun: Future[str]) -> None:
+        if isinstance(error := begun.exception(), ScopegateError):
+            self.refuse(error, origin)
+        else:
+            self._say(Answer.CLIP_STARTED, origin, uid=begun.result())
+
+    def _clip_done(self, origin: Origin, recording: Recording, done: Future[Capture]) -> None:
+        if recording.begun.exception():
+            return  # said already
+        if isinstance(error := done.exception(), ScopegateError):
+            self.refuse(error, origin)
+        elif recording.end is End.ASKED:
+            self._say(Answer.CLIP_STOPPED, origin, uid=recording.uid)
+        else:
+            what = _ENDED[recording.end]
+            self._say(Answer.CLIP_STOPPED, origin, code=f"clip-{recording.end}", what=what, uid=recording.uid)
+
+    @contextmanager
+    def _refusals_said(self, origin: Origin) -> Iterator[None]:
+        try:
+            yield
+        except ScopegateError as error:
+            self.refuse(error, origin)
+            raise
+
     def _say(self, answer: Answer, origin: Origin, *, code: str = "", what: str = "", uid: str = "") -> None:
-        with self._answering:
+        with self._saying:
             number = self.last.number + 1 if self.last else 1
             self.last = LastAnswer(
                 number=number, answer=answer, origin=origin, code=code, what=what, sop_instance_uid=uid
             )
-        self._indicator.show(answer)
+            self._indicator.show(answer)
+
+
+def _pass_on(answer: Future[Capture], done: Future[Capture]) -> None:
+    if isinstance(error := done.exception(), ScopegateError):
+        fail(answer, error)
+    else:
+        give(answer, done.result())

@@ -1,7 +1,7 @@
 """The live picture for whoever watches: a downscaled copy, encoded once for all and only when asked for."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.capture.ring import Ring
 from hardware.pixels import preview_jpeg
@@ -11,13 +11,13 @@ WIDTHS = (320, 640, 960, 1280)  # a viewer gets the next one up, so that viewers
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreviewPicture:
-    """One preview picture: what it shows and when that was on the wire (CLOCK_BOOTTIME, ns)."""
+    """One preview picture: of which frame, its size and when it was on the wire (CLOCK_BOOTTIME, ns)."""
 
     sequence: int
     time_ns: int
     width: int
     height: int
-    jpeg: bytes
+    jpeg: bytes = field(repr=False)
 
 
 class Preview:
@@ -29,21 +29,23 @@ class Preview:
         self._made: dict[int, PreviewPicture] = {}  # by width, the newest each
 
     def next(self, *, after: int, width: int, timeout: float) -> PreviewPicture | None:
-        """Return the newest picture if it follows `after`, waiting at most `timeout` seconds for one."""
+        """Return the newest picture if it follows the sequence `after`, waiting at most `timeout` seconds for one.
+
+        Raises EncodingFailed.
+        """
         if self._ring.after(after, timeout) is None:
             return None
-        frame = self._ring.newest()
-        assert frame
         fitting = next((w for w in WIDTHS if w >= width), WIDTHS[-1])
         with self._encoding:
+            frame = self._ring.newest()
+            assert frame
             made = self._made.get(fitting)
-            if made is None or made.sequence < frame.sequence:
-                made = PreviewPicture(
+            if made is None or made.sequence != frame.sequence:
+                made = self._made[fitting] = PreviewPicture(
                     sequence=frame.sequence,
                     time_ns=frame.time_ns,
                     width=frame.picture.width,
                     height=frame.picture.height,
                     jpeg=preview_jpeg(frame.picture, fitting),
                 )
-                self._made[fitting] = made
         return made

@@ -4,23 +4,25 @@ import logging
 import threading
 from collections import Counter, deque
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.ring import Frame
 from gateway.clock import Moment
-from gateway.errors import Busy, ScopegateError, SpoolError
+from gateway.errors import Busy, SpoolError
 from gateway.log import event, warn
 from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
 from gateway.spool.spool import Spool
 from hardware.codecs import lossless_jpeg
-from hardware.errors import DeviceError
 from hardware.pixels import to_gray_or_rgb
 
 _log = logging.getLogger(__name__)
 MAX_PINS = 16
 _ROW_PATIENCE_MS = 1000
 _GRAY_AXES = 2
+_WAIT_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +53,11 @@ class Recorder:
 
     @property
     def pending(self) -> int:
-        return self._pending.total()
+        with self._settled:
+            return self._pending.total()
 
     def submit(self, pressed: Pressed) -> Future[Capture]:
-        """Take a press to be stored. Raises Busy when too many frames are pinned."""
+        """Take a press to be stored; who settles its future first, gives it up. Raises Busy with 16 pinned."""
         future: Future[Capture] = Future()
         with self._settled:
             if self._pending.total() >= MAX_PINS:
@@ -67,18 +70,29 @@ class Recorder:
         """Store one press after the other until stopped and nothing waits any more."""
         while True:
             try:
-                pressed, future = self._jobs.get(timeout=0.2)
+                pressed, future = self._jobs.get(timeout=_WAIT_S)
             except Empty:
                 if stop.is_set():
                     return
                 continue
-            self._settle(pressed, future)
+            try:
+                self._settle(pressed, future)
+            finally:
+                self._unpin(pressed.exam)
 
     def drain(self, exam: str, seconds: float) -> int:
         """Wait until no press of this exam is being stored; return how many still are after `seconds`."""
         with self._settled:
-            self._settled.wait_for(lambda: self._pending[exam] <= 0, seconds)
+            self._settled.wait_for(lambda: not self._pending[exam], seconds)
             return self._pending[exam]
+
+    def put_row(self, capture: Capture) -> None:
+        """Write the row of a durable capture, or remember to."""
+        try:
+            self._spool.captures.put_row(capture, patience_ms=_ROW_PATIENCE_MS)
+        except SpoolError as error:
+            warn(_log, "row_delayed", exam=capture.exam, uid=capture.sop_instance_uid, code=error.code)
+            self._rowless.append(capture)
 
     def write_rows(self) -> None:
         """Write the rows that could not be written when their captures were stored."""
@@ -89,58 +103,73 @@ class Recorder:
                 return
             self._rowless.popleft()
 
-    def put_row(self, capture: Capture) -> None:
-        """Write the row of a durable capture, or remember to."""
-        try:
-            self._spool.captures.put_row(capture, patience_ms=_ROW_PATIENCE_MS)
-        except SpoolError as error:
-            warn(_log, "row_delayed", exam=capture.exam, uid=capture.sop_instance_uid, code=error.code)
-            self._rowless.append(capture)
+    def without_row(self) -> list[Capture]:
+        """Return the captures that are durable but not in the index yet."""
+        return list(self._rowless)
+
+    # --- inside -------------------------------------------------------------------------------------------
 
     def _settle(self, pressed: Pressed, future: Future[Capture]) -> None:
+        if future.done():
+            return  # given up while it waited
         try:
-            future.set_result(self.store(pressed))
-        except ScopegateError as error:
+            capture = self._store(pressed, future)
+        except FAILURES as failure:
+            error = explained(failure)
             warn(_log, "press_not_stored", exam=pressed.exam, code=error.code)
-            future.set_exception(error)
-        except DeviceError as error:
-            warn(_log, "press_not_stored", exam=pressed.exam, code=error.code)
-            future.set_exception(ScopegateError(f"The picture was NOT stored: {error}", code=error.code))
-        finally:
-            with self._settled:
-                self._pending[pressed.exam] -= 1
-                self._pending += Counter()  # forgets exams with nothing pending
-                self._settled.notify_all()
+            fail(future, error)
+        else:
+            event(_log, "still_stored", exam=capture.exam, uid=capture.sop_instance_uid, bytes=capture.bytes)
+            if not give(future, capture):
+                warn(_log, "still_stored_late", exam=capture.exam, uid=capture.sop_instance_uid)
 
-    def store(self, pressed: Pressed) -> Capture:
-        """Encode and store one press; it is durable when this returns."""
+    def _store(self, pressed: Pressed, future: Future[Capture]) -> Capture:
+        """Encode and store one press; it is durable when this returns. One given up meanwhile is not stored."""
         pixels = to_gray_or_rgb(pressed.frame.picture)
         codestream = lossless_jpeg(pixels)
         name = pressed.sop_instance_uid + ".ljpg"
-        written = self._spool.captures.write_media(pressed.exam, name, [codestream])
-        capture = Capture(
-            sop_instance_uid=pressed.sop_instance_uid,
-            exam=pressed.exam,
-            kind=MediaKind.STILL,
-            source=pressed.source,
-            instance_number=pressed.instance_number,
-            media=name,
-            codec="jpeg-lossless",
-            rows=pixels.shape[0],
-            columns=pixels.shape[1],
-            samples=1 if pixels.ndim == _GRAY_AXES else pixels.shape[2],
-            frames=1,
-            frame_times=(pressed.frame.time_ns,),
-            sequence=pressed.frame.sequence,
-            bytes=written.bytes,
-            sha256=written.sha256,
-            taken=pressed.taken,
-            pressed=pressed.pressed,
-            patient=pressed.patient,
-            equipment=pressed.equipment,
-            request=pressed.request,
-        )
-        self._spool.captures.write_sidecar(capture)
+        try:
+            written = self._spool.captures.write_media(pressed.exam, name, [codestream])
+            capture = Capture(
+                sop_instance_uid=pressed.sop_instance_uid,
+                exam=pressed.exam,
+                kind=MediaKind.STILL,
+                source=pressed.source,
+                instance_number=pressed.instance_number,
+                media=name,
+                codec="jpeg-lossless",
+                rows=pixels.shape[0],
+                columns=pixels.shape[1],
+                samples=1 if pixels.ndim == _GRAY_AXES else pixels.shape[2],
+                frames=1,
+                frame_times=(pressed.frame.time_ns,),
+                sequence=pressed.frame.sequence,
+                bytes=written.bytes,
+                sha256=written.sha256,
+                taken=pressed.taken,
+                pressed=pressed.pressed,
+                patient=pressed.patient,
+                equipment=pressed.equipment,
+                request=pressed.request,
+            )
+            if future.done():
+                raise Busy
+            self._spool.captures.write_sidecar(capture)
+        except FAILURES:
+            self._take_back(pressed.exam, pressed.sop_instance_uid, name)
+            raise
         self.put_row(capture)
-        event(_log, "still_stored", exam=capture.exam, uid=capture.sop_instance_uid, bytes=capture.bytes)
         return capture
+
+    def _take_back(self, exam: str, uid: str, media: str) -> None:
+        """Remove what is there of a press that was not stored: on a full disk it is the room that others need."""
+        files, layout = self._spool.files, self._spool.layout
+        with suppress(SpoolError):
+            files.remove(layout.sidecar(exam, uid))
+            files.remove(layout.media(exam, media))
+
+    def _unpin(self, exam: str) -> None:
+        with self._settled:
+            self._pending[exam] -= 1
+            self._pending += Counter()  # forgets exams with nothing pending
+            self._settled.notify_all()

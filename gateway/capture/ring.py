@@ -9,6 +9,8 @@ from hardware.sources import Picture
 
 _LEAST_FRAMES = 8
 _COUNTER_BITS = 32
+_LARGEST_GAP = 1 << 20  # hours of pictures: a counter that jumps further was set anew, and would run out of bits
+_RATE_FRAMES = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -35,11 +37,13 @@ class Ring:
         self._bytes = 0
         self._arrived = threading.Condition()
         self.lost = 0
+        self.evicted = False  # whether a frame that arrived is not here any more
 
     def put(self, picture: Picture) -> Frame:
         """Add a picture; a gap in its own counter becomes a gap in the sequence and is counted as lost."""
         with self._arrived:
-            gap = 0 if self._expected is None else max(0, picture.counter - self._expected)
+            gap = 0 if self._expected is None else picture.counter - self._expected
+            gap = gap if 0 < gap <= _LARGEST_GAP else 0
             self._expected = picture.counter + 1
             self.lost += gap
             self._counter += 1 + gap
@@ -48,6 +52,7 @@ class Ring:
             self._bytes += picture.bytes
             while self._bytes > self._budget and len(self._frames) > _LEAST_FRAMES:
                 self._bytes -= self._frames.popleft().picture.bytes
+                self.evicted = True
             self._arrived.notify_all()
         return frame
 
@@ -60,17 +65,16 @@ class Ring:
         with self._arrived:
             return next((frame for frame in reversed(self._frames) if frame.sequence == sequence), None)
 
-    def newest(self, *, until_ns: int = 0) -> Frame | None:
+    def newest(self, *, until_ns: int | None = None) -> Frame | None:
         """Return the newest frame, or the newest one that was on the wire at `until_ns` (CLOCK_BOOTTIME)."""
         with self._arrived:
-            if not until_ns:
-                return self._frames[-1] if self._frames else None
-            return next((frame for frame in reversed(self._frames) if frame.time_ns <= until_ns), None)
+            frames = reversed(self._frames)
+            return next((frame for frame in frames if until_ns is None or frame.time_ns <= until_ns), None)
 
     def after(self, sequence: int, timeout: float) -> Frame | None:
         """Return the first frame that follows `sequence`, waiting for it at most `timeout` seconds."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._has_after(sequence), timeout)
+            self._arrived.wait_for(lambda: bool(self._frames) and self._frames[-1].sequence > sequence, timeout)
             return next((frame for frame in self._frames if frame.sequence > sequence), None)
 
     def first_since(self, time_ns: int, timeout: float) -> Frame | None:
@@ -80,15 +84,11 @@ class Ring:
             return next((frame for frame in self._frames if frame.time_ns >= time_ns), None)
 
         with self._arrived:
-            self._arrived.wait_for(lambda: since() is not None, timeout)
-            return since()
+            return self._arrived.wait_for(since, timeout)
 
     def rate(self) -> float:
         """Return frames a second, measured over the last ones; 0 when there are too few."""
         with self._arrived:
-            times = [frame.time_ns for frame in islice(reversed(self._frames), 30)]
+            times = [frame.time_ns for frame in islice(reversed(self._frames), _RATE_FRAMES)]
         span = times[0] - times[-1] if len(times) > 1 else 0
         return round((len(times) - 1) / span * 1e9, 1) if span > 0 else 0.0
-
-    def _has_after(self, sequence: int) -> bool:
-        return bool(self._frames) and self._frames[-1].sequence > sequence

@@ -2,29 +2,36 @@
 
 import logging
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway import wire
+from gateway.capture.answers import FAILURES, explained
+from gateway.capture.arguments import Arguments
 from gateway.capture.moment import Ask
 from gateway.capture.presses import Origin, Presses
 from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
 from gateway.capture.status import Status
-from gateway.errors import BadValue, ScopegateError
+from gateway.clock import Clock
+from gateway.errors import BadValue
 from gateway.log import event
-from gateway.model import RequestStamp
 from gateway.threads import Supervisor
-from gateway.wire import Header, Message, WireError
+from gateway.wire import Header, WireError
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 64
+_MAX_CALL = 64 * 1024  # bytes: whoever asks for more memory is no caller of ours
+_IDLE_S = 30.0  # a connection without a call is closed, so that forgotten ones do not use up all of them
 _SEND_S = 2.0  # a reader that is slower is dropped
 _STATE_S = 0.1
 _STATE_AT_LEAST_S = 1.0
 _PREVIEW_WAIT_S = 0.5
+_PREVIEW_WIDTH = 960
 _DRAIN_LIMIT_S = 30.0
 
 
@@ -37,6 +44,7 @@ class Desk:
     previews: dict[str, Preview]
     status: Status
     start_counter: int
+    clock: Clock
 
 
 class Server:
@@ -46,14 +54,15 @@ class Server:
         self._path = path
         self._desk = desk
         self._supervisor = supervisor
-        self._open = 0
-        self._calls: dict[str, Callable[[Header], Header]] = {
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._calls: dict[str, Callable[[Arguments], Header]] = {
             "press": self._press,
             "clip_start": self._clip_start,
             "clip_stop": self._clip_stop,
             "drain": self._drain,
         }
-        self._streams: dict[str, Callable[[socket.socket, Header], None]] = {
+        self._streams: dict[str, Callable[[socket.socket, Arguments], None]] = {
             "state": self._state,
             "preview": self._preview,
         }
@@ -72,50 +81,50 @@ class Server:
                 except TimeoutError:
                     continue
                 self._take(connection)
+        with self._lock:
+            for connection in self._connections:
+                with suppress(OSError):  # the other side may be gone
+                    connection.shutdown(socket.SHUT_RD)  # wakes the thread that waits for a call
 
     def _take(self, connection: socket.socket) -> None:
-        if self._open >= _MAX_CONNECTIONS:
-            connection.close()
-            return
-        self._open += 1
+        with self._lock:
+            if len(self._connections) >= _MAX_CONNECTIONS:
+                connection.close()
+                return
+            self._connections.add(connection)
         self._supervisor.serve("socket", lambda: self._serve(connection))
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            with connection:
-                hello = {"protocol": wire.PROTOCOL, "start_counter": self._desk.start_counter}
-                connection.sendall(wire.pack({"hello": hello}))
-                while not self._supervisor.stop.is_set():
-                    connection.settimeout(None)
-                    self._answer(connection, wire.receive(connection))
+            hello = {"protocol": wire.PROTOCOL, "start_counter": self._desk.start_counter}
+            _send(connection, wire.pack({"hello": hello}))
+            while not self._supervisor.stop.is_set():
+                self._answer(connection, _next(connection, _IDLE_S))
         except (OSError, WireError):
             event(_log, "connection_ended", level=logging.DEBUG)
         finally:
-            self._open -= 1
+            with self._lock:
+                self._connections.remove(connection)
+                connection.close()
 
-    def _answer(self, connection: socket.socket, message: Message) -> None:
-        name = message.header.get("call")
-        arguments = message.header.get("arguments", {})
+    def _answer(self, connection: socket.socket, asked: Header) -> None:
+        name = asked.get("call")
         try:
+            arguments = Arguments(asked.get("arguments", {}))
+            if not isinstance(name, str) or name not in self._calls.keys() | self._streams.keys():
+                raise BadValue("There is no call of that name.")
             if name in self._streams:
                 self._streams[name](connection, arguments)
                 return
-            if name not in self._calls:
-                raise BadValue("There is no call of that name.")
             answer: Header = {"result": self._calls[name](arguments)}
-        except ScopegateError as error:
-            answer = wire.error_header(error)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            answer = wire.error_header(
-                BadValue(f"The arguments of this call are not usable ({type(error).__name__}).")
-            )
-        connection.settimeout(_SEND_S)
-        connection.sendall(wire.pack(answer))
+        except FAILURES as failure:
+            answer = wire.error_header(explained(failure))
+        _send(connection, wire.pack(answer))
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def _press(self, arguments: Header) -> Header:
-        capture = self._desk.presses.still(_ask(arguments), Origin.SOCKET)
+    def _press(self, arguments: Arguments) -> Header:
+        capture = self._desk.presses.take_still(self._ask(arguments), Origin.SOCKET).result()
         return {
             "sop_instance_uid": capture.sop_instance_uid,
             "exam": capture.exam,
@@ -124,41 +133,45 @@ class Server:
             "taken_at": capture.taken.utc.isoformat(),
         }
 
-    def _clip_start(self, arguments: Header) -> Header:
-        return {"clip": self._desk.presses.start_clip(_ask(arguments), Origin.SOCKET)}
+    def _clip_start(self, arguments: Arguments) -> Header:
+        return {"clip": self._desk.presses.take_clip(self._ask(arguments), Origin.SOCKET).result()}
 
-    def _clip_stop(self, arguments: Header) -> Header:
-        return {"sop_instance_uids": self._desk.presses.stop_clip(arguments["clip"], Origin.SOCKET)}
+    def _clip_stop(self, arguments: Arguments) -> Header:
+        return {"sop_instance_uids": self._desk.presses.stop_clip(arguments.text("clip"), Origin.SOCKET)}
 
-    def _drain(self, arguments: Header) -> Header:
-        seconds = min(float(arguments["seconds"]), _DRAIN_LIMIT_S)
-        return {"pending": self._desk.recorder.drain(arguments["exam"], seconds)}
+    def _drain(self, arguments: Arguments) -> Header:
+        seconds = arguments.seconds("seconds", most=_DRAIN_LIMIT_S)
+        return {"pending": self._desk.recorder.drain(arguments.text("exam"), seconds)}
+
+    def _ask(self, arguments: Arguments) -> Ask:
+        return Ask(
+            time_ns=self._desk.clock.boottime_ns(),
+            source=arguments.text("source"),
+            exam=arguments.text("exam"),
+            frame=arguments.whole("frame"),
+            request=arguments.request(),
+        )
 
     # --- subscriptions ------------------------------------------------------------------------------------
 
-    def _state(self, connection: socket.socket, _: Header) -> None:
-        connection.settimeout(_SEND_S)
+    def _state(self, connection: socket.socket, _: Arguments) -> None:
         said: dict[str, Any] = {}
         quiet = 0.0
-        while not self._supervisor.stop.is_set():
+        while not self._supervisor.stop.wait(_STATE_S if said else 0):
             state = self._desk.status.state()
-            if _without_counters(state) != _without_counters(said) or quiet >= _STATE_AT_LEAST_S:
-                connection.sendall(wire.pack(state))
-                said, quiet = state, 0.0
-            if self._supervisor.stop.wait(_STATE_S):
-                return
             quiet += _STATE_S
+            if _without_counters(state) != _without_counters(said) or quiet >= _STATE_AT_LEAST_S:
+                _send(connection, wire.pack(state))
+                said, quiet = state, 0.0
 
-    def _preview(self, connection: socket.socket, arguments: Header) -> None:
-        source = arguments.get("source") or next(iter(self._desk.previews))
+    def _preview(self, connection: socket.socket, arguments: Arguments) -> None:
+        source = arguments.text("source") or next(iter(self._desk.previews), "")
         if source not in self._desk.previews:
             raise BadValue("There is no picture source of that name.")
-        preview, width, sequence = self._desk.previews[source], int(arguments.get("width", 960)), 0
-        while not self._supervisor.stop.is_set():
-            picture = preview.next(after=sequence, width=width, timeout=_PREVIEW_WAIT_S)
+        width, sequence = arguments.whole("width", default=_PREVIEW_WIDTH), 0
+        while not self._supervisor.stop.is_set() and not _hung_up(connection):
+            picture = self._desk.previews[source].next(after=sequence, width=width, timeout=_PREVIEW_WAIT_S)
             if picture is None:
-                if _hung_up(connection):
-                    return
                 continue
             sequence = picture.sequence
             header = {
@@ -168,21 +181,27 @@ class Server:
                 "width": picture.width,
                 "height": picture.height,
             }
-            connection.settimeout(_SEND_S)
-            connection.sendall(wire.pack(header, picture.jpeg))
-            connection.settimeout(None)
-            if wire.receive(connection).header.get("call") != "credit":
+            _send(connection, wire.pack(header, picture.jpeg))
+            if _next(connection, None).get("call") != "credit":
                 raise WireError("A viewer gives credit and nothing else.")
 
 
-def _ask(arguments: Header) -> Ask:
-    request = arguments.get("request")
-    return Ask(
-        source=str(arguments.get("source", "")),
-        exam=str(arguments.get("exam", "")),
-        frame=int(arguments.get("frame", 0)),
-        request=RequestStamp(id=str(request["id"]), digest=str(request["digest"])) if request else None,
-    )
+def _send(connection: socket.socket, message: bytes) -> None:
+    connection.settimeout(_SEND_S)
+    connection.sendall(message)
+
+
+def _next(connection: socket.socket, patience_s: float | None) -> Header:
+    connection.settimeout(patience_s)
+    return wire.receive(connection, limit=_MAX_CALL).header
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    connection.settimeout(0)
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
 
 
 def _without_counters(state: dict[str, Any]) -> dict[str, Any]:
@@ -192,13 +211,3 @@ def _without_counters(state: dict[str, Any]) -> dict[str, Any]:
     sources = [{k: v for k, v in s.items() if k not in {"sequence", "rate"}} for s in state["sources"]]
     clip = {k: v for k, v in (state["clip"] or {}).items() if k not in {"seconds", "frames"}}
     return {**state, "sources": sources, "clip": clip}
-
-
-def _hung_up(connection: socket.socket) -> bool:
-    connection.settimeout(0)
-    try:
-        return not connection.recv(1, socket.MSG_PEEK)
-    except (BlockingIOError, TimeoutError):
-        return False
-    finally:
-        connection.settimeout(None)

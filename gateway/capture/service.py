@@ -1,12 +1,14 @@
 """The capture process: builds its parts by keyword and starts their threads, ordered start, supervised life."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from gateway import wire
+from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Moments
@@ -14,6 +16,7 @@ from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
+from gateway.capture.requests import Requests
 from gateway.capture.ring import Ring
 from gateway.capture.server import Desk, Server
 from gateway.capture.status import Status
@@ -21,7 +24,8 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Trigger as TriggerSettings
-from gateway.log import event
+from gateway.errors import SpoolError
+from gateway.log import event, warn
 from gateway.spool import locks, recovery
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -36,6 +40,8 @@ from hardware.triggers import Trigger
 _log = logging.getLogger(__name__)
 _MB = 1024 * 1024
 _WORKERS = 2
+_DUE_S = 0.2  # between two looks for answers that are late
+_STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +65,7 @@ def run(
         spool = open_spool(data_dir, clock=clock, files=files, destinations=names)
         recovery.question_after_reboot(spool)
         recovery.recover_captures(spool)
-        start_counter = next_start(spool.files, data_dir / "capture.start")
+        start_counter = next_start(spool, data_dir / "capture.start")
         _start(_build(settings, spool, devices, start_counter), settings, spool, supervisor)
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
@@ -75,6 +81,7 @@ class _Parts:
     grabbers: dict[str, Grabber]
     recorder: Recorder
     clips: Clips
+    due: Due
     pedals: list[Pedal]
     status: Status
     desk: Desk
@@ -91,13 +98,21 @@ def _build(settings: Settings, spool: Spool, devices: Devices, start_counter: in
         )
         for source in settings.sources
     }
-    recorder = Recorder(spool=spool)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock)
+    recorder, due = Recorder(spool=spool), Due(clock=clock)
+    clips = Clips(
+        spool=spool,
+        recorder=recorder,
+        clock=clock,
+        sources=grabbers,
+        free_share=partial(_free_share, spool.layout.root),
+    )
     presses = Presses(
         spool=spool,
         moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
         recorder=recorder,
         clips=clips,
+        requests=Requests(spool=spool, recorder=recorder),
+        due=due,
         indicator=devices.indicator,
         station=settings.station,
         clock=clock,
@@ -122,8 +137,17 @@ def _build(settings: Settings, spool: Spool, devices: Devices, start_counter: in
         clock=clock,
     )
     previews = {name: Preview(ring=grabber.ring) for name, grabber in grabbers.items()}
-    desk = Desk(presses=presses, recorder=recorder, previews=previews, status=status, start_counter=start_counter)
-    return _Parts(grabbers=grabbers, recorder=recorder, clips=clips, pedals=pedals, status=status, desk=desk)
+    desk = Desk(
+        presses=presses,
+        recorder=recorder,
+        previews=previews,
+        status=status,
+        start_counter=start_counter,
+        clock=clock,
+    )
+    return _Parts(
+        grabbers=grabbers, recorder=recorder, clips=clips, due=due, pedals=pedals, status=status, desk=desk
+    )
 
 
 def _start(parts: _Parts, settings: Settings, spool: Spool, supervisor: Supervisor) -> None:
@@ -131,14 +155,12 @@ def _start(parts: _Parts, settings: Settings, spool: Spool, supervisor: Supervis
     stop, runtime_dir = supervisor.stop, settings.station.runtime_dir
     live = LiveState(folder=runtime_dir, process="capture", files=spool.files, clock=spool.clock)
 
-    def tidy() -> None:
-        parts.recorder.write_rows()
-        parts.clips.retry_unclosed()
-        live.write(parts.status.state())
-
     for number in range(_WORKERS):
         supervisor.start(f"store-{number + 1}", partial(parts.recorder.work, stop))
-    supervisor.every("tidy", 1.0, tidy)
+    supervisor.every("rows", 1.0, parts.recorder.write_rows)
+    supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
+    supervisor.every("due", _DUE_S, parts.due.step)
+    supervisor.every("live", 1.0, partial(_say, live, parts.status))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.start(f"clip-{name}", partial(parts.clips.work, name, stop))
@@ -149,11 +171,39 @@ def _start(parts: _Parts, settings: Settings, spool: Spool, supervisor: Supervis
     supervisor.start("socket", server.run)
 
 
-def next_start(files: Files, path: Path) -> int:
-    """Return how often capture was started, durably counted: frame sequences are never reused."""
+def _say(live: LiveState, status: Status) -> None:
+    """Write the live state; on a full disk the socket still says it."""
     try:
-        counter = int(path.read_text()) + 1
-    except (FileNotFoundError, ValueError):
+        live.write(status.state())
+    except SpoolError as error:
+        warn(_log, "live_state_not_written", code=error.code)
+
+
+def _free_share(root: Path) -> float:
+    """Return the share of the spool's disk that is free."""
+    usage = shutil.disk_usage(root)
+    return usage.free / usage.total
+
+
+def next_start(spool: Spool, path: Path) -> int:
+    """Return how often capture was started, durably counted: frame sequences are never reused.
+
+    Without a count that can be read and written it is a random number from the upper half: a damaged file or a
+    full disk is no reason to give a frame the sequence of another one, nor to have no pictures.
+    """
+    try:
+        counter = (int(path.read_text()) + 1) % _STARTS
+    except FileNotFoundError:
         counter = 1
-    files.write(path, [f"{counter}\n".encode()])
+    except ValueError:
+        counter = _unlikely(spool.clock)
+    try:
+        spool.files.write(path, [f"{counter}\n".encode()])
+    except SpoolError as error:
+        warn(_log, "start_not_counted", code=error.code)
+        return _unlikely(spool.clock)
     return counter
+
+
+def _unlikely(clock: Clock) -> int:
+    return _STARTS // 2 + int(clock.token(5), 16)

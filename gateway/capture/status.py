@@ -1,5 +1,6 @@
 """What the capture process says of itself, on its socket and in its live state. Contains no patient data."""
 
+from dataclasses import asdict
 from typing import Any
 
 from gateway.capture.clips import LIMIT_S, Clips
@@ -8,6 +9,7 @@ from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
 from gateway.clock import Clock
+from gateway.errors import SpoolError
 from gateway.spool.spool import Spool
 
 
@@ -32,41 +34,34 @@ class Status:
         self._clips = clips
         self._recorder = recorder
         self._clock = clock
+        self._exam = ""
 
     def state(self) -> dict[str, Any]:
-        exam = self._spool.exams.open_one()
+        last = self._presses.last
         return {
             "event": "state",
-            "exam": exam.id if exam else "",
-            "sources": [self._source(grabber) for grabber in self._grabbers.values()],
+            "exam": self._open_exam(),
+            "sources": [_source(grabber) for grabber in self._grabbers.values()],
             "pedals": [{"name": pedal.name, "connected": pedal.connected} for pedal in self._pedals],
             "clip": self._clip(),
             "pending": self._recorder.pending,
-            "last": self._last(),
+            "last": asdict(last) if last else None,
         }
 
-    def _source(self, grabber: Grabber) -> dict[str, Any]:
-        state = grabber.state
-        newest = grabber.ring.newest()
-        return {
-            "name": grabber.settings.name,
-            "modality": grabber.settings.modality,
-            "state": state.signal,
-            "code": state.code,
-            "what": state.what,
-            "since": state.since.utc.isoformat(),
-            "width": state.width,
-            "height": state.height,
-            "rate": grabber.ring.rate(),
-            "sequence": newest.sequence if newest else 0,
-            "lost": grabber.ring.lost,
-        }
+    def _open_exam(self) -> str:
+        """Return the open exam's id; with an index that cannot be read, the last one known."""
+        try:
+            exam = self._spool.exams.open_one()
+        except SpoolError:
+            return self._exam
+        self._exam = exam.id if exam else ""
+        return self._exam
 
     def _clip(self) -> dict[str, Any] | None:
-        recording = self._clips.running()
+        recording = next(iter(self._clips.running()), None)
         if recording is None:
             return None
-        header = recording.writer.header
+        header = recording.header
         return {
             "clip": recording.uid,
             "source": header.source,
@@ -74,19 +69,24 @@ class Status:
             "started_at": header.pressed.utc.isoformat(),
             "seconds": round((self._clock.boottime_ns() - recording.started_ns) / 1e9, 1),
             "limit_seconds": LIMIT_S,
-            "frames": len(recording.writer.entries),
+            "frames": recording.frames,
             "lost": recording.lost,
         }
 
-    def _last(self) -> dict[str, Any] | None:
-        last = self._presses.last
-        if last is None:
-            return None
-        return {
-            "number": last.number,
-            "answer": last.answer,
-            "origin": last.origin,
-            "code": last.code,
-            "what": last.what,
-            "sop_instance_uid": last.sop_instance_uid,
-        }
+
+def _source(grabber: Grabber) -> dict[str, Any]:
+    state = grabber.state
+    newest = grabber.ring.newest()
+    return {
+        "name": grabber.settings.name,
+        "modality": grabber.settings.modality,
+        "state": state.signal,
+        "code": state.code,
+        "what": state.what,
+        "since": state.since.utc.isoformat(),
+        "width": state.width,
+        "height": state.height,
+        "rate": grabber.ring.rate(),
+        "sequence": newest.sequence if newest else 0,
+        "lost": grabber.ring.lost,
+    }
