@@ -1,42 +1,45 @@
-"""Which finished exams may leave the box, and why the others wait."""
+"""Decides which finished exams may leave the box. An open exam never does."""
 
 import logging
 
-from gateway.log import event
-from gateway.model import Exam, Identity
+from gateway.errors import NotFound, SpoolDamaged, WrongState
+from gateway.log import event, warn
+from gateway.model import Identity
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 WRONG_ENTRY = "110514"  # CID 9300: incorrect worklist entry selected
 
 
-def waits_for(exam: Exam, *, temporary: str) -> str:
-    """Return why a finished exam does not leave by itself, or "" when it may.
-
-    `temporary` is the setting for exams without a confirmed patient: "hold" or "send".
-    """
-    if exam.please_check:
-        return "please-check"
-    if exam.discontinued == WRONG_ENTRY:
-        return "wrong-entry"
-    if exam.identity is Identity.TEMPORARY and temporary != "send":
-        return "needs-patient"
-    return ""
-
-
 class Release:
-    """Moves finished exams on."""
+    """Moves finished exams on.
+
+    What waits: an exam whose patient a person must check, one opened from the wrong worklist entry, and one with a
+    temporary identity unless `temporary` is "send".
+    """
 
     def __init__(self, *, spool: Spool, temporary: str) -> None:
         self._spool = spool
-        self._temporary = temporary
+        self._identities = tuple(
+            identity for identity in Identity if identity is not Identity.TEMPORARY or temporary == "send"
+        )
+        self._stuck: set[str] = set()  # exams that cannot be released before the next start
 
     def step(self) -> bool:
-        """Release what may leave; say whether anything was."""
-        ready = [
-            exam for exam in self._spool.exams.unquestioned() if not waits_for(exam, temporary=self._temporary)
-        ]
-        for exam in ready:
-            released = self._spool.exams.release(exam.id)
-            event(_log, "exam_released", exam=exam.id, state=released.state)
-        return bool(ready)
+        """Release what may leave; say whether anything was. Raises DiskFull, DiskFailed, SpoolBusy."""
+        limit = 100 + len(self._stuck)
+        ready = self._spool.exams.unquestioned(limit, identities=self._identities, but_not=WRONG_ENTRY)
+        released = [self._release(exam.id) for exam in ready if exam.id not in self._stuck]
+        return any(released)
+
+    def _release(self, exam: str) -> bool:
+        try:
+            state = self._spool.exams.release(exam).state
+        except WrongState:  # a person, or a newer exam of the same study, asked for a check at this moment
+            return False
+        except (SpoolDamaged, NotFound) as error:
+            warn(_log, "exam_not_released", exam=exam, code=error.code)
+            self._stuck.add(exam)
+            return False
+        event(_log, "exam_released", exam=exam, state=state)
+        return True

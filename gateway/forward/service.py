@@ -6,12 +6,16 @@ from functools import partial
 
 from gateway.clock import Clock
 from gateway.config.settings import Settings
+from gateway.errors import SpoolError
+from gateway.forward import outgoing
+from gateway.forward.follow import Follower
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
-from gateway.log import event
+from gateway.log import event, warn
+from gateway.model import DeliveryState
 from gateway.net.listener import Listener
 from gateway.spool import locks, recovery
 from gateway.spool.live import LiveState
@@ -21,8 +25,7 @@ from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
 _log = logging.getLogger(__name__)
-_LOOK_S = 0.25  # between two looks at PRAGMA data_version
-_IDLE_S = 2.0  # a step is made at least so often: what waits for a time does not change the database
+_UNSENT = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
 def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
@@ -33,20 +36,28 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     with locks.role(Layout(data_dir), "forward"):
         names = [destination.name for destination in settings.destinations]
         spool = open_spool(data_dir, clock=clock, destinations=names, checkpoints=True)
-        spool.deliveries.forget_leases()
-        spool.captures.clear_problems()
-        spool.worklist.keep_only([server.name for server in settings.worklists])
-        recovery.adopt_seals(spool, names)
-        _start(settings, spool, supervisor, names)
-        event(_log, "forward_started", destinations=len(names), worklists=len(settings.worklists))
         try:
+            _recover(settings, spool, names)
+            _start(settings, spool, supervisor, names)
+            event(_log, "forward_started", destinations=len(names), worklists=len(settings.worklists))
             return supervisor.run()
         finally:
             spool.close()
 
 
+def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
+    """Take up what a predecessor left, before any thread runs."""
+    spool.deliveries.forget_leases()
+    # A start is when settings may have changed: what was not taken in any form is offered once more.
+    rearmed = spool.deliveries.release_all(outgoing.NO_CONTEXT)
+    retried = spool.captures.clear_problems()
+    spool.worklist.keep_only([server.name for server in settings.worklists])
+    recovery.adopt_seals(spool, destinations)
+    event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
+
+
 def _start(settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str]) -> None:
-    station = settings.station
+    station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
     listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
@@ -54,34 +65,47 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, destination
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
     senders = {
-        destination.name: Sender(spool=spool, destination=destination, our_ae=station.ae_title)
+        destination.name: Sender(spool=spool, destination=destination, our_ae=station.ae_title, stop=stop)
         for destination in settings.destinations
     }
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
-    status = Status(spool=spool, senders=senders, wrapper=wrapper, port=listener.port)
+    steps: dict[str, Callable[[], bool]] = {
+        "wrap": lambda: release.step() | wrapper.step(),
+        "worklist": refresher.step,
+        **{f"send-{name}": sender.step for name, sender in senders.items()},
+    }
+    followers = {
+        name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
+        for name, step in steps.items()
+    }
+    status = Status(
+        clock=spool.clock,
+        senders=senders,
+        followers=followers,
+        orphans=_orphans(spool, destinations),
+        port=listener.port,
+    )
     live = LiveState(folder=station.runtime_dir, process="forward", files=spool.files, clock=spool.clock)
-
-    supervisor.every("live", 1.0, lambda: live.write(status.state()))
-    supervisor.start("listener", partial(listener.serve, supervisor.stop))
-    _follow(supervisor, spool, "wrap", lambda: release.step() | wrapper.step())
-    for name, sender in senders.items():
-        _follow(supervisor, spool, f"send-{name}", sender.step)
-    _follow(supervisor, spool, "worklist", refresher.step)
+    supervisor.every("live", 1.0, partial(_say, live, status))
+    supervisor.start("listener", partial(listener.serve, stop))
+    for name, follower in followers.items():
+        supervisor.start(name, follower.run)
 
 
-def _follow(supervisor: Supervisor, spool: Spool, name: str, step: Callable[[], bool]) -> None:
-    """Repeat `step` while it has more to do, then whenever the database changed, and now and then anyway."""
+def _orphans(spool: Spool, destinations: list[str]) -> list[str]:
+    """Name the destinations that left the configuration with a queue: it is kept, and somebody must know."""
+    waiting: dict[str, int] = {}
+    for (name, state), count in spool.deliveries.counts().items():
+        if name not in destinations and state in _UNSENT:
+            waiting[name] = waiting.get(name, 0) + count
+    for name, count in sorted(waiting.items()):
+        warn(_log, "destination_not_configured", destination=name, waiting=count)
+    return sorted(waiting)
 
-    def follow() -> None:
-        seen = -1
-        waited = _IDLE_S
-        while not supervisor.stop.is_set():
-            version = spool.database.version()
-            if version != seen or waited >= _IDLE_S:
-                seen, waited = version, 0.0
-                while step() and not supervisor.stop.is_set():
-                    pass
-            supervisor.stop.wait(_LOOK_S)
-            waited += _LOOK_S
 
-    supervisor.start(name, follow)
+def _say(live: LiveState, status: Status) -> None:
+    """Write the live state; a full disk must not end the process that would empty it."""
+    try:
+        live.write(status.state())
+    except SpoolError as error:
+        warn(_log, "live_state_not_written", code=error.code)

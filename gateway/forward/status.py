@@ -1,26 +1,41 @@
 """What the forward process says of itself in its live state. Contains no patient data."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.clock import Clock
+from gateway.errors import ScopegateError
+from gateway.forward.follow import Follower
 from gateway.forward.sender import Sender
-from gateway.forward.wrap import Wrapper
-from gateway.spool.spool import Spool
 
 
 class Status:
     """Builds the live state."""
 
-    def __init__(self, *, spool: Spool, senders: dict[str, Sender], wrapper: Wrapper, port: int) -> None:
-        self._spool = spool
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        senders: Mapping[str, Sender],
+        followers: Mapping[str, Follower],
+        orphans: Sequence[str],
+        port: int,
+    ) -> None:
+        self._clock = clock
         self._senders = senders
-        self._wrapper = wrapper
+        self._followers = followers
+        self._orphans = orphans  # destinations that left the configuration and have a queue still
         self._port = port
 
     def state(self) -> dict[str, Any]:
-        trouble = self._wrapper.trouble
+        troubles = {name: follower.trouble for name, follower in self._followers.items()}
         return {
-            "destinations": [self._destination(name, sender) for name, sender in self._senders.items()],
-            "wrapping": {"code": trouble.code, "what": trouble.what} if trouble else None,
+            "destinations": [
+                *(self._destination(name, sender) for name, sender in self._senders.items()),
+                *({"name": name, "state": "not-configured"} for name in self._orphans),
+            ],
+            "wrapping": _said(troubles.get("wrap")),
+            "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
             "listening": self._port,
         }
 
@@ -28,13 +43,16 @@ class Status:
         pause = sender.pause
         if pause is None:
             return {"name": name, "state": "ok"}
-        left_s = max(0.0, (pause.until_ns - self._spool.clock.boottime_ns()) / 1e9)
+        left_s = max(0.0, (pause.until_ns - self._clock.boottime_ns()) / 1e9)
         return {
             "name": name,
             "state": "paused",
-            "code": pause.error.code,
-            "what": pause.error.what,
-            "action": pause.error.action,
+            **(_said(pause.error) or {}),
             "since": pause.since.utc.isoformat(),
+            "attempt": pause.attempt,
             "next_attempt_in_s": round(left_s),
         }
+
+
+def _said(error: ScopegateError | None) -> dict[str, str] | None:
+    return {"code": error.code, "what": error.what, "action": error.action} if error else None

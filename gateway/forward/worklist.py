@@ -1,4 +1,4 @@
-"""Keeps the cached worklist fresh: every minute, and when somebody asks."""
+"""Keeps the cached worklist fresh: every minute, and when somebody asks. A server that fails keeps its old list."""
 
 import logging
 from collections.abc import Sequence
@@ -12,33 +12,55 @@ from gateway.errors import ScopegateError, WorklistError
 from gateway.log import event, warn
 from gateway.model import WorklistItem
 from gateway.net import worklist
+from gateway.net.peers import Timeouts
+from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 REFRESH = "worklist-refresh"  # the kind of request that this module executes
 _EVERY_S = 60.0
+_DEADLINE_S = 20.0  # for one server
 
 
 class Refresher:
-    """Asks every configured worklist server in turn."""
+    """Asks every configured worklist server in turn; those that failed the last time come last."""
 
-    def __init__(self, *, spool: Spool, servers: Sequence[settings.Worklist], our_ae: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        servers: Sequence[settings.Worklist],
+        our_ae: str,
+        clock: Clock,
+        deadline_s: float = _DEADLINE_S,
+        timeouts: Timeouts | None = None,
+    ) -> None:
         self._spool = spool
         self._servers = servers
         self._our_ae = our_ae
         self._clock = clock
+        self._deadline_s = deadline_s
+        self._timeouts = timeouts
         self._due_ns = 0
+        self._asked: list[Request] = []  # begun and not answered yet
         self._problems: dict[str, str] = {}
 
     def step(self) -> bool:
-        """Refresh when it is time or asked for; say whether anything was done."""
-        request = self._spool.requests.begin(REFRESH)
-        if request is None and self._clock.boottime_ns() < self._due_ns:
+        """Refresh when it is time or asked for; say whether anything was done.
+
+        Everybody who asked before it began gets the same answer. Raises SpoolError; who asked then waits for the
+        next step.
+        """
+        while request := self._spool.requests.begin(REFRESH):
+            self._asked.append(request)
+        if not self._asked and self._clock.boottime_ns() < self._due_ns:
             return False
-        answer = {"servers": [self._refresh(server) for server in self._servers]}
         self._due_ns = self._clock.boottime_ns() + int(_EVERY_S * 1e9)
-        if request:
-            self._spool.requests.done(request, answer)
+        servers = sorted(self._servers, key=lambda server: server.name in self._problems)
+        answer = {"servers": [self._refresh(server) for server in servers]}
+        while self._asked:
+            self._spool.requests.done(self._asked[-1], answer)
+            self._asked.pop()
         return True
 
     def _refresh(self, server: settings.Worklist) -> dict[str, Any]:
@@ -60,7 +82,9 @@ class Refresher:
         first, last = _days(server, today)
         items: dict[str, WorklistItem] = {}
         unusable = 0
-        for answer in worklist.find(server, our_ae=self._our_ae, today=today):
+        for answer in worklist.find(
+            server, our_ae=self._our_ae, today=today, deadline_s=self._deadline_s, timeouts=self._timeouts
+        ):
             if not worklist.scheduled_within(answer, first=first, last=last, modality=server.modality):
                 continue
             try:
@@ -76,6 +100,10 @@ class Refresher:
             items[item.id] = item
         if unusable:
             warn(_log, "worklist_items_unusable", server=server.name, count=unusable)
+        if unusable and not items:
+            raise WorklistError(
+                f"The worklist server {server.name} sent only entries that cannot be used.", code="worklist-garbage"
+            )
         return list(items.values())
 
 

@@ -1,54 +1,55 @@
-"""Makes sealed objects of a released exam's captures: build, write, read back, seal, then the media may go."""
+"""Makes sealed objects of a released exam's captures: build, write, read back, seal, then the media may go.
+
+A capture that cannot become an object is marked and passed over; a disk that cannot be written stops them all.
+"""
 
 import logging
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import Sealed, verify_sealed
-from gateway.errors import DiskFailed, DiskFull, ObjectError, ScopegateError, SpoolDamaged
+from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
 from gateway.spool import clips
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_BATCH = 20
+_BATCH = 5
+_LEFT_FREE = 64_000_000  # bytes that a clip's second copy leaves for pictures taken meanwhile ...
+_LEFT_SHARE = 0.05  # ... or this share of a small disk
 
 
 class Wrapper:
-    """Seals captures one by one. `trouble` is what keeps all of them from being sealed now, or None."""
+    """Seals captures one by one and queues each for every destination."""
 
     def __init__(self, *, spool: Spool, station: Station, destinations: Sequence[str]) -> None:
         self._spool = spool
         self._station = station
         self._destinations = destinations
-        self.trouble: ScopegateError | None = None
 
     def step(self) -> bool:
-        """Seal some captures; say whether there may be more. A full disk fails none of them."""
+        """Seal some captures; say whether there may be more.
+
+        Raises DiskFull, DiskFailed or SpoolBusy: no capture is at fault then, and all of them wait.
+        """
         waiting = self._spool.captures.unsealed(_BATCH)
         for listed in waiting:
-            try:
-                self.seal(listed.capture)
-            except (DiskFull, DiskFailed) as error:
-                self._note_trouble(error)
-                return False
-            except (ObjectError, SpoolDamaged) as error:
-                uid = listed.capture.sop_instance_uid
-                warn(_log, "capture_not_wrapped", exam=listed.capture.exam, uid=uid, code=error.code)
-                self._spool.captures.set_problem(uid, error.code, error.what)
-        self.trouble = None
+            self._try(listed.capture)
         return len(waiting) == _BATCH
 
     def seal(self, capture: Capture) -> SealedObject:
         """Make one capture's object final and queue it for every destination.
 
-        Raises ObjectError when it cannot become an object, SpoolDamaged when its media is not what was stored.
+        Raises ObjectError when it cannot become an object, SpoolDamaged or NotFound when its files are not what was
+        stored, WrongState when it has a seal already, DiskFull or DiskFailed.
         """
-        family = capture.kind.value
-        series = self._spool.exams.series_for(capture.exam, capture.source, family)
+        self._room_for(capture)
+        series = self._spool.exams.series_for(capture.exam, capture.source, capture.kind.value)
         exam = self._spool.exams.get(capture.exam)
         sealed = self._written(exam, capture, series)
         result = SealedObject(
@@ -64,34 +65,76 @@ class Wrapper:
             sealed=self._spool.clock.now(),
         )
         self._spool.objects.seal(result, self._destinations)
-        self._spool.objects.drop_media(capture)
         event(_log, "object_sealed", exam=capture.exam, uid=capture.sop_instance_uid, bytes=sealed.bytes)
+        self._spool.objects.drop_media(capture)
         return result
 
+    def _try(self, capture: Capture) -> None:
+        uid = capture.sop_instance_uid
+        if self._spool.layout.tombstone(capture.exam, uid).exists():
+            self._spool.captures.obey_tombstone(capture.exam, uid)  # a person took it out, its row fell behind
+            return
+        try:
+            self.seal(capture)
+        except WrongState:
+            problem: ObjectError | SpoolDamaged | NotFound = SpoolDamaged(
+                "This picture has a DICOM file already whose seal cannot be read.", code="seal-damaged"
+            )
+        except (ObjectError, SpoolDamaged, NotFound) as error:
+            problem = error
+        else:
+            return
+        warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=problem.code)
+        self._spool.captures.set_problem(uid, problem.code, problem.what)
+
     def _written(self, exam: Exam, capture: Capture, series: Series) -> Sealed:
-        order = self._spool.exams.order(exam)
+        uid = capture.sop_instance_uid
+        with _reading("the order of this exam"):
+            order = self._spool.exams.order(exam)
         build = secondary_capture.build if capture.kind is MediaKind.STILL else multiframe.build
         header = build(exam, capture, series, order=order, station=self._station)
-        lengths, fragments = self._codestreams(capture)
-        written = self._spool.objects.write(
-            exam.id, capture.sop_instance_uid, file_chunks(header, lengths, fragments)
-        )
-        path = self._spool.layout.object(exam.id, capture.sop_instance_uid)
-        sealed = verify_sealed(path, exam=exam, capture=capture, series=series, order=order)
+        with _reading("this picture"):
+            lengths, fragments = self._codestreams(capture)
+        path = self._spool.layout.object(exam.id, uid)
+        try:
+            written = self._spool.objects.write(exam.id, uid, file_chunks(header, lengths, fragments))
+            sealed = verify_sealed(path, exam=exam, capture=capture, series=series, order=order)
+        except OSError as error:
+            raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
+        except ObjectError:
+            self._spool.files.remove(path)  # it has no seal: nobody may take it for an object
+            raise
         if sealed.sha256 != written.sha256:
-            raise SpoolDamaged("A DICOM file that was just written reads back differently.")
+            raise DiskFailed("A file that was just written reads back differently.")
         return sealed
 
     def _codestreams(self, capture: Capture) -> tuple[Sequence[int], Iterator[bytes]]:
         media = self._spool.layout.media(capture.exam, capture.media)
-        if not media.exists():
-            raise SpoolDamaged("The file of this picture is not on the disk any more.", code="file-missing")
         if capture.kind is MediaKind.STILL:
             return [capture.bytes], iter([media.read_bytes()])
         _, entries = clips.read_index(self._spool.layout.index(capture.exam, capture.sop_instance_uid))
-        return [entry.length for entry in entries], clips.codestreams(media, entries)
+        return [entry.length for entry in entries], _read(lambda: clips.codestreams(media, entries))
 
-    def _note_trouble(self, error: ScopegateError) -> None:
-        if self.trouble is None:
-            warn(_log, "wrapping_paused", code=error.code)
-        self.trouble = error
+    def _room_for(self, capture: Capture) -> None:
+        """Keep a clip's second copy from taking the room that the next picture needs. Raises DiskFull."""
+        if capture.kind is MediaKind.STILL:
+            return
+        disk = shutil.disk_usage(self._spool.layout.root)
+        if disk.free < capture.bytes + min(_LEFT_FREE, disk.total * _LEFT_SHARE):
+            raise DiskFull("The box is too full to make the DICOM file of a clip.")
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Lay a file that cannot be read at its own door: the disk as a whole may be well."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SpoolDamaged(f"The file of {what} is not on the disk any more.", code="file-missing") from error
+    except OSError as error:
+        raise SpoolDamaged(f"The file of {what} cannot be read.", code="file-unreadable") from error
+
+
+def _read(open_it: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    with _reading("this clip"):
+        yield from open_it()
