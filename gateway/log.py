@@ -24,9 +24,9 @@ def to_stderr(process: str, *, verbose: bool = False) -> None:
         stream=sys.stderr,
         force=True,
     )
-    # Foreign libraries print data sets and peer addresses at their lower levels.
+    # Foreign libraries print data sets at their lower levels, pynetdicom in its errors as well.
     for name in ("pynetdicom", "pydicom", "libav", "uvicorn.access"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _word(value: object) -> str:

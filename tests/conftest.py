@@ -1,6 +1,10 @@
-"""Options of the long tests."""
+"""A network of their own for all tests, before anything starts a thread; options of the long tests."""
 
 import pytest
+
+from tests.loopback.peers.namespace import enter_private_network
+
+enter_private_network()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

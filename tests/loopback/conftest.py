@@ -1,15 +1,11 @@
-"""One peer of each kind for the whole run, in a private network."""
+"""One peer of each kind for the whole run."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.loopback.peers.namespace import enter_private_network
-
-enter_private_network()
-
-from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs  # noqa: E402 - sockets
+from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs
 
 
 @pytest.fixture(scope="session")

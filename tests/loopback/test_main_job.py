@@ -22,6 +22,11 @@ from tests.loopback.peers.items import NAMES, worklist_item
 MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.7.4"
 
 
+def today() -> str:
+    """Return today as worklist servers write it."""
+    return f"{datetime.now(UTC).astimezone():%Y%m%d}"
+
+
 def as_worklist(server: WlmScpfs) -> dict[str, object]:
     return {"name": "ris", "ae_title": server.ae_title, "host": "127.0.0.1", "port": server.port}
 
@@ -71,7 +76,7 @@ def test_three_stills_and_a_clip_reach_every_archive_as_the_patient_of_the_workl
         name=name,
         character_set=character_set,
         number=number,
-        day=f"{datetime.now(UTC).astimezone():%Y%m%d}",
+        day=today(),
         modality="US",
     )
     worklist_server.clear()
