@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.config import reader
 from gateway.demo.failed import DemoFailed
 from gateway.demo.patients import MODALITY
 from gateway.demo.peer import LOOPBACK
+from gateway.errors import ScopegateError
 from gateway.spool import locks
 from gateway.spool.files import Files
 from gateway.spool.paths import Layout
@@ -52,6 +54,10 @@ class Folder:
         return self.root / "run"
 
     @property
+    def log(self) -> Path:
+        return self.root / "demo.log"
+
+    @property
     def seed(self) -> Path:
         return self.root / "demo.seed"
 
@@ -74,7 +80,12 @@ def opened(data_dir: Path | None) -> Iterator[Folder]:
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise DemoFailed(f"The data folder cannot be used: {why}.", action="Use another folder.") from error
-        yield folder
+        try:
+            yield folder
+        except ScopegateError:  # before anything was started
+            if folder.temporary:
+                removed(folder)
+            raise
 
 
 def removed(folder: Folder) -> None:
@@ -99,7 +110,10 @@ def seed_of(folder: Folder, clock: Clock) -> str:
 
 
 def write_config(folder: Folder, ports: Ports, *, worklist_ae: str, archive_ae: str) -> None:
-    """Write the configuration of the demo's box. Raises DemoFailed when the folder's name cannot be written."""
+    """Write the configuration of the demo's box.
+
+    Raises DemoFailed or ConfigurationError when the folder's name cannot stand in it.
+    """
     peers: list[tuple[str, Table]] = [
         ("[[worklist]]", _peer("demo-ris", worklist_ae, ports.worklist) | {"modality": MODALITY}),
         ("[[destination]]", _peer("demo-archive", archive_ae, ports.archive) | {"commitment": False}),
@@ -112,11 +126,12 @@ def write_config(folder: Folder, ports: Ports, *, worklist_ae: str, archive_ae: 
     except UnicodeEncodeError as error:
         raise DemoFailed("The data folder's name is no text.", action="Use another folder.") from error
     Files().write(folder.config, [text])
+    reader.read(folder.config)
 
 
 def next_free_port(first: int) -> int:
     """Return the first port from `first` on at which nobody on this machine listens. Raises DemoFailed."""
-    for port in range(max(1, first), min(first + _PORTS, _HIGHEST_PORT + 1)):
+    for port in range(first, min(first + _PORTS, _HIGHEST_PORT + 1)) if first > 0 else ():
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the panel does: past TIME_WAIT
             try:
@@ -124,7 +139,7 @@ def next_free_port(first: int) -> int:
             except OSError:
                 continue
         return port
-    raise DemoFailed(f"There is no free port from {first} on.", action="Give another one with --port.")
+    raise DemoFailed(f"There is no free port from {first} on.", action="Give another one, such as 8080.")
 
 
 def _box(folder: Folder, ports: Ports) -> list[tuple[str, Table]]:

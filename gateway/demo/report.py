@@ -18,7 +18,7 @@ _SYNTAXES = {
     "1.2.840.10008.1.2.4.50": "JPEG Baseline",
     "1.2.840.10008.1.2.4.70": "JPEG Lossless SV1",
 }
-_HEADINGS = ("no.", "SOP class", "transfer syntax", "frames", "size")
+_HEADINGS = ("instance", "SOP class", "transfer syntax", "frames", "size")
 
 
 def sop_class(uid: str) -> str:

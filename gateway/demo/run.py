@@ -1,7 +1,9 @@
 """The demo: a worklist server, an archive and the three processes of the box, until Ctrl-C or one exam's end."""
 
+import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ from gateway.threads import Supervisor
 
 _STATION_PORT = 11112
 _LOOK_S = 0.25
+_STDERR = 2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Say = Callable[[str], None]
@@ -35,14 +38,14 @@ def run_demo(*, data_dir: Path | None, headless_exam: bool, port: int = 8080, sa
     port: of the panel, or the next free one. For a process's main thread: it takes SIGINT and SIGTERM.
     Raises DemoFailed or SpoolLocked when nothing could be started.
     """
-    to_stderr("demo")
     asked = threading.Event()
-    with _asked_by_signal(asked), folder.opened(data_dir) as place:
+    with _asked_by_signal(asked), folder.opened(data_dir) as place, _logging_to(place.log):
+        to_stderr("demo")
         code = _Demo(place, port=port, say=say, asked=asked).run(headless_exam=headless_exam)
     if place.temporary and not code:
         folder.removed(place)
     elif code:
-        say(f"Everything is kept for a look: {place.root}")
+        say(f"Everything is kept for a look in {place.root}, what the processes said in {place.log.name} there.")
     return code
 
 
@@ -103,6 +106,7 @@ class _Demo:
             f"  worklist  {self._worklist.ae_title} at {LOOPBACK}:{self._ports.worklist}\n"
             f"  archive   {self._archive.ae_title} at {LOOPBACK}:{self._ports.archive}\n"
             f"  received  {self._place.archive}\n"
+            f"  log       {self._place.log}\n"
             f"  data      {self._place.root}{kept}"
         )
 
@@ -152,6 +156,22 @@ class _Demo:
         except DemoFailed:
             return 0
         return sum(each["stills"] + each["clips"] for each in exams if each["study_instance_uid"] == study)
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """Turn standard error, the children's too, into a file: the terminal is for what a person shall read."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    sys.stderr.flush()
+    before = os.dup(_STDERR)
+    os.dup2(fd, _STDERR)
+    os.close(fd)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, _STDERR)
+        os.close(before)
 
 
 @contextmanager
