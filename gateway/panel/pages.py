@@ -62,11 +62,7 @@ class Pages:
         age = worklist_calls.age(self._context, spool.worklist.servers())
         assign = self._assigned(request)
         opened = spool.exams.open_one() if assign is None else None
-        waiting = [
-            self._look.exam(exam, today)
-            for exam in spool.exams.list(states_wanted=(ExamState.FINISHED,))
-            if exam.please_check and assign is None
-        ]
+        waiting = [] if assign else self._look.waiting(today)
         return {
             "items": [views.item_view(item, items, today) for item in items],
             "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),

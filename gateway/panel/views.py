@@ -108,6 +108,7 @@ class ExamView:
     captures: tuple[CaptureView, ...]
     please_check: str
     needs_patient: bool
+    waits: bool  # until a person did something
     fate: FateView
 
 
@@ -179,15 +180,26 @@ class Look:
             captures=tuple(self._capture(c, of_capture[c.capture.sop_instance_uid]) for c in captures),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            waits=self.waits(exam, kept),
             fate=self._fate(exam, kept, of_capture),
         )
+
+    def waiting(self, today: date) -> list[ExamView]:
+        """Return the exams whose patient a person must check."""
+        finished = self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
+        views = [self.exam(exam, today) for exam in finished if exam.please_check]
+        return [view for view in views if view.waits]
 
     def badge(self) -> Badge:
         """Return what the badge says: what is stopped first, then what waits for a person, then what moves."""
         numbers: Counter[DeliveryState] = Counter()
         for (_, state), count in self._spool.deliveries.counts().items():
             numbers[state] += count
-        waiting = [e for e in self._spool.exams.list(states_wanted=(ExamState.FINISHED,)) if self._waits(e)]
+        waiting = [
+            exam
+            for exam in self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
+            if self.waits(exam, self._spool.captures.of_exam(exam.id))
+        ]
         if numbers[DeliveryState.HELD]:
             return Badge(mark="bad", word=f"{numbers[DeliveryState.HELD]} stopped")
         if waiting:
@@ -196,14 +208,15 @@ class Look:
             return Badge(mark="going", word=f"{moving} on the way")
         return Badge(mark="ok", word="Delivery")
 
-    def _waits(self, exam: Exam) -> bool:
-        """Say whether a finished exam stays until a person did something."""
-        return bool(exam.please_check) or (self._hold_temporary and exam.identity is Identity.TEMPORARY)
+    def waits(self, exam: Exam, kept: Sequence[Listed]) -> bool:
+        """Say whether a finished exam's pictures stay until a person did something."""
+        question = exam.please_check or (self._hold_temporary and exam.identity is Identity.TEMPORARY)
+        return exam.state is ExamState.FINISHED and bool(question) and bool(kept)
 
     def _fate(self, exam: Exam, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
         if exam.state is ExamState.OPEN:
             return FateView(mark="open", word="Exam is open")
-        if exam.state is ExamState.FINISHED and self._waits(exam):
+        if self.waits(exam, kept):
             word = "Please check the patient" if exam.please_check else "Needs a patient"
             return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
         if not kept:

@@ -36,7 +36,7 @@ _SWITCHES = [
 ]
 
 
-def until(holds: Callable[[], Any], seconds: float = 10.0) -> Any:  # noqa: ANN401
+def until(holds: Callable[[], Any], seconds: float = 10.0) -> Any:
     """Return what `holds` gives once it is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := holds()):

@@ -13,6 +13,7 @@ let box = { recorder: "unknown", sources: [], clip: null, last: null, exam: data
 let captures = data.captures;
 let clipCall = ""; // "start" or "stop" while the box has not answered
 let answers = null;
+let unclear = 0; // presses of which nobody knows what became
 
 // --- the picture -------------------------------------------------------------------------------------------------
 
@@ -117,7 +118,8 @@ const presses = new PressQueue((press, stored, problem) => {
     showProblem(problem);
   } else {
     tell(say.not_stored, "not");
-    showProblem({ what: say.lost, action: "1", code: "SYS-01" });
+    unclear += 1;
+    showProblem({ what: `${say.lost} ${unclear}`, action: say.look, code: "SYS-01" });
   }
 }, () => { show(); keys(); });
 

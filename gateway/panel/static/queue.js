@@ -53,7 +53,7 @@ class PressQueue {
 
   end(press, stored, problem) {
     this.waiting = this.waiting.filter((other) => other !== press);
-    if (!this.waiting.length) this.unsure = false;
+    this.unsure = false; // the box answers again: what is left may go at once, in its order
     this.answered(press, stored, problem);
     this.pump();
     this.changed();

@@ -7,6 +7,7 @@ import hashlib
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
 ROWS, COLUMNS = 360, 480
-RING = 60
+RING = 250
 START = 7 << 32  # start counter 7
 
 
@@ -86,10 +87,8 @@ class FakeCapture:
         with self._ticked:
             self._ticked.notify_all()
         for connection in [self._listener, *self._connections]:
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in self._threads:
             thread.join(5)
         self._listener.close()
@@ -202,7 +201,8 @@ class FakeCapture:
         shown = 0
         while not self._stop.is_set():
             with self._ticked:
-                self._ticked.wait_for(lambda: self.frame > shown or self._stop.is_set())
+                while self.frame <= shown and not self._stop.is_set():
+                    self._ticked.wait()
                 shown = self.frame
             if self._stop.is_set():
                 return

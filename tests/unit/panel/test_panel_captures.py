@@ -1,7 +1,6 @@
+import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import imagecodecs
 import numpy as np
@@ -22,6 +21,7 @@ from gateway.errors import (
     SpoolDamaged,
 )
 from gateway.model import SealedObject
+from gateway.panel.recorder import Recorder
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.fake_capture import START, draw
 
@@ -126,17 +126,19 @@ def test_a_press_that_makes_no_sense_is_refused(bench: Bench, body: dict, status
     bench.refused(f"/exams/{exam}/stills", body, status, code)
 
 
-def test_presses_reach_the_recorder_in_the_order_in_which_they_came(bench: Bench) -> None:
+def test_presses_that_come_at_the_same_time_reach_the_recorder_in_their_order(bench: Bench) -> None:
     exam = bench.open_exam()
-    bench.capture.script.delay_s = 0.05
-    first = START + bench.capture.frame - 20
+    bench.capture.script.delay_s = 0.02
     bench.capture.frame += 40
-    with ThreadPoolExecutor(1) as hand:
-        presses = [hand.submit(bench.still, exam, frame=first + 30 + n) for n in range(10)]
-        for press in presses:
-            press.result()
-    frames = [c["frame"] for c in bench.get(f"/exams/{exam}")["captures"]]
-    assert frames == [first + 30 + n for n in range(10)]
+    frames = [START + 10 + n for n in range(20)]
+
+    async def press() -> None:
+        recorder = Recorder(bench.capture.path)
+        calls = [recorder.press(source="ultrasound", exam=exam, frame=frame, request=None) for frame in frames]
+        await asyncio.gather(*calls)
+
+    asyncio.run(press())
+    assert [c["frame"] for c in bench.get(f"/exams/{exam}")["captures"]] == frames
 
 
 def test_a_clip_is_started_and_stopped(bench: Bench) -> None:
@@ -284,9 +286,6 @@ def test_a_damaged_object_is_called_damaged(bench: Bench) -> None:
     seal(bench, exam, uid)
     bench.spool.layout.object(exam, uid).write_bytes(b"DICM" * 50)
     assert bench.get(f"/captures/{uid}/image", status=500)["code"] == "spool-damaged"
-
-
-Move = Callable[[Bench, str], None]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Every control can be seen and hit, on both screens, however much there is to show."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gateway.model import Identity, Patient
+from gateway.spool.exams import Subject
+from tests.browser.conftest import Box, ready
+from tests.unit.panel.fake_capture import START
+
+MM = {800: 5.2, 1280: 5.9}  # px a millimetre on the two screens
+TARGETS = "a[href], button, input:not([type=radio]), .choice"
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Schönbrunn^Maria-Theresia"
+_MEASURE = """(selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent).map((one) => {
+  const box = one.getBoundingClientRect();
+  const scroller = one.closest('.rows, .contact, .fields');
+  return { what: one.textContent.trim().slice(0, 30) || one.name, id: one.id, x: box.x, y: box.y, right: box.right,
+           bottom: box.bottom, width: box.width, height: box.height, scrolls: Boolean(scroller) };
+})"""
+
+_POOR = """() => {
+  const linear = (v) => v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (one) => {
+    for (let at = one; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.5) return colour;
+    }
+    return [11, 14, 18];
+  };
+  const says = (one) => one.offsetParent && [...one.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  return [...document.querySelectorAll('body *')].filter(says).map((one) => {
+    const style = getComputedStyle(one);
+    const a = light(parse(style.color)), b = light(behind(one));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    return [one.textContent.trim().slice(0, 20), ratio, parseFloat(style.fontSize)];
+  }).filter(([, ratio, size]) => ratio < 6.8 || size < 16);
+}"""
+
+
+def measured(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(_MEASURE, TARGETS)
+    assert found
+    return found
+
+
+def check(page: Page) -> None:
+    """Assert that every control is large enough and on the screen; those in a scrolled list, within its width."""
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
+    for one in measured(page):
+        assert one["width"] >= 64, one
+        assert one["height"] >= 64, one
+        assert one["x"] >= 0, one
+        assert one["right"] <= width + 0.5, one
+        if not one["scrolls"]:
+            assert one["y"] >= 0, one
+            assert one["bottom"] <= height + 0.5, one
+    overflow = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert overflow[0] <= width
+    assert overflow[1] <= height
+    for strip in page.locator(".strip:visible").all():
+        place = strip.bounding_box()
+        assert place
+        assert place["y"] + place["height"] <= height
+
+
+def exam_with(box: Box, pictures: int, name: str = "Meier^Anna") -> str:
+    subject = Subject(
+        identity=Identity.TYPED, patient=Patient(name=name, id="4711-0815", birth_date="19680314", sex="F")
+    )
+    exam, _ = box.spool.exams.open(subject)
+    for _ in range(pictures):
+        box.capture.store(exam, frame=START + 1)
+    return exam.id
+
+
+@pytest.mark.parametrize(("pictures", "name"), [(0, LONG), (1, "Meier^Anna"), (60, LONG)])
+def test_live_and_finish_keep_their_keys_on_the_screen(page: Page, box: Box, pictures: int, name: str) -> None:
+    exam = exam_with(box, pictures, name)
+    page.goto(f"{box.address}/live/{exam}")
+    ready(page)
+    page.wait_for_selector("body[data-live=on]")
+    check(page)
+    millimetre = MM[page.viewport_size["width"]]
+    for key, least in (("#capture", 20), ("#clip", 15), ("#finish", 15)):
+        place = page.locator(key).bounding_box()
+        assert place
+        assert min(place["width"], place["height"]) >= least * millimetre - 0.5, key
+    assert page.locator("#thumbs li").count() <= 12
+    page.goto(f"{box.address}/finish/{exam}")
+    ready(page)
+    check(page)
+    box.spool.exams.finish(exam)
+    page.goto(f"{box.address}/exam/{exam}")
+    ready(page)
+    check(page)
+
+
+def test_the_other_screens_keep_their_keys_on_the_screen(page: Page, box: Box) -> None:
+    exam = exam_with(box, 2)
+    (first, _) = box.spool.captures.of_exam(exam)
+    item = f"confirm?item={box.spool.worklist.items()[0].id}"
+    for path in (
+        "",
+        item,
+        "confirm?item=item-4",
+        "type",
+        "delivery",
+        f"picture/{first.capture.sop_instance_uid}",
+        "confirm",
+    ):
+        page.goto(f"{box.address}/{path}")
+        ready(page)
+        check(page)
+
+
+def test_a_screen_without_worklist_says_what_to_do(page: Page, box: Box) -> None:
+    box.spool.worklist.replace("ris", [])
+    page.goto(box.address)
+    expect(page.locator(".empty")).to_contain_text("Type the patient, or start without patient.")
+    check(page)
+
+
+def test_an_unknown_exam_is_a_screen_with_a_way_out(page: Page, box: Box) -> None:
+    page.goto(f"{box.address}/exam/0000000000")
+    expect(page.locator("main .strip.bad")).to_contain_text("There is no such exam.")
+    check(page)
+
+
+@pytest.mark.parametrize("path", ["", "type", "delivery", "confirm?item=item-1"])
+def test_text_can_be_read_in_a_dark_room(page: Page, box: Box, path: str) -> None:
+    page.goto(f"{box.address}/{path}")
+    ready(page)
+    poor = page.evaluate(_POOR)
+    assert poor == []

@@ -1,0 +1,139 @@
+"""The live screen tells the truth, and no press is lost."""
+
+import json
+import time
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
+
+pytestmark = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
+HONEST_S = 5.0  # five times the second that the screen promises: the machine is shared
+
+
+def presses_of(page: Page) -> list[int]:
+    """Collect the frame of every press that leaves the page, retries apart."""
+    seen: dict[str, int] = {}
+    frames: list[int] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/stills") and request.post_data:
+            body = json.loads(request.post_data)
+            if body["request_id"] not in seen:
+                seen[body["request_id"]] = body["frame"]
+                frames.append(body["frame"])
+
+    page.on("request", note)
+    return frames
+
+
+def test_ten_fast_taps_are_ten_pictures_of_the_frames_that_were_shown(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.capture.script.delay_s = 0.25
+    frames = presses_of(page)
+    spot = page.locator("#capture").bounding_box()
+    assert spot
+    for _ in range(10):
+        page.touchscreen.tap(spot["x"] + 50, spot["y"] + 50)
+    until(lambda: len(box.frames(exam)) == 10)
+    expect(page.locator("#tally")).to_have_text("10 images")
+    assert box.frames(exam) == frames
+    assert frames == sorted(frames)
+    expect(page.locator("#said")).to_have_text("✓ Stored 10")
+
+
+def test_lost_answers_are_asked_for_again_and_nothing_is_stored_twice(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.capture.script.lose_answers = 3
+    for _ in range(5):
+        page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("5 images", timeout=15_000)
+    assert len(box.frames(exam)) == 5
+
+
+def test_presses_survive_a_restart_of_the_panel_process(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.capture.script.delay_s = 0.3
+    spot = page.locator("#capture").bounding_box()
+    assert spot
+    for _ in range(10):
+        page.touchscreen.tap(spot["x"] + 50, spot["y"] + 50)
+    box.restart_panel()
+    expect(page.locator("#tally")).to_have_text("10 images", timeout=20_000)
+    expect(page.locator("#thumbs .waiting")).to_have_count(0, timeout=20_000)
+    assert len(box.frames(exam)) == 10
+    page.wait_for_selector("body[data-live=on]")
+
+
+def test_a_dead_recorder_is_not_live_and_capture_is_inert_until_it_returns(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.capture.stop()
+    died = time.monotonic()
+    page.wait_for_selector("body[data-live=off]")
+    assert time.monotonic() - died < HONEST_S
+    expect(page.locator("#pill")).to_have_text("NOT LIVE")
+    expect(page.locator("#over")).to_be_visible()
+    expect(page.locator("#over")).to_contain_text("Screen lost the recorder")
+    expect(page.locator("#capture")).to_have_attribute("aria-disabled", "true")
+    page.locator("#capture").tap(force=True)
+    expect(page.locator("#said")).to_contain_text("NOT stored")
+    box.capture.start()
+    page.wait_for_selector("body[data-live=on]")
+    assert box.frames(exam) == []
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+
+
+def test_a_picture_that_stops_is_not_live(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    box.capture.script.frozen.set()
+    page.wait_for_selector("body[data-live=off]", timeout=HONEST_S * 1000)
+    expect(page.locator("#over")).to_contain_text("Picture stopped")
+    box.capture.script.frozen.clear()
+    page.wait_for_selector("body[data-live=on]")
+
+
+def test_a_device_without_signal_is_named_with_what_to_check(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    box.capture.script.signal = "no-signal"
+    expect(page.locator("#over")).to_contain_text("No picture from the device")
+    expect(page.locator("#over")).to_contain_text("VID-01")
+    box.capture.script.signal = "live"
+    page.wait_for_selector("body[data-live=on]")
+
+
+def test_a_dead_panel_is_not_live_and_comes_back_by_itself(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    box.restart_panel()
+    page.wait_for_selector("body[data-live=on]")
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+
+
+def test_an_exam_that_ended_elsewhere_is_not_live_on_this_screen(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.spool.exams.finish(exam)
+    page.wait_for_url("**/exam/*")
+
+
+def test_a_picture_taken_with_the_pedal_appears_by_itself(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.capture.store(box.spool.exams.get(exam), frame=(7 << 32) + box.capture.frame)
+    expect(page.locator("#tally")).to_have_text("1 image")
+    expect(page.locator("#thumbs img")).to_have_count(1)
+
+
+def test_a_touch_that_began_on_the_screen_before_captures_nothing(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    page.add_init_script("addEventListener('DOMContentLoaded', () => { window.early = true; })")
+    page.goto(f"{box.address}/live/{exam}", wait_until="domcontentloaded")
+    page.evaluate(
+        "() => { const key = document.getElementById('capture'); live.on = true; "
+        "key.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 1 })); }"
+    )
+    ready(page)
+    page.wait_for_selector("body[data-live=on]")
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+    assert len(box.frames(exam)) == 1

@@ -1,0 +1,133 @@
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import gateway.panel
+from gateway.model import Patient
+from gateway.panel import fates, names, similar
+from tests.unit.panel.conftest import Bench, item
+
+_FOLDER = Path(gateway.panel.__file__).parent
+_PROMISE = "Saved. Will be sent."  # the one sentence of the rules that looks ahead
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("Meier^Anna", "MEIER, Anna", ""),
+        ("Meier^Anna^Maria^Dr^jun.", "MEIER, Dr Anna Maria jun.", ""),
+        ("Strauß^Botho", "STRAUẞ, Botho", ""),
+        ("Παπαδόπουλος^Γιώργος", "ΠΑΠΑΔΟΠΟΥΛΟΣ, Γιώργος", ""),
+        ("Wang^XiaoDong=王^小东", "王 小东", "WANG, XiaoDong"),
+        ("=王^小东", "王 小东", ""),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "山田 太郎", "YAMADA, Tarou"),
+        ("قباني^لنزار", "قباني, لنزار", ""),
+        ("Madonna", "MADONNA", ""),
+        ("^", "Name not given", ""),
+    ],
+)
+def test_a_name_is_shown_as_people_read_it(name: str, first: str, second: str) -> None:
+    assert names.person(name) == names.Shown(first=first, second=second)
+
+
+def test_dates_are_shown_so_that_day_and_month_cannot_be_confused() -> None:
+    assert names.birth_date("19680314") == "14-Mar-1968"
+    assert names.birth_date("") == names.birth_date("1968") == "Birth date not given: ask"
+    assert [
+        names.age(born, date(2026, 11, 21)) for born in ("19680314", "20251120", "20261101", "", "20270101")
+    ] == [
+        "58 years",
+        "12 months",
+        "20 days",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Meier^Anna", "Meyer^Anna", True),
+        ("Maier^A", "Mayr^B", True),
+        ("Meier^Anna", "Meier^Berta", True),
+        ("Müller^A", "Mueller^B", True),
+        ("Schmidt^A", "Schmitt^B", True),
+        ("Okonkwo^C", "Okonkow^C", True),
+        ("Smith^J", "Jones^J", False),
+        ("Li^A", "Lu^A", False),
+        ("Wang^A=王^小", "Wong^B=王^大", True),
+        ("", "", False),
+    ],
+)
+def test_names_that_can_be_mistaken_are_found(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a table
+    assert similar.alike(one, other) is similar.alike(other, one) is expected
+
+
+def test_the_same_patient_twice_on_the_list_is_no_similar_name() -> None:
+    whole = item(1, "Meier^Anna")
+    assert similar.look_alikes(whole.patient, [whole, item(2, "Meier^Anna")])[0].id == "item-2"
+    assert similar.look_alikes(whole.patient, [whole, whole]) == []
+    assert isinstance(whole.patient, Patient)
+
+
+def test_no_word_of_the_panel_promises_more_than_the_five_fates() -> None:
+    for path in [*_FOLDER.rglob("*.html"), *_FOLDER.rglob("*.js"), *_FOLDER.rglob("*.py")]:
+        if path.name == "fates.py":
+            continue
+        text = re.sub(r'"""(.|\n)*?"""', "", path.read_text("utf-8").replace(_PROMISE, ""))
+        quoted = re.findall(r'"([^"\n]* [^"\n]*)"|>([^<{]+)<', text)  # sentences and page text, no keys of JSON
+        for words in quoted:
+            assert not re.search(r"\b(safe|sent)\b", " ".join(words), re.IGNORECASE), (path.name, words)
+    assert list(fates.WORDS.values()) == ["On this box", "Sending", "Sent", "Found in PACS", "Safe in PACS"]
+
+
+def test_what_a_server_wrote_into_a_name_stays_text(bench: Bench) -> None:
+    evil = "<script>alert(1)</script>^\"'&"
+    bench.spool.worklist.replace("ris", [item(1, evil)])
+    exam = bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"]
+    for path in ("/", "/confirm?item=item-1", f"/live/{exam}", f"/finish/{exam}", f"/exam/{exam}", "/delivery"):
+        page = bench.client.get(path)
+        assert page.status_code == 200, path
+        assert "<script>alert" not in page.text.lower()
+
+
+@pytest.mark.parametrize(
+    "path", ["/live/x", "/exam/x", "/finish/x", "/picture/1.2", "/confirm?item=x", "/?assign=x"]
+)
+def test_a_page_about_nothing_is_a_page_that_says_so(bench: Bench, path: str) -> None:
+    page = bench.client.get(path)
+    assert page.status_code == 404
+    assert "Choose patient" in page.text
+
+
+def test_a_finished_exam_has_no_live_page(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.post(f"/exams/{exam}/finish")
+    answer = bench.client.get(f"/live/{exam}", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/exam/{exam}")
+
+
+def test_a_typed_name_cannot_smuggle_in_components(bench: Bench) -> None:
+    words = {"family": "A^B=C", "given": "D", "id": "1", "sex": "F", "year": "68", "month": "", "day": ""}
+    page = bench.client.post("/typed", data=words)
+    assert page.status_code == 422
+    assert "no day of the calendar" in page.text
+    page = bench.client.post("/typed", data={**words, "year": ""})
+    assert "A B C, D" in page.text
+
+
+def test_pages_ask_nothing_of_any_other_machine() -> None:
+    for path in [*_FOLDER.rglob("*.html"), *_FOLDER.rglob("*.js"), *_FOLDER.rglob("*.css")]:
+        assert not re.search(r"https?://|//cdn", path.read_text("utf-8")), path.name
+
+
+def test_an_exam_without_pictures_asks_nobody_to_check_it(bench: Bench) -> None:
+    bench.open_exam()
+    second = str(bench.post("/exams", {"emergency": True, "close_open": True}, status=201)["id"])
+    assert "Please check" not in bench.client.get("/").text
+    bench.still(second)
+    bench.post("/exams", {"emergency": True, "close_open": True}, status=201)
+    assert "Please check" in bench.client.get("/").text
+    assert "1 to check" in bench.client.get("/delivery").text
