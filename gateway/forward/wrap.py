@@ -7,15 +7,18 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
 
 from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import Sealed, verify_sealed
-from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged, WrongState
+from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
-from gateway.spool import clips
+from gateway.spool import clips, records
+from gateway.spool.files import sha256_of
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -24,10 +27,27 @@ _LEFT_FREE = 64_000_000  # bytes that a clip's second copy leaves for pictures t
 _LEFT_SHARE = 0.05  # ... or this share of a small disk
 
 
+class Room(Protocol):
+    """What shutil.disk_usage says, in bytes."""
+
+    @property
+    def total(self) -> int: ...
+    @property
+    def free(self) -> int: ...
+
+
 class Wrapper:
     """Seals captures one by one and queues each for every destination."""
 
-    def __init__(self, *, spool: Spool, station: Station, destinations: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        station: Station,
+        destinations: Sequence[str],
+        room: Callable[[Path], Room] = shutil.disk_usage,
+    ) -> None:
+        self._room = room
         self._spool = spool
         self._station = station
         self._destinations = destinations
@@ -46,13 +66,31 @@ class Wrapper:
         """Make one capture's object final and queue it for every destination.
 
         Raises ObjectError when it cannot become an object, SpoolDamaged or NotFound when its files are not what was
-        stored, WrongState when it has a seal already, DiskFull or DiskFailed.
+        stored, DiskFull or DiskFailed.
         """
+        result = self._sealed_before(capture) or self._made(capture)
+        self._spool.objects.seal(result, self._destinations)
+        event(_log, "object_sealed", exam=capture.exam, uid=capture.sop_instance_uid, bytes=result.bytes)
+        self._spool.objects.drop_media(capture)
+        return result
+
+    def _sealed_before(self, capture: Capture) -> SealedObject | None:
+        """Return what stands in a seal whose row could not be written: nothing else may become of this capture."""
+        path = self._spool.layout.seal(capture.exam, capture.sop_instance_uid)
+        if not path.exists():
+            return None
+        with _reading("the seal of this picture"):
+            sealed = records.load(SealedObject, path.read_bytes())
+            if sha256_of(self._spool.objects.path(sealed)) != sealed.sha256:
+                raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
+        return sealed
+
+    def _made(self, capture: Capture) -> SealedObject:
         self._room_for(capture)
         series = self._spool.exams.series_for(capture.exam, capture.source, capture.kind.value)
         exam = self._spool.exams.get(capture.exam)
         sealed = self._written(exam, capture, series)
-        result = SealedObject(
+        return SealedObject(
             sop_instance_uid=capture.sop_instance_uid,
             sop_class_uid=sealed.sop_class_uid,
             transfer_syntax_uid=sealed.transfer_syntax_uid,
@@ -64,10 +102,6 @@ class Wrapper:
             frames=sealed.frames,
             sealed=self._spool.clock.now(),
         )
-        self._spool.objects.seal(result, self._destinations)
-        event(_log, "object_sealed", exam=capture.exam, uid=capture.sop_instance_uid, bytes=sealed.bytes)
-        self._spool.objects.drop_media(capture)
-        return result
 
     def _try(self, capture: Capture) -> None:
         uid = capture.sop_instance_uid
@@ -76,16 +110,9 @@ class Wrapper:
             return
         try:
             self.seal(capture)
-        except WrongState:
-            problem: ObjectError | SpoolDamaged | NotFound = SpoolDamaged(
-                "This picture has a DICOM file already whose seal cannot be read.", code="seal-damaged"
-            )
         except (ObjectError, SpoolDamaged, NotFound) as error:
-            problem = error
-        else:
-            return
-        warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=problem.code)
-        self._spool.captures.set_problem(uid, problem.code, problem.what)
+            warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=error.code)
+            self._spool.captures.set_problem(uid, error.code, error.what)
 
     def _written(self, exam: Exam, capture: Capture, series: Series) -> Sealed:
         uid = capture.sop_instance_uid
@@ -119,7 +146,7 @@ class Wrapper:
         """Keep a clip's second copy from taking the room that the next picture needs. Raises DiskFull."""
         if capture.kind is MediaKind.STILL:
             return
-        disk = shutil.disk_usage(self._spool.layout.root)
+        disk = self._room(self._spool.layout.root)
         if disk.free < capture.bytes + min(_LEFT_FREE, disk.total * _LEFT_SHARE):
             raise DiskFull("The box is too full to make the DICOM file of a clip.")
 
