@@ -1,5 +1,6 @@
 """The command `scopegate`: turns errors into words and exit codes. 0 done, 1 a problem, 2 wrong use."""
 
+import os
 import sys
 
 from gateway import threads
@@ -10,6 +11,7 @@ from gateway.errors import ConfigurationError, ScopegateError
 def main() -> None:
     """Run the command line."""
     sys.excepthook = threads.hook
+    os.umask(0o007)  # what one process or person of the group makes, the others can write
     try:
         app()
     except ConfigurationError as error:

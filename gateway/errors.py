@@ -77,7 +77,7 @@ class DiskFull(SpoolError):
 
     code = "disk-full"
     safe = "Pictures stored before are safe on this box."
-    action = "Finish the exam, copy exams to USB or get the archive back, then try again."
+    action = "Finish the exam and call IT: the disk of the box needs room."
 
 
 class DiskFailed(SpoolError):
@@ -225,7 +225,7 @@ class ListenerFailed(ScopegateError):
     """The box cannot listen for other systems."""
 
     code = "listener"
-    safe = "Pictures are stored and delivered all the same."
+    safe = "Pictures are stored on this box all the same; they leave when it can listen."
     action = "Stop the other program, or change [station] listen, then start again."
 
 

@@ -42,6 +42,9 @@ class Identity(StrEnum):
     TEMPORARY = "temporary"
 
 
+WRONG_ENTRY = "110514"  # CID 9300: the incorrect worklist entry was selected
+
+
 class PleaseCheck(StrEnum):
     """Why a person must look at an exam's patient before its pictures leave."""
 

@@ -25,6 +25,7 @@ PROTOCOL = 1
 SOCKET_NAME = "capture.sock"
 MAX_MESSAGE = 64 * 1024 * 1024
 _LENGTHS = struct.Struct(">II")
+_UNKNOWN = "The recorder did not answer: whether the picture was stored is not known yet."
 
 Header = dict[str, Any]
 
@@ -83,18 +84,20 @@ def result_of(message: Message) -> Header:
 def call(path: Path, name: str, arguments: Header, *, timeout: float) -> Header:
     """Make one call on the socket at `path` and return its result.
 
-    Raises the error that capture answered, or CaptureGone when it is not there or says nothing for `timeout`
+    Raises the error that capture answered, or CaptureGone when it is not there, or says nothing for `timeout`
     seconds: whether the work was done is not known then, and the same request id asks again safely.
     """
+    asked = False
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(str(path))
             receive(connection)  # hello
+            asked = True
             connection.sendall(pack({"call": name, "arguments": arguments}))
             answer = receive(connection)
     except (OSError, WireError) as error:
-        raise CaptureGone from error
+        raise CaptureGone(_UNKNOWN if asked else "") from error
     return result_of(answer)
 
 

@@ -118,7 +118,7 @@ def _disk(folder: Path) -> Line:
         what=f"disk {folder}",
         ok=ok,
         says=says,
-        action="" if ok else "Finish exams, get the archive back or copy exams to USB; check who may write there.",
+        action="" if ok else "Make room on this disk, or give it a larger one; check who may write there.",
     )
 
 

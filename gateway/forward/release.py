@@ -4,11 +4,10 @@ import logging
 
 from gateway.errors import NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
-from gateway.model import Identity
+from gateway.model import WRONG_ENTRY, Identity
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-WRONG_ENTRY = "110514"  # CID 9300: incorrect worklist entry selected
 
 
 class Release:

@@ -146,7 +146,7 @@ class Health:
             state, what = "low", "The box is filling up."
         else:
             state, what = OK, ""
-        action = "" if state == OK else "Finish the exam, copy exams to USB or get the archive back."
+        action = "" if state == OK else "Finish the exam and call IT: the disk of the box needs room."
         line = self._line("disk", state, code="" if state == OK else f"disk-{state}", what=what, action=action)
         return {**line, "free_mb": usage.free // _MB, "total_mb": usage.total // _MB}
 

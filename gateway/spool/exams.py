@@ -6,7 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from gateway.clock import Clock, Moment
 from gateway.errors import ClipRecording, ExamOpen, NotFound, RequestReused, SpoolError, WrongState
-from gateway.model import Exam, ExamState, Identity, Patient, PleaseCheck, Procedure, RequestStamp, Series
+from gateway.model import (
+    WRONG_ENTRY,
+    Exam,
+    ExamState,
+    Identity,
+    Patient,
+    PleaseCheck,
+    Procedure,
+    RequestStamp,
+    Series,
+)
 from gateway.spool import records, states
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
@@ -157,6 +167,7 @@ class Exams:
                 study_instance_uid=study,
                 please_check=shared,
                 confirmed=self._clock.now(),
+                discontinued="" if old.discontinued == WRONG_ENTRY else old.discontinued,
             )
 
         with locked(self._layout.opening_lock):  # two exams of one order may not both mint its Study UID

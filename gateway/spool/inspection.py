@@ -30,8 +30,11 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
     sealed = {path.name.removesuffix(SEAL) for path in folder.glob("*" + SEAL)}
     for path in sorted(folder.glob("*" + SIDECAR)):
         uid = path.name.removesuffix(SIDECAR)
-        if path.name != "exam.json" and uid not in sealed:
-            yield from _capture(spool, exam, uid)
+        if path.name == "exam.json" or uid in sealed:
+            continue
+        found = list(_capture(spool, exam, uid))
+        if not spool.layout.seal(exam, uid).exists():  # else it was sealed while we looked
+            yield from found
     for uid in sorted(sealed):
         yield from _object(spool, exam, uid)
 

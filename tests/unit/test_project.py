@@ -65,6 +65,7 @@ def test_every_address_is_our_own_machine_an_example_or_a_public_document(texts)
     strange = [
         f"{path}: {host}"
         for path, text in texts.items()
+        if path.name != "OFL.txt"  # a licence is kept word for word
         for host in ADDRESS.findall(text)
         if not HOSTS.fullmatch(host.rstrip("."))
     ]

@@ -363,3 +363,11 @@ def run_all(works: list[Callable[[], object]]) -> None:
         thread.join(30)
     assert errors == []
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_an_exam_opened_from_the_wrong_entry_may_leave_once_a_person_named_its_patient(spool: Spool) -> None:
+    exam, _ = spool.exams.open(subject(ANNA))
+    spool.exams.finish(exam.id, please_check="incorrect-worklist-entry", discontinued="110514")
+    assigned = spool.exams.assign(exam.id, subject(BORIS))
+    assert (assigned.patient, assigned.discontinued, assigned.please_check) == (BORIS, "", "")
+    assert spool.exams.release(exam.id).state is ExamState.RELEASED
