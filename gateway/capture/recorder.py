@@ -14,6 +14,7 @@ from gateway.clock import Moment
 from gateway.errors import Busy, SpoolError
 from gateway.log import event, warn
 from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
+from gateway.spool.files import PART
 from gateway.spool.spool import Spool
 from hardware.codecs import lossless_jpeg
 from hardware.pixels import to_gray_or_rgb
@@ -163,10 +164,10 @@ class Recorder:
 
     def _take_back(self, exam: str, uid: str, media: str) -> None:
         """Remove what is there of a press that was not stored: on a full disk it is the room that others need."""
-        files, layout = self._spool.files, self._spool.layout
-        with suppress(SpoolError):
-            files.remove(layout.sidecar(exam, uid))
-            files.remove(layout.media(exam, media))
+        with suppress(SpoolError):  # in this order: a sidecar without its media would sound an alarm for nothing
+            for path in (self._spool.layout.sidecar(exam, uid), self._spool.layout.media(exam, media)):
+                self._spool.files.remove(path)
+                self._spool.files.remove(path.with_name(path.name + PART))
 
     def _unpin(self, exam: str) -> None:
         with self._settled:

@@ -1,0 +1,262 @@
+"""A capture process in pieces: real spool, real recorder, a clock that stands still, a disk that does as told."""
+
+import errno
+import os
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from gateway.capture.answers import Due
+from gateway.capture.clips import Clips
+from gateway.capture.grabber import Grabber
+from gateway.capture.moment import Ask, Moments
+from gateway.capture.presses import Origin, Presses
+from gateway.capture.recorder import Recorder
+from gateway.capture.requests import Requests
+from gateway.capture.ring import Frame, Ring
+from gateway.clock import Clock, FakeClock
+from gateway.config.settings import Source as SourceSettings
+from gateway.config.settings import Station
+from gateway.model import Exam, Identity, Patient, RequestStamp
+from gateway.spool import recovery
+from gateway.spool.exams import Subject
+from gateway.spool.files import Files
+from gateway.spool.opening import open_spool
+from gateway.threads import Supervisor
+from hardware.errors import DeviceError
+from hardware.fakes import ScriptedSource
+from hardware.indicators import Recorded
+from hardware.sources import Picture, PixelFormat
+from hardware.sources.pattern import Pattern
+
+SIZE = (320, 180)
+PATIENCE_S = 10.0
+PATTERNS = {SIZE: Pattern("bars", SIZE), (640, 360): Pattern("bars", (640, 360))}
+
+
+def eventually(holds: Callable[[], object], clock: Clock | None = None) -> None:
+    """Poll until `holds` or fail after ten seconds."""
+    clock = clock or Clock()
+    end = clock.boottime_ns() + int(PATIENCE_S * 1e9)
+    while not holds():
+        assert clock.boottime_ns() < end, "this never came to be"
+        clock.pause(0.005)
+
+
+class Disk(Files):
+    """Does what a disk does; is full or stands still at the steps for which it is told to."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str]] = []
+        self.full: Callable[[str, str], bool] = lambda _operation, _name: False
+        self.held: Callable[[str, str], bool] = lambda _operation, _name: False
+        self.moves = threading.Event()
+        self.waiting = threading.Semaphore(0)
+
+    def _step(self, operation: str, name: str) -> None:
+        self.steps.append((operation, name))
+        if self.held(operation, name):
+            self.waiting.release()
+            assert self.moves.wait(PATIENCE_S)
+        if self.full(operation, name):
+            raise OSError(errno.ENOSPC, "no room")
+
+    def _create(self, path: Path, *, keep: bool = False) -> int:
+        self._step("create", path.name)
+        return super()._create(path, keep=keep)
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{fd}")).name
+        if self.full("half-write", name):
+            super()._write(fd, bytes(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "no room")
+        self._step("write", name)
+        super()._write(fd, data)
+
+    def _sync(self, fd: int) -> None:
+        self._step("sync", Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+
+    def _rename(self, old: Path, new: Path) -> None:
+        self._step("rename", new.name)
+        super()._rename(old, new)
+        self._last = new.name
+
+    def _sync_folder(self, path: Path) -> None:
+        self._step("sync-folder", getattr(self, "_last", path.name))
+
+
+class Box:
+    """What a capture process holds, with its storing threads; the sources are fed by hand."""
+
+    def __init__(self, root: Path, *, clock: FakeClock, sources: tuple[str, ...], ring_bytes: int) -> None:
+        self.root, self.clock, self.disk = root, clock, Disk()
+        self.spool = open_spool(root, clock=clock, files=self.disk)
+        recovery.recover_captures(self.spool)
+        self.indicator = Recorded()
+        self.free = 0.5
+        self._fed: dict[str, deque[Picture | DeviceError | None]] = {name: deque() for name in sources}
+        self._counters = dict.fromkeys(sources, 0)
+        self.sources = {name: ScriptedSource(*(self._script(name) for _ in range(9))) for name in sources}
+        self.grabbers = {
+            name: Grabber(
+                settings=SourceSettings(name=name),
+                source=source,
+                ring=Ring(start_counter=3, budget_bytes=ring_bytes),
+                clock=clock,
+            )
+            for name, source in self.sources.items()
+        }
+        self.recorder, self.due = Recorder(spool=self.spool), Due(clock=clock)
+        self.clips = Clips(
+            spool=self.spool,
+            recorder=self.recorder,
+            clock=clock,
+            sources=sources,
+            free_share=lambda: self.free,
+        )
+        self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
+        self.presses = Presses(
+            spool=self.spool,
+            moments=self.moments,
+            recorder=self.recorder,
+            clips=self.clips,
+            requests=Requests(spool=self.spool, recorder=self.recorder),
+            due=self.due,
+            indicator=self.indicator,
+            station=Station(name="ROOM-2", institution="Clinic"),
+            clock=clock,
+        )
+        self.supervisor = Supervisor()
+        self.ended = False
+
+    def start(self) -> None:
+        """Start the threads that store."""
+        for number in range(2):
+            self.supervisor.start(f"store-{number}", lambda: self.recorder.work(self.supervisor.stop))
+        for name in self.grabbers:
+            self.supervisor.start(f"clip-{name}", lambda name=name: self.clips.work(name, self.supervisor.stop))
+
+    def end(self) -> bool:
+        """Stop as the process does; False when a thread died."""
+        self.ended = True
+        self.disk.moves.set()
+        well = not self.supervisor.stop.is_set()
+        self.supervisor.stop.set()
+        well &= self.supervisor.run(PATIENCE_S)
+        self.spool.close()
+        return well
+
+    # --- what the world does ------------------------------------------------------------------------------
+
+    def show(self, source: str = "us", *, count: int = 1, size: tuple[int, int] = SIZE, skip: int = 0) -> Frame:
+        """Let a source give pictures, 40 ms apart, the last one now; the counter jumps by `skip` first."""
+        grabber = self.grabbers[source]
+        self._counters[source] += skip
+        for _ in range(count):
+            self.clock.move(0.04)
+            counter = self._counters[source] = self._counters[source] + 1
+            self.give(source, picture(counter, self.clock.boottime_ns(), size))
+        frame = grabber.ring.newest()
+        assert frame
+        return frame
+
+    def give(self, source: str, item: Picture | DeviceError | None) -> bool:
+        """Let a source give this, and its thread read it."""
+        self._fed[source].append(item)
+        return self.grabbers[source].step()
+
+    def exam(self, name: str = "Meier^Anna", *, close_open: bool = False) -> Exam:
+        """Open an exam after some time, and let some time pass."""
+        self.clock.move(0.01)
+        subject = Subject(identity=Identity.TYPED, patient=Patient(name=name, id=name[:3]))
+        exam, _ = self.spool.exams.open(subject, close_open=close_open)
+        self.clock.move(0.01)
+        return exam
+
+    def ask(self, **values: object) -> Ask:
+        return Ask(**{"source": "us", "time_ns": self.clock.boottime_ns(), **values})  # type: ignore[arg-type]
+
+    def press(self, **values: object) -> Future:
+        return self.presses.take_still(self.ask(**values), Origin.SOCKET)
+
+    def clip(self, **values: object) -> str:
+        return self.presses.take_clip(self.ask(**values), Origin.SOCKET).result(PATIENCE_S)
+
+    def stop(self, uid: str) -> list[str]:
+        return self.presses.stop_clip(uid, Origin.SOCKET)
+
+    def answers(self) -> list[str]:
+        return [str(answer) for answer in self.indicator.answers]
+
+    def files(self, exam: Exam) -> set[str]:
+        """Return the names of an exam's files that belong to captures."""
+        names = {path.name for path in self.spool.layout.exam(exam.id).iterdir()}
+        return {name for name in names if name not in {"exam.json", ".lock"}}
+
+    def _script(self, name: str) -> Iterator[Picture | DeviceError | None]:
+        while True:
+            yield self._fed[name].popleft()
+
+
+def picture(counter: int, time_ns: int, size: tuple[int, int] = SIZE) -> Picture:
+    return Picture(
+        counter=counter,
+        time_ns=time_ns,
+        format=PixelFormat.RGB24,
+        width=size[0],
+        height=size[1],
+        planes=(PATTERNS[size].draw(counter),),
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A data folder in memory where there is such a thing: SQLite flushes at every step of every test."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def boxes(root, clock) -> Iterator[Callable[..., Box]]:
+    """Start a box on the same data folder as the one before."""
+    made: list[Box] = []
+
+    def start(
+        *, sources: tuple[str, ...] = ("us",), ring_bytes: int = 64 << 20, root: Path = root
+    ) -> Box:
+        made.append(Box(root, clock=clock, sources=sources, ring_bytes=ring_bytes))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    running = [box for box in made if not box.ended]
+    assert not any(box.supervisor.stop.is_set() for box in running), "a thread died"
+    for box in running:  # their threads end soon; nobody needs to wait for them
+        box.disk.moves.set()
+        box.supervisor.stop.set()
+
+
+@pytest.fixture
+def box(boxes) -> Box:
+    return boxes()
+
+
+@pytest.fixture
+def wait() -> Callable[..., None]:
+    return eventually
+
+
+@pytest.fixture
+def stamp() -> Callable[..., RequestStamp]:
+    return lambda name="r-1", digest="d": RequestStamp(id=name, digest=digest)

@@ -1,0 +1,393 @@
+"""The socket: what it answers, whom it drops, and that nobody who talks to it can hurt the recorder."""
+
+import json
+import os
+import socket
+import stat
+import struct
+import threading
+from contextlib import suppress
+
+import pytest
+
+from gateway import wire
+from gateway.capture.pedals import Pedal
+from gateway.capture.preview import Preview
+from gateway.capture.server import Desk, Server
+from gateway.capture.status import Status
+from gateway.clock import Clock
+from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoExam, NoSignal, RequestReused
+from hardware.absent import AbsentTrigger
+from hardware.errors import DeviceMissing
+
+
+@pytest.fixture
+def desk(boxes, clock):
+    box = boxes(sources=("us", "scope"))
+    pedal = Pedal(
+        name="serial-1", trigger=AbsentTrigger(wait=clock.pause), source="us", presses=box.presses, clock=clock
+    )
+    status = Status(
+        spool=box.spool,
+        grabbers=box.grabbers,
+        pedals=[pedal],
+        presses=box.presses,
+        clips=box.clips,
+        recorder=box.recorder,
+        clock=clock,
+    )
+    previews = {name: Preview(ring=grabber.ring) for name, grabber in box.grabbers.items()}
+    desk = Desk(
+        presses=box.presses,
+        recorder=box.recorder,
+        previews=previews,
+        status=status,
+        start_counter=3,
+        clock=clock,
+    )
+    return box, desk
+
+
+@pytest.fixture
+def served(desk, tmp_path, wait):
+    """Serve on a socket; what is returned makes calls."""
+    box, desk = desk
+    path = tmp_path / "capture.sock"
+    box.supervisor.start("socket", Server(path=path, desk=desk, supervisor=box.supervisor).run)
+    wait(lambda: path.exists() and can_connect(path))
+
+    def call(name: str, **arguments):
+        return wire.call(path, name, arguments, timeout=10)
+
+    call.path, call.box = path, box
+    return call
+
+
+def can_connect(path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        return connection.connect_ex(str(path)) == 0
+
+
+def connect(path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(10)
+    connection.connect(str(path))
+    return connection
+
+
+def dropped(connection: socket.socket) -> bool:
+    """Say whether the server hung up; with unread bytes on its side that is a reset."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def greeted(path) -> socket.socket:
+    connection = connect(path)
+    assert wire.receive(connection).header == {"hello": {"protocol": 1, "start_counter": 3}}
+    return connection
+
+
+def test_a_press_is_answered_with_what_is_stored(served):
+    exam = served.box.exam()
+    frame = served.box.show()
+    answer = served("press", source="us", exam=exam.id, frame=frame.sequence, request={"id": "r", "digest": "d"})
+    capture = served.box.spool.captures.get(answer["sop_instance_uid"]).capture
+    assert answer == {
+        "sop_instance_uid": capture.sop_instance_uid,
+        "exam": exam.id,
+        "frame": frame.sequence,
+        "instance_number": 1,
+        "taken_at": capture.taken.utc.isoformat(),
+    }
+    assert served("press", source="us", request={"id": "r", "digest": "d"}) == answer
+    with pytest.raises(RequestReused):
+        served("press", source="us", request={"id": "r", "digest": "e"})
+    assert served("drain", exam=exam.id, seconds=1) == {"pending": 0}
+    assert stat.S_IMODE(os.stat(served.path).st_mode) == 0o660  # noqa: PTH116
+
+
+def test_a_clip_is_started_and_stopped(served):
+    exam = served.box.exam()
+    served.box.show()
+    clip = served("clip_start", source="us", exam=exam.id)["clip"]
+    assert served("clip_stop", clip=clip) == {"sop_instance_uids": [clip]}
+    assert served("clip_stop", clip=clip) == {"sop_instance_uids": [clip]}
+
+
+def test_refusals_cross_the_socket_as_what_they_are(served):
+    box = served.box
+    with pytest.raises(NoExam):
+        served("press")
+    box.exam()
+    box.show()
+    with pytest.raises(ExamChanged):
+        served("press", exam="another")
+    with pytest.raises(FrameGone):
+        served("press", source="us", frame=2**53 - 1)
+    box.give("us", DeviceMissing("unplugged"))
+    with pytest.raises(NoSignal, match="unplugged"):
+        served("press")
+    box.show()
+    box.disk.full = lambda step, _name: step == "sync"
+    with pytest.raises(DiskFull, match="NOT stored"):
+        served("press")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("nothing", {}),
+        (None, {}),
+        (["press"], {}),
+        ({"a": 1}, {}),
+        ("press", []),
+        ("press", None),
+        ("press", {"source": "unknown"}),
+        ("press", {"source": 7}),
+        ("press", {"source": ["us"]}),
+        ("press", {"source": "us\u0000"}),
+        ("press", {"source": "\ud800"}),
+        ("press", {"exam": {"id": 1}}),
+        ("press", {"exam": "x" * 1000}),
+        ("press", {"frame": "1"}),
+        ("press", {"frame": -1}),
+        ("press", {"frame": 2**53}),
+        ("press", {"frame": 1e308}),
+        ("press", {"frame": float("inf")}),
+        ("press", {"frame": True}),
+        ("press", {"frame": None}),
+        ("press", {"request": "r"}),
+        ("press", {"request": {"id": "", "digest": ""}}),
+        ("press", {"request": {"id": 1, "digest": "d"}}),
+        ("clip_start", {"source": 1.5}),
+        ("clip_stop", {"clip": 5}),
+        ("drain", {}),
+        ("drain", {"exam": "x", "seconds": "long"}),
+        ("drain", {"exam": "x", "seconds": float("nan")}),
+        ("drain", {"exam": "x", "seconds": -1}),
+        ("drain", {"exam": "x", "seconds": True}),
+        ("preview", {"source": "unknown"}),
+        ("preview", {"width": "wide"}),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused_and_the_connection_goes_on(served, name, arguments):
+    served.box.exam()
+    served.box.show()
+    with greeted(served.path) as connection:
+        for _ in range(2):
+            connection.sendall(wire.pack({"call": name, "arguments": arguments}))
+            with pytest.raises(BadValue):
+                wire.result_of(wire.receive(connection))
+    assert served("press", source="us")["instance_number"] == 1
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00" * 64,
+        b"\xff" * 64,
+        struct.pack(">II", 0x7FFFFFFF, 8) + b"{}",
+        struct.pack(">II", 1 << 25, 2) + b"{}",
+        struct.pack(">II", 6, 100) + b"{}",
+        struct.pack(">II", 6, 2) + b"[]",
+        struct.pack(">II", 7, 3) + b"\xff\xfe\xfd",
+        struct.pack(">II", 60_004, 60_000) + b"[" * 60_000,
+        struct.pack(">II", 100, 50) + b'{"call":',
+        wire.pack({"call": "press", "arguments": {"exam": "x" * 100_000}}),
+    ],
+)
+def test_garbage_is_dropped_and_the_server_lives_on(served, garbage, wait):
+    with greeted(served.path) as connection:
+        connection.sendall(garbage)
+        with suppress(OSError):  # dropped already
+            connection.shutdown(socket.SHUT_WR)
+        assert dropped(connection)
+    served.box.exam()
+    served.box.show()
+    assert served("press", source="us")["instance_number"] == 1
+
+
+def test_callers_that_hang_up_at_once_or_in_mid_call_hurt_nobody(served):
+    for count in range(40):
+        connection = connect(served.path)
+        if count % 2:
+            connection.sendall(wire.pack({"call": "state"})[: count % 7 + 3])
+        connection.close()
+    served.box.exam()
+    served.box.show()
+    assert served("press", source="us")["instance_number"] == 1
+
+
+def test_a_caller_that_hangs_up_before_the_answer_has_its_picture_stored(served, wait):
+    exam = served.box.exam()
+    served.box.show()
+    with greeted(served.path) as connection:
+        connection.sendall(wire.pack({"call": "press", "arguments": {"source": "us"}}))
+    wait(lambda: len(served.box.spool.captures.of_exam(exam.id)) == 1)
+
+
+def test_the_sixty_fifth_connection_is_dropped_and_room_is_made_when_others_leave(served, wait):
+    held = []
+    while len(held) < 64:
+        connection = connect(served.path)
+        try:
+            wire.receive(connection)
+        except wire.WireError:  # the probe's connection was still open
+            connection.close()
+            continue
+        held.append(connection)
+    with connect(served.path) as refused:
+        assert dropped(refused)
+    held.pop().close()
+
+    def welcome() -> bool:
+        with connect(served.path) as connection:
+            return connection.recv(1) != b""
+
+    wait(welcome)
+    for connection in held:
+        connection.close()
+
+
+def test_sixteen_pins_are_busy_for_the_seventeenth_caller(served, wait):
+    box = served.box
+    box.exam()
+    box.show()
+    box.disk.held = lambda step, name: step == "sync" and name.endswith(".ljpg.part")
+    callers = [threading.Thread(target=lambda: served("press", source="us")) for _ in range(16)]
+    for caller in callers:
+        caller.start()
+    wait(lambda: box.recorder.pending == 16)
+    with pytest.raises(Busy):
+        served("press", source="us")
+    assert served("drain", exam=box.spool.exams.open_one().id, seconds=0.01) == {"pending": 16}
+    box.disk.moves.set()
+    for caller in callers:
+        caller.join(10)
+    assert box.recorder.pending == 0
+
+
+def test_the_state_is_said_at_every_change_and_once_a_second(served):
+    box = served.box
+    with greeted(served.path) as connection:
+        connection.sendall(wire.pack({"call": "state", "arguments": {}}))
+        first = wire.receive(connection).header
+        assert first["event"] == "state"
+        assert [(s["name"], s["state"]) for s in first["sources"]] == [("us", "no-signal"), ("scope", "no-signal")]
+        assert first["pedals"] == [{"name": "serial-1", "connected": False}]
+        assert (first["exam"], first["clip"], first["last"], first["pending"]) == ("", None, None, 0)
+        exam = box.exam()
+        frame = box.show()
+        states = [wire.receive(connection).header for _ in range(2)]
+        live = next(s for state in states for s in state["sources"] if s["state"] == "live")
+        assert (live["width"], live["height"], live["sequence"]) == (320, 180, frame.sequence)
+        clip = served("clip_start", source="us")["clip"]
+        while (state := wire.receive(connection).header)["clip"] is None:
+            pass
+        assert (state["exam"], state["clip"]["clip"], state["clip"]["source"]) == (exam.id, clip, "us")
+        served("clip_stop", clip=clip)
+        while (state := wire.receive(connection).header)["last"]["answer"] != "clip-stopped":
+            pass
+        assert state["last"] == {
+            "number": 2,
+            "answer": "clip-stopped",
+            "origin": "socket",
+            "code": "",
+            "what": "",
+            "sop_instance_uid": clip,
+        }
+        assert wire.receive(connection).header["last"]["number"] == 2  # nothing changed: said all the same
+
+
+def test_the_state_names_no_patient(served):
+    box = served.box
+    box.exam("Canary^Zebulon")
+    box.show()
+    served("press", source="us")
+    with greeted(served.path) as connection:
+        connection.sendall(wire.pack({"call": "state", "arguments": {}}))
+        assert "Zebulon" not in json.dumps(wire.receive(connection).header)
+
+
+def watch(path, **arguments) -> socket.socket:
+    connection = greeted(path)
+    connection.sendall(wire.pack({"call": "preview", "arguments": arguments}))
+    return connection
+
+
+def test_a_viewer_gets_a_picture_for_each_credit_and_always_the_newest(served):
+    served.box.show(count=3)
+    with watch(served.path, source="us", width=320) as viewer:
+        message = wire.receive(viewer)
+        newest = served.box.grabbers["us"].ring.newest()
+        assert message.header == {
+            "event": "preview",
+            "sequence": newest.sequence,
+            "time_ns": newest.time_ns,
+            "width": 320,
+            "height": 180,
+        }
+        assert message.body[:3] == b"\xff\xd8\xff"
+        newest = served.box.show(count=4)
+        viewer.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            viewer.recv(1)  # no credit, no picture
+        viewer.settimeout(10)
+        viewer.sendall(wire.pack({"call": "credit"}))
+        assert wire.receive(viewer).header["sequence"] == newest.sequence
+        viewer.sendall(wire.pack({"call": "press"}))
+        with pytest.raises(wire.WireError):
+            wire.receive(viewer)
+
+
+def test_a_preview_is_encoded_once_for_all_who_watch_and_not_at_all_for_nobody(served):
+    preview = Preview(ring=served.box.grabbers["us"].ring)
+    served.box.show()
+    assert preview._made == {}
+    first = preview.next(after=0, width=300, timeout=0)
+    assert preview.next(after=0, width=320, timeout=0) is first
+    assert preview.next(after=first.sequence, width=320, timeout=0) is None
+    assert preview.next(after=0, width=5000, timeout=0) is not first
+    assert preview.next(after=0, width=1280, timeout=0) is preview.next(after=0, width=99_999, timeout=0)
+    served.box.show()
+    assert preview.next(after=0, width=320, timeout=0) is not first
+
+
+def test_a_viewer_that_never_reads_is_dropped_and_holds_up_nobody(served, wait):
+    box = served.box
+    box.exam()
+    box.show(size=(640, 360))
+    before = len(box.supervisor._threads)
+    with watch(served.path, source="us", width=640) as lazy:
+        lazy.sendall(wire.pack({"call": "credit"}) * 100)
+        wait(lambda: len(box.supervisor._threads) > before)
+
+        def gone() -> bool:
+            box.show(size=(640, 360))
+            return len(box.supervisor._threads) <= before
+
+        assert served("press", source="us")["instance_number"] == 1
+        wait(gone)
+    assert served("press", source="us")["instance_number"] == 2
+
+
+def test_a_viewer_that_hangs_up_is_forgotten(served, wait):
+    before = len(served.box.supervisor._threads)
+    viewers = [watch(served.path, source="us"), watch(served.path, source="scope")]
+    wait(lambda: len(served.box.supervisor._threads) >= before + 2)
+    for viewer in viewers:
+        viewer.close()
+    wait(lambda: len(served.box.supervisor._threads) <= before)
+
+
+def test_a_stop_wakes_every_connection(served):
+    held = [greeted(served.path), watch(served.path, source="us")]
+    clock = Clock()
+    start = clock.boottime_ns()
+    assert served.box.end()
+    assert clock.boottime_ns() - start < 3e9
+    for connection in held:
+        connection.close()

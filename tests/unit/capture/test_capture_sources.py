@@ -1,0 +1,134 @@
+"""Ring and grabber: frames within a budget, sequences that are never reused, sources that go and come back."""
+
+import pytest
+
+from gateway.capture.grabber import Grabber
+from gateway.capture.ring import Ring
+from gateway.capture.service import next_start
+from gateway.clock import FakeClock
+from gateway.config.settings import Source
+from gateway.spool.opening import open_spool
+from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.fakes import ScriptedSource, pictures, worst_source
+
+FRAME_BYTES = 320 * 180 * 3
+
+
+def ring_of(count: int, *, budget: int = 0, first: int = 0) -> Ring:
+    ring = Ring(start_counter=5, budget_bytes=budget)
+    for picture in pictures(count, start_ns=1_000_000_000, first=first):
+        ring.put(picture)
+    return ring
+
+
+def test_a_ring_keeps_eight_frames_at_least_and_more_within_its_budget():
+    assert sum(ring_of(20).get((5 << 32) | number) is not None for number in range(1, 21)) == 8
+    ring = ring_of(20, budget=FRAME_BYTES * 12)
+    assert sum(ring.get((5 << 32) | number) is not None for number in range(1, 21)) == 12
+    assert ring.get((5 << 32) | 8) is None
+    assert ring.evicted
+    assert not ring_of(3).evicted
+
+
+def test_a_gap_in_the_counter_is_counted_as_lost_and_the_sequence_jumps():
+    ring = ring_of(3)
+    (picture,) = pictures(1, start_ns=2_000_000_000, first=7)
+    assert ring.put(picture).sequence == (5 << 32) | 8
+    assert ring.lost == 4
+
+
+def test_a_counter_set_anew_is_no_loss_and_the_sequence_goes_on():
+    ring = ring_of(3, first=10)
+    (back,) = pictures(1, start_ns=2_000_000_000, first=0)
+    assert ring.put(back).sequence == (5 << 32) | 4
+    (wild,) = pictures(1, start_ns=2_000_000_000, first=1 << 31)
+    assert ring.put(wild).sequence == (5 << 32) | 5
+    ring.reopened()
+    (again,) = pictures(1, start_ns=2_000_000_000, first=(1 << 31) + 50)
+    assert ring.put(again).sequence == (5 << 32) | 6
+    assert ring.lost == 0
+
+
+def test_the_rate_is_measured_and_unknown_at_first():
+    assert ring_of(1).rate() == 0
+    assert ring_of(10, budget=FRAME_BYTES * 20).rate() == 30.0
+
+
+def test_frames_are_found_by_time_and_by_what_follows():
+    ring = ring_of(4, budget=FRAME_BYTES * 20)
+    first, last = ring.newest(until_ns=1_000_000_000), ring.newest()
+    assert first.sequence == (5 << 32) | 1
+    assert ring.newest(until_ns=999_999_999) is None
+    assert ring.after(first.sequence, 0).sequence == first.sequence + 1
+    assert ring.after(last.sequence, 0) is None
+    assert ring.first_since(last.time_ns, 0) is last
+    assert ring.first_since(last.time_ns + 1, 0) is None
+
+
+def test_starts_are_counted_durably_and_sequences_stay_below_two_to_the_53(tmp_path):
+    spool = open_spool(tmp_path / "data", clock=FakeClock())
+    path = tmp_path / "data" / "capture.start"
+    assert [next_start(spool, path) for _ in range(3)] == [1, 2, 3]
+    path.write_text(f"{(1 << 21) - 2}\n")
+    last = next_start(spool, path)
+    assert last == (1 << 21) - 1
+    assert ((last << 32) | 0xFFFF_FFFF) < 2**53
+    assert next_start(spool, path) == 0
+    spool.close()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"abc"])
+def test_a_damaged_count_starts_far_from_what_was_used(tmp_path, damage):
+    spool = open_spool(tmp_path / "data", clock=FakeClock())
+    path = tmp_path / "data" / "capture.start"
+    path.write_bytes(damage)
+    start = next_start(spool, path)
+    assert 1 << 20 <= start < 1 << 21
+    assert next_start(spool, path) == start + 1
+    spool.close()
+
+
+def test_a_full_disk_does_not_keep_the_picture_away(box):
+    box.disk.full = lambda _step, _name: True
+    assert 1 << 20 <= next_start(box.spool, box.root / "capture.start") < 1 << 21
+
+
+def grabber(source: ScriptedSource, clock: FakeClock) -> Grabber:
+    ring = Ring(start_counter=1, budget_bytes=1 << 20)
+    return Grabber(settings=Source(name="us"), source=source, ring=ring, clock=clock)
+
+
+def test_a_source_that_was_unplugged_is_opened_again_and_its_sequence_goes_on(clock):
+    now = clock.boottime_ns()
+    source = ScriptedSource(pictures(2, start_ns=now), pictures(2, start_ns=now))
+    eye = grabber(source, clock)
+    assert eye.state.signal == "no-signal"
+    assert [eye.step() for _ in range(3)] == [True, True, False]
+    assert (eye.state.signal, eye.state.code) == ("missing", "VID-04")
+    assert eye.state.what == "The scripted source was unplugged."
+    assert [eye.step() for _ in range(2)] == [True, True]
+    assert (eye.state.signal, eye.state.width, eye.state.height) == ("live", 320, 180)
+    assert eye.ring.newest().sequence == (1 << 32) | 4
+    assert eye.ring.lost == 0
+    assert (source.opened, source.closed) == (2, 1)
+
+
+def test_a_source_that_refuses_and_one_without_signal_are_told_apart(clock):
+    source = ScriptedSource([DeviceRefused("It gives another size.")], [None, DeviceMissing("gone")])
+    eye = grabber(source, clock)
+    assert not eye.step()
+    assert (eye.state.signal, eye.state.code, eye.state.what) == ("refused", "VID-05", "It gives another size.")
+    assert eye.step()
+    assert (eye.state.signal, eye.state.code) == ("no-signal", "VID-01")
+    since = eye.state.since
+    clock.move(5)
+    assert not eye.step()
+    assert eye.state.since != since
+
+
+def test_the_worst_grabber_of_its_kind_gets_through(clock):
+    eye = grabber(ScriptedSource(worst_source(start_ns=clock.boottime_ns())), clock)
+    while eye.step():
+        pass
+    assert eye.ring.lost == 7 + 26 + 46
+    assert eye.state.signal == "missing"
