@@ -129,8 +129,8 @@ def write_config(folder: Folder, ports: Ports, *, worklist_ae: str, archive_ae: 
     reader.read(folder.config)
 
 
-def next_free_port(first: int) -> int:
-    """Return the first port from `first` on at which nobody on this machine listens. Raises DemoFailed."""
+def next_free_port(first: int, *, promised: int = 0) -> int:
+    """Return the first port from `first` on that nobody has, nor was promised to anybody. Raises DemoFailed."""
     for port in range(first, min(first + _PORTS, _HIGHEST_PORT + 1)) if first > 0 else ():
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the panel does: past TIME_WAIT
@@ -138,7 +138,8 @@ def next_free_port(first: int) -> int:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-        return port
+        if port != promised:
+            return port
     raise DemoFailed(f"There is no free port from {first} on.", action="Give another one, such as 8080.")
 
 

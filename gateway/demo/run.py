@@ -71,7 +71,7 @@ class _Demo:
         panel = folder.next_free_port(port)
         self._ports = Ports(
             panel=panel,
-            station=folder.next_free_port(max(_STATION_PORT, panel + 1 if panel >= _STATION_PORT else 0)),
+            station=folder.next_free_port(_STATION_PORT, promised=panel),
             worklist=self._worklist.port,
             archive=self._archive.port,
         )
