@@ -117,7 +117,9 @@ class Health:
                 what=found.get("what", ""),
                 action="" if state == OK else "Look at Delivery; call IT if it lasts.",
             )
-            lines.append({**line, "name": destination.name, "required": destination.required, **numbers})
+            since = found.get("since", line["since"])
+            facts = {"name": destination.name, "since": since, "required": destination.required}
+            lines.append({**line, **facts, **numbers})
         return lines
 
     def _worklists(self) -> list[Json]:

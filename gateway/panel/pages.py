@@ -1,7 +1,7 @@
 """The panel's pages, rendered here; everything that changes something goes through the API."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from gateway.errors import NotFound, ScopegateError
 from gateway.model import Exam, ExamState, MediaKind, WorklistItem
-from gateway.panel import names, problems, subjects, views, worklist_calls
+from gateway.panel import archives, names, problems, subjects, views, worklist_calls
 from gateway.panel.context import Context
 from gateway.panel.views import Look
 
@@ -177,34 +177,16 @@ class Pages:
         exams = spool.exams.list(limit=_DELIVERIES_SHOWN)
         return {
             "exams": [self._look.exam(exam, self._today()) for exam in exams],
-            "destinations": self._destinations(),
+            "troubles": archives.troubles(
+                deliveries=spool.deliveries,
+                destinations=self._context.settings.destinations,
+                forward=self._context.live["forward"].read(),
+                clock=self._context.clock,
+            ),
             "configured": bool(self._context.settings.destinations),
         }
 
     # --- inside -------------------------------------------------------------------------------------------
-
-    def _destinations(self) -> list[dict[str, Any]]:
-        """Return what each archive keeps from getting its pictures, in words."""
-        now, found = self._context.clock.utc(), []
-        for destination in self._context.settings.destinations:
-            waiting = self._context.spool.deliveries.list(states_wanted=("queued", "held"))  # type: ignore[arg-type]
-            tried = [d for d in waiting if d.destination == destination.name and (d.attempts or d.state == "held")]
-            if not tried:
-                continue
-            first = min(tried, key=lambda d: d.changed_ns)
-            since = datetime.fromtimestamp(first.changed_ns / 1e9, UTC)
-            held = any(d.state == "held" for d in tried)
-            found.append(
-                {
-                    "name": destination.name,
-                    "reason": first.reason,
-                    "code": first.code,
-                    "count": len(tried),
-                    "held": held,
-                    "bad": held or (now - since).total_seconds() > 3600,  # noqa: PLR2004 - yellow for the first hour
-                }
-            )
-        return found
 
     def _assigned(self, request: Request) -> views.ExamView | None:
         """Return the exam that is to get another patient, when the page is about that."""

@@ -1,9 +1,10 @@
 """What stays connected: server-sent events, and the live picture over a WebSocket."""
 
-import asyncio
 import struct
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
@@ -64,20 +65,23 @@ class Streams:
 
 
 async def _relay(websocket: WebSocket, pictures: recorder.Pictures) -> None:
-    sending = asyncio.create_task(_send(websocket, pictures))
-    crediting = asyncio.create_task(_credit(websocket, pictures))
-    try:
-        done, _ = await asyncio.wait({sending, crediting}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, crediting):
-            task.cancel()
-        ended = await asyncio.gather(sending, crediting, return_exceptions=True)
-    reasons = [outcome for outcome in ended if isinstance(outcome, ScopegateError)]
+    """Relay until the page or the recorder is gone; the page is told of the latter."""
+    reasons: list[str] = []
+    async with anyio.create_task_group() as both:
+
+        async def until_gone(step: Callable[[WebSocket, recorder.Pictures], Awaitable[None]]) -> None:
+            try:
+                await step(websocket, pictures)
+            except ScopegateError as error:
+                reasons.append(error.code)
+            except WebSocketDisconnect:
+                pass
+            both.cancel_scope.cancel()
+
+        both.start_soon(until_gone, _send)
+        both.start_soon(until_gone, _credit)
     if reasons:
-        await _close(websocket, reasons[0].code)
-    for task in done:
-        if (error := task.exception()) and not isinstance(error, (ScopegateError, WebSocketDisconnect)):
-            raise error
+        await _close(websocket, reasons[0])
 
 
 async def _send(websocket: WebSocket, pictures: recorder.Pictures) -> None:

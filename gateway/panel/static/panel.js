@@ -106,7 +106,6 @@ async function refresh() {
 
 const typing = Boolean(document.querySelector("form")); // what somebody is typing is never replaced
 let events;
-let firstTopics = new Set(["exam", "capture", "delivery", "worklist"]);
 
 function listen() {
   events = new EventSource("/api/v1/events");
@@ -116,7 +115,6 @@ function listen() {
       $("lost").hidden = true;
       dispatchEvent(new CustomEvent(`box-${topic}`, { detail: JSON.parse(event.data) }));
       if (topic === "source" || topic === "beat") return;
-      if (firstTopics.delete(topic)) return; // what a connection begins with, the page shows already
       if (!typing) { wanted.add(topic); setTimeout(refresh, 50); }
     });
   }

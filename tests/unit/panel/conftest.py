@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from gateway.clock import Clock
 from gateway.config.settings import Destination, Release, Settings, Source, Station, Worklist
-from gateway.model import Patient, Procedure, WorklistItem
+from gateway.dicom import part10
+from gateway.model import Patient, Procedure, SealedObject, WorklistItem
 from gateway.panel.app import create_app
 from gateway.panel.context import Timing
 from gateway.spool.opening import open_spool
@@ -91,6 +92,42 @@ class Bench:
 
     def still(self, exam: str, **body: object) -> str:
         return str(self.post(f"/exams/{exam}/stills", body, status=201)["sop_instance_uid"])
+
+
+def seal(bench: Bench, exam: str, uid: str) -> bytes:
+    """Wrap a capture's codestreams as the forward process does, with as little header as a file can have."""
+    capture = bench.spool.captures.get(uid).capture
+    folder = bench.spool.layout.exam(exam)
+    streams = [(folder / capture.media).read_bytes()]
+    if capture.kind == "clip":
+        raw, streams = streams[0], []
+        while raw:
+            length = int.from_bytes(raw[:4], "big")
+            streams.append(raw[4 : 4 + length])
+            raw = raw[4 + length :]
+    meta = part10.Meta(sop_class_uid="1.2.3", sop_instance_uid=uid, transfer_syntax_uid="1.2.840.10008.1.2.4.50")
+    items = [b"", *streams]
+    body = b"".join(
+        b"\xfe\xff\x00\xe0" + (len(i) + len(i) % 2).to_bytes(4, "little") + i + b"\0" * (len(i) % 2) for i in items
+    )
+    file = part10.preface(meta) + b"\x10\x00\x20\x00LO\x02\x0012" + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + body
+    file += b"\xfe\xff\xdd\xe0" + bytes(4)
+    written = bench.spool.objects.write(exam, uid, [file])
+    sealed = SealedObject(
+        sop_instance_uid=uid,
+        sop_class_uid="1.2.3",
+        transfer_syntax_uid="1.2.840.10008.1.2.4.50",
+        exam=exam,
+        capture=uid,
+        bytes=written.bytes,
+        sha256=written.sha256,
+        lossy=False,
+        frames=capture.frames,
+        sealed=bench.clock.now(),
+    )
+    bench.spool.objects.seal(sealed, ["pacs", "backup"])
+    bench.spool.objects.drop_media(capture)
+    return file
 
 
 @pytest.fixture

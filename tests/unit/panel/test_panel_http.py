@@ -319,8 +319,7 @@ def test_the_process_serves_its_pages_and_tells_watchers_what_happens(running: s
             assert next(line for line in lines if line.startswith("event: source"))
             assert '"recorder": "gone"' in next(lines)
             exam = client.post("/api/v1/exams", json={"emergency": True}).json()["id"]
-            assert next(line for line in lines if line == "event: exam")
-            assert exam in next(lines)
+            assert next(line for line in lines if f'"open": "{exam}"' in line)
         assert client.get("/").status_code == 200
 
 

@@ -1,5 +1,5 @@
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,8 @@ import pytest
 import gateway.panel
 from gateway.model import Patient
 from gateway.panel import fates, names, similar
-from tests.unit.panel.conftest import Bench, item
+from gateway.spool.live import LiveState
+from tests.unit.panel.conftest import Bench, item, seal
 
 _FOLDER = Path(gateway.panel.__file__).parent
 _PROMISE = "Saved. Will be sent."  # the one sentence of the rules that looks ahead
@@ -131,3 +132,28 @@ def test_an_exam_without_pictures_asks_nobody_to_check_it(bench: Bench) -> None:
     bench.post("/exams", {"emergency": True, "close_open": True}, status=201)
     assert "Please check" in bench.client.get("/").text
     assert "1 to check" in bench.client.get("/delivery").text
+
+
+def test_the_delivery_screen_says_what_each_archive_waits_for(bench: Bench) -> None:
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam))
+    live = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    assert "The delivery process does not run." in bench.client.get("/delivery").text
+    since = bench.clock.utc() - timedelta(hours=2)
+    paused = {"name": "pacs", "state": "paused", "code": "try-later", "what": "PACS does not answer."}
+    live.write({"destinations": [{**paused, "since": since.isoformat(), "attempt": 3, "next_attempt_in_s": 40}]})
+    page = bench.client.get("/delivery").text
+    assert "PACS does not answer. Since " in page
+    assert "next try in 40 s." in page
+    assert 'class="strip bad"><span class="mark bad"' in page
+    health = bench.get("/health")["destinations"][0]
+    assert (health["state"], health["since"], health["queued"]) == ("paused", since.isoformat(), 1)
+    live.write({"destinations": [{"name": "pacs", "state": "ok"}]})
+    assert "stay on this box" not in bench.client.get("/delivery").text
+    number = bench.get("/deliveries?state=queued")["deliveries"][0]["id"]
+    bench.post(f"/deliveries/{number}/hold")
+    page = bench.client.get("/delivery").text
+    assert "Held back by a person." in page
+    assert "1 stopped" in page

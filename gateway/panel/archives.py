@@ -1,0 +1,77 @@
+"""What keeps an archive from getting its pictures, in words for the delivery screen and with what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.config.settings import Destination
+from gateway.model import Delivery, DeliveryState
+from gateway.panel import names
+from gateway.spool.deliveries import Deliveries
+
+_PATIENCE = timedelta(hours=1)  # yellow for the first hour, then red
+_NO_HELP = "Trying again will not help as things are: call IT."
+_BY_ITSELF = "It is tried again by itself; call IT if it lasts."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """One archive that does not get its pictures."""
+
+    name: str
+    what: str
+    count: int  # pictures that stay on this box for it
+    action: str
+    code: str
+    bad: bool
+
+
+def troubles(
+    *, deliveries: Deliveries, destinations: Sequence[Destination], forward: Mapping[str, Any] | None, clock: Clock
+) -> list[Trouble]:
+    """Return what is wrong, by destination: what a person must decide, then what is waited for.
+
+    `forward`: what the forward process said of itself last, None when it is not there.
+    """
+    counts = deliveries.counts()
+    said = {each["name"]: each for each in (forward or {}).get("destinations", [])}
+    found = []
+    for destination in destinations:
+        name = destination.name
+        held = deliveries.list(states_wanted=[DeliveryState.HELD])
+        if ours := [delivery for delivery in held if delivery.destination == name]:
+            found.append(_held(name, ours, counts.get((name, DeliveryState.HELD), len(ours))))
+        waiting = counts.get((name, DeliveryState.QUEUED), 0)
+        state = said.get(name, {})
+        if waiting and state.get("state") == "paused":
+            found.append(_paused(name, state, waiting, clock))
+        elif waiting and forward is None:
+            found.append(_nobody(name, waiting))
+    return found
+
+
+def _held(name: str, held: Sequence[Delivery], count: int) -> Trouble:
+    first = held[0]
+    return Trouble(name=name, what=first.reason, count=count, action=_NO_HELP, code=first.code, bad=True)
+
+
+def _paused(name: str, state: Mapping[str, Any], count: int, clock: Clock) -> Trouble:
+    since = datetime.fromisoformat(state["since"])
+    local = names.clock_time(since.astimezone(clock.now().local.tzinfo))
+    what = f"{state.get('what', 'It does not answer.')} Since {local}; next try in {state['next_attempt_in_s']} s."
+    return Trouble(
+        name=name,
+        what=what,
+        count=count,
+        action=state.get("action") or _BY_ITSELF,
+        code=state.get("code", ""),
+        bad=clock.utc() - since > _PATIENCE,
+    )
+
+
+def _nobody(name: str, count: int) -> Trouble:
+    what = "The delivery process does not run."
+    action = "It starts again by itself; call service if it stays away."
+    return Trouble(name=name, what=what, count=count, action=action, code="forward-gone", bad=True)
