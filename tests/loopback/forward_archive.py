@@ -1,0 +1,98 @@
+"""An archive that says what a test wants, object by object, and a sender on a clock that stands still."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pynetdicom import evt
+
+from gateway.clock import FakeClock
+from gateway.config.settings import Destination
+from gateway.forward.sender import Sender
+from gateway.net.peers import Timeouts
+from gateway.spool.opening import open_spool
+from gateway.spool.spool import Spool
+from tests.loopback.peers.faults import Arrived, FaultArchive
+
+QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
+Say = Callable[[str], "int | str"]
+ABORT, DROP, MUTE = "abort", "drop", "mute"  # instead of an answer
+
+
+def stored(uid: str) -> int:
+    del uid
+    return 0
+
+
+class Scripted(FaultArchive):
+    """Answers each object with what `say(uid)` returns: a status, or ABORT, DROP, MUTE once it has the object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.say: Say = stored
+        self.reject: tuple[int, int, int] | None = None
+        self.takes_nothing = False
+        self.of_call: list[list[str]] = []  # the objects of each association
+
+    @property
+    def uids(self) -> list[str]:
+        return [each.sop_instance_uid for each in self.arrived]
+
+    def _requested(self, event: evt.Event) -> None:
+        self.calls.append("call")
+        self.of_call.append([])
+        event.assoc.number = len(self.of_call) - 1
+        if self.reject:
+            self._reject(event.assoc, *self.reject)
+        elif self.takes_nothing:
+            event.assoc.acceptor.supported_contexts = []
+
+    def _store(self, event: evt.Event) -> int:
+        uid = str(event.request.AffectedSOPInstanceUID)
+        self.of_call[event.assoc.number].append(uid)
+        self.arrived.append(
+            Arrived(
+                sop_instance_uid=uid,
+                transfer_syntax_uid=str(event.context.transfer_syntax),
+                data_set=event.request.DataSet.getvalue(),
+            )
+        )
+        answer = self.say(uid)
+        if isinstance(answer, int):
+            return answer
+        if answer == ABORT:
+            event.assoc.abort()
+        elif answer == DROP:
+            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        else:
+            self.gone.wait(3)
+        return 0
+
+
+@contextmanager
+def memory_spool(clock: FakeClock, *, destinations: tuple[str, ...] = ("pacs",)) -> Iterator[Spool]:
+    """Open a spool in memory."""
+    memory = Path("/dev/shm")
+    folder = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=folder, prefix="scopegate-test-") as root:
+        spool = open_spool(Path(root) / "data", clock=clock, destinations=destinations)
+        yield spool
+        spool.close()
+
+
+def destination(peer: Any, name: str = "pacs", **more: Any) -> Destination:
+    values = {"ae_title": getattr(peer, "ae_title", "ANY"), "host": "127.0.0.1", "port": peer.port}
+    return Destination(name=name, **{**values, **more})
+
+
+def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts = QUICK, **more: Any) -> Sender:
+    return Sender(spool=spool, destination=destination(peer, name, **more), our_ae="SCOPEGATE", timeouts=timeouts)
+
+
+def pause_s(part: Sender, clock: FakeClock) -> float:
+    """Return how long the destination is left alone from now; 0 = not at all."""
+    return max(0.0, (part.pause.until_ns - clock.boottime_ns()) / 1e9) if part.pause else 0.0
