@@ -3,19 +3,17 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import StrEnum
 from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.grabber import Grabber, Signal
 from gateway.capture.recorder import Recorder
+from gateway.capture.recording import End, Recording, placeholder
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError, SpoolError
 from gateway.log import event, warn
-from gateway.model import Capture, MediaKind
+from gateway.model import Capture
 from gateway.spool import recovery
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
@@ -27,45 +25,6 @@ LEAST_FREE = 0.15  # of the disk: what is left belongs to stills
 _SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
 _LOST_SIGNAL_S = 10.0
 _WAIT_S = 0.1
-
-
-class End(StrEnum):
-    """Why a clip ended."""
-
-    ASKED = "asked"
-    LIMIT = "limit"
-    SIGNAL = "no-signal"
-    SIZE = "size-changed"
-    DISK = "disk-full"
-    FAILED = "failed"
-    PROCESS = "process-stopped"
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class Recording:
-    """A clip that is being recorded. `begun` and `done` are settled when its start and its end are durable."""
-
-    header: ClipHeader
-    grabber: Grabber
-    first: Frame
-    writer: ClipWriter | None = None
-    stopped_ns: int = 0  # 0 = goes on; else frames up to this time belong to it
-    end: End = End.PROCESS
-    lost: int = 0
-    begun: Future[str] = field(default_factory=Future)
-    done: Future[Capture] = field(default_factory=Future)
-
-    @property
-    def uid(self) -> str:
-        return self.header.sop_instance_uid
-
-    @property
-    def started_ns(self) -> int:
-        return self.header.pressed.boottime_ns
-
-    @property
-    def frames(self) -> int:
-        return len(self.writer.entries) if self.writer else 0
 
 
 class Clips:
@@ -151,7 +110,7 @@ class Clips:
         """Make a clip's start durable; return why there is none, and nothing is left of it then."""
         header = recording.header
         try:
-            self._spool.captures.begin_clip(_placeholder(header, recording.first))
+            self._spool.captures.begin_clip(placeholder(header, recording.first))
             recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
         except FAILURES as failure:
             error = explained(failure)
@@ -243,29 +202,3 @@ class Clips:
 
 def _size(frame: Frame) -> tuple[int, int]:
     return frame.picture.width, frame.picture.height
-
-
-def _placeholder(header: ClipHeader, first: Frame) -> Capture:
-    """Return the row's content while a clip is recorded."""
-    return Capture(
-        sop_instance_uid=header.sop_instance_uid,
-        exam=header.exam,
-        kind=MediaKind.CLIP,
-        source=header.source,
-        instance_number=header.instance_number,
-        media="",
-        codec="jpeg",
-        rows=header.rows,
-        columns=header.columns,
-        samples=3,
-        frames=0,
-        frame_times=(),
-        sequence=first.sequence,
-        bytes=0,
-        sha256="",
-        taken=header.pressed,
-        pressed=header.pressed,
-        patient=header.patient,
-        equipment=header.equipment,
-        request=header.request,
-    )

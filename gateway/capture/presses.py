@@ -9,10 +9,11 @@ from enum import StrEnum
 from functools import partial
 
 from gateway.capture.answers import Due, fail, give
-from gateway.capture.clips import LEAST_FREE, Clips, End, Recording
+from gateway.capture.clips import LEAST_FREE, Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Ask, Moments, equipment_of
 from gateway.capture.recorder import Pressed, Recorder
+from gateway.capture.recording import End, Recording
 from gateway.capture.requests import Requests
 from gateway.clock import Clock
 from gateway.config.settings import Station

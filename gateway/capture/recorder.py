@@ -21,7 +21,6 @@ from hardware.pixels import to_gray_or_rgb
 
 _log = logging.getLogger(__name__)
 MAX_PINS = 16
-_ROW_PATIENCE_MS = 1000
 _GRAY_AXES = 2
 _WAIT_S = 0.2
 
@@ -45,8 +44,9 @@ class Pressed:
 class Recorder:
     """Stores stills with a few worker threads; at most 16 frames are pinned at a time."""
 
-    def __init__(self, *, spool: Spool) -> None:
+    def __init__(self, *, spool: Spool, row_patience_ms: int = 1000) -> None:
         self._spool = spool
+        self._row_patience_ms = row_patience_ms
         self._jobs: SimpleQueue[tuple[Pressed, Future[Capture]]] = SimpleQueue()
         self._settled = threading.Condition()
         self._pending: Counter[str] = Counter()
@@ -90,7 +90,7 @@ class Recorder:
     def put_row(self, capture: Capture) -> None:
         """Write the row of a durable capture, or remember to."""
         try:
-            self._spool.captures.put_row(capture, patience_ms=_ROW_PATIENCE_MS)
+            self._spool.captures.put_row(capture, patience_ms=self._row_patience_ms)
         except SpoolError as error:
             warn(_log, "row_delayed", exam=capture.exam, uid=capture.sop_instance_uid, code=error.code)
             self._rowless.append(capture)

@@ -27,7 +27,6 @@ _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 64
 _MAX_CALL = 64 * 1024  # bytes: whoever asks for more memory is no caller of ours
 _IDLE_S = 30.0  # a connection without a call is closed, so that forgotten ones do not use up all of them
-_SEND_S = 2.0  # a reader that is slower is dropped
 _STATE_S = 0.1
 _STATE_AT_LEAST_S = 1.0
 _PREVIEW_WAIT_S = 0.5
@@ -50,8 +49,9 @@ class Desk:
 class Server:
     """Listens on the socket and answers."""
 
-    def __init__(self, *, path: Path, desk: Desk, supervisor: Supervisor) -> None:
+    def __init__(self, *, path: Path, desk: Desk, supervisor: Supervisor, slowest_s: float = 2.0) -> None:
         self._path = path
+        self._slowest_s = slowest_s  # a reader that takes longer is dropped
         self._desk = desk
         self._supervisor = supervisor
         self._lock = threading.Lock()
@@ -97,7 +97,7 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         try:
             hello = {"protocol": wire.PROTOCOL, "start_counter": self._desk.start_counter}
-            _send(connection, wire.pack({"hello": hello}))
+            self._send(connection, wire.pack({"hello": hello}))
             while not self._supervisor.stop.is_set():
                 self._answer(connection, _next(connection, _IDLE_S))
         except (OSError, WireError):
@@ -119,7 +119,11 @@ class Server:
             answer: Header = {"result": self._calls[name](arguments)}
         except FAILURES as failure:
             answer = wire.error_header(explained(failure))
-        _send(connection, wire.pack(answer))
+        self._send(connection, wire.pack(answer))
+
+    def _send(self, connection: socket.socket, message: bytes) -> None:
+        connection.settimeout(self._slowest_s)
+        connection.sendall(message)
 
     # --- calls --------------------------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class Server:
             state = self._desk.status.state()
             quiet += _STATE_S
             if _without_counters(state) != _without_counters(said) or quiet >= _STATE_AT_LEAST_S:
-                _send(connection, wire.pack(state))
+                self._send(connection, wire.pack(state))
                 said, quiet = state, 0.0
 
     def _preview(self, connection: socket.socket, arguments: Arguments) -> None:
@@ -181,14 +185,9 @@ class Server:
                 "width": picture.width,
                 "height": picture.height,
             }
-            _send(connection, wire.pack(header, picture.jpeg))
+            self._send(connection, wire.pack(header, picture.jpeg))
             if _next(connection, None).get("call") != "credit":
                 raise WireError("A viewer gives credit and nothing else.")
-
-
-def _send(connection: socket.socket, message: bytes) -> None:
-    connection.settimeout(_SEND_S)
-    connection.sendall(message)
 
 
 def _next(connection: socket.socket, patience_s: float | None) -> Header:

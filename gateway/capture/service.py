@@ -1,29 +1,15 @@
-"""The capture process: builds its parts by keyword and starts their threads, ordered start, supervised life."""
+"""The capture process: puts the spool right, starts the threads in order, lives until one of them dies."""
 
 import logging
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from gateway import wire
-from gateway.capture.answers import Due
-from gateway.capture.clips import Clips
-from gateway.capture.grabber import Grabber
-from gateway.capture.moment import Moments
-from gateway.capture.pedals import Pedal
-from gateway.capture.presses import Presses
-from gateway.capture.preview import Preview
-from gateway.capture.recorder import Recorder
-from gateway.capture.requests import Requests
-from gateway.capture.ring import Ring
-from gateway.capture.server import Desk, Server
+from gateway.capture.parts import Devices, Parts, build
+from gateway.capture.server import Server
 from gateway.capture.status import Status
 from gateway.clock import Clock
 from gateway.config.settings import Settings
-from gateway.config.settings import Source as SourceSettings
-from gateway.config.settings import Trigger as TriggerSettings
 from gateway.errors import SpoolError
 from gateway.log import event, warn
 from gateway.spool import locks, recovery
@@ -33,24 +19,12 @@ from gateway.spool.opening import open_spool
 from gateway.spool.paths import Layout
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
-from hardware.indicators import Indicator
-from hardware.sources import Source
-from hardware.triggers import Trigger
 
+__all__ = ["Devices", "next_start", "run"]
 _log = logging.getLogger(__name__)
-_MB = 1024 * 1024
 _WORKERS = 2
 _DUE_S = 0.2  # between two looks for answers that are late
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Devices:
-    """How the composition root makes devices from the configuration's words."""
-
-    source: Callable[[SourceSettings], Source]
-    trigger: Callable[[TriggerSettings], Trigger]
-    indicator: Indicator
 
 
 def run(
@@ -66,7 +40,7 @@ def run(
         recovery.question_after_reboot(spool)
         recovery.recover_captures(spool)
         start_counter = next_start(spool, data_dir / "capture.start")
-        _start(_build(settings, spool, devices, start_counter), settings, spool, supervisor)
+        _start(build(settings, spool, devices, start_counter), settings, spool, supervisor)
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
             return supervisor.run()
@@ -74,83 +48,7 @@ def run(
             spool.close()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Parts:
-    """The process as built, before any of its threads runs."""
-
-    grabbers: dict[str, Grabber]
-    recorder: Recorder
-    clips: Clips
-    due: Due
-    pedals: list[Pedal]
-    status: Status
-    desk: Desk
-
-
-def _build(settings: Settings, spool: Spool, devices: Devices, start_counter: int) -> _Parts:
-    clock = spool.clock
-    grabbers = {
-        source.name: Grabber(
-            settings=source,
-            source=devices.source(source),
-            ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
-            clock=clock,
-        )
-        for source in settings.sources
-    }
-    recorder, due = Recorder(spool=spool), Due(clock=clock)
-    clips = Clips(
-        spool=spool,
-        recorder=recorder,
-        clock=clock,
-        sources=grabbers,
-        free_share=partial(_free_share, spool.layout.root),
-    )
-    presses = Presses(
-        spool=spool,
-        moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
-        recorder=recorder,
-        clips=clips,
-        requests=Requests(spool=spool, recorder=recorder),
-        due=due,
-        indicator=devices.indicator,
-        station=settings.station,
-        clock=clock,
-    )
-    pedals = [
-        Pedal(
-            name=f"{trigger.kind}-{number}",
-            trigger=devices.trigger(trigger),
-            source=trigger.source,
-            presses=presses,
-            clock=clock,
-        )
-        for number, trigger in enumerate(settings.triggers, 1)
-    ]
-    status = Status(
-        spool=spool,
-        grabbers=grabbers,
-        pedals=pedals,
-        presses=presses,
-        clips=clips,
-        recorder=recorder,
-        clock=clock,
-    )
-    previews = {name: Preview(ring=grabber.ring) for name, grabber in grabbers.items()}
-    desk = Desk(
-        presses=presses,
-        recorder=recorder,
-        previews=previews,
-        status=status,
-        start_counter=start_counter,
-        clock=clock,
-    )
-    return _Parts(
-        grabbers=grabbers, recorder=recorder, clips=clips, due=due, pedals=pedals, status=status, desk=desk
-    )
-
-
-def _start(parts: _Parts, settings: Settings, spool: Spool, supervisor: Supervisor) -> None:
+def _start(parts: Parts, settings: Settings, spool: Spool, supervisor: Supervisor) -> None:
     """Start storing first, then the sources, then whatever can press."""
     stop, runtime_dir = supervisor.stop, settings.station.runtime_dir
     live = LiveState(folder=runtime_dir, process="capture", files=spool.files, clock=spool.clock)
@@ -177,12 +75,6 @@ def _say(live: LiveState, status: Status) -> None:
         live.write(status.state())
     except SpoolError as error:
         warn(_log, "live_state_not_written", code=error.code)
-
-
-def _free_share(root: Path) -> float:
-    """Return the share of the spool's disk that is free."""
-    usage = shutil.disk_usage(root)
-    return usage.free / usage.total
 
 
 def next_start(spool: Spool, path: Path) -> int:

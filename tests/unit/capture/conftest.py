@@ -1,7 +1,6 @@
 """A capture process in pieces: real spool, real recorder, a clock that stands still, a disk that does as told."""
 
 import errno
-import os
 import tempfile
 import threading
 from collections import deque
@@ -48,6 +47,10 @@ def eventually(holds: Callable[[], object], clock: Clock | None = None) -> None:
         clock.pause(0.005)
 
 
+def _name_of(fd: int) -> str:
+    return Path(f"/proc/self/fd/{fd}").readlink().name
+
+
 class Disk(Files):
     """Does what a disk does; is full or stands still at the steps for which it is told to."""
 
@@ -71,7 +74,7 @@ class Disk(Files):
         return super()._create(path, keep=keep)
 
     def _write(self, fd: int, data: bytes | memoryview) -> None:
-        name = Path(os.readlink(f"/proc/self/fd/{fd}")).name
+        name = _name_of(fd)
         if self.full("half-write", name):
             super()._write(fd, bytes(data)[: len(data) // 2])
             raise OSError(errno.ENOSPC, "no room")
@@ -79,7 +82,7 @@ class Disk(Files):
         super()._write(fd, data)
 
     def _sync(self, fd: int) -> None:
-        self._step("sync", Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        self._step("sync", _name_of(fd))
 
     def _rename(self, old: Path, new: Path) -> None:
         self._step("rename", new.name)
@@ -111,7 +114,7 @@ class Box:
             )
             for name, source in self.sources.items()
         }
-        self.recorder, self.due = Recorder(spool=self.spool), Due(clock=clock)
+        self.recorder, self.due = Recorder(spool=self.spool, row_patience_ms=100), Due(clock=clock)
         self.clips = Clips(
             spool=self.spool,
             recorder=self.recorder,
@@ -232,9 +235,7 @@ def boxes(root, clock) -> Iterator[Callable[..., Box]]:
     """Start a box on the same data folder as the one before."""
     made: list[Box] = []
 
-    def start(
-        *, sources: tuple[str, ...] = ("us",), ring_bytes: int = 64 << 20, root: Path = root
-    ) -> Box:
+    def start(*, sources: tuple[str, ...] = ("us",), ring_bytes: int = 64 << 20, root: Path = root) -> Box:
         made.append(Box(root, clock=clock, sources=sources, ring_bytes=ring_bytes))
         made[-1].start()
         return made[-1]

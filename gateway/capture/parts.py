@@ -1,0 +1,120 @@
+"""The capture process as built, before any of its threads runs: every part, by keyword, from the settings."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gateway.capture.answers import Due
+from gateway.capture.clips import Clips
+from gateway.capture.grabber import Grabber
+from gateway.capture.moment import Moments
+from gateway.capture.pedals import Pedal
+from gateway.capture.presses import Presses
+from gateway.capture.preview import Preview
+from gateway.capture.recorder import Recorder
+from gateway.capture.requests import Requests
+from gateway.capture.ring import Ring
+from gateway.capture.server import Desk
+from gateway.capture.status import Status
+from gateway.config.settings import Settings
+from gateway.config.settings import Source as SourceSettings
+from gateway.config.settings import Trigger as TriggerSettings
+from gateway.spool.spool import Spool
+from hardware.indicators import Indicator
+from hardware.sources import Source
+from hardware.triggers import Trigger
+
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Devices:
+    """How the composition root makes devices from the configuration's words."""
+
+    source: Callable[[SourceSettings], Source]
+    trigger: Callable[[TriggerSettings], Trigger]
+    indicator: Indicator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the process's threads work on."""
+
+    grabbers: dict[str, Grabber]
+    recorder: Recorder
+    clips: Clips
+    due: Due
+    pedals: list[Pedal]
+    status: Status
+    desk: Desk
+
+
+def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int) -> Parts:
+    """Return the parts; no device is opened yet."""
+    clock = spool.clock
+    grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
+    recorder, due = Recorder(spool=spool), Due(clock=clock)
+    free_share = partial(_free_share, spool.layout.root)
+    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, free_share=free_share)
+    presses = Presses(
+        spool=spool,
+        moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
+        recorder=recorder,
+        clips=clips,
+        requests=Requests(spool=spool, recorder=recorder),
+        due=due,
+        indicator=devices.indicator,
+        station=settings.station,
+        clock=clock,
+    )
+    pedals = _pedals(settings, spool, devices, presses)
+    status = Status(
+        spool=spool,
+        grabbers=grabbers,
+        pedals=pedals,
+        presses=presses,
+        clips=clips,
+        recorder=recorder,
+        clock=clock,
+    )
+    desk = Desk(
+        presses=presses,
+        recorder=recorder,
+        previews={name: Preview(ring=grabber.ring) for name, grabber in grabbers.items()},
+        status=status,
+        start_counter=start_counter,
+        clock=clock,
+    )
+    return Parts(
+        grabbers=grabbers, recorder=recorder, clips=clips, due=due, pedals=pedals, status=status, desk=desk
+    )
+
+
+def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_counter: int) -> Grabber:
+    return Grabber(
+        settings=source,
+        source=devices.source(source),
+        ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
+        clock=spool.clock,
+    )
+
+
+def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses) -> list[Pedal]:
+    return [
+        Pedal(
+            name=f"{trigger.kind}-{number}",
+            trigger=devices.trigger(trigger),
+            source=trigger.source,
+            presses=presses,
+            clock=spool.clock,
+        )
+        for number, trigger in enumerate(settings.triggers, 1)
+    ]
+
+
+def _free_share(root: Path) -> float:
+    """Return the share of the spool's disk that is free."""
+    usage = shutil.disk_usage(root)
+    return usage.free / usage.total

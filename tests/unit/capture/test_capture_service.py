@@ -1,0 +1,144 @@
+"""The whole process, from its configuration to its end."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from gateway import wire
+from gateway.capture import service
+from gateway.clock import Clock
+from gateway.config.settings import Settings, Source, Station, Trigger
+from gateway.errors import DiskFull, SpoolLocked
+from gateway.model import Identity, Patient
+from gateway.spool.exams import Subject
+from gateway.spool.files import Files
+from gateway.spool.opening import open_spool
+from gateway.threads import Supervisor
+from hardware import factory
+from hardware.fakes import ScriptedTrigger
+from hardware.indicators import Recorded
+from hardware.triggers import Action, Press
+
+
+class NoRoomToTalk(Files):
+    """A disk on which the live state finds no room."""
+
+    def replace_quickly(self, path, content):
+        raise DiskFull(f"no room for {len(content)} bytes in {path.parent.name}")
+
+
+class Running:
+    """A capture process in a thread of this one."""
+
+    def __init__(self, settings: Settings, trigger: ScriptedTrigger | None = None, files: Files | None = None):
+        self.clock, self.supervisor, self.indicator = Clock(), Supervisor(), Recorded()
+        self.settings, self.socket = settings, settings.station.runtime_dir / wire.SOCKET_NAME
+        self.result: list[bool | Exception] = []
+
+        def wait(seconds: float) -> None:
+            self.clock.wait(self.supervisor.stop, seconds)
+
+        self.wait = wait
+        devices = service.Devices(
+            source=lambda source: factory.source(source.device, clock_ns=self.clock.boottime_ns, wait=wait),
+            trigger=lambda _: trigger,
+            indicator=self.indicator,
+        )
+
+        def run() -> None:
+            try:
+                self.result.append(
+                    service.run(
+                        settings, clock=self.clock, supervisor=self.supervisor, devices=devices, files=files
+                    )
+                )
+            except SpoolLocked as error:
+                self.result.append(error)
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def call(self, name: str, **arguments):
+        return wire.call(self.socket, name, arguments, timeout=10)
+
+    def live(self) -> bool:
+        path = self.settings.station.runtime_dir / "capture.json"
+        return path.exists() and json.loads(path.read_bytes())["sources"][0]["state"] == "live"
+
+    def end(self) -> bool | Exception:
+        self.supervisor.stop.set()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        return self.result[0]
+
+
+@pytest.fixture
+def settings(root, tmp_path) -> Settings:
+    source = Source(name="us", device="pattern:bars", modality="US")
+    trigger = Trigger(kind="serial", device="/dev/pedal", source="us")
+    return Settings(
+        station=Station(data_dir=root, runtime_dir=tmp_path / "run"), sources=(source,), triggers=(trigger,)
+    )
+
+
+def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings, wait):
+    clock = Clock()
+    pressed = threading.Event()
+
+    def foot():
+        while not pressed.is_set():
+            clock.pause(0.01)
+            yield None
+        yield Press(action=Action.STILL, time_ns=clock.boottime_ns())
+        while True:
+            clock.pause(0.05)
+            yield None
+
+    box = Running(settings, ScriptedTrigger(foot()))
+    wait(box.socket.exists)
+    spool = open_spool(settings.station.data_dir, clock=clock)
+    exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
+    wait(box.live)
+    pressed.set()
+    wait(lambda: box.indicator.answers == ["stored"])
+    capture = spool.captures.of_exam(exam.id)[0].capture
+    assert (capture.equipment.modality, capture.source, capture.sequence >> 32) == ("US", "us", 1)
+    assert box.call("drain", exam=exam.id, seconds=1) == {"pending": 0}
+
+    second = Running(settings)
+    second.thread.join(20)
+    assert isinstance(second.result[0], SpoolLocked)
+    clip = box.call("clip_start", source="us")["clip"]
+    assert box.end() is True
+    assert spool.captures.get(clip).capture.frames >= 1  # a stop of the process closes its clip
+    assert not spool.captures.get(clip).capture.salvaged
+    spool.close()
+
+
+def test_a_full_runtime_folder_keeps_nobody_from_capturing(settings, wait):
+    box = Running(settings, ScriptedTrigger(), files=NoRoomToTalk())
+    wait(box.socket.exists)
+    wait(lambda: box.call("drain", exam="", seconds=0) == {"pending": 0})
+    assert box.end() is True
+
+
+def test_a_thread_that_dies_ends_the_process_with_false(settings):
+    def broken():
+        yield None
+        raise ZeroDivisionError
+
+    box = Running(settings, ScriptedTrigger(broken()))
+    box.thread.join(20)
+    assert box.result == [False]
+
+
+def test_the_capture_process_knows_no_network_and_no_dicom_library():
+    heavy = "pydicom pynetdicom starlette uvicorn httpx2 av http.client"
+    code = (
+        f"import sys, gateway.capture.service; print([name for name in {heavy.split()!r} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

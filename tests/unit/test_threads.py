@@ -1,0 +1,98 @@
+"""Threads that may not die in silence, and whose end says nothing of a patient."""
+
+import sys
+import threading
+
+import pytest
+
+from gateway.threads import Supervisor, contained
+
+CANARY = "Zebulon^Canary"
+
+
+def fails() -> None:
+    raise ValueError(f"cannot write {CANARY}")
+
+
+def test_a_process_that_is_asked_to_stop_ends_well():
+    supervisor = Supervisor()
+    seen: list[str] = []
+    supervisor.start("work", lambda: seen.append(threading.current_thread().name) or supervisor.stop.wait(10))
+    supervisor.every("tick", 60, lambda: seen.append("tick"))
+    supervisor.stop.set()
+    assert supervisor.run() is True
+    assert sorted(seen) == ["tick", "work"]
+
+
+def test_a_thread_that_dies_stops_the_process_and_the_log_says_where_but_not_what(caplog):
+    supervisor = Supervisor()
+    other = supervisor.start("other", lambda: supervisor.stop.wait(10))
+    supervisor.start("work", fails)
+    assert supervisor.run() is False
+    assert not other.is_alive()
+    assert "thread_died thread=work error=ValueError" in caplog.text
+    assert "test_threads.py" in caplog.text
+    assert "Zebulon" not in caplog.text
+
+
+@pytest.mark.parametrize("end", [SystemExit, lambda: SystemExit(0), GeneratorExit])
+def test_no_way_to_die_is_silent(end, monkeypatch):
+    monkeypatch.setattr(threading, "excepthook", lambda _arguments: None)
+
+    def dies() -> None:
+        raise end()
+
+    supervisor = Supervisor()
+    supervisor.start("work", dies)
+    assert supervisor.run() is False
+
+
+def test_a_thread_that_ends_before_the_process_does_has_died(caplog):
+    supervisor = Supervisor()
+    supervisor.start("work", lambda: None)
+    assert supervisor.run() is False
+    assert "thread_ended_early thread=work" in caplog.text
+
+
+def test_a_step_that_is_repeated_and_dies_stops_the_process(caplog):
+    supervisor = Supervisor()
+    steps = iter((None, None))
+    supervisor.every("step", 0.001, lambda: next(steps))
+    assert supervisor.run() is False
+    assert "StopIteration" in caplog.text
+
+
+def test_a_connection_may_end_and_is_forgotten():
+    supervisor = Supervisor()
+    for _ in range(20):
+        supervisor.serve("one", lambda: None).join(10)
+    assert supervisor._threads == []
+    assert not supervisor.stop.is_set()
+    supervisor.stop.set()
+    assert supervisor.run() is True
+
+
+def test_a_connection_that_fails_stops_the_process(caplog):
+    supervisor = Supervisor()
+    supervisor.serve("one", fails)
+    assert supervisor.run() is False
+    assert "Zebulon" not in caplog.text
+
+
+def test_a_thread_that_does_not_end_holds_the_process_up_for_its_patience_only():
+    supervisor, free = Supervisor(), threading.Event()
+    supervisor.start("stuck", lambda: free.wait(10))
+    supervisor.stop.set()
+    assert supervisor.run(patience=0.05) is True
+    free.set()
+
+
+def test_what_a_foreign_thread_raises_goes_no_further_and_is_not_quoted(caplog, capsys):
+    ended: list[bool] = []
+    contained("peer", fails, lambda: ended.append(True))()
+    assert ended == [True]
+    assert "foreign_thread_died thread=peer error=ValueError" in caplog.text
+    assert "Zebulon" not in caplog.text + capsys.readouterr().err
+    contained("peer", lambda: None, lambda: ended.append(False))()
+    assert ended == [True]
+    assert sys.exc_info() == (None, None, None)
