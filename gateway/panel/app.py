@@ -21,7 +21,7 @@ from gateway.errors import ScopegateError
 from gateway.panel import problems
 from gateway.panel.capture_calls import CaptureCalls
 from gateway.panel.changes import Changes
-from gateway.panel.context import Context, Timing
+from gateway.panel.context import API, Context, Timing
 from gateway.panel.delivery_calls import DeliveryCalls
 from gateway.panel.exam_calls import ExamCalls
 from gateway.panel.guard import Guard
@@ -29,6 +29,7 @@ from gateway.panel.health import Health
 from gateway.panel.hub import Hub
 from gateway.panel.pages import Pages
 from gateway.panel.pictures import Pictures
+from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
 from gateway.panel.streams import Streams
 from gateway.panel.work import Work
@@ -36,7 +37,6 @@ from gateway.panel.worklist_calls import WorklistCalls
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
-API = "/api/v1"
 _HERE = Path(__file__).parent
 
 
@@ -70,13 +70,15 @@ def create_app(
         timing=timing,
     )
     changes = Changes(spool=spool, work=work, hub=hub, recorder=recorder, poll_s=timing.poll)
+    captures = CaptureCalls(context)
     calls = [
         *ExamCalls(context).routes(),
-        *CaptureCalls(context).routes(),
+        *captures.routes(),
         *WorklistCalls(context).routes(),
         *DeliveryCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
+        *Presses(captures).routes(),
         Route("/openapi.json", _openapi, methods=["GET"]),
     ]
 

@@ -30,7 +30,27 @@ async def read(request: Request, *known: str, creating: bool = False) -> Asked:
 
     Raises BadRequest, NotJson, BadValue.
     """
-    values = await _object(request)
+    raw = await request.body()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if raw and kind != "application/json":
+        raise NotJson
+    values = parse(raw) if raw else {}
+    return understand(values, *known, creating=creating, route=f"{request.method} {request.url.path}")
+
+
+def parse(raw: bytes | str) -> Values:
+    """Return a JSON object. Raises BadRequest."""
+    try:
+        values = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON.") from error
+    if not isinstance(values, dict):
+        raise BadRequest("The body is not a JSON object.")
+    return values
+
+
+def understand(values: Values, *known: str, creating: bool, route: str) -> Asked:
+    """Check a body's keys and stamp it: the same request id may ask for the same thing only."""
     identifier = values.pop("request_id", None) if creating else None
     if unknown := sorted(values.keys() - set(known)):
         # The name of an unknown key is the caller's word and could be anything.
@@ -39,7 +59,7 @@ async def read(request: Request, *known: str, creating: bool = False) -> Asked:
         return Asked(values=values)
     if not isinstance(identifier, str) or not _UUID.fullmatch(identifier.lower()):
         raise BadValue("request_id is not a UUID.")
-    return Asked(values=values, stamp=RequestStamp(id=identifier.lower(), digest=_digest(request, values)))
+    return Asked(values=values, stamp=RequestStamp(id=identifier.lower(), digest=_digest(route, values)))
 
 
 def text(values: Values, key: str, *, longest: int = 64, required: bool = False) -> str:
@@ -91,24 +111,7 @@ def table(values: Values, key: str, *known: str) -> Values:
     return value
 
 
-async def _object(request: Request) -> Values:
-    raw = await request.body()
-    if not raw:
-        return {}
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise NotJson
-    try:
-        values = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The body is not JSON.") from error
-    if not isinstance(values, dict):
-        raise BadRequest("The body is not a JSON object.")
-    return values
-
-
-def _digest(request: Request, values: Values) -> str:
+def _digest(route: str, values: Values) -> str:
     """Digest what was asked: the route and the body, however its keys are ordered."""
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    asked = f"{request.method} {request.url.path}\n{canonical}"
-    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(f"{route}\n{canonical}".encode("utf-8", "surrogatepass")).hexdigest()

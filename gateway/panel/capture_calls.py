@@ -10,12 +10,15 @@ from starlette.routing import Route
 from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotSealed
 from gateway.model import Capture, CaptureState, ExamState
 from gateway.panel import bodies, ranges
-from gateway.panel.context import Context
+from gateway.panel.bodies import Asked
+from gateway.panel.context import API, Context
 from gateway.panel.media import as_recorded, frames_of, media_file
 from gateway.panel.ranges import Piece
+from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1
 _JPEG = "image/jpeg"
+_OF_A_PRESS = ("source", "frame")
 
 
 class CaptureCalls:
@@ -42,15 +45,25 @@ class CaptureCalls:
     # --- taking -------------------------------------------------------------------------------------------
 
     async def still(self, request: Request) -> Response:
-        asked = await bodies.read(request, "source", "frame", creating=True)
-        exam, source = request.path_params["exam"], self._source(asked.values)
+        asked = await bodies.read(request, *_OF_A_PRESS, creating=True)
+        return JSONResponse(await self.store(request.path_params["exam"], asked), 201)
+
+    async def press(self, values: bodies.Values) -> Header:
+        """Store a still for the live screen: the body of `stills` with the exam in it, remembered as such."""
+        exam = bodies.text(values, "exam", required=True)
+        rest = {key: value for key, value in values.items() if key != "exam"}
+        route = f"POST {API}/exams/{exam}/stills"
+        return await self.store(exam, bodies.understand(rest, *_OF_A_PRESS, creating=True, route=route))
+
+    async def store(self, exam: str, asked: Asked) -> Header:
+        """Store the frame that was asked for, or raise why it was not; durable when this returns."""
+        source = self._source(asked.values)
         frame = bodies.number(asked.values, "frame", least=1, most=_MOST_FRAME, default=0)
         try:
-            stored = await self._context.recorder.press(source=source, exam=exam, frame=frame, request=asked.stamp)
+            return await self._context.recorder.press(source=source, exam=exam, frame=frame, request=asked.stamp)
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)
             raise
-        return JSONResponse(stored, 201)
 
     async def start_clip(self, request: Request) -> Response:
         asked = await bodies.read(request, "source", creating=True)

@@ -12,6 +12,8 @@ from gateway.panel.work import Work
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
+API = "/api/v1"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:

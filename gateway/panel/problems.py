@@ -75,7 +75,13 @@ def problem(
     *, status: int, code: str, what: str, safe: str = "", action: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a problem document; `what`, `safe` and `action` are for people, `code` is stable."""
-    document = {
+    content = document(status=status, code=code, what=what, safe=safe, action=action)
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def document(*, status: int, code: str, what: str, safe: str, action: str) -> dict[str, str | int]:
+    """Return a problem document's content."""
+    return {
         "type": f"urn:scopegate:problem:{code}",
         "title": what,
         "status": status,
@@ -85,7 +91,10 @@ def problem(
         "safe": safe,
         "action": action,
     }
-    return JSONResponse(document, status, headers, MEDIA_TYPE)
+
+
+def document_of(error: ScopegateError) -> dict[str, str | int]:
+    return document(status=status_of(error), code=error.code, what=error.what, safe=error.safe, action=error.action)
 
 
 def of_error(error: ScopegateError) -> Response:

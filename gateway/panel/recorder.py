@@ -15,7 +15,9 @@ PRESS_S = 5.0  # nobody waits longer for the answer to a press
 _STOP_S = 20.0  # closing a clip flushes and reads it
 _SILENT_S = 3.0  # capture speaks at least once a second
 _AGAIN_S = 0.5
+_APART_S = 0.015  # between two presses; fingers are slower, only what waited for capture comes together
 State = dict[str, Any]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Recorder:
@@ -80,13 +82,10 @@ class Recorder:
 
     async def _call(self, name: str, arguments: Header, seconds: float, *, ordered: bool = False) -> Header:
         """Make one call. `ordered` ones reach capture in the order in which they came here."""
-        turn = self._in_turn if ordered else contextlib.nullcontext()
+        message = wire.pack({"call": name, "arguments": arguments})
         try:
             async with asyncio.timeout(seconds):
-                async with turn:
-                    reader, writer = await self._connect()
-                    writer.write(wire.pack({"call": name, "arguments": arguments}))
-                    await writer.drain()
+                reader, writer = await (self._send_in_turn(message) if ordered else self._send(message))
                 try:
                     answer = await wire.receive_async(reader)
                 finally:
@@ -95,7 +94,24 @@ class Recorder:
             raise CaptureGone from error
         return wire.result_of(answer)
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _send(self, message: bytes) -> Connection:
+        reader, writer = await self._connect()
+        writer.write(message)
+        await writer.drain()
+        return reader, writer
+
+    async def _send_in_turn(self, message: bytes) -> Connection:
+        """Send after those who came before, and a little apart: capture has a thread for each connection."""
+        await self._in_turn.acquire()
+        try:
+            connection = await self._send(message)
+        except BaseException:
+            self._in_turn.release()
+            raise
+        asyncio.get_running_loop().call_later(_APART_S, self._in_turn.release)
+        return connection
+
+    async def _connect(self) -> Connection:
         async with asyncio.timeout(PRESS_S):
             reader, writer = await asyncio.open_unix_connection(str(self._path))
             try:

@@ -13,6 +13,7 @@ from gateway.config.settings import Address, Settings
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.panel.app import create_app
+from gateway.panel.guard import MAX_BODY
 from gateway.spool import locks
 from gateway.spool.live import LiveState
 from gateway.spool.opening import open_spool
@@ -99,6 +100,7 @@ class Server:
             http="h11",
             ws="websockets-sansio",
             ws_per_message_deflate=False,
+            ws_max_size=MAX_BODY,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_S,
         )

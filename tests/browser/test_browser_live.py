@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
 
@@ -17,21 +17,20 @@ def presses_of(page: Page) -> list[int]:
     seen: dict[str, int] = {}
     frames: list[int] = []
 
-    def note(request: Request) -> None:
-        if request.url.endswith("/stills") and request.post_data:
-            body = json.loads(request.post_data)
-            if body["request_id"] not in seen:
-                seen[body["request_id"]] = body["frame"]
-                frames.append(body["frame"])
+    def note(message: str | bytes) -> None:
+        body = json.loads(message)
+        if isinstance(body, dict) and body["request_id"] not in seen:
+            seen[body["request_id"]] = body["frame"]
+            frames.append(body["frame"])
 
-    page.on("request", note)
+    page.on("websocket", lambda socket: socket.on("framesent", note))
     return frames
 
 
 def test_ten_fast_taps_are_ten_pictures_of_the_frames_that_were_shown(page: Page, box: Box) -> None:
+    frames = presses_of(page)
     exam = open_first_patient(page, box)
     box.capture.script.delay_s = 0.25
-    frames = presses_of(page)
     spot = page.locator("#capture").bounding_box()
     assert spot
     for _ in range(10):

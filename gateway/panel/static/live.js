@@ -132,7 +132,7 @@ $("capture").addEventListener("click", () => {
   if (!live.on) { tell(`${say.not_stored}: ${say.no_live}`, "not"); return; }
   feel($("capture"));
   $("problem").hidden = true;
-  presses.add(`/api/v1/exams/${data.exam}/stills`, { source: data.source, frame: live.sequence });
+  presses.add({ exam: data.exam, source: data.source, frame: live.sequence });
   tell(`${say.storing} ...`, "");
 });
 

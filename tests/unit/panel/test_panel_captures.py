@@ -297,3 +297,43 @@ def test_deliveries_are_listed_held_released_and_tried_again_at_once(bench: Benc
 @pytest.mark.parametrize("number", ["99", "x", "9" * 30])
 def test_an_unknown_delivery_is_not_found(bench: Bench, call: str, number: str) -> None:
     bench.refused(f"/deliveries/{number}/{call}", None, 404, "not-found")
+
+
+def test_presses_over_one_connection_are_stored_side_by_side_in_their_order(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.delay_s = 0.05
+    bench.capture.frame += 40
+    ids = [request_id() for _ in range(12)]
+    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
+        for number, identifier in enumerate(ids):
+            screen.send_json({"request_id": identifier, "exam": exam, "frame": START + 5 + number})
+        answers = [screen.receive_json() for _ in ids]
+    assert {a["status"] for a in answers} == {201}
+    assert {a["request_id"] for a in answers} == set(ids)
+    stored = {a["body"]["sop_instance_uid"] for a in answers}
+    captures = bench.get(f"/exams/{exam}")["captures"]
+    assert [c["frame"] for c in captures] == [START + 5 + n for n in range(12)]
+    assert {c["sop_instance_uid"] for c in captures} == stored
+    again = bench.post(f"/exams/{exam}/stills", {"request_id": ids[0], "frame": START + 5}, status=201)
+    assert again["instance_number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "code"),
+    [
+        ("{", 400, "bad-request"),
+        ('{"exam": "x"}', 422, "bad-value"),
+        ('{"request_id": "1", "exam": "x"}', 422, "bad-value"),
+        ('{"request_id": "%s"}', 422, "bad-value"),
+        ('{"request_id": "%s", "exam": "x"}', 404, "not-found"),
+        ('{"request_id": "%s", "exam": "x", "more": 1}', 400, "bad-request"),
+    ],
+)
+def test_a_press_over_the_connection_is_refused_as_the_call_refuses_it(
+    bench: Bench, message: str, status: int, code: str
+) -> None:
+    bench.open_exam()
+    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
+        screen.send_text(message.replace("%s", request_id()))
+        answer = screen.receive_json()
+    assert (answer["status"], answer["body"]["code"]) == (status, code)
