@@ -118,9 +118,16 @@ def still(spool: Spool, exam: Exam, *, source: str = "us", rows: int = 16, colum
     return capture
 
 
-def clip(spool: Spool, exam: Exam, *, frames: int = 3, source: str = "us", copies: int = 1) -> Capture:
-    """Record a clip of JPEG frames as the recorder does; `copies` repeats its pictures to make it large."""
+def clip(
+    spool: Spool, exam: Exam, *, frames: int = 3, source: str = "us", copies: int = 1, padding: int = 0
+) -> Capture:
+    """Record a clip of JPEG frames as the recorder does.
+
+    To make it large: `copies` repeats its pictures, `padding` adds so many bytes of comment (JPEG's COM) to each.
+    """
     record, streams = dicom_samples.clip(frames=frames, rows=16, columns=16)
+    comment = b"\xff\xfe" + (50_002).to_bytes(2, "big") + bytes(50_000)
+    streams = [stream[:2] + comment * (padding // 50_000) + stream[2:] for stream in streams]
     header = ClipHeader(
         exam=exam.id,
         source=source,
