@@ -68,8 +68,8 @@ class Captures:
     def unsealed(self, limit: int = 20) -> builtins.list[Listed]:
         """Return saved captures of released exams that have no object yet and no problem that prevents one."""
         return self._select(
-            "state = 'saved' AND problem_code = '' "
-            "AND exam IN (SELECT id FROM exam WHERE state IN ('released', 'discontinued')) "
+            "state = 'saved' AND problem_code = '' AND sealed = 0 "
+            "AND (SELECT state FROM exam WHERE id = capture.exam) IN ('released', 'discontinued') "
             "AND NOT EXISTS (SELECT 1 FROM object WHERE object.capture = capture.sop_instance_uid) "
             "ORDER BY exam, instance_number LIMIT ?",
             (limit,),

@@ -84,6 +84,7 @@ class Objects:
                 "ON CONFLICT DO NOTHING",
                 (sealed.sop_instance_uid, sealed.capture, sealed.exam, records.dump(sealed).decode()),
             )
+            connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (sealed.capture,))
             connection.executemany(
                 "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, changed_ns) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -37,9 +37,12 @@ CREATE TABLE capture (
     reason TEXT NOT NULL DEFAULT '',     -- why it was rejected
     problem_code TEXT NOT NULL DEFAULT '', -- why no object could be made of it
     problem TEXT NOT NULL DEFAULT '',
+    sealed INTEGER NOT NULL DEFAULT 0,   -- 1: its object is made; a hint, the table object decides
     document TEXT NOT NULL,              -- the sidecar; '{}' while recording
     UNIQUE (exam, instance_number)
 ) STRICT;
+CREATE INDEX capture_unsealed ON capture (exam, instance_number)
+    WHERE state = 'saved' AND problem_code = '' AND sealed = 0;
 CREATE INDEX capture_recording ON capture (exam) WHERE state = 'recording';
 
 CREATE TABLE object (

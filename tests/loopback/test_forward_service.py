@@ -291,7 +291,8 @@ while part.step():
 def peak(begin=False):
     if begin:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM begins anew
-    return next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 before = peak(True)
 spool.exams.release(sys.argv[3])
 wrap_all(spool)
