@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import SpoolError
 from gateway.log import warn
-from gateway.panel import answers
+from gateway.panel import answers, views
 from gateway.panel.hub import Hub
 from gateway.panel.recorder import Recorder, State
 from gateway.panel.work import Work
@@ -74,7 +74,7 @@ class Changes:
             },
             "capture": {
                 "exam": current.id if current else "",
-                "captures": [[c.capture.sop_instance_uid, c.capture.state, c.capture.kind] for c in captures],
+                "captures": [views.capture_line(c) for c in captures],
             },
             "delivery": {f"{destination} {state}": count for (destination, state), count in sorted(counts.items())},
             "worklist": {

@@ -134,15 +134,16 @@ class Pages:
         if exam.state is not ExamState.OPEN:
             raise _Elsewhere(f"/exam/{exam.id}")
         sources = [source.name for source in self._context.settings.sources]
-        source = request.query_params.get("source", sources[0])
+        wanted = request.query_params.get("source", "")
+        shown = wanted if wanted in sources else sources[0]
         captures = self._context.spool.captures.of_exam(exam.id)
         return {
             "exam": self._look.exam(exam, self._today()),
-            "sources": sources,
+            "other_source": sources[(sources.index(shown) + 1) % len(sources)] if len(sources) > 1 else "",
             "data": {
                 "exam": exam.id,
-                "source": source if source in sources else sources[0],
-                "captures": [[c.capture.sop_instance_uid, c.capture.state, c.capture.kind] for c in captures],
+                "source": shown,
+                "captures": [views.capture_line(c) for c in captures],
             },
         }
 

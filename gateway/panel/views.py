@@ -264,6 +264,12 @@ def _obstacle(kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> 
     return None
 
 
+def capture_line(listed: Listed) -> list[str | int]:
+    """Return what the live screen keeps of a capture."""
+    value = listed.capture
+    return [value.sop_instance_uid, value.state, value.kind, value.instance_number]
+
+
 def counts(captures: Sequence[Listed]) -> str:
     """Return "12 images · 1 clip"."""
     stills = sum(c.capture.kind is MediaKind.STILL for c in captures)

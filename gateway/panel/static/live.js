@@ -80,6 +80,7 @@ function reason(ours) {
   if (!ours) return say.changed;
   if (box.recorder === "gone" || $("lost").hidden === false) return say.gone;
   const state = source()?.state;
+  if (state === "refused") return [source().what || say.refused[0], say.refused[1]];
   if (state && state !== "live" && say[state]) return say[state];
   return live.drawn === -Infinity ? [say.not_live, say.waiting] : say.stopped;
 }
@@ -111,8 +112,8 @@ function time(seconds) {
 
 const presses = new PressQueue((press, stored, problem) => {
   if (stored) {
-    if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still"]);
-    tell(`✓ ${say.stored} ${stored.instance_number}`, "done");
+    if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still", stored.instance_number]);
+    tell(`✓ ${say.stored} ${Math.max(...captures.map((one) => one[3]))}`, "done");
   } else if (problem) {
     tell(say.not_stored, "not");
     showProblem(problem);
@@ -182,7 +183,7 @@ function tell(text, kind) {
 }
 
 function show() {
-  const kept = captures.filter(([, state]) => state === "saved");
+  const kept = captures.filter(([, state]) => state === "saved").sort((one, other) => one[3] - other[3]);
   const clips = kept.filter(([, , kind]) => kind === "clip").length;
   const stills = kept.length - clips;
   const parts = stills || !clips ? [`${stills} ${stills === 1 ? say.image : say.images}`] : [];
@@ -193,7 +194,7 @@ function show() {
   const shown = Array.from({ length: Math.min(presses.length, 2) }, () => null).concat(newest).slice(0, THUMBS);
   const list = $("thumbs");
   const have = new Map([...list.querySelectorAll("li[data-uid]")].map((one) => [one.dataset.uid, one]));
-  list.replaceChildren(...shown.map((one) => one === null ? pending() : have.get(one[0]) || thumbnail(one, kept)));
+  list.replaceChildren(...shown.map((one) => one === null ? pending() : have.get(one[0]) || thumbnail(one)));
 }
 
 function pending() {
@@ -202,7 +203,7 @@ function pending() {
   return item;
 }
 
-function thumbnail([uid, , kind], kept) {
+function thumbnail([uid, , kind, place]) {
   const item = document.createElement("li");
   item.dataset.uid = uid;
   const link = document.createElement("a");
@@ -211,7 +212,7 @@ function thumbnail([uid, , kind], kept) {
   picture.src = `/api/v1/captures/${uid}/thumbnail`;
   picture.alt = kind === "clip" ? say.clip_one : say.image;
   const number = document.createElement("span");
-  number.textContent = (kind === "clip" ? "▸ " : "") + (kept.findIndex((one) => one[0] === uid) + 1);
+  number.textContent = (kind === "clip" ? "▸ " : "") + place;
   link.append(picture, number);
   item.append(link);
   return item;

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -90,6 +91,13 @@ class Bench:
         body = {"patient": {"name": name, "id": "4711-0815", "birth_date": "19680314", "sex": "F"}, **more}
         return str(self.post("/exams", body, status=201)["id"])
 
+    @property
+    def exam(self) -> str:
+        """The exam that is open."""
+        exam = self.spool.exams.open_one()
+        assert exam
+        return exam.id
+
     def still(self, exam: str, **body: object) -> str:
         return str(self.post(f"/exams/{exam}/stills", body, status=201)["sop_instance_uid"])
 
@@ -130,19 +138,19 @@ def seal(bench: Bench, exam: str, uid: str) -> bytes:
     return file
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: flushing is not what these tests are about."""
+@contextmanager
+def in_memory(otherwise: Path) -> Iterator[Path]:
+    """Give a folder in memory where there is one: flushing is not what these tests are about."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
-        yield tmp_path
+        yield otherwise
         return
     with TemporaryDirectory(dir=memory, prefix="scopegate-test-") as name:
         yield Path(name)
 
 
-@pytest.fixture
-def bench(folder: Path) -> Iterator[Bench]:
+@contextmanager
+def running(folder: Path) -> Iterator[Bench]:
     clock, settings = Clock(), settings_for(folder)
     spool = open_spool(settings.station.data_dir, clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
@@ -159,3 +167,17 @@ def bench(folder: Path) -> Iterator[Bench]:
         yield Bench(client=client, spool=spool, capture=capture, settings=settings, clock=clock)
     capture.stop()
     spool.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with in_memory(tmp_path) as folder, running(folder) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A panel with an open exam for tests that change nothing: one for all of a file."""
+    with in_memory(tmp_path_factory.mktemp("quiet")) as folder, running(folder) as bench:
+        bench.open_exam()
+        yield bench

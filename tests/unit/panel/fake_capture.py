@@ -31,11 +31,13 @@ START = 7 << 32  # start counter 7
 
 
 def draw(number: int) -> np.ndarray:
-    """Return the picture of that frame number: a moving fan with the number painted in."""
+    """Return the picture of that frame number: a moving fan, and the number in blocks."""
     picture = np.zeros((ROWS, COLUMNS, 3), np.uint8)
     cv2.ellipse(picture, (240, 40), (300, 300), 0, 50, 130, (52, 58, 62), -1)
     cv2.circle(picture, (240 + int(60 * np.sin(number / 9)), 200), 44, (14, 15, 16), -1)
-    cv2.putText(picture, str(number), (14, 340), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (230, 230, 230), 2)
+    for bit in range(16):  # blocks, as drawing letters takes 45 ms in every new thread
+        if number >> bit & 1:
+            picture[-16:-4, 20 * bit + 4 : 20 * bit + 20] = 230
     return picture
 
 

@@ -76,12 +76,13 @@ def test_the_same_request_id_for_another_picture_is_refused(bench: Bench) -> Non
     ],
 )
 def test_a_press_that_was_not_stored_says_why_and_what_to_do(
-    bench: Bench, error: ScopegateError, status: int
+    quiet: Bench, error: ScopegateError, status: int
 ) -> None:
-    exam = bench.open_exam()
-    bench.capture.script.refuse = error
-    bench.refused(f"/exams/{exam}/stills", {}, status, error.code)
-    bench.refused(f"/exams/{exam}/clips", {}, status, error.code)
+    exam = quiet.exam
+    quiet.capture.script.refuse = error
+    quiet.refused(f"/exams/{exam}/stills", {}, status, error.code)
+    quiet.refused(f"/exams/{exam}/clips", {}, status, error.code)
+    quiet.capture.script.refuse = None
 
 
 def test_a_press_for_another_than_the_open_exam_stores_nothing(bench: Bench) -> None:
@@ -96,9 +97,9 @@ def test_a_press_after_the_finish_says_that_the_exam_has_ended(bench: Bench) -> 
     bench.refused(f"/exams/{exam}/stills", {}, 409, "exam-ended")
 
 
-def test_a_frame_that_left_memory_is_gone_and_not_replaced_by_the_newest(bench: Bench) -> None:
-    exam = bench.open_exam()
-    bench.refused(f"/exams/{exam}/stills", {"frame": 1}, 410, "frame-gone")
+def test_a_frame_that_left_memory_is_gone_and_not_replaced_by_the_newest(quiet: Bench) -> None:
+    exam = quiet.exam
+    quiet.refused(f"/exams/{exam}/stills", {"frame": 1}, 410, "frame-gone")
 
 
 def test_with_the_recorder_gone_a_press_says_so(bench: Bench) -> None:
@@ -119,9 +120,9 @@ def test_with_the_recorder_gone_a_press_says_so(bench: Bench) -> None:
         ({"pictures": 3}, 400, "bad-request"),
     ],
 )
-def test_a_press_that_makes_no_sense_is_refused(bench: Bench, body: dict, status: int, code: str) -> None:
-    exam = bench.open_exam()
-    bench.refused(f"/exams/{exam}/stills", body, status, code)
+def test_a_press_that_makes_no_sense_is_refused(quiet: Bench, body: dict, status: int, code: str) -> None:
+    exam = quiet.exam
+    quiet.refused(f"/exams/{exam}/stills", body, status, code)
 
 
 def test_presses_that_come_at_the_same_time_reach_the_recorder_in_their_order(bench: Bench) -> None:
@@ -160,8 +161,8 @@ def test_a_picture_is_removed_and_brought_back_until_the_release(bench: Bench) -
 
 
 @pytest.mark.parametrize("call", ["/thumbnail", "/image", "/frames/1", "/media", "/dicom"])
-def test_an_unknown_capture_is_not_found_by_any_call(bench: Bench, call: str) -> None:
-    assert bench.get(f"/captures/1.2.3{call}", status=404)["code"] == "not-found"
+def test_an_unknown_capture_is_not_found_by_any_call(quiet: Bench, call: str) -> None:
+    assert quiet.get(f"/captures/1.2.3{call}", status=404)["code"] == "not-found"
 
 
 def test_pictures_for_looking_are_jpegs_of_the_width_asked_for(bench: Bench) -> None:
@@ -295,8 +296,8 @@ def test_deliveries_are_listed_held_released_and_tried_again_at_once(bench: Benc
 
 @pytest.mark.parametrize("call", ["retry", "hold", "release"])
 @pytest.mark.parametrize("number", ["99", "x", "9" * 30])
-def test_an_unknown_delivery_is_not_found(bench: Bench, call: str, number: str) -> None:
-    bench.refused(f"/deliveries/{number}/{call}", None, 404, "not-found")
+def test_an_unknown_delivery_is_not_found(quiet: Bench, call: str, number: str) -> None:
+    quiet.refused(f"/deliveries/{number}/{call}", None, 404, "not-found")
 
 
 def test_presses_over_one_connection_are_stored_side_by_side_in_their_order(bench: Bench) -> None:
@@ -330,10 +331,9 @@ def test_presses_over_one_connection_are_stored_side_by_side_in_their_order(benc
     ],
 )
 def test_a_press_over_the_connection_is_refused_as_the_call_refuses_it(
-    bench: Bench, message: str, status: int, code: str
+    quiet: Bench, message: str, status: int, code: str
 ) -> None:
-    bench.open_exam()
-    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
+    with quiet.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
         screen.send_text(message.replace("%s", request_id()))
         answer = screen.receive_json()
     assert (answer["status"], answer["body"]["code"]) == (status, code)

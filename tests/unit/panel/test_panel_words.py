@@ -97,8 +97,8 @@ def test_what_a_server_wrote_into_a_name_stays_text(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["/live/x", "/exam/x", "/finish/x", "/picture/1.2", "/confirm?item=x", "/?assign=x"]
 )
-def test_a_page_about_nothing_is_a_page_that_says_so(bench: Bench, path: str) -> None:
-    page = bench.client.get(path)
+def test_a_page_about_nothing_is_a_page_that_says_so(quiet: Bench, path: str) -> None:
+    page = quiet.client.get(path)
     assert page.status_code == 404
     assert "Choose patient" in page.text
 
@@ -110,12 +110,12 @@ def test_a_finished_exam_has_no_live_page(bench: Bench) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, f"/exam/{exam}")
 
 
-def test_a_typed_name_cannot_smuggle_in_components(bench: Bench) -> None:
+def test_a_typed_name_cannot_smuggle_in_components(quiet: Bench) -> None:
     words = {"family": "A^B=C", "given": "D", "id": "1", "sex": "F", "year": "68", "month": "", "day": ""}
-    page = bench.client.post("/typed", data=words)
+    page = quiet.client.post("/typed", data=words)
     assert page.status_code == 422
     assert "no day of the calendar" in page.text
-    page = bench.client.post("/typed", data={**words, "year": ""})
+    page = quiet.client.post("/typed", data={**words, "year": ""})
     assert "A B C, D" in page.text
 
 
