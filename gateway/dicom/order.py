@@ -1,6 +1,7 @@
 """Worklist answers: kept around their exact bytes, read as items. Repairs nothing, says what is missing."""
 
 import hashlib
+from datetime import date
 
 from gateway.dicom import charset, part10, values
 from gateway.dicom.elements import Element, Elements, Malformed
@@ -71,6 +72,16 @@ def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", iss
         missing=_missing(order, character_set, study),
         answer=answer,
     )
+
+
+def scheduled_within(item: WorklistItem, *, first: date, last: date, modality: str = "") -> bool:
+    """Say whether an item's step starts on one of these days and is of this modality; unstated counts as yes.
+
+    Servers are asked for both, and some answer with all that they have.
+    """
+    day, found = item.procedure.scheduled_at[:8], item.procedure.modality
+    in_time = not day or f"{first:%Y%m%d}" <= day <= f"{last:%Y%m%d}"
+    return in_time and (not modality or found in {"", modality})
 
 
 def character_set_of(order: Elements, fallback: str = "") -> str:

@@ -85,8 +85,6 @@ class Refresher:
         for answer in worklist.find(
             server, our_ae=self._our_ae, today=today, deadline_s=self._deadline_s, timeouts=self._timeouts
         ):
-            if not worklist.scheduled_within(answer, first=first, last=last, modality=server.modality):
-                continue
             try:
                 item = order.worklist_item(
                     order.wrap_answer(answer.raw, answer.transfer_syntax_uid),
@@ -97,7 +95,8 @@ class Refresher:
             except ScopegateError:
                 unusable += 1
                 continue
-            items[item.id] = item
+            if order.scheduled_within(item, first=first, last=last, modality=server.modality):
+                items[item.id] = item
         if unusable:
             warn(_log, "worklist_items_unusable", server=server.name, count=unusable)
         if unusable and not items:

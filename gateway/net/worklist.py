@@ -1,9 +1,8 @@
-"""C-FIND of the modality worklist: asks one server and hands on its answers, byte for byte.
+"""C-FIND of the modality worklist: asks one server and hands on its answers, byte for byte, unread.
 
-Refuses servers that answer without end, without sense, or not at all. What an answer means is decided elsewhere.
+Refuses servers that refuse, answer without end, or not at all. What an answer means `gateway.dicom.order` says.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,13 +16,9 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore
 
 from gateway.config.settings import Worklist
 from gateway.errors import DeliveryError, WorklistError
-from gateway.log import event
 from gateway.net.association import Link, open_link
-from gateway.net.elements import Unreadable, elements, items
 from gateway.net.peers import Context, Peer, Timeouts, shared_out
 from gateway.net.tuning import WireBroken
-
-_log = logging.getLogger(__name__)
 
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
 MOST_BYTES = 32 * 1024 * 1024
@@ -80,10 +75,6 @@ _CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMean
 _REFERENCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
 _ISSUER = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
 
-_STEP_SEQUENCE = 0x00400100
-_MODALITY = 0x00080060
-_START_DATE = 0x00400002
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawAnswer:
@@ -104,7 +95,7 @@ def find(
 ) -> list[RawAnswer]:
     """Ask for the items scheduled around `today`; raise WorklistError when there is no whole answer.
 
-    The date range, modality and station are asked for, but servers may ignore them: see `scheduled_within`.
+    The date range, modality and station are asked for, but servers may ignore them, and send what is no data set.
     """
     peer = Peer(
         kind="worklist server",
@@ -130,20 +121,7 @@ def find(
         raise WorklistError(
             f"{peer.who.capitalize()} refused the question (status {status:04X}).", code="worklist-refused"
         )
-    return _readable(peer, heard.answers)
-
-
-def scheduled_within(answer: RawAnswer, *, first: date, last: date, modality: str = "") -> bool:
-    """Say whether an answer's step starts on one of these days and is of this modality; unstated counts as yes."""
-    explicit = answer.transfer_syntax_uid == ExplicitVRLittleEndian
-    try:
-        steps = items(elements(answer.raw, explicit=explicit).get(_STEP_SEQUENCE, b""), explicit=explicit)
-    except Unreadable:
-        return False
-    if not steps:
-        return True
-    days = range(first.toordinal(), last.toordinal() + 1)
-    return any(_is_wanted(step, days, modality) for step in steps)
+    return heard.answers
 
 
 class _Answers:
@@ -196,25 +174,6 @@ def _endless(peer: Peer) -> WorklistError:
     )
 
 
-def _readable(peer: Peer, answers: Iterable[RawAnswer]) -> list[RawAnswer]:
-    """Leave out what is no data set at all; when nothing else came, the server is broken."""
-    found = list(answers)
-    good = [answer for answer in found if _is_data_set(answer)]
-    if len(good) < len(found):
-        event(_log, "worklist_answers_unreadable", server=peer.name, count=len(found) - len(good))
-    if found and not good:
-        raise WorklistError(f"{peer.who.capitalize()} gave answers that cannot be read.", code="worklist-garbage")
-    return good
-
-
-def _is_data_set(answer: RawAnswer) -> bool:
-    explicit = answer.transfer_syntax_uid == ExplicitVRLittleEndian
-    try:
-        return bool(elements(answer.raw, explicit=explicit))
-    except Unreadable:
-        return False
-
-
 def _query(server: Worklist, today: date) -> Dataset:
     """Return the identifier of the question: one item in the step sequence (PS3.4 K.6.1.2.2)."""
     step = _empty(_STEP)
@@ -239,21 +198,3 @@ def _empty(keywords: Iterable[str]) -> Dataset:
     for keyword in keywords:
         setattr(keys, keyword, None)
     return keys
-
-
-def _is_wanted(step: dict[int, bytes], days: range, modality: str) -> bool:
-    day, found = _day(step), _text(step, _MODALITY)
-    return (day is None or day in days) and (not modality or found in ("", modality))
-
-
-def _text(step: dict[int, bytes], tag: int) -> str:
-    return step.get(tag, b"").decode("ascii", "replace").strip(" \0")
-
-
-def _day(step: dict[int, bytes]) -> int | None:
-    """Return the start date as an ordinal, None when it is not stated or not a date."""
-    text = _text(step, _START_DATE).replace(".", "")  # ACR-NEMA's form
-    try:
-        return date.fromisoformat(text).toordinal()
-    except ValueError:
-        return None

@@ -172,9 +172,20 @@ def test_a_server_that_is_down_leaves_the_last_list(spool: Spool, ris: FaultWork
     assert (ids(spool), code(spool)) == (["P00001", "P00002"], "worklist-unreachable")
 
 
-def test_an_answer_that_cannot_be_read_keeps_no_other_from_the_list(spool: Spool, ris: FaultWorklist) -> None:
+def test_an_answer_that_cannot_be_read_keeps_no_other_from_the_list(
+    spool: Spool, ris: FaultWorklist, caplog: pytest.LogCaptureFixture
+) -> None:
     refresher(spool, server(ris, "MIXED")).step()
     assert (ids(spool), code(spool)) == (["P00001", "P00002"], "")
+    assert "worklist_items_unusable server=ris count=1" in caplog.messages
+
+
+def test_items_of_other_days_and_modalities_are_not_listed_when_a_server_sends_them_all(
+    spool: Spool, ris: FaultWorklist
+) -> None:
+    ris.items += [worklist_item(number=3, day="20261125"), worklist_item(number=4, modality="ES")]
+    refresher(spool, server(ris, modality="US")).step()
+    assert ids(spool) == ["P00001", "P00002"]
 
 
 def test_an_entry_without_patient_is_left_out(spool: Spool, ris: FaultWorklist) -> None:

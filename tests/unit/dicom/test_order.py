@@ -1,9 +1,12 @@
 import random
 import struct
+from datetime import date
 
 import pytest
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
 
-from gateway.dicom.order import worklist_item, wrap_answer
+from gateway.dicom.order import scheduled_within, worklist_item, wrap_answer
 from gateway.errors import WorklistError
 from gateway.model import Patient
 from tests.dicom_samples import EXPLICIT, IMPLICIT, SCRIPTS, STUDY, answer, element, order_file
@@ -164,6 +167,56 @@ def test_the_configured_issuer_stands_in_for_a_missing_one_only():
 
     assert worklist_item(file, server="ris", issuer="HOUSE").patient.issuer == "HOUSE"
     assert worklist_item(order_file(), server="ris", issuer="HOUSE").patient.issuer == "CLINIC"
+
+
+TODAY = date(2026, 11, 21)
+
+
+def is_for_today(modality="US", **other):
+    return scheduled_within(item(**other), first=TODAY, last=TODAY, modality=modality)
+
+
+def test_an_item_of_today_is_shown():
+    assert is_for_today()
+    assert scheduled_within(item(), first=date(2026, 11, 20), last=date(2026, 11, 22))
+
+
+@pytest.mark.parametrize("day", [b"20261120", b"20261122", b"1970.01.01"])
+def test_an_item_of_another_day_is_not(day):
+    assert not is_for_today(x00400002=day)
+
+
+def test_an_item_of_another_modality_is_not():
+    assert not is_for_today(x00080060=b"ES")
+    assert is_for_today(x00080060=b"ES", modality="")
+
+
+@pytest.mark.parametrize("other", [{"x00400002": b""}, {"x00400002": b"20261399"}, {"x00400002": b"soon"}])
+def test_an_item_that_names_no_day_is_shown_rather_than_lost(other):
+    assert is_for_today(**other)
+
+
+@pytest.mark.parametrize("left_out", [{0x00400100}, {0x00080060}, {0x00400002, 0x00400003}])
+def test_an_item_whose_step_is_left_out_is_shown_rather_than_lost(left_out):
+    assert is_for_today(without=left_out)
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_an_item_reads_the_same_when_its_lengths_are_left_open(explicit):
+    found = dcmread(DicomBytesIO(order_file(explicit=explicit)))
+    for sequence in ("ScheduledProcedureStepSequence", "RequestedProcedureCodeSequence"):
+        found[sequence].is_undefined_length = True
+        for each in found[sequence].value:
+            each.is_undefined_length_sequence_item = True
+    written = DicomBytesIO()
+    found.save_as(written)
+    open_ended = written.getvalue()
+
+    assert open_ended.count(b"\xfe\xff\xdd\xe0") == 2
+    assert (item(open_ended).patient, item(open_ended).procedure) == (
+        item(explicit=explicit).patient,
+        item(explicit=explicit).procedure,
+    )
 
 
 @pytest.mark.parametrize(
