@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+from contextlib import suppress
+from pathlib import Path
 
 import imagecodecs
 import pytest
@@ -24,6 +26,15 @@ def painted(box, capture) -> list[int]:
     _, entries = read_index(box.spool.layout.index(capture.exam, capture.sop_instance_uid))
     path = box.spool.layout.media(capture.exam, capture.media)
     return [counter.read(imagecodecs.jpeg8_decode(stream)) for stream in codestreams(path, entries)]
+
+
+def held_open(folder: Path) -> list[str]:
+    """Return the files of this folder that this process holds open."""
+    found = []
+    for number in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(number.readlink())
+    return [path.name for path in found if path.parent == folder]
 
 
 def recorded(box, uid: str) -> int:
@@ -259,6 +270,7 @@ def test_a_full_disk_in_mid_clip_ends_it_and_keeps_what_is_there(box, wait, kind
     capture = stored(box, uid)
     assert painted(box, capture)[:5] == [1, 2, 3, 4, 5]
     assert capture.salvaged
+    assert held_open(box.spool.layout.exam(exam.id)) == []
     box.spool.exams.finish(exam.id)
     assert box.supervisor.stop.is_set() is False
 
