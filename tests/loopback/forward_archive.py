@@ -36,11 +36,19 @@ class Scripted(FaultArchive):
         self.say: Say = stored
         self.reject: tuple[int, int, int] | None = None
         self.takes_nothing = False
+        self.hangs_up = False  # right after it accepted the association
         self.of_call: list[list[str]] = []  # the objects of each association
 
     @property
     def uids(self) -> list[str]:
         return [each.sop_instance_uid for each in self.arrived]
+
+    def handlers(self) -> list[Any]:
+        return [*super().handlers(), (evt.EVT_ACCEPTED, self._accepted)]
+
+    def _accepted(self, event: evt.Event) -> None:
+        if self.hangs_up:
+            event.assoc.abort()
 
     def _requested(self, event: evt.Event) -> None:
         self.calls.append("call")

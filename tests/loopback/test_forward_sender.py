@@ -47,6 +47,7 @@ def only_archive() -> Iterator[Scripted]:
 def archive(only_archive: Scripted) -> Scripted:
     """The scripted archive of this file, with nothing left of the test before."""
     only_archive.say, only_archive.reject, only_archive.takes_nothing = stored, None, False
+    only_archive.hangs_up = False
     for kept in (only_archive.arrived, only_archive.calls, only_archive.of_call):
         kept.clear()
     return only_archive
@@ -146,6 +147,21 @@ def test_a_kind_of_object_that_is_not_taken_waits_for_a_person_and_the_others_go
     assert {d.state for d in others} == {SENT}
     assert pause_s(part, clock) == 0
     assert len(archive.calls) == 1
+
+
+def test_an_archive_that_refuses_one_kind_of_object_is_not_away_any_more(
+    spool: Spool, archive: Scripted, clock: FakeClock
+) -> None:
+    sealed_exam(spool)
+    archive.reject = (2, 3, 1)
+    part = sender(spool, archive)
+    run(part)
+    archive.reject = None
+    archive.say = always(0x0122)
+    clock.move(15)
+    run(part)
+    assert delivery(spool).state is HELD
+    assert part.pause is None
 
 
 REFUSALS = [0xA900, 0xA9FF, 0xC000, 0xCFFF, 0x0106, 0x0115, 0x0117, 0x0119, 0x0120, 0x0121, 0x0211, 0x0212]
@@ -371,12 +387,15 @@ def test_an_archive_that_accepts_and_hangs_up_at_once_is_left_alone_too(
     spool: Spool, archive: Scripted, clock: FakeClock
 ) -> None:
     sealed_exam(spool)
-    archive.say = always(ABORT)
+    archive.hangs_up = True
     part = sender(spool, archive)
-    for _ in range(4):
+    for number in range(1, 5):
         run(part)
+        assert len(archive.calls) == number
+        assert pause_s(part, clock) > 0
         clock.move(pause_s(part, clock) + 15)
-    assert len(archive.calls) == 4
+    assert delivery(spool).state is Q
+    assert archive.uids == []
 
 
 # --- a person ----------------------------------------------------------------------------------------------------
