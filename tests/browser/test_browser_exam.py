@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from gateway.model import ExamState, Identity
-from tests.browser.conftest import Box, open_first_patient, ready, until
+from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
+
+front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 
 
 def tap(page: Page, name: str) -> None:
@@ -49,6 +52,7 @@ def test_every_exam_screen_says_who_the_patient_is(page: Page, box: Box) -> None
             expect(banner).to_contain_text(fact)
 
 
+@front
 def test_a_similar_name_and_a_missing_birth_date_are_said_before_the_exam(page: Page, box: Box) -> None:
     page.goto(f"{box.address}/confirm?item=item-1")
     expect(page.locator(".strip.warn")).to_contain_text("Similar name on the list: MEYER, Anna")
@@ -59,6 +63,7 @@ def test_a_similar_name_and_a_missing_birth_date_are_said_before_the_exam(page: 
     expect(page.locator(".grid .second")).to_have_text("WANG, Xiaodong")
 
 
+@front
 def test_without_patient_the_first_still_takes_two_touches_and_the_patient_comes_later(
     page: Page, box: Box
 ) -> None:
@@ -89,6 +94,7 @@ def test_without_patient_the_first_still_takes_two_touches_and_the_patient_comes
     assert box.spool.exams.get(exam.id).identity is Identity.WORKLIST
 
 
+@front
 def test_choosing_another_patient_closes_the_open_exam_only_after_asking(page: Page, box: Box) -> None:
     first = open_first_patient(page, box)
     page.locator("#capture").tap()
@@ -110,6 +116,7 @@ def test_choosing_another_patient_closes_the_open_exam_only_after_asking(page: P
     until(lambda: not box.spool.exams.get(first).please_check)
 
 
+@front
 def test_a_patient_is_typed_checked_and_examined(page: Page, box: Box) -> None:
     page.goto(f"{box.address}/type")
     ready(page)
@@ -132,6 +139,7 @@ def test_a_patient_is_typed_checked_and_examined(page: Page, box: Box) -> None:
     assert (patient.name, patient.id, patient.birth_date) == ("Müller^Jörg", "99-1", "19700203")
 
 
+@front
 def test_a_picture_is_removed_with_two_touches_and_brought_back_with_one(page: Page, box: Box) -> None:
     exam = open_first_patient(page, box)
     page.locator("#capture").tap()
@@ -148,6 +156,7 @@ def test_a_picture_is_removed_with_two_touches_and_brought_back_with_one(page: P
     expect(page.get_by_role("button", name="Remove")).to_be_visible()
 
 
+@front
 def test_the_list_follows_the_worklist_without_a_touch(page: Page, box: Box) -> None:
     page.goto(box.address)
     expect(page.locator(".row")).to_have_count(6)
@@ -155,6 +164,7 @@ def test_the_list_follows_the_worklist_without_a_touch(page: Page, box: Box) -> 
     expect(page.locator(".row")).to_have_count(2)
 
 
+@front
 def test_a_refused_touch_says_what_happened_and_what_to_do(page: Page, box: Box) -> None:
     page.goto(f"{box.address}/confirm?item=item-1")
     ready(page)
