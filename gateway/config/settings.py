@@ -32,7 +32,6 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    when: str = "finish"
     temporary: str = "hold"  # or "send"
 
 
@@ -43,16 +42,12 @@ class Source:
     name: str = "test-picture"
     device: str = "pattern:bars"  # KIND:WHERE
     modality: str = "OT"
-    object: str = "secondary-capture"
-    still: str = "jpeg-lossless"
-    clip: str = "jpeg"
     jpeg_quality: int = 90
     ring_mb: int = 96
     manufacturer: str = ""
     model: str = ""
     serial_number: str = ""
     station_name: str = ""
-    station_ae_title: str = ""
     department: str = ""
 
 
@@ -85,7 +80,6 @@ class Destination:
     ae_title: str
     host: str
     port: int
-    kind: str = "dicom"
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500
@@ -93,8 +87,6 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    keep_days: int = 30
-    rejected_days: int = 30
     reserve_mb: int = 512
 
 

@@ -5,7 +5,7 @@ A check knows nothing of other keys, and refuses with `Wrong`, whose text ends t
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,15 @@ def later(value: object) -> None:
     raise Wrong(NOT_YET)
 
 
-def empty_for_now(value: object) -> str:
-    """Check a text that must stay empty until a later version."""
-    if words := words_of(value):
-        raise Wrong(f"{shown(words)} is {NOT_YET}")
-    return ""
+def only(neutral: str | int, check: Check) -> Check:
+    """Return a check for a value of which this version knows the neutral one alone."""
+
+    def checked(value: object) -> str | int:
+        if check(value) != neutral:
+            raise Wrong(f"{shown(value)} is {NOT_YET}")
+        return neutral
+
+    return checked
 
 
 def false_for_now(value: object) -> bool:
@@ -100,7 +104,7 @@ def name(value: object) -> str:
     return words
 
 
-def one_of(*now: str, then: tuple[str, ...] = (), meaning: Mapping[str, str] | None = None) -> Check:
+def one_of(*now: str, then: tuple[str, ...] = ()) -> Check:
     """Return a check for a word out of a few; `then` are those of a later version."""
 
     def check(value: object) -> str:
@@ -110,7 +114,7 @@ def one_of(*now: str, then: tuple[str, ...] = (), meaning: Mapping[str, str] | N
         if words not in now:
             choices = " or ".join(f'"{word}"' for word in now)
             raise Wrong(f"must be {choices}, not {shown(words)}{near(words, [*now, *then])}")
-        return (meaning or {}).get(words, words)
+        return words
 
     return check
 
