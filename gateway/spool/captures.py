@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, RequestReused, SpoolDamaged, WrongState
-from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
+from gateway.model import Capture, CaptureState, ExamState, RequestStamp
 from gateway.spool import clips, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
@@ -113,10 +113,10 @@ class Captures:
         """Write the row of what stands in the sidecar. Raises SpoolBusy after `patience_ms`."""
         with self._database.write(patience_ms=patience_ms) as connection:
             connection.execute(
-                "INSERT INTO capture (sop_instance_uid, exam, state, kind, source, instance_number, taken_at, "
-                "request_id, request_digest, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO capture (sop_instance_uid, exam, state, instance_number, "
+                "request_id, request_digest, document) VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (sop_instance_uid) DO UPDATE SET state = excluded.state, "
-                "taken_at = excluded.taken_at, document = excluded.document WHERE capture.state = 'recording'",
+                "document = excluded.document WHERE capture.state = 'recording'",
                 _row(capture),
             )
 
@@ -237,10 +237,7 @@ def _row(capture: Capture) -> tuple[str | int | None, ...]:
         capture.sop_instance_uid,
         capture.exam,
         capture.state,
-        MediaKind(capture.kind),
-        capture.source,
         capture.instance_number,
-        capture.taken.utc.isoformat(),
         capture.request.id if capture.request else None,
         capture.request.digest if capture.request else None,
         records.dump(capture).decode(),

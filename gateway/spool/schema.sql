@@ -9,10 +9,8 @@ CREATE TABLE exam (
     please_check TEXT NOT NULL,
     identity TEXT NOT NULL,
     discontinued TEXT NOT NULL,
-    patient_id TEXT NOT NULL,
     study_instance_uid TEXT NOT NULL,
     study_key TEXT NOT NULL,
-    worklist_item TEXT NOT NULL,
     opened_at TEXT NOT NULL,             -- UTC, for listing only: order never comes from time
     request_id TEXT UNIQUE,
     request_digest TEXT,
@@ -22,16 +20,12 @@ CREATE UNIQUE INDEX one_open_exam ON exam (state) WHERE state = 'open';
 CREATE INDEX exam_waiting ON exam (state) WHERE state = 'finished';
 CREATE INDEX exam_study_key ON exam (study_key) WHERE study_key <> '';
 CREATE INDEX exam_study ON exam (study_instance_uid);
-CREATE INDEX exam_item ON exam (worklist_item) WHERE worklist_item <> '';
 
 CREATE TABLE capture (
     sop_instance_uid TEXT PRIMARY KEY,
     exam TEXT NOT NULL REFERENCES exam (id),
     state TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    source TEXT NOT NULL,
     instance_number INTEGER NOT NULL,
-    taken_at TEXT NOT NULL,              -- UTC
     request_id TEXT UNIQUE,
     request_digest TEXT,
     reason TEXT NOT NULL DEFAULT '',     -- why it was rejected
