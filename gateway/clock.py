@@ -28,12 +28,6 @@ class Moment:
     def local(self) -> datetime:
         return self.utc.astimezone(timezone(self.offset))
 
-    def precedes(self, other: "Moment") -> bool:
-        """Say whether this came first; within one boot the wall clock has no say."""
-        if self.boot_id == other.boot_id:
-            return self.boottime_ns < other.boottime_ns
-        return self.utc < other.utc
-
     def to_json(self) -> dict[str, Any]:
         return {
             "utc": self.utc.isoformat(timespec="microseconds").replace("+00:00", "Z"),

@@ -16,10 +16,10 @@ def warn(log: logging.Logger, name: str, **values: object) -> None:
     event(log, name, level=logging.WARNING, **values)
 
 
-def to_stderr(process: str, *, verbose: bool = False) -> None:
+def to_stderr(process: str) -> None:
     """Send this process's events to standard error, where systemd's journal adds the time."""
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
+        level=logging.INFO,
         format=f"{process} {_FORMAT}",
         stream=sys.stderr,
         force=True,

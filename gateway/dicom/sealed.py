@@ -12,7 +12,6 @@ from gateway.dicom.elements import Elements, Malformed
 from gateway.errors import ObjectError
 
 _START = 1 << 20  # bytes; more than any header of ours
-_OFFSETS = 0x7FE00001
 _PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 

@@ -1,4 +1,4 @@
-"""Time: moments compare within a boot by the boot's own clock, and a fake clock does what it is told."""
+"""Time: a moment keeps its local time, and a fake clock does what it is told."""
 
 import threading
 import time
@@ -17,27 +17,6 @@ def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-
-
-def test_within_one_boot_the_wall_clock_has_no_say() -> None:
-    clock = FakeClock()
-    before = clock.now()
-    clock.move(5)
-    clock.set(clock.utc() - timedelta(days=400))
-    assert before.precedes(clock.now())
-    assert not clock.now().precedes(before)
-    assert not before.precedes(before)
-
-
-def test_across_boots_the_wall_clock_decides() -> None:
-    clock = FakeClock()
-    clock.move(3600)
-    before = clock.now()
-    clock.reboot()
-    clock.move(1)
-    after = clock.now()
-    assert after.boottime_ns < before.boottime_ns
-    assert before.precedes(after)
 
 
 @pytest.mark.parametrize(
