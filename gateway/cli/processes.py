@@ -39,7 +39,6 @@ def capture(config: Path) -> None:
             still=trigger.still,
             clip=trigger.clip,
             clock_ns=clock.boottime_ns,
-            wait=wait,
         )
 
     devices = service.Devices(source=source, trigger=trigger, indicator=Silent())

@@ -13,15 +13,16 @@ from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.triggers import Action, Press
 
 _BYTE = re.compile(r"byte:(0[xX][0-9a-fA-F]{1,2}|[0-9]{1,3})")
-_LINES = ("cts", "dsr", "cd", "ri")
+_BAUD = 9600
+_DEBOUNCE_NS = 50_000_000
 _GONE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}
 
 
 class SerialTrigger:
     """Presses from the bytes of one serial port, 8N1.
 
-    still, clip: "byte:0x53" or "byte:83", or "" for none. A byte that follows the same byte within `debounce_ms`
-    belongs to the same press, however often it comes. Raises DeviceRefused for other words.
+    still, clip: "byte:0x53" or "byte:83", or "" for none. A byte that follows the same byte within 50 ms belongs to
+    the same press, however often it comes. Raises DeviceRefused for other words.
     """
 
     def __init__(
@@ -31,12 +32,9 @@ class SerialTrigger:
         clock_ns: Callable[[], int],
         still: str = "byte:0x53",
         clip: str = "byte:0x43",
-        baud: int = 9600,
-        debounce_ms: int = 50,
     ) -> None:
-        self._device, self._baud = device, baud
+        self._device = device
         self._clock_ns = clock_ns
-        self._debounce_ns = debounce_ms * 1_000_000
         words = {Action.STILL: still, Action.CLIP: clip}
         self._actions = {_byte(word): action for action, word in words.items() if word}
         if len(self._actions) < sum(map(bool, words.values())):
@@ -48,7 +46,7 @@ class SerialTrigger:
     def open(self) -> None:
         self.close()
         try:
-            self._port = serial.Serial(self._device, self._baud, exclusive=True)
+            self._port = serial.Serial(self._device, _BAUD, exclusive=True)
             self._port.reset_input_buffer()
         except (OSError, termios.error, ValueError) as error:
             self.close()
@@ -91,7 +89,7 @@ class SerialTrigger:
     def _note(self, received: bytes, now: int) -> None:
         for byte in received:
             last, self._heard[byte] = self._heard.get(byte), now
-            if byte in self._actions and (last is None or now - last > self._debounce_ns):
+            if byte in self._actions and (last is None or now - last > _DEBOUNCE_NS):
                 self._presses.append(Press(action=self._actions[byte], time_ns=now))
 
     def _failure(self, error: Exception) -> DeviceMissing | DeviceRefused:
@@ -105,8 +103,6 @@ class SerialTrigger:
 
 def _byte(word: str) -> int:
     """Return the byte of "byte:0x53"."""
-    if word in _LINES:
-        raise DeviceRefused(f"Pedals on the line {word!r} are not in this version: use a byte, byte:0x53.")
     match = _BYTE.fullmatch(word)
     value = int(match[1], 0 if match[1][:2] in ("0x", "0X") else 10) if match else 256
     if value > 255:  # noqa: PLR2004 - a byte

@@ -7,6 +7,7 @@ import stat
 import struct
 import threading
 from contextlib import suppress
+from itertools import repeat
 
 import pytest
 
@@ -17,15 +18,15 @@ from gateway.capture.server import Desk, Server
 from gateway.capture.status import Status
 from gateway.clock import Clock
 from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoExam, NoSignal, RequestReused
-from hardware.absent import AbsentTrigger
 from hardware.errors import DeviceMissing
+from hardware.fakes import ScriptedTrigger
 
 
 @pytest.fixture
 def desk(boxes, clock):
     box = boxes(sources=("us", "scope"))
     pedal = Pedal(
-        name="serial-1", trigger=AbsentTrigger(wait=clock.pause), source="us", presses=box.presses, clock=clock
+        name="serial-1", trigger=ScriptedTrigger(repeat(None)), source="us", presses=box.presses, clock=clock
     )
     status = Status(
         spool=box.spool,

@@ -2,7 +2,6 @@ from itertools import pairwise
 
 import pytest
 
-from hardware.absent import AbsentSource, AbsentTrigger
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.factory import source, trigger
 from hardware.fakes import ScriptedSource, ScriptedTrigger, pictures, worst_source, worst_trigger
@@ -23,7 +22,7 @@ def make(clock):
 @pytest.fixture
 def pedal(clock):
     def make(kind, **words):
-        return trigger(kind, clock_ns=clock.boottime_ns, wait=clock.pause, **words)
+        return trigger(kind, clock_ns=clock.boottime_ns, **words)
 
     return make
 
@@ -91,51 +90,32 @@ def test_a_scripted_pedal_presses_and_is_then_unplugged(clock):
         ("pattern:bars", PatternSource),
         ("pattern:ultrasound", PatternSource),
         ("file:/videos/a:b.mp4", FileSource),
-        ("none", AbsentSource),
     ],
 )
 def test_the_configurations_word_chooses_the_source(make, device, kind):
     assert type(make(device)) is kind
 
 
-@pytest.mark.parametrize("device", ["", "file:", "pattern:", "pattern:plaid", "camera:0", "/dev/video0"])
+@pytest.mark.parametrize("device", ["", "file:", "pattern:", "pattern:plaid", "camera:0", "/dev/video0", "v4l2:x"])
 def test_an_unknown_source_is_refused_with_what_there_is(make, device):
-    with pytest.raises(DeviceRefused, match="file:PATH, pattern:bars, pattern:ultrasound or none"):
+    with pytest.raises(DeviceRefused, match="file:PATH, pattern:bars or pattern:ultrasound"):
         make(device)
-
-
-def test_sources_of_later_versions_are_refused_as_such(make):
-    with pytest.raises(DeviceRefused, match="not in this version"):
-        make("v4l2:/dev/video0")
 
 
 def test_the_configurations_word_chooses_the_trigger(pedal):
     assert type(pedal("serial", device="/dev/ttyUSB0", still="byte:0x53")) is SerialTrigger
-    assert type(pedal("none")) is AbsentTrigger
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ({"kind": "gpio"}, "not in this version"),
-        ({"kind": "input"}, "not in this version"),
-        ({"kind": "knee"}, "use serial or none"),
-        ({"kind": "serial", "still": "byte:1"}, "needs a device"),
+        ({"kind": "gpio", "device": "pin:4"}, "use serial"),
         ({"kind": "serial", "device": "/dev/ttyUSB0"}, "does nothing"),
     ],
 )
 def test_a_trigger_that_cannot_work_is_refused_with_the_reason(pedal, words, reason):
     with pytest.raises(DeviceRefused, match=reason):
         pedal(**words)
-
-
-def test_absent_hardware_is_silent_and_takes_its_time(make, pedal, clock):
-    for absent in (make("none"), pedal("none")):
-        absent.open()
-        before = clock.boottime_ns()
-        assert absent.read(0.25) is None
-        assert clock.boottime_ns() - before == 250_000_000
-        absent.close()
 
 
 def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():

@@ -170,15 +170,10 @@ def test_a_port_that_another_program_uses_or_that_is_no_port_is_refused(line, cl
         SerialTrigger(device=str(plain), clock_ns=clock.boottime_ns).open()
 
 
-@pytest.mark.parametrize("word", ["S", "byte:", "byte:256", "byte:0x1FF", "byte:-1", "key:F1"])
+@pytest.mark.parametrize("word", ["S", "byte:", "byte:256", "byte:0x1FF", "byte:-1", "key:F1", "cts"])
 def test_a_word_that_is_no_byte_is_refused(word, clock):
     with pytest.raises(DeviceRefused, match="not a byte"):
         SerialTrigger(device="/dev/null", clock_ns=clock.boottime_ns, still=word)
-
-
-def test_control_lines_are_not_in_this_version(clock):
-    with pytest.raises(DeviceRefused, match="not in this version"):
-        SerialTrigger(device="/dev/null", clock_ns=clock.boottime_ns, clip="cts")
 
 
 def test_one_byte_cannot_mean_both(clock):
