@@ -7,14 +7,12 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
-from gateway.clock import Moment
 from gateway.config.settings import Destination
 from gateway.errors import (
     DeliveryError,
-    NeedsConfiguration,
     NeverAccepted,
     ObjectError,
     ScopegateError,
@@ -25,6 +23,7 @@ from gateway.errors import (
 )
 from gateway.forward import backoff, outgoing
 from gateway.forward.outage import Refusals, Verdict
+from gateway.forward.patience import Patience, Pause
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.net.peers import Timeouts
@@ -36,16 +35,6 @@ _log = logging.getLogger(__name__)
 _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.FIRST).total_seconds()  # no wait is longer
 _OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
 _OF_OURS = "object-mismatch"  # the file is not what its record says: nobody else can mend that
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pause:
-    """Why a destination gets nothing at present, since when, and when it is tried again (CLOCK_BOOTTIME, ns)."""
-
-    error: DeliveryError
-    since: Moment
-    until_ns: int
-    attempt: int
 
 
 class Sender:
@@ -66,8 +55,12 @@ class Sender:
         self._stop = stop or threading.Event()
         self._timeouts = timeouts
         self._refusals = Refusals()
+        self._patience = Patience(destination.name, clock=spool.clock)
         self._lost_track = False  # the index failed between a claim and its outcome
-        self.pause: Pause | None = None
+
+    @property
+    def pause(self) -> Pause | None:
+        return self._patience.pause
 
     def step(self) -> bool:
         """Send the ready objects of one exam; say whether there may be more to do now.
@@ -89,7 +82,7 @@ class Sender:
         batch = self._spool.deliveries.due(self._destination.name, cap_s=_CAP_S)
         if not batch:
             if self.pause and self._spool.deliveries.next_attempt_ns(self._destination.name) is None:
-                self.pause = None  # nothing is left that could tell whether it works
+                self._patience.forget()
             return False
         objects = [self._spool.objects.get(delivery.sop_instance_uid) for delivery in batch]
         left = list(zip(batch, objects, strict=True))
@@ -101,14 +94,14 @@ class Sender:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
                     )
-                while left and association.usable and not self._waits and not self._stop.is_set():
+                while left and association.usable and not self._patience.left_s and not self._stop.is_set():
                     self._deliver(association, *left.pop(0))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
                 self._hold_all(left)
             else:
-                self._hold_back(error)
-        if self.pause and self._waits:
+                self._patience.hold_back(error)
+        if self.pause and self._patience.left_s:
             self._postpone([delivery for delivery, _ in left], self.pause)
             return False
         return not self._stop.is_set()
@@ -154,7 +147,7 @@ class Sender:
         return replace(delivery, state=DeliveryState.SENDING, attempts=attempts, in_doubt=True) if moved else None
 
     def _sent(self, delivery: Delivery, result: StoreResult) -> None:
-        self._works()
+        self._patience.works()
         self._spool.deliveries.move(
             delivery,
             DeliveryState.SENT,
@@ -180,19 +173,19 @@ class Sender:
         if isinstance(error, NeverAccepted) and error.code != _OF_OURS:
             self._refused(delivery, error, in_doubt=in_doubt)
         elif isinstance(error, NeverAccepted) or error.code in _OF_THE_OBJECT:
-            self._works()
+            self._patience.works()
             self._hold(delivery, error, in_doubt=in_doubt)
         else:
             # Longer than its destination: if this object is what breaks it, the others go first.
-            self._later(delivery, self._hold_back(error) + backoff.FIRST, error, in_doubt=in_doubt)
+            self._later(delivery, self._patience.hold_back(error) + backoff.FIRST, error, in_doubt=in_doubt)
 
     def _refused(self, delivery: Delivery, error: NeverAccepted, *, in_doubt: bool) -> None:
         verdict = self._refusals.refused(delivery.id)
         if verdict is Verdict.OUTAGE:
-            wait = self._hold_back(_outage(self._destination, error))
+            wait = self._patience.hold_back(_outage(self._destination, error))
             self._later(delivery, wait + backoff.FIRST, error, in_doubt=in_doubt)
             return
-        self._works()
+        self._patience.works()
         if verdict is Verdict.HOLD:
             self._hold(delivery, error, in_doubt=in_doubt)
         else:
@@ -226,57 +219,24 @@ class Sender:
 
     # --- the destination ----------------------------------------------------------------------------------
 
-    @property
-    def _waits(self) -> bool:
-        return self.pause is not None and self._spool.clock.boottime_ns() < self.pause.until_ns
-
     def _pausing(self) -> bool:
-        """Say whether to wait still; a person's wish ends the pause, and the next failure goes on counting."""
-        if self.pause and self._waits and self._spool.deliveries.take_asked(self._destination.name):
-            self.pause = replace(self.pause, until_ns=self._spool.clock.boottime_ns())
-        return self._waits
-
-    def _works(self) -> None:
-        """Note that the destination does its work, whatever it thinks of one object."""
-        if self.pause:
-            event(_log, "destination_works_again", destination=self._destination.name)
-        self.pause = None
-
-    def _hold_back(self, error: DeliveryError) -> timedelta:
-        """Pause the destination, longer each time, and return for how long."""
-        now = self._spool.clock.now()
-        attempt = self.pause.attempt + 1 if self.pause else 1
-        plain = backoff.CONFIGURATION if isinstance(error, NeedsConfiguration) else backoff.delay_before(attempt)
-        wait = plain * self._spool.clock.jitter(backoff.JITTER)
-        self.pause = Pause(
-            error=error,
-            since=self.pause.since if self.pause else now,
-            until_ns=now.boottime_ns + int(wait.total_seconds() * 1e9),
-            attempt=attempt,
-        )
-        warn(
-            _log,
-            "destination_paused",
-            destination=self._destination.name,
-            code=error.code,
-            attempt=attempt,
-            seconds=round(wait.total_seconds()),
-        )
-        return wait
+        """Say whether to wait still; a person's wish ends the pause."""
+        if self._patience.left_s and self._spool.deliveries.take_asked(self._destination.name):
+            self._patience.try_now()
+        return self._patience.left_s > 0
 
     def _postpone(self, deliveries: Sequence[Delivery], pause: Pause) -> None:
         """Say with every object of the exam why it waits, and let other exams go before it."""
-        left_s = (pause.until_ns - self._spool.clock.boottime_ns()) / 1e9
-        error = pause.error
+        error, left_s = pause.error, self._patience.left_s
         self._spool.deliveries.postpone(
-            deliveries, wait_s=max(0.0, left_s), code=error.code, reason=error.what, status=error.status
+            deliveries, wait_s=left_s, code=error.code, reason=error.what, status=error.status
         )
 
     def _hold_all(self, left: Sequence[tuple[Delivery, SealedObject]]) -> None:
         for delivery, sealed in left:
             if claimed := self._claim(delivery):
                 self._hold(claimed, outgoing.no_context(sealed, self._destination), in_doubt=delivery.in_doubt)
-        self._works()
+        self._patience.works()
 
 
 def _wanted(objects: Sequence[SealedObject]) -> list[Wanted]:
