@@ -134,7 +134,7 @@ def levels(data_set: Dataset, name: str) -> Iterator[tuple[str, list[str]]]:
 def calls() -> Iterator[tuple[str, str, dict]]:
     for path, methods in OPENAPI["paths"].items():
         for method, call in methods.items():
-            yield ("WS" if path.startswith("/preview") else method.upper()), path, call
+            yield ("WS" if "101" in call["responses"] else method.upper()), path, call
 
 
 def call_table() -> str:
