@@ -11,7 +11,7 @@ from gateway.errors import CaptureGone
 from gateway.model import RequestStamp
 from gateway.wire import Header, WireError
 
-PRESS_S = 5.0  # nobody waits longer for the answer to a press
+PRESS_S = 6.0  # capture answers a press within 5 s, with the true reason; silence after that is its own
 _STOP_S = 20.0  # closing a clip flushes and reads it
 _SILENT_S = 3.0  # capture speaks at least once a second
 _AGAIN_S = 0.5

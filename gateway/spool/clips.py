@@ -10,6 +10,7 @@ import mmap
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -60,10 +61,14 @@ class ClipWriter:
         self.header = header
         self._layout = layout
         self._files = files
-        self.frames: Appender = files.append(self._path("frames"))
-        self._index: Appender = files.append(self._path("index"))
-        self._index.write(_one_line(header))
-        self._index.sync()
+        with ExitStack() as opened:  # a disk that refuses half of this leaves no file open
+            self.frames: Appender = files.append(self._path("frames"))
+            opened.callback(self.frames.close)
+            self._index: Appender = files.append(self._path("index"))
+            opened.callback(self._index.close)
+            self._index.write(_one_line(header))
+            self._index.sync()
+            opened.pop_all()
         self.entries: list[Entry] = []
         self._digest = hashlib.sha256()
 
@@ -83,15 +88,19 @@ class ClipWriter:
 
     def close(self, *, lost_frames: int = 0) -> Capture:
         """Flush both files, give them their final names and return the sidecar that makes them a capture."""
-        self.sync()
-        self.abandon()
+        try:
+            self.sync()
+        finally:
+            self.abandon()
         finish(self._layout, self._files, self.header.exam, self.header.sop_instance_uid)
         return as_capture(self.header, self.entries, self._digest.hexdigest(), lost_frames=lost_frames)
 
     def abandon(self) -> None:
         """Let go of both files as they are, for a salvage."""
-        self.frames.close()
-        self._index.close()
+        try:
+            self.frames.close()
+        finally:
+            self._index.close()
 
     def _path(self, kind: str) -> Path:
         place = self._layout.frames if kind == "frames" else self._layout.index

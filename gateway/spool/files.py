@@ -165,7 +165,11 @@ class Appender:
             self._files._sync(self._fd)  # noqa: SLF001
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Let go of the file; a second time is no error."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with _translated():
+                os.close(fd)
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """Clips: whatever a cut leaves of the two files, the pictures up to the last whole one become the clip."""
 
+import errno
 import hashlib
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import SpoolDamaged
+from gateway.errors import DiskFull, SpoolDamaged
 from gateway.model import Capture, CaptureState, Exam
 from gateway.spool import clips, recovery
 from gateway.spool.clips import ClipWriter
@@ -236,3 +239,49 @@ def test_a_clip_and_stills_share_one_numbering(spool: Spool, exam: Exam, writer:
     numbers = [listed.capture.instance_number for listed in spool.captures.of_exam(exam.id)]
     assert numbers == [5, 6]
     assert spool.captures.highest_number(exam.id) == 6
+
+
+class FullAt(Files):
+    """A disk that is full at its n-th operation, n from 0."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def _step(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _create(self, path: Path, *, keep: bool = False) -> int:
+        self._step()
+        return super()._create(path, keep=keep)
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        self._step()
+        super()._write(fd, data)
+
+    def _sync(self, fd: int) -> None:
+        self._step()
+        super()._sync(fd)
+
+    def _sync_folder(self, path: Path) -> None:
+        self._step()
+        super()._sync_folder(path)
+
+
+def open_files() -> set[str]:
+    return {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+
+
+@pytest.mark.parametrize("number", [*range(6), *range(9, 13)])  # 6 to 8 are frames: who adds them lets go
+def test_a_clip_that_the_disk_refuses_leaves_no_file_open(spool: Spool, exam: Exam, number: int) -> None:
+    header = replace(begin_clip(spool, exam, 5).header, sop_instance_uid="1.2")
+
+    def record(files: Files) -> None:
+        writer = ClipWriter(layout=spool.layout, files=files, header=header)
+        add_frames(writer, 1)
+        writer.close()
+
+    with pytest.raises(DiskFull):
+        record(FullAt(number))
+    assert not {name for name in open_files() if "/1.2." in name}

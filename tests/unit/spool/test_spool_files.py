@@ -160,3 +160,12 @@ def test_live_state_is_replaced_whole_without_waiting_for_the_disk(tmp_path: Pat
     assert (tmp_path / "capture.json").read_bytes() == b"2"
     assert not (tmp_path / ("capture.json" + PART)).exists()
     assert files.log == []
+
+
+def test_a_file_that_was_let_go_of_may_be_let_go_of_again(tmp_path: Path) -> None:
+    growing = Files().append(tmp_path / "growing")
+    growing.close()
+    other = os.open(tmp_path / "growing", os.O_RDONLY)  # takes the number that was free
+    growing.close()
+    os.fstat(other)  # it is not closed in its place
+    os.close(other)
