@@ -3,12 +3,15 @@
 import argparse
 import importlib
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.harness import Bar, NotHere, Result, measure
+from gateway.errors import ScopegateError
 
 MODULES = (
     "p01_press",
@@ -33,6 +36,7 @@ def bars() -> dict[str, Bar]:
 
 def main() -> int:
     words = _words()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # folders and peers are cleared away then too
     _private_network()
     known = bars()
     if words.list:
@@ -46,7 +50,7 @@ def main() -> int:
     for bar in wanted:
         try:
             result = _measured(bar, place, words.rounds)
-        except NotHere as reason:
+        except (NotHere, ScopegateError, subprocess.CalledProcessError) as reason:
             missing[bar.name] = str(reason)
             print(f"{bar.name:4} not measured: {reason}", file=say, flush=True)
         else:
