@@ -20,8 +20,10 @@ T = TypeVar("T")
 
 
 def dump(value: Any) -> bytes:  # noqa: ANN401 - any dataclass of the model
-    """Return a dataclass as readable JSON, one key a line."""
-    return (json.dumps(_plain(value), ensure_ascii=False, indent=1) + "\n").encode()
+    """Return a dataclass as JSON for people to read: each of its fields on a line."""
+    fields_of = _plain(value).items()
+    lines = (f" {json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in fields_of)
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
 def load(kind: type[T], content: bytes | str) -> T:
