@@ -66,6 +66,10 @@ class Module:
     lines: int
     imports: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
+    nodes: list[ast.AST] = field(init=False)  # all of the tree, walked once for every rule
+
+    def __post_init__(self) -> None:
+        self.nodes = list(ast.walk(self.tree))
 
     @property
     def part(self) -> str:
@@ -97,7 +101,7 @@ def load(root: Path) -> dict[str, Module]:
 
 
 def note_imports(module: Module, modules: dict[str, Module]) -> None:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 module.imports.add(alias.name)
@@ -190,7 +194,7 @@ def capture_apart(modules: dict[str, Module]) -> Iterator[str]:
         # asyncio moves bytes between streams that somebody else opened; opening them is what is looked for.
         for library in foreign(module) & (DICOM_LIBRARIES | NETWORK_LIBRARIES - {"asyncio"}):
             yield f"gateway.capture: reaches {library} through {name}"
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Attribute) and node.attr in OPENS_NETWORK:
                 yield f"gateway.capture: reaches {node.attr} through {name}:{node.lineno}"
 
@@ -200,7 +204,7 @@ def broad_excepts(modules: dict[str, Module]) -> Iterator[str]:
     for module in modules.values():
         if module.name == SUPERVISOR:
             continue
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.ExceptHandler):
                 kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
                 caught = {kind and ast.unparse(kind) for kind in kinds}
@@ -216,7 +220,7 @@ def own_time_and_chance(modules: dict[str, Module]) -> Iterator[str]:
             continue
         for name in foreign(module) & CLOCK_ONLY_MODULES:
             yield f"{module.name}: imports {name}"
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Attribute | ast.Name) and (name := dotted(node, module)) in CLOCK_ONLY:
                 yield f"{module.name}:{node.lineno}: {name}"
 
@@ -225,7 +229,7 @@ def too_long(modules: dict[str, Module]) -> Iterator[str]:
     for module in modules.values():
         if module.lines > LONGEST_MODULE:
             yield f"{module.name}: {module.lines} lines"
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > LONGEST_FUNCTION:

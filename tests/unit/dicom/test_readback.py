@@ -120,7 +120,7 @@ def test_a_damaged_file_never_raises_anything_but_an_objects_error(tmp_path):
     path = seal(tmp_path / "o.dcm", opened, record, streams, order)
     whole = path.read_bytes()
     caught = 0
-    for _ in range(200):
+    for _ in range(80):
         damaged = bytearray(whole)
         for _ in range(dice.randint(1, 3)):
             damaged[dice.randrange(128, len(damaged))] ^= 1 << dice.randrange(8)
@@ -130,7 +130,7 @@ def test_a_damaged_file_never_raises_anything_but_an_objects_error(tmp_path):
                 read()
             except (ObjectError, NeverAccepted):
                 caught += 1
-    assert caught > 200
+    assert caught > 80
 
 
 def test_the_readback_catches_pictures_of_another_capture(tmp_path):
