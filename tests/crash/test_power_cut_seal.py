@@ -4,8 +4,6 @@ What a cut may leave is modelled in power_cut.py. Before the wrapping everything
 story, the storing, is test_power_cut_spool.py's.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -24,15 +22,14 @@ from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Cut, NeverFlushed, Recording, for_each_cut, keep
+from tests.memory import folder_in_memory
 from tests.unit.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all, wrapper
-
-MEMORY = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
 
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="scopegate-cut-") as folder:
-        yield Path(folder) / "data"
+    with folder_in_memory() as folder:
+        yield folder / "data"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -117,10 +114,10 @@ def survey(story: Story) -> Tally:
         if cut.digest in tally.disks:
             continue
         tally.disks.add(cut.digest)
-        with tempfile.TemporaryDirectory(dir=MEMORY, prefix="scopegate-cut-") as folder:
-            cut.materialise(Path(folder))
+        with folder_in_memory() as folder:
+            cut.materialise(folder)
             try:
-                check(Path(folder), story, tally)
+                check(folder, story, tally)
             except Exception as error:  # noqa: BLE001 - told by the test
                 tally.problems.append(f"{where(cut)}: {type(error).__name__} {error}")
     return tally

@@ -1,9 +1,7 @@
 """The spool alone, cut after every file operation: nothing that was acknowledged is lost, wrong or doubled."""
 
 import hashlib
-import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from tests.crash.power_cut import (
     for_each_cut,
     keep,
 )
+from tests.memory import folder_in_memory
 from tests.unit.spool.values import (
     ANNA,
     BORIS,
@@ -41,7 +40,6 @@ from tests.unit.spool.values import (
 )
 
 SAVED, REJECTED = frozenset({CaptureState.SAVED}), frozenset({CaptureState.REJECTED})
-MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -330,11 +328,10 @@ def survey(story: Story, *, variants: Sequence[Variant] = VARIANTS, seed: int = 
 
 
 def started(cut: Cut) -> Found | str:
-    memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory, prefix="scopegate-cut-") as folder:
-        cut.materialise(Path(folder))
+    with folder_in_memory() as folder:
+        cut.materialise(folder)
         try:
-            return start(Path(folder))
+            return start(folder)
         except (ScopegateError, OSError, sqlite3.Error) as error:
             return f"it does not start: {error!r}"
 

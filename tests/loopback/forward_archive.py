@@ -1,11 +1,8 @@
 """An archive that says what a test wants, object by object, and a sender on a clock that stands still."""
 
-import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from pynetdicom import evt
@@ -17,6 +14,7 @@ from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.loopback.peers.faults import Arrived, FaultArchive
+from tests.memory import folder_in_memory
 
 QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 Say = Callable[[str], "int | str"]
@@ -84,10 +82,8 @@ class Scripted(FaultArchive):
 @contextmanager
 def memory_spool(clock: FakeClock, *, destinations: tuple[str, ...] = ("pacs",)) -> Iterator[Spool]:
     """Open a spool in memory."""
-    memory = Path("/dev/shm")
-    folder = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=folder, prefix="scopegate-test-") as root:
-        spool = open_spool(Path(root) / "data", clock=clock, destinations=destinations)
+    with folder_in_memory() as root:
+        spool = open_spool(root / "data", clock=clock, destinations=destinations)
         yield spool
         spool.close()
 

@@ -1,7 +1,6 @@
 """A capture process in pieces: real spool, real recorder, a clock that stands still, a disk that does as told."""
 
 import errno
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -215,19 +214,6 @@ def picture(counter: int, time_ns: int, size: tuple[int, int] = SIZE) -> Picture
         height=size[1],
         planes=(PATTERNS[size].draw(counter),),
     )
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """A data folder in memory where there is such a thing: SQLite flushes at every step of every test."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder) / "data"
 
 
 @pytest.fixture

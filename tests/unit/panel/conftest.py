@@ -1,11 +1,9 @@
 """One panel a test: a real spool, the fake capture process, a hand on the clock where time matters."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from starlette.testclient import TestClient
@@ -18,6 +16,7 @@ from gateway.panel.app import create_app
 from gateway.panel.context import Timing
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.memory import folder_in_memory
 from tests.unit.panel.fake_capture import FakeCapture
 
 ADDRESS = "http://127.0.0.1:8080"
@@ -139,17 +138,6 @@ def seal(bench: Bench, exam: str, uid: str) -> bytes:
 
 
 @contextmanager
-def in_memory(otherwise: Path) -> Iterator[Path]:
-    """Give a folder in memory where there is one: flushing is not what these tests are about."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield otherwise
-        return
-    with TemporaryDirectory(dir=memory, prefix="scopegate-test-") as name:
-        yield Path(name)
-
-
-@contextmanager
 def running(folder: Path) -> Iterator[Bench]:
     clock, settings = Clock(), settings_for(folder)
     spool = open_spool(settings.station.data_dir, clock=clock)
@@ -170,14 +158,14 @@ def running(folder: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with in_memory(tmp_path) as folder, running(folder) as bench:
+def bench() -> Iterator[Bench]:
+    with folder_in_memory() as folder, running(folder) as bench:
         yield bench
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def quiet() -> Iterator[Bench]:
     """A panel with an open exam for tests that change nothing: one for all of a file."""
-    with in_memory(tmp_path_factory.mktemp("quiet")) as folder, running(folder) as bench:
+    with folder_in_memory() as folder, running(folder) as bench:
         bench.open_exam()
         yield bench

@@ -1,7 +1,5 @@
-"""A fresh spool for every test, with a clock that stands still."""
+"""A fresh spool for every test, opened as often as it likes."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,24 +8,6 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-MEMORY = Path("/dev/shm")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    """A data folder in memory, where flushing is quick: what it is worth, tests/crash finds out."""
-    if not os.access(MEMORY, os.W_OK):
-        yield tmp_path / "data"
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY, prefix="scopegate-test-") as folder:
-        yield Path(folder) / "data"
 
 
 @pytest.fixture
