@@ -18,13 +18,14 @@ from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
 from gateway.capture.status import Status
 from gateway.clock import Clock
-from gateway.errors import BadValue
+from gateway.errors import BadValue, Busy
 from gateway.log import event
 from gateway.threads import Supervisor
 from gateway.wire import Header, WireError
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 64
+_MAX_VIEWERS = 24  # among them: whoever watches the picture must not keep a press from being heard
 _MAX_CALL = 64 * 1024  # bytes: whoever asks for more memory is no caller of ours
 _IDLE_S = 30.0  # a connection without a call is closed, so that forgotten ones do not use up all of them
 _STATE_S = 0.1
@@ -56,6 +57,7 @@ class Server:
         self._supervisor = supervisor
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self._viewers = threading.BoundedSemaphore(_MAX_VIEWERS)
         self._calls: dict[str, Callable[[Arguments], Header]] = {
             "press": self._press,
             "clip_start": self._clip_start,
@@ -172,7 +174,16 @@ class Server:
         source = arguments.text("source") or next(iter(self._desk.previews), "")
         if source not in self._desk.previews:
             raise BadValue("There is no picture source of that name.")
-        width, sequence = arguments.whole("width", default=_PREVIEW_WIDTH), 0
+        width = arguments.whole("width", default=_PREVIEW_WIDTH)
+        if not self._viewers.acquire(blocking=False):
+            raise Busy("Too many pages are watching the live picture.", action="Close pages that nobody looks at.")
+        try:
+            self._show(connection, source, width)
+        finally:
+            self._viewers.release()
+
+    def _show(self, connection: socket.socket, source: str, width: int) -> None:
+        sequence = 0
         while not self._supervisor.stop.is_set() and not _hung_up(connection):
             picture = self._desk.previews[source].next(after=sequence, width=width, timeout=_PREVIEW_WAIT_S)
             if picture is None:

@@ -37,7 +37,7 @@ class CaptureCalls:
             Route("/captures/{uid}/restore", self.restore, methods=["POST"]),
             Route("/captures/{uid}/thumbnail", self.thumbnail, methods=["GET"]),
             Route("/captures/{uid}/image", self.image, methods=["GET"]),
-            Route("/captures/{uid}/frames/{number:int}", self.frame, methods=["GET"]),
+            Route("/captures/{uid}/frames/{number}", self.frame, methods=["GET"]),
             Route("/captures/{uid}/media", self.media, methods=["GET"]),
             Route("/captures/{uid}/dicom", self.dicom, methods=["GET"]),
         ]
@@ -119,7 +119,8 @@ class CaptureCalls:
         return await self._view(request, 1)
 
     async def frame(self, request: Request) -> Response:
-        return await self._view(request, request.path_params["number"])
+        # What is no number is no picture either: 0 is none.
+        return await self._view(request, bodies.whole(request.path_params["number"]) or 0)
 
     async def _view(self, request: Request, number: int) -> Response:
         capture = await self._capture(request)

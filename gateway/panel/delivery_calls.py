@@ -83,7 +83,7 @@ class DeliveryCalls:
 
 def _number(request: Request) -> int:
     """Return the delivery's number; what is none names no delivery."""
-    word = request.path_params["delivery"]
-    if not word.isascii() or not word.isdecimal() or len(word) > 18:  # noqa: PLR2004 - 64 bits
+    number = bodies.whole(request.path_params["delivery"])
+    if number is None:
         raise NotFound("There is no such delivery.")
-    return int(word)
+    return number

@@ -109,6 +109,7 @@ class ExamCalls:
     async def confirm(self, request: Request) -> Response:
         await bodies.read(request)
         exam = request.path_params["exam"]
+        await self._context.exam(exam)
         await self._context.work.spool(lambda: self._context.spool.exams.confirm(exam))
         await self._context.note("patient-confirmed", exam=exam)
         return await self._answer(exam)

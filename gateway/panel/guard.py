@@ -67,7 +67,7 @@ def _refusal(headers: Mapping[str, str]) -> dict[str, str | int] | None:
             "action": "Use http://127.0.0.1 and the panel's port.",
         }
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _place(origin) != host:
         return {
             "status": 403,
             "code": "wrong-origin",
@@ -81,6 +81,14 @@ def _name(host: str) -> str:
     """Return the name in a Host header, without its port; "" when it is none."""
     try:
         return urlsplit("//" + host).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _place(origin: str) -> str:
+    """Return host and port of an Origin header; "" when it is none."""
+    try:
+        return urlsplit(origin).netloc
     except ValueError:
         return ""
 

@@ -13,6 +13,7 @@ from gateway.config.settings import Address, Settings
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.panel.app import create_app
+from gateway.panel.connections import Connection
 from gateway.panel.guard import MAX_BODY
 from gateway.spool import locks
 from gateway.spool.live import LiveState
@@ -97,7 +98,7 @@ class Server:
             access_log=False,  # addresses of requests stay out of the journal
             lifespan="on",
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=MAX_BODY,

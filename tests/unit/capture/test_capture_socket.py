@@ -6,7 +6,7 @@ import socket
 import stat
 import struct
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import repeat
 
 import pytest
@@ -384,3 +384,14 @@ def test_a_stop_wakes_every_connection(served):
     assert clock.boottime_ns() - start < 3e9
     for connection in held:
         connection.close()
+
+
+def test_those_who_watch_the_picture_never_keep_a_press_from_being_heard(served):
+    served.box.show()
+    with ExitStack() as open_ones:
+        viewers = [open_ones.enter_context(watch(served.path, source="us")) for _ in range(40)]
+        answers = [wire.receive(viewer).header for viewer in viewers]
+        refused = [answer["error"]["code"] for answer in answers if "error" in answer]
+        assert refused == ["busy"] * 16
+        with pytest.raises(NoExam):
+            served("press")

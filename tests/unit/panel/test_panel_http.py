@@ -37,7 +37,7 @@ def test_every_name_of_this_machine_is_served(quiet: Bench, host: str) -> None:
     assert quiet.client.get("/api/v1/worklist", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://["])
 def test_a_request_from_another_page_changes_nothing(quiet: Bench, origin: str) -> None:
     answer = quiet.client.post("/api/v1/exams", json={"emergency": True}, headers={"origin": origin})
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong-origin")
@@ -60,6 +60,7 @@ def test_the_live_picture_is_not_shown_to_another_page(quiet: Bench) -> None:
         (b"[1]", {"content-type": "application/json"}, 400, "bad-request"),
         (b"\xff\xfe", {"content-type": "application/json"}, 400, "bad-request"),
         (b"[" * 60_000, {"content-type": "application/json"}, 400, "bad-request"),
+        (b'{"worklist_item": "\\ud800"}', {"content-type": "application/json"}, 400, "bad-request"),
         (b"{}", {"content-type": "text/plain"}, 415, "not-json"),
         (b" " * 70_000, {"content-type": "application/json"}, 413, "too-large"),
     ],
@@ -71,6 +72,15 @@ def test_a_body_that_cannot_be_read_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+def test_a_body_that_nests_too_deep_is_refused_at_every_depth(quiet: Bench) -> None:
+    for depth in range(700, 1000, 3):  # reading and writing again do not give up at the same one
+        content = b'{"request_id": "00000000-0000-0000-0000-000000000000", "frame": ' + b"[" * depth + b"]" * depth
+        answer = quiet.client.post(
+            "/api/v1/exams/x/stills", content=content + b"}", headers={"content-type": "application/json"}
+        )
+        assert answer.status_code in {400, 422}, depth
+
+
 def test_a_body_that_does_not_say_its_length_is_cut_off_all_the_same(quiet: Bench) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(20):
@@ -78,6 +88,27 @@ def test_a_body_that_does_not_say_its_length_is_cut_off_all_the_same(quiet: Benc
 
     answer = quiet.client.post("/api/v1/exams", content=endless(), headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/exams?limit=" + "0" * 12 + "9" * 30, 422),
+        ("/exams?limit=" + "9" * 5000, 422),
+        ("/deliveries?limit=" + "0" * 12 + "9" * 30, 422),
+        ("/captures/1.2/frames/" + "9" * 5000, 404),
+        ("/captures/1.2/frames/x", 404),
+    ],
+)
+def test_a_number_that_nobody_means_is_refused(quiet: Bench, path: str, status: int) -> None:
+    assert quiet.client.get(f"/api/v1{path}").status_code == status
+
+
+def test_an_exam_that_cannot_be_is_not_found(quiet: Bench) -> None:
+    for call in ("finish", "confirm", "discontinue", "assign"):
+        body = {"discontinue": {"reason": "unspecified"}, "assign": {"patient": {"name": "A", "id": "B"}}}.get(call)
+        answer = quiet.client.post(f"/api/v1/exams/{'9' * 5000}/{call}", json=body or {})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found"), call
 
 
 def test_unknown_addresses_and_methods_are_problems_too(quiet: Bench) -> None:

@@ -1,0 +1,45 @@
+"""How many connections the panel keeps, and for how long one may be silent in the middle of a request.
+
+Every connection is a file of the process, and the index, the pictures and capture's socket need files too. Those
+who say nothing, or a byte now and then, are sent away; pages that watch are not.
+"""
+
+import asyncio
+import logging
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway.log import warn
+
+_log = logging.getLogger(__name__)
+_MOST = 200  # a browser opens six, and one for each live picture
+_PATIENCE_S = 5.0  # for the rest of a request; over loopback it comes at once
+_UNFINISHED = (h11.IDLE, h11.SEND_BODY)  # the caller still has to say something
+
+
+class Connection(H11Protocol):
+    """uvicorn's connection with a bound on their number and on the time that a request may take to arrive."""
+
+    most = _MOST
+    patience_s = _PATIENCE_S
+    _looked_at: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            warn(_log, "connections_too_many")
+            transport.abort()
+            return
+        self.loop.call_later(self.patience_s, self._look)
+
+    def _look(self) -> None:
+        """End this connection when it waits for the rest of the same request as at the last look."""
+        if self not in self.connections:
+            return  # it ended, or became a WebSocket
+        waits_for = (self.cycle or self) if self.conn.their_state in _UNFINISHED else None
+        if waits_for is not None and waits_for is self._looked_at:
+            self.transport.abort()
+            return
+        self._looked_at = waits_for
+        self.loop.call_later(self.patience_s, self._look)

@@ -1,0 +1,88 @@
+"""Connections: how many are kept and how long one may be silent, seen over real sockets."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
+
+import httpx2
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.panel.connections import Connection
+
+PATIENCE_S = 0.2
+HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
+
+
+class Impatient(Connection):
+    most = 12
+    patience_s = PATIENCE_S
+
+
+async def _answer(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def _stream(_: Request) -> Response:
+    async def beats() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(PATIENCE_S)
+            yield b"beat\n"
+
+    return StreamingResponse(beats())
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    routes = [Route("/", _answer, methods=["GET", "POST"]), Route("/stream", _stream)]
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), http=Impatient, log_config=None, ws="none"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield listener.getsockname()[1]
+        server.should_exit = True
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def ended(caller: socket.socket) -> bool:
+    caller.settimeout(10)
+    try:
+        return not caller.recv(1)
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("said", HALVES)
+def test_a_caller_who_does_not_go_on_is_sent_away(port: int, said: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(said)
+        assert ended(caller)
+
+
+def test_a_caller_who_says_a_byte_now_and_then_is_sent_away_as_well(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        begun = time.monotonic()
+        with suppress(ConnectionError):
+            while time.monotonic() - begun < 50 * PATIENCE_S:
+                caller.sendall(b"G")
+                time.sleep(PATIENCE_S / 10)  # the slowness that is meant
+        assert time.monotonic() - begun < 20 * PATIENCE_S
+
+
+def test_more_callers_than_fit_are_refused_and_the_next_is_served(port: int) -> None:
+    with ExitStack() as open_ones:
+        callers = [open_ones.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(30)]
+        assert all(ended(caller) for caller in reversed(callers))
+    assert httpx2.get(f"http://127.0.0.1:{port}/").status_code == 200
+
+
+def test_a_page_that_watches_is_not_sent_away(port: int) -> None:
+    assert httpx2.get(f"http://127.0.0.1:{port}/stream").text == "beat\n" * 5
