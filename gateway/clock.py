@@ -61,6 +61,10 @@ class Clock:
     def utc(self) -> datetime:
         return datetime.now(UTC)
 
+    def utc_ns(self) -> int:
+        """Return the wall clock as the index keeps it: ns since 1970."""
+        return int(self.utc().timestamp() * 1e9)
+
     def boottime_ns(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 

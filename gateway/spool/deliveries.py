@@ -58,7 +58,7 @@ class Deliveries:
 
         A `next_attempt_ns` further away than `cap_s` was written by a clock that was wrong: it counts as ready.
         """
-        now = self._now()
+        now = self._clock.utc_ns()
         ready = "destination = ? AND state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
         values = (destination, now, now + int(cap_s * 1e9))
         first = self._select(f"{ready} ORDER BY next_attempt_ns, id LIMIT 1", values)
@@ -98,34 +98,31 @@ class Deliveries:
         may not make this move.
         """
         states.check(states.DELIVERY, delivery.state, new, owner)
-        now = self._now()
+        now = self._clock.utc_ns()
+        values = (
+            new,
+            delivery.attempts if attempts is None else attempts,
+            now + int(wait_s * 1e9),
+            code,
+            reason,
+            status,
+            now,
+            delivery.in_doubt if in_doubt is None else in_doubt,
+            asked,
+        )
         with self._database.write() as connection:
-            return (
-                connection.execute(
-                    "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
-                    "status = ?, changed_ns = ?, in_doubt = ?, asked = ? WHERE id = ? AND state = ?",
-                    (
-                        new,
-                        delivery.attempts if attempts is None else attempts,
-                        now + int(wait_s * 1e9),
-                        code,
-                        reason,
-                        status,
-                        now,
-                        delivery.in_doubt if in_doubt is None else in_doubt,
-                        asked,
-                        delivery.id,
-                        delivery.state,
-                    ),
-                ).rowcount
-                == 1
-            )
+            changed = connection.execute(
+                "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
+                "status = ?, changed_ns = ?, in_doubt = ?, asked = ? WHERE id = ? AND state = ?",
+                (*values, delivery.id, delivery.state),
+            ).rowcount
+        return changed == 1
 
     def postpone(
         self, deliveries: Sequence[Delivery], *, wait_s: float, code: str, reason: str, status: str = ""
     ) -> None:
         """Let what still waits wait with its destination, which was tried in vain; at most one exam's batch."""
-        now = self._now()
+        now = self._clock.utc_ns()
         with self._database.write() as connection:
             connection.executemany(
                 "UPDATE delivery SET attempts = attempts + 1, next_attempt_ns = ?, code = ?, reason = ?, "
@@ -196,7 +193,7 @@ class Deliveries:
             with self._database.write() as connection:
                 total += connection.execute(
                     f"UPDATE delivery SET {changes}, changed_ns = ? WHERE {where} AND id IN ({marks})",  # noqa: S608 - fixed words
-                    (self._now(), *values, *batch),
+                    (self._clock.utc_ns(), *values, *batch),
                 ).rowcount
         return total
 
@@ -204,9 +201,6 @@ class Deliveries:
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM delivery WHERE {where}", values).fetchall()  # noqa: S608 - fixed words
         return [_delivery(row) for row in rows]
-
-    def _now(self) -> int:
-        return int(self._clock.utc().timestamp() * 1e9)
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

@@ -77,7 +77,7 @@ class Objects:
         reason: str = "",
     ) -> None:
         """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
-        now = int(self._clock.utc().timestamp() * 1e9)
+        now = self._clock.utc_ns()
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) "

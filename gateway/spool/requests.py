@@ -32,7 +32,7 @@ class Requests:
 
     def ask(self, kind: str, arguments: dict[str, Any], *, deadline_s: float) -> str:
         """Enter a request and return its id; one that nobody began within `deadline_s` fails."""
-        request, now = self._clock.token(16), self._now()
+        request, now = self._clock.token(16), self._clock.utc_ns()
         with self._database.write() as connection:
             connection.execute(
                 "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request WHERE created_ns < ? LIMIT 100)",
@@ -65,7 +65,11 @@ class Requests:
             connection.execute(
                 "UPDATE request SET state = 'failed', answer = ? WHERE kind = ? AND state = 'waiting' "
                 "AND deadline_ns < ?",
-                (json.dumps({"code": "too-late", "what": "Nobody began this in time."}), kind, self._now()),
+                (
+                    json.dumps({"code": "too-late", "what": "Nobody began this in time."}),
+                    kind,
+                    self._clock.utc_ns(),
+                ),
             )
             row = connection.execute(
                 "UPDATE request SET state = 'running' WHERE id = (SELECT id FROM request WHERE kind = ? "
@@ -92,6 +96,3 @@ class Requests:
                 "UPDATE request SET state = ?, answer = ? WHERE id = ? AND state = 'running'",
                 (state, json.dumps(answer), request.id),
             )
-
-    def _now(self) -> int:
-        return int(self._clock.utc().timestamp() * 1e9)

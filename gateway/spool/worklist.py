@@ -53,7 +53,7 @@ class Worklist:
 
     def replace(self, server: str, items: Sequence[WorklistItem]) -> None:
         """Put a server's new answer in place of its last one."""
-        now = self._now()
+        now = self._clock.utc_ns()
         with self._database.write() as connection:
             connection.execute("INSERT INTO worklist_server (server) VALUES (?) ON CONFLICT DO NOTHING", (server,))
             (generation,) = connection.execute(
@@ -89,7 +89,7 @@ class Worklist:
                 "INSERT INTO worklist_server (server, asked_ns, code, problem) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (server) DO UPDATE SET asked_ns = excluded.asked_ns, code = excluded.code, "
                 "problem = excluded.problem",
-                (server, self._now(), error.code, error.what),
+                (server, self._clock.utc_ns(), error.code, error.what),
             )
 
     def keep_only(self, servers: Sequence[str]) -> None:
@@ -98,6 +98,3 @@ class Worklist:
         with self._database.write() as connection:
             for table in ("worklist_item", "worklist_server"):
                 connection.execute(f"DELETE FROM {table} WHERE server NOT IN ({marks})", tuple(servers))  # noqa: S608
-
-    def _now(self) -> int:
-        return int(self._clock.utc().timestamp() * 1e9)
