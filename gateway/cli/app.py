@@ -9,8 +9,7 @@ import typer
 
 import gateway
 from gateway.cli import exams, processes, queue, spools
-
-DEFAULT_CONFIG = Path("/etc/scopegate/scopegate.toml")
+from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
     name="scopegate",
@@ -24,10 +23,6 @@ app.add_typer(config_app, name="config")
 app.add_typer(queue.app, name="queue")
 app.add_typer(exams.app, name="exam")
 app.add_typer(spools.app, name="spool")
-
-Config = Annotated[
-    Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG", help="The configuration file.", show_default=True)
-]
 
 
 @app.callback(invoke_without_command=True)

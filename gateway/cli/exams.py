@@ -1,17 +1,18 @@
 """`scopegate exam`: exams and their pictures, for people who sit at the box's terminal."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.options import DEFAULT_CONFIG, Config
+
 app = typer.Typer(help="Exams and their pictures.", no_args_is_help=True)
-Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
-DEFAULT = Path("/etc/scopegate/scopegate.toml")
 
 
 @app.command("list")
-def list_exams(limit: Annotated[int, typer.Option(help="At most so many.")] = 50, config: Config = DEFAULT) -> None:
+def list_exams(
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50, config: Config = DEFAULT_CONFIG
+) -> None:
     """List exams, the newest first."""
     from gateway.cli.opened import print_table, spool_of
 
@@ -37,7 +38,7 @@ def list_exams(limit: Annotated[int, typer.Option(help="At most so many.")] = 50
 def show(
     exam: str,
     provenance: Annotated[bool, typer.Option(help="Also say where every field comes from.")] = False,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Show one exam, its pictures and where they are."""
     from gateway.cli.opened import print_table, spool_of

@@ -5,23 +5,22 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.model import Delivery, DeliveryState
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
-Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
-DEFAULT = Path("/etc/scopegate/scopegate.toml")
 _OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
 @app.callback()
-def overview(context: typer.Context, config: Config = DEFAULT) -> None:
+def overview(context: typer.Context, config: Config = DEFAULT_CONFIG) -> None:
     """Without a word behind it: as `list`."""
     if context.invoked_subcommand is None:
         list_waiting(config)
 
 
 @app.command("list")
-def list_waiting(config: Config = DEFAULT) -> None:
+def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     """List what was not sent yet, oldest first."""
     from gateway.cli.opened import print_table, spool_of
 
@@ -35,7 +34,7 @@ def list_waiting(config: Config = DEFAULT) -> None:
 
 
 @app.command()
-def show(uid: str, config: Config = DEFAULT) -> None:
+def show(uid: str, config: Config = DEFAULT_CONFIG) -> None:
     """Show everything about one object's deliveries."""
     from gateway.cli.opened import spool_of
 
@@ -54,7 +53,7 @@ def show(uid: str, config: Config = DEFAULT) -> None:
 def retry(
     delivery: Annotated[int, typer.Argument(help="The id of one delivery.")] = 0,
     destination: Annotated[str, typer.Option(help="Everything that waits for this destination.")] = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Try what waits at once: one delivery, a destination's, or everything."""
     from gateway.cli.opened import spool_of
@@ -65,7 +64,7 @@ def retry(
 
 
 @app.command()
-def hold(delivery: int, config: Config = DEFAULT) -> None:
+def hold(delivery: int, config: Config = DEFAULT_CONFIG) -> None:
     """Hold one waiting delivery back."""
     _by_person("held back", "hold", delivery, config)
 
@@ -74,7 +73,7 @@ def hold(delivery: int, config: Config = DEFAULT) -> None:
 def release(
     delivery: Annotated[int, typer.Argument(help="The id of one delivery.")] = 0,
     every: Annotated[str, typer.Option("--all", help="Everything that is held with this code.")] = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Let a held delivery go, or all that are held with one code."""
     from gateway.cli.opened import spool_of

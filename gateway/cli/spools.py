@@ -1,18 +1,16 @@
 """`scopegate spool`: verify every file against its record; make the index anew from the files."""
 
 import os
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from gateway.cli.options import DEFAULT_CONFIG, Config
+
 app = typer.Typer(help="The data folder.", no_args_is_help=True)
-Config = Annotated[Path, typer.Option("--config", envvar="SCOPEGATE_CONFIG")]
-DEFAULT = Path("/etc/scopegate/scopegate.toml")
 
 
 @app.command()
-def check(config: Config = DEFAULT) -> None:
+def check(config: Config = DEFAULT_CONFIG) -> None:
     """Read every file of the spool and compare it with its record; exit 1 if one does not match."""
     from rich.progress import track
 
@@ -30,7 +28,7 @@ def check(config: Config = DEFAULT) -> None:
 
 
 @app.command()
-def rebuild(config: Config = DEFAULT) -> None:
+def rebuild(config: Config = DEFAULT_CONFIG) -> None:
     """Make the index anew from the files. Every process of this data folder must be stopped."""
     from gateway.clock import Clock
     from gateway.config import reader
