@@ -3,12 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
+from gateway import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway.dicom import elements
 from gateway.dicom.elements import Element, Elements, Malformed
-
-# The same in files and in associations (gateway/net/tuning.py); an organisation's own root may replace the UID.
-IMPLEMENTATION_CLASS_UID = "2.25.222891630817621297522644091424000587859"
-IMPLEMENTATION_VERSION_NAME = "SCOPEGATE_0_1"
 
 IMPLICIT_LE = "1.2.840.10008.1.2"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"

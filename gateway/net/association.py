@@ -125,15 +125,9 @@ def open_link(
     allowance: bytes the peer may send over the life of the association; heard: called with every DIMSE message,
     in pynetdicom's thread.
     """
-    entity = tuning.Entity(our_ae, stall=timeouts.stall, allowance=allowance)
-    entity.connection_timeout = timeouts.connect
-    entity.acse_timeout = timeouts.negotiate
-    entity.dimse_timeout = timeouts.answer
-    entity.network_timeout = timeouts.idle
+    entity = _entity(our_ae, timeouts, allowance)
     ears = Ears()
-    handlers: list[Any] = [(evt.EVT_PDU_RECV, ears.pdu), (evt.EVT_FSM_TRANSITION, ears.machine)]
-    if heard is not None:
-        handlers.append((evt.EVT_DIMSE_RECV, heard))
+    handlers = _handlers(ears, heard)
 
     def expire() -> None:  # a peer that answers byte by byte would keep us for hours
         if entity.wire is not None:
@@ -150,15 +144,34 @@ def open_link(
     assert wire is not None
     if not association.is_established:
         because = refusal(peer, our_ae, association, wire, ears)
-        wire.cut()
-        association.kill()
-        wire.close()
+        _dispose(association, wire)
         raise because
     link = Link(peer=peer, association=association, wire=wire, timeouts=timeouts, ears=ears)
     if not tuning.limit_pdu(association):
         link.drop()
         raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
     return link
+
+
+def _entity(our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:
+    entity = tuning.Entity(our_ae, stall=timeouts.stall, allowance=allowance)
+    entity.connection_timeout = timeouts.connect
+    entity.acse_timeout = timeouts.negotiate
+    entity.dimse_timeout = timeouts.answer
+    entity.network_timeout = timeouts.idle
+    return entity
+
+
+def _handlers(ears: Ears, heard: Callable[[evt.Event], None] | None) -> list[Any]:
+    handlers: list[Any] = [(evt.EVT_PDU_RECV, ears.pdu), (evt.EVT_FSM_TRANSITION, ears.machine)]
+    return [*handlers, (evt.EVT_DIMSE_RECV, heard)] if heard else handlers
+
+
+def _dispose(association: Association, wire: tuning.WatchedSocket) -> None:
+    """End both at once."""
+    wire.cut()
+    association.kill()
+    wire.close()
 
 
 @contextmanager

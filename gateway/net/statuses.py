@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
+from gateway.net.peers import capital
 
 
 class Meaning(StrEnum):
@@ -135,9 +136,7 @@ def rule_for(status: int) -> Rule:
 def failure(status: int, *, who: str) -> DeliveryError:
     """Return the error to raise for a status that is not a success."""
     rule = rule_for(status)
-    error = _FAILURES[rule.meaning](
-        f"{who[:1].upper()}{who[1:]} {rule.says} (status {status:04X}).", code=rule.code
-    )
+    error = _FAILURES[rule.meaning](f"{capital(who)} {rule.says} (status {status:04X}).", code=rule.code)
     error.status = f"{status:04X}"
     return error
 

@@ -19,11 +19,8 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ABORT, A_RELEASE, P_DATA, MaximumLengthNotification
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
+from gateway import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway.threads import contained
-
-# PS3.7 D.3.3.2 wants a UID that never changes; until the project owns an organisation root it is a 2.25 one.
-IMPLEMENTATION_CLASS_UID = "2.25.222891630817621297522644091424000587859"
-IMPLEMENTATION_VERSION_NAME = "SCOPEGATE_0_1"
 
 LARGEST_PDU = 128 * 1024  # bytes; also for peers that set no limit: one PDU is one piece of memory
 _SMALLEST_PDU = 128  # bytes; nobody means less, and pynetdicom divides by the length less six

@@ -17,7 +17,7 @@ from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore
 from gateway.config.settings import Worklist
 from gateway.errors import DeliveryError, WorklistError
 from gateway.net.association import Link, open_link
-from gateway.net.peers import Context, Peer, Timeouts, shared_out
+from gateway.net.peers import Context, Peer, Timeouts, capital, shared_out
 from gateway.net.tuning import WireBroken
 
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
@@ -119,7 +119,7 @@ def find(
         raise WorklistError(error.what, code=f"worklist-{error.code}", action=error.action) from None
     if status != 0:
         raise WorklistError(
-            f"{peer.who.capitalize()} refused the question (status {status:04X}).", code="worklist-refused"
+            f"{capital(peer.who)} refused the question (status {status:04X}).", code="worklist-refused"
         )
     return heard.answers
 
@@ -168,7 +168,7 @@ def _ask(link: Link, query: Dataset, heard: _Answers) -> int:
 
 def _endless(peer: Peer) -> WorklistError:
     return WorklistError(
-        f"{peer.who.capitalize()} did not stop answering.",
+        f"{capital(peer.who)} did not stop answering.",
         code="worklist-endless",
         action="Call IT: it may ignore the date range; let it match modality or station.",
     )

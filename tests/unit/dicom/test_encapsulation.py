@@ -5,11 +5,10 @@ import pydicom
 import pytest
 from pydicom.encaps import generate_frames, parse_basic_offsets
 
-from gateway.dicom import part10
+import gateway
 from gateway.dicom.draft import Header
 from gateway.dicom.encapsulate import file_chunks
 from gateway.errors import CodestreamBroken
-from gateway.net import tuning
 from tests.dicom_samples import build, clip, exam, still
 
 
@@ -85,6 +84,6 @@ def test_files_and_associations_name_the_same_implementation():
     chunks = file_chunks(build(exam(), record), lengths(streams), streams)
     meta = pydicom.dcmread(io.BytesIO(b"".join(chunks))).file_meta
 
-    assert meta.ImplementationClassUID == part10.IMPLEMENTATION_CLASS_UID == tuning.IMPLEMENTATION_CLASS_UID
-    assert meta.ImplementationVersionName == tuning.IMPLEMENTATION_VERSION_NAME
+    assert meta.ImplementationClassUID == gateway.IMPLEMENTATION_CLASS_UID
+    assert meta.ImplementationVersionName == gateway.IMPLEMENTATION_VERSION_NAME
     assert len(meta.ImplementationVersionName) <= 16
