@@ -54,7 +54,7 @@ CLOCK_ONLY_MODULES = {"random", "secrets"}
 CLOCK = "gateway.clock"
 SUPERVISOR = "gateway.threads"
 LONGEST_MODULE = 500
-LONGEST_FUNCTION = 60
+LONGEST_FUNCTION = 40
 
 
 @dataclass(kw_only=True)

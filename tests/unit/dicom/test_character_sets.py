@@ -1,5 +1,6 @@
 import pytest
 
+from gateway.config import dicom as configured
 from gateway.dicom import charset
 from gateway.errors import TextDoesNotFit
 from tests.dicom_samples import SCRIPTS
@@ -82,3 +83,10 @@ def test_our_own_text_keeps_the_set_of_the_order_when_it_fits():
     assert charset.encode("Überprüfung", "ISO_IR 100") == "Überprüfung".encode("latin-1")
     assert charset.encode("Ultrasound", "\\ISO 2022 IR 87") == b"Ultrasound"
     assert charset.encode("腹部", "GB18030") == "腹部".encode("gb18030")
+
+
+def test_every_character_set_that_the_configuration_takes_can_be_read():
+    alone = configured._ALONE | configured._PLAIN | configured._EXTENDED
+    assert len(alone) > 30
+    assert [term for term in sorted(alone) if not charset.known(configured.charset(term))] == []
+    assert [term for term in sorted(configured._EXTENDED) if not charset.known(f"\\{term}")] == []
