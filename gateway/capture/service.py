@@ -7,7 +7,6 @@ from pathlib import Path
 from gateway import wire
 from gateway.capture.parts import Devices, Parts, build
 from gateway.capture.server import Server
-from gateway.capture.status import Status
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
@@ -15,8 +14,9 @@ from gateway.log import event, warn
 from gateway.spool import locks, recovery
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
-from gateway.spool.opening import open_spool
+from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
+from gateway.spool.patience import insist
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
@@ -30,17 +30,27 @@ _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 def run(
     settings: Settings, *, clock: Clock, supervisor: Supervisor, devices: Devices, files: Files | None = None
 ) -> bool:
-    """Capture until stopped; False when a thread died. Raises SpoolError when the spool cannot be opened."""
+    """Capture until stopped; False when a thread died. Raises SpoolLocked or SpoolDamaged.
+
+    A disk that refuses is waited for, and the live state says so.
+    """
     data_dir = settings.station.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
+    live = LiveState(folder=settings.station.runtime_dir, process="capture", files=files or Files(), clock=clock)
     with locks.role(Layout(data_dir), "capture"):
-        names = [destination.name for destination in settings.destinations]
-        spool = open_spool(data_dir, clock=clock, files=files, destinations=names)
-        recovery.question_after_reboot(spool)
-        recovery.recover_captures(spool)
+        spool = insist(
+            partial(_opened, settings, clock, files),
+            stopped=supervisor.stop.is_set,
+            say=live.waits,
+            wait=partial(clock.wait, supervisor.stop),
+        )
+        if spool is None:
+            return supervisor.run()
         start_counter = next_start(spool, data_dir / "capture.start")
-        _start(build(settings, spool, devices, start_counter), settings, spool, supervisor)
+        _start(build(settings, spool, devices, start_counter), settings, live, supervisor)
+        names = [destination.name for destination in settings.destinations]
+        supervisor.every("index", 1.0, partial(keep_index, spool, names))
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
             return supervisor.run()
@@ -48,33 +58,36 @@ def run(
             spool.close()
 
 
-def _start(parts: Parts, settings: Settings, spool: Spool, supervisor: Supervisor) -> None:
-    """Start storing first, then the sources, then whatever can press."""
-    stop, runtime_dir = supervisor.stop, settings.station.runtime_dir
-    live = LiveState(folder=runtime_dir, process="capture", files=spool.files, clock=spool.clock)
+def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:
+    """Return the spool, put right. Raises SpoolError."""
+    names = [destination.name for destination in settings.destinations]
+    spool = open_spool(settings.station.data_dir, clock=clock, files=files, destinations=names)
+    try:
+        recovery.question_after_reboot(spool)
+        recovery.recover_captures(spool)
+    except SpoolError:
+        spool.close()
+        raise
+    return spool
 
+
+def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Supervisor) -> None:
+    """Start storing first, then the sources, then whatever can press."""
+    stop = supervisor.stop
     for number in range(_WORKERS):
         supervisor.start(f"store-{number + 1}", partial(parts.recorder.work, stop))
     supervisor.every("rows", 1.0, parts.recorder.write_rows)
     supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
     supervisor.every("due", _DUE_S, parts.due.step)
-    supervisor.every("live", 1.0, partial(_say, live, parts.status))
+    supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.start(f"clip-{name}", partial(parts.clips.work, name, stop))
     for pedal in parts.pedals:
         supervisor.start(f"{pedal.name}-read", partial(pedal.listen, stop))
         supervisor.start(f"{pedal.name}-act", partial(pedal.act, stop))
-    server = Server(path=runtime_dir / wire.SOCKET_NAME, desk=parts.desk, supervisor=supervisor)
+    server = Server(path=settings.station.runtime_dir / wire.SOCKET_NAME, desk=parts.desk, supervisor=supervisor)
     supervisor.start("socket", server.run)
-
-
-def _say(live: LiveState, status: Status) -> None:
-    """Write the live state; on a full disk the socket still says it."""
-    try:
-        live.write(status.state())
-    except SpoolError as error:
-        warn(_log, "live_state_not_written", code=error.code)
 
 
 def next_start(spool: Spool, path: Path) -> int:

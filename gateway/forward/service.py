@@ -18,9 +18,11 @@ from gateway.log import event, warn
 from gateway.model import DeliveryState
 from gateway.net.listener import Listener
 from gateway.spool import locks, recovery
+from gateway.spool.files import Files
 from gateway.spool.live import LiveState
-from gateway.spool.opening import open_spool
+from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
+from gateway.spool.patience import insist
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
@@ -29,25 +31,48 @@ _UNSENT = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
 def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
-    """Forward until stopped; False when a thread died. Raises SpoolError or ListenerFailed."""
+    """Forward until stopped; False when a thread died. Raises SpoolLocked, SpoolDamaged or ListenerFailed.
+
+    A disk that refuses is waited for, and the live state says so.
+    """
     data_dir = settings.station.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
+    live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
     with locks.role(Layout(data_dir), "forward"):
         names = [destination.name for destination in settings.destinations]
-        spool = open_spool(data_dir, clock=clock, destinations=names, checkpoints=True)
+        spool = insist(
+            partial(_opened, settings, clock, names),
+            stopped=supervisor.stop.is_set,
+            say=live.waits,
+            wait=partial(clock.wait, supervisor.stop),
+        )
+        if spool is None:
+            return supervisor.run()
         try:
-            _recover(settings, spool, names)
-            _start(settings, spool, supervisor, names)
+            _start(settings, spool, supervisor, names, live)
+            supervisor.every("index", 1.0, partial(keep_index, spool, names))
             event(_log, "forward_started", destinations=len(names), worklists=len(settings.worklists))
             return supervisor.run()
         finally:
             spool.close()
 
 
+def _opened(settings: Settings, clock: Clock, destinations: list[str]) -> Spool:
+    """Return the spool, with what a predecessor left taken up. Raises SpoolError."""
+    spool = open_spool(settings.station.data_dir, clock=clock, destinations=destinations, checkpoints=True)
+    try:
+        _recover(settings, spool, destinations)
+    except SpoolError:
+        spool.close()
+        raise
+    return spool
+
+
 def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
     """Take up what a predecessor left, before any thread runs."""
     spool.deliveries.forget_leases()
+    spool.requests.forget_running()
     # A start is when settings may have changed: what was not taken in any form is offered once more.
     rearmed = spool.deliveries.release_all(outgoing.NO_CONTEXT)
     retried = spool.captures.clear_problems()
@@ -56,7 +81,9 @@ def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 
-def _start(settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str]) -> None:
+def _start(
+    settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str], live: LiveState
+) -> None:
     station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
@@ -85,8 +112,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, destination
         orphans=_orphans(spool, destinations),
         port=listener.port,
     )
-    live = LiveState(folder=station.runtime_dir, process="forward", files=spool.files, clock=spool.clock)
-    supervisor.every("live", 1.0, partial(_say, live, status))
+    supervisor.every("live", 1.0, lambda: live.write(status.state()))
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
@@ -101,11 +127,3 @@ def _orphans(spool: Spool, destinations: list[str]) -> list[str]:
     for name, count in sorted(waiting.items()):
         warn(_log, "destination_not_configured", destination=name, waiting=count)
     return sorted(waiting)
-
-
-def _say(live: LiveState, status: Status) -> None:
-    """Write the live state; a full disk must not end the process that would empty it."""
-    try:
-        live.write(status.state())
-    except SpoolError as error:
-        warn(_log, "live_state_not_written", code=error.code)

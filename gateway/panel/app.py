@@ -52,12 +52,12 @@ def create_app(
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
-    hub, work, recorder = Hub(), Work(), Recorder(capture_socket)
     timing = timing or Timing()
     live = {
         process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
         for process in ("capture", "forward")
     }
+    hub, work, recorder = Hub(), Work(), Recorder(capture_socket, live["capture"].read)
     context = Context(
         spool=spool,
         settings=settings,

@@ -8,7 +8,7 @@ from gateway.errors import SpoolError
 from gateway.log import warn
 from gateway.panel import answers, views
 from gateway.panel.hub import Hub
-from gateway.panel.recorder import Recorder, State
+from gateway.panel.recorder import Recorder
 from gateway.panel.work import Work
 from gateway.spool.spool import Spool
 
@@ -56,11 +56,11 @@ class Changes:
 
     def first(self) -> Topics:
         """Return what a new page must know: the newest word on each topic."""
-        return {**self._told, "source": source_event(self._recorder.state)}
+        return {**self._told, "source": source_event(self._recorder)}
 
     def said(self) -> None:
         """Tell what capture just said, or that it is gone."""
-        self._hub.publish("source", source_event(self._recorder.state))
+        self._hub.publish("source", source_event(self._recorder))
 
     def _look(self) -> Topics:
         exams = self._spool.exams.list(limit=_LATEST)
@@ -84,8 +84,10 @@ class Changes:
         }
 
 
-def source_event(state: State | None) -> dict[str, Any]:
-    """Return capture's state for the pages, `recorder` telling whether it is there at all."""
-    if state is None:
-        return {"recorder": "gone", "exam": "", "sources": [], "clip": None, "pending": 0, "last": None}
-    return {"recorder": "ok", **{key: value for key, value in state.items() if key != "event"}}
+def source_event(recorder: Recorder) -> dict[str, Any]:
+    """Return capture's state for the pages; `recorder` tells whether it is there: ok, waiting or gone."""
+    if recorder.state is None:
+        state = "waiting" if recorder.trouble else "gone"
+        nothing: dict[str, Any] = {"exam": "", "sources": [], "clip": None, "pending": 0, "last": None}
+        return {"recorder": state, "trouble": recorder.trouble, **nothing}
+    return {"recorder": "ok", **{key: value for key, value in recorder.state.items() if key != "event"}}

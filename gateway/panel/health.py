@@ -23,6 +23,10 @@ _ADVICE = {
 }
 
 
+_GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
+_CABLE = "Check that the device is on and its cable is plugged in."
+
+
 class Since:
     """Remembers since when something has been in its present state, as far as this panel saw."""
 
@@ -75,6 +79,8 @@ class Health:
         }
 
     def _process(self, name: str, said: Json | None) -> Json:
+        if trouble := (said or {}).get("trouble"):
+            return self._line(name, "waiting", **trouble)
         state = OK if said is not None else "gone"
         return self._line(
             name,
@@ -86,6 +92,7 @@ class Health:
 
     def _sources(self, capture: Json | None) -> list[Json]:
         said = {source["name"]: source for source in (capture or {}).get("sources", [])}
+        absent = (capture or {}).get("trouble") or _GONE
         lines = []
         for source in self._context.settings.sources:
             found = said.get(source.name)
@@ -93,9 +100,9 @@ class Health:
             line = self._line(
                 f"source {source.name}",
                 state,
-                code=found.get("code", "") if found else "capture-gone",
-                what=found.get("what", "") if found else "The capture process does not run.",
-                action="" if state == "live" else "Check that the device is on and its cable is plugged in.",
+                code=found.get("code", "") if found else absent["code"],
+                what=found.get("what", "") if found else absent["what"],
+                action="" if state == "live" else _CABLE if found else absent["action"],
             )
             lines.append({**line, "name": source.name, "since": (found or line).get("since", line["since"])})
         return lines

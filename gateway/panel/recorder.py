@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wire
-from gateway.errors import CaptureGone
+from gateway.errors import CaptureGone, ScopegateError, SpoolError, by_code
 from gateway.model import RequestStamp
 from gateway.wire import Header, WireError
 
@@ -23,10 +23,12 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Recorder:
     """The capture process, seen through its socket."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, said: Callable[[], State | None] = lambda: None) -> None:
         self._path = path
+        self._said = said  # capture's live state: it is written while capture cannot begin, its socket is not there
         self._in_turn = asyncio.Lock()
         self.state: State | None = None  # what capture said last; None when it is not there
+        self.trouble: Header | None = None  # why it is there but cannot begin
 
     async def press(self, *, source: str, exam: str, frame: int, request: RequestStamp | None) -> Header:
         """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely."""
@@ -40,7 +42,7 @@ class Recorder:
 
     async def drain(self, exam: str, seconds: float) -> None:
         """Wait until every press of this exam is stored; a capture that is not there has nothing more to store."""
-        with contextlib.suppress(CaptureGone):
+        with contextlib.suppress(CaptureGone, SpoolError):
             await self._call("drain", {"exam": exam, "seconds": seconds}, seconds + 1)
 
     async def preview(self, source: str, width: int) -> "Pictures":
@@ -59,12 +61,13 @@ class Recorder:
         while True:
             try:
                 async for state in self._states():
-                    self.state = state
+                    self.state, self.trouble = state, None
                     changed()
             except (OSError, WireError, TimeoutError):
                 pass
-            if self.state is not None:
-                self.state = None
+            trouble = (self._said() or {}).get("trouble")
+            if self.state is not None or trouble != self.trouble:
+                self.state, self.trouble = None, trouble
                 changed()
             await asyncio.sleep(_AGAIN_S)
 
@@ -85,7 +88,10 @@ class Recorder:
         message = wire.pack({"call": name, "arguments": arguments})
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await (self._send_in_turn(message) if ordered else self._send(message))
+                try:
+                    reader, writer = await (self._send_in_turn(message) if ordered else self._send(message))
+                except (OSError, WireError) as error:
+                    raise self._absent() from error
                 try:
                     answer = await wire.receive_async(reader)
                 finally:
@@ -93,6 +99,14 @@ class Recorder:
         except (OSError, WireError, TimeoutError) as error:
             raise CaptureGone from error
         return wire.result_of(answer)
+
+    def _absent(self) -> ScopegateError:
+        """Return why nothing can be asked: the reason that capture gives, or that it is not there."""
+        trouble = (self._said() or {}).get("trouble")
+        if trouble is None:
+            return CaptureGone()
+        what = f"Nothing was stored: the recorder waits. {trouble['what']}"
+        return by_code(trouble["code"])(what, code=trouble["code"], action=trouble["action"])
 
     async def _send(self, message: bytes) -> Connection:
         reader, writer = await self._connect()

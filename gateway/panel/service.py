@@ -15,10 +15,14 @@ from gateway.log import event, warn
 from gateway.panel.app import create_app
 from gateway.panel.connections import Connection
 from gateway.panel.guard import MAX_BODY
+from gateway.panel.waiting import Waiting
 from gateway.spool import locks
+from gateway.spool.files import Files
 from gateway.spool.live import LiveState
-from gateway.spool.opening import open_spool
+from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
+from gateway.spool.patience import insist
+from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 from gateway.wire import SOCKET_NAME
 
@@ -32,30 +36,45 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     """Serve until `supervisor` is stopped; False when a thread died.
 
     Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
-    SpoolError when the spool cannot be opened.
+    SpoolDamaged. A disk that refuses is waited for, and the screen says so.
     """
     settings.station.data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     with locks.role(Layout(settings.station.data_dir), "panel"), listen(settings.panel.listen) as listener:
-        destinations = [destination.name for destination in settings.destinations]
-        spool = open_spool(settings.station.data_dir, clock=clock, destinations=destinations)
+        live = LiveState(folder=settings.station.runtime_dir, process="panel", files=Files(), clock=clock)
+        spool = _opened(settings, clock, supervisor.stop, listener)
+        if spool is None:
+            return supervisor.run()
         app = create_app(
             spool=spool,
             settings=settings,
             clock=clock,
             capture_socket=settings.station.runtime_dir / SOCKET_NAME,
         )
-        live = LiveState(folder=settings.station.runtime_dir, process="panel", files=spool.files, clock=clock)
         host, port = listener.getsockname()[:2]
         heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")
         server = Server(app)
         supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
         supervisor.every("live", _LIVE_S, heartbeat.step)
+        names = [destination.name for destination in settings.destinations]
+        supervisor.every("index", 1.0, lambda: keep_index(spool, names))
         event(_log, "panel_ready", listen=f"{host}:{port}")
         try:
             return supervisor.run()
         finally:
             spool.close()
+
+
+def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:
+    """Return the spool; while the disk refuses it, who asks is told why. None when stopped before."""
+    names = [destination.name for destination in settings.destinations]
+    waiting = Waiting(listener, clock)
+    return insist(
+        lambda: open_spool(settings.station.data_dir, clock=clock, destinations=names),
+        stopped=stop.is_set,
+        say=waiting.say,
+        wait=lambda seconds: waiting.serve_for(seconds, stop),
+    )
 
 
 def listen(address: Address) -> socket.socket:

@@ -12,7 +12,7 @@ from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
 
 VERSION = 1  # of schema.sql, kept in user_version; a release only adds
 _BUSY_MS = 10_000
-_FULL = sqlite3.SQLITE_FULL
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the second: no room for the shared memory's file
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -35,6 +35,7 @@ class Database:
         self._path = path
         self._synchronous = "FULL" if flushes else "OFF"  # off: whoever fills a new file flushes it at the end
         self._checkpoints = checkpoints  # the forward process does them for all
+        self.damaged = False  # as far as this process saw; `opening.keep_index` mends it
         self._local = threading.local()
         self._opened: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._opening = threading.Lock()
@@ -42,8 +43,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Look at one consistent state; never waits for a writer."""
-        connection = self._connection()
-        with _translated():
+        connection = self._held().connection
+        with self._translated():
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -52,9 +53,16 @@ class Database:
 
     @contextmanager
     def write(self, *, patience_ms: int = _BUSY_MS) -> Iterator[sqlite3.Connection]:
-        """Change rows in one short transaction: no waiting, no file, no network and at most 200 rows inside."""
-        connection = self._connection()
-        with _translated():
+        """Change rows in one short transaction: no waiting, no file, no network and at most 200 rows inside.
+
+        Raises SpoolBusy as well when the index was replaced meanwhile: what was written went with the old one, and
+        the new one was filled from files that were durable before it was taken away.
+        """
+        held = self._held()
+        connection = held.connection
+        if self._inode(0) != held.inode:
+            raise SpoolBusy("The index of the box is being made anew.")
+        with self._translated():
             connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -63,11 +71,13 @@ class Database:
             except BaseException:
                 connection.rollback()  # a commit that failed leaves its transaction open
                 raise
+        if self._inode(0) != held.inode:
+            raise SpoolBusy("The index of the box is being made anew.")
 
     def version(self) -> int:
         """Return a number that changes when another connection committed (PRAGMA data_version)."""
-        with _translated():
-            (number,) = self._connection().execute("PRAGMA data_version").fetchone()
+        with self._translated():
+            (number,) = self._held().connection.execute("PRAGMA data_version").fetchone()
         return int(number)
 
     def close(self) -> None:
@@ -79,14 +89,14 @@ class Database:
 
     def settle(self) -> None:
         """Move everything from the write-ahead log into the file and close."""
-        with _translated():
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._translated():
+            self._held().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
 
     def migrate(self) -> None:
         """Create the schema in an empty file, or bring an older one up to date."""
-        connection = self._connection()
-        with _translated():
+        connection = self._held().connection
+        with self._translated():
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             if found >= VERSION:  # a newer release only added
                 return
@@ -95,19 +105,26 @@ class Database:
 
     def check(self) -> None:
         """Raise SpoolDamaged when the file is not a sound database with a schema in it."""
-        with _translated():
-            (answer,) = self._connection().execute("PRAGMA quick_check(1)").fetchone()
-            (found,) = self._connection().execute("PRAGMA user_version").fetchone()
+        with self._translated():
+            (answer,) = self._held().connection.execute("PRAGMA quick_check(1)").fetchone()
+            (found,) = self._held().connection.execute("PRAGMA user_version").fetchone()
         if answer != "ok" or found == 0:  # an index that was cut to nothing is a sound database, but empty
             raise SpoolDamaged("The index of the spool is damaged.")
 
-    def _connection(self) -> sqlite3.Connection:
+    def _held(self) -> _Held:
         held: _Held | None = getattr(self._local, "held", None)
         if held and held.inode != self._inode(held.inode):
             held = None  # another process found the file damaged and put a new one in its place
         if held is None:
-            with _translated():
-                connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            if not self._path.exists():
+                raise SpoolBusy("The index of the box is being made anew.")
+            with self._translated():
+                connection = sqlite3.connect(
+                    f"{self._path.absolute().as_uri()}?mode=rw",
+                    uri=True,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )  # rw: who only looks while the index is away must not create an empty one
                 connection.row_factory = sqlite3.Row
                 connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -118,7 +135,7 @@ class Database:
             held = self._local.held = _Held(connection, self._inode(0))
             with self._opening:
                 self._opened.add(held)
-        return held.connection
+        return held
 
     def _inode(self, absent: int) -> int:
         try:
@@ -126,24 +143,25 @@ class Database:
         except FileNotFoundError:
             return absent
 
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.Error as error:
-        primary = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
-        if primary == _FULL:
-            raise DiskFull from error
-        if primary in _BROKEN:
-            raise DiskFailed(f"The box's index cannot be used ({error.sqlite_errorname}).") from error
-        if primary in _DAMAGED:
-            raise SpoolDamaged("The index of the spool is damaged.") from error
-        if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise SpoolBusy from error
-        raise
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) or 0
+            primary = code & 0xFF
+            if {code, primary} & _FULL:
+                raise DiskFull from error
+            if primary in _BROKEN:
+                raise DiskFailed(f"The box's index cannot be used ({error.sqlite_errorname}).") from error
+            if primary in _DAMAGED:
+                self.damaged = True
+                raise SpoolDamaged("The index of the spool is damaged.") from error
+            if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise SpoolBusy from error
+            raise
 
 
 def move_aside(path: Path, aside: str) -> None:

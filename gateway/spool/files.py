@@ -200,7 +200,12 @@ def _translated() -> Iterator[None]:
     except (FileExistsError, FileNotFoundError):
         raise
     except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull from error
-        name = errno.errorcode.get(error.errno or 0, "unknown")
-        raise DiskFailed(f"The box's disk cannot be written ({name}).") from error
+        raise disk_error(error) from error
+
+
+def disk_error(error: OSError) -> DiskFull | DiskFailed:
+    """Return what an error of the disk means."""
+    if error.errno in _FULL:
+        return DiskFull()
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return DiskFailed(f"The box's disk cannot be written ({name}).")

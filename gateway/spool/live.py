@@ -1,12 +1,16 @@
 """Live state: what a process says of itself once a second, outside the database. Worthless after a restart."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock
+from gateway.errors import DiskFull, SpoolError
+from gateway.log import warn
 from gateway.spool.files import Files
 
+_log = logging.getLogger(__name__)
 STALE_S = 5.0  # a process that said nothing for so long is not there
 
 
@@ -17,10 +21,24 @@ class LiveState:
         self._path = folder / f"{process}.json"
         self._files = files
         self._clock = clock
+        self._silent = ""  # the code of why nothing could be said the last time
 
     def write(self, state: dict[str, Any]) -> None:
+        """Say `state`; a disk that does not take it ends no process, the log says so once."""
         stamped = {"boot_id": self._clock.boot_id, "boottime_ns": self._clock.boottime_ns(), **state}
-        self._files.replace_quickly(self._path, json.dumps(stamped).encode())
+        try:
+            self._files.replace_quickly(self._path, json.dumps(stamped).encode())
+        except SpoolError as error:
+            if self._silent != error.code:
+                warn(_log, "live_state_not_written", code=error.code)
+            self._silent = error.code
+        else:
+            self._silent = ""
+
+    def waits(self, error: SpoolError) -> None:
+        """Say that the process is there but cannot begin its work, and why."""
+        what = "The box is full." if isinstance(error, DiskFull) else error.what
+        self.write({"trouble": {"code": error.code, "what": what, "action": error.action}})
 
     def read(self) -> dict[str, Any] | None:
         """Return what the process said last, or None when that is too long ago."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from gateway.errors import SpoolLocked
+from gateway.spool.files import disk_error
 from gateway.spool.paths import Layout
 
 ROLES = ("capture", "forward", "panel")
@@ -30,7 +31,7 @@ def every_role(layout: Layout) -> Iterator[None]:
 
 @contextmanager
 def _held(path: Path, name: str) -> Iterator[None]:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    fd = _opened(path)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,3 +46,13 @@ def _held(path: Path, name: str) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _opened(path: Path) -> int:
+    """Open a lock's file, which needs no writing. Raises DiskFull or DiskFailed when it cannot be created."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    except OSError as error:
+        with suppress(OSError):  # a disk that is read-only locks all the same
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        raise disk_error(error) from error

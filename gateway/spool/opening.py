@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.errors import SpoolDamaged
+from gateway.errors import SpoolDamaged, SpoolError
 from gateway.log import warn
 from gateway.spool import database as databases
 from gateway.spool import locks, rebuild, recovery
@@ -37,10 +37,27 @@ def open_spool(
         if not _sound(layout, clock=clock):
             _make_index(layout, clock=clock, files=files, destinations=destinations)
         spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints)
-        spool.database.migrate()
-        recovery.reconcile_exams(spool)
-        recovery.reconcile_rejections(spool)
+        try:
+            spool.database.migrate()
+            recovery.reconcile_exams(spool)
+            recovery.reconcile_rejections(spool)
+        except SpoolError:
+            spool.close()
+            raise
     return spool
+
+
+def keep_index(spool: Spool, destinations: Sequence[str]) -> None:
+    """Make a new index when the present one is gone or was found damaged; the processes go on meanwhile."""
+    if spool.layout.database.exists() and not spool.database.damaged:
+        return
+    try:
+        with locked(spool.layout.migration_lock):
+            if not _sound(spool.layout, clock=spool.clock):
+                _make_index(spool.layout, clock=spool.clock, files=spool.files, destinations=destinations)
+        spool.database.damaged = False
+    except SpoolError as error:
+        warn(_log, "index_not_made", code=error.code)
 
 
 def rebuild_index(root: Path, *, clock: Clock, destinations: Sequence[str]) -> int:
@@ -72,7 +89,8 @@ def _sound(layout: Layout, *, clock: Clock) -> bool:
         databases.move_aside(layout.database, f"damaged-{clock.token(8)}")
         warn(_log, "index_moved_aside")
         return False
-    index.close()
+    finally:
+        index.close()
     return True
 
 

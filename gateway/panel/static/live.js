@@ -78,6 +78,7 @@ function judge() {
 
 function reason(ours) {
   if (!ours) return say.changed;
+  if (box.trouble) return [box.trouble.what, box.trouble.action];
   if (box.recorder === "gone" || $("lost").hidden === false) return say.gone;
   const state = source()?.state;
   if (state === "refused") return [source().what || say.refused[0], say.refused[1]];

@@ -215,6 +215,8 @@ def test_a_commit_of_another_process_is_noticed(spool: Spool, opened: Callable[.
 
 
 def test_only_the_process_that_is_asked_to_moves_the_log_into_the_index(tmp_path: Path) -> None:
+    for name in ("quiet.db", "busy.db"):
+        (tmp_path / name).touch()
     quiet = Database(tmp_path / "quiet.db")
     with quiet.read() as connection:
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone()[0] == 0
