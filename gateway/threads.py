@@ -4,6 +4,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gateway.log import warn
@@ -37,7 +38,8 @@ class Supervisor:
             work()
             self._threads.remove(threading.current_thread())
 
-        thread = threading.Thread(target=self._guard, args=(name, served, True), name=name, daemon=True)
+        guard = partial(self._guard, name, served, may_end=True)
+        thread = threading.Thread(target=guard, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
         return thread
@@ -59,7 +61,7 @@ class Supervisor:
             thread.join(patience)
         return not self._died
 
-    def _guard(self, name: str, work: Callable[[], None], may_end: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _guard(self, name: str, work: Callable[[], None], *, may_end: bool = False) -> None:
         well = False
         try:
             work()

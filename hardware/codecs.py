@@ -38,7 +38,7 @@ def lossless_jpeg(pixels: NDArray[np.uint8]) -> bytes:
 def _shape(pixels: NDArray[np.uint8]) -> tuple[int, int, int]:
     """Return rows, columns and samples a pixel of an array that this codec takes."""
     colour = pixels.ndim == 3  # noqa: PLR2004 - (rows, columns, samples)
-    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (colour and pixels.shape[2] == 3)):  # noqa: PLR2004
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (colour and pixels.shape[2] == 3)):  # noqa: PLR2004 - axes, R G B
         raise EncodingFailed(f"Not a grey or RGB picture of 8 bits: {pixels.dtype}, shape {pixels.shape}.")
     rows, columns = pixels.shape[:2]
     if not (1 <= rows <= _LARGEST and 1 <= columns <= _LARGEST):

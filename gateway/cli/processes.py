@@ -42,21 +42,21 @@ def capture(config: Path) -> None:
         )
 
     devices = service.Devices(source=source, trigger=trigger, indicator=Silent())
-    _end(service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
+    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
 
 
 def forward(config: Path) -> None:
     from gateway.forward import service
 
     settings, clock, supervisor = _prepare("forward", config)
-    _end(service.run(settings, clock=clock, supervisor=supervisor))
+    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor))
 
 
 def panel(config: Path) -> None:
     from gateway.panel import service
 
     settings, clock, supervisor = _prepare("panel", config)
-    _end(service.run(settings=settings, clock=clock, supervisor=supervisor))
+    _end(stopped=service.run(settings=settings, clock=clock, supervisor=supervisor))
 
 
 def run_all(config: Path) -> None:
@@ -91,6 +91,6 @@ def _on_signal(act: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: act())
 
 
-def _end(stopped: bool) -> None:  # noqa: FBT001
+def _end(*, stopped: bool) -> None:
     if not stopped:
         raise SystemExit(1)

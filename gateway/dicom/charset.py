@@ -16,7 +16,7 @@ REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 _JIS_X0201 = "jis-x0201"  # one byte a character; Python's shift_jis would take kanji too
 _JIS_X0201_TABLE = "".join(
-    chr(byte) if byte < 0x80 else chr(byte - 0xA1 + 0xFF61) if 0xA1 <= byte <= 0xDF else "\ufffe"  # noqa: PLR2004
+    chr(byte) if byte < 0x80 else chr(byte - 0xA1 + 0xFF61) if 0xA1 <= byte <= 0xDF else "\ufffe"  # noqa: PLR2004 - the standard's table
     for byte in range(256)
 )
 # Defined terms without code extensions (PS3.3 C.12.1.1.2) and Python's codec of each.

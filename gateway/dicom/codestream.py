@@ -53,7 +53,7 @@ def read(codestream: bytes) -> Codestream:
             break
         if marker in _FRAMES:
             frame = (marker, body)
-        elif marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12:  # noqa: PLR2004
+        elif marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12:  # noqa: PLR2004 - T.872 6.5.3
             adobe = body[11]
         elif marker == _APP0 and body[:4] == b"JFIF":
             jfif = True

@@ -69,7 +69,7 @@ class Elements:
     def number(self, keyword: str) -> int:
         """Return a US value; 0 when it is absent or of another length."""
         value = self.by_tag.get(tag(keyword))
-        return int.from_bytes(value.value, "little") if value and len(value.value) == 2 else 0  # noqa: PLR2004
+        return int.from_bytes(value.value, "little") if value and len(value.value) == 2 else 0  # noqa: PLR2004 - bytes
 
     def first(self, keyword: str) -> "Elements":
         """Return the first item of a sequence; an empty one when there is none."""

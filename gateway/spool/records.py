@@ -37,7 +37,7 @@ def load(kind: type[T], content: bytes | str) -> T:
     return result
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
     if isinstance(value, Moment):
         return value.to_json()
     if is_dataclass(value):
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 
 @cache
-def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - whatever a field holds
     """Return a function that turns parsed JSON into `kind`."""
     origin = typing.get_origin(kind)
     if origin is types.UnionType:
@@ -65,20 +65,20 @@ def _reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
     return _scalar_reader(kind)
 
 
-def _scalar_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+def _scalar_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - whatever a field holds
     if kind is Moment:
         return Moment.from_json
     if kind is float or issubclass(kind, StrEnum):
-        return kind  # type: ignore[no-any-return]
+        return kind  # type: ignore[no-any-return]  # a class is called with what JSON had
     return lambda value: _exactly(kind, value)
 
 
-def _dataclass_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
+def _dataclass_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - whatever a field holds
     hints = typing.get_type_hints(kind)
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
     required = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
 
-    def read(value: dict[str, Any]) -> Any:  # noqa: ANN401
+    def read(value: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever a field holds
         if missing := required - value.keys():
             raise KeyError(*missing)
         return kind(**{name: readers[name](item) for name, item in value.items() if name in readers})
@@ -86,7 +86,7 @@ def _dataclass_reader(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401
     return read
 
 
-def _exactly(kind: type, value: Any) -> Any:  # noqa: ANN401
+def _exactly(kind: type, value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
     if type(value) is not kind:
         raise TypeError(kind.__name__)
     return value

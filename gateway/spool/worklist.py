@@ -97,4 +97,4 @@ class Worklist:
         marks = ", ".join("?" * len(servers))
         with self._database.write() as connection:
             for table in ("worklist_item", "worklist_server"):
-                connection.execute(f"DELETE FROM {table} WHERE server NOT IN ({marks})", tuple(servers))  # noqa: S608
+                connection.execute(f"DELETE FROM {table} WHERE server NOT IN ({marks})", tuple(servers))  # noqa: S608 - fixed names
