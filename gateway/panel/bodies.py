@@ -17,6 +17,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\ufffe\uffff]|[\U000e0000-\U000e0fff]"
 )
+_DEEPEST = 8  # levels of a body; calls take three
 Values = dict[str, Any]
 
 
@@ -45,8 +46,9 @@ def parse(raw: bytes | str) -> Values:
     """Return a JSON object. Raises BadRequest."""
     try:
         values = json.loads(raw)
-        # Half a surrogate pair is JSON but no text, and what nests too deep to be written again cannot be stamped.
-        json.dumps(values, ensure_ascii=False).encode()
+        if _nests(values, _DEEPEST):
+            raise BadRequest("The body nests deeper than any call needs.")
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair is JSON but no text
     except (ValueError, RecursionError) as error:
         raise BadRequest("The body is not JSON.") from error
     if not isinstance(values, dict):
@@ -120,6 +122,12 @@ def table(values: Values, key: str, *known: str) -> Values:
     if value.keys() - set(known):
         raise BadRequest(f"{key} takes: {', '.join(known)}.")
     return value
+
+
+def _nests(value: object, levels: int) -> bool:
+    """Say whether a value nests deeper than so many levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels == 0 or _nests(each, levels - 1) for each in inner)
 
 
 def _digest(route: str, values: Values) -> str:

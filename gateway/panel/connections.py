@@ -6,6 +6,9 @@ who say nothing, or a byte now and then, are sent away; pages that watch are not
 
 import asyncio
 import logging
+import math
+from dataclasses import dataclass
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -13,25 +16,40 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gateway.log import warn
 
 _log = logging.getLogger(__name__)
-_MOST = 200  # a browser opens six, and one for each live picture
-_PATIENCE_S = 5.0  # for the rest of a request; over loopback it comes at once
 _UNFINISHED = (h11.IDLE, h11.SEND_BODY)  # the caller still has to say something
+_SAID_AGAIN_S = 60.0
+BACKLOG = 64  # connections that asyncio takes at once, before anything can refuse one
+
+
+@dataclass(kw_only=True, slots=True)
+class Door:
+    """What all connections of one panel share; makes one for uvicorn when called."""
+
+    most: int = 200  # a browser opens six, and one for each live picture
+    patience_s: float = 5.0  # for the rest of a request; over loopback it comes at once
+    said: float = -math.inf  # when it was last said that there are too many
+
+    def __call__(self, *args: Any, **values: Any) -> "Connection":  # noqa: ANN401 - uvicorn's own, handed on
+        connection = Connection(*args, **values)
+        connection.door = self
+        return connection
 
 
 class Connection(H11Protocol):
     """uvicorn's connection with a bound on their number and on the time that a request may take to arrive."""
 
-    most = _MOST
-    patience_s = _PATIENCE_S
+    door: Door
     _looked_at: object = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        if len(self.connections) > self.most:
-            warn(_log, "connections_too_many")
-            transport.abort()
+        if len(self.connections) <= self.door.most:
+            self.loop.call_later(self.door.patience_s, self._look)
             return
-        self.loop.call_later(self.patience_s, self._look)
+        transport.abort()
+        if self.loop.time() - self.door.said > _SAID_AGAIN_S:
+            self.door.said = self.loop.time()
+            warn(_log, "connections_too_many", most=self.door.most)
 
     def _look(self) -> None:
         """End this connection when it waits for the rest of the same request as at the last look."""
@@ -42,4 +60,4 @@ class Connection(H11Protocol):
             self.transport.abort()
             return
         self._looked_at = waits_for
-        self.loop.call_later(self.patience_s, self._look)
+        self.loop.call_later(self.door.patience_s, self._look)

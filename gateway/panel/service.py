@@ -13,7 +13,7 @@ from gateway.config.settings import Address, Settings
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.panel.app import create_app
-from gateway.panel.connections import Connection
+from gateway.panel.connections import BACKLOG, Door
 from gateway.panel.guard import MAX_BODY
 from gateway.panel.waiting import Waiting
 from gateway.spool import locks
@@ -117,7 +117,8 @@ class Server:
             access_log=False,  # addresses of requests stay out of the journal
             lifespan="on",
             loop="asyncio",
-            http=Connection,
+            http=Door(),  # type: ignore[arg-type]  # uvicorn only calls it
+            backlog=BACKLOG,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=MAX_BODY,

@@ -15,15 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.panel.connections import Connection
+from gateway.panel.connections import BACKLOG, Door
 
 PATIENCE_S = 0.2
 HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
-
-
-class Impatient(Connection):
-    most = 12
-    patience_s = PATIENCE_S
 
 
 async def _answer(request: Request) -> Response:
@@ -42,7 +37,9 @@ async def _stream(_: Request) -> Response:
 @pytest.fixture
 def port() -> Iterator[int]:
     routes = [Route("/", _answer, methods=["GET", "POST"]), Route("/stream", _stream)]
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), http=Impatient, log_config=None, ws="none"))
+    door = Door(most=12, patience_s=PATIENCE_S)
+    config = uvicorn.Config(Starlette(routes=routes), http=door, backlog=BACKLOG, log_config=None, ws="none")
+    server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
