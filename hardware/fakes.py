@@ -1,6 +1,7 @@
 """Devices that follow a script, and scripts of the worst devices of their kind. For tests and for the demo."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,78 +17,55 @@ def _no_wait(seconds: float) -> None:
     """Let a fake's silence take no time."""
 
 
-class ScriptedSource:
-    """Yields the script, then is unplugged. None in the script means: no signal; an error in it is raised.
+Given = TypeVar("Given")
+
+
+class Scripted(Generic[Given]):
+    """Yields the script, then is unplugged; an error in it is raised.
 
     Every `open` plays the next of `scripts`, each from its beginning; when none is left the device stays missing.
     A script may be a generator, and so be fed while it plays.
     """
 
     def __init__(
-        self,
-        *scripts: Iterable[Picture | DeviceError | None],
-        wait: Callable[[float], None] = _no_wait,
+        self, *scripts: Iterable[Given | DeviceError | None], wait: Callable[[float], None] = _no_wait
     ) -> None:
         self._lives = iter(scripts)
         self._wait = wait
-        self._script: Iterator[Picture | DeviceError | None] | None = None
+        self._script: Iterator[Given | DeviceError | None] | None = None
         self.opened = self.closed = 0
 
     def open(self) -> None:
+        """Begin the next script. Raises DeviceMissing when there is none."""
         script = next(self._lives, None)
         if script is None:
-            raise DeviceMissing("The scripted source was not plugged in again.")
+            raise DeviceMissing("The scripted device was not plugged in again.")
         self._script = iter(script)
         self.opened += 1
 
-    def read(self, timeout: float) -> Picture | None:
+    def read(self, timeout: float) -> Given | None:
+        """Return what comes next in the script. Raises its errors, and DeviceMissing at its end."""
         for item in self._script or ():
             if isinstance(item, DeviceError):
                 raise item
             if item is None:
                 self._wait(timeout)
             return item
-        raise DeviceMissing("The scripted source was unplugged.")
+        raise DeviceMissing("The scripted device was unplugged.")
 
     def close(self) -> None:
+        """Leave the script where it is."""
         if self._script is not None:
             self.closed += 1
         self._script = None
 
 
-class ScriptedTrigger:
-    """Yields the script, then is unplugged. None in the script means: nobody pressed."""
+class ScriptedSource(Scripted[Picture]):
+    """None in the script means: no signal."""
 
-    def __init__(
-        self,
-        *scripts: Iterable[Press | DeviceError | None],
-        wait: Callable[[float], None] = _no_wait,
-    ) -> None:
-        self._lives = iter(scripts)
-        self._wait = wait
-        self._script: Iterator[Press | DeviceError | None] | None = None
-        self.opened = self.closed = 0
 
-    def open(self) -> None:
-        script = next(self._lives, None)
-        if script is None:
-            raise DeviceMissing("The scripted pedal was not plugged in again.")
-        self._script = iter(script)
-        self.opened += 1
-
-    def read(self, timeout: float) -> Press | None:
-        for item in self._script or ():
-            if isinstance(item, DeviceError):
-                raise item
-            if item is None:
-                self._wait(timeout)
-            return item
-        raise DeviceMissing("The scripted pedal was unplugged.")
-
-    def close(self) -> None:
-        if self._script is not None:
-            self.closed += 1
-        self._script = None
+class ScriptedTrigger(Scripted[Press]):
+    """None in the script means: nobody pressed."""
 
 
 def pictures(

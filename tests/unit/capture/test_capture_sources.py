@@ -105,7 +105,7 @@ def test_a_source_that_was_unplugged_is_opened_again_and_its_sequence_goes_on(cl
     assert eye.state.signal == "no-signal"
     assert [eye.step() for _ in range(3)] == [True, True, False]
     assert (eye.state.signal, eye.state.code) == ("missing", "VID-04")
-    assert eye.state.what == "The scripted source was unplugged."
+    assert eye.state.what == "The scripted device was unplugged."
     assert [eye.step() for _ in range(2)] == [True, True]
     assert (eye.state.signal, eye.state.width, eye.state.height) == ("live", 320, 180)
     assert eye.ring.newest().sequence == (1 << 32) | 4

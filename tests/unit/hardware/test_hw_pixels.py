@@ -1,5 +1,4 @@
 import os
-import time
 from pathlib import Path
 
 import cv2
@@ -263,23 +262,3 @@ def test_real_clips_equal_an_independent_decode(play, ffmpeg, path):
     print(f"{path.name}: {picture.format} {picture.matrix} exact {exact.max()} usual {usual.max()}")
     assert exact.max() <= 1
     assert usual.max() <= 3
-
-
-@pytest.mark.skipif("SCOPEGATE_CLIPS" not in os.environ, reason="prints figures, asserts none")
-def test_print_what_a_1080p_picture_costs():
-    scene = smooth_scene(1080, 1920)
-    planes = yuv_of(scene, "420", "bt709", full_range=False)
-    for matrix in KR_KB:
-        picture = picture_of(planes, matrix=matrix)
-        for name, work in (
-            ("to_rgb", lambda p=picture: to_rgb(p)),
-            ("preview 960", lambda p=picture: preview_jpeg(p, 960)),
-            ("preview 800", lambda p=picture: preview_jpeg(p, 800)),
-            ("clip", lambda p=picture: clip_jpeg(p)),
-        ):
-            times = []
-            for _ in range(9):
-                start = time.perf_counter()
-                work()
-                times.append(time.perf_counter() - start)
-            print(f"{matrix} {name}: {sorted(times)[4] * 1000:.1f} ms")
