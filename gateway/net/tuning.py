@@ -1,8 +1,9 @@
 """The one place that knows pynetdicom's insides: what it sends with, how long it waits, what it may log.
 
-Three seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
+Four seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
 and `AssociationServer.get_request` hand out the socket, `DULServiceProvider.to_provider_queue` takes what is sent,
-and the reactors are `Thread.run`. docs/decisions/0005-network.md says why.
+`DIMSEServiceProvider.get_msg` gives what was received, and the reactors are `Thread.run`.
+docs/decisions/0005-network.md says why.
 """
 
 import logging
@@ -10,6 +11,7 @@ import queue
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +26,8 @@ from gateway.threads import contained
 
 LARGEST_PDU = 128 * 1024  # bytes; also for peers that set no limit: one PDU is one piece of memory
 _SMALLEST_PDU = 128  # bytes; nobody means less, and pynetdicom divides by the length less six
+
+GetMessage = Callable[..., tuple[Any, Any]]
 
 
 class WireBroken(Exception):
@@ -178,8 +182,24 @@ def tune(association: Association) -> None:
 
     association.dul.run = contained("dicom-upper-layer", association.dul.run, wake)  # type: ignore[method-assign]  # Thread.run of one object
     association.run = contained("dicom-association", association.run, wake)  # type: ignore[method-assign]  # likewise
+    if association.is_requestor:
+        association.dimse.get_msg = _answers_only(association.dimse.get_msg)  # type: ignore[method-assign]
     association.bind(evt.EVT_CONN_CLOSE, _closed)
     association.bind(evt.EVT_ACSE_SENT, _leaving)
+
+
+def _answers_only(get_msg: GetMessage) -> GetMessage:
+    """Leave a requestor's messages to the call that waits for them.
+
+    pynetdicom's reactor calls itself paused a moment before it is: one that wakes late then takes the answer that a
+    call waits for, finds it unexpected and drops it, and the call waits until its time is up. The reactor looks
+    without blocking, calls look with; a requestor gets nothing but answers in this version.
+    """
+
+    def get(block: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002 - pynetdicom's signature
+        return get_msg(block=True) if block else (None, None)
+
+    return get
 
 
 def wire_of(association: Association) -> WatchedSocket | None:

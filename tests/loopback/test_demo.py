@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -238,6 +239,13 @@ def _command(process: Path) -> list[bytes]:
         return (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder with a short name: a UNIX socket's path has 107 bytes at most (unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="sg-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

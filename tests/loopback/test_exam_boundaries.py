@@ -31,14 +31,14 @@ def test_no_picture_taken_before_an_exam_opened_is_stored_in_it(tmp_path: Path) 
         exams = [box.open_typed(patient_id="P0")]
         pressing = [
             threading.Thread(target=press_without_end, args=(box, stop, exams, stored), name=f"press-{n}")
-            for n in range(4)
+            for n in range(2)
         ]
         for thread in pressing:
             thread.start()
         newest: dict[str, int] = {}
-        for number in range(1, 9):
+        for number in range(1, 5):
             before = len(stored)
-            while len(stored) < before + 5:
+            while len(stored) < before + 3:
                 stop.wait(0.01)
             newest[exams[-1]] = max(frame for _, _, frame in stored)  # seen before the next exam opened
             exams.append(box.open_typed(patient_id=f"P{number}", close_open=True))
@@ -46,7 +46,7 @@ def test_no_picture_taken_before_an_exam_opened_is_stored_in_it(tmp_path: Path) 
         for thread in pressing:
             thread.join(60)
         taken = {e: box.get(f"/exams/{e}") for e in exams}
-    assert len(stored) > 40
+    assert len(stored) >= 12
     for earlier, later in pairwise(exams):
         opened = taken[later]["opened_at"]
         for capture in taken[later]["captures"]:
