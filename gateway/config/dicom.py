@@ -15,7 +15,7 @@ _SINGLE_BYTE = ("100", "101", "109", "110", "144", "127", "126", "138", "148", "
 _PLAIN = frozenset(f"ISO_IR {number}" for number in _SINGLE_BYTE)
 _EXTENDED = frozenset(f"ISO 2022 IR {number}" for number in (*_SINGLE_BYTE, "6", "87", "159", "149", "58"))
 
-_SYNTAXES = {
+TRANSFER_SYNTAXES = {  # those of this version, in the words of people
     "1.2.840.10008.1.2.4.70": "JPEG Lossless SV1",
     "1.2.840.10008.1.2.4.50": "JPEG Baseline",
     "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
@@ -92,8 +92,8 @@ def transfer_syntaxes(value: object) -> tuple[str, ...]:
     """Check a list of transfer syntax UIDs, in the order in which they are proposed."""
     if not isinstance(value, list) or not all(isinstance(uid, str) for uid in value):
         raise Wrong("must be a list of transfer syntax UIDs in quotes")
-    if strange := [uid for uid in value if uid not in _SYNTAXES]:
-        known = ", ".join(f"{uid} ({words})" for uid, words in _SYNTAXES.items())
+    if strange := [uid for uid in value if uid not in TRANSFER_SYNTAXES]:
+        known = ", ".join(f"{uid} ({words})" for uid, words in TRANSFER_SYNTAXES.items())
         whys = [NOT_YET if uid.startswith(_SYNTAX_ROOT) else "not a transfer syntax" for uid in strange]
         said = ", ".join(f"{shown(uid)} is {why}" for uid, why in zip(strange, whys, strict=True))
         raise Wrong(f"{said}; known here: {known}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pydicom.uid import UID
 
+from gateway.config.dicom import TRANSFER_SYNTAXES
 from gateway.demo.archive import Arrival
 
 _MEGA = 1_000_000
@@ -11,12 +12,6 @@ _KILO = 1_000
 _CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture",
     "1.2.840.10008.5.1.4.1.1.7.4": "Multi-frame True Color Secondary Capture",
-}
-_SYNTAXES = {
-    "1.2.840.10008.1.2": "Implicit VR Little Endian",
-    "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
-    "1.2.840.10008.1.2.4.50": "JPEG Baseline",
-    "1.2.840.10008.1.2.4.70": "JPEG Lossless SV1",
 }
 _HEADINGS = ("instance", "SOP class", "transfer syntax", "frames", "size")
 
@@ -26,7 +21,7 @@ def sop_class(uid: str) -> str:
 
 
 def transfer_syntax(uid: str) -> str:
-    return _SYNTAXES.get(uid) or UID(uid).name
+    return TRANSFER_SYNTAXES.get(uid) or UID(uid).name
 
 
 def size(count: int) -> str:
