@@ -73,7 +73,7 @@ class SpoolError(ScopegateError):
 
 
 class DiskFull(SpoolError):
-    """The box is full: this picture was NOT stored."""
+    """The box is full: this was NOT stored."""
 
     code = "disk-full"
     safe = "Pictures stored before are safe on this box."
@@ -81,7 +81,7 @@ class DiskFull(SpoolError):
 
 
 class DiskFailed(SpoolError):
-    """The box's disk cannot be written: this picture was NOT stored."""
+    """The box's disk cannot be written: this was NOT stored."""
 
     code = "disk-failed"
     safe = "Pictures stored before may still be readable; do not switch the box off and on again."

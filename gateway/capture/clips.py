@@ -45,7 +45,7 @@ class Clips:
         self._clock = clock
         self._queues: dict[str, SimpleQueue[Recording]] = {source: SimpleQueue() for source in sources}
         self._running: dict[str, Recording] = {}  # by source
-        self._unclosed: list[tuple[str, str]] = []  # (exam, UID) that the disk kept from being closed
+        self._unclosed: dict[tuple[str, str], str] = {}  # (exam, UID) that the disk kept open: the code of why
 
     def of_source(self, source: str) -> Recording | None:
         """Return the clip that is recorded from this source."""
@@ -54,6 +54,10 @@ class Clips:
     def running(self) -> list[Recording]:
         """Return the clips that are recorded now."""
         return list(self._running.values())
+
+    def kept_open(self, uid: str) -> SpoolError | None:
+        """Return why a clip that has ended is not stored yet."""
+        return next((_kept(code) for (_, unclosed), code in self._unclosed.items() if unclosed == uid), None)
 
     def start(self, header: ClipHeader, grabber: Grabber, first: Frame) -> Recording:
         """Take a clip to be recorded from its first frame on."""
@@ -83,7 +87,7 @@ class Clips:
                 recovery.salvage(self._spool, exam, uid)
             except SpoolError:
                 return
-            self._unclosed.remove((exam, uid))
+            del self._unclosed[exam, uid]
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -186,18 +190,22 @@ class Clips:
             return recovery.salvage(self._spool, header.exam, header.sop_instance_uid)
         except SpoolError as error:
             warn(_log, "clip_not_closed", exam=header.exam, uid=header.sop_instance_uid, code=error.code)
-            self._unclosed.append((header.exam, header.sop_instance_uid))
+            self._unclosed[header.exam, header.sop_instance_uid] = error.code
             return None
 
     def _why(self, header: ClipHeader, error: ScopegateError) -> ScopegateError:
         """Return what to say of a clip that is no capture, or not yet."""
         if (header.exam, header.sop_instance_uid) not in self._unclosed:
             return error
-        return SpoolError(
-            "The clip was ended: the box's disk took no more. What was recorded is kept.",
-            code=error.code,
-            action="Make room on the box: the clip is closed by itself then.",
-        )
+        return _kept(error.code)
+
+
+def _kept(code: str) -> SpoolError:
+    return SpoolError(
+        "The clip was ended: the box's disk took no more. What was recorded is kept.",
+        code=code,
+        action="Make room on the box: the clip is closed by itself then.",
+    )
 
 
 def _size(frame: Frame) -> tuple[int, int]:

@@ -182,6 +182,8 @@ class Presses:
     def _stored_clip(self, uid: str) -> str:
         if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):
             return uid
+        if kept_open := self._clips.kept_open(uid):
+            raise kept_open
         try:
             kind = self._spool.captures.get(uid).capture.kind
         except NotFound:

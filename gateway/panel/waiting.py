@@ -58,10 +58,7 @@ class _Answer(BaseHTTPRequestHandler):
             kind, content = problems.MEDIA_TYPE, json.dumps(problems.document_of(error))
         else:
             words = {name: html.escape(str(word)) for name, word in problems.document_of(error).items()}
-            kind, content = (
-                "text/html; charset=utf-8",
-                _PAGE.format(**{k: html.escape(v) for k, v in words.items()}),
-            )
+            kind, content = "text/html; charset=utf-8", _PAGE.format(**words)
         body = content.encode()
         self.send_response(HTTPStatus.SERVICE_UNAVAILABLE)
         for name, value in (

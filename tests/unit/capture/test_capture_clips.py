@@ -289,7 +289,10 @@ def test_a_disk_too_full_for_the_record_of_a_clip_closes_it_when_there_is_room(b
     with pytest.raises(ClipRecording):
         box.spool.exams.finish(exam.id)
     box.clips.close_leftovers()
-    assert box.clips._unclosed == [(exam.id, uid)]
+    assert list(box.clips._unclosed) == [(exam.id, uid)]
+    with pytest.raises(ScopegateError) as again:
+        box.stop(uid)
+    assert (again.value.code, again.value.what) == (raised.value.code, raised.value.what)
     box.disk.full = lambda _operation, _name: False
     box.clips.close_leftovers()
     assert stored(box, uid).frames == 1
