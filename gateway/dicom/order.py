@@ -63,7 +63,7 @@ def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", iss
     study = order.text("StudyInstanceUID")
     study = study if values.is_uid(study) else ""
     return WorklistItem(
-        id=_digest(answer, server, patient.id, study, procedure),
+        id=_digest(answer, server, patient, study, procedure),
         server=server,
         patient=patient,
         procedure=procedure,
@@ -160,10 +160,14 @@ def _scheduled_at(step: Elements) -> str:
     return day + time if day and values.allowed("TM", time) else day
 
 
-def _digest(answer: bytes, server: str, patient_id: str, study: str, procedure: Procedure) -> str:
-    """Name an item so that it keeps its name when the list is asked again, and never has another patient's."""
+def _digest(answer: bytes, server: str, patient: Patient, study: str, procedure: Procedure) -> str:
+    """Name an item so that it keeps its name when the list is asked again, and never has another patient's.
+
+    Servers use one ID for many (UNKNOWN, 0) and correct names: what a person confirmed must be what is opened.
+    """
+    whose = (patient.id, patient.issuer, patient.name, patient.birth_date, patient.sex)
     parts = (study or procedure.accession_number, procedure.requested_procedure_id, procedure.step_id)
-    known = [part.encode("utf-8", "replace") for part in (patient_id, *parts)] if any(parts) else [answer]
+    known = [part.encode("utf-8", "replace") for part in (*whose, *parts)] if any(parts) else [answer]
     return hashlib.sha256(b"\0".join([server.encode(), *known])).hexdigest()[:32]
 
 

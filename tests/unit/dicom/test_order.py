@@ -58,6 +58,13 @@ def test_an_item_keeps_its_name_when_the_list_is_asked_again():
     assert item(x0020000D=b"1.2.3").id != first.id
     assert item(x00400009=b"SPS-2").id != first.id
     assert item(x00100020=b"PAT-2").id != first.id, "two patients never share an item"
+    for tag, value in (
+        ("x00100010", b"Other^Anne"),
+        ("x00100021", b"ELSEWHERE"),
+        ("x00100030", b"19990101"),
+        ("x00100040", b"M"),
+    ):
+        assert item(**{tag: value}).id != first.id, "what was confirmed is not what would be opened"
     assert worklist_item(order_file(), server="other").id != first.id
     nameless = {"without": {0x0020000D, 0x00080050, 0x00401001, 0x00400009}}
     assert item(**nameless).id == item(**nameless).id != item(x00100020=b"2", **nameless).id
