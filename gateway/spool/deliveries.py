@@ -59,13 +59,20 @@ class Deliveries:
         A `next_attempt_ns` further away than `cap_s` was written by a clock that was wrong: it counts as ready.
         """
         now = self._clock.utc_ns()
-        ready = "destination = ? AND state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
-        values = (destination, now, now + int(cap_s * 1e9))
-        first = self._select(f"{ready} ORDER BY next_attempt_ns, id LIMIT 1", values)
-        if not first:
+        far = now + int(cap_s * 1e9)
+        waiting = "destination = ? AND state = 'queued'"
+        for bound, limit_ns in (("<=", now), (">", far)):  # two searches: one with OR would look at every row
+            oldest = f"{waiting} AND next_attempt_ns {bound} ? ORDER BY next_attempt_ns, id LIMIT 1"
+            if first := self._select(oldest, (destination, limit_ns)):
+                break
+        else:
             return []
-        order = "ORDER BY next_attempt_ns, id"  # what was never tried goes before what failed
-        return self._select(f"{ready} AND exam = ? {order} LIMIT ?", (*values, first[0].exam, limit))
+        # The plus signs keep SQLite on the index of the exam. What was never tried goes before what failed.
+        ready = (
+            "exam = ? AND +destination = ? AND +state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
+        )
+        order = "ORDER BY +next_attempt_ns, id LIMIT ?"
+        return self._select(f"{ready} {order}", (first[0].exam, destination, now, far, limit))
 
     def next_attempt_ns(self, destination: str) -> int | None:
         """Return when the first waiting delivery is due, UTC ns; None when nothing waits."""

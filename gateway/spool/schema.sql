@@ -69,6 +69,7 @@ CREATE INDEX delivery_due ON delivery (destination, next_attempt_ns) WHERE state
 CREATE INDEX delivery_unsettled ON delivery (state, code) WHERE state IN ('queued', 'sending', 'held');
 CREATE INDEX delivery_asked ON delivery (destination) WHERE asked = 1;
 CREATE INDEX delivery_exam ON delivery (exam);
+CREATE INDEX delivery_counted ON delivery (destination, state);
 
 CREATE TABLE worklist_item (
     server TEXT NOT NULL,
