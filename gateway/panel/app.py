@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from gateway.clock import Clock
@@ -52,26 +52,47 @@ def create_app(
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
-    timing = timing or Timing()
     live = {
         process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
         for process in ("capture", "forward")
     }
-    hub, work, recorder = Hub(), Work(), Recorder(capture_socket, live["capture"].read)
     context = Context(
         spool=spool,
         settings=settings,
         clock=clock,
-        recorder=recorder,
-        work=work,
+        recorder=Recorder(capture_socket, live["capture"].read),
+        work=Work(),
         pictures=Pictures(spool),
-        hub=hub,
+        hub=Hub(),
         live=live,
-        timing=timing,
+        timing=timing or Timing(),
     )
-    changes = Changes(spool=spool, work=work, hub=hub, recorder=recorder, poll_s=timing.poll)
+    changes = Changes(
+        spool=spool, work=context.work, hub=context.hub, recorder=context.recorder, poll_s=context.timing.poll
+    )
+    app = Starlette(
+        routes=[
+            Mount(API, routes=_calls(context, changes)),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+            *Pages(context).routes(),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={
+            ScopegateError: problems.answer_error,
+            HTTPException: problems.answer_http,
+            Exception: problems.answer_bug,
+        },
+        lifespan=_lifespan(context, changes),
+    )
+    app.state.hub = context.hub
+    app.state.background = []
+    app.state.loop = None
+    return app
+
+
+def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
     captures = CaptureCalls(context)
-    calls = [
+    return [
         *ExamCalls(context).routes(),
         *captures.routes(),
         *WorklistCalls(context).routes(),
@@ -82,40 +103,27 @@ def create_app(
         Route("/openapi.json", _openapi, methods=["GET"]),
     ]
 
+
+def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return what runs beside the requests: following capture and the spool."""
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.loop = asyncio.get_running_loop()
         app.state.background = [
-            asyncio.create_task(recorder.watch(changes.said)),
+            asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),
         ]
         try:
             yield
         finally:
-            hub.close()
+            context.hub.close()
             for task in app.state.background:
                 task.cancel()
             await asyncio.gather(*app.state.background, return_exceptions=True)
-            work.close()
+            context.work.close()
 
-    app = Starlette(
-        routes=[
-            Mount(API, routes=calls),
-            Mount("/static", StaticFiles(directory=_HERE / "static")),
-            *Pages(context).routes(),
-        ],
-        middleware=[Middleware(Guard)],
-        exception_handlers={
-            ScopegateError: problems.answer_error,
-            HTTPException: problems.answer_http,
-            Exception: problems.answer_bug,
-        },
-        lifespan=lifespan,
-    )
-    app.state.hub = hub
-    app.state.background = []
-    app.state.loop = None
-    return app
+    return lifespan
 
 
 async def _openapi(request: Request) -> Response:
