@@ -38,6 +38,11 @@ from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
 _HERE = Path(__file__).parent
+_ANSWERS = {
+    ScopegateError: problems.answer_error,
+    HTTPException: problems.answer_http,
+    Exception: problems.answer_bug,
+}
 
 
 def create_app(
@@ -52,11 +57,30 @@ def create_app(
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
+    context = _context(spool, settings, clock, capture_socket, timing or Timing())
+    changes = _changes(context)
+    app = Starlette(
+        routes=[
+            Mount(API, routes=_calls(context, changes)),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+            *Pages(context).routes(),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers=dict(_ANSWERS),
+        lifespan=_lifespan(context, changes),
+    )
+    app.state.hub = context.hub
+    app.state.background = []
+    app.state.loop = None
+    return app
+
+
+def _context(spool: Spool, settings: Settings, clock: Clock, capture_socket: Path, timing: Timing) -> Context:
     live = {
         process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
         for process in ("capture", "forward")
     }
-    context = Context(
+    return Context(
         spool=spool,
         settings=settings,
         clock=clock,
@@ -65,29 +89,18 @@ def create_app(
         pictures=Pictures(spool),
         hub=Hub(),
         live=live,
-        timing=timing or Timing(),
+        timing=timing,
     )
-    changes = Changes(
-        spool=spool, work=context.work, hub=context.hub, recorder=context.recorder, poll_s=context.timing.poll
+
+
+def _changes(context: Context) -> Changes:
+    return Changes(
+        spool=context.spool,
+        work=context.work,
+        hub=context.hub,
+        recorder=context.recorder,
+        poll_s=context.timing.poll,
     )
-    app = Starlette(
-        routes=[
-            Mount(API, routes=_calls(context, changes)),
-            Mount("/static", StaticFiles(directory=_HERE / "static")),
-            *Pages(context).routes(),
-        ],
-        middleware=[Middleware(Guard)],
-        exception_handlers={
-            ScopegateError: problems.answer_error,
-            HTTPException: problems.answer_http,
-            Exception: problems.answer_bug,
-        },
-        lifespan=_lifespan(context, changes),
-    )
-    app.state.hub = context.hub
-    app.state.background = []
-    app.state.loop = None
-    return app
 
 
 def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
