@@ -10,6 +10,7 @@ from gateway.errors import ObjectError, TextDoesNotFit, WorklistError
 from gateway.model import Patient, Procedure, WorklistItem
 
 _WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
+_LONGEST = 256 * 1024  # bytes of an answer; a long one with comments and codes takes 10,000
 _REQUIRED = ("PatientName", "PatientID", "StudyInstanceUID", "RequestedProcedureID")
 _STEP = "ScheduledProcedureStepSequence"
 _REQUIRED_OF_STEP = ("ScheduledProcedureStepID", "ScheduledProcedureStepStartDate", "Modality")
@@ -52,8 +53,10 @@ def worklist_item(answer: bytes, *, server: str, fallback_charset: str = "", iss
     """Read one worklist answer, a file made by `wrap_answer`.
 
     `fallback_charset`: SpecificCharacterSet for servers that do not say theirs. `issuer`: of their patient IDs,
-    when the answer names none. Raises WorklistError when the bytes are no data set or name no patient.
+    when the answer names none. Raises WorklistError when the bytes are no data set, too many, or name no patient.
     """
+    if len(answer) > _LONGEST:
+        raise WorklistError("The worklist server sent an entry that is longer than any order.")
     order = read_order(answer)
     character_set = character_set_of(order, fallback_charset)
     patient = _patient(order, character_set, issuer)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from gateway.errors import NotFound, ScopegateError
 from gateway.model import Exam, ExamState, MediaKind, WorklistItem
-from gateway.panel import archives, names, problems, subjects, views, worklist_calls
+from gateway.panel import archives, names, problems, similar, subjects, views, worklist_calls
 from gateway.panel.context import Context
 from gateway.panel.views import Look
 
@@ -59,12 +59,13 @@ class Pages:
     def _choose(self, request: Request) -> Values:
         spool, today = self._context.spool, self._today()
         items = spool.worklist.items()
+        listed = similar.Names(items)
         age = worklist_calls.age(self._context, spool.worklist.servers())
         assign = self._assigned(request)
         opened = spool.exams.open_one() if assign is None else None
         waiting = [] if assign else self._look.waiting(today)
         return {
-            "items": [views.item_view(item, items, today) for item in items],
+            "items": [views.item_view(item, listed, today) for item in items],
             "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),
             "as_of": _local_time(age["as_of"], self._context),
             "old": age["stale"],
@@ -88,7 +89,7 @@ class Pages:
         }
         if item:
             found = spool.worklist.get(item)
-            values["item"] = views.item_view(found, spool.worklist.items(), today)
+            values["item"] = views.item_view(found, similar.Names(spool.worklist.items()), today)
             values["body"] = {"worklist_item": item}
         return values
 
@@ -123,8 +124,8 @@ class Pages:
         values: Values = {
             "assign": assign,
             "opened": self._other_open(assign),
-            "item": views.item_view(item, items, self._today()),
-            "same": [views.item_view(other, [], self._today()) for other in same],
+            "item": views.item_view(item, similar.Names(items), self._today()),
+            "same": [views.item_view(other, similar.Names(()), self._today()) for other in same],
             "body": body,
         }
         return self._page("confirm.html", values)

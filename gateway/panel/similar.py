@@ -23,19 +23,31 @@ _SPELLINGS = (
     ("w", "f"),
     ("y", "i"),
 )
+_LONGEST = 64  # letters of a component group (PS3.5 6.2); comparing takes the square of them
 _LONG_ENOUGH = 4  # in shorter names one letter is no slip of the pen
 _FAR = 2
 
 
-def look_alikes(patient: Patient, items: Iterable[WorklistItem]) -> list[WorklistItem]:
-    """Return one item of each other patient whose family name looks or sounds like this one's."""
-    found: dict[str, WorklistItem] = {}
-    for item in items:
-        if (item.patient.id, item.patient.issuer) != (patient.id, patient.issuer) and alike(
-            patient.name, item.patient.name
-        ):
-            found.setdefault(item.patient.id, item)
-    return list(found.values())
+class Names:
+    """The names of a list, kept so that each is compared only with those that may be like it."""
+
+    def __init__(self, items: Iterable[WorklistItem]) -> None:
+        self._by_key: dict[str, list[WorklistItem]] = {}
+        for item in items:
+            for key in _keys(item.patient.name):
+                self._by_key.setdefault(key, []).append(item)
+
+    def like(self, patient: Patient, *, most: int = 2) -> list[WorklistItem]:
+        """Return one item of each other patient whose family name looks or sounds like this one's."""
+        found: dict[str, WorklistItem] = {}
+        for item in (item for key in _keys(patient.name) for item in self._by_key.get(key, ())):
+            if (item.patient.id, item.patient.issuer) == (patient.id, patient.issuer):
+                continue
+            if item.patient.id not in found and alike(patient.name, item.patient.name):
+                found[item.patient.id] = item
+                if len(found) == most:
+                    break
+        return list(found.values())
 
 
 def alike(one: str, other: str) -> bool:
@@ -66,7 +78,22 @@ def folded(text: str) -> str:
 
 def _families(name: str) -> set[str]:
     families = (group.split("^")[0] for group in name.split("=")[:2])
-    return {letters for family in families if (letters := re.sub(r"[\W_]+", "", folded(family)))}
+    return {letters for family in families if (letters := re.sub(r"[\W_]+", "", folded(family[:_LONGEST])))}
+
+
+def _keys(name: str) -> list[str]:
+    """Return words of which two names that are alike share at least one.
+
+    Names one letter or one swap apart become the same when each loses the right letter, or one of them loses it.
+    """
+    families = sorted(_families(name))
+    short = [
+        family[:at] + family[at + 1 :]
+        for family in families
+        if len(family) >= _LONG_ENOUGH
+        for at in range(len(family))
+    ]
+    return list(dict.fromkeys([*families, *("~" + _sound(family) for family in families), *short]))
 
 
 def _alike(one: str, other: str) -> bool:

@@ -132,8 +132,8 @@ def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientVi
     )
 
 
-def item_view(item: WorklistItem, others: Sequence[WorklistItem], today: date) -> ItemView:
-    alike = similar.look_alikes(item.patient, others)
+def item_view(item: WorklistItem, others: similar.Names, today: date) -> ItemView:
+    alike = others.like(item.patient)
     return ItemView(
         id=item.id,
         time=names.scheduled_time(item.procedure.scheduled_at),

@@ -70,6 +70,15 @@ def test_an_item_keeps_its_name_when_the_list_is_asked_again():
     assert item(**nameless).id == item(**nameless).id != item(x00100020=b"2", **nameless).id
 
 
+def test_an_entry_that_nobody_could_read_on_a_screen_is_refused():
+    def with_comments(length):
+        return order_file() + struct.pack("<HH2sHL", 0x7777, 0x1001, b"UT", 0, length) + b" " * length
+
+    assert worklist_item(with_comments(20_000), server="ris")
+    with pytest.raises(WorklistError, match="longer"):
+        worklist_item(with_comments(400_000), server="ris")
+
+
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [

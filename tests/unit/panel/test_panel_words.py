@@ -1,4 +1,6 @@
+import random
 import re
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -66,10 +68,29 @@ def test_names_that_can_be_mistaken_are_found(one: str, other: str, expected: bo
     assert similar.alike(one, other) is similar.alike(other, one) is expected
 
 
+def test_of_a_list_the_same_names_are_found_as_by_comparing_each_with_each() -> None:
+    draw = random.Random(7)
+    made = ["".join(draw.choices("aemiyr", k=draw.randint(3, 6))) for _ in range(150)]
+    items = [item(number, f"{family}^A") for number, family in enumerate(made)]
+    listed = similar.Names(items)
+    for one in items:
+        others = {o.id for o in items if o is not one and similar.alike(one.patient.name, o.patient.name)}
+        assert {found.id for found in listed.like(one.patient, most=len(items))} == others
+
+
+@pytest.mark.parametrize("family", ["Doe", "Doe{}", "D" * 600])
+def test_a_list_of_two_thousand_is_compared_at_once(family: str) -> None:
+    items = [item(number, f"{family.format(number)}^A") for number in range(2000)]
+    begun = time.monotonic()
+    listed = similar.Names(items)
+    assert all(listed.like(each.patient) for each in items)
+    assert time.monotonic() - begun < 10  # each with each takes minutes
+
+
 def test_the_same_patient_twice_on_the_list_is_no_similar_name() -> None:
     whole = item(1, "Meier^Anna")
-    assert similar.look_alikes(whole.patient, [whole, item(2, "Meier^Anna")])[0].id == "item-2"
-    assert similar.look_alikes(whole.patient, [whole, whole]) == []
+    assert similar.Names([whole, item(2, "Meier^Anna")]).like(whole.patient)[0].id == "item-2"
+    assert similar.Names([whole, whole]).like(whole.patient) == []
     assert isinstance(whole.patient, Patient)
 
 
