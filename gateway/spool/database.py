@@ -17,15 +17,23 @@ _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPE
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-class _Held:
-    """A thread's connection, closed when the thread is gone: a press may come in a thread of its own."""
+class _Connection(sqlite3.Connection):
+    """A thread's connection; closes itself at the latest when it is collected."""
 
-    def __init__(self, connection: sqlite3.Connection, inode: int) -> None:
-        self.connection = connection
-        self.inode = inode
+    inode = 0  # of the index it was opened on
 
     def __del__(self) -> None:
-        self.connection.close()
+        self.close()
+
+
+class _UntilThreadEnds:
+    """Closes a connection as soon as its thread is gone: sqlite3's wait for the garbage collector (a cycle)."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def __del__(self) -> None:
+        self._connection.close()
 
 
 class Database:
@@ -37,13 +45,13 @@ class Database:
         self._checkpoints = checkpoints  # the forward process does them for all
         self.damaged = False  # as far as this process saw; `opening.keep_index` mends it
         self._local = threading.local()
-        self._opened: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self._opened: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._opening = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Look at one consistent state; never waits for a writer."""
-        connection = self._held().connection
+        connection = self._connection()
         with self._translated():
             connection.execute("BEGIN")
             try:
@@ -58,9 +66,8 @@ class Database:
         Raises SpoolBusy as well when the index was replaced meanwhile: what was written went with the old one, and
         the new one was filled from files that were durable before it was taken away.
         """
-        held = self._held()
-        connection = held.connection
-        if self._inode(0) != held.inode:
+        connection = self._connection()
+        if self._inode(0) != connection.inode:
             raise SpoolBusy("The index of the box is being made anew.")
         with self._translated():
             connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
@@ -71,31 +78,31 @@ class Database:
             except BaseException:
                 connection.rollback()  # a commit that failed leaves its transaction open
                 raise
-        if self._inode(0) != held.inode:
+        if self._inode(0) != connection.inode:
             raise SpoolBusy("The index of the box is being made anew.")
 
     def version(self) -> int:
         """Return a number that changes when another connection committed (PRAGMA data_version)."""
         with self._translated():
-            (number,) = self._held().connection.execute("PRAGMA data_version").fetchone()
+            (number,) = self._connection().execute("PRAGMA data_version").fetchone()
         return int(number)
 
     def close(self) -> None:
         """Close every thread's connection."""
         with self._opening:
-            for held in list(self._opened):
-                held.connection.close()
+            for connection in list(self._opened):
+                connection.close()
             self._local = threading.local()
 
     def settle(self) -> None:
         """Move everything from the write-ahead log into the file and close."""
         with self._translated():
-            self._held().connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
 
     def migrate(self) -> None:
         """Create the schema in an empty file, or bring an older one up to date."""
-        connection = self._held().connection
+        connection = self._connection()
         with self._translated():
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             if found >= VERSION:  # a newer release only added
@@ -106,36 +113,42 @@ class Database:
     def check(self) -> None:
         """Raise SpoolDamaged when the file is not a sound database with a schema in it."""
         with self._translated():
-            (answer,) = self._held().connection.execute("PRAGMA quick_check(1)").fetchone()
-            (found,) = self._held().connection.execute("PRAGMA user_version").fetchone()
+            (answer,) = self._connection().execute("PRAGMA quick_check(1)").fetchone()
+            (found,) = self._connection().execute("PRAGMA user_version").fetchone()
         if answer != "ok" or found == 0:  # an index that was cut to nothing is a sound database, but empty
             raise SpoolDamaged("The index of the spool is damaged.")
 
-    def _held(self) -> _Held:
-        held: _Held | None = getattr(self._local, "held", None)
-        if held and held.inode != self._inode(held.inode):
-            held = None  # another process found the file damaged and put a new one in its place
-        if held is None:
+    def _connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection and connection.inode != self._inode(connection.inode):
+            connection = None  # another process found the file damaged and put a new one in its place
+        if connection is None:
             if not self._path.exists():
                 raise SpoolBusy("The index of the box is being made anew.")
             with self._translated():
-                connection = sqlite3.connect(
-                    f"{self._path.absolute().as_uri()}?mode=rw",
-                    uri=True,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )  # rw: who only looks while the index is away must not create an empty one
-                connection.row_factory = sqlite3.Row
-                connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-                connection.execute("PRAGMA foreign_keys = ON")
-                if not self._checkpoints:
-                    connection.execute("PRAGMA wal_autocheckpoint = 0")
-            held = self._local.held = _Held(connection, self._inode(0))
+                connection = self._local.connection = self._connect()
+            self._local.until_thread_ends = _UntilThreadEnds(connection)
             with self._opening:
-                self._opened.add(held)
-        return held
+                self._opened.add(connection)
+        return connection
+
+    def _connect(self) -> _Connection:
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw",  # rw: who only looks must not create an empty one
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not self._checkpoints:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.inode = self._inode(0)
+        return connection
 
     def _inode(self, absent: int) -> int:
         try:
