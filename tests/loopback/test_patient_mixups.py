@@ -1,0 +1,139 @@
+"""Whatever people do at the same time: each picture stays in its exam and leaves under the name of its patient."""
+
+import http.client
+import random
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+from pydicom import dcmread
+
+from tests.box import Box, Refusal, until
+from tests.loopback.peers import FaultArchive
+
+SECONDS = 8.0
+EXPECTED = {  # what people are told when they come too late or too early
+    "bad-value", "busy", "capture-gone", "clip-recording", "exam-changed", "exam-ended", "exam-open", "frame-gone",
+    "no-exam", "no-signal", "not-found", "spool-busy", "wrong-state",
+}  # fmt: skip
+
+
+@dataclass
+class Clinic:
+    """Several people at one box, each doing things of a random kind without looking what the others do."""
+
+    box: Box
+    stop: threading.Event = field(default_factory=threading.Event)
+    exams: list[str] = field(default_factory=list)
+    taken: list[tuple[str, str]] = field(default_factory=list)  # for which exam, which picture
+    refused: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def work(self, seed: int, kinds: list[str]) -> None:
+        draw = random.Random(seed)
+        does: dict[str, Callable[[random.Random], None]] = {
+            name: getattr(self, name) for name in dict.fromkeys(kinds)
+        }
+        while not self.stop.is_set():
+            try:
+                does[draw.choice(kinds)](draw)
+            except Refusal as refusal:
+                self.refused[refusal.code] = self.refused.get(refusal.code, 0) + 1
+                if refusal.code not in EXPECTED or refusal.status == 500:
+                    self.failures.append(str(refusal))
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+
+    def exam(self, draw: random.Random) -> str:
+        return draw.choice(self.exams[-3:])
+
+    def press(self, draw: random.Random) -> None:
+        exam = self.exam(draw)
+        answer = self.box.still(exam)
+        self.taken.append((exam, str(answer["sop_instance_uid"])))
+
+    def open(self, draw: random.Random) -> None:
+        body = {"emergency": True} if draw.random() < 0.3 else {"patient": someone()}
+        self.exams.append(str(self.box.create("/exams", {**body, "close_open": True})["id"]))
+
+    def finish(self, draw: random.Random) -> None:
+        self.box.finish(self.exam(draw))
+
+    def wrong_entry(self, draw: random.Random) -> None:
+        self.box.post(f"/exams/{self.exam(draw)}/discontinue", {"reason": "incorrect-worklist-entry"})
+
+    def assign(self, draw: random.Random) -> None:
+        self.box.post(f"/exams/{self.exam(draw)}/assign", {"patient": someone()})
+
+    def confirm(self, draw: random.Random) -> None:
+        self.box.post(f"/exams/{self.exam(draw)}/confirm")
+
+    def reject(self, draw: random.Random) -> None:
+        self.box.post(f"/captures/{self.picture(draw)}/reject", {"reason": "blurred"})
+
+    def restore(self, draw: random.Random) -> None:
+        self.box.post(f"/captures/{self.picture(draw)}/restore")
+
+    def picture(self, draw: random.Random) -> str:
+        return draw.choice(self.taken[-6:])[1] if self.taken else "1.2.3"
+
+
+def someone() -> dict[str, str]:
+    number = uuid.uuid4().hex[:8].upper()
+    return {"name": f"Doe^{number}", "id": number}
+
+
+def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> None:
+    with FaultArchive() as archive:
+        destination = {"name": "pacs", "ae_title": "TAKES", "host": "127.0.0.1", "port": archive.port}
+        with Box(tmp_path, destinations=[destination]) as box:
+            clinic = Clinic(box)
+            clinic.exams.append(box.open_typed())
+            deciding = ["finish", "wrong_entry", "assign", "assign", "confirm", "reject", "reject", "restore"]
+            people = [["press"], ["press"], ["press", *deciding], [*deciding, "open", "open"]]
+            threads = [
+                threading.Thread(target=clinic.work, args=(seed, kinds), name=f"person-{seed}")
+                for seed, kinds in enumerate(people)
+            ]
+            for thread in threads:
+                thread.start()
+            clinic.stop.wait(SECONDS)
+            clinic.stop.set()
+            for thread in threads:
+                thread.join(60)
+            box.open_typed(close_open=True)  # the last one ends too
+            exams = {exam: until_settled(box, exam) for exam in clinic.exams}
+            received = [dcmread(BytesIO(object_.data_set), force=True) for object_ in archive.arrived]
+    assert clinic.failures == []
+    assert len(clinic.taken) > 20
+    kept = {capture["sop_instance_uid"]: exam for exam, found in exams.items() for capture in found["captures"]}
+    assert [(exam, uid) for exam, uid in clinic.taken if kept.get(uid) != exam] == []
+    rejected = {c["sop_instance_uid"] for e in exams.values() for c in e["captures"] if c["state"] == "rejected"}
+    patients: dict[str, set[str]] = {}
+    for each in received:
+        exam = exams[kept[each.SOPInstanceUID]]
+        assert (each.PatientID, each.StudyInstanceUID) == (exam["patient"]["id"], exam["study_instance_uid"])
+        assert exam["state"] in {"released", "discontinued"}
+        assert exam["identity"] != "temporary"
+        assert each.SOPInstanceUID not in rejected
+        patients.setdefault(each.StudyInstanceUID, set()).add(each.PatientID)
+    assert received
+    assert all(len(whose) == 1 for whose in patients.values())
+
+
+def until_settled(box: Box, exam: str) -> dict:
+    """Return the exam when everything of it that may leave has left."""
+
+    def look() -> dict | None:
+        found = box.get(f"/exams/{exam}")
+        waits = found["state"] == "finished" and (found["please_check"] or found["identity"] == "temporary")
+        kept = [c for c in found["captures"] if c["state"] != "rejected"]
+        left = found["state"] in {"released", "discontinued"} and all(
+            c["deliveries"] and all(d["state"] == "sent" for d in c["deliveries"]) for c in kept
+        )
+        return found if waits or left else None
+
+    return until("the exam to settle", look)
