@@ -190,11 +190,15 @@ def device(base: Path) -> Check:
 
 def _readable(path: Path) -> Path:
     try:
-        with path.open("rb") as file:
-            file.read(1)
+        other = path.exists() and not path.is_file()  # a pipe would be waited for without end
+        if not other:
+            with path.open("rb") as file:
+                file.read(1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
         raise Wrong(f"{path} cannot be read: {why}") from None
+    if other:
+        raise Wrong(f"{path} is not a file")
     return path
 
 

@@ -87,7 +87,7 @@ class SerialTrigger:
             raise DeviceMissing(f"The pedal on {self._device} was unplugged: plug it in again.") from error
 
     def _note(self, received: bytes, now: int) -> None:
-        for byte in received:
+        for byte in dict.fromkeys(received):  # they share their time, and a line may chatter at any speed
             last, self._heard[byte] = self._heard.get(byte), now
             if byte in self._actions and (last is None or now - last > _DEBOUNCE_NS):
                 self._presses.append(Press(action=self._actions[byte], time_ns=now))

@@ -423,3 +423,10 @@ def test_a_refused_file_starts_nothing_and_its_text_names_file_line_and_key(tmp_
     text = str(caught.value)
     assert f"{path}:2: station.nam: unknown key; did you mean name?" in text
     assert f"{path}:4: panel.listen: " in text
+
+
+def test_a_pipe_or_a_device_in_place_of_a_video_file_is_refused_at_once(problems, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "/dev/zero", "."):
+        (found,) = problems(f'config_version = 1\n[[source]]\nname = "us"\ndevice = "file:{name}"\n')
+        assert "is not a file" in str(found)
