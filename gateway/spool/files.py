@@ -118,7 +118,7 @@ class Files:
         path.mkdir(mode=0o770)  # the group comes from the data folder, whose setgid bit is inherited
 
     def _create(self, path: Path, *, keep: bool = False) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_APPEND if keep else os.O_TRUNC)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_APPEND if keep else os.O_TRUNC)
         return os.open(path, flags, 0o660)
 
     def _write(self, fd: int, data: bytes | memoryview) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs
+from tests.loopback.whole_box import Archives
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,8 @@ def fault_archive() -> Iterator[FaultArchive]:
 def fault_worklist() -> Iterator[FaultWorklist]:
     with FaultWorklist() as peer:
         yield peer
+
+
+@pytest.fixture(scope="session")
+def archives(orthanc: Orthanc, archive_of_everything: StoreScp, archive_of_implicit: StoreScp) -> Archives:
+    return Archives(orthanc=orthanc, everything=archive_of_everything, implicit=archive_of_implicit)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.box import Box, Refusal, until
 from tests.loopback.peers import StoreScp
-from tests.loopback.test_main_job import as_destination
+from tests.loopback.whole_box import as_destination
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

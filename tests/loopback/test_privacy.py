@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.box import Box, Refusal, until
 from tests.loopback.peers import FaultArchive, StoreScp, WlmScpfs
 from tests.loopback.peers.items import worklist_item
-from tests.loopback.test_main_job import as_destination, as_worklist, today
+from tests.loopback.whole_box import as_destination, as_worklist, today
 
 NAME = "Kanarienvogel^Zitronella=黄^金丝=こう^きんし"
 PATIENT_ID, ACCESSION, BIRTH = "CANARY77031", "ACANARY55019", "19380229"
