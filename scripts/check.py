@@ -26,7 +26,10 @@ SILENCE = 300  # s; a single test that takes longer has its stacks printed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """One thing that can fail. Stages that are not `alone` run two at a time, as they measure no time."""
+    """One thing that can fail. Stages that are not `alone` run two at a time, as they measure no time.
+
+    `workers`: processes that share a stage's test files; more than there are cores where tests mostly wait.
+    """
 
     name: str
     what: str
@@ -51,7 +54,7 @@ STAGES = (
     Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
-    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=2, alone=True),
+    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=4, alone=True),
     Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", workers=2, alone=True),
     Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", workers=2, alone=True),
     Stage(name="browser", what="the panel in a browser", tests="tests/browser", workers=2, alone=True),
@@ -161,7 +164,8 @@ class Runner:
 def environment() -> dict[str, str]:
     """Put the environment's tools first, and those of administrators on the path."""
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def end_group(process: subprocess.Popen[str]) -> None:
