@@ -129,7 +129,7 @@ class Exams:
                 old,
                 state=ExamState.FINISHED,
                 ended=self._clock.now(),
-                please_check=please_check or old.please_check,
+                please_check=old.please_check or please_check,
                 discontinued=discontinued,
             )
 
@@ -145,7 +145,17 @@ class Exams:
         def confirmed(old: Exam) -> Exam:
             if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
                 raise WrongState("This exam was released already.")
-            return replace(old, please_check="", confirmed=self._clock.now()) if old.please_check else old
+            if not old.please_check:
+                return old
+            shared = old.please_check == PleaseCheck.STUDY_SHARED
+            return replace(
+                old,
+                please_check="",
+                confirmed=self._clock.now(),
+                # The archive would file both patients' pictures as one: theirs becomes a study of its own.
+                study_instance_uid=self._clock.uid() if shared else old.study_instance_uid,
+                study_key=f"own|{old.id}" if shared else old.study_key,
+            )
 
         return self.change(exam, confirmed)
 

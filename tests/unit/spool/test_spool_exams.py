@@ -371,3 +371,13 @@ def test_an_exam_opened_from_the_wrong_entry_may_leave_once_a_person_named_its_p
     assigned = spool.exams.assign(exam.id, subject(BORIS))
     assert (assigned.patient, assigned.discontinued, assigned.please_check) == (BORIS, "", "")
     assert spool.exams.release(exam.id).state is ExamState.RELEASED
+
+
+def test_two_patients_with_one_study_of_the_server_leave_with_one_each(spool: Spool) -> None:
+    first, _ = spool.exams.open(item_subject(ANNA, study_instance_uid="2.25.77"))
+    spool.exams.finish(first.id)
+    second, _ = spool.exams.open(item_subject(BORIS, study_instance_uid="2.25.77"))
+    spool.exams.open(subject(ANNA), close_open=True)  # a second reason to look does not hide the first
+    confirmed = spool.exams.confirm(second.id)
+    assert (confirmed.patient, confirmed.please_check) == (BORIS, "")
+    assert confirmed.study_instance_uid != first.study_instance_uid == "2.25.77"
