@@ -155,6 +155,7 @@ class Exams:
                 # The archive would file both patients' pictures as one: theirs becomes a study of its own.
                 study_instance_uid=self._clock.uid() if shared else old.study_instance_uid,
                 study_key=f"own|{old.id}" if shared else old.study_key,
+                discontinued=_reason_left(old),
             )
 
         return self.change(exam, confirmed)
@@ -177,7 +178,7 @@ class Exams:
                 study_instance_uid=study,
                 please_check=shared,
                 confirmed=self._clock.now(),
-                discontinued="" if old.discontinued == WRONG_ENTRY else old.discontinued,
+                discontinued=_reason_left(old),
             )
 
         with locked(self._layout.opening_lock):  # two exams of one order may not both mint its Study UID
@@ -354,6 +355,11 @@ def _same_patient(one: Patient, other: Patient) -> bool:
     if one.id != other.id or (one.issuer and other.issuer and one.issuer != other.issuer):
         return False
     return bool(one.id) or (one.name, one.birth_date) == (other.name, other.birth_date)
+
+
+def _reason_left(exam: Exam) -> str:
+    """Return why an exam was discontinued once a person named its patient: a wrong entry is put right by that."""
+    return "" if exam.discontinued == WRONG_ENTRY else exam.discontinued
 
 
 def earlier_boot(exam: Exam, now: Moment) -> bool:

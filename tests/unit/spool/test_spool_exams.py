@@ -365,11 +365,18 @@ def run_all(works: list[Callable[[], object]]) -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_an_exam_opened_from_the_wrong_entry_may_leave_once_a_person_named_its_patient(spool: Spool) -> None:
+@pytest.mark.parametrize("answer", ["another patient", "this patient"])
+def test_an_exam_opened_from_the_wrong_entry_may_leave_once_a_person_named_its_patient(
+    spool: Spool, answer: str
+) -> None:
     exam, _ = spool.exams.open(subject(ANNA))
     spool.exams.finish(exam.id, please_check="incorrect-worklist-entry", discontinued="110514")
-    assigned = spool.exams.assign(exam.id, subject(BORIS))
-    assert (assigned.patient, assigned.discontinued, assigned.please_check) == (BORIS, "", "")
+    if answer == "another patient":
+        named = spool.exams.assign(exam.id, subject(BORIS))
+    else:
+        named = spool.exams.confirm(exam.id)
+    assert named.patient == (BORIS if answer == "another patient" else ANNA)
+    assert (named.discontinued, named.please_check) == ("", "")
     assert spool.exams.release(exam.id).state is ExamState.RELEASED
 
 
