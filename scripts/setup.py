@@ -4,6 +4,7 @@ Usage: setup.py run | test | tools. Standard library only, any Python from 3.11 
 repairs what was interrupted, and refuses to go on with half of what is needed.
 """
 
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -44,11 +45,12 @@ POLICY_TEXT = "#!/bin/sh\n# Left by scopegate's scripts/setup.py; remove it.\nex
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tool:
-    """A program of a Debian package, and why the tests want it."""
+    """A program or a library of a Debian package, and why the tests want it."""
 
-    program: str
     package: str
     why: str
+    program: str = ""
+    library: str = ""
     service: str = ""  # a service that the package would start and enable
 
 
@@ -58,6 +60,7 @@ TOOLS = (
     Tool(program="Orthanc", package="orthanc", why="an archive as clinics have it", service="orthanc"),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
+    Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
     Tool(program="ip", package="iproute2", why="private networks for tests"),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
 )
@@ -158,8 +161,18 @@ def services_asleep(become: list[str]) -> Iterator[None]:
         call(*become, "rm", "-f", POLICY)
 
 
+def is_there(tool: Tool) -> bool:
+    if tool.program:
+        return shutil.which(tool.program, path=SEARCH) is not None
+    try:
+        ctypes.CDLL(tool.library)
+    except OSError:
+        return False
+    return True
+
+
 def missing_tools() -> list[Tool]:
-    return [tool for tool in TOOLS if not shutil.which(tool.program, path=SEARCH)]
+    return [tool for tool in TOOLS if not is_there(tool)]
 
 
 # --- the virtual environment -----------------------------------------------------------------------------
