@@ -5,7 +5,8 @@ JSON, and a body of bytes. The server speaks first: `{"hello": {"protocol": 1, "
 
 call    `{"call": NAME, "arguments": {...}}`
 answer  `{"result": {...}}` or `{"error": {"code": ..., "what": ..., "action": ...}}`
-event   `{"event": NAME, ...}` with a body where it has one, after the call `state` or `preview`
+event   `{"event": NAME, ...}` with a body where it has one, after the call `state` or `preview`; and `pinned`
+        before the answer of a press or a clip's start: its frame and number are fixed, the next one may be sent
 
 One connection carries one call at a time; a subscription keeps its connection. After `preview` the subscriber
 sends `{"call": "credit"}` for each picture that it has dealt with and gets the newest one then.
@@ -23,6 +24,7 @@ from gateway.errors import CaptureGone, ConfigurationError, ScopegateError, by_c
 
 PROTOCOL = 1
 SOCKET_NAME = "capture.sock"
+PINNED = "pinned"
 MAX_MESSAGE = 64 * 1024 * 1024
 _LENGTHS = struct.Struct(">II")
 _UNKNOWN = "The recorder did not answer: whether the picture was stored is not known yet."
@@ -96,6 +98,8 @@ def call(path: Path, name: str, arguments: Header, *, timeout: float) -> Header:
             asked = True
             connection.sendall(pack({"call": name, "arguments": arguments}))
             answer = receive(connection)
+            if answer.header.get("event") == PINNED:
+                answer = receive(connection)
     except (OSError, WireError) as error:
         raise CaptureGone(_UNKNOWN if asked else "") from error
     return result_of(answer)

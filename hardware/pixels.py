@@ -53,10 +53,13 @@ def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
     """
     rows, columns = picture.height, picture.width
     half = (columns + 1) // 2
-    if picture.format is PixelFormat.GRAY8 and columns > 1:
+    if columns % 2:
+        # simplejpeg reads a luma row of 4:2:2 to an even width: at an odd one a byte that is not the picture's.
+        return _encode(to_rgb(picture), quality, "RGB", "422")
+    if picture.format is PixelFormat.GRAY8:
         neutral = np.full((rows, half), 128, np.uint8)
         return _encode_planes((picture.planes[0], neutral, neutral), quality)
-    if picture.format is PixelFormat.PLANAR_YUV and picture.matrix == "bt601" and columns > 1:
+    if picture.format is PixelFormat.PLANAR_YUV and picture.matrix == "bt601":
         luma, *chroma = _full(picture)
         if all(plane.shape == (rows, half) for plane in chroma):
             return _encode_planes((luma, *chroma), quality)

@@ -20,6 +20,7 @@ from gateway.capture.status import Status
 from gateway.clock import Clock
 from gateway.errors import BadValue, Busy
 from gateway.log import event
+from gateway.model import Capture
 from gateway.threads import Supervisor
 from gateway.wire import Header, WireError
 
@@ -58,9 +59,11 @@ class Server:
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._viewers = threading.BoundedSemaphore(_MAX_VIEWERS)
-        self._calls: dict[str, Callable[[Arguments], Header]] = {
+        self._presses: dict[str, Callable[[Arguments], Callable[[], Header]]] = {
             "press": self._press,
             "clip_start": self._clip_start,
+        }
+        self._calls: dict[str, Callable[[Arguments], Header]] = {
             "clip_stop": self._clip_stop,
             "drain": self._drain,
         }
@@ -110,18 +113,25 @@ class Server:
                 connection.close()
 
     def _answer(self, connection: socket.socket, asked: Header) -> None:
-        name = asked.get("call")
+        name = str(asked.get("call"))
         try:
             arguments = Arguments(asked.get("arguments", {}))
-            if not isinstance(name, str) or name not in self._calls.keys() | self._streams.keys():
-                raise BadValue("There is no call of that name.")
             if name in self._streams:
                 self._streams[name](connection, arguments)
                 return
-            answer: Header = {"result": self._calls[name](arguments)}
+            answer: Header = {"result": self._result(connection, name, arguments)}
         except FAILURES as failure:
             answer = wire.error_header(explained(failure))
         self._send(connection, wire.pack(answer))
+
+    def _result(self, connection: socket.socket, name: str, arguments: Arguments) -> Header:
+        if name in self._presses:
+            stored = self._presses[name](arguments)
+            self._send(connection, wire.pack({"event": wire.PINNED}))
+            return stored()
+        if name in self._calls:
+            return self._calls[name](arguments)
+        raise BadValue("There is no call of that name.")
 
     def _send(self, connection: socket.socket, message: bytes) -> None:
         connection.settimeout(self._slowest_s)
@@ -129,18 +139,14 @@ class Server:
 
     # --- calls --------------------------------------------------------------------------------------------
 
-    def _press(self, arguments: Arguments) -> Header:
-        capture = self._desk.presses.take_still(self._ask(arguments), Origin.SOCKET).result()
-        return {
-            "sop_instance_uid": capture.sop_instance_uid,
-            "exam": capture.exam,
-            "frame": capture.sequence,
-            "instance_number": capture.instance_number,
-            "taken_at": capture.taken.utc.isoformat(),
-        }
+    def _press(self, arguments: Arguments) -> Callable[[], Header]:
+        """Pin what a press is about; what is returned waits until it is durable."""
+        future = self._desk.presses.take_still(self._ask(arguments), Origin.SOCKET)
+        return lambda: _told(future.result())
 
-    def _clip_start(self, arguments: Arguments) -> Header:
-        return {"clip": self._desk.presses.take_clip(self._ask(arguments), Origin.SOCKET).result()}
+    def _clip_start(self, arguments: Arguments) -> Callable[[], Header]:
+        future = self._desk.presses.take_clip(self._ask(arguments), Origin.SOCKET)
+        return lambda: {"clip": future.result()}
 
     def _clip_stop(self, arguments: Arguments) -> Header:
         return {"sop_instance_uids": self._desk.presses.stop_clip(arguments.text("clip"), Origin.SOCKET)}
@@ -199,6 +205,16 @@ class Server:
             self._send(connection, wire.pack(header, picture.jpeg))
             if _next(connection, None).get("call") != "credit":
                 raise WireError("A viewer gives credit and nothing else.")
+
+
+def _told(capture: Capture) -> Header:
+    return {
+        "sop_instance_uid": capture.sop_instance_uid,
+        "exam": capture.exam,
+        "frame": capture.sequence,
+        "instance_number": capture.instance_number,
+        "taken_at": capture.taken.utc.isoformat(),
+    }
 
 
 def _next(connection: socket.socket, patience_s: float | None) -> Header:

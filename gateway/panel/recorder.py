@@ -15,7 +15,6 @@ PRESS_S = 6.0  # capture answers a press within 5 s, with the true reason; silen
 _STOP_S = 20.0  # closing a clip flushes and reads it
 _SILENT_S = 3.0  # capture speaks at least once a second
 _AGAIN_S = 0.5
-_APART_S = 0.015  # between two presses; fingers are slower, only what waited for capture comes together
 State = dict[str, Any]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -84,18 +83,22 @@ class Recorder:
             writer.close()
 
     async def _call(self, name: str, arguments: Header, seconds: float, *, ordered: bool = False) -> Header:
-        """Make one call. `ordered` ones reach capture in the order in which they came here."""
+        """Make one call. An `ordered` one is sent when capture has pinned what the one before was about."""
         message = wire.pack({"call": name, "arguments": arguments})
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds), contextlib.AsyncExitStack() as stack:
+                turn = await stack.enter_async_context(contextlib.AsyncExitStack())
+                if ordered:
+                    await turn.enter_async_context(self._in_turn)
                 try:
-                    reader, writer = await (self._send_in_turn(message) if ordered else self._send(message))
+                    reader, writer = await self._send(message)
                 except (OSError, WireError) as error:
                     raise self._absent() from error
-                try:
+                stack.callback(writer.close)
+                answer = await wire.receive_async(reader)
+                await turn.aclose()
+                if answer.header.get("event") == wire.PINNED:
                     answer = await wire.receive_async(reader)
-                finally:
-                    writer.close()
         except (OSError, WireError, TimeoutError) as error:
             raise CaptureGone from error
         return wire.result_of(answer)
@@ -113,17 +116,6 @@ class Recorder:
         writer.write(message)
         await writer.drain()
         return reader, writer
-
-    async def _send_in_turn(self, message: bytes) -> Connection:
-        """Send after those who came before, and a little apart: capture has a thread for each connection."""
-        await self._in_turn.acquire()
-        try:
-            connection = await self._send(message)
-        except BaseException:
-            self._in_turn.release()
-            raise
-        asyncio.get_running_loop().call_later(_APART_S, self._in_turn.release)
-        return connection
 
     async def _connect(self) -> Connection:
         async with asyncio.timeout(PRESS_S):

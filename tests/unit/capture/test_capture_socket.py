@@ -232,6 +232,26 @@ def test_a_caller_that_hangs_up_before_the_answer_has_its_picture_stored(served,
     wait(lambda: len(served.box.spool.captures.of_exam(exam.id)) == 1)
 
 
+def test_a_press_is_said_to_be_pinned_before_it_is_stored(served):
+    exam = served.box.exam()
+    frame = served.box.show()
+    served.box.disk.held = lambda operation, name: operation == "sync" and name.endswith((".ljpg", ".ljpg.part"))
+    with greeted(served.path) as connection:
+        asked = {"source": "us", "exam": exam.id, "frame": frame.sequence}
+        connection.sendall(wire.pack({"call": "press", "arguments": asked}))
+        assert wire.receive(connection).header == {"event": "pinned"}
+        assert served.box.spool.captures.of_exam(exam.id) == []
+        served.box.disk.moves.set()
+        assert wire.receive(connection).header["result"]["frame"] == frame.sequence
+
+
+def test_a_refused_press_is_not_said_to_be_pinned(served):
+    served.box.show()
+    with greeted(served.path) as connection:
+        connection.sendall(wire.pack({"call": "press", "arguments": {"source": "us"}}))
+        assert wire.receive(connection).header["error"]["code"] == "no-exam"
+
+
 def test_the_sixty_fifth_connection_is_dropped_and_room_is_made_when_others_leave(served, wait):
     held = [greeted(served.path) for _ in range(64)]
     with connect(served.path) as refused:

@@ -1,4 +1,5 @@
 import os
+import random
 from pathlib import Path
 
 import cv2
@@ -153,6 +154,19 @@ def test_a_grey_clip_frame_becomes_colour_without_a_tint():
         seen = decoded(stream)
         assert np.ptp(seen, axis=2).max() == 0
         assert np.abs(seen[..., 0] - gray).max() <= 8
+
+
+@pytest.mark.parametrize("columns", [33, 34])
+def test_nothing_but_the_picture_gets_into_its_jpeg(columns):
+    """A byte beyond an odd row would be whatever lay in memory, another patient's picture as well."""
+    chance = random.Random(columns)
+    streams = set()
+    for _ in range(100):
+        dirt = [np.full(chance.randint(10, 4000), chance.randint(0, 255), np.uint8) for _ in range(20)]
+        del dirt  # what is reserved next lies where this was
+        gray = np.ascontiguousarray(smooth_scene(51, columns)[..., 0])
+        streams.add(clip_jpeg(picture_of((gray,), PixelFormat.GRAY8)))
+    assert len(streams) == 1
 
 
 def test_an_rgb_clip_frame_is_a_baseline_422_jpeg():

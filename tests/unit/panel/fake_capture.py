@@ -170,20 +170,22 @@ class FakeCapture:
                     if name == "state":
                         self._states(connection)
                         return
-                    answer = self._answer(name, arguments)
+                    answer = self._answer(connection, name, arguments)
                     if answer is None:
                         return
                     connection.sendall(wire.pack(answer))
             except (OSError, wire.WireError):
                 return
 
-    def _answer(self, name: str, arguments: dict[str, Any]) -> wire.Header | None:
+    def _answer(self, connection: socket.socket, name: str, arguments: dict[str, Any]) -> wire.Header | None:
         try:
             if self.script.refuse and name != "drain":
                 raise self.script.refuse
             result = getattr(self, f"_call_{name}")(arguments)
         except ScopegateError as error:
             return wire.error_header(error)
+        if name in {"press", "clip_start"}:
+            connection.sendall(wire.pack({"event": wire.PINNED}))
         if self.script.delay_s:
             self._stop.wait(self.script.delay_s)
         if self.script.lose_answers and name == "press":
