@@ -36,6 +36,7 @@ class Stage:
     words: tuple[str, ...] = ()
     tests: str = ""
     workers: int = 1
+    by: str = "loadfile"  # a file's tests share what it started; "load" = each test stands alone
     alone: bool = False
 
 
@@ -54,7 +55,9 @@ STAGES = (
     Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
-    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=4, alone=True),
+    Stage(
+        name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=4, by="load", alone=True
+    ),
     Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", workers=2, alone=True),
     Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", workers=2, alone=True),
     Stage(name="browser", what="the panel in a browser", tests="tests/browser", workers=2, alone=True),
@@ -90,7 +93,7 @@ class Runner:
             return [
                 str(BIN / "python"), "-m", "pytest", stage.tests, "--durations=5", "--durations-min=1",
                 f"--junitxml={self._reports / stage.name}.xml", "-o", f"faulthandler_timeout={SILENCE}",
-                *(["-n", str(stage.workers), "--dist", "loadfile"] if stage.workers > 1 else []),
+                *(["-n", str(stage.workers), "--dist", stage.by] if stage.workers > 1 else []),
                 *self._pytest_words,
             ]  # fmt: skip
         words = [str(BIN / stage.words[0]), *stage.words[1:]]
