@@ -24,7 +24,7 @@ LIMIT_S = 600.0  # a forgotten clip ends by itself
 LEAST_FREE = 0.15  # of the disk: what is left belongs to stills
 _SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
 _LOST_SIGNAL_S = 10.0
-_WAIT_S = 0.1
+_WAIT_S = 0.05  # between two looks at `stop` and at the limits of a clip
 
 
 class Clips:

@@ -22,7 +22,7 @@ from hardware.pixels import to_gray_or_rgb
 _log = logging.getLogger(__name__)
 MAX_PINS = 16
 _GRAY_AXES = 2
-_WAIT_S = 0.2
+_WAIT_S = 0.05  # between two looks at `stop`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,7 +79,7 @@ class Server:
             listener.bind(str(self._path))
             self._path.chmod(0o660)
             listener.listen(_MAX_CONNECTIONS)
-            listener.settimeout(0.2)
+            listener.settimeout(0.05)
             while not self._supervisor.stop.is_set():
                 try:
                     connection, _ = listener.accept()
