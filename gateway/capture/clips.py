@@ -116,8 +116,13 @@ class Clips:
         try:
             self._spool.captures.begin_clip(placeholder(header, recording.first))
             recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
+            # The frame of the press, before the start is acknowledged: a clip that began is never empty.
+            self._add(recording, recording.first)
+            recording.writer.sync()
         except FAILURES as failure:
             error = explained(failure)
+            if recording.writer:
+                recording.writer.abandon()
         else:
             if give(recording.begun, header.sop_instance_uid):
                 event(_log, "clip_started", exam=header.exam, uid=recording.uid, source=header.source)
@@ -125,21 +130,34 @@ class Clips:
             recording.writer.abandon()
             error = Busy()
         warn(_log, "clip_not_started", exam=header.exam, uid=recording.uid, code=error.code)
-        self._salvage(header)
+        self._discard(header)
         fail(recording.begun, error)
         return error
+
+    def _discard(self, header: ClipHeader) -> None:
+        """Remove what is there of a clip whose start was refused; what cannot be removed now is closed later."""
+        layout, exam, uid = self._spool.layout, header.exam, header.sop_instance_uid
+        try:
+            for place in (layout.index, layout.frames):
+                self._spool.files.remove(place(exam, uid, recording=True))
+            self._spool.captures.forget_clip(uid)
+        except FAILURES:
+            self._salvage(header)
+
+    def _add(self, recording: Recording, frame: Frame) -> None:
+        assert recording.writer
+        jpeg = clip_jpeg(frame.picture, recording.grabber.settings.jpeg_quality)
+        recording.writer.add(jpeg, time_ns=frame.time_ns, sequence=frame.sequence)
 
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
         """Write frame after frame; every 400 ms what was written is made safe."""
         writer = recording.writer
         assert writer
-        quality = recording.grabber.settings.jpeg_quality
         synced_ns = self._clock.boottime_ns()
         try:
             for frame in self._frames(recording, stop):
-                if frame:
-                    jpeg = clip_jpeg(frame.picture, quality)
-                    writer.add(jpeg, time_ns=frame.time_ns, sequence=frame.sequence)
+                if frame and frame is not recording.first:
+                    self._add(recording, frame)
                 if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
                     writer.sync()
                     synced_ns = now
