@@ -334,6 +334,20 @@ def test_a_disk_that_does_not_answer_begins_no_clip_and_says_so_in_time(box, wai
     assert box.answers() == ["not-stored"]
 
 
+def test_a_clip_is_not_said_to_have_begun_before_the_frame_of_its_press_is_written(box):
+    """Killed right after the answer it would be a clip without one picture, and gone at the next start."""
+    box.exam()
+    box.show()
+    box.disk.held = lambda step, name: step == "write" and name.endswith(".frames.part")
+    begun = box.presses.take_clip(box.ask(), Origin.PEDAL)
+    assert box.disk.waiting.acquire(timeout=10)
+    assert not begun.done()
+    assert box.answers() == []
+    box.disk.moves.set()
+    uid = begun.result(10)
+    assert box.stop(uid) == [uid]
+
+
 def test_a_clip_that_is_slow_to_close_is_said_in_time_and_stored_all_the_same(box, wait):
     box.exam()
     box.show()
