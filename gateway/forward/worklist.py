@@ -81,7 +81,7 @@ class Refresher:
         today = self._clock.now().local.date()
         first, last = _days(server, today)
         items: dict[str, WorklistItem] = {}
-        unusable = 0
+        usable = unusable = 0
         for answer in worklist.find(
             server, our_ae=self._our_ae, today=today, deadline_s=self._deadline_s, timeouts=self._timeouts
         ):
@@ -95,11 +95,12 @@ class Refresher:
             except ScopegateError:
                 unusable += 1
                 continue
+            usable += 1
             if order.scheduled_within(item, first=first, last=last, modality=server.modality):
                 items[item.id] = item
         if unusable:
             warn(_log, "worklist_items_unusable", server=server.name, count=unusable)
-        if unusable and not items:
+        if unusable and not usable:  # entries of other days say that the server works
             raise WorklistError(
                 f"The worklist server {server.name} sent only entries that cannot be used.", code="worklist-garbage"
             )

@@ -31,6 +31,7 @@ from tests.loopback.forward_archive import (
 from tests.loopback.peers import FaultWorklist, RawServer, StoreScp, free_port
 from tests.loopback.peers.faults import silent
 from tests.loopback.peers.items import worklist_item
+from tests.loopback.whole_box import today
 from tests.unit.forward.bench import (
     CANARY,
     CANARY_WORDS,
@@ -232,7 +233,7 @@ def test_no_log_line_and_no_live_state_names_a_patient(
 ) -> None:
     """A patient whose every part is unmistakable goes through every failure of this process."""
     caplog.set_level(logging.DEBUG)
-    item = worklist_item(name=CANARY.name, character_set="ISO_IR 192")
+    item = worklist_item(name=CANARY.name, character_set="ISO_IR 192", day=today())
     item.PatientID, item.PatientBirthDate, item.AccessionNumber = CANARY.id, CANARY.birth_date, CANARY_WORDS[-1]
     with FaultWorklist((item,)) as ris:
         servers = [

@@ -206,6 +206,14 @@ def test_a_list_of_nothing_usable_does_not_replace_one_that_is(spool: Spool, ris
     assert (ids(spool), code(spool)) == (["P00001", "P00002"], "worklist-garbage")
 
 
+def test_entries_of_other_days_beside_an_unusable_one_are_no_garbage(spool: Spool, ris: FaultWorklist) -> None:
+    nobody = worklist_item(number=3, name="")
+    nobody.PatientID = ""
+    ris.items[:] = [nobody, worklist_item(number=4, day="20261125")]
+    refresher(spool, server(ris)).step()
+    assert (ids(spool), code(spool)) == ([], "")
+
+
 def test_an_empty_list_is_a_good_answer(spool: Spool, ris: FaultWorklist, clock: LocalClock) -> None:
     part = refresher(spool, server(ris))
     part.step()
