@@ -32,6 +32,9 @@ class Table:
     keys: Mapping[str, Check] = dataclasses.field(default_factory=dict)
     many: bool = False  # [[name]] rather than [name]
     needed: tuple[str, ...] = ()
+    needed_by_kind: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict
+    )  # `kind` -> what it needs besides; the first is the default kind
     kinds_later: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # key -> values of a later version
@@ -152,7 +155,8 @@ _DESTINATION = Table(
     made=Destination,
     field="destinations",
     many=True,
-    needed=("name", "ae_title", "host", "port"),
+    needed=("name",),
+    needed_by_kind={"dicom": ("ae_title", "host", "port")},
     kinds_later={"kind": ("stow", "media")},
     keys={
         "name": values.name,

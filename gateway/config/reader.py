@@ -146,7 +146,7 @@ class _Reading:
             else:
                 good |= self._checked(here, table.keys[key], value)
         if not later:
-            for key in table.needed:
+            for key in (*table.needed, *_needed_by_kind(table, raw)):
                 if key not in raw:
                     self._find(place, f"{key} is missing")
         return Part(place=place, raw=raw, good=good)
@@ -205,6 +205,11 @@ def _kept(table: Table, part: Part) -> dict[str, Any]:
 
 def _is_later(table: Table, raw: Mapping[str, Any]) -> bool:
     return any(isinstance(raw.get(key), str) and raw[key] in words for key, words in table.kinds_later.items())
+
+
+def _needed_by_kind(table: Table, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    kind = raw.get("kind", next(iter(table.needed_by_kind), ""))
+    return table.needed_by_kind.get(kind, ()) if isinstance(kind, str) else ()
 
 
 def _dotted(place: Place) -> str:

@@ -77,9 +77,10 @@ class Worklist:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
-    ae_title: str
-    host: str
-    port: int
+    kind: str = "dicom"
+    ae_title: str = ""  # of kind dicom, as host and port
+    host: str = ""
+    port: int = 0
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500

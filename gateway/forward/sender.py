@@ -22,12 +22,12 @@ from gateway.errors import (
     WrongState,
 )
 from gateway.forward import backoff, outgoing
+from gateway.forward.channel import Channel, Connect
 from gateway.forward.outage import Refusals, Verdict
 from gateway.forward.patience import Patience, Pause
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, SealedObject
-from gateway.net.peers import Timeouts
-from gateway.net.store import StoreAssociation, StoreResult, Wanted
+from gateway.net.store import StoreResult, Wanted
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
@@ -45,15 +45,13 @@ class Sender:
         *,
         spool: Spool,
         destination: Destination,
-        our_ae: str,
+        connect: Connect,
         stop: threading.Event | None = None,
-        timeouts: Timeouts | None = None,
     ) -> None:
         self._spool = spool
         self._destination = destination
-        self._our_ae = our_ae
+        self._connect = connect
         self._stop = stop or threading.Event()
-        self._timeouts = timeouts
         self._refusals = Refusals()
         self._patience = Patience(destination.name, clock=spool.clock)
         self._lost_track = False  # the index failed between a claim and its outcome
@@ -87,15 +85,13 @@ class Sender:
         objects = [self._spool.objects.get(delivery.sop_instance_uid) for delivery in batch]
         left = list(zip(batch, objects, strict=True))
         try:
-            with StoreAssociation(
-                self._destination, our_ae=self._our_ae, wanted=_wanted(objects), timeouts=self._timeouts
-            ) as association:
-                if not association.usable:
+            with self._connect(_wanted(objects)) as channel:
+                if not channel.usable:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
                     )
-                while left and association.usable and not self._patience.left_s and not self._stop.is_set():
-                    self._deliver(association, *left.pop(0))
+                while left and channel.usable and not self._patience.left_s and not self._stop.is_set():
+                    self._deliver(channel, *left.pop(0))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
                 self._hold_all(left)
@@ -108,7 +104,7 @@ class Sender:
 
     # --- one object ---------------------------------------------------------------------------------------
 
-    def _deliver(self, association: StoreAssociation, delivery: Delivery, sealed: SealedObject) -> None:
+    def _deliver(self, channel: Channel, delivery: Delivery, sealed: SealedObject) -> None:
         claimed = self._claim(delivery)
         if claimed is None:
             return
@@ -116,14 +112,14 @@ class Sender:
             form = outgoing.prepare(
                 self._spool.objects.path(sealed),
                 sealed,
-                accepted=association.accepted(sealed.sop_class_uid),
+                accepted=channel.accepted(sealed.sop_class_uid),
                 destination=self._destination,
             )
         except (DeliveryError, ObjectError, SpoolDamaged) as error:
             self._hold(claimed, error, in_doubt=delivery.in_doubt)
             return
         try:
-            result = association.store(
+            result = channel.store(
                 form.source,
                 sop_class_uid=sealed.sop_class_uid,
                 sop_instance_uid=sealed.sop_instance_uid,

@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.forward import outgoing
+from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
@@ -92,7 +93,12 @@ def _start(
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
     senders = {
-        destination.name: Sender(spool=spool, destination=destination, our_ae=station.ae_title, stop=stop)
+        destination.name: Sender(
+            spool=spool,
+            destination=destination,
+            connect=connector(destination, our_ae=station.ae_title),
+            stop=stop,
+        )
         for destination in settings.destinations
     }
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
 
-VERSION = 1  # of schema.sql, kept in user_version; a release only adds
+VERSION = 2  # of the last schema_*.sql, kept in user_version; a release only adds
 _BUSY_MS = 10_000
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the second: no room for the shared memory's file
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
@@ -107,8 +107,10 @@ class Database:
             (found,) = connection.execute("PRAGMA user_version").fetchone()
             if found >= VERSION:  # a newer release only added
                 return
-            script = resources.files("gateway.spool").joinpath("schema.sql").read_text("utf-8")
-            connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {VERSION}; COMMIT")
+            folder = resources.files("gateway.spool")
+            for version in range(found + 1, VERSION + 1):  # each whole or not at all
+                script = folder.joinpath(f"schema_{version}.sql").read_text("utf-8")
+                connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {version}; COMMIT")
 
     def check(self) -> None:
         """Raise SpoolDamaged when the file is not a sound database with a schema in it."""

@@ -86,10 +86,10 @@ class Objects:
             )
             connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (sealed.capture,))
             connection.executemany(
-                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, changed_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, "
+                "changed_ns, queued_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now)
+                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now, now)
                     for destination in destinations
                 ],
             )

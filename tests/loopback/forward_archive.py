@@ -9,6 +9,7 @@ from pynetdicom import evt
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination
+from gateway.forward.channel import connector
 from gateway.forward.sender import Sender
 from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool
@@ -94,7 +95,8 @@ def destination(peer: Any, name: str = "pacs", **more: Any) -> Destination:
 
 
 def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts = QUICK, **more: Any) -> Sender:
-    return Sender(spool=spool, destination=destination(peer, name, **more), our_ae="SCOPEGATE", timeouts=timeouts)
+    to = destination(peer, name, **more)
+    return Sender(spool=spool, destination=to, connect=connector(to, our_ae="SCOPEGATE", timeouts=timeouts))
 
 
 def pause_s(part: Sender, clock: FakeClock) -> float:

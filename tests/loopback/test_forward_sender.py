@@ -12,6 +12,7 @@ import pytest
 
 from gateway.clock import Clock, FakeClock
 from gateway.errors import DiskFailed
+from gateway.forward.channel import connector
 from gateway.forward.sender import Sender
 from gateway.model import Delivery, DeliveryState
 from gateway.net.peers import Timeouts
@@ -357,7 +358,7 @@ def test_a_destination_that_is_down_is_asked_less_and_less_often_and_never_given
     assert {(d.state, d.code, d.attempts) for d in deliveries(spool)} == {(Q, "unreachable", 9)}
     assert part.pause is not None
     assert part.pause.since.boottime_ns == 1_000_000_000
-    part._destination = destination(archive)  # as if it came back at its old address
+    part._connect = connector(destination(archive), our_ae="SCOPEGATE")  # as if it came back at its old address
     run(part)
     assert {d.state for d in deliveries(spool)} == {SENT}
     assert part.pause is None

@@ -290,7 +290,7 @@ def test_every_key_of_the_configuration_is_documented_with_its_default_and_its_l
         fields = {field.name: field.default for field in dataclasses.fields(made.made)}
         for key, (default, allowed, *_) in documented[name].items():
             check, where = made.keys[key], f"{name}.{key}"
-            if key in made.needed:
+            if key in made.needed or any(key in needed for needed in made.needed_by_kind.values()):
                 assert default == "needed", where
             elif default == "-":
                 assert key not in fields, where

@@ -1,6 +1,6 @@
 -- The index of the spool and the to-do list of its processes. Every fact here that a rebuild needs stands in a
 -- file as well, written before its row. States and who may change them: gateway/spool/states.py.
--- A release's migration only adds; what is removed goes one release later.
+-- As release 0.1 made it; it never changes again. What later releases add: schema_2.sql and so on, in order.
 
 CREATE TABLE exam (
     id TEXT PRIMARY KEY,
