@@ -7,6 +7,7 @@ import codecs
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.errors import TextDoesNotFit
 
@@ -72,6 +73,9 @@ _EXTENSIONS = {
 }
 _MULTI_BYTE = frozenset({"ISO 2022 IR 87", "ISO 2022 IR 159", "ISO 2022 IR 149", "ISO 2022 IR 58"})
 
+_REMEMBERED = 512  # values: an exam writes the same ones into each of its objects ...
+_SHORT = 256  # ... of at most so many bytes or characters: a server may send megabytes
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Set:
@@ -86,6 +90,10 @@ def known(character_set: str) -> bool:
 
 def decode(value: bytes, character_set: str) -> str:
     """Decode a value without its trailing padding. Raises TextDoesNotFit when it is not of that set."""
+    return (_decode_short if len(value) <= _SHORT else _decode_strictly)(value, character_set)
+
+
+def _decode_strictly(value: bytes, character_set: str) -> str:
     text = _decode(value.rstrip(b" \0"), character_set, "strict")
     if _has_controls(text):
         raise TextDoesNotFit("A text holds control characters.")
@@ -101,6 +109,10 @@ def decode_for_display(value: bytes, character_set: str) -> str:
 
 def encode(text: str, character_set: str) -> bytes:
     """Encode a text. Raises TextDoesNotFit rather than to lose one character."""
+    return (_encode_short if len(text) <= _SHORT else _encode_strictly)(text, character_set)
+
+
+def _encode_strictly(text: str, character_set: str) -> bytes:
     found = _set(character_set)
     if found is None or REPLACED in text or _has_controls(text):
         raise TextDoesNotFit("A text holds characters that cannot be written.")
@@ -115,11 +127,16 @@ def encode(text: str, character_set: str) -> bytes:
     raise TextDoesNotFit
 
 
+_decode_short = lru_cache(_REMEMBERED)(_decode_strictly)
+_encode_short = lru_cache(_REMEMBERED)(_encode_strictly)
+
+
 def is_plain(value: bytes) -> bool:
     """Say whether these bytes mean the same in every character set: ASCII without escape sequences."""
     return value.isascii() and b"\x1b" not in value
 
 
+@lru_cache(64)
 def _set(character_set: str) -> _Set | None:
     terms = [term.strip() for term in character_set.split("\\")]
     first = terms[0]

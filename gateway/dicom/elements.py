@@ -7,6 +7,7 @@ value's bytes, because objects copy what the worklist server wrote.
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -20,6 +21,7 @@ _SHORT = frozenset(
     | {"TM", "UI", "UL", "US"}
 )
 _DEEPEST = 12
+_REMEMBERED = 4096  # look-ups in the data dictionary, which cost most of a header otherwise
 
 
 class Malformed(ValueError):
@@ -84,6 +86,7 @@ class Elements:
                 yield from item.walk()
 
 
+@lru_cache(_REMEMBERED)
 def tag(keyword: str) -> int:
     """Return the tag of a keyword of the data dictionary."""
     found = tag_for_keyword(keyword)
@@ -97,6 +100,7 @@ def keyword(element: Element) -> str:
     return keyword_for_tag(element.tag) or f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X})"
 
 
+@lru_cache(_REMEMBERED)
 def vr_of(number: int) -> str:
     """Return the dictionary's VR; UN for unknown, private and ambiguous ones."""
     try:

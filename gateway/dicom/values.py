@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _LONGEST = {"AE": 16, "LO": 64, "LT": 10240, "SH": 16, "ST": 1024, "UC": 2**32, "UT": 2**32}  # characters
 _LAYOUT_ALLOWED = frozenset({"LT", "ST", "UT"})
@@ -15,6 +16,7 @@ _PATTERNS = {
 }
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64
 _NUMBER_LONGEST, _UID_LONGEST = 16, 64
+_SHORT = 256  # characters; longer ones are not remembered, a server may send megabytes
 
 
 def allowed(vr: str, text: str) -> bool:
@@ -22,6 +24,10 @@ def allowed(vr: str, text: str) -> bool:
 
     A UID component with a leading zero passes: an archive knows the study by this very text.
     """
+    return (_short_allowed if len(text) <= _SHORT else _allowed)(vr, text)
+
+
+def _allowed(vr: str, text: str) -> bool:
     if vr == "PN":
         return _person_name(text)
     if vr == "DA":
@@ -32,6 +38,9 @@ def allowed(vr: str, text: str) -> bool:
     if vr not in _LONGEST or len(text) > _LONGEST[vr]:
         return False
     return vr in _LAYOUT_ALLOWED or not re.search(r"[\\\r\n\t\f]", text)
+
+
+_short_allowed = lru_cache(1024)(_allowed)  # an exam asks the same of each of its objects
 
 
 def is_date(text: str) -> bool:
