@@ -9,7 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,26 +39,36 @@ class Files:
 
     def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
         """Create or replace a file, so that after a power cut either the old or the whole new one is there."""
-        part = path.with_name(path.name + PART)
-        digest = hashlib.sha256()
-        size = 0
+        return self.write_all([(path, chunks)])[0]
+
+    def write_all(self, contents: Sequence[tuple[Path, Iterable[bytes | memoryview]]]) -> list[Written]:
+        """Create or replace several files; each for itself is the old or the whole new one after a power cut.
+
+        They share the flushes of their folders, and the disk gets them in one go: ten small files cost three
+        flushes rather than twenty. When one cannot be written, none gets its name.
+        """
+        written: list[Written] = []
+        fds: list[int] = []
         with _translated():
-            fd = self._create(part)
             try:
-                for chunk in chunks:
-                    self._write(fd, chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                self._sync(fd)
+                for path, chunks in contents:
+                    fds.append(self._create(_part(path)))
+                    written.append(_fill(self, fds[-1], chunks))
+                for fd in fds:
+                    self._sync(fd)
             except BaseException:
-                with suppress(OSError):  # on a full disk the half of a file is the room that others need
-                    self._unlink(part)
+                for path, _ in contents[: len(fds)]:
+                    with suppress(OSError):  # on a full disk the half of a file is the room that others need
+                        self._unlink(_part(path))
                 raise
             finally:
-                os.close(fd)
-            self._rename(part, path)
-            self._sync_folder(path.parent)
-        return Written(bytes=size, sha256=digest.hexdigest())
+                for fd in fds:
+                    os.close(fd)
+            for path, _ in contents:
+                self._rename(_part(path), path)
+            for folder in dict.fromkeys(path.parent for path, _ in contents):
+                self._sync_folder(folder)
+        return written
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file its final name, durably."""
@@ -66,14 +76,16 @@ class Files:
             self._rename(old, new)
             self._sync_folder(new.parent)
 
-    def remove(self, path: Path) -> None:
-        """Remove a file, durably; one that is not there is no error."""
+    def remove(self, *paths: Path) -> None:
+        """Remove files, durably; one that is not there is no error."""
+        gone: dict[Path, None] = {}
         with _translated():
-            try:
-                self._unlink(path)
-            except FileNotFoundError:
-                return
-            self._sync_folder(path.parent)
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    self._unlink(path)
+                    gone[path.parent] = None
+            for folder in gone:
+                self._sync_folder(folder)
 
     def cut(self, path: Path, size: int) -> None:
         """Shorten a file to `size` bytes, durably."""
@@ -144,6 +156,22 @@ class Files:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _fill(files: Files, fd: int, chunks: Iterable[bytes | memoryview]) -> Written:
+    digest = hashlib.sha256()
+    size = 0
+    for chunk in chunks:
+        files._write(fd, chunk)  # noqa: SLF001 - one subject
+        digest.update(chunk)
+        size += len(chunk)
+    # The disk may begin now: with several files the flush of the first then takes the others along.
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    return Written(bytes=size, sha256=digest.hexdigest())
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + PART)
 
 
 class Appender:

@@ -67,6 +67,22 @@ def test_a_file_is_flushed_before_it_gets_its_name_and_its_folder_afterwards(tmp
     assert written.sha256 == sha256_of(tmp_path / "a")
 
 
+def test_files_written_together_share_the_flush_of_their_folder(tmp_path: Path) -> None:
+    files = Told()
+    one, two = files.write_all([(tmp_path / "a", [b"one"]), (tmp_path / "b", [b"second"])])
+    assert files.log == [
+        *("create a.part", "write", "create b.part", "write", "sync", "sync"),
+        *("rename a.part a", "rename b.part b", f"sync {tmp_path.name}/"),
+    ]
+    assert (one.bytes, two.bytes, two.sha256) == (3, 6, sha256_of(tmp_path / "b"))
+
+
+def test_of_files_written_together_none_appears_when_one_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull):
+        Full(room=5).write_all([(tmp_path / "a", [b"one"]), (tmp_path / "b", [b"second"])])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_grows_exists_durably_from_its_first_moment(tmp_path: Path) -> None:
     files = Told()
     growing = files.append(tmp_path / "a")
