@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.harness import Bar, Pair
 from gateway.clock import Clock
 from gateway.model import DeliveryState
+from gateway.spool.deliveries import Line
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
@@ -18,6 +19,9 @@ _FEW, _MANY = 1_000, 1_000_000
 _STILLS = 20  # an exam
 _TURN = 5  # deliveries taken and sent in one measured turn
 _CAP_S = 720.0
+_OF_TODAY = 500  # rows; the others are a backlog
+_TODAY_NS = 10**18
+_LINES = tuple(Line)
 _US = 1e6
 
 
@@ -43,14 +47,15 @@ def _fill(spool: Spool, count: int, waiting: int) -> None:
     with sqlite3.connect(spool.layout.database) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.executemany(
-            "INSERT INTO delivery (id, sop_instance_uid, exam, destination, state, changed_ns) "
-            "VALUES (?, ?, ?, 'pacs', ?, 1)",
+            "INSERT INTO delivery (id, sop_instance_uid, exam, destination, state, queued_ns, changed_ns) "
+            "VALUES (?, ?, ?, 'pacs', ?, ?, 1)",
             (
                 (
                     row,
                     f"2.25.{10**36 + row}",
                     f"{row // _STILLS:010x}",
                     "sent" if row < count - waiting else "queued",
+                    _TODAY_NS if row >= count - _OF_TODAY else row,
                 )
                 for row in range(count)
             ),
@@ -63,8 +68,9 @@ def _turn(spool: Spool) -> float:
     """Take deliveries as the sender does and put them back; return the processor time of one operation in µs."""
     taken = []
     start = time.thread_time()
-    for _ in range(_TURN):
-        first = spool.deliveries.due("pacs", cap_s=_CAP_S)[0]
+    for number in range(_TURN):
+        line = _LINES[number % len(_LINES)]
+        first = spool.deliveries.due("pacs", cap_s=_CAP_S, today_ns=_TODAY_NS, first=line)[0]
         assert spool.deliveries.move(first, DeliveryState.SENDING, Owner.FORWARD, attempts=1)
         claimed = spool.deliveries.get(first.id)
         assert spool.deliveries.move(claimed, DeliveryState.SENT, Owner.FORWARD, status="0000")

@@ -223,3 +223,4 @@ class Delivery:
     status: str = ""  # the last DIMSE status as four hex digits
     changed_ns: int = 0  # UTC, ns since 1970
     in_doubt: bool = False  # a transfer began whose outcome nobody knows: the destination may have it
+    setbacks: int = 0  # how often a transfer of it broke or was refused: what never was goes first

@@ -21,7 +21,7 @@ from gateway.errors import (
     TryLater,
     WrongState,
 )
-from gateway.forward import backoff, outgoing
+from gateway.forward import backoff, outgoing, turns
 from gateway.forward.channel import Channel, Connect
 from gateway.forward.outage import Refusals, Verdict
 from gateway.forward.patience import Patience, Pause
@@ -32,7 +32,7 @@ from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
 _log = logging.getLogger(__name__)
-_CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.FIRST).total_seconds()  # no wait is longer
+_CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.CAP).total_seconds()  # no wait is longer
 _OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
 _OF_OURS = "object-mismatch"  # the file is not what its record says: nobody else can mend that
 
@@ -47,6 +47,7 @@ class Sender:
         destination: Destination,
         connect: Connect,
         stop: threading.Event | None = None,
+        turn_bytes: int = turns.MOST_BYTES,
     ) -> None:
         self._spool = spool
         self._destination = destination
@@ -54,6 +55,8 @@ class Sender:
         self._stop = stop or threading.Event()
         self._refusals = Refusals()
         self._patience = Patience(destination.name, clock=spool.clock)
+        self._turns = turns.Turns()
+        self._turn_bytes = turn_bytes
         self._lost_track = False  # the index failed between a claim and its outcome
 
     @property
@@ -77,30 +80,52 @@ class Sender:
             raise
 
     def _send_one_exam(self) -> bool:
-        batch = self._spool.deliveries.due(self._destination.name, cap_s=_CAP_S)
+        batch = self._next()
         if not batch:
             if self.pause and self._spool.deliveries.next_attempt_ns(self._destination.name) is None:
                 self._patience.forget()
             return False
+        exam = batch[0].exam
         objects = [self._spool.objects.get(delivery.sop_instance_uid) for delivery in batch]
         left = list(zip(batch, objects, strict=True))
+        to_blame = False
         try:
             with self._connect(_wanted(objects)) as channel:
                 if not channel.usable:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
                     )
-                while left and channel.usable and not self._patience.left_s and not self._stop.is_set():
-                    self._deliver(channel, *left.pop(0))
+                self._send_some(channel, left)
+                self._turns.took(exam, interrupted=bool(left))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
                 self._hold_all(left)
             else:
+                to_blame = self._turns.failed(exam)
                 self._patience.hold_back(error)
         if self.pause and self._patience.left_s:
-            self._postpone([delivery for delivery, _ in left], self.pause)
+            self._postpone([delivery for delivery, _ in left], self.pause, to_blame=to_blame)
             return False
         return not self._stop.is_set()
+
+    def _next(self) -> list[Delivery]:
+        return self._spool.deliveries.due(
+            self._destination.name,
+            cap_s=_CAP_S,
+            today_ns=turns.today_ns(self._spool.clock.now()),
+            first=self._turns.line,
+            but_not=self._turns.passed_over,
+        )
+
+    def _send_some(self, channel: Channel, left: list[tuple[Delivery, SealedObject]]) -> None:
+        """Send what is `left` of an exam, until its turn is over; what was tried is taken out of `left`."""
+        sent = 0
+        while left and channel.usable and not self._patience.left_s and not self._stop.is_set():
+            if sent >= self._turn_bytes:
+                return
+            delivery, sealed = left.pop(0)
+            self._deliver(channel, delivery, sealed)
+            sent += sealed.bytes
 
     # --- one object ---------------------------------------------------------------------------------------
 
@@ -173,13 +198,14 @@ class Sender:
             self._hold(delivery, error, in_doubt=in_doubt)
         else:
             # Longer than its destination: if this object is what breaks it, the others go first.
-            self._later(delivery, self._patience.hold_back(error) + backoff.FIRST, error, in_doubt=in_doubt)
+            wait = self._patience.hold_back(error) + backoff.behind(delivery.setbacks)
+            self._later(delivery, wait, error, in_doubt=in_doubt)
 
     def _refused(self, delivery: Delivery, error: NeverAccepted, *, in_doubt: bool) -> None:
         verdict = self._refusals.refused(delivery.id)
         if verdict is Verdict.OUTAGE:
             wait = self._patience.hold_back(_outage(self._destination, error))
-            self._later(delivery, wait + backoff.FIRST, error, in_doubt=in_doubt)
+            self._later(delivery, wait + backoff.behind(delivery.setbacks), error, in_doubt=in_doubt)
             return
         self._patience.works()
         if verdict is Verdict.HOLD:
@@ -211,6 +237,7 @@ class Sender:
             reason=error.what,
             status=error.status,
             in_doubt=in_doubt,
+            set_back=True,
         )
 
     # --- the destination ----------------------------------------------------------------------------------
@@ -221,11 +248,13 @@ class Sender:
             self._patience.try_now()
         return self._patience.left_s > 0
 
-    def _postpone(self, deliveries: Sequence[Delivery], pause: Pause) -> None:
-        """Say with every object of the exam why it waits, and let other exams go before it."""
-        error, left_s = pause.error, self._patience.left_s
+    def _postpone(self, deliveries: Sequence[Delivery], pause: Pause, *, to_blame: bool) -> None:
+        """Say with every object of the exam why it waits; if they are to blame, let all others go before them."""
+        error, wait_s = pause.error, self._patience.left_s
+        if to_blame:
+            wait_s += backoff.behind(max((d.setbacks for d in deliveries), default=0)).total_seconds()
         self._spool.deliveries.postpone(
-            deliveries, wait_s=left_s, code=error.code, reason=error.what, status=error.status
+            deliveries, wait_s=wait_s, code=error.code, reason=error.what, status=error.status, set_back=to_blame
         )
 
     def _hold_all(self, left: Sequence[tuple[Delivery, SealedObject]]) -> None:

@@ -3,6 +3,7 @@
 import builtins
 import sqlite3
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
@@ -12,10 +13,18 @@ from gateway.spool.database import Database
 from gateway.spool.states import Owner
 
 _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, next_attempt_ns, reason, code,
-    status, changed_ns, in_doubt"""
+    status, changed_ns, in_doubt, setbacks"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
 _BATCH = 200  # rows a transaction
+
+
+class Line(Enum):
+    """The three lines in which deliveries wait for one destination."""
+
+    TODAY = auto()  # queued today, the oldest first
+    BACKLOG = auto()  # queued before, the oldest first
+    SET_BACK = auto()  # a transfer of it broke or was refused: by the time of its next attempt
 
 
 class Deliveries:
@@ -53,26 +62,29 @@ class Deliveries:
             rows = connection.execute("SELECT destination, state, count(*) FROM delivery GROUP BY 1, 2")
             return {(row[0], DeliveryState(row[1])): row[2] for row in rows}
 
-    def due(self, destination: str, *, cap_s: float, limit: int = 50) -> builtins.list[Delivery]:
-        """Return the ready deliveries of one exam: that of the oldest ready one.
+    def due(
+        self,
+        destination: str,
+        *,
+        cap_s: float,
+        today_ns: int = 0,
+        first: Line = Line.TODAY,
+        but_not: str = "",
+        limit: int = 50,
+    ) -> builtins.list[Delivery]:
+        """Return the ready deliveries of one exam: the oldest of the line `first`, else of another one.
 
+        `today_ns`: when today began, UTC ns; `but_not`: an exam that had its turn just now, unless it is alone.
         A `next_attempt_ns` further away than `cap_s` was written by a clock that was wrong: it counts as ready.
         """
         now = self._clock.utc_ns()
-        far = now + int(cap_s * 1e9)
-        waiting = "destination = ? AND state = 'queued'"
-        for bound, limit_ns in (("<=", now), (">", far)):  # two searches: one with OR would look at every row
-            oldest = f"{waiting} AND next_attempt_ns {bound} ? ORDER BY next_attempt_ns, id LIMIT 1"
-            if first := self._select(oldest, (destination, limit_ns)):
-                break
-        else:
-            return []
-        # The plus signs keep SQLite on the index of the exam. What was never tried goes before what failed.
-        ready = (
-            "exam = ? AND +destination = ? AND +state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
-        )
-        order = "ORDER BY +next_attempt_ns, id LIMIT ?"
-        return self._select(f"{ready} {order}", (first[0].exam, destination, now, far, limit))
+        ready = (now, now + int(cap_s * 1e9))
+        lines = (first, *(line for line in Line if line is not first))
+        for passed_over in dict.fromkeys((but_not, "")):
+            for line in lines:
+                if exam := self._next_exam(destination, line, ready, today_ns, passed_over):
+                    return self._of_exam(exam, destination, ready, limit, set_back=line is Line.SET_BACK)
+        return []
 
     def next_attempt_ns(self, destination: str) -> int | None:
         """Return when the first waiting delivery is due, UTC ns; None when nothing waits."""
@@ -98,43 +110,49 @@ class Deliveries:
         status: str = "",
         in_doubt: bool | None = None,
         asked: bool = False,
+        set_back: bool = False,
     ) -> bool:
         """Move a delivery that is still as it was seen; False when somebody else moved it first.
 
-        `in_doubt`: see Delivery; None = as before. `asked`: a person wants it now. Raises WrongState when `owner`
-        may not make this move.
+        `in_doubt`: see Delivery; None = as before. `asked`: a person wants it now. `set_back`: others go first now.
+        Raises WrongState when `owner` may not make this move.
         """
         states.check(states.DELIVERY, delivery.state, new, owner)
         now = self._clock.utc_ns()
-        values = (
-            new,
-            delivery.attempts if attempts is None else attempts,
-            now + int(wait_s * 1e9),
-            code,
-            reason,
-            status,
-            now,
-            delivery.in_doubt if in_doubt is None else in_doubt,
-            asked,
-        )
+        tries = delivery.attempts if attempts is None else attempts
+        doubt = delivery.in_doubt if in_doubt is None else in_doubt
+        setbacks = 0 if asked else delivery.setbacks + set_back
+        values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked, setbacks)
         with self._database.write() as connection:
             changed = connection.execute(
                 "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
-                "status = ?, changed_ns = ?, in_doubt = ?, asked = ? WHERE id = ? AND state = ?",
-                (*values, delivery.id, delivery.state),
+                "status = ?, changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ? "
+                "WHERE id = ? AND state = ? AND destination = ?",  # the queue may have been moved meanwhile
+                (*values, delivery.id, delivery.state, delivery.destination),
             ).rowcount
         return changed == 1
 
     def postpone(
-        self, deliveries: Sequence[Delivery], *, wait_s: float, code: str, reason: str, status: str = ""
+        self,
+        deliveries: Sequence[Delivery],
+        *,
+        wait_s: float,
+        code: str,
+        reason: str,
+        status: str = "",
+        set_back: bool = False,
     ) -> None:
-        """Let what still waits wait with its destination, which was tried in vain; at most one exam's batch."""
+        """Let what still waits wait with its destination, which was tried in vain; at most one exam's batch.
+
+        `set_back`: they may be why, so others go before them from now on.
+        """
         now = self._clock.utc_ns()
+        values = (now + int(wait_s * 1e9), code, reason, status, now, set_back)
         with self._database.write() as connection:
             connection.executemany(
                 "UPDATE delivery SET attempts = attempts + 1, next_attempt_ns = ?, code = ?, reason = ?, "
-                "status = ?, changed_ns = ?, asked = 0 WHERE id = ? AND state = 'queued'",
-                [(now + int(wait_s * 1e9), code, reason, status, now, d.id) for d in deliveries],
+                "status = ?, changed_ns = ?, asked = 0, setbacks = setbacks + ? WHERE id = ? AND state = 'queued'",
+                [(*values, d.id) for d in deliveries],
             )
 
     def hold(self, delivery: int) -> Delivery:
@@ -148,7 +166,8 @@ class Deliveries:
     def release_all(self, code: str) -> int:
         """Let everything go that is held with this code; return how many."""
         return self._update(
-            "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1",
+            "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1, "
+            "setbacks = 0",
             "state = 'held' AND code = ?",
             (code,),
         )
@@ -181,6 +200,38 @@ class Deliveries:
         return self._update(changes, where, ())
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _next_exam(
+        self, destination: str, line: Line, ready: tuple[int, int], today_ns: int, passed_over: str
+    ) -> str | None:
+        """Return the exam at the head of a line. What is not ready yet is few: what failed in the last minutes."""
+        waits = "destination = ? AND state = 'queued' AND exam <> ?"
+        is_ready = "(+next_attempt_ns <= ? OR +next_attempt_ns > ?)"
+        searches = {
+            Line.TODAY: ("delivery_turn", f"setbacks = 0 AND queued_ns >= ? AND {is_ready}", "queued_ns, id"),
+            Line.BACKLOG: ("delivery_turn", f"setbacks = 0 AND queued_ns < ? AND {is_ready}", "queued_ns, id"),
+            Line.SET_BACK: ("delivery_set_back", f"setbacks > 0 AND {is_ready}", "next_attempt_ns, id"),
+        }
+        index, which, order = searches[line]
+        values = (destination, passed_over, *(() if line is Line.SET_BACK else (today_ns,)), *ready)
+        with self._database.read() as connection:
+            row = connection.execute(
+                f"SELECT exam FROM delivery INDEXED BY {index} WHERE {waits} AND {which} ORDER BY {order} LIMIT 1",  # noqa: S608 - fixed words
+                values,
+            ).fetchone()
+        return None if row is None else str(row["exam"])
+
+    def _of_exam(
+        self, exam: str, destination: str, ready: tuple[int, int], limit: int, *, set_back: bool
+    ) -> builtins.list[Delivery]:
+        # The plus signs keep SQLite on the index of the exam.
+        where = (
+            "exam = ? AND +destination = ? AND +state = 'queued' AND (next_attempt_ns <= ? OR next_attempt_ns > ?)"
+        )
+        line, order = ("> 0", "+next_attempt_ns, id") if set_back else ("= 0", "id")
+        return self._select(
+            f"{where} AND +setbacks {line} ORDER BY {order} LIMIT ?", (exam, destination, *ready, limit)
+        )
 
     def _by_person(self, delivery: int, new: DeliveryState, code: str = "", reason: str = "") -> Delivery:
         seen = self.get(delivery)

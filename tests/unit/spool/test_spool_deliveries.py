@@ -11,7 +11,7 @@ from gateway.clock import FakeClock
 from gateway.errors import NotFound, WrongState
 from gateway.model import CaptureState, Delivery, DeliveryState, Exam, ExamState, RequestState
 from gateway.spool import states
-from gateway.spool.deliveries import BY_PERSON
+from gateway.spool.deliveries import BY_PERSON, Line
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.values import BORIS, seal, store, subject
@@ -255,3 +255,48 @@ def test_deliveries_are_listed_by_state_exam_and_object(spool: Spool) -> None:
     assert [d.id for d in spool.deliveries.list(uid=one.sop_instance_uid)] == [one.id]
     assert len(spool.deliveries.list(limit=2)) == 2
     assert spool.deliveries.counts() == {("pacs", Q): 2, ("pacs", HELD): 1}
+
+
+# --- fair order --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", list(Line))
+def test_the_head_of_a_line_is_found_in_an_index_that_is_in_its_order(spool: Spool, line: Line) -> None:
+    exam_with(spool, 1)
+    asked: list[str] = []
+    with spool.database.read() as connection:
+        connection.set_trace_callback(asked.append)
+    spool.deliveries.due("pacs", cap_s=CAP_S, first=line)
+    with spool.database.read() as connection:
+        connection.set_trace_callback(None)
+        (head, *_) = (each for each in asked if each.startswith("SELECT exam"))
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {head}")]
+        (batch, *_) = (each for each in asked if each.startswith("SELECT id"))
+        of_exam = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {batch}")]
+    index = "delivery_set_back" if line is Line.SET_BACK else "delivery_turn"
+    assert len(plan) == 1, plan  # nothing is sorted
+    assert f"USING INDEX {index} (destination=?" in plan[0]
+    assert any("USING INDEX delivery_exam (exam=?)" in detail for detail in of_exam)
+
+
+def test_what_was_set_back_comes_after_what_never_was_and_first_when_it_is_its_turn(
+    spool: Spool, clock: FakeClock
+) -> None:
+    first, second = exam_with(spool, 1), exam_with(spool, 1)
+    (delivery,) = spool.deliveries.due("pacs", cap_s=CAP_S)
+    move(spool, delivery, SENDING)
+    move(spool, spool.deliveries.get(delivery.id), Q, wait_s=15, set_back=True)
+    clock.move(15)
+    for line, exam in ((Line.TODAY, second), (Line.BACKLOG, second), (Line.SET_BACK, first)):
+        assert spool.deliveries.due("pacs", cap_s=CAP_S, first=line)[0].exam == exam.id
+    assert spool.deliveries.get(delivery.id).setbacks == 1
+    held = spool.deliveries.hold(delivery.id)
+    assert spool.deliveries.release(held.id).setbacks == 0
+
+
+def test_an_exam_that_had_its_turn_is_passed_over_unless_it_is_alone(spool: Spool) -> None:
+    first, second = exam_with(spool, 2), exam_with(spool, 1)
+    assert spool.deliveries.due("pacs", cap_s=CAP_S, but_not=first.id)[0].exam == second.id
+    for delivery in spool.deliveries.due("pacs", cap_s=CAP_S, but_not=first.id):
+        move(spool, delivery, SENDING)
+    assert spool.deliveries.due("pacs", cap_s=CAP_S, but_not=first.id)[0].exam == first.id
