@@ -27,6 +27,9 @@ class DeliveryState(StrEnum):
     HELD = "held"
 
 
+UNSETTLED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)  # what did not leave
+
+
 class RequestState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import exams, processes, queue, spools
+from gateway.cli import exams, processes, queue, reroute, spools
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+reroute.add_to(queue.app)
 app.add_typer(queue.app, name="queue")
 app.add_typer(exams.app, name="exam")
 app.add_typer(spools.app, name="spool")

@@ -51,6 +51,7 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield _disk(settings.station.data_dir)
     yield _clock(clock)
     yield from _peers(settings)
+    yield from _queues(settings, clock)
 
 
 def _processes(settings: Settings, clock: Clock) -> Iterator[Line]:
@@ -150,6 +151,27 @@ def _peers(settings: Settings) -> Iterator[Line]:
         )
         says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
         yield Line(what=f"{what} {peer.name}", ok=answer.ok, says=says, action=answer.action)
+
+
+def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:
+    """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
+    live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
+    for told in (live.read() or {}).get("destinations", []):
+        name = told["name"]
+        if told["state"] == "not-configured":
+            yield Line(
+                what=f"queue {name}",
+                ok=False,
+                says=f"{told['waiting']} objects wait for a destination that is not configured any more",
+                action=f"Configure it again, or `scopegate queue move --from {name} --to ANOTHER`.",
+            )
+        elif count := told.get("sent_to_the_one_before"):
+            yield Line(
+                what=f"queue {name}",
+                ok=None,
+                says=f"{count} objects were sent to the archive that bore this name before, not to this one",
+                action=f"If it does not have them: `scopegate queue resend --destination {name}`.",
+            )
 
 
 def _text(line: Line) -> str:

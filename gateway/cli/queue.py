@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import Delivery, DeliveryState
+from gateway.model import UNSETTLED, Delivery
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
-_OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
 @app.callback()
@@ -24,8 +23,17 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     """List what was not sent yet, oldest first."""
     from gateway.cli.opened import print_table, spool_of
 
-    with spool_of(config) as (_, spool):
-        waiting = spool.deliveries.list(states_wanted=_OPEN)
+    with spool_of(config) as (settings, spool):
+        waiting = spool.deliveries.list(states_wanted=UNSETTLED)
+        configured = {destination.name for destination in settings.destinations}
+        orphans = {
+            name: spool.destinations.unsettled(name)
+            for name in spool.destinations.with_queue()
+            if name not in configured
+        }
+    for name, count in orphans.items():
+        if count:
+            print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
     if not waiting:
         print("Nothing is waiting.")
         return

@@ -7,16 +7,16 @@ from functools import partial
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
-from gateway.forward import outgoing
+from gateway.forward import rearm
 from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
+from gateway.forward.notices import Notices
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
-from gateway.log import event, warn
-from gateway.model import DeliveryState
+from gateway.log import event
 from gateway.net.listener import Listener
 from gateway.spool import locks, recovery
 from gateway.spool.files import Files
@@ -28,7 +28,6 @@ from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
 _log = logging.getLogger(__name__)
-_UNSENT = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
 def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
@@ -74,8 +73,7 @@ def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
     """Take up what a predecessor left, before any thread runs."""
     spool.deliveries.forget_leases()
     spool.requests.forget_running()
-    # A start is when settings may have changed: what was not taken in any form is offered once more.
-    rearmed = spool.deliveries.release_all(outgoing.NO_CONTEXT)
+    rearmed = rearm.rearm(spool, settings.destinations)
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
     recovery.adopt_seals(spool, destinations)
@@ -115,21 +113,10 @@ def _start(
         clock=spool.clock,
         senders=senders,
         followers=followers,
-        orphans=_orphans(spool, destinations),
+        notices=Notices(destinations=spool.destinations, configured=destinations, clock=spool.clock),
         port=listener.port,
     )
     supervisor.every("live", 1.0, lambda: live.write(status.state()))
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
-
-
-def _orphans(spool: Spool, destinations: list[str]) -> list[str]:
-    """Name the destinations that left the configuration with a queue: it is kept, and somebody must know."""
-    waiting: dict[str, int] = {}
-    for (name, state), count in spool.deliveries.counts().items():
-        if name not in destinations and state in _UNSENT:
-            waiting[name] = waiting.get(name, 0) + count
-    for name, count in sorted(waiting.items()):
-        warn(_log, "destination_not_configured", destination=name, waiting=count)
-    return sorted(waiting)

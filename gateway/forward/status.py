@@ -1,11 +1,12 @@
 """What the forward process says of itself in its live state. Contains no patient data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import ScopegateError
 from gateway.forward.follow import Follower
+from gateway.forward.notices import Found, Notices
 from gateway.forward.sender import Sender
 
 
@@ -18,34 +19,41 @@ class Status:
         clock: Clock,
         senders: Mapping[str, Sender],
         followers: Mapping[str, Follower],
-        orphans: Sequence[str],
+        notices: Notices,
         port: int,
     ) -> None:
         self._clock = clock
         self._senders = senders
         self._followers = followers
-        self._orphans = orphans  # destinations that left the configuration and have a queue still
+        self._notices = notices
         self._port = port
 
     def state(self) -> dict[str, Any]:
         troubles = {name: follower.trouble for name, follower in self._followers.items()}
+        notices = self._notices.look()
         return {
             "destinations": [
-                *(self._destination(name, sender) for name, sender in self._senders.items()),
-                *({"name": name, "state": "not-configured"} for name in self._orphans),
+                *(self._destination(name, sender, notices) for name, sender in self._senders.items()),
+                *(
+                    {"name": name, "state": "not-configured", "waiting": count}
+                    for name, count in notices.orphans.items()
+                ),
             ],
             "wrapping": _said(troubles.get("wrap")),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
             "listening": self._port,
         }
 
-    def _destination(self, name: str, sender: Sender) -> dict[str, Any]:
+    def _destination(self, name: str, sender: Sender, notices: Found) -> dict[str, Any]:
         pause = sender.pause
+        told: dict[str, Any] = {"name": name}
+        if count := notices.elsewhere.get(name):
+            told["sent_to_the_one_before"] = count
         if pause is None:
-            return {"name": name, "state": "ok"}
+            return {**told, "state": "ok"}
         left_s = max(0.0, (pause.until_ns - self._clock.boottime_ns()) / 1e9)
         return {
-            "name": name,
+            **told,
             "state": "paused",
             **(_said(pause.error) or {}),
             "since": pause.since.utc.isoformat(),

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.clock import Clock
-from gateway.model import DeliveryState
+from gateway.model import UNSETTLED, DeliveryState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
@@ -126,7 +127,26 @@ class Health:
             )
             since = found.get("since", line["since"])
             facts = {"name": destination.name, "since": since, "required": destination.required}
+            if elsewhere := found.get("sent_to_the_one_before"):
+                facts["sent_to_the_one_before"] = elsewhere
             lines.append({**line, **facts, **numbers})
+        return [*lines, *self._orphans(counts)]
+
+    def _orphans(self, counts: Mapping[tuple[str, DeliveryState], int]) -> list[Json]:
+        """Name the destinations that left the configuration with a queue: it is kept, and somebody must know."""
+        configured = {destination.name for destination in self._context.settings.destinations}
+        lines = []
+        for name in sorted({name for name, _ in counts} - configured):
+            numbers = {str(state): counts.get((name, state), 0) for state in DeliveryState}
+            if waiting := sum(counts.get((name, state), 0) for state in UNSETTLED):
+                line = self._line(
+                    f"destination {name}",
+                    "not-configured",
+                    code="destination-not-configured",
+                    what=f"{waiting} objects wait for {name}, which is not configured any more.",
+                    action="Call IT: configure it again, or move its queue to another destination.",
+                )
+                lines.append({**line, "name": name, "required": False, **numbers})
         return lines
 
     def _worklists(self) -> list[Json]:

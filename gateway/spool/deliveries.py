@@ -16,7 +16,14 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
     status, changed_ns, in_doubt, setbacks"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
-_BATCH = 200  # rows a transaction
+BATCH = 200  # rows a transaction
+# The destination is compared as well: a person may have moved the queue meanwhile.
+_MOVE = """UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, status = ?,
+    changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
+    sent_to = CASE ? WHEN 'sending'
+        THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)
+        ELSE sent_to END
+    WHERE id = ? AND state = ? AND destination = ?"""
 
 
 class Line(Enum):
@@ -124,12 +131,8 @@ class Deliveries:
         setbacks = 0 if asked else delivery.setbacks + set_back
         values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked, setbacks)
         with self._database.write() as connection:
-            changed = connection.execute(
-                "UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, "
-                "status = ?, changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ? "
-                "WHERE id = ? AND state = ? AND destination = ?",  # the queue may have been moved meanwhile
-                (*values, delivery.id, delivery.state, delivery.destination),
-            ).rowcount
+            where = (delivery.id, delivery.state, delivery.destination)
+            changed = connection.execute(_MOVE, (*values, new, *where)).rowcount
         return changed == 1
 
     def postpone(
@@ -151,8 +154,9 @@ class Deliveries:
         with self._database.write() as connection:
             connection.executemany(
                 "UPDATE delivery SET attempts = attempts + 1, next_attempt_ns = ?, code = ?, reason = ?, "
-                "status = ?, changed_ns = ?, asked = 0, setbacks = setbacks + ? WHERE id = ? AND state = 'queued'",
-                [(*values, d.id) for d in deliveries],
+                "status = ?, changed_ns = ?, asked = 0, setbacks = setbacks + ? "
+                "WHERE id = ? AND state = 'queued' AND destination = ?",
+                [(*values, d.id, d.destination) for d in deliveries],
             )
 
     def hold(self, delivery: int) -> Delivery:
@@ -163,13 +167,15 @@ class Deliveries:
         """Let a held delivery go again. Raises WrongState."""
         return self._by_person(delivery, DeliveryState.QUEUED)
 
-    def release_all(self, code: str) -> int:
-        """Let everything go that is held with this code; return how many."""
+    def release_all(self, code: str, *, destination: str = "") -> int:
+        """Let everything go that is held with this code, or what of it is a destination's; return how many."""
+        where = "state = 'held' AND code = ?" + (" AND destination = ?" if destination else "")
+        values = (code, destination) if destination else (code,)
         return self._update(
             "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1, "
             "setbacks = 0",
-            "state = 'held' AND code = ?",
-            (code,),
+            where,
+            values,
         )
 
     def retry(self, *, delivery: int = 0, destination: str = "") -> int:
@@ -198,6 +204,15 @@ class Deliveries:
         if destination:
             return self._update(changes, f"{where} AND destination = ?", (destination,))
         return self._update(changes, where, ())
+
+    def forget_tries(self, destination: str) -> int:
+        """Forget what an archive answered, and might have, that is not the destination any more."""
+        return self._update(
+            "in_doubt = 0, next_attempt_ns = 0, setbacks = 0, status = ''",
+            "destination = ? AND state IN ('queued', 'held') AND "
+            "(in_doubt = 1 OR next_attempt_ns > 0 OR setbacks > 0 OR status <> '')",
+            (destination,),
+        )
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -245,8 +260,8 @@ class Deliveries:
         with self._database.read() as connection:
             ids = [row[0] for row in connection.execute(f"SELECT id FROM delivery WHERE {where}", values)]  # noqa: S608 - fixed words
         total = 0
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
             marks = ", ".join("?" * len(batch))
             with self._database.write() as connection:
                 total += connection.execute(

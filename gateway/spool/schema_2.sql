@@ -10,3 +10,15 @@ ALTER TABLE delivery ADD COLUMN queued_ns INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE delivery ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX delivery_turn ON delivery (destination, queued_ns, id) WHERE state = 'queued' AND setbacks = 0;
 CREATE INDEX delivery_set_back ON delivery (destination, next_attempt_ns) WHERE state = 'queued' AND setbacks > 0;
+
+-- Destinations as they were configured when the forward process started last (gateway/spool/destinations.py), and to
+-- which bearer of its name an object went: another archive under the same name has nothing of what the old one got.
+CREATE TABLE destination (
+    name TEXT PRIMARY KEY,
+    peer TEXT NOT NULL,                    -- its address
+    settings TEXT NOT NULL,                -- a digest of its settings
+    generation INTEGER NOT NULL DEFAULT 0, -- how often another peer took the name
+    peer_before TEXT NOT NULL DEFAULT '',
+    replaced_ns INTEGER NOT NULL DEFAULT 0
+) STRICT;
+ALTER TABLE delivery ADD COLUMN sent_to INTEGER NOT NULL DEFAULT 0;

@@ -52,6 +52,11 @@ DELIVERY: Moves = {
     (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.FORWARD, "not committed: send again"),
     (DeliveryState.COMMITTED, DeliveryState.HELD): (Owner.FORWARD, "the archive lost it: a person decides"),
 }
+# A second way for these: whoever replaced an archive, or lost one, has everything sent once more.
+BY_PERSON: Moves = {
+    (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
+    (DeliveryState.COMMITTED, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
+}
 REQUEST: Moves = {
     (RequestState.WAITING, RequestState.RUNNING): (Owner.FORWARD, "its deadline has not passed"),
     (RequestState.RUNNING, RequestState.DONE): (Owner.FORWARD, "answered"),

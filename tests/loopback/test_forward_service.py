@@ -186,7 +186,7 @@ def test_a_destination_that_left_the_configuration_keeps_its_queue_and_a_new_one
         still(spool, exam)
         spool.exams.finish(exam.id)
         until("the new destination to get the new picture", lambda: states(spool) == [SENT])
-        assert {"name": "old", "state": "not-configured"} in look()["destinations"]  # type: ignore[operator]
+        assert {"name": "old", "state": "not-configured", "waiting": 2} in look()["destinations"]  # type: ignore[operator]
     assert states(spool, "old") == [QUEUED, QUEUED]
     assert "destination_not_configured destination=old waiting=2" in caplog.text
     with running(settings(tmp_path, destinations=(destination(archive, "old"),))):

@@ -105,8 +105,9 @@ def store_failure_table() -> str:
     )
 
 
-def moves_table(moves: states.Moves) -> str:
-    rows = [(f"`{old}`", f"`{new}`", str(owner), why) for (old, new), (owner, why) in moves.items()]
+def moves_table(*tables: states.Moves) -> str:
+    found = [each for moves in tables for each in moves.items()]
+    rows = [(f"`{old}`", f"`{new}`", str(owner), why) for (old, new), (owner, why) in found]
     return table(("from", "to", "by", "when"), rows)
 
 
@@ -165,7 +166,7 @@ TABLES = {
     "reasons": lambda: table(("word", "code"), [(f"`{w}`", code) for w, code in exam_calls.REASONS.items()]),
     "exam-states": lambda: moves_table(states.EXAM),
     "capture-states": lambda: moves_table(states.CAPTURE),
-    "delivery-states": lambda: moves_table(states.DELIVERY),
+    "delivery-states": lambda: moves_table(states.DELIVERY, states.BY_PERSON),
     "request-states": lambda: moves_table(states.REQUEST),
     "decisions": decision_table,
 }

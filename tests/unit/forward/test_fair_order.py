@@ -10,7 +10,7 @@ from gateway.errors import NeverAccepted, TryLater
 from gateway.model import DeliveryState, Exam
 from gateway.net.store import Wanted
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import clip, deliveries, let_go, objects, open_exam, sealed_exam, still, wrap_all
+from tests.unit.forward.bench import clip, deliveries, let_go, objects, open_exam, sealed_exam, wrap_all
 from tests.unit.forward.channels import BROKEN, UNREACHABLE, Answer, Archive, pacs, run, sender
 
 SENT, QUEUED = DeliveryState.SENT, DeliveryState.QUEUED
@@ -167,11 +167,8 @@ def test_stills_of_another_exam_wait_for_one_enormous_clip_at_most(spool: Spool,
     for _ in range(4):
         clip(spool, exam)
     exam = let_go(spool, exam)
-    other = open_exam(spool)
-    for _ in range(3):
-        still(spool, other)
-    let_go(spool, other)
     wrap_all(spool)
+    other = sealed_exam(spool, stills=3)
     run(sender(spool, archive, turn_bytes=2_000))  # so that a small clip is an enormous one
     turn = [spool.objects.get(call[0]).exam for call in archive.calls]
     assert turn[:2] == [exam.id, other.id]

@@ -20,7 +20,7 @@ from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
 from gateway.panel import service
 from gateway.panel.hub import Hub
 from gateway.threads import Supervisor
-from tests.unit.panel.conftest import Bench, item, settings_for
+from tests.unit.panel.conftest import Bench, item, seal, settings_for
 from tests.unit.panel.fake_capture import START
 
 # --- what every request must pass --------------------------------------------------------------------------
@@ -221,6 +221,16 @@ def test_health_is_bad_without_picture_and_says_what_to_do(bench: Bench) -> None
     answer = bench.get("/health", status=503)
     assert answer["sources"][0]["what"] == "No picture from the ultrasound"
     assert "cable" in answer["sources"][0]["action"]
+
+
+def test_health_names_a_queue_whose_destination_is_not_configured_any_more(bench: Bench) -> None:
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam))
+    assert bench.spool.rerouting.move("pacs", "old").moved == 1
+    *_, orphan = bench.get("/health")["destinations"]
+    assert (orphan["name"], orphan["state"], orphan["queued"]) == ("old", "not-configured", 1)
+    assert (orphan["code"], orphan["required"]) == ("destination-not-configured", False)
+    assert "move its queue" in orphan["action"]
 
 
 def test_health_is_bad_without_the_capture_process(bench: Bench) -> None:

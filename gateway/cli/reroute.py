@@ -1,0 +1,129 @@
+"""`scopegate queue move, add, resend, drop`: what to do with whole queues when archives change."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_CONFIG, Config
+from gateway.config.settings import Settings
+from gateway.errors import BadValue
+from gateway.model import DeliveryState
+from gateway.spool.spool import Spool
+
+_ORDER = tuple(DeliveryState)
+Since = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Of exams that began on this day or later.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give these commands to `scopegate queue`."""
+    for command in (move, add, resend, drop):
+        app.command()(command)
+
+
+def move(
+    old: Annotated[str, typer.Option("--from", help="The destination whose queue it is.")],
+    new: Annotated[str, typer.Option("--to", help="A configured destination.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Let what waits for one destination wait for another."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (settings, spool):
+        _configured(settings, new)
+        if old == new:
+            raise BadValue("A queue cannot be moved to itself.")
+        _counts(spool, "before", old, new)
+        done = spool.rerouting.move(old, new)
+        spool.audit.note(
+            "queue-moved", by="command-line", source=old, target=new, moved=done.moved, merged=done.merged
+        )
+        _counts(spool, "after", old, new)
+    print(f"{done.moved} moved from {old} to {new}, {done.merged} stood there already.")
+
+
+def add(
+    destination: Annotated[str, typer.Option(help="A configured destination.")],
+    since: Since,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Queue the objects of earlier exams for a destination that was added later."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (settings, spool):
+        _configured(settings, destination)
+        _counts(spool, "before", destination)
+        count = spool.rerouting.add(destination, since=_utc(since), wants=lambda _: True)
+        spool.audit.note(
+            "queue-filled", by="command-line", target=destination, since=f"{since:%Y-%m-%d}", count=count
+        )
+        _counts(spool, "after", destination)
+    print(f"{count} queued for {destination}.")
+
+
+def resend(
+    destination: Annotated[str, typer.Option(help="A configured destination.")],
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only exams that began on this day or later.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Send again what was sent: the archive lost it, or another one took its place."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (settings, spool):
+        _configured(settings, destination)
+        _counts(spool, "before", destination)
+        count = spool.rerouting.resend(destination, since=_utc(since) if since else None)
+        day = f"{since:%Y-%m-%d}" if since else "ever"
+        spool.audit.note("queue-sent-again", by="command-line", target=destination, since=day, count=count)
+        _counts(spool, "after", destination)
+    print(f"{count} queued again for {destination}.")
+
+
+def drop(
+    destination: Annotated[str, typer.Option(help="A destination that is not configured any more.")],
+    yes: Annotated[
+        int, typer.Option(help="The number of deliveries that are given up, as this command names it.")
+    ] = 0,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Give up what waits for a destination that is not configured any more. The pictures stay on the box."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (settings, spool):
+        if destination in {each.name for each in settings.destinations}:
+            raise BadValue(
+                f"{destination} is configured: its queue is not dropped.",
+                action="Take it out of the configuration and restart the processes first.",
+            )
+        waiting = spool.destinations.unsettled(destination)
+        _counts(spool, "before", destination)
+        if waiting and yes != waiting:
+            print(f"Nothing was dropped. To give up {waiting} deliveries for {destination}: --yes {waiting}")
+            raise typer.Exit(1)
+        count = spool.rerouting.drop(destination)
+        spool.audit.note("queue-dropped", by="command-line", target=destination, count=count)
+        _counts(spool, "after", destination)
+    print(f"{count} deliveries to {destination} were given up; the pictures stay on this box.")
+
+
+def _configured(settings: Settings, name: str) -> None:
+    names = [destination.name for destination in settings.destinations]
+    if name not in names:
+        raise BadValue(
+            f"There is no destination called {name} in the configuration.",
+            action=f"Configured are: {', '.join(names) or 'none'}.",
+        )
+
+
+def _counts(spool: Spool, when: str, *names: str) -> None:
+    counts = spool.deliveries.counts()
+    for name in names:
+        numbers = ", ".join(f"{counts.get((name, state), 0)} {state}" for state in _ORDER)
+        print(f"{when}: {name}: {numbers}")
+
+
+def _utc(day: datetime) -> datetime:
+    """Return the local midnight with which a day began."""
+    return day.astimezone(UTC)

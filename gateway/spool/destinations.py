@@ -1,0 +1,85 @@
+"""What the index remembers of each destination: which peer bears its name, with which settings.
+
+A rebuild loses it, and may: it is learned again, and every delivery waits for a person then anyway.
+"""
+
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.errors import NotFound
+from gateway.spool.database import Database
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A destination as it was configured when the forward process started last."""
+
+    name: str
+    peer: str  # its address, for people
+    settings: str  # a digest of all of its settings
+    generation: int = 0  # how often another peer took the name
+    peer_before: str = ""
+    replaced_ns: int = 0  # when the last one took it, UTC ns since 1970; 0 = never
+
+
+class Destinations:
+    """The table `destination`."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def get(self, name: str) -> Known:
+        """Return what is remembered. Raises NotFound for one that was never started with."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT name, peer, settings, generation, peer_before, replaced_ns FROM destination WHERE name = ?",
+                (name,),
+            ).fetchone()
+        if row is None:
+            raise NotFound("There is no such destination.")
+        return Known(**dict(row))
+
+    def put(self, name: str, *, peer: str, settings: str) -> Known:
+        """Remember how a destination is configured now; another peer begins a new generation."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO destination (name, peer, settings) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+                "generation = generation + (peer <> excluded.peer), "
+                "peer_before = CASE WHEN peer = excluded.peer THEN peer_before ELSE peer END, "
+                "replaced_ns = CASE WHEN peer = excluded.peer THEN replaced_ns ELSE ? END, "
+                "peer = excluded.peer, settings = excluded.settings",
+                (name, peer, settings, self._clock.utc_ns()),
+            )
+        return self.get(name)
+
+    def with_queue(self) -> tuple[str, ...]:
+        """Return the names for which anything is, or ever was, in the queue."""
+        found: list[str] = []
+        with self._database.read() as connection:
+            while True:  # one look into an index a name, however many rows there are
+                (name,) = connection.execute(
+                    "SELECT min(destination) FROM delivery WHERE destination > ?", (found[-1] if found else "",)
+                ).fetchone()
+                if name is None:
+                    return tuple(found)
+                found.append(name)
+
+    def unsettled(self, name: str) -> int:
+        """Return how many deliveries of a destination did not leave."""
+        with self._database.read() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM delivery WHERE destination = ? AND state IN ('queued', 'sending', 'held')",
+                (name,),
+            ).fetchone()
+        return int(count)
+
+    def sent_to_others(self, name: str) -> int:
+        """Return how many objects were sent to a peer that bore this name before, and not to the present one."""
+        with self._database.read() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM delivery WHERE destination = ? AND state IN ('sent', 'committed') AND "
+                "sent_to <> (SELECT generation FROM destination WHERE name = ?)",
+                (name, name),
+            ).fetchone()
+        return int(count)

@@ -1,0 +1,161 @@
+"""Whole queues by a person's hand: moved to another destination, filled, sent again, dropped.
+
+In short transactions, so that the processes go on; what is cut off in the middle is done by asking again. Never
+touches an object.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.clock import Clock
+from gateway.model import Capture, SealedObject
+from gateway.spool import records, states
+from gateway.spool.database import Database
+from gateway.spool.deliveries import BATCH, BY_PERSON
+from gateway.spool.states import Owner
+
+_ANEW = "proof = '', attempts = 0, next_attempt_ns = 0, status = '', asked = 0, setbacks = 0"
+
+_GOT_IT = "(sent_to = coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0))"
+_OPENED_SINCE = " AND exam IN (SELECT id FROM exam WHERE opened_at >= ?)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """What became of a queue: `merged` stood in the other one already."""
+
+    moved: int
+    merged: int
+
+
+class Rerouting:
+    """What a person does to many deliveries at once. Two calls at the same time do no harm."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def move(self, old: str, new: str) -> Moved:
+        """Let what waits or is held for `old` wait for `new`; what a person held back stays held.
+
+        Of what is being sent at this moment nothing is moved.
+        """
+        moved = merged = 0
+        waits = "destination = ? AND state IN ('queued', 'held')"
+        held = f"state = 'held' AND code = '{BY_PERSON}'"
+        for batch in self._batches(waits, (old,)):
+            with self._database.write() as connection:
+                moved += self._change(
+                    connection,
+                    f"OR IGNORE delivery SET destination = ?, {_ANEW}, in_doubt = 0, "
+                    f"state = CASE WHEN {held} THEN state ELSE 'queued' END, "
+                    f"reason = CASE WHEN {held} THEN reason ELSE '' END, "
+                    f"code = CASE WHEN {held} THEN code ELSE '' END",
+                    waits,
+                    (new, old),
+                    batch,
+                )
+                merged += connection.execute(
+                    f"DELETE FROM delivery WHERE {waits} AND id IN ({_marks(batch)})",  # noqa: S608 - fixed words
+                    (old, *batch),
+                ).rowcount
+        return Moved(moved=moved, merged=merged)
+
+    def resend(self, destination: str, *, since: datetime | None = None) -> int:
+        """Queue again what was sent, of exams opened since then; return how many.
+
+        "Duplicate" from who got it before is a success; from a new archive under the same name it proves nothing.
+        """
+        for old, new in states.BY_PERSON:
+            states.check(states.BY_PERSON, old, new, Owner.PANEL)
+        was_sent = "destination = ? AND state IN ('sent', 'committed')"
+        of_exams = was_sent + _OPENED_SINCE
+        count = 0
+        for batch in self._batches(of_exams, (destination, _utc(since))):
+            with self._database.write() as connection:
+                count += self._change(
+                    connection,
+                    f"delivery SET {_ANEW}, state = 'queued', code = '', reason = '', in_doubt = {_GOT_IT}",
+                    was_sent,
+                    (destination,),
+                    batch,
+                )
+        return count
+
+    def drop(self, destination: str) -> int:
+        """Forget what did not leave for a destination; return how many deliveries. What was sent stays known."""
+        unsettled = "destination = ? AND state IN ('queued', 'sending', 'held')"
+        count = 0
+        for batch in self._batches(unsettled, (destination,)):
+            with self._database.write() as connection:
+                count += connection.execute(
+                    f"DELETE FROM delivery WHERE {unsettled} AND id IN ({_marks(batch)})",  # noqa: S608 - fixed words
+                    (destination, *batch),
+                ).rowcount
+        return count
+
+    def add(self, destination: str, *, since: datetime, wants: Callable[[Capture], bool]) -> int:
+        """Queue the sealed objects of exams opened since then that the destination does not have; return how many.
+
+        They stand in the backlog at the time of their sealing.
+        """
+        count = last = 0
+        while rows := self._objects(since, last):
+            last = rows[-1]["number"]
+            found = [(records.load(SealedObject, row["seal"]), row["capture"]) for row in rows]
+            fitting = [seal for seal, capture in found if capture and wants(records.load(Capture, capture))]
+            now = self._clock.utc_ns()
+            with self._database.write() as connection:
+                count += connection.executemany(
+                    "INSERT INTO delivery (sop_instance_uid, exam, destination, state, changed_ns, queued_ns) "
+                    "VALUES (?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING",
+                    [
+                        (each.sop_instance_uid, each.exam, destination, now, int(each.sealed.utc.timestamp() * 1e9))
+                        for each in fitting
+                    ],
+                ).rowcount
+        return count
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _batches(self, where: str, values: Sequence[str]) -> Iterator[list[int]]:
+        """Yield ids in batches of one transaction, each looked up when the one before is done."""
+        last = 0
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(
+                    f"SELECT id FROM delivery WHERE {where} AND id > ? ORDER BY id LIMIT ?",  # noqa: S608 - fixed words
+                    (*values, last, BATCH),
+                )
+                ids = [int(row["id"]) for row in rows]
+            if not ids:
+                return
+            yield ids
+            last = ids[-1]
+
+    def _change(
+        self, connection: sqlite3.Connection, what: str, where: str, values: Sequence[str], ids: Sequence[int]
+    ) -> int:
+        statement = f"UPDATE {what}, changed_ns = ? WHERE {where} AND id IN ({_marks(ids)})"
+        *changed, of = values
+        return connection.execute(statement, (*changed, self._clock.utc_ns(), of, *ids)).rowcount
+
+    def _objects(self, since: datetime, last: int) -> list[sqlite3.Row]:
+        with self._database.read() as connection:
+            return connection.execute(
+                "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture FROM object "
+                "JOIN exam ON exam.id = object.exam "
+                "LEFT JOIN capture ON capture.sop_instance_uid = object.sop_instance_uid "
+                "WHERE exam.opened_at >= ? AND object.rowid > ? ORDER BY object.rowid LIMIT ?",
+                (_utc(since), last, BATCH),
+            ).fetchall()
+
+
+def _utc(since: datetime | None) -> str:
+    return since.isoformat() if since else ""  # as the exam's row has it
+
+
+def _marks(ids: Sequence[int]) -> str:
+    return ", ".join("?" * len(ids))
