@@ -49,8 +49,7 @@ def run(
             return supervisor.run()
         start_counter = next_start(spool, data_dir / "capture.start")
         _start(build(settings, spool, devices, start_counter), settings, live, supervisor)
-        names = [destination.name for destination in settings.destinations]
-        supervisor.every("index", 1.0, partial(keep_index, spool, names))
+        supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
             return supervisor.run()
@@ -60,8 +59,7 @@ def run(
 
 def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:
     """Return the spool, put right. Raises SpoolError."""
-    names = [destination.name for destination in settings.destinations]
-    spool = open_spool(settings.station.data_dir, clock=clock, files=files, destinations=names)
+    spool = open_spool(settings.station.data_dir, clock=clock, files=files, destinations=settings.destinations)
     try:
         recovery.question_after_reboot(spool)
         recovery.recover_captures(spool)

@@ -23,8 +23,7 @@ def spool_of(config: Path) -> Iterator[tuple[Settings, Spool]]:
         raise NotFound(
             f"There is no data in {data_dir} yet.", action="Start `scopegate run` once, or check data_dir."
         )
-    names = [destination.name for destination in settings.destinations]
-    spool = open_spool(data_dir, clock=Clock(), destinations=names)
+    spool = open_spool(data_dir, clock=Clock(), destinations=settings.destinations)
     try:
         yield settings, spool
     finally:

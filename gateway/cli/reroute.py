@@ -1,14 +1,16 @@
 """`scopegate queue move, add, resend, drop`: what to do with whole queues when archives change."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.config.settings import Settings
+from gateway.config.settings import Destination, Settings
 from gateway.errors import BadValue
 from gateway.model import DeliveryState
+from gateway.spool import routing
 from gateway.spool.spool import Spool
 
 _ORDER = tuple(DeliveryState)
@@ -51,9 +53,9 @@ def add(
     from gateway.cli.opened import spool_of
 
     with spool_of(config) as (settings, spool):
-        _configured(settings, destination)
+        to = _configured(settings, destination)
         _counts(spool, "before", destination)
-        count = spool.rerouting.add(destination, since=_utc(since), wants=lambda _: True)
+        count = spool.rerouting.add(destination, since=_utc(since), wants=partial(routing.wants, to))
         spool.audit.note(
             "queue-filled", by="command-line", target=destination, since=f"{since:%Y-%m-%d}", count=count
         )
@@ -108,13 +110,14 @@ def drop(
     print(f"{count} deliveries to {destination} were given up; the pictures stay on this box.")
 
 
-def _configured(settings: Settings, name: str) -> None:
-    names = [destination.name for destination in settings.destinations]
-    if name not in names:
+def _configured(settings: Settings, name: str) -> Destination:
+    found = {destination.name: destination for destination in settings.destinations}
+    if name not in found:
         raise BadValue(
             f"There is no destination called {name} in the configuration.",
-            action=f"Configured are: {', '.join(names) or 'none'}.",
+            action=f"Configured are: {', '.join(found) or 'none'}.",
         )
+    return found[name]
 
 
 def _counts(spool: Spool, when: str, *names: str) -> None:

@@ -35,9 +35,8 @@ def rebuild(config: Config = DEFAULT_CONFIG) -> None:
     from gateway.spool.opening import rebuild_index
 
     settings = reader.read(config, os.environ)
-    names = [destination.name for destination in settings.destinations]
     print("Reading the files ...", flush=True)
-    count = rebuild_index(settings.station.data_dir, clock=Clock(), destinations=names)
+    count = rebuild_index(settings.station.data_dir, clock=Clock(), destinations=settings.destinations)
     print(
         f"{count} exams indexed. What was sealed before is held: `scopegate queue release --all after-rebuild` "
         "sends it again."

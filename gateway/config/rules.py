@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
 from gateway.config.lines import Place
-from gateway.config.settings import Address, Station
+from gateway.config.settings import Address, Source, Station
 from gateway.config.values import is_loopback, near, shown
 
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
@@ -59,14 +59,20 @@ def _references(parts: Parts) -> Iterator[Finding]:
     sources = parts.get("source", [])
     if any("name" not in part.good for part in sources):
         return  # a source without a usable name: nobody can say what was meant
-    names = [part.good["name"] for part in sources]
+    names = [part.good["name"] for part in sources] or [Source().name]
     for part in parts.get("trigger", []):
         wanted = part.good.get("source")
         if wanted is not None and wanted not in names:
-            yield Finding(
-                place=(*part.place, "source"),
-                reason=f"there is no [[source]] called {shown(wanted)}{near(wanted, names)}",
-            )
+            yield _no_source(part, "source", wanted, names)
+    for part in parts.get("destination", []):
+        for wanted in part.good.get("sources", ()):
+            if wanted not in names:
+                yield _no_source(part, "sources", wanted, names)
+
+
+def _no_source(part: Part, key: str, wanted: str, names: list[str]) -> Finding:
+    reason = f"there is no [[source]] called {shown(wanted)}{near(wanted, names)}"
+    return Finding(place=(*part.place, key), reason=reason)
 
 
 def _pedals(parts: Parts) -> Iterator[Finding]:

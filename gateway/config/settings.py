@@ -84,6 +84,9 @@ class Destination:
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500
+    sources: tuple[str, ...] = ()  # only what these took; empty = every source
+    types: tuple[str, ...] = ()  # "still", "clip"; empty = both
+    longest_clip_s: int = 0  # 0 = any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -119,6 +119,20 @@ def one_of(*now: str, then: tuple[str, ...] = ()) -> Check:
     return check
 
 
+def several(check: Check) -> Check:
+    """Return a check for a list whose values each pass `check`; no value stands there twice."""
+
+    def checked(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Wrong(f"must be a list in brackets, not {shown(value)}")
+        found = tuple(check(each) for each in value)
+        if len(set(found)) != len(found):
+            raise Wrong("names the same twice")
+        return found
+
+    return checked
+
+
 def host(value: object) -> str:
     """Check a host name or an IP address."""
     words = words_of(value)

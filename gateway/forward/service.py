@@ -40,9 +40,8 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
     with locks.role(Layout(data_dir), "forward"):
-        names = [destination.name for destination in settings.destinations]
         spool = insist(
-            partial(_opened, settings, clock, names),
+            partial(_opened, settings, clock),
             stopped=supervisor.stop.is_set,
             say=live.waits,
             wait=partial(clock.wait, supervisor.stop),
@@ -50,46 +49,46 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
         if spool is None:
             return supervisor.run()
         try:
-            _start(settings, spool, supervisor, names, live)
-            supervisor.every("index", 1.0, partial(keep_index, spool, names))
-            event(_log, "forward_started", destinations=len(names), worklists=len(settings.worklists))
+            _start(settings, spool, supervisor, live)
+            supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
+            counts = {"destinations": len(settings.destinations), "worklists": len(settings.worklists)}
+            event(_log, "forward_started", **counts)
             return supervisor.run()
         finally:
             spool.close()
 
 
-def _opened(settings: Settings, clock: Clock, destinations: list[str]) -> Spool:
+def _opened(settings: Settings, clock: Clock) -> Spool:
     """Return the spool, with what a predecessor left taken up. Raises SpoolError."""
-    spool = open_spool(settings.station.data_dir, clock=clock, destinations=destinations, checkpoints=True)
+    to = settings.destinations
+    spool = open_spool(settings.station.data_dir, clock=clock, destinations=to, checkpoints=True)
     try:
-        _recover(settings, spool, destinations)
+        _recover(settings, spool)
     except SpoolError:
         spool.close()
         raise
     return spool
 
 
-def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
+def _recover(settings: Settings, spool: Spool) -> None:
     """Take up what a predecessor left, before any thread runs."""
     spool.deliveries.forget_leases()
     spool.requests.forget_running()
     rearmed = rearm.rearm(spool, settings.destinations)
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
-    recovery.adopt_seals(spool, destinations)
+    recovery.adopt_seals(spool, settings.destinations)
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 
-def _start(
-    settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str], live: LiveState
-) -> None:
+def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
     station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
     listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary)
-    wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
+    wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)
     senders = {
         destination.name: Sender(
             spool=spool,
@@ -113,7 +112,7 @@ def _start(
         clock=spool.clock,
         senders=senders,
         followers=followers,
-        notices=Notices(destinations=spool.destinations, configured=destinations, clock=spool.clock),
+        notices=Notices(destinations=spool.destinations, configured=list(senders), clock=spool.clock),
         port=listener.port,
     )
     supervisor.every("live", 1.0, lambda: live.write(status.state()))

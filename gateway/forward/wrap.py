@@ -19,6 +19,7 @@ from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
 from gateway.spool import clips, records
 from gateway.spool.files import sha256_of
+from gateway.spool.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -37,14 +38,14 @@ class Room(Protocol):
 
 
 class Wrapper:
-    """Seals captures one by one and queues each for every destination."""
+    """Seals captures one by one and queues each for the destinations that get it."""
 
     def __init__(
         self,
         *,
         spool: Spool,
         station: Station,
-        destinations: Sequence[str],
+        destinations: Sequence[Addressee],
         room: Callable[[Path], Room] = shutil.disk_usage,
     ) -> None:
         self._room = room
@@ -63,14 +64,16 @@ class Wrapper:
         return len(waiting) == _BATCH
 
     def seal(self, capture: Capture) -> SealedObject:
-        """Make one capture's object final and queue it for every destination.
+        """Make one capture's object final and queue it for the destinations that get it.
 
         Raises ObjectError when it cannot become an object, SpoolDamaged or NotFound when its files are not what was
         stored, DiskFull or DiskFailed.
         """
         result = self._sealed_before(capture) or self._made(capture)
-        self._spool.objects.seal(result, self._destinations)
-        event(_log, "object_sealed", exam=capture.exam, uid=capture.sop_instance_uid, bytes=result.bytes)
+        names = recipients(self._destinations, capture)
+        self._spool.objects.seal(result, names)
+        uid = capture.sop_instance_uid
+        event(_log, "object_sealed", exam=capture.exam, uid=uid, bytes=result.bytes, destinations=len(names))
         self._spool.objects.drop_media(capture)
         return result
 

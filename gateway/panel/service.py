@@ -56,8 +56,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
         server = Server(app)
         supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
         supervisor.every("live", _LIVE_S, heartbeat.step)
-        names = [destination.name for destination in settings.destinations]
-        supervisor.every("index", 1.0, lambda: keep_index(spool, names))
+        supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
         event(_log, "panel_ready", listen=f"{host}:{port}")
         try:
             return supervisor.run()
@@ -67,10 +66,9 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
 
 def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:
     """Return the spool; while the disk refuses it, who asks is told why. None when stopped before."""
-    names = [destination.name for destination in settings.destinations]
     waiting = Waiting(listener, clock)
     return insist(
-        lambda: open_spool(settings.station.data_dir, clock=clock, destinations=names),
+        lambda: open_spool(settings.station.data_dir, clock=clock, destinations=settings.destinations),
         stopped=stop.is_set,
         say=waiting.say,
         wait=lambda seconds: waiting.serve_for(seconds, stop),

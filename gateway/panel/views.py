@@ -21,6 +21,7 @@ from gateway.panel import fates, names, similar
 from gateway.panel.fates import Fate
 from gateway.panel.names import Shown
 from gateway.spool.captures import Listed
+from gateway.spool.routing import recipients
 from gateway.spool.spool import Spool
 
 _MISSING = {
@@ -35,6 +36,7 @@ _MISSING = {
     "AccessionNumber": "usable accession number",
     "SpecificCharacterSet": "character set (check the name)",
 }
+_BY_RULES = "No archive gets this: it stays on this box by the rules of your IT."
 WHY_CHECK = {
     "closed-by-next": "It was closed when another patient was chosen.",
     "reboot": "The box restarted while it was open.",
@@ -154,6 +156,7 @@ class Look:
         self._spool = spool
         self._required = frozenset(d.name for d in settings.destinations if d.required)
         self._hold_temporary = settings.release.temporary == "hold"
+        self._destinations = settings.destinations
         self._has_destination = bool(settings.destinations)
 
     def exam(self, exam: Exam, today: date) -> ExamView:
@@ -223,7 +226,14 @@ class Look:
             return FateView(mark="none", word="No pictures")
         return _obstacle(kept, of_capture) or self._progress(kept, of_capture)
 
-    def _progress(self, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
+    def _stays(self, listed: Listed, deliveries: Sequence[Delivery]) -> bool:
+        """Say whether no destination gets this picture, because of the rules that are configured."""
+        return self._has_destination and not deliveries and not recipients(self._destinations, listed.capture)
+
+    def _progress(self, captures: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
+        kept = [c for c in captures if not self._stays(c, of_capture[c.capture.sop_instance_uid])]
+        if not kept:
+            return FateView(mark="none", word=fates.WORDS[Fate.ON_THIS_BOX], detail=_BY_RULES)
         got = [fates.of_deliveries(of_capture[c.capture.sop_instance_uid], self._required) for c in kept]
         lowest = min(got)
         if lowest >= Fate.SENT:
@@ -251,7 +261,7 @@ class Look:
             rejected=value.state is CaptureState.REJECTED,
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
             fate=fates.WORDS[fates.of_deliveries(deliveries, self._required)],
-            detail=listed.problem or held,
+            detail=listed.problem or held or (_BY_RULES if self._stays(listed, deliveries) else ""),
         )
 
 

@@ -12,6 +12,7 @@ from gateway.spool import database as databases
 from gateway.spool import locks, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
+from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool, assemble
 
 _log = logging.getLogger(__name__)
@@ -22,12 +23,12 @@ def open_spool(
     *,
     clock: Clock,
     files: Files | None = None,
-    destinations: Sequence[str] = (),
+    destinations: Sequence[Addressee] = (),
     checkpoints: bool = False,
 ) -> Spool:
     """Open the data folder, creating, migrating or rebuilding its index as needed; others wait meanwhile.
 
-    `destinations` are the names for which a rebuild holds deliveries. Raises SpoolError.
+    `destinations` are those for which a rebuild holds deliveries. Raises SpoolError.
     """
     files = files or Files()
     layout = Layout(root)
@@ -47,7 +48,7 @@ def open_spool(
     return spool
 
 
-def keep_index(spool: Spool, destinations: Sequence[str]) -> None:
+def keep_index(spool: Spool, destinations: Sequence[Addressee]) -> None:
     """Make a new index when the present one is gone or was found damaged; the processes go on meanwhile."""
     if spool.layout.database.exists() and not spool.database.damaged:
         return
@@ -60,7 +61,7 @@ def keep_index(spool: Spool, destinations: Sequence[str]) -> None:
         warn(_log, "index_not_made", code=error.code)
 
 
-def rebuild_index(root: Path, *, clock: Clock, destinations: Sequence[str]) -> int:
+def rebuild_index(root: Path, *, clock: Clock, destinations: Sequence[Addressee]) -> int:
     """Put a new index in place of the present one; return how many exams it holds. Raises SpoolLocked."""
     layout = Layout(root)
     with locks.every_role(layout), locked(layout.migration_lock):
@@ -94,7 +95,7 @@ def _sound(layout: Layout, *, clock: Clock) -> bool:
     return True
 
 
-def _make_index(layout: Layout, *, clock: Clock, files: Files, destinations: Sequence[str]) -> int:
+def _make_index(layout: Layout, *, clock: Clock, files: Files, destinations: Sequence[Addressee]) -> int:
     """Fill a new index under another name, so that a cut in the middle leaves no half of one."""
     fresh = layout.database.with_name(layout.database.name + ".new")
     for path in sorted(layout.root.glob(fresh.name + "*")):

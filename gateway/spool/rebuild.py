@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, DeliveryState, SealedObject
-from gateway.spool import records
+from gateway.spool import records, routing
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.paths import SEAL, SIDECAR
 from gateway.spool.recovery import adopt_capture, adopt_exam, every_exam
+from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _REASON = "The index of the box was made anew: whether this was sent before is not known."
 
 
-def fill(spool: Spool, destinations: Sequence[str]) -> int:
+def fill(spool: Spool, destinations: Sequence[Addressee]) -> int:
     """Fill an empty index from the files and return how many exams it holds; the log names damaged files."""
     exams = every_exam(spool)
     for exam in exams:
@@ -40,10 +41,11 @@ def _adopt_capture(spool: Spool, exam: str, uid: str) -> None:
     adopt_capture(spool.captures, capture)
 
 
-def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[str]) -> None:
+def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[Addressee]) -> None:
     try:
         sealed = records.load(SealedObject, spool.layout.seal(exam, uid).read_bytes())
     except SpoolDamaged:
         warn(_log, "seal_damaged", exam=exam, uid=uid)
         return
-    spool.objects.put_row(sealed, destinations, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)
+    names = routing.of_sealed(spool.layout, sealed, destinations)
+    spool.objects.put_row(sealed, names, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)

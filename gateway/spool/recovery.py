@@ -9,11 +9,12 @@ from pathlib import Path
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
-from gateway.spool import clips, records
+from gateway.spool import clips, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
 from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def recover_captures(spool: Spool) -> None:
     _settle_rows(spool)
 
 
-def adopt_seals(spool: Spool, destinations: Sequence[str]) -> None:
+def adopt_seals(spool: Spool, destinations: Sequence[Addressee]) -> None:
     """Finish what a cut interrupted after a seal: the object's rows, and the media that goes.
 
     Only the forward process may call this, before it seals anything.
@@ -124,7 +125,8 @@ def adopt_seals(spool: Spool, destinations: Sequence[str]) -> None:
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
-                spool.objects.put_row(records.load(SealedObject, path.read_bytes()), destinations)
+                sealed = records.load(SealedObject, path.read_bytes())
+                spool.objects.put_row(sealed, routing.of_sealed(spool.layout, sealed, destinations))
             except (SpoolDamaged, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue

@@ -122,6 +122,9 @@ required = false
 commitment = false
 transfer_syntaxes = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 max_object_mb = 100
+sources = ["endo"]
+types = ["clip", "still"]
+longest_clip_s = 60
 [retention]
 keep_days = 30
 rejected_days = 30
@@ -229,6 +232,12 @@ WRONG = [
     ('[[source]]\ndevice = "pattern:bars"\n', 'name = "my source"', "source.name", "letters, digits"),
     ("", '[[source]] # no device\nname = "us"', "source", "device is missing"),
     (SOURCE, '[[source]]\nname = "x"\ndevice = "pattern:bars"\nstill = ["auto"]', "source.still", "not a list"),
+    (SOURCE + DESTINATION, 'sources = ["us", "uss"]', "destination.sources", "no .* called .uss.; did you mean us?"),
+    (DESTINATION, 'sources = ["us"]', "destination.sources", "no .* called .us."),
+    (DESTINATION, 'sources = "us"', "destination.sources", "list"),
+    (DESTINATION, 'types = ["still", "still"]', "destination.types", "twice"),
+    (DESTINATION, 'types = ["video"]', "destination.types", '"still" or "clip"'),
+    (DESTINATION, "longest_clip_s = -1", "destination.longest_clip_s", "0 to 3600"),
     (SOURCE + TRIGGER, 'still = "cts"', "trigger.still", "not in this version"),
     (SOURCE + TRIGGER, 'still = "byte:0x100"', "trigger.still", "byte:0x00"),
     (SOURCE + TRIGGER, 'still = "byte:256"', "trigger.still", "byte:0x00"),

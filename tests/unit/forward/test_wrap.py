@@ -31,6 +31,7 @@ from tests.unit.forward.bench import (
     wrap_all,
     wrapper,
 )
+from tests.unit.forward.channels import pacs
 
 
 def problem(spool: Spool, capture: Capture) -> tuple[str, str]:
@@ -174,6 +175,17 @@ BROKEN = [
     (clip, index_gone, "file-missing"),
     (clip, index_damaged, "spool-damaged"),
 ]
+
+
+def test_a_picture_is_queued_for_the_destinations_that_get_it_and_for_no_other(spool: Spool) -> None:
+    exam = open_exam(spool)
+    still(spool, exam)
+    clip(spool, exam)
+    let_go(spool, exam)
+    wanted = (pacs("stills", types=("still",)), pacs("clips", types=("clip",)), pacs("none", sources=("endo",)))
+    Wrapper(spool=spool, station=STATION, destinations=wanted).step()
+    kinds = {d.destination: spool.objects.get(d.sop_instance_uid).frames > 1 for d in spool.deliveries.list()}
+    assert kinds == {"stills": False, "clips": True}
 
 
 @pytest.mark.parametrize(("make", "harm", "code"), BROKEN)

@@ -101,7 +101,7 @@ class Bench:
         return str(self.post(f"/exams/{exam}/stills", body, status=201)["sop_instance_uid"])
 
 
-def seal(bench: Bench, exam: str, uid: str) -> bytes:
+def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pacs", "backup")) -> bytes:
     """Wrap a capture's codestreams as the forward process does, with as little header as a file can have."""
     capture = bench.spool.captures.get(uid).capture
     folder = bench.spool.layout.exam(exam)
@@ -132,7 +132,7 @@ def seal(bench: Bench, exam: str, uid: str) -> bytes:
         frames=capture.frames,
         sealed=bench.clock.now(),
     )
-    bench.spool.objects.seal(sealed, ["pacs", "backup"])
+    bench.spool.objects.seal(sealed, destinations)
     bench.spool.objects.drop_media(capture)
     return file
 

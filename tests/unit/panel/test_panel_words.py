@@ -2,6 +2,7 @@ import random
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import gateway.panel
 from gateway.model import Patient
 from gateway.panel import fates, names, similar
+from gateway.panel.views import Look
 from gateway.spool.live import LiveState
 from tests.unit.panel.conftest import Bench, item, seal
 
@@ -196,3 +198,20 @@ def test_the_delivery_screen_says_what_each_archive_waits_for(bench: Bench) -> N
     page = bench.client.get("/delivery").text
     assert "Held back by a person." in page
     assert "1 stopped" in page
+
+
+def test_a_picture_that_no_archive_gets_says_that_it_stays_and_why(bench: Bench) -> None:
+    rules = tuple(replace(to, types=("clip",)) for to in bench.settings.destinations)
+    look = Look(bench.spool, replace(bench.settings, destinations=rules))
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam), ())
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    view = look.exam(bench.spool.exams.get(exam), bench.clock.utc().date())
+    assert (view.fate.mark, view.fate.word) == ("none", "On this box")
+    assert "stays on this box by the rules" in view.fate.detail
+    assert "stays on this box by the rules" in view.captures[0].detail
+    assert (
+        Look(bench.spool, bench.settings).exam(bench.spool.exams.get(exam), bench.clock.utc().date()).fate.detail
+        == ""
+    )
