@@ -49,7 +49,7 @@ def tables(base: Path) -> dict[str, Table]:
             made=Release,
             field="release",
             keys={
-                "when": values.one_of("finish", then=("at-once",)),
+                "when": values.one_of("finish", "at-once"),
                 "temporary": values.one_of("hold", "send"),
             },
         ),

@@ -32,6 +32,7 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
+    when: str = "finish"  # or "at-once"
     temporary: str = "hold"  # or "send"
 
 

@@ -1,4 +1,4 @@
-"""Decides which finished exams may leave the box. An open exam never does."""
+"""Decides which finished exams may leave the box, and, where it is wanted, which captures of the open one."""
 
 import logging
 
@@ -11,14 +11,15 @@ _log = logging.getLogger(__name__)
 
 
 class Release:
-    """Moves finished exams on.
+    """Moves finished exams on; `at_once`: captures of the open exam too, as soon as they are saved.
 
     What waits: an exam whose patient a person must check, one opened from the wrong worklist entry, and one with a
     temporary identity unless `temporary` is "send".
     """
 
-    def __init__(self, *, spool: Spool, temporary: str) -> None:
+    def __init__(self, *, spool: Spool, temporary: str, at_once: bool = False) -> None:
         self._spool = spool
+        self._at_once = at_once
         self._identities = tuple(
             identity for identity in Identity if identity is not Identity.TEMPORARY or temporary == "send"
         )
@@ -29,7 +30,22 @@ class Release:
         limit = 100 + len(self._stuck)
         ready = self._spool.exams.unquestioned(limit, identities=self._identities, but_not=WRONG_ENTRY)
         released = [self._release(exam.id) for exam in ready if exam.id not in self._stuck]
+        if self._at_once:
+            waiting = self._spool.releases.ready(self._identities)
+            released += [self._release_capture(*each) for each in waiting if each[0] not in self._stuck]
         return any(released)
+
+    def _release_capture(self, exam: str, uid: str) -> bool:
+        try:
+            if not self._spool.releases.release(exam, uid, self._identities):
+                self._spool.exams.change(exam, lambda old: old)  # brings the row up to date, if that is why
+                return False  # or the exam ended, or a person took the picture out, at this moment
+        except (SpoolDamaged, NotFound, FileNotFoundError) as error:
+            warn(_log, "capture_not_released", exam=exam, uid=uid, error=type(error).__name__)
+            self._stuck.add(exam)
+            return False
+        event(_log, "capture_released", exam=exam, uid=uid)
+        return True
 
     def _release(self, exam: str) -> bool:
         try:

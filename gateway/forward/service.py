@@ -75,6 +75,7 @@ def _recover(settings: Settings, spool: Spool) -> None:
     spool.deliveries.forget_leases()
     spool.requests.forget_running()
     rearmed = rearm.rearm(spool, settings.destinations)
+    spool.releases.reconcile()
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
     recovery.adopt_seals(spool, settings.destinations)
@@ -87,7 +88,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
     listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
     listener.open()
-    release = Release(spool=spool, temporary=settings.release.temporary)
+    release = Release(spool=spool, temporary=settings.release.temporary, at_once=settings.release.when == "at-once")
     wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)
     senders = {
         destination.name: Sender(

@@ -170,7 +170,7 @@ class Pages:
             "place": place + 1,
             "before": exam.captures[place - 1].uid if place else "",
             "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
-            "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED} and not exam.captures[place].left,
         }
 
     def _delivery(self, request: Request) -> Values:

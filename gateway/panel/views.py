@@ -91,6 +91,7 @@ class CaptureView:
     kind: str
     time: str
     rejected: bool
+    left: bool  # released while its exam is open: it cannot be taken out any more
     seconds: str
     fate: str
     detail: str
@@ -218,7 +219,9 @@ class Look:
 
     def _fate(self, exam: Exam, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
         if exam.state is ExamState.OPEN:
-            return FateView(mark="open", word="Exam is open")
+            going = [c for c in kept if of_capture[c.capture.sop_instance_uid]]
+            detail = self._progress(going, of_capture).word if going else ""
+            return FateView(mark="open", word="Exam is open", detail=detail)
         if self.waits(exam, kept):
             word = "Please check the patient" if exam.please_check else "Needs a patient"
             return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
@@ -259,6 +262,7 @@ class Look:
             kind=value.kind,
             time=f"{value.taken.local:%H:%M:%S}",
             rejected=value.state is CaptureState.REJECTED,
+            left=self._spool.layout.released(value.exam, value.sop_instance_uid).exists(),
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
             fate=fates.WORDS[fates.of_deliveries(deliveries, self._required)],
             detail=listed.problem or held or (_BY_RULES if self._stays(listed, deliveries) else ""),

@@ -13,6 +13,7 @@ from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
 from gateway.spool.paths import INDEX, SIDECAR, Layout
+from gateway.spool.releases import refuse_released
 from gateway.spool.states import Owner
 
 
@@ -66,10 +67,14 @@ class Captures:
         return self._select("exam = ? AND state <> 'recording' ORDER BY instance_number", (exam,))
 
     def unsealed(self, limit: int = 20) -> builtins.list[Listed]:
-        """Return saved captures of released exams that have no object yet and no problem that prevents one."""
+        """Return saved captures that were released, alone or with their exam, and have no object yet.
+
+        None with a problem that prevents one.
+        """
         return self._select(
             "state = 'saved' AND problem_code = '' AND sealed = 0 "
-            "AND (SELECT state FROM exam WHERE id = capture.exam) IN ('released', 'discontinued') "
+            "AND (released = 1 "
+            "OR (SELECT state FROM exam WHERE id = capture.exam) IN ('released', 'discontinued')) "
             "AND NOT EXISTS (SELECT 1 FROM object WHERE object.capture = capture.sop_instance_uid) "
             "ORDER BY exam, instance_number LIMIT ?",
             (limit,),
@@ -192,6 +197,7 @@ class Captures:
             old = self.get(uid)
             if self._exams.get(exam_id).state not in {ExamState.OPEN, ExamState.FINISHED}:
                 raise WrongState("This exam was released already: its pictures may have left the box.")
+            refuse_released(self._layout, exam_id, uid)
             if old.capture.state is new:
                 return old
             states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)

@@ -21,6 +21,7 @@ from gateway.spool import records, states
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import DAMAGED, Layout
+from gateway.spool.releases import refuse_begun
 from gateway.spool.states import Owner
 
 _ID_DIGITS = 10
@@ -148,6 +149,8 @@ class Exams:
             if not old.please_check:
                 return old
             shared = old.please_check == PleaseCheck.STUDY_SHARED
+            if shared:
+                refuse_begun(self._layout, exam)
             return replace(
                 old,
                 please_check="",
@@ -169,6 +172,7 @@ class Exams:
         def assigned(old: Exam) -> Exam:
             if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
                 raise WrongState("This exam was released already: its pictures may have left the box.")
+            refuse_begun(self._layout, exam)
             study = self._study(subject)
             shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam) else ""
             fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}.dcm")

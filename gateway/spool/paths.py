@@ -7,6 +7,7 @@ from gateway.spool.files import PART
 
 SIDECAR = ".json"
 TOMBSTONE = ".rejected"
+RELEASED = ".released"
 OBJECT = ".dcm"
 SEAL = ".seal"
 FRAMES = ".frames"
@@ -57,6 +58,9 @@ class Layout:
 
     def tombstone(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + TOMBSTONE)
+
+    def released(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + RELEASED)
 
     def object(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + OBJECT)

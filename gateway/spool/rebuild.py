@@ -28,6 +28,7 @@ def fill(spool: Spool, destinations: Sequence[Addressee]) -> int:
                 _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
         for seal in sorted(folder.glob("*" + SEAL)):
             _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
+    spool.releases.reconcile()
     event(_log, "index_rebuilt", exams=len(exams))
     return len(exams)
 

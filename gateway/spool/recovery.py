@@ -13,7 +13,7 @@ from gateway.spool import clips, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
-from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, RELEASED, SEAL, SIDECAR, TOMBSTONE
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
 
@@ -209,7 +209,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     """Remove media whose sealed object holds the same pictures: one copy on the disk."""
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
-    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, PART, DAMAGED)
+    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PART, DAMAGED)
     paths = (path for path in spool.layout.exams.glob("*/*.*") if not path.name.endswith(kept))
     for uid in sorted({path.name.rsplit(".", 1)[0] for path in paths} & sealed):
         found = spool.objects.of_capture(uid)
@@ -220,7 +220,7 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    others = (OBJECT, SEAL, TOMBSTONE, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
+    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):

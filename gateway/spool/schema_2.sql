@@ -22,3 +22,6 @@ CREATE TABLE destination (
     replaced_ns INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 ALTER TABLE delivery ADD COLUMN sent_to INTEGER NOT NULL DEFAULT 0;
+
+-- [release] when = "at-once": 1 = it was released before its exam ended (gateway/spool/releases.py).
+ALTER TABLE capture ADD COLUMN released INTEGER NOT NULL DEFAULT 0;

@@ -13,6 +13,7 @@ from gateway.spool.exams import Exams
 from gateway.spool.files import Files
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
+from gateway.spool.releases import Releases
 from gateway.spool.requests import Requests
 from gateway.spool.rerouting import Rerouting
 from gateway.spool.worklist import Worklist
@@ -28,6 +29,7 @@ class Spool:
     clock: Clock
     exams: Exams
     captures: Captures
+    releases: Releases
     objects: Objects
     deliveries: Deliveries
     destinations: Destinations
@@ -54,6 +56,7 @@ def assemble(
         clock=clock,
         exams=exams,
         captures=Captures(layout=layout, files=files, database=database, clock=clock, exams=exams),
+        releases=Releases(layout=layout, files=files, database=database, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
         destinations=Destinations(database=database, clock=clock),

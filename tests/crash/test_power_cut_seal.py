@@ -15,15 +15,15 @@ from pydicom.encaps import generate_frames
 
 from gateway.clock import FakeClock
 from gateway.dicom.verify import verify_sealed
-from gateway.errors import SpoolDamaged
-from gateway.model import Capture, SealedObject
+from gateway.errors import SpoolDamaged, WrongState
+from gateway.model import Capture, Identity, SealedObject
 from gateway.spool import clips, records, recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Cut, NeverFlushed, Recording, for_each_cut, keep
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all, wrapper
+from tests.unit.forward.bench import clip, let_go, open_exam, ordered, release, still, wrap_all, wrapper
 
 
 @pytest.fixture
@@ -39,24 +39,28 @@ class Story:
     captures: list[Capture]
     recording: Recording
     begin: int  # operations that only made the disk as it was before
+    at_once: bool = False  # the exam is open, and what was saved of it leaves all the same
 
 
-def wrapped(root: Path, kind: type[Recording]) -> Story:
+def wrapped(root: Path, kind: type[Recording], *, at_once: bool = False) -> Story:
     """Store a still, a clip and a still, all safe on the disk, then record how they become objects."""
     spool = open_spool(root, clock=FakeClock(), destinations=("pacs",))
     exam = open_exam(spool, ordered())
     captures = [still(spool, exam), clip(spool, exam), still(spool, exam)]
-    let_go(spool, exam)
+    if not at_once:
+        let_go(spool, exam)
     spool.close()
     recording = kind(root)
     begin = len(recording.log)
     spool = open_spool(root, clock=FakeClock(), files=recording, destinations=("pacs",))
     keep_index(recording, spool)
     for capture in captures:
+        if at_once:
+            assert spool.releases.release(exam.id, capture.sop_instance_uid, tuple(Identity))
         wrapper(spool).seal(capture)
         keep_index(recording, spool)
     spool.close()
-    return Story(captures=captures, recording=recording, begin=begin)
+    return Story(captures=captures, recording=recording, begin=begin, at_once=at_once)
 
 
 def keep_index(recording: Recording, spool: Spool) -> None:
@@ -103,6 +107,7 @@ class Tally:
     problems: list[str] = field(default_factory=list)
     in_media: int = 0
     in_object: int = 0
+    refused: int = 0
 
 
 def survey(story: Story) -> Tally:
@@ -145,12 +150,31 @@ def check(folder: Path, story: Story, tally: Tally) -> None:
             if not in_media and not in_object:
                 tally.lost.add(uid)
                 tally.problems.append(f"{uid} is neither in its media nor in a sealed object")
+        spool.releases.reconcile()
         recovery.adopt_seals(spool, ("pacs",))
+        if story.at_once:
+            may_not_be_changed_once_sealed(spool, story, before, tally)
         wrap_all(spool)
         for capture in story.captures:
             problems_of(spool, capture, before[capture.sop_instance_uid], tally)
     finally:
         spool.close()
+
+
+def may_not_be_changed_once_sealed(
+    spool: Spool, story: Story, before: dict[str, SealedObject | None], tally: Tally
+) -> None:
+    """Note a picture that has an object already and could be removed; remove and bring back what may be."""
+    for capture in story.captures:
+        uid = capture.sop_instance_uid
+        try:
+            spool.captures.reject(uid, "")
+            spool.captures.restore(uid)
+            if before[uid]:
+                tally.problems.append(f"{uid} is sealed and could be removed")
+        except WrongState:
+            tally.refused += 1
+        release(spool, at_once=True).step()
 
 
 def problems_of(spool: Spool, capture: Capture, before: SealedObject | None, tally: Tally) -> None:
@@ -189,6 +213,17 @@ def test_a_power_cut_at_any_moment_of_the_wrapping_leaves_every_picture_and_make
     assert tally.in_media
     assert tally.in_object
     assert len(tally.disks) > 50
+
+
+def test_a_power_cut_while_an_open_exam_s_pictures_leave_lets_nobody_change_what_is_sealed(root: Path) -> None:
+    tally = survey(wrapped(root, Recording, at_once=True))
+    print(
+        f"\npower cut while leaving at once: {tally.cuts} cuts, {len(tally.disks)} different disks, "
+        f"{tally.refused} removals refused, lost = {len(tally.lost)}"
+    )
+    assert tally.problems == []
+    assert tally.refused
+    assert tally.in_object
 
 
 def test_the_same_wrapping_without_flushing_loses_pictures_so_the_test_can_see_a_loss(root: Path) -> None:

@@ -211,7 +211,7 @@ WRONG = [
     ("[panel]\n", 'listen = "box.clinic.example:8080"', "panel.listen", "until sign-in exists"),
     ("[panel]\n", 'listen = "127.0.0.1:11112"\n[station]\nlisten = "0.0.0.0:11112"', "panel.listen", "must move"),
     ("[panel]\n", 'lan = { listen = "0.0.0.0:8443" }', "panel.lan", "not in this version"),
-    ("[release]\n", 'when = "at-once"', "release.when", "not in this version"),
+    ("[release]\n", 'when = "never"', "release.when", '"finish" or "at-once"'),
     ("[release]\n", 'when = "finnish"', "release.when", "did you mean finish?"),
     ("[release]\n", "temporary = true", "release.temporary", "must be text"),
     (SOURCE, 'profile = "endo"', "source.profile", "not in this version"),
@@ -310,7 +310,7 @@ data_dir = '''
 [panel]
 listen = "0.0.0.0:80" #< panel.listen: until sign-in exists
 [release]
-when = "at-once" #< release.when: not in this version
+when = "later" #< release.when: must be "finish" or "at-once"
 [[source]]
 name = "us"
 device = "file:missing.mp4" #< source.device: cannot be read

@@ -164,8 +164,8 @@ def wrapper(spool: Spool, *destinations: str) -> Wrapper:
     return Wrapper(spool=spool, station=STATION, destinations=destinations or ("pacs",))
 
 
-def release(spool: Spool, temporary: str = "hold") -> Release:
-    return Release(spool=spool, temporary=temporary)
+def release(spool: Spool, temporary: str = "hold", *, at_once: bool = False) -> Release:
+    return Release(spool=spool, temporary=temporary, at_once=at_once)
 
 
 def wrap_all(spool: Spool, *destinations: str) -> None:

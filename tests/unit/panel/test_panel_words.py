@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gateway.panel
-from gateway.model import Patient
+from gateway.model import Identity, Patient
 from gateway.panel import fates, names, similar
 from gateway.panel.views import Look
 from gateway.spool.live import LiveState
@@ -215,3 +215,17 @@ def test_a_picture_that_no_archive_gets_says_that_it_stays_and_why(bench: Bench)
         Look(bench.spool, bench.settings).exam(bench.spool.exams.get(exam), bench.clock.utc().date()).fate.detail
         == ""
     )
+
+
+def test_a_picture_that_left_at_once_is_not_offered_for_removal(bench: Bench) -> None:
+    exam = bench.open_exam()
+    left, free = bench.still(exam), bench.still(exam)
+    assert bench.spool.releases.release(exam, left, tuple(Identity))
+    assert "/reject" not in bench.client.get(f"/picture/{left}").text
+    assert "/reject" in bench.client.get(f"/picture/{free}").text
+    told = bench.refused(f"/captures/{left}/reject", {"reason": ""}, 409, "wrong-state")
+    assert "may have left the box" in str(told["what"])
+    body: dict[str, object] = {"patient": {"name": "Other^One", "id": "9"}}
+    told = bench.refused(f"/exams/{exam}/assign", body, 409, "wrong-state")
+    assert "under its patient" in str(told["what"])
+    bench.post(f"/captures/{free}/reject", {"reason": ""})

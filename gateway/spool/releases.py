@@ -1,0 +1,112 @@
+"""Single captures that leave while their exam is open. A mark beside the capture is the point of no return.
+
+Written under the exam's lock, before anything is made of the capture: from then on it cannot be removed, and its
+exam cannot get another patient. The mark is the fact; the row follows it.
+"""
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.errors import WrongState
+from gateway.model import Exam, ExamState, Identity
+from gateway.spool import records
+from gateway.spool.database import Database
+from gateway.spool.files import Files, locked
+from gateway.spool.paths import RELEASED, Layout
+
+_ROWS = 200  # a transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Released:
+    """The content of a mark."""
+
+    utc: str
+
+
+class Releases:
+    """The marks and the column `capture.released`."""
+
+    def __init__(self, *, layout: Layout, files: Files, database: Database, clock: Clock) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+
+    def ready(self, identities: Sequence[Identity]) -> builtins.list[tuple[str, str]]:
+        """Return (exam, UID) of what was saved in the open exam and not released yet, in the order of the presses.
+
+        Nothing of an exam whose patient a person must check, or with another identity than these.
+        """
+        marks = ", ".join("?" * len(identities))
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT capture.exam, sop_instance_uid FROM exam JOIN capture ON capture.exam = exam.id "  # noqa: S608 - marks only
+                f"WHERE exam.state = 'open' AND please_check = '' AND identity IN ({marks}) "
+                "AND capture.state = 'saved' AND released = 0 AND sealed = 0 AND problem_code = '' "
+                "ORDER BY instance_number",
+                tuple(identities),
+            ).fetchall()
+        return [(row["exam"], row["sop_instance_uid"]) for row in rows]
+
+    def release(self, exam: str, uid: str, identities: Sequence[Identity]) -> bool:
+        """Let a saved capture become an object now; False when it may not, or the exam's row fell behind its file.
+
+        Raises SpoolError.
+        """
+        with locked(self._layout.exam_lock(exam)):
+            mark = self._layout.released(exam, uid)
+            if not mark.exists():
+                found = records.load(Exam, self._layout.exam_json(exam).read_bytes())
+                if found.state is not ExamState.OPEN or found.please_check or found.identity not in identities:
+                    return False
+                if self._row_revision(exam) != found.revision:
+                    return False  # the object would be made of what the row says
+                if self._layout.tombstone(exam, uid).exists():
+                    return False
+                self._files.write(mark, [records.dump(Released(utc=self._clock.utc().isoformat()))])
+            self._note([uid])
+        return True
+
+    def reconcile(self) -> int:
+        """Make the rows say what the marks say, where a cut came between the two; return how many did not."""
+        marked = {path.name.removesuffix(RELEASED) for path in self._layout.exams.glob("*/*" + RELEASED)}
+        with self._database.read() as connection:
+            known = {
+                row[0] for row in connection.execute("SELECT sop_instance_uid FROM capture WHERE released = 1")
+            }
+        missing = sorted(marked - known)
+        for start in range(0, len(missing), _ROWS):
+            self._note(missing[start : start + _ROWS])
+        return len(missing)
+
+    def _row_revision(self, exam: str) -> int:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT revision FROM exam WHERE id = ?", (exam,)).fetchone()
+        return int(row["revision"]) if row else 0
+
+    def _note(self, uids: Sequence[str]) -> None:
+        with self._database.write() as connection:
+            connection.executemany(
+                "UPDATE capture SET released = 1 WHERE sop_instance_uid = ?", [(uid,) for uid in uids]
+            )
+
+
+def refuse_released(layout: Layout, exam: str, uid: str) -> None:
+    """Raise WrongState when this capture left before its exam's end. Under the exam's lock only."""
+    if layout.released(exam, uid).exists():
+        raise WrongState(
+            "This picture was released already: it may have left the box.",
+            action="Leave it in the exam; call IT if it must be taken back.",
+        )
+
+
+def refuse_begun(layout: Layout, exam: str) -> None:
+    """Raise WrongState when any capture of this exam left before its end. Under the exam's lock only."""
+    if next(layout.exam(exam).glob("*" + RELEASED), None) is not None:
+        raise WrongState(
+            "Pictures of this exam were released already: they may have left the box under its patient.",
+            action="It cannot get another patient. Remove what did not leave yet, and call IT.",
+        )
