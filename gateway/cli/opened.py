@@ -24,7 +24,7 @@ def spool_of(config: Path) -> Iterator[tuple[Settings, Spool]]:
             f"There is no data in {data_dir} yet.", action="Start `scopegate run` once, or check data_dir."
         )
     names = [destination.name for destination in settings.destinations]
-    spool = open_spool(data_dir, clock=Clock(), destinations=names)
+    spool = open_spool(data_dir, clock=Clock(), destinations=names, reserve_mb=settings.retention.reserve_mb)
     try:
         yield settings, spool
     finally:

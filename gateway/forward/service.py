@@ -10,6 +10,7 @@ from gateway.errors import SpoolError
 from gateway.forward import outgoing
 from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
+from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
@@ -61,7 +62,13 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
 
 def _opened(settings: Settings, clock: Clock, destinations: list[str]) -> Spool:
     """Return the spool, with what a predecessor left taken up. Raises SpoolError."""
-    spool = open_spool(settings.station.data_dir, clock=clock, destinations=destinations, checkpoints=True)
+    spool = open_spool(
+        settings.station.data_dir,
+        clock=clock,
+        destinations=destinations,
+        checkpoints=True,
+        reserve_mb=settings.retention.reserve_mb,
+    )
     try:
         _recover(settings, spool, destinations)
     except SpoolError:
@@ -86,9 +93,7 @@ def _start(
     settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str], live: LiveState
 ) -> None:
     station, stop = settings.station, supervisor.stop
-    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings))
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
@@ -105,6 +110,7 @@ def _start(
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
+        "disk": Housekeeping(spool=spool, clock=spool.clock).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
     }
     followers = {
@@ -122,6 +128,12 @@ def _start(
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _callers(settings: Settings) -> list[tuple[str, str]]:
+    """Return title and host of whoever may call."""
+    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    return callers + [(peer.ae_title, peer.host) for peer in settings.destinations]
 
 
 def _orphans(spool: Spool, destinations: list[str]) -> list[str]:

@@ -70,7 +70,12 @@ def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: s
     names = [destination.name for destination in settings.destinations]
     waiting = Waiting(listener, clock)
     return insist(
-        lambda: open_spool(settings.station.data_dir, clock=clock, destinations=names),
+        lambda: open_spool(
+            settings.station.data_dir,
+            clock=clock,
+            destinations=names,
+            reserve_mb=settings.retention.reserve_mb,
+        ),
         stopped=stop.is_set,
         say=waiting.say,
         wait=lambda seconds: waiting.serve_for(seconds, stop),

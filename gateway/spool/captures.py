@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, RequestReused, SpoolDamaged, WrongState
-from gateway.model import Capture, CaptureState, ExamState, RequestStamp
+from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
 from gateway.spool import clips, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
 from gateway.spool.paths import INDEX, SIDECAR, Layout
+from gateway.spool.room import Typical
 from gateway.spool.states import Owner
+
+_RECENT = 40  # captures by which the size of the next ones is judged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +101,27 @@ class Captures:
             ).fetchone()
         return max([int(highest), *self._numbers(exam)])
 
+    def typical(self) -> Typical:
+        """Return how large the pictures stored last were."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT kind, avg(bytes), max(bytes), sum(bytes) / max(1.0, sum(ns) / 1e9) FROM (SELECT "
+                "json_extract(document, '$.kind') AS kind, json_extract(document, '$.bytes') AS bytes, "
+                "json_extract(document, '$.frame_times[#-1]') - json_extract(document, '$.frame_times[0]') AS ns "
+                "FROM capture WHERE state <> 'recording' ORDER BY rowid DESC LIMIT ?) GROUP BY kind",
+                (_RECENT,),
+            ).fetchall()
+        usual = Typical()
+        sizes = {row[0]: [max(1, int(number)) for number in row[1:]] for row in rows}
+        still, largest, _ = sizes.get(MediaKind.STILL, [usual.still, usual.largest_still, 0])
+        _, _, second = sizes.get(MediaKind.CLIP, [0, 0, usual.clip_second])
+        return Typical(still=still, largest_still=largest, clip_second=second)
+
     # --- recording ----------------------------------------------------------------------------------------
 
     def write_media(self, exam: str, name: str, chunks: Iterable[bytes]) -> Written:
         """Write a still's codestream durably."""
-        return self._files.write(self._layout.media(exam, name), chunks)
+        return self._files.write(self._layout.media(exam, name), chunks, picture=True)
 
     def write_sidecar(self, capture: Capture) -> None:
         """Make a capture a fact: from here on it survives anything, with or without its row."""

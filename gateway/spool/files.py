@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gateway.errors import DiskFailed, DiskFull
 
@@ -28,17 +29,34 @@ class Written:
     sha256: str
 
 
+class Relief(Protocol):
+    """Who makes a little room on a disk that is nearly full."""
+
+    def ease(self) -> None: ...
+
+
 class Files:
-    """Durable file operations. Raises DiskFull, or DiskFailed for every other failure of the disk."""
+    """Durable file operations. Raises DiskFull, or DiskFailed for every other failure of the disk.
+
+    Records get their room from `relief` (the reserve) on a full disk, pictures do not.
+    """
+
+    relief: Relief | None = None
 
     def make_folder(self, path: Path) -> None:
         """Create a folder, durably. Raises FileExistsError when the name is taken."""
+        self._ease()
         with _translated():
             self._mkdir(path)
             self._sync_folder(path.parent)
 
-    def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
-        """Create or replace a file, so that after a power cut either the old or the whole new one is there."""
+    def write(self, path: Path, chunks: Iterable[bytes | memoryview], *, picture: bool = False) -> Written:
+        """Create or replace a file, so that after a power cut either the old or the whole new one is there.
+
+        `picture`: it is none of the small records for which the reserve is kept.
+        """
+        if not picture:
+            self._ease()
         part = path.with_name(path.name + PART)
         digest = hashlib.sha256()
         size = 0
@@ -96,6 +114,7 @@ class Files:
 
     def append(self, path: Path) -> "Appender":
         """Open a file for appending; it exists durably when this returns."""
+        self._ease()
         with _translated():
             fd = self._create(path, keep=True)
             try:
@@ -105,12 +124,31 @@ class Files:
                 raise
         return Appender(self, fd)
 
+    def allocate(self, path: Path, size: int) -> None:
+        """Make a file that long and have the disk set its room aside; what it holds is nobody's matter."""
+        with _translated():
+            fd = self._create(path, keep=True)
+            try:
+                self._allocate(fd, size)
+            finally:
+                os.close(fd)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what a look at the disk raises into DiskFull or DiskFailed."""
+        with _translated():
+            yield
+
     def replace_quickly(self, path: Path, content: bytes) -> None:
         """Replace a file whole but without flushing: for live state that a restart makes worthless."""
         part = path.with_name(path.name + PART)
         with _translated():
             part.write_bytes(content)
             part.replace(path)
+
+    def _ease(self) -> None:
+        if self.relief:
+            self.relief.ease()
 
     # --- the whole traffic with the disk ------------------------------------------------------------------
 
@@ -131,6 +169,9 @@ class Files:
 
     def _truncate(self, fd: int, size: int) -> None:
         os.ftruncate(fd, size)
+
+    def _allocate(self, fd: int, size: int) -> None:
+        os.posix_fallocate(fd, 0, size)
 
     def _rename(self, old: Path, new: Path) -> None:
         old.replace(new)

@@ -52,7 +52,7 @@ class Objects:
         path = self._layout.object(exam, uid)
         if self._layout.seal(exam, uid).exists():
             raise WrongState("This object is sealed and never changes again.")
-        written = self._files.write(path, chunks)
+        written = self._files.write(path, chunks, picture=True)
         if sha256_of(path) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")
         return written

@@ -12,6 +12,7 @@ from gateway.spool import database as databases
 from gateway.spool import locks, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
+from gateway.spool.room import MB
 from gateway.spool.spool import Spool, assemble
 
 _log = logging.getLogger(__name__)
@@ -24,10 +25,12 @@ def open_spool(
     files: Files | None = None,
     destinations: Sequence[str] = (),
     checkpoints: bool = False,
+    reserve_mb: int = 0,
 ) -> Spool:
     """Open the data folder, creating, migrating or rebuilding its index as needed; others wait meanwhile.
 
-    `destinations` are the names for which a rebuild holds deliveries. Raises SpoolError.
+    `destinations` are the names for which a rebuild holds deliveries, `reserve_mb` what pictures leave free. Raises
+    SpoolError.
     """
     files = files or Files()
     layout = Layout(root)
@@ -36,7 +39,7 @@ def open_spool(
         _make_folders(files, layout.exams)
         if not _sound(layout, clock=clock):
             _make_index(layout, clock=clock, files=files, destinations=destinations)
-        spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints)
+        spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints, reserve_bytes=reserve_mb * MB)
         try:
             spool.database.migrate()
             recovery.reconcile_exams(spool)

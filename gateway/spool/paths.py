@@ -33,6 +33,10 @@ class Layout:
         return self.root / "opening.lock"
 
     @property
+    def reserve(self) -> Path:
+        return self.root / "reserve"
+
+    @property
     def exams(self) -> Path:
         return self.root / "exams"
 
