@@ -12,6 +12,7 @@ from gateway.spool import database as databases
 from gateway.spool import locks, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
+from gateway.spool.reserve import Reserve
 from gateway.spool.room import MB
 from gateway.spool.spool import Spool, assemble
 
@@ -35,6 +36,7 @@ def open_spool(
     files = files or Files()
     layout = Layout(root)
     _make_folders(files, root)
+    Reserve(path=layout.reserve, wanted=0, files=files).ease()  # locks and the index's log need some room to begin
     with locked(layout.migration_lock):
         _make_folders(files, layout.exams)
         if not _sound(layout, clock=clock):
