@@ -12,6 +12,7 @@ from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
 from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.release import Release
+from gateway.forward.retention import Retention, rules_of
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
 from gateway.forward.worklist import Refresher
@@ -25,6 +26,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
 from gateway.spool.patience import insist
+from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
@@ -86,6 +88,7 @@ def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
     recovery.adopt_seals(spool, destinations)
+    Purging(spool).take_up()
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 
@@ -110,7 +113,7 @@ def _start(
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
-        "disk": Housekeeping(spool=spool, clock=spool.clock).step,
+        **_upkeep(settings, spool),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
     }
     followers = {
@@ -128,6 +131,12 @@ def _start(
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
+    """Return the steps that look after the data folder."""
+    retention = Retention(spool=spool, rules=rules_of(settings))
+    return {"disk": Housekeeping(spool=spool, clock=spool.clock).step, "retention": retention.step}
 
 
 def _callers(settings: Settings) -> list[tuple[str, str]]:

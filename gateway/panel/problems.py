@@ -50,6 +50,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.RequestReused, 422),
     (errors.BadValue, 422),
     (errors.FrameGone, 410),
+    (errors.Purged, 410),
     (errors.Busy, 429),
     (errors.NoSignal, 503),
     (errors.CaptureGone, 503),

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, RequestReused, SpoolDamaged, WrongState
+from gateway.errors import NotFound, Purged, RequestReused, SpoolDamaged, WrongState
 from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
-from gateway.spool import clips, records, states
+from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
@@ -35,6 +35,7 @@ class Listed:
     reason: str = ""
     problem_code: str = ""
     problem: str = ""
+    purged: str = ""  # when its pictures were let go, UTC; "" = they are here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +180,14 @@ class Captures:
                 reason = ""  # a person took it out; why is lost
             return self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
 
+    def obey_mark(self, exam: str, uid: str) -> None:
+        """Make the row say what the mark of a capture that was let go, or its absence, says."""
+        mark = marks.read(self._layout.purged(exam, uid))
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE capture SET purged = ? WHERE sop_instance_uid = ?", (mark.utc if mark else "", uid)
+            )
+
     def set_problem(self, uid: str, code: str, problem: str) -> None:
         """Note why no object can be made of this capture; an empty code lets it be tried again."""
         with self._database.write() as connection:
@@ -213,6 +222,8 @@ class Captures:
                 raise WrongState("This exam was released already: its pictures may have left the box.")
             if old.capture.state is new:
                 return old
+            if self._layout.purged(exam_id, uid).exists():
+                raise Purged("This picture was removed from its exam, and the box let it go for good.")
             states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)
             self._mark(old.capture, new, reason)
             self._set_state(uid, old.capture.state, new, reason)
@@ -237,7 +248,7 @@ class Captures:
     def _select(self, where: str, values: tuple[str | int, ...]) -> builtins.list[Listed]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT document, state, reason, problem_code, problem FROM capture WHERE {where}",  # noqa: S608 - fixed
+                f"SELECT document, state, reason, problem_code, problem, purged FROM capture WHERE {where}",  # noqa: S608 - fixed
                 values,
             ).fetchall()
         return [
@@ -246,6 +257,7 @@ class Captures:
                 reason=row["reason"],
                 problem_code=row["problem_code"],
                 problem=row["problem"],
+                purged=row["purged"],
             )
             for row in rows
         ]

@@ -39,6 +39,12 @@ class Objects:
             row = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchone()
         return None if row is None else records.load(SealedObject, row["document"])
 
+    def made_of(self, uid: str) -> builtins.list[SealedObject]:
+        """Return every object that was made of this capture."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchall()
+        return [records.load(SealedObject, row["document"]) for row in rows]
+
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
         with self._database.read() as connection:
             rows = connection.execute("SELECT document FROM object WHERE exam = ?", (exam,)).fetchall()

@@ -9,6 +9,7 @@ SIDECAR = ".json"
 TOMBSTONE = ".rejected"
 OBJECT = ".dcm"
 SEAL = ".seal"
+PURGED = ".purged"
 FRAMES = ".frames"
 INDEX = ".index"
 DAMAGED = ".damaged"  # kept for service, used by nobody
@@ -61,6 +62,9 @@ class Layout:
 
     def tombstone(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + TOMBSTONE)
+
+    def purged(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + PURGED)
 
     def object(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + OBJECT)
