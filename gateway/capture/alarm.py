@@ -14,7 +14,7 @@ class Alarm:
 
     def __init__(self, *, spool: Spool) -> None:
         self._spool = spool
-        self._probe = spool.layout.root / "capture.probe"
+        self._probe = spool.layout.probe("capture")
         self.trouble: SpoolError | None = None
 
     def note(self, error: ScopegateError | None) -> None:
@@ -33,8 +33,7 @@ class Alarm:
         if self.trouble is None:
             return
         try:
-            self._spool.files.write(self._probe, [b"?"])
-            self._spool.files.remove(self._probe)
+            self._spool.files.probe(self._probe)
         except SpoolError as error:
             self.note(error)
         else:

@@ -15,7 +15,7 @@ class Housekeeping:
     def __init__(self, *, spool: Spool, clock: Clock) -> None:
         self._spool = spool
         self._clock = clock
-        self._probe = spool.layout.root / "forward.probe"
+        self._probe = spool.layout.probe("disk")
         self._due_ns = 0
 
     def step(self) -> bool:
@@ -23,7 +23,6 @@ class Housekeeping:
         self._spool.reserve.ease()
         self._spool.reserve.renew()
         if self._clock.boottime_ns() >= self._due_ns:
-            self._spool.files.write(self._probe, [b"?"])
-            self._spool.files.remove(self._probe)
+            self._spool.files.probe(self._probe)
             self._due_ns = self._clock.boottime_ns() + int(_PROBE_S * 1e9)
         return False

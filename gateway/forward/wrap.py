@@ -95,6 +95,7 @@ class Wrapper:
         try:
             self.seal(capture)
         except (ObjectError, SpoolDamaged, NotFound) as error:
+            self._spool.files.blame(error, self._spool.layout.probe("wrap"))
             warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=error.code)
             self._spool.captures.set_problem(uid, error.code, error.what)
 

@@ -19,6 +19,7 @@ from gateway.errors import DiskFailed, DiskFull
 
 PART = ".part"  # the suffix of a file that is not complete yet
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_DYING = {errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,28 +56,15 @@ class Files:
 
         `picture`: it is none of the small records for which the reserve is kept.
         """
-        if not picture:
+        if picture or self.relief is None:
+            return self._written(path, chunks)
+        record = list(chunks)
+        self._ease()
+        try:
+            return self._written(path, record)
+        except DiskFull:  # somebody took that room first
             self._ease()
-        part = path.with_name(path.name + PART)
-        digest = hashlib.sha256()
-        size = 0
-        with _translated():
-            fd = self._create(part)
-            try:
-                for chunk in chunks:
-                    self._write(fd, chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                self._sync(fd)
-            except BaseException:
-                with suppress(OSError):  # on a full disk the half of a file is the room that others need
-                    self._unlink(part)
-                raise
-            finally:
-                os.close(fd)
-            self._rename(part, path)
-            self._sync_folder(path.parent)
-        return Written(bytes=size, sha256=digest.hexdigest())
+            return self._written(path, record)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file its final name, durably."""
@@ -124,6 +112,24 @@ class Files:
                 raise
         return Appender(self, fd)
 
+    def probe(self, path: Path) -> None:
+        """Raise DiskFull or DiskFailed when the disk does not take a small file."""
+        self.write(path, [b"?"])
+        self.remove(path)
+
+    def blame(self, error: BaseException, path: Path) -> None:
+        """Say whose fault it is that a file cannot be read: raise DiskFailed when the disk takes no write either.
+
+        A disk that works otherwise has a bad sector: the error stays with that file.
+        """
+        while error.__cause__ and not isinstance(error, OSError):
+            error = error.__cause__
+        if isinstance(error, OSError) and error.errno in _DYING:
+            try:
+                self.probe(path)
+            except DiskFull:
+                return
+
     def allocate(self, path: Path, size: int) -> None:
         """Make a file that long and have the disk set its room aside; what it holds is nobody's matter."""
         with _translated():
@@ -145,6 +151,28 @@ class Files:
         with _translated():
             part.write_bytes(content)
             part.replace(path)
+
+    def _written(self, path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
+        part = path.with_name(path.name + PART)
+        digest = hashlib.sha256()
+        size = 0
+        with _translated():
+            fd = self._create(part)
+            try:
+                for chunk in chunks:
+                    self._write(fd, chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+                self._sync(fd)
+            except BaseException:
+                with suppress(OSError):  # on a full disk the half of a file is the room that others need
+                    self._unlink(part)
+                raise
+            finally:
+                os.close(fd)
+            self._rename(part, path)
+            self._sync_folder(path.parent)
+        return Written(bytes=size, sha256=digest.hexdigest())
 
     def _ease(self) -> None:
         if self.relief:

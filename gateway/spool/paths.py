@@ -37,6 +37,9 @@ class Layout:
     def reserve(self) -> Path:
         return self.root / "reserve"
 
+    def probe(self, process: str) -> Path:
+        return self.root / f"{process}.probe"
+
     @property
     def exams(self) -> Path:
         return self.root / "exams"
