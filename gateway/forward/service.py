@@ -9,6 +9,7 @@ from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.forward import outgoing
 from gateway.forward.channel import connector
+from gateway.forward.day import DayCheck, finder_for
 from gateway.forward.follow import Follower
 from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.release import Release
@@ -135,8 +136,13 @@ def _start(
 
 def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
     """Return the steps that look after the data folder."""
-    retention = Retention(spool=spool, rules=rules_of(settings))
-    return {"disk": Housekeeping(spool=spool, clock=spool.clock).step, "retention": retention.step}
+    names = [destination.name for destination in settings.destinations]
+    finders = {each.name: finder for each in settings.destinations if (finder := finder_for(each))}
+    return {
+        "disk": Housekeeping(spool=spool, clock=spool.clock).step,
+        "retention": Retention(spool=spool, rules=rules_of(settings)).step,
+        "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
+    }
 
 
 def _callers(settings: Settings) -> list[tuple[str, str]]:

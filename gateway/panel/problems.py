@@ -59,6 +59,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.SpoolBusy, 503),
     (errors.SpoolLocked, 503),
     (errors.WorklistError, 503),
+    (errors.TryLater, 503),
     (ScopegateError, 500),
 )
 _RETRY_AFTER_S = {429: "1", 503: "2"}

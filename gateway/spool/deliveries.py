@@ -15,6 +15,7 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
     status, changed_ns, in_doubt"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
+LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
 _BATCH = 200  # rows a transaction
 
 

@@ -243,7 +243,9 @@ def codes_in_the_code() -> set[str]:
     ]
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
-    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON} | {words[0] for words in problems._WORDS.values()}
+    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON, deliveries.LOST_BY_ARCHIVE} | {
+        words[0] for words in problems._WORDS.values()
+    }
     found |= {code for code in space.CODES.values() if code}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
