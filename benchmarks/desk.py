@@ -74,7 +74,7 @@ def opened_desk(root: Path, picture: Callable[[int, int], Picture]) -> Iterator[
         clock=clock,
     )
     recorder, due = Recorder(spool=spool), Due(clock=clock)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=[_SOURCE], free_share=lambda: 1.0)
+    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=[_SOURCE])
     presses = Presses(
         spool=spool,
         moments=Moments(spool=spool, grabbers={_SOURCE: grabber}, clock=clock),

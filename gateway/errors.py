@@ -6,7 +6,7 @@ ScopegateError
 │   ├── DiskFull, DiskFailed, SpoolBusy, SpoolLocked, SpoolDamaged
 │   └── NotFound
 ├── Refused                      the present state does not allow this; nothing was changed
-│   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, WrongState
+│   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
 │   ├── RequestReused, BadValue
 │   └── FrameGone, Busy, NoSignal, CaptureGone
 ├── ListenerFailed
@@ -167,6 +167,13 @@ class NotSealed(Refused):
 
     code = "not-sealed"
     action = "It is made when the exam is finished and its patient is confirmed."
+
+
+class Purged(Refused):
+    """The box let its copy of this picture go."""
+
+    code = "purged"
+    action = "Look at it in the PACS."
 
 
 class WrongState(Refused):

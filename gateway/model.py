@@ -146,6 +146,7 @@ class Exam:
     please_check: str = ""  # why a person must confirm the patient: "closed-by-next", "reboot", "idle"; "" = no
     discontinued: str = ""  # CID 9300 code value; "" = completed
     series: tuple[Series, ...] = ()
+    keep: bool = False  # a person wants its pictures to stay on this box
     request: RequestStamp | None = None
 
 

@@ -105,6 +105,7 @@ class Box:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        (self.data / "reserve").unlink(missing_ok=True)  # half a gigabyte a test
         if kind is not None:
             print(self.log.read_text(encoding="utf-8")[-6000:])
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
@@ -14,14 +14,13 @@ from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError, SpoolError
 from gateway.log import event, warn
 from gateway.model import Capture
-from gateway.spool import recovery
+from gateway.spool import recovery, room
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
 from hardware.pixels import clip_jpeg
 
 _log = logging.getLogger(__name__)
 LIMIT_S = 600.0  # a forgotten clip ends by itself
-LEAST_FREE = 0.15  # of the disk: what is left belongs to stills
 _SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
 _LOST_SIGNAL_S = 10.0
 _WAIT_S = 0.05  # between two looks at `stop` and at the limits of a clip
@@ -37,9 +36,7 @@ class Clips:
         recorder: Recorder,
         clock: Clock,
         sources: Iterable[str],
-        free_share: Callable[[], float],
     ) -> None:
-        self.free_share = free_share
         self._spool = spool
         self._recorder = recorder
         self._clock = clock
@@ -104,6 +101,7 @@ class Clips:
                 warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
                 capture = self._salvage(recording.header)
         del self._running[recording.header.source]
+        self._recorder.alarm.note(error)
         if capture:
             give(recording.done, capture)
             event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
@@ -193,7 +191,8 @@ class Clips:
         silent = frame is None and recording.grabber.state.signal is not Signal.LIVE
         if silent and now - last.time_ns > _LOST_SIGNAL_S * 1e9:
             return End.SIGNAL
-        return End.DISK if self.free_share() < LEAST_FREE else None
+        recorded = recording.writer.frames.size if recording.writer else 0
+        return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
 
     def _close(self, recording: Recording) -> Capture:
         assert recording.writer

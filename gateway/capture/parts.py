@@ -1,10 +1,7 @@
 """The capture process as built, before any of its threads runs: every part, by keyword, from the settings."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
@@ -56,8 +53,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     clock = spool.clock
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
-    free_share = partial(_free_share, spool.layout.root)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, free_share=free_share)
+    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers)
     presses = Presses(
         spool=spool,
         moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
@@ -112,9 +108,3 @@ def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses
         )
         for number, trigger in enumerate(settings.triggers, 1)
     ]
-
-
-def _free_share(root: Path) -> float:
-    """Return the share of the spool's disk that is free."""
-    usage = shutil.disk_usage(root)
-    return usage.free / usage.total

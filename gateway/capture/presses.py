@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 
 from gateway.capture.answers import Due, fail, give
-from gateway.capture.clips import LEAST_FREE, Clips
+from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Ask, Moments, equipment_of
 from gateway.capture.recorder import Pressed, Recorder
@@ -19,6 +19,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Station
 from gateway.errors import Busy, ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
 from gateway.model import Capture, Equipment, MediaKind
+from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.indicators import Answer, Indicator
@@ -83,7 +84,10 @@ class Presses:
         self.last: LastAnswer | None = None
 
     def take_still(self, ask: Ask, origin: Origin) -> Future[Capture]:
-        """Pin the frame of this press and return what becomes of it. Raises Busy and RequestReused as well."""
+        """Pin the frame of this press and return what becomes of it.
+
+        Raises Busy, DiskFull and RequestReused as well.
+        """
         with self._refusals_said(origin), self._moments.lock:
             if known := self._requests.still(ask.request):
                 return known
@@ -139,6 +143,8 @@ class Presses:
     # --- what was pressed ---------------------------------------------------------------------------------
 
     def _pin(self, ask: Ask) -> Future[Capture]:
+        if not self._spool.space.still_fits(waiting=self._recorder.pending):
+            raise DiskFull("The picture was NOT stored: the box is full.")
         fixed = self._moments.fix(ask)
         return self._recorder.submit(
             Pressed(
@@ -161,7 +167,7 @@ class Presses:
             raise ClipRecording("No clip was started: the clip before is still being stored.")
         if running:
             raise ClipRecording
-        if self._clips.free_share() < LEAST_FREE:
+        if not room.clip_fits(self._spool.space.room()):
             raise DiskFull("No clip was started: the box is nearly full and the rest is kept for stills.")
         fixed = self._moments.fix(ask)
         header = ClipHeader(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from gateway.capture.alarm import Alarm
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.ring import Frame
 from gateway.clock import Moment
@@ -45,6 +46,7 @@ class Recorder:
     """Stores stills with a few worker threads; at most 16 frames are pinned at a time."""
 
     def __init__(self, *, spool: Spool, row_patience_ms: int = 1000) -> None:
+        self.alarm = Alarm(spool=spool)
         self._spool = spool
         self._row_patience_ms = row_patience_ms
         self._jobs: SimpleQueue[tuple[Pressed, Future[Capture]]] = SimpleQueue()
@@ -118,8 +120,10 @@ class Recorder:
         except FAILURES as failure:
             error = explained(failure)
             warn(_log, "press_not_stored", exam=pressed.exam, code=error.code)
+            self.alarm.note(error)
             fail(future, error)
         else:
+            self.alarm.note(None)
             event(_log, "still_stored", exam=capture.exam, uid=capture.sop_instance_uid, bytes=capture.bytes)
             if not give(future, capture):
                 warn(_log, "still_stored_late", exam=capture.exam, uid=capture.sop_instance_uid)

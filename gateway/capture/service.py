@@ -23,6 +23,7 @@ from gateway.threads import Supervisor
 __all__ = ["Devices", "next_start", "run"]
 _log = logging.getLogger(__name__)
 _WORKERS = 2
+_ALARM_S = 2.0  # between two tries of a disk that refused
 _DUE_S = 0.2  # between two looks for answers that are late
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
@@ -59,7 +60,13 @@ def run(
 
 def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:
     """Return the spool, put right. Raises SpoolError."""
-    spool = open_spool(settings.station.data_dir, clock=clock, files=files, destinations=settings.destinations)
+    spool = open_spool(
+        settings.station.data_dir,
+        clock=clock,
+        files=files,
+        destinations=settings.destinations,
+        reserve_mb=settings.retention.reserve_mb,
+    )
     try:
         recovery.question_after_reboot(spool)
         recovery.recover_captures(spool)
@@ -76,6 +83,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
         supervisor.start(f"store-{number + 1}", partial(parts.recorder.work, stop))
     supervisor.every("rows", 1.0, parts.recorder.write_rows)
     supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
+    supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
     supervisor.every("due", _DUE_S, parts.due.step)
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():

@@ -9,7 +9,8 @@ from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
 from gateway.clock import Clock
-from gateway.errors import SpoolError
+from gateway.errors import DiskFull, SpoolError
+from gateway.spool.room import Level
 from gateway.spool.spool import Spool
 
 
@@ -45,6 +46,7 @@ class Status:
             "pedals": [{"name": pedal.name, "connected": pedal.connected} for pedal in self._pedals],
             "clip": self._clip(),
             "pending": self._recorder.pending,
+            "disk": self._disk(),
             "last": asdict(last) if last else None,
         }
 
@@ -56,6 +58,24 @@ class Status:
             return self._exam
         self._exam = exam.id if exam else ""
         return self._exam
+
+    def _disk(self) -> dict[str, Any]:
+        try:
+            seen = self._spool.space.view()
+        except SpoolError as error:
+            return {"level": Level.FAILED, "stills": 0, "clip_seconds": 0, "code": error.code, "what": error.what}
+        trouble = self._recorder.alarm.trouble
+        if trouble and seen.level is not Level.FULL:
+            level = Level.FULL if isinstance(trouble, DiskFull) else Level.FAILED
+            return {"level": level, "stills": 0, "clip_seconds": 0, "code": trouble.code, "what": trouble.what}
+        return {
+            "level": seen.level,
+            "stills": seen.stills,
+            "clip_seconds": seen.clip_seconds,
+            "code": seen.code,
+            "what": seen.what,
+            "sizes": asdict(self._spool.space.typical),
+        }
 
     def _clip(self) -> dict[str, Any] | None:
         recording = next(iter(self._clips.running()), None)

@@ -86,6 +86,19 @@ def doctor(
     raise typer.Exit(looking.look(config, as_json=as_json))
 
 
+@app.command()
+def day(
+    date: Annotated[str, typer.Argument(help="As 2026-11-21; today when left out.")] = "",
+    ask: Annotated[bool, typer.Option(help="Ask every archive what it has.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Say what became of a day's pictures; exit 1 unless all of them are in the archives for good."""
+    from gateway.cli import day as looking
+
+    raise typer.Exit(looking.look(config, date, ask=ask, as_json=as_json))
+
+
 @config_app.command("check")
 def config_check(file: Path) -> None:
     """Name every mistake of a configuration file with its line; exit 2 if there is one."""

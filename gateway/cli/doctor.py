@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +9,14 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.settings import Destination, Settings, Worklist
+from gateway.errors import SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
+from gateway.spool.paths import Layout
+from gateway.spool.reserve import Reserve
+from gateway.spool.room import MB, Level, Typical
+from gateway.spool.space import judge
 
-_LOW_SHARE = 0.10
 _ECHO_S = 5.0
 
 
@@ -48,7 +51,7 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield from _sources(settings, clock)
     yield from _pedals(settings)
     yield from _attached()
-    yield _disk(settings.station.data_dir)
+    yield _disk(settings, clock)
     yield _clock(clock)
     yield from _peers(settings)
     yield from _queues(settings, clock)
@@ -109,17 +112,25 @@ def _attached() -> Iterator[Line]:
                 yield Line(what=f"{kind} {device.device_node}", ok=None, says=f"attached: {name}")
 
 
-def _disk(folder: Path) -> Line:
+def _disk(settings: Settings, clock: Clock) -> Line:
+    folder = settings.station.data_dir
     place = next(path for path in (folder, *folder.parents) if path.exists())
-    usage = shutil.disk_usage(place)
-    share = usage.free / usage.total
-    ok = share >= _LOW_SHARE and os.access(place, os.W_OK)
-    says = f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB free ({share:.0%})"
+    wanted = settings.retention.reserve_mb * MB
+    live = LiveState(folder=settings.station.runtime_dir, process="capture", files=Files(), clock=clock)
+    measured = ((live.read() or {}).get("disk") or {}).get("sizes") or {}
+    try:
+        found = Reserve(path=place / Layout(folder).reserve.name, wanted=wanted, files=Files()).room()
+    except SpoolError as error:
+        return Line(what=f"disk {folder}", ok=False, says=error.what, action=error.action)
+    seen = judge(found, Typical(**measured))
+    may_write = os.access(place, os.W_OK)
+    says = f"{found.free / 1e9:.1f} GB of {found.total / 1e9:.1f} GB free ({found.free / found.total:.0%})"
+    says += f", room for about {seen.stills} stills or {seen.clip_seconds // 60} minutes of clip"
     return Line(
         what=f"disk {folder}",
-        ok=ok,
-        says=says,
-        action="" if ok else "Make room on this disk, or give it a larger one; check who may write there.",
+        ok=seen.level is Level.OK and may_write,
+        says=f"{says}. {seen.what}" if seen.what else says,
+        action=seen.action or ("" if may_write else "Check who may write there."),
     )
 
 

@@ -35,6 +35,21 @@ def list_exams(
 
 
 @app.command()
+def keep(
+    exam: str,
+    no_longer: Annotated[bool, typer.Option(help="Treat it as every other exam again.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Keep an exam's pictures on this box, also when the archives have them."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (_, spool):
+        spool.exams.keep(exam, keep=not no_longer)
+        spool.audit.note("exam-kept", by="command-line", exam=exam, keep=int(not no_longer))
+    print(f"{exam}: {'treated as every other exam' if no_longer else 'its pictures stay on this box'}.")
+
+
+@app.command()
 def show(
     exam: str,
     provenance: Annotated[bool, typer.Option(help="Also say where every field comes from.")] = False,

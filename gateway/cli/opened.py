@@ -23,7 +23,8 @@ def spool_of(config: Path) -> Iterator[tuple[Settings, Spool]]:
         raise NotFound(
             f"There is no data in {data_dir} yet.", action="Start `scopegate run` once, or check data_dir."
         )
-    spool = open_spool(data_dir, clock=Clock(), destinations=settings.destinations)
+    to, reserve_mb = settings.destinations, settings.retention.reserve_mb
+    spool = open_spool(data_dir, clock=Clock(), destinations=to, reserve_mb=reserve_mb)
     try:
         yield settings, spool
     finally:

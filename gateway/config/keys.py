@@ -62,8 +62,8 @@ def tables(base: Path) -> dict[str, Table]:
             made=Retention,
             field="retention",
             keys={
-                "keep_days": values.only(30, values.number(0, 36500, "days")),
-                "rejected_days": values.only(30, values.number(0, 36500, "days")),
+                "keep_days": values.number(0, 36500, "days"),
+                "rejected_days": values.number(1, 36500, "days"),
                 "reserve_mb": values.number(64, 1_000_000, "MB"),
             },
         ),

@@ -92,6 +92,8 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
+    keep_days: int = 30  # after every required destination vouched for a picture; 0 = at once
+    rejected_days: int = 30
     reserve_mb: int = 512
 
 

@@ -48,9 +48,8 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
         # One still's pixels: clips of JPEG frames are lossy and never come here.
         return Outgoing(source=b"".join(transcode.uncompressed(path, syntax)), transfer_syntax_uid=syntax)
     except OSError as error:
-        raise SpoolDamaged(
-            f"An object's file cannot be read ({type(error).__name__}).", code="file-missing"
-        ) from error
+        code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
+        raise SpoolDamaged(f"An object's file cannot be read ({type(error).__name__}).", code=code) from error
 
 
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:

@@ -141,6 +141,7 @@ class Sender:
                 destination=self._destination,
             )
         except (DeliveryError, ObjectError, SpoolDamaged) as error:
+            self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
             self._hold(claimed, error, in_doubt=delivery.in_doubt)
             return
         try:
@@ -155,6 +156,7 @@ class Sender:
             # An answer tells that it was not stored now; without one nobody knows.
             self._not_sent(claimed, error, in_doubt=delivery.in_doubt or not error.status)
         except SpoolDamaged as error:
+            self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
             self._hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
             self._sent(claimed, result)

@@ -9,9 +9,12 @@ from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.forward import rearm
 from gateway.forward.channel import connector
+from gateway.forward.day import DayCheck, finder_for
 from gateway.forward.follow import Follower
+from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.notices import Notices
 from gateway.forward.release import Release
+from gateway.forward.retention import Retention, rules_of
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
 from gateway.forward.worklist import Refresher
@@ -24,6 +27,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
 from gateway.spool.patience import insist
+from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 
@@ -60,8 +64,13 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
 
 def _opened(settings: Settings, clock: Clock) -> Spool:
     """Return the spool, with what a predecessor left taken up. Raises SpoolError."""
-    to = settings.destinations
-    spool = open_spool(settings.station.data_dir, clock=clock, destinations=to, checkpoints=True)
+    spool = open_spool(
+        settings.station.data_dir,
+        clock=clock,
+        destinations=settings.destinations,
+        checkpoints=True,
+        reserve_mb=settings.retention.reserve_mb,
+    )
     try:
         _recover(settings, spool)
     except SpoolError:
@@ -79,14 +88,13 @@ def _recover(settings: Settings, spool: Spool) -> None:
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
     recovery.adopt_seals(spool, settings.destinations)
+    Purging(spool).take_up()
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 
 def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
     station, stop = settings.station, supervisor.stop
-    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings))
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary, at_once=settings.release.when == "at-once")
     wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)
@@ -103,6 +111,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
+        **_upkeep(settings, spool),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
     }
     followers = {
@@ -120,3 +129,20 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
+    """Return the steps that look after the data folder."""
+    names = [destination.name for destination in settings.destinations]
+    finders = {each.name: finder for each in settings.destinations if (finder := finder_for(each))}
+    return {
+        "disk": Housekeeping(spool=spool, clock=spool.clock).step,
+        "retention": Retention(spool=spool, rules=rules_of(settings)).step,
+        "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
+    }
+
+
+def _callers(settings: Settings) -> list[tuple[str, str]]:
+    """Return title and host of whoever may call."""
+    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    return callers + [(peer.ae_title, peer.host) for peer in settings.destinations]

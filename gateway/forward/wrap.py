@@ -4,11 +4,8 @@ A capture that cannot become an object is marked and passed over; a disk that ca
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Protocol
 
 from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
@@ -17,24 +14,13 @@ from gateway.dicom.verify import Sealed, verify_sealed
 from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
-from gateway.spool import clips, records
+from gateway.spool import clips, records, room
 from gateway.spool.files import sha256_of
 from gateway.spool.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _BATCH = 5
-_LEFT_FREE = 64_000_000  # bytes that a clip's second copy leaves for pictures taken meanwhile ...
-_LEFT_SHARE = 0.05  # ... or this share of a small disk
-
-
-class Room(Protocol):
-    """What shutil.disk_usage says, in bytes."""
-
-    @property
-    def total(self) -> int: ...
-    @property
-    def free(self) -> int: ...
 
 
 class Wrapper:
@@ -46,9 +32,7 @@ class Wrapper:
         spool: Spool,
         station: Station,
         destinations: Sequence[Addressee],
-        room: Callable[[Path], Room] = shutil.disk_usage,
     ) -> None:
-        self._room = room
         self._spool = spool
         self._station = station
         self._destinations = destinations
@@ -114,6 +98,7 @@ class Wrapper:
         try:
             self.seal(capture)
         except (ObjectError, SpoolDamaged, NotFound) as error:
+            self._spool.files.blame(error, self._spool.layout.probe("wrap"))
             warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=error.code)
             self._spool.captures.set_problem(uid, error.code, error.what)
 
@@ -146,12 +131,11 @@ class Wrapper:
         return [entry.length for entry in entries], _read(lambda: clips.codestreams(media, entries))
 
     def _room_for(self, capture: Capture) -> None:
-        """Keep a clip's second copy from taking the room that the next picture needs. Raises DiskFull."""
-        if capture.kind is MediaKind.STILL:
-            return
-        disk = self._room(self._spool.layout.root)
-        if disk.free < capture.bytes + min(_LEFT_FREE, disk.total * _LEFT_SHARE):
-            raise DiskFull("The box is too full to make the DICOM file of a clip.")
+        """Make room for the second copy, from the reserve if need be: what leaves makes room. Raises DiskFull."""
+        is_clip = capture.kind is MediaKind.CLIP
+        if not room.copy_fits(self._spool.space.room(), capture.bytes, clip=is_clip):
+            raise DiskFull(f"The box is too full to make the DICOM file of a {capture.kind}.")
+        self._spool.reserve.ease(capture.bytes + room.FLOOR)
 
 
 @contextmanager

@@ -138,6 +138,7 @@ def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, req
         "reason": listed.reason,
         "problem": {"code": listed.problem_code, "what": listed.problem} if listed.problem_code else None,
         "sealed": sealed,
+        "purged_at": moment(datetime.fromisoformat(listed.purged)) if listed.purged else None,
         "fate": fates.WORDS[fate],
         "deliveries": [delivery(d) for d in deliveries],
     }

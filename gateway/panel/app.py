@@ -22,6 +22,7 @@ from gateway.panel import problems
 from gateway.panel.capture_calls import CaptureCalls
 from gateway.panel.changes import Changes
 from gateway.panel.context import API, Context, Timing
+from gateway.panel.day_calls import DayCalls
 from gateway.panel.delivery_calls import DeliveryCalls
 from gateway.panel.exam_calls import ExamCalls
 from gateway.panel.guard import Guard
@@ -110,6 +111,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *captures.routes(),
         *WorklistCalls(context).routes(),
         *DeliveryCalls(context).routes(),
+        *DayCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

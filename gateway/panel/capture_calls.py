@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotSealed
+from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
-from gateway.panel import bodies, ranges
+from gateway.panel import bodies, ranges, views
 from gateway.panel.bodies import Asked
 from gateway.panel.context import API, Context
 from gateway.panel.media import as_recorded, frames_of, media_file
@@ -159,5 +159,9 @@ class CaptureCalls:
         )
 
     async def _capture(self, request: Request) -> Capture:
+        """Return the capture whose pictures are asked for. Raises NotFound, and Purged when they are gone."""
         uid = request.path_params["uid"]
-        return (await self._context.work.spool(lambda: self._context.spool.captures.get(uid))).capture
+        listed = await self._context.work.spool(lambda: self._context.spool.captures.get(uid))
+        if listed.purged:
+            raise Purged(views.gone(listed))
+        return listed.capture

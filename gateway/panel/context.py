@@ -21,6 +21,7 @@ class Timing:
 
     drain: float = 5.0  # for presses in flight, before an exam ends
     refresh: float = 10.0  # for the worklist servers
+    day_check: float = 120.0  # for every archive about every exam of a day
     poll: float = 0.25
     heartbeat: float = 5.0
     worklist_stale: float = 900.0  # an older list is marked

@@ -1,6 +1,5 @@
 """Whether pictures can be captured safely, and how everything else is doing. Looks; changes nothing."""
 
-import shutil
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.clock import Clock
+from gateway.errors import DiskFailed, DiskFull, SpoolError
 from gateway.model import UNSETTLED, DeliveryState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
+from gateway.spool.room import MB, Level
 
-_MB = 1_000_000
-_LOW_SHARE = 0.10  # of the disk; below it a person should act
 OK = "ok"
 _ADVICE = {
     "capture": "It starts again by itself within seconds; call service if it stays away.",
@@ -64,10 +63,12 @@ class Health:
         """Return the state of everything, each with what to do. Blocks for a few file reads."""
         capture = self._context.live["capture"].read()
         forward = self._context.live["forward"].read()
-        disk = self._disk()
+        disk = self._disk(capture, forward)
         sources = self._sources(capture)
         can_capture = (
-            capture is not None and disk["state"] != "full" and any(source["state"] == "live" for source in sources)
+            capture is not None
+            and disk["state"] not in {Level.FULL, Level.FAILED}
+            and any(source["state"] == "live" for source in sources)
         )
         return {
             "can_capture": can_capture,
@@ -78,6 +79,10 @@ class Health:
             "disk": disk,
             "clock": self._clock(),
         }
+
+    def disk(self) -> Json:
+        """Return the line of the disk alone, which every page shows. Blocks for a few file reads."""
+        return self._disk(self._context.live["capture"].read(), self._context.live["forward"].read())
 
     def _process(self, name: str, said: Json | None) -> Json:
         if trouble := (said or {}).get("trouble"):
@@ -166,18 +171,26 @@ class Health:
             lines.append({**line, "name": worklist.name, "answered_at": answered})
         return lines
 
-    def _disk(self) -> Json:
-        usage = shutil.disk_usage(self._context.spool.layout.root)
-        reserve = self._context.settings.retention.reserve_mb * _MB
-        if usage.free < reserve:
-            state, what = "full", "The box is full."
-        elif usage.free < usage.total * _LOW_SHARE:
-            state, what = "low", "The box is filling up."
-        else:
-            state, what = OK, ""
-        action = "" if state == OK else "Finish the exam and call IT: the disk of the box needs room."
-        line = self._line("disk", state, code="" if state == OK else f"disk-{state}", what=what, action=action)
-        return {**line, "free_mb": usage.free // _MB, "total_mb": usage.total // _MB}
+    def _disk(self, capture: Json | None, forward: Json | None) -> Json:
+        """Return the one alarm for the disk, whichever process met it first."""
+        try:
+            seen = self._context.spool.space.view()
+        except SpoolError as error:
+            return {**self._line("disk", Level.FAILED, code=error.code, what=error.what, action=error.action)}
+        state, code, what, action = str(seen.level), seen.code, seen.what, seen.action
+        if seen.level is not Level.FULL and (trouble := _refused(capture, forward)):
+            kind = DiskFull if trouble["code"] == DiskFull.code else DiskFailed
+            state = Level.FULL if kind is DiskFull else Level.FAILED
+            code, what, action = kind.code, trouble["what"], kind.action
+        line = self._line("disk", state, code=code, what=what, action=action)
+        return {
+            **line,
+            "free_mb": seen.room.free // MB,
+            "total_mb": seen.room.total // MB,
+            "reserve_mb": seen.room.held // MB,
+            "stills_left": seen.stills,
+            "clip_seconds_left": seen.clip_seconds,
+        }
 
     def _clock(self) -> Json:
         now = self._context.clock.now()
@@ -193,3 +206,9 @@ class Health:
     def _line(self, name: str, state: str, *, code: str, what: str, action: str) -> dict[str, Any]:
         since = self._since.of(name, state)
         return {"name": name, "state": state, "since": since, "code": code, "what": what, "action": action}
+
+
+def _refused(capture: Json | None, forward: Json | None) -> Json | None:
+    """Return why the disk refused one of the processes, if it did."""
+    said: list[Json] = [(capture or {}).get("disk") or {}, *((forward or {}).get("troubles") or {}).values()]
+    return next((each for each in said if each.get("code") in {DiskFull.code, DiskFailed.code}), None)

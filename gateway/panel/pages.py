@@ -15,6 +15,7 @@ from gateway.errors import NotFound, ScopegateError
 from gateway.model import Exam, ExamState, MediaKind, WorklistItem
 from gateway.panel import archives, names, problems, similar, subjects, views, worklist_calls
 from gateway.panel.context import Context
+from gateway.panel.health import Health
 from gateway.panel.views import Look
 
 _DELIVERIES_SHOWN = 30
@@ -31,6 +32,7 @@ class Pages:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._look = Look(context.spool, context.settings)
+        self._health = Health(context)
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("gateway.panel"),
             autoescape=True,
@@ -220,6 +222,7 @@ class Pages:
     def _page(self, template: str, values: Values, *, status: int = 200) -> Response:
         frame = {
             "badge": self._look.badge(),
+            "disk": self._health.disk(),
             "now": names.clock_time(self._context.clock.now().local),
             "trusted": self._context.clock.now().trusted,
             "birth_date_missing": names.NO_BIRTH_DATE,

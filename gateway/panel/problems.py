@@ -50,6 +50,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.RequestReused, 422),
     (errors.BadValue, 422),
     (errors.FrameGone, 410),
+    (errors.Purged, 410),
     (errors.Busy, 429),
     (errors.NoSignal, 503),
     (errors.CaptureGone, 503),
@@ -58,6 +59,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.SpoolBusy, 503),
     (errors.SpoolLocked, 503),
     (errors.WorklistError, 503),
+    (errors.TryLater, 503),
     (ScopegateError, 500),
 )
 _RETRY_AFTER_S = {429: "1", 503: "2"}

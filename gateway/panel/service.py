@@ -68,7 +68,12 @@ def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: s
     """Return the spool; while the disk refuses it, who asks is told why. None when stopped before."""
     waiting = Waiting(listener, clock)
     return insist(
-        lambda: open_spool(settings.station.data_dir, clock=clock, destinations=settings.destinations),
+        lambda: open_spool(
+            settings.station.data_dir,
+            clock=clock,
+            destinations=settings.destinations,
+            reserve_mb=settings.retention.reserve_mb,
+        ),
         stopped=stop.is_set,
         say=waiting.say,
         wait=lambda seconds: waiting.serve_for(seconds, stop),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from gateway.config.settings import Settings
 from gateway.model import (
@@ -95,6 +95,7 @@ class CaptureView:
     seconds: str
     fate: str
     detail: str
+    gone: str  # where it is when it is not here any more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -266,6 +267,7 @@ class Look:
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
             fate=fates.WORDS[fates.of_deliveries(deliveries, self._required)],
             detail=listed.problem or held or (_BY_RULES if self._stays(listed, deliveries) else ""),
+            gone=gone(listed),
         )
 
 
@@ -276,6 +278,16 @@ def _obstacle(kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> 
     if held := [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.HELD]:
         return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
     return None
+
+
+def gone(listed: Listed) -> str:
+    """Say where a picture is that the box let go, and since when; "" while it is here."""
+    if not listed.purged:
+        return ""
+    day = f"{datetime.fromisoformat(listed.purged):%d-%b-%Y}"
+    if listed.capture.state is CaptureState.REJECTED:
+        return f"It was removed from its exam; this box let it go on {day}."
+    return f"It is in the PACS; this box let it go on {day}."
 
 
 def capture_line(listed: Listed) -> list[str | int]:

@@ -6,15 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, RequestReused, SpoolDamaged, WrongState
-from gateway.model import Capture, CaptureState, ExamState, RequestStamp
-from gateway.spool import clips, records, states
+from gateway.errors import NotFound, Purged, RequestReused, SpoolDamaged, WrongState
+from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
+from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
 from gateway.spool.paths import INDEX, SIDECAR, Layout
 from gateway.spool.releases import refuse_released
+from gateway.spool.room import Typical
 from gateway.spool.states import Owner
+
+_RECENT = 40  # captures by which the size of the next ones is judged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,7 @@ class Listed:
     reason: str = ""
     problem_code: str = ""
     problem: str = ""
+    purged: str = ""  # when its pictures were let go, UTC; "" = they are here
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,11 +107,27 @@ class Captures:
             ).fetchone()
         return max([int(highest), *self._numbers(exam)])
 
+    def typical(self) -> Typical:
+        """Return how large the pictures stored last were."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT kind, avg(bytes), max(bytes), sum(bytes) / max(1.0, sum(ns) / 1e9) FROM (SELECT "
+                "json_extract(document, '$.kind') AS kind, json_extract(document, '$.bytes') AS bytes, "
+                "json_extract(document, '$.frame_times[#-1]') - json_extract(document, '$.frame_times[0]') AS ns "
+                "FROM capture WHERE state <> 'recording' ORDER BY rowid DESC LIMIT ?) GROUP BY kind",
+                (_RECENT,),
+            ).fetchall()
+        usual = Typical()
+        sizes = {row[0]: [max(1, int(number)) for number in row[1:]] for row in rows}
+        still, largest, _ = sizes.get(MediaKind.STILL, [usual.still, usual.largest_still, 0])
+        _, _, second = sizes.get(MediaKind.CLIP, [0, 0, usual.clip_second])
+        return Typical(still=still, largest_still=largest, clip_second=second)
+
     # --- recording ----------------------------------------------------------------------------------------
 
     def write_media(self, exam: str, name: str, chunks: Iterable[bytes]) -> Written:
         """Write a still's codestream durably."""
-        return self._files.write(self._layout.media(exam, name), chunks)
+        return self._files.write(self._layout.media(exam, name), chunks, picture=True)
 
     def write_sidecar(self, capture: Capture) -> None:
         """Make a capture a fact: from here on it survives anything, with or without its row."""
@@ -165,6 +185,14 @@ class Captures:
                 reason = ""  # a person took it out; why is lost
             return self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
 
+    def obey_mark(self, exam: str, uid: str) -> None:
+        """Make the row say what the mark of a capture that was let go, or its absence, says."""
+        mark = marks.read(self._layout.purged(exam, uid))
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE capture SET purged = ? WHERE sop_instance_uid = ?", (mark.utc if mark else "", uid)
+            )
+
     def set_problem(self, uid: str, code: str, problem: str) -> None:
         """Note why no object can be made of this capture; an empty code lets it be tried again."""
         with self._database.write() as connection:
@@ -200,6 +228,8 @@ class Captures:
             refuse_released(self._layout, exam_id, uid)
             if old.capture.state is new:
                 return old
+            if self._layout.purged(exam_id, uid).exists():
+                raise Purged("This picture was removed from its exam, and the box let it go for good.")
             states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)
             self._mark(old.capture, new, reason)
             self._set_state(uid, old.capture.state, new, reason)
@@ -224,7 +254,7 @@ class Captures:
     def _select(self, where: str, values: tuple[str | int, ...]) -> builtins.list[Listed]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT document, state, reason, problem_code, problem FROM capture WHERE {where}",  # noqa: S608 - fixed
+                f"SELECT document, state, reason, problem_code, problem, purged FROM capture WHERE {where}",  # noqa: S608 - fixed
                 values,
             ).fetchall()
         return [
@@ -233,6 +263,7 @@ class Captures:
                 reason=row["reason"],
                 problem_code=row["problem_code"],
                 problem=row["problem"],
+                purged=row["purged"],
             )
             for row in rows
         ]

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
+from gateway.spool.files import Relief
 
 VERSION = 2  # of the last schema_*.sql, kept in user_version; a release only adds
 _BUSY_MS = 10_000
@@ -39,8 +40,11 @@ class _UntilThreadEnds:
 class Database:
     """One connection a thread, in WAL mode with every commit flushed (synchronous=FULL)."""
 
-    def __init__(self, path: Path, *, checkpoints: bool = False, flushes: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, checkpoints: bool = False, flushes: bool = True, relief: Relief | None = None
+    ) -> None:
         self._path = path
+        self._relief = relief  # before a change: a commit that finds no room cannot be tried again
         self._synchronous = "FULL" if flushes else "OFF"  # off: whoever fills a new file flushes it at the end
         self._checkpoints = checkpoints  # the forward process does them for all
         self.damaged = False  # as far as this process saw; `opening.keep_index` mends it
@@ -69,6 +73,8 @@ class Database:
         connection = self._connection()
         if self._inode(0) != connection.inode:
             raise SpoolBusy("The index of the box is being made anew.")
+        if self._relief:
+            self._relief.ease()
         with self._translated():
             connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
             connection.execute("BEGIN IMMEDIATE")

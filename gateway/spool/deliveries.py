@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
-from gateway.model import Delivery, DeliveryState
+from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.spool import states
 from gateway.spool.database import Database
 from gateway.spool.states import Owner
@@ -16,6 +16,7 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
     status, changed_ns, in_doubt, setbacks"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
+LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
 BATCH = 200  # rows a transaction
 # The destination is compared as well: a person may have moved the queue meanwhile.
 _MOVE = """UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, status = ?,
@@ -101,6 +102,22 @@ class Deliveries:
                 (destination,),
             ).fetchone()
         return None if first is None else int(first)
+
+    def enter_proven(self, sealed: SealedObject, destination: str, proof: str) -> None:
+        """Enter, into a new index, that this destination vouched for an object whose file was let go since."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, proof, changed_ns) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    sealed.sop_instance_uid,
+                    sealed.exam,
+                    destination,
+                    DeliveryState.COMMITTED,
+                    proof,
+                    self._clock.utc_ns(),
+                ),
+            )
 
     # --- moving -------------------------------------------------------------------------------------------
 

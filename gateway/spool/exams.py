@@ -163,6 +163,10 @@ class Exams:
 
         return self.change(exam, confirmed)
 
+    def keep(self, exam: str, *, keep: bool) -> Exam:
+        """Keep an exam's pictures on this box whoever else has them, or no longer."""
+        return self.change(exam, lambda old: replace(old, keep=keep))
+
     def assign(self, exam: str, subject: Subject) -> Exam:
         """Give an exam that was not released another subject; a person did it, so nothing is left to check.
 

@@ -13,11 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from gateway.errors import DiskFailed, DiskFull
 
 PART = ".part"  # the suffix of a file that is not complete yet
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+Chunks = Iterable[bytes | memoryview]
+_DYING = {errno.EIO, errno.EROFS, errno.ENODEV, errno.ENXIO}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,47 +31,49 @@ class Written:
     sha256: str
 
 
+class Relief(Protocol):
+    """Who makes a little room on a disk that is nearly full."""
+
+    def ease(self) -> None: ...
+
+
 class Files:
-    """Durable file operations. Raises DiskFull, or DiskFailed for every other failure of the disk."""
+    """Durable file operations. Raises DiskFull, or DiskFailed for every other failure of the disk.
+
+    Records get their room from `relief` (the reserve) on a full disk, pictures do not.
+    """
+
+    relief: Relief | None = None
 
     def make_folder(self, path: Path) -> None:
         """Create a folder, durably. Raises FileExistsError when the name is taken."""
+        self._ease()
         with _translated():
             self._mkdir(path)
             self._sync_folder(path.parent)
 
-    def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> Written:
-        """Create or replace a file, so that after a power cut either the old or the whole new one is there."""
-        return self.write_all([(path, chunks)])[0]
+    def write(self, path: Path, chunks: Chunks, *, picture: bool = False) -> Written:
+        """Create or replace a file, so that after a power cut either the old or the whole new one is there.
 
-    def write_all(self, contents: Sequence[tuple[Path, Iterable[bytes | memoryview]]]) -> list[Written]:
+        `picture`: it is none of the small records for which the reserve is kept.
+        """
+        return self.write_all([(path, chunks)], picture=picture)[0]
+
+    def write_all(self, contents: Sequence[tuple[Path, Chunks]], *, picture: bool = False) -> list[Written]:
         """Create or replace several files; each for itself is the old or the whole new one after a power cut.
 
         They share the flushes of their folders, and the disk gets them in one go: ten small files cost three
         flushes rather than twenty. When one cannot be written, none gets its name.
         """
-        written: list[Written] = []
-        fds: list[int] = []
-        with _translated():
-            try:
-                for path, chunks in contents:
-                    fds.append(self._create(_part(path)))
-                    written.append(_fill(self, fds[-1], chunks))
-                for fd in fds:
-                    self._sync(fd)
-            except BaseException:
-                for path, _ in contents[: len(fds)]:
-                    with suppress(OSError):  # on a full disk the half of a file is the room that others need
-                        self._unlink(_part(path))
-                raise
-            finally:
-                for fd in fds:
-                    os.close(fd)
-            for path, _ in contents:
-                self._rename(_part(path), path)
-            for folder in dict.fromkeys(path.parent for path, _ in contents):
-                self._sync_folder(folder)
-        return written
+        if picture or self.relief is None:
+            return self._written(contents)
+        recorded = [(path, list(chunks)) for path, chunks in contents]
+        self._ease()
+        try:
+            return self._written(recorded)
+        except DiskFull:  # somebody took that room first
+            self._ease()
+            return self._written(recorded)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file its final name, durably."""
@@ -108,6 +113,7 @@ class Files:
 
     def append(self, path: Path) -> "Appender":
         """Open a file for appending; it exists durably when this returns."""
+        self._ease()
         with _translated():
             fd = self._create(path, keep=True)
             try:
@@ -117,12 +123,73 @@ class Files:
                 raise
         return Appender(self, fd)
 
+    def probe(self, path: Path) -> None:
+        """Raise DiskFull or DiskFailed when the disk does not take a small file."""
+        self.write(path, [b"?"])
+        self.remove(path)
+
+    def blame(self, error: BaseException, path: Path) -> None:
+        """Say whose fault it is that a file cannot be read: raise DiskFailed when the disk takes no write either.
+
+        A disk that works otherwise has a bad sector: the error stays with that file.
+        """
+        while error.__cause__ and not isinstance(error, OSError):
+            error = error.__cause__
+        if isinstance(error, OSError) and error.errno in _DYING:
+            try:
+                self.probe(path)
+            except DiskFull:
+                return
+
+    def allocate(self, path: Path, size: int) -> None:
+        """Make a file that long and have the disk set its room aside; what it holds is nobody's matter."""
+        with _translated():
+            fd = self._create(path, keep=True)
+            try:
+                self._allocate(fd, size)
+            finally:
+                os.close(fd)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what a look at the disk raises into DiskFull or DiskFailed."""
+        with _translated():
+            yield
+
     def replace_quickly(self, path: Path, content: bytes) -> None:
         """Replace a file whole but without flushing: for live state that a restart makes worthless."""
         part = path.with_name(path.name + PART)
         with _translated():
             part.write_bytes(content)
             part.replace(path)
+
+    def _written(self, contents: Sequence[tuple[Path, Chunks]]) -> list[Written]:
+        written: list[Written] = []
+        fds: list[int] = []
+        with _translated():
+            try:
+                for path, chunks in contents:
+                    fds.append(self._create(_part(path)))
+                    written.append(_fill(self, fds[-1], chunks))
+                for fd in fds:
+                    self._sync(fd)
+            except BaseException:
+                for path, _ in contents[: len(fds)]:
+                    with suppress(OSError):  # on a full disk the half of a file is the room that others need
+                        self._unlink(_part(path))
+                raise
+            finally:
+                for fd in fds:
+                    os.close(fd)
+            for path, _ in contents:
+                self._rename(_part(path), path)
+            for folder in dict.fromkeys(path.parent for path, _ in contents):
+                self._sync_folder(folder)
+        return written
+
+    def _ease(self) -> None:
+        if self.relief:
+            self.relief.ease()
 
     # --- the whole traffic with the disk ------------------------------------------------------------------
 
@@ -144,6 +211,9 @@ class Files:
     def _truncate(self, fd: int, size: int) -> None:
         os.ftruncate(fd, size)
 
+    def _allocate(self, fd: int, size: int) -> None:
+        os.posix_fallocate(fd, 0, size)
+
     def _rename(self, old: Path, new: Path) -> None:
         old.replace(new)
 
@@ -158,7 +228,7 @@ class Files:
             os.close(fd)
 
 
-def _fill(files: Files, fd: int, chunks: Iterable[bytes | memoryview]) -> Written:
+def _fill(files: Files, fd: int, chunks: Chunks) -> Written:
     digest = hashlib.sha256()
     size = 0
     for chunk in chunks:

@@ -8,7 +8,7 @@ from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
 from gateway.spool import clips, records
 from gateway.spool.files import sha256_of
-from gateway.spool.paths import SEAL, SIDECAR
+from gateway.spool.paths import PURGED, SEAL, SIDECAR
 from gateway.spool.recovery import load_exam
 from gateway.spool.spool import Spool
 
@@ -28,9 +28,10 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
     if load_exam(spool.layout.exam_json(exam)) is None:
         yield Finding(exam=exam, file="exam.json", what="cannot be read")
     sealed = {path.name.removesuffix(SEAL) for path in folder.glob("*" + SEAL)}
+    gone = {path.name.removesuffix(PURGED) for path in folder.glob("*" + PURGED)}
     for path in sorted(folder.glob("*" + SIDECAR)):
         uid = path.name.removesuffix(SIDECAR)
-        if path.name == "exam.json" or uid in sealed:
+        if path.name == "exam.json" or uid in sealed | gone:
             continue
         found = list(_capture(spool, exam, uid))
         if not spool.layout.seal(exam, uid).exists():  # else it was sealed while we looked
@@ -59,6 +60,8 @@ def _media_digest(spool: Spool, capture: Capture) -> str:
 def _object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
     try:
         seal = records.load(SealedObject, spool.layout.seal(exam, uid).read_bytes())
+        if spool.layout.purged(exam, seal.capture).exists():
+            return  # an archive has it; the seal tells what it was
         if sha256_of(spool.layout.object(exam, uid)) != seal.sha256:
             yield Finding(exam=exam, file=f"{uid}.dcm", what="was changed after it was sealed")
     except (SpoolDamaged, FileNotFoundError) as error:

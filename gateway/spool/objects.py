@@ -39,6 +39,12 @@ class Objects:
             row = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchone()
         return None if row is None else records.load(SealedObject, row["document"])
 
+    def made_of(self, uid: str) -> builtins.list[SealedObject]:
+        """Return every object that was made of this capture."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchall()
+        return [records.load(SealedObject, row["document"]) for row in rows]
+
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
         with self._database.read() as connection:
             rows = connection.execute("SELECT document FROM object WHERE exam = ?", (exam,)).fetchall()
@@ -52,7 +58,7 @@ class Objects:
         path = self._layout.object(exam, uid)
         if self._layout.seal(exam, uid).exists():
             raise WrongState("This object is sealed and never changes again.")
-        written = self._files.write(path, chunks)
+        written = self._files.write(path, chunks, picture=True)
         if sha256_of(path) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")
         return written

@@ -12,6 +12,8 @@ from gateway.spool import database as databases
 from gateway.spool import locks, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
+from gateway.spool.reserve import Reserve
+from gateway.spool.room import MB
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool, assemble
 
@@ -25,19 +27,22 @@ def open_spool(
     files: Files | None = None,
     destinations: Sequence[Addressee] = (),
     checkpoints: bool = False,
+    reserve_mb: int = 0,
 ) -> Spool:
     """Open the data folder, creating, migrating or rebuilding its index as needed; others wait meanwhile.
 
-    `destinations` are those for which a rebuild holds deliveries. Raises SpoolError.
+    `destinations` are those for which a rebuild holds deliveries, `reserve_mb` what pictures leave free. Raises
+    SpoolError.
     """
     files = files or Files()
     layout = Layout(root)
     _make_folders(files, root)
+    Reserve(path=layout.reserve, wanted=0, files=files).ease()  # locks and the index's log need some room to begin
     with locked(layout.migration_lock):
         _make_folders(files, layout.exams)
         if not _sound(layout, clock=clock):
             _make_index(layout, clock=clock, files=files, destinations=destinations)
-        spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints)
+        spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints, reserve_bytes=reserve_mb * MB)
         try:
             spool.database.migrate()
             recovery.reconcile_exams(spool)

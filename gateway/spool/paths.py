@@ -10,6 +10,7 @@ TOMBSTONE = ".rejected"
 RELEASED = ".released"
 OBJECT = ".dcm"
 SEAL = ".seal"
+PURGED = ".purged"
 FRAMES = ".frames"
 INDEX = ".index"
 DAMAGED = ".damaged"  # kept for service, used by nobody
@@ -32,6 +33,13 @@ class Layout:
     @property
     def opening_lock(self) -> Path:
         return self.root / "opening.lock"
+
+    @property
+    def reserve(self) -> Path:
+        return self.root / "reserve"
+
+    def probe(self, process: str) -> Path:
+        return self.root / f"{process}.probe"
 
     @property
     def exams(self) -> Path:
@@ -61,6 +69,9 @@ class Layout:
 
     def released(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + RELEASED)
+
+    def purged(self, exam: str, uid: str) -> Path:
+        return self.exams / exam / (uid + PURGED)
 
     def object(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + OBJECT)

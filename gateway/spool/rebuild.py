@@ -9,6 +9,7 @@ from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records, routing
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.paths import SEAL, SIDECAR
+from gateway.spool.purging import Purging
 from gateway.spool.recovery import adopt_capture, adopt_exam, every_exam
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
@@ -47,6 +48,10 @@ def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[Addr
         sealed = records.load(SealedObject, spool.layout.seal(exam, uid).read_bytes())
     except SpoolDamaged:
         warn(_log, "seal_damaged", exam=exam, uid=uid)
+        return
+    if spool.layout.purged(sealed.exam, sealed.capture).exists():  # its mark says who has it
+        spool.objects.put_row(sealed, ())
+        Purging(spool).adopt(sealed.exam, sealed.capture)
         return
     names = routing.of_sealed(spool.layout, sealed, destinations)
     spool.objects.put_row(sealed, names, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)

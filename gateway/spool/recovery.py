@@ -13,7 +13,8 @@ from gateway.spool import clips, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
-from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, RELEASED, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, PURGED, RELEASED, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.purging import Purging
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
 
@@ -125,13 +126,20 @@ def adopt_seals(spool: Spool, destinations: Sequence[Addressee]) -> None:
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
-                sealed = records.load(SealedObject, path.read_bytes())
-                spool.objects.put_row(sealed, routing.of_sealed(spool.layout, sealed, destinations))
+                _enter(spool, records.load(SealedObject, path.read_bytes()), destinations)
             except (SpoolDamaged, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue
             event(_log, "object_adopted", exam=exam, uid=uid)
     _drop_doubled_media(spool)
+
+
+def _enter(spool: Spool, sealed: SealedObject, destinations: Sequence[Addressee]) -> None:
+    """Write the rows of a seal that has none; what was let go is queued for nobody."""
+    gone = spool.layout.purged(sealed.exam, sealed.capture).exists()
+    spool.objects.put_row(sealed, () if gone else routing.of_sealed(spool.layout, sealed, destinations))
+    if gone:
+        Purging(spool).adopt(sealed.exam, sealed.capture)
 
 
 def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
@@ -166,6 +174,7 @@ def adopt_capture(captures: Captures, capture: Capture) -> None:
         warn(_log, "capture_not_adopted", exam=capture.exam, uid=capture.sop_instance_uid, why=error)
         return
     captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
+    captures.obey_mark(capture.exam, capture.sop_instance_uid)
     event(_log, "capture_adopted", exam=capture.exam, uid=capture.sop_instance_uid)
 
 
@@ -209,7 +218,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     """Remove media whose sealed object holds the same pictures: one copy on the disk."""
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
-    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PART, DAMAGED)
+    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
     paths = (path for path in spool.layout.exams.glob("*/*.*") if not path.name.endswith(kept))
     for uid in sorted({path.name.rsplit(".", 1)[0] for path in paths} & sealed):
         found = spool.objects.of_capture(uid)
@@ -220,7 +229,7 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
+    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):
@@ -253,6 +262,6 @@ def _has_files(spool: Spool, exam: str, uid: str) -> bool:
     layout = spool.layout
     if not layout.sidecar(exam, uid).exists():
         return False
-    if layout.object(exam, uid).exists():
+    if layout.object(exam, uid).exists() or layout.purged(exam, uid).exists():
         return True
     return layout.media(exam, spool.captures.get(uid).capture.media).exists()

@@ -16,6 +16,8 @@ from gateway.spool.paths import Layout
 from gateway.spool.releases import Releases
 from gateway.spool.requests import Requests
 from gateway.spool.rerouting import Rerouting
+from gateway.spool.reserve import Reserve
+from gateway.spool.space import Space
 from gateway.spool.worklist import Worklist
 
 
@@ -37,25 +39,36 @@ class Spool:
     worklist: Worklist
     requests: Requests
     audit: Audit
+    reserve: Reserve
+    space: Space
 
     def close(self) -> None:
         self.database.close()
 
 
 def assemble(
-    root: Path, *, clock: Clock, files: Files, checkpoints: bool = False, index: Database | None = None
+    root: Path,
+    *,
+    clock: Clock,
+    files: Files,
+    checkpoints: bool = False,
+    index: Database | None = None,
+    reserve_bytes: int = 0,
 ) -> Spool:
     """Build the parts of a spool without touching the disk; `index` when it is not the usual one."""
     layout = Layout(root)
-    database = index or Database(layout.database, checkpoints=checkpoints)
+    reserve = Reserve(path=layout.reserve, wanted=reserve_bytes, files=files)
+    files.relief = reserve
+    database = index or Database(layout.database, checkpoints=checkpoints, relief=reserve)
     exams = Exams(layout=layout, files=files, database=database, clock=clock)
+    captures = Captures(layout=layout, files=files, database=database, clock=clock, exams=exams)
     return Spool(
         layout=layout,
         files=files,
         database=database,
         clock=clock,
         exams=exams,
-        captures=Captures(layout=layout, files=files, database=database, clock=clock, exams=exams),
+        captures=captures,
         releases=Releases(layout=layout, files=files, database=database, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
@@ -64,4 +77,6 @@ def assemble(
         worklist=Worklist(database=database, clock=clock),
         requests=Requests(database=database, clock=clock),
         audit=Audit(path=layout.audit, files=files, clock=clock),
+        reserve=reserve,
+        space=Space(look=reserve.room, captures=captures, clock=clock),
     )

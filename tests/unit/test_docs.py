@@ -28,7 +28,7 @@ from gateway.model import PleaseCheck
 from gateway.net import statuses
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
-from gateway.spool import deliveries, states
+from gateway.spool import deliveries, space, states
 from hardware import errors as device_errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,7 +198,6 @@ DYNAMIC = {
     },
     "clip-{}": lambda: {f"clip-{end}" for end in End if end is not End.ASKED},
     "{}-gone": lambda: {"capture-gone", "forward-gone"},
-    "disk-{}": lambda: {"disk-full", "disk-low"},
 }
 
 
@@ -245,7 +244,10 @@ def codes_in_the_code() -> set[str]:
     ]
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
-    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON} | {words[0] for words in problems._WORDS.values()}
+    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON, deliveries.LOST_BY_ARCHIVE} | {
+        words[0] for words in problems._WORDS.values()
+    }
+    found |= {code for code in space.CODES.values() if code}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
 

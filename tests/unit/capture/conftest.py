@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from gateway.spool import recovery
 from gateway.spool.exams import Subject
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
+from gateway.spool.room import Room
+from gateway.spool.space import Space
 from gateway.threads import Supervisor
 from hardware.errors import DeviceError
 from hardware.fakes import ScriptedSource
@@ -97,10 +100,11 @@ class Box:
 
     def __init__(self, root: Path, *, clock: FakeClock, sources: tuple[str, ...], ring_bytes: int) -> None:
         self.root, self.clock, self.disk = root, clock, Disk()
-        self.spool = open_spool(root, clock=clock, files=self.disk)
-        recovery.recover_captures(self.spool)
+        spool = open_spool(root, clock=clock, files=self.disk)
+        recovery.recover_captures(spool)
+        self.free, self.total = 0.5, 10**12  # a share, and bytes
+        self.spool = replace(spool, space=Space(look=self.room, captures=spool.captures, clock=clock))
         self.indicator = Recorded()
-        self.free = 0.5
         self._fed: dict[str, deque[Picture | DeviceError | None]] = {name: deque() for name in sources}
         self._counters = dict.fromkeys(sources, 0)
         self.sources = {name: ScriptedSource(*(self._script(name) for _ in range(9))) for name in sources}
@@ -119,7 +123,6 @@ class Box:
             recorder=self.recorder,
             clock=clock,
             sources=sources,
-            free_share=lambda: self.free,
         )
         self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
         self.presses = Presses(
@@ -135,6 +138,10 @@ class Box:
         )
         self.supervisor = Supervisor()
         self.ended = False
+
+    def room(self) -> Room:
+        """Return the disk as the test decided it is."""
+        return Room(total=self.total, free=int(self.total * self.free))
 
     def start(self) -> None:
         """Start the threads that store."""

@@ -277,8 +277,7 @@ WRONG = [
     ('[[destination]]\nname = "x"\nae_title = "X"\nhost = "localhost"\n', "port = 11112", "destination.port", "own listener"),
     ("[retention]\n", "keep_days = -1", "retention.keep_days", "from 0"),
     ("[retention]\n", "rejected_days = 1e3", "retention.rejected_days", "whole number"),
-    ("[retention]\n", "keep_days = 7", "retention.keep_days", "7 is not in this version"),
-    ("[retention]\n", "rejected_days = 0", "retention.rejected_days", "0 is not in this version"),
+    ("[retention]\n", "rejected_days = 0", "retention.rejected_days", "from 1"),
     (SOURCE, 'station_ae_title = "ENDO1"', "source.station_ae_title", '"ENDO1" is not in this version'),
     ("[retention]\n", "reserve_mb = 1", "retention.reserve_mb", "from 64"),
 ]  # fmt: skip

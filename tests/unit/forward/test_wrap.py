@@ -1,8 +1,8 @@
 """From stored pictures to sealed objects: nothing lost, nothing made twice, one bad picture stops no other."""
 
 import errno
-import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -15,6 +15,8 @@ from gateway.model import Capture, DeliveryState, Exam
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
+from gateway.spool.room import Room
+from gateway.spool.space import Space
 from gateway.spool.spool import Spool
 from tests.unit.forward.bench import (
     CANARY,
@@ -304,11 +306,9 @@ def test_a_clip_leaves_room_for_the_next_picture(spool: Spool) -> None:
     exam = open_exam(spool)
     clip(spool, exam)
     let_go(spool, exam)
-    usage = type(shutil.disk_usage(spool.layout.root))
     free = 1_000_000
-    part = Wrapper(
-        spool=spool, station=STATION, destinations=["pacs"], room=lambda _: usage(64_000_000_000, 0, free)
-    )
+    look = lambda: Room(total=64_000_000_000, free=free)  # noqa: E731
+    part = wrapper(replace(spool, space=Space(look=look, captures=spool.captures, clock=spool.clock)))
     with pytest.raises(DiskFull):
         part.step()
     assert not list(spool.layout.exam(exam.id).glob("*.dcm*"))

@@ -149,7 +149,7 @@ def running(folder: Path) -> Iterator[Bench]:
         settings=settings,
         clock=clock,
         capture_socket=socket_path,
-        timing=Timing(drain=0.5, refresh=0.4, poll=0.02, heartbeat=0.2),
+        timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2),
     )
     with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
         yield Bench(client=client, spool=spool, capture=capture, settings=settings, clock=clock)

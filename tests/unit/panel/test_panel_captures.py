@@ -20,6 +20,7 @@ from gateway.errors import (
     SpoolDamaged,
 )
 from gateway.panel.recorder import Recorder
+from gateway.spool.purging import Purging
 from tests.unit.panel.conftest import Bench, seal
 from tests.unit.panel.fake_capture import START, draw
 
@@ -123,6 +124,31 @@ def test_with_the_recorder_gone_a_press_says_so(bench: Bench) -> None:
 def test_a_press_that_makes_no_sense_is_refused(quiet: Bench, body: dict, status: int, code: str) -> None:
     exam = quiet.exam
     quiet.refused(f"/exams/{exam}/stills", body, status, code)
+
+
+def test_a_picture_that_was_let_go_says_where_it_is(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    seal(bench, exam, uid)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    spool = bench.spool
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'committed', proof = 'commitment'")
+    assert bench.get(f"/exams/{exam}")["captures"][0]["purged_at"] is None
+    purging = Purging(spool)
+    purging.settle([(uid, "committed", 1)])
+    assert purging.let_go(purging.here(after=0)[0][0])
+    for what in ("thumbnail", "image", "frames/1", "media", "dicom"):
+        problem = bench.get(f"/captures/{uid}/{what}", status=410)
+        assert problem["code"] == "purged"
+        assert str(problem["what"]).startswith("It is in the PACS; this box let it go on ")
+    (capture,) = bench.get(f"/exams/{exam}")["captures"]
+    assert (capture["fate"], bool(capture["purged_at"])) == ("Safe in PACS", True)
+    for page in (f"/exam/{exam}", f"/picture/{uid}"):
+        shown = bench.client.get(page).text
+        assert "It is in the PACS; this box let it go on " in shown
+        assert f"/captures/{uid}/" not in shown
 
 
 def test_presses_that_come_at_the_same_time_reach_the_recorder_in_their_order(bench: Bench) -> None:

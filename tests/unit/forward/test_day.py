@@ -1,0 +1,237 @@
+"""The check of a day says "Safe in PACS" of all pictures only when that is so, and finds what an archive lost."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.errors import TryLater
+from gateway.forward.day import DayCheck
+from gateway.model import DeliveryState, RequestState
+from gateway.panel.days import report
+from gateway.spool import days
+from gateway.spool.deliveries import LOST_BY_ARCHIVE
+from gateway.spool.purging import Purging
+from gateway.spool.spool import Spool
+from tests.unit.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
+
+TODAY = date(2026, 11, 21)
+PACS = frozenset({"pacs"})
+
+
+class Archive:
+    """Has everything but what it lost; does not answer on demand."""
+
+    def __init__(self, *lost: str, silent: bool = False) -> None:
+        self.lost, self.silent = set(lost), silent
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def find(self, study_instance_uid: str, uids: Sequence[str]) -> frozenset[str]:
+        self.asked.append((study_instance_uid, tuple(uids)))
+        if self.silent:
+            raise TryLater("The archive pacs did not answer.", code="silent")
+        return frozenset(uids) - self.lost
+
+
+def become(spool: Spool, state: str, proof: str = "", uid: str = "%") -> None:
+    with spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = ?, proof = ? WHERE sop_instance_uid LIKE ?", (state, proof, uid)
+        )
+
+
+def checked(spool: Spool, **archives: Archive) -> dict:
+    return DayCheck(spool=spool, destinations=tuple(archives) or ("pacs",), finders=archives).check(TODAY)
+
+
+def told(spool: Spool, asked: dict | None = None, required: frozenset[str] = PACS) -> dict:
+    return report("2026-11-21", days.of(spool, TODAY), required, asked)
+
+
+def test_a_day_whose_pictures_are_all_committed_is_safe(spool: Spool) -> None:
+    sealed_exam(spool, stills=2, clips=1)
+    sealed_exam(spool, stills=1)
+    become(spool, "committed", "commitment")
+    found = told(spool, checked(spool, pacs=Archive()))
+    assert found["all_safe"]
+    assert found["verdict"] == "Safe in PACS: all 4 pictures of 2 exams."
+    assert sorted((line["captured"], line["sealed"], line["safe"]) for line in found["exams"]) == [
+        (1, 1, 1),
+        (3, 3, 3),
+    ]
+
+
+def only_sent(spool: Spool) -> None:
+    become(spool, "sent")
+
+
+def only_found(spool: Spool) -> None:
+    become(spool, "committed", "query")
+
+
+def one_waits(spool: Spool) -> None:
+    become(spool, "queued", uid=spool.deliveries.list()[0].sop_instance_uid)
+
+
+def one_is_stopped(spool: Spool) -> None:
+    become(spool, "held", uid=spool.deliveries.list()[0].sop_instance_uid)
+
+
+def one_is_no_object(spool: Spool) -> None:
+    exam = open_exam(spool)
+    taken = still(spool, exam)
+    let_go(spool, exam)
+    spool.captures.set_problem(taken.sop_instance_uid, "codestream-broken", "It cannot be decoded.")
+
+
+def one_exam_is_open(spool: Spool) -> None:
+    still(spool, open_exam(spool))
+
+
+def an_empty_exam_is_open(spool: Spool) -> None:
+    open_exam(spool)
+
+
+def one_exam_waits(spool: Spool) -> None:
+    exam = open_exam(spool)
+    still(spool, exam)
+    spool.exams.finish(exam.id, please_check="reboot")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (only_sent, "NOT finished: 2 pictures of 1 exam: 2 Sent."),
+        (only_found, "NOT finished: 2 pictures of 1 exam: 2 Found in PACS."),
+        (one_waits, "NOT finished: 2 pictures of 1 exam: 1 Safe in PACS, 1 On this box."),
+        (one_is_stopped, "NOT finished: 2 pictures of 1 exam: 1 Safe in PACS, 1 On this box."),
+        (
+            one_is_no_object,
+            "NOT finished: 3 pictures of 2 exams: 2 Safe in PACS, 1 On this box. 1 cannot be prepared.",
+        ),
+        (
+            one_exam_is_open,
+            "NOT finished: 3 pictures of 2 exams: 2 Safe in PACS, 1 On this box. 1 exam not released yet.",
+        ),
+        (
+            an_empty_exam_is_open,
+            "NOT finished: 2 pictures of 2 exams: 2 Safe in PACS. 1 exam not released yet.",
+        ),
+        (
+            one_exam_waits,
+            "NOT finished: 3 pictures of 2 exams: 2 Safe in PACS, 1 On this box. 1 exam not released yet.",
+        ),
+    ],
+)
+def test_a_day_is_called_safe_only_when_it_is(spool: Spool, spoil, says: str) -> None:
+    sealed_exam(spool, stills=2)
+    become(spool, "committed", "commitment")
+    assert told(spool)["all_safe"]
+    spoil(spool)
+    found = told(spool)
+    assert not found["all_safe"]
+    assert found["verdict"] == says
+
+
+def test_removed_pictures_and_pictures_let_go_are_counted_and_do_not_disturb(spool: Spool) -> None:
+    exam = open_exam(spool)
+    taken = [still(spool, exam), still(spool, exam), clip(spool, exam)]
+    spool.captures.reject(taken[0].sop_instance_uid, "blurred")
+    let_go(spool, exam)
+    wrap_all(spool)
+    become(spool, "committed", "commitment")
+    purging = Purging(spool)
+    purging.settle([(taken[1].sop_instance_uid, "committed", 1)])
+    assert purging.let_go(next(f for f in purging.here(after=0)[0] if f.uid == taken[1].sop_instance_uid))
+    found = told(spool)
+    (line,) = found["exams"]
+    assert (line["captured"], line["removed"], line["safe"], line["let_go"]) == (3, 1, 2, 1)
+    assert found["verdict"] == "Safe in PACS: all 2 pictures of 1 exam."
+
+
+@pytest.mark.parametrize("state", ["sent", "committed"])
+def test_what_an_archive_lost_is_named_and_waits_for_a_person(spool: Spool, state: str) -> None:
+    exam = sealed_exam(spool, stills=3)
+    become(spool, state, "commitment" if state == "committed" else "")
+    lost = spool.deliveries.list()[1]
+    archive = Archive(lost.sop_instance_uid)
+    asked = checked(spool, pacs=archive)
+    assert archive.asked[0][0] == exam.study_instance_uid
+    found = told(spool, asked)
+    assert not found["all_safe"]
+    assert "pacs DOES NOT HAVE 1 that it was given." in found["verdict"]
+    (said,) = found["exams"][0]["archives"]
+    assert (said["given"], said["found"], said["lost"]) == (3, 2, [lost.sop_instance_uid])
+    now = spool.deliveries.get(lost.id)
+    if state == "committed":
+        assert (now.state, now.code) == (DeliveryState.HELD, LOST_BY_ARCHIVE)
+    else:
+        assert now.state is DeliveryState.SENT, "it never vouched for it: the engine decides"
+    assert LOST_BY_ARCHIVE in spool.layout.audit.read_text()
+
+
+def test_what_was_lost_after_the_box_let_it_go_is_named_and_stays_as_it_is(spool: Spool) -> None:
+    sealed_exam(spool)
+    become(spool, "committed", "commitment")
+    purging = Purging(spool)
+    (facts,), _ = purging.here(after=0)
+    purging.settle([(facts.uid, "committed", 1)])
+    assert purging.let_go(purging.here(after=0)[0][0])
+    found = told(spool, checked(spool, pacs=Archive(facts.uid)))
+    assert not found["all_safe"]
+    assert found["total"]["lost"] == 1
+    assert spool.deliveries.list()[0].state is DeliveryState.COMMITTED, "there is nothing to send again"
+
+
+def test_an_archive_that_says_nothing_or_cannot_be_asked_proves_nothing(spool: Spool) -> None:
+    sealed_exam(spool)
+    become(spool, "committed", "commitment")
+    for archives, says in (
+        ({"pacs": Archive(silent=True)}, "The archive pacs did not answer."),
+        ({}, "The archive pacs cannot be asked what it has."),
+    ):
+        found = told(spool, checked(spool, **archives))
+        assert not found["all_safe"]
+        assert found["verdict"].endswith(says)
+    assert spool.deliveries.list()[0].state is DeliveryState.COMMITTED
+
+
+def test_only_exams_of_that_day_by_the_clock_on_the_wall_are_counted(spool: Spool, clock: FakeClock) -> None:
+    sealed_exam(spool)
+    clock.move(86_400)
+    sealed_exam(spool)
+    assert len(days.of(spool, TODAY)) == 1
+    assert len(days.of(spool, date(2026, 11, 22))) == 1
+    assert told(spool, required=frozenset())["total"]["exams"] == 1
+    assert report("x", [], PACS)["verdict"] == "No exams on this day."
+
+
+def test_the_check_is_asked_for_and_answered_through_the_index(spool: Spool) -> None:
+    sealed_exam(spool)
+    become(spool, "sent")
+    check = DayCheck(spool=spool, destinations=("pacs",), finders={"pacs": Archive()})
+    assert not check.step()
+    good = spool.requests.ask(days.REQUEST, {"date": "2026-11-21"}, deadline_s=60)
+    bad = spool.requests.ask(days.REQUEST, {"date": "tomorrow"}, deadline_s=60)
+    assert check.step()
+    assert check.step()
+    assert spool.requests.get(good).answer["archives"][0]["found"] == 1
+    assert (spool.requests.get(bad).state, spool.requests.get(bad).answer["code"]) == (
+        RequestState.FAILED,
+        "bad-value",
+    )
+
+
+def test_a_day_with_too_many_exams_for_the_time_says_what_was_not_asked(spool: Spool, clock: FakeClock) -> None:
+    class Slow(Archive):
+        def find(self, study_instance_uid: str, uids: Sequence[str]) -> frozenset[str]:
+            clock.move(60)
+            return super().find(study_instance_uid, uids)
+
+    for _ in range(4):
+        sealed_exam(spool)
+    become(spool, "committed", "commitment")
+    asked = checked(spool, pacs=Slow())
+    assert [each["asked"] for each in asked["archives"]] == [True, True, False, False]
+    assert not told(spool, asked)["all_safe"]
