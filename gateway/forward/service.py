@@ -1,18 +1,21 @@
 """The forward process: builds its parts by keyword and starts their threads."""
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 
 from gateway.clock import Clock
-from gateway.config.settings import Settings
+from gateway.config.settings import Destination, Settings
 from gateway.errors import SpoolError
 from gateway.forward import outgoing
 from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
+from gateway.forward.media.export import Exporter
+from gateway.forward.media.sender import MediaSender
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
-from gateway.forward.status import Status
+from gateway.forward.status import Sends, Status
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
 from gateway.log import event, warn
@@ -87,24 +90,17 @@ def _start(
 ) -> None:
     station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
+    callers += [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
     listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
-    senders = {
-        destination.name: Sender(
-            spool=spool,
-            destination=destination,
-            connect=connector(destination, our_ae=station.ae_title),
-            stop=stop,
-        )
-        for destination in settings.destinations
-    }
+    senders = {each.name: _sender(each, settings, spool, stop) for each in settings.destinations}
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
+        "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
     }
     followers = {
@@ -122,6 +118,14 @@ def _start(
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _sender(destination: Destination, settings: Settings, spool: Spool, stop: threading.Event) -> Sends:
+    """Return what empties this destination's queue."""
+    if destination.kind == "media":
+        return MediaSender(spool=spool, destination=destination, stop=stop)
+    connect = connector(destination, our_ae=settings.station.ae_title)
+    return Sender(spool=spool, destination=destination, connect=connect, stop=stop)
 
 
 def _orphans(spool: Spool, destinations: list[str]) -> list[str]:

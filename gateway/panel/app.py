@@ -24,6 +24,7 @@ from gateway.panel.changes import Changes
 from gateway.panel.context import API, Context, Timing
 from gateway.panel.delivery_calls import DeliveryCalls
 from gateway.panel.exam_calls import ExamCalls
+from gateway.panel.export_calls import ExportCalls
 from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
@@ -110,6 +111,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *captures.routes(),
         *WorklistCalls(context).routes(),
         *DeliveryCalls(context).routes(),
+        *ExportCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

@@ -9,8 +9,8 @@ from gateway.errors import NotFound, SpoolDamaged, SpoolError, WrongState
 from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.database import Database
-from gateway.spool.files import Files, Written, sha256_of
-from gateway.spool.paths import FRAMES, Layout
+from gateway.spool.files import Files, Written, locked, sha256_of
+from gateway.spool.paths import FRAMES, OBJECT, Layout
 
 
 class Objects:
@@ -62,10 +62,21 @@ class Objects:
         seal = self._layout.seal(sealed.exam, sealed.sop_instance_uid)
         self._files.write(seal, [records.dump(sealed)])
         try:
+            self.write_sums(sealed.exam, sealed)  # before the row: what has a row stands in it
             self.put_row(sealed, destinations)
         except SpoolError:
             self._files.remove(seal)  # without its row nothing was queued: the next attempt begins anew
             raise
+
+    def write_sums(self, exam: str, *more: SealedObject) -> None:
+        """Write an exam's SHA256SUMS anew: its sealed objects for `sha256sum -c`, on any PC, without this product.
+
+        It says again what the seals say. `more`: objects that have no row yet.
+        """
+        with locked(self._layout.exam_lock(exam)):
+            sums = {each.sop_instance_uid: each.sha256 for each in (*self.of_exam(exam), *more)}
+            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in sorted(sums.items()))
+            self._files.write(self._layout.sums(exam), lines)
 
     def put_row(
         self,
