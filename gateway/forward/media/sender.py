@@ -86,6 +86,7 @@ class MediaSender:
             event(_log, "medium_is_there", destination=self._destination.name)
             self._absent, self._explain_ns = None, 0
             self._patience.try_now()
+            self._spool.deliveries.retry(destination=self._destination.name)  # it may be another one
         if self._patience.left_s and self._spool.deliveries.take_asked(self._destination.name):
             self._patience.try_now()
         return self._patience.left_s > 0
@@ -111,7 +112,8 @@ class MediaSender:
             written = self._written(claimed)
         except MediaError as error:
             stopped = self._stop.is_set()
-            wait_s = 0.0 if stopped else self._patience.hold_back(error).total_seconds()
+            # Longer than its destination: what fits goes before an exam that does not.
+            wait_s = 0.0 if stopped else (self._patience.hold_back(error) + backoff.FIRST).total_seconds()
             for delivery, _ in claimed:
                 self._later(delivery, error, wait_s=wait_s)
             return False

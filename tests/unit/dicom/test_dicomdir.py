@@ -133,7 +133,7 @@ def test_what_was_written_reads_back_and_is_written_again_to_the_byte(made, tmp_
     path = written(entries, tmp_path)
     found = dicomdir.decode(path.read_bytes())
 
-    assert set(e.sop_instance_uid for e in found.entries) == {e.sop_instance_uid for e in entries}
+    assert {e.sop_instance_uid for e in found.entries} == {e.sop_instance_uid for e in entries}
     assert found.file_set_uid == FILE_SET
     assert dicomdir.encode(found) == path.read_bytes()
 
@@ -151,7 +151,7 @@ def test_an_empty_medium_has_an_empty_directory(tmp_path):
     [
         lambda raw: raw[:-40],
         lambda raw: raw[:200],
-        lambda raw: b"",
+        lambda raw: raw[:0],
         lambda raw: raw.replace(b"222891630817621297522644091424000587859", b"1" * 39),
         lambda raw: raw.replace(b"SERIES", b"SURVEY"),
         lambda raw: raw.replace(b"STUDY ", b"IMAGE "),
