@@ -76,8 +76,13 @@ class Medium:
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
 
+    @property
+    def root(self) -> Path:
+        """The folder as it was opened. What is unmounted leaves the box's own folder under the old name."""
+        return Path(f"/proc/self/fd/{self._fd}")
+
     def check(self) -> None:
-        """Raise MediaGone when the folder is not the one it was: what is unmounted leaves the box's own behind."""
+        """Raise MediaGone when another folder stands under the medium's name by now."""
         with translated():
             here, now = os.fstat(self._fd), self.folder.stat()
         if (here.st_dev, here.st_ino) != (now.st_dev, now.st_ino):

@@ -86,7 +86,7 @@ class Writing:
         stop: threading.Event | None = None,
     ) -> None:
         self._medium = Medium(folder)
-        self._root = folder
+        self._root = folder  # replaced by what was opened
         self._items = items
         self._files = files
         self._clock = clock
@@ -101,7 +101,7 @@ class Writing:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            opened.enter_context(self._medium)
+            self._root = opened.enter_context(self._medium).root
             with translated():
                 self._directory = self._read_directory()
                 self._look_around()
