@@ -1,5 +1,7 @@
 """Sealed objects: final once sealed, and their media goes only after them."""
 
+import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -133,7 +135,43 @@ def test_both_files_of_a_clip_go_with_its_media_and_a_cut_between_them_is_made_g
     recovery.recover_captures(spool)
     recovery.adopt_seals(spool, ("pacs",))
     left = {path.name.removeprefix(capture.sop_instance_uid) for path in spool.layout.exam(exam.id).iterdir()}
-    assert left == {".json", ".dcm", ".seal", "exam.json", ".lock"}
+    assert left == {".json", ".dcm", ".seal", "exam.json", ".lock", "SHA256SUMS"}
+
+
+def checked(spool: Spool, exam: Exam) -> list[str]:
+    """What `sha256sum -c` says of an exam's folder, as a person without this product would ask it."""
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"],
+        cwd=spool.layout.exam(exam.id),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
+    )
+    return sorted(done.stdout.splitlines())
+
+
+def test_sealed_objects_can_be_checked_without_this_product(spool: Spool, exam: Exam) -> None:
+    made = [seal(spool, store(spool, exam, number)) for number in (1, 2, 3)]
+    assert checked(spool, exam) == sorted(f"{each.sop_instance_uid}.dcm: OK" for each in made)
+    victim = spool.objects.path(made[1])
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    assert f"{made[1].sop_instance_uid}.dcm: FAILED" in checked(spool, exam)
+
+
+def test_the_list_of_digests_survives_starts_and_is_made_anew_with_the_index(
+    spool: Spool, exam: Exam, reopened: Callable[..., Spool]
+) -> None:
+    made = seal(spool, store(spool, exam, 1))
+    good = [f"{made.sop_instance_uid}.dcm: OK"]
+    recovery.recover_captures(spool)
+    assert checked(spool, exam) == good
+    for lose_index in (False, True):
+        spool.layout.sums(exam.id).unlink()
+        forget(spool)
+        spool = reopened(lose_index=lose_index)
+        recovery.adopt_seals(spool, ("pacs",))
+        assert checked(spool, exam) == good
 
 
 def test_after_a_lost_index_nothing_sealed_is_sent_again_unasked(
