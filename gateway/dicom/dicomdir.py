@@ -14,7 +14,7 @@ from gateway.dicom import charset, elements, part10
 from gateway.dicom.elements import Element, Elements, Malformed
 from gateway.errors import ObjectError
 
-PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 H: uncompressed, JPEG baseline and JPEG lossless; not H.264
+PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 J: uncompressed, JPEG baseline and JPEG lossless; not H.264
 FILE_SET_ID = "SCOPEGATE"
 _CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _OF_PROFILE = frozenset(
