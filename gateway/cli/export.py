@@ -8,6 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from gateway.cli.opened import spool_of
 from gateway.config.settings import Settings
+from gateway.errors import BadValue
 from gateway.forward.media import export as media
 from gateway.forward.media.progress import Progress as SoFar
 from gateway.forward.media.progress import Report
@@ -31,7 +32,9 @@ def export(config: Path, *, exams: Sequence[str], to: Path, jpeg: bool) -> int:
 
 
 def _checked(to: Path, settings: Settings) -> Path:
-    """Return the folder. Raises MediaAbsent when it belongs to a media destination whose medium is not mounted."""
+    """Return the folder. Raises MediaAbsent when its medium is not mounted, BadValue inside the data folder."""
+    if to.resolve().is_relative_to(settings.station.data_dir.resolve()):
+        raise BadValue("This folder belongs to the box's own data.", action="Name a stick, or another folder.")
     for destination in settings.destinations:
         if destination.kind == "media" and to.absolute().is_relative_to(destination.folder):
             media.mounted(destination, settings.station.data_dir)

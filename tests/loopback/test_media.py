@@ -228,6 +228,7 @@ def test_the_command_says_in_words_what_does_not_work(
         (("--exam", exam.id, "--to", str(foreign)), 1, "media-foreign"),
         (("--exam", waiting.id, "--to", str(tmp_path)), 1, "not-sealed"),
         (("--exam", "nothing", "--to", str(tmp_path)), 1, "not-found"),
+        (("--exam", exam.id, "--to", str(spool.layout.exam(exam.id))), 1, "bad-value"),
         (("--exam", exam.id), 2, "--to"),
         (("--to", str(tmp_path)), 2, "--exam"),
     ):

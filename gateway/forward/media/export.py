@@ -22,6 +22,7 @@ from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 EXPORT = "export"  # the kind of request that this module executes
+_WAIT_S = 300.0  # for a batch of the queue that is being written to the same medium
 _ENDED = (ExamState.RELEASED, ExamState.DISCONTINUED)
 
 
@@ -86,22 +87,28 @@ def export(
     items = [item for each, _ in found.values() for item in each]
     if not items:
         raise NotFound("These exams have no pictures.")
-    writing = Writing(folder, items, files=files or Files(), clock=spool.clock, report=report, jpeg=jpeg, stop=stop)
-    with writing:
+    files = files or Files()
+    with Writing(
+        folder, items, files=files, clock=spool.clock, report=report, jpeg=jpeg, stop=stop, wait_s=_WAIT_S
+    ) as writing:
         for item in items:
             writing.put(item)
         writing.finish()
     for exam, (each, _) in found.items():
-        try:
-            spool.audit.note("exported", by=by, exam=exam, objects=len(each), to=str(folder))
-        except SpoolError as error:  # a full box is a reason to export: it must not be in its way
-            warn(_log, "audit_not_written", exam=exam, code=error.code)
+        _note(spool, exam, by=by, objects=len(each), to=str(folder))
     return Exported(
         exams=len(found),
         objects=len(items),
         bytes=sum(item.sealed.bytes for item in items),
         left_out=sum(left_out for _, left_out in found.values()),
     )
+
+
+def _note(spool: Spool, exam: str, *, by: str, objects: int, to: str) -> None:
+    try:
+        spool.audit.note("exported", by=by, exam=exam, objects=objects, to=to)
+    except SpoolError as error:  # a full box is a reason to export: it must not be in its way
+        warn(_log, "audit_not_written", exam=exam, code=error.code)
 
 
 class Exporter:

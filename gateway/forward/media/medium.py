@@ -52,11 +52,20 @@ class Room:
         return -(-size // self.block) * self.block
 
 
-class Medium:
-    """A folder that is written by nobody else while this is entered. Raises MediaError."""
+def impatient() -> bool:
+    """Wait for nobody."""
+    return False
 
-    def __init__(self, folder: Path) -> None:
+
+class Medium:
+    """A folder that is written by nobody else while this is entered. Raises MediaError.
+
+    wait: called while another writer has it; waits a little, or returns False to give up.
+    """
+
+    def __init__(self, folder: Path, *, wait: Callable[[], bool] = impatient) -> None:
         self.folder = folder
+        self._wait = wait
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -100,13 +109,18 @@ class Medium:
             raise meaning(OSError(ctypes.get_errno(), "syncfs"))
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MediaBusy from error
-        except OSError as error:  # a network share without locks: only then nobody keeps two writers apart
-            if error.errno not in _NO_LOCKS:
-                raise meaning(error) from error
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if not self._wait():
+                    raise MediaBusy from error
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:  # a share without locks: there nobody keeps two writers apart
+                    raise meaning(error) from error
+                return
+            else:
+                return
 
 
 def sha256_on_medium(path: Path, read: Callable[[int], None]) -> str:

@@ -9,7 +9,6 @@ A file has its final name only when it is complete and flushed. An object that i
 """
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gateway.clock import Clock
+from gateway.clock import Clock, Stopwatch
 from gateway.dicom import dicomdir
 from gateway.dicom.dicomdir import Directory, Entry
-from gateway.dicom.elements import Malformed
 from gateway.dicom.sealed import SealedFile
-from gateway.errors import MediaDamaged, MediaForeign, MediaFull, SpoolDamaged
+from gateway.errors import MediaDamaged, MediaForeign, MediaFull, ObjectError, SpoolDamaged
 from gateway.forward.media import jpegs
+from gateway.forward.media.contents import DICOMDIR, Contents
 from gateway.forward.media.medium import Medium, sha256_on_medium, translated
 from gateway.forward.media.progress import Report, Tracker, unseen
 from gateway.log import event
@@ -31,13 +30,9 @@ from gateway.model import SealedObject
 from gateway.spool.files import Files
 
 _log = logging.getLogger(__name__)
-DICOMDIR = "DICOMDIR"
-_FOLDER = "DICOM"
-_FILE = re.compile(r"I(\d{7})")
-_SUBFOLDER = re.compile(r"SG\d{6}")
-_IN_A_FOLDER = 1000  # files; FAT searches folders from the beginning
 _PIECE = 1 << 20
-_LARGEST_DIRECTORY = 256_000_000  # bytes: hundreds of thousands of objects
+_MOST_OBJECTS = 20_000  # on one medium: its directory is read into memory whole, here and by every viewer
+_LOOK_S = 0.5  # between two tries to get a medium that somebody else writes
 _MARGIN = 1_000_000  # bytes for folders and the like
 _PER_ENTRY = 2_000  # bytes of DICOMDIR
 _JPEG_SHARE = 0.5  # of the sealed bytes; more than was ever seen
@@ -84,27 +79,30 @@ class Writing:
         report: Report = unseen,
         jpeg: bool = False,
         stop: threading.Event | None = None,
+        wait_s: float = 0,
+        most: int = _MOST_OBJECTS,
     ) -> None:
-        self._medium = Medium(folder)
+        self._medium = Medium(folder, wait=self._wait)
         self._root = folder  # replaced by what was opened
         self._items = items
         self._files = files
         self._clock = clock
+        self._stop = stop or threading.Event()
+        self._wait_s = wait_s  # for another writer of this medium
+        self._watch = Stopwatch(clock)
         self._jpeg = jpeg
+        self._most = most
         self._opened = ExitStack()
         total = sum(item.sealed.bytes for item in items) * 2
-        self.progress = Tracker(objects=len(items), total=total, clock=clock, report=report, stop=stop)
+        self.progress = Tracker(objects=len(items), total=total, clock=clock, report=report, stop=self._stop)
         self._checks: list[_Check] = []
         self._entries: dict[str, Entry] = {}
-        self._orphans: dict[int, list[Path]] = {}  # by size: what a session that did not finish left
-        self._next = 1
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             self._root = opened.enter_context(self._medium).root
             with translated():
-                self._directory = self._read_directory()
-                self._look_around()
+                self._contents = Contents(self._root, self._clock)
             self._room()
             self.progress.say()
             self._opened = opened.pop_all()
@@ -116,9 +114,15 @@ class Writing:
     def put(self, item: Item) -> None:
         """Have one object on the medium. Raises SpoolDamaged or ObjectError when the box's file is not sound."""
         self._medium.check()
-        path = self._already_there(item.sealed) or self._written(item)
-        with _on_the_box(), SealedFile(item.path) as file:
-            entry = dicomdir.entry(path.relative_to(self._root).parts, file.meta, file.header)
+        there = self._already_there(item.sealed)
+        path = there or self._written(item)
+        try:
+            with _on_the_box(), SealedFile(item.path) as file:
+                entry = dicomdir.entry(path.relative_to(self._root).parts, file.meta, file.header)
+        except ObjectError:
+            if there is None:
+                self._remove(path)
+            raise
         self._checks.append(_Check(path=path, sha256=item.sealed.sha256, is_object=True))
         self._entries[entry.sop_instance_uid] = entry
         if self._jpeg:
@@ -131,7 +135,9 @@ class Writing:
         with translated():
             if not (self._root / "README.TXT").exists():
                 self._files.write(self._root / "README.TXT", [_README])
-        raw = dicomdir.encode(Directory(file_set_uid=self._directory.file_set_uid, entries=self._all_entries()))
+        raw = dicomdir.encode(
+            Directory(file_set_uid=self._contents.directory.file_set_uid, entries=self._all_entries())
+        )
         self._medium.check()
         with translated():
             written = self._files.write(self._root / DICOMDIR, [raw])
@@ -141,38 +147,20 @@ class Writing:
         self.progress.say()
         event(_log, "medium_written", objects=len(self._entries), bytes=sum(i.sealed.bytes for i in self._items))
 
+    def _wait(self) -> bool:
+        """Wait a little for the writer that has the medium; False when that was long enough."""
+        return self._watch.seconds < self._wait_s and not self._clock.wait(self._stop, _LOOK_S)
+
     # --- what is there ------------------------------------------------------------------------------------
-
-    def _read_directory(self) -> Directory:
-        """Read our DICOMDIR, or begin a new one; entries whose files were deleted are dropped."""
-        path = self._root / DICOMDIR
-        if not path.exists():
-            return Directory(file_set_uid=self._clock.uid(), entries=())
-        if path.stat().st_size > _LARGEST_DIRECTORY:
-            raise MediaForeign
-        try:
-            found = dicomdir.decode(path.read_bytes())
-        except Malformed as error:
-            raise MediaForeign from error
-        there = tuple(entry for entry in found.entries if self._root.joinpath(*entry.file_id).is_file())
-        return Directory(file_set_uid=found.file_set_uid, entries=there)
-
-    def _look_around(self) -> None:
-        """Find the next free number, and files that no directory names."""
-        named = {self._root.joinpath(*entry.file_id) for entry in self._directory.entries}
-        for path in sorted((self._root / _FOLDER).glob("SG*/I*")):
-            number = _FILE.fullmatch(path.name.partition(".")[0])
-            if number and _SUBFOLDER.fullmatch(path.parent.name):
-                self._next = max(self._next, int(number[1]) + 1)
-                if path not in named and "." not in path.name:
-                    self._orphans.setdefault(path.stat().st_size, []).append(path)
 
     def _room(self) -> None:
         """Refuse before the first byte what cannot fit. Raises MediaFull."""
         room = self._medium.room()
-        known = {entry.sop_instance_uid for entry in self._directory.entries}
+        known = self._contents.uids
+        if len(known | {item.sealed.sop_instance_uid for item in self._items}) > self._most:
+            raise MediaFull(f"A medium holds at most {self._most} objects.", action="Use another one.")
         new = [i.sealed.bytes for i in self._items if i.sealed.sop_instance_uid not in known]
-        new = [size for size in new if size not in self._orphans]
+        new = [size for size in new if not self._contents.has_size(size)]
         needed = sum(map(room.needed, new)) + len(self._all_entries()) * _PER_ENTRY + _MARGIN * bool(new)
         needed += int(sum(i.sealed.bytes for i in self._items) * _JPEG_SHARE) if self._jpeg else 0
         if needed > room.free:
@@ -181,12 +169,8 @@ class Writing:
             )
 
     def _already_there(self, sealed: SealedObject) -> Path | None:
-        """Return the file that holds this very object, from an earlier session or one that did not finish."""
-        candidates = self._orphans.get(sealed.bytes, [])
-        for entry in self._directory.entries:
-            if entry.sop_instance_uid == sealed.sop_instance_uid:
-                candidates = [self._root.joinpath(*entry.file_id), *candidates]
-        for path in candidates:
+        """Return the file on the medium that holds this very object."""
+        for path in self._contents.candidates(sealed):
             if sha256_on_medium(path, lambda _: self.progress.moved(0)) == sealed.sha256:
                 self.progress.moved(sealed.bytes)
                 return path
@@ -195,24 +179,23 @@ class Writing:
     # --- writing ------------------------------------------------------------------------------------------
 
     def _written(self, item: Item) -> Path:
-        path = self._new_path()
+        path = self._contents.new_file()
+        self._folder(path.parent.parent)
+        self._folder(path.parent)
         with translated():
             written = self._files.write(path, self._counted(item.path))
         if written.sha256 != item.sealed.sha256:
-            with translated():
-                self._files.remove(path)
+            self._remove(path)
             raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
         return path
 
-    def _new_path(self) -> Path:
-        folder = self._root / _FOLDER / f"SG{self._next // _IN_A_FOLDER:06d}"
-        path = folder / f"I{self._next:07d}"
-        self._next += 1
-        self._folder(folder.parent)
-        self._folder(folder)
-        return path
+    def _remove(self, path: Path) -> None:
+        with translated():
+            self._files.remove(path)
 
     def _folder(self, folder: Path) -> None:
+        if folder.is_symlink():  # it could lead to anywhere on the box
+            raise MediaForeign("The medium has a link where a folder of ours should be; it was left as it is.")
         with translated():
             if not folder.is_dir():
                 self._files.make_folder(folder)
@@ -243,7 +226,7 @@ class Writing:
             self.progress.object_checked()
 
     def _all_entries(self) -> tuple[Entry, ...]:
-        kept = [entry for entry in self._directory.entries if entry.sop_instance_uid not in self._entries]
+        kept = [entry for entry in self._contents.directory.entries if entry.sop_instance_uid not in self._entries]
         return (*kept, *self._entries.values())
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from gateway.errors import (
     MediaFull,
     MediaGone,
     MediaReadOnly,
+    ObjectError,
     SpoolDamaged,
 )
 from gateway.forward.media.medium import Room, is_mounted, meaning, sha256_on_medium
@@ -123,6 +125,35 @@ def test_a_medium_with_another_systems_directory_is_left_as_it_is(
 
     assert [path.name for path in stick.iterdir()] == ["DICOMDIR"]
     assert (stick / "DICOMDIR").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["DICOM", "DICOM/SG000000", "JPEG"])
+def test_a_link_on_a_stick_does_not_lead_patients_data_elsewhere(
+    spool: Spool, stick: Path, tmp_path: Path, name: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (stick / name).parent.mkdir(exist_ok=True)
+    (stick / name).symlink_to(elsewhere)
+    with pytest.raises(MediaForeign):
+        write(stick, items(spool, sealed_exam(spool)), jpeg=True)
+
+    assert not list(elsewhere.iterdir())
+
+
+def test_an_object_that_the_profile_does_not_take_leaves_nothing_on_the_medium(spool: Spool, stick: Path) -> None:
+    good, other = items(spool, sealed_exam(spool, stills=2))
+    content = other.path.read_bytes().replace(b"1.2.840.10008.1.2.4.70", b"1.2.840.10008.1.2.4.80", 1)
+    other.path.write_bytes(content)
+    other = replace(other, sealed=replace(other.sealed, sha256=sha256(other.path)))
+    with Writing(stick, [good, other], files=Files(), clock=FakeClock()) as writing:
+        writing.put(good)
+        with pytest.raises(ObjectError, match="media-profile"):
+            writing.put(other)
+        writing.finish()
+
+    assert holds(stick, [good])
+    assert len(list((stick / "DICOM").rglob("I*"))) == 1
 
 
 def test_jpeg_copies_lie_beside_it_under_names_that_tell_no_patient(spool: Spool, stick: Path) -> None:
@@ -269,6 +300,49 @@ def test_two_writers_never_share_a_medium(spool: Spool, stick: Path) -> None:
     write(stick, wanted)
 
     assert holds(stick, wanted)
+
+
+class LetsGo(FakeClock):
+    """A clock on which the other writer ends while somebody waits for it."""
+
+    def __init__(self, other: Writing) -> None:
+        super().__init__()
+        self._other: Writing | None = other
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        if self._other:
+            self._other.__exit__()
+            self._other = None
+        return super().wait(stop, seconds)
+
+
+def test_an_export_waits_for_what_is_being_written_to_the_same_medium(spool: Spool, stick: Path) -> None:
+    wanted = items(spool, sealed_exam(spool))
+    other = Writing(stick, wanted, files=Files(), clock=FakeClock())
+    other.__enter__()
+    with Writing(stick, wanted, files=Files(), clock=LetsGo(other), wait_s=5) as writing:
+        writing.put(wanted[0])
+        writing.finish()
+    assert holds(stick, wanted)
+
+    clock = FakeClock()
+    start = clock.boottime_ns()
+    with (
+        Writing(stick, wanted, files=Files(), clock=FakeClock()),
+        pytest.raises(MediaBusy),
+        Writing(stick, wanted, files=Files(), clock=clock, wait_s=5),
+    ):
+        pass
+    assert clock.boottime_ns() - start >= 5e9
+
+
+def test_a_medium_takes_no_more_objects_than_a_viewer_can_bear(spool: Spool, stick: Path) -> None:
+    first, second = items(spool, sealed_exam(spool, stills=2)), items(spool, sealed_exam(spool, stills=2))
+    write(stick, first, most=3)
+    with pytest.raises(MediaFull, match="at most 3"):
+        write(stick, second, most=3)
+    assert holds(stick, first)
+    write(stick, first, most=2)
 
 
 def test_nothing_lands_on_the_boxs_own_disk_when_the_medium_leaves_its_folder(
