@@ -27,8 +27,6 @@ def fill(spool: Spool, destinations: Sequence[str]) -> int:
                 _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
         for seal in sorted(folder.glob("*" + SEAL)):
             _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
-        if any(folder.glob("*" + SEAL)):
-            spool.objects.write_sums(exam.id)
     event(_log, "index_rebuilt", exams=len(exams))
     return len(exams)
 

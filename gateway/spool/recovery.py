@@ -124,9 +124,7 @@ def adopt_seals(spool: Spool, destinations: Sequence[str]) -> None:
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
-                sealed = records.load(SealedObject, path.read_bytes())
-                spool.objects.write_sums(exam, sealed)
-                spool.objects.put_row(sealed, destinations)
+                spool.objects.put_row(records.load(SealedObject, path.read_bytes()), destinations)
             except (SpoolDamaged, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue
