@@ -15,6 +15,8 @@ ScopegateError
 │   └── TextDoesNotFit, CodestreamBroken
 └── DeliveryError
     ├── TryLater                 the same object may be taken later
+    │   └── MediaError           a stick or a folder that is written to
+    │       └── MediaAbsent, MediaBusy, MediaFull, MediaReadOnly, MediaGone, MediaForeign, MediaDamaged
     ├── NeedsConfiguration       nothing will be taken until somebody changes a setting, here or there
     └── NeverAccepted            this object will not be taken as it is; others may
 """
@@ -278,6 +280,66 @@ class TryLater(DeliveryError):
 
     code = "try-later"
     action = "Nothing: it is tried again by itself. Call IT if it lasts."
+
+
+class MediaError(TryLater):
+    """The medium could not be written."""
+
+    code = "media"
+    safe = "The pictures are on this box; nothing was changed there. What was on the medium before is still there."
+    action = "Use another stick or folder."
+
+
+class MediaAbsent(MediaError):
+    """There is no medium at this place."""
+
+    code = "media-absent"
+    safe = "The pictures are on this box."
+    action = "Plug in the stick; if it is there, call IT: it is not mounted."
+
+
+class MediaBusy(MediaError):
+    """Something else is being written to this medium."""
+
+    code = "media-busy"
+    action = "Wait until that has ended, then try again."
+
+
+class MediaFull(MediaError):
+    """The medium has too little room."""
+
+    code = "media-full"
+    action = "Make room on it, or use a larger one."
+
+
+class MediaReadOnly(MediaError):
+    """The medium may not be written."""
+
+    code = "media-read-only"
+    action = "Move the stick's switch, or use another one; call IT if that does not help."
+
+
+class MediaGone(MediaError):
+    """The medium was taken away, or fails, while it was being written."""
+
+    code = "media-gone"
+    safe = "The pictures are on this box. Do not use what is on the medium before it was written once more."
+    action = "Plug it in again and repeat it; if that fails, use another one."
+
+
+class MediaForeign(MediaError):
+    """The medium has a DICOMDIR of another system, or a damaged one; it was left as it is."""
+
+    code = "media-foreign"
+    action = "Use an empty stick or folder."
+
+
+class MediaDamaged(MediaError):
+    """What was written to the medium reads back differently."""
+
+    code = "media-damaged"
+    safe = "The pictures are on this box. Do not use this medium."
+    action = "Use another stick: this one does not keep what it is given."
 
 
 class NeedsConfiguration(DeliveryError):

@@ -99,6 +99,19 @@ def day(
     raise typer.Exit(looking.look(config, date, ask=ask, as_json=as_json))
 
 
+@app.command()
+def export(
+    exam: Annotated[list[str], typer.Option("--exam", help="The number of an exam; may be given several times.")],
+    to: Annotated[Path, typer.Option("--to", help="The mounted stick, or a folder.")],
+    jpeg: Annotated[bool, typer.Option("--jpeg", help="JPEG copies beside it, for looking at.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Write exams as DICOM media (DICOMDIR), read everything back, and say when it can be removed."""
+    from gateway.cli import export as exporting
+
+    raise typer.Exit(exporting.export(config, exams=exam, to=to, jpeg=jpeg))
+
+
 @config_app.command("check")
 def config_check(file: Path) -> None:
     """Name every mistake of a configuration file with its line; exit 2 if there is one."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield from _attached()
     yield _disk(settings, clock)
     yield _clock(clock)
+    yield from _media(settings)
     yield from _peers(settings)
     yield from _queues(settings, clock)
 
@@ -144,12 +146,22 @@ def _clock(clock: Clock) -> Line:
     )
 
 
+def _media(settings: Settings) -> Iterator[Line]:
+    from gateway.forward.media.medium import is_mounted
+
+    for destination in settings.destinations:
+        if destination.kind == "media":
+            there = is_mounted(destination.folder, settings.station.data_dir)
+            says = f"{shutil.disk_usage(destination.folder).free / 1e9:.1f} GB free" if there else "no medium"
+            yield Line(what=f"destination {destination.name}", ok=True if there else None, says=says)
+
+
 def _peers(settings: Settings) -> Iterator[Line]:
     from gateway.net.echo import echo
 
     peers: list[tuple[str, str, Worklist | Destination]] = []
     peers += [("worklist", "worklist server", server) for server in settings.worklists]
-    peers += [("destination", "archive", destination) for destination in settings.destinations]
+    peers += [("destination", "archive", each) for each in settings.destinations if each.kind == "dicom"]
     for what, kind, peer in peers:
         answer = echo(
             peer.host,

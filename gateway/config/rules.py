@@ -5,6 +5,7 @@ Each rule reads values that passed their own checks, and leaves alone what is mi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
@@ -13,6 +14,10 @@ from gateway.config.settings import Address, Source, Station
 from gateway.config.values import is_loopback, near, shown
 
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
+_OF_KIND = {  # keys of a destination that one kind alone has; their neutral values are nobody's mistake
+    "dicom": frozenset({"ae_title", "host", "port", "commitment", "transfer_syntaxes"}),
+    "media": frozenset({"folder"}),
+}
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 
@@ -38,7 +43,7 @@ Parts = Mapping[str, list[Part]]
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Return what every rule finds."""
-    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity):
+    for rule in (_names, _references, _pedals, _kinds, _folders, _peers, _listeners, _commitment, _identity):
         yield from rule(parts)
 
 
@@ -97,6 +102,34 @@ def _pedals(parts: Parts) -> Iterator[Finding]:
 
 def _both_good(part: Part) -> bool:
     return all(key in part.good for key in ("still", "clip") if key in part.raw)
+
+
+def _kinds(parts: Parts) -> Iterator[Finding]:
+    """A key of another kind would be passed over in silence: its author means something else."""
+    for part in parts.get("destination", []):
+        kind = part.raw.get("kind", "dicom")
+        for other, keys in _OF_KIND.items():
+            for key in sorted(keys & part.raw.keys()) if kind in _OF_KIND and kind != other else ():
+                if part.raw[key] not in (False, []):
+                    reason = f"belongs to a destination of kind {shown(other)}, not {shown(kind)}"
+                    yield Finding(place=(*part.place, key), reason=reason)
+
+
+def _folders(parts: Parts) -> Iterator[Finding]:
+    data_dir: Path = _station(parts).get("data_dir", Station().data_dir)
+    seen: dict[Path, str] = {}
+    for part in parts.get("destination", []):
+        folder = part.good.get("folder")
+        if folder is None:
+            continue
+        if folder.is_relative_to(data_dir) or data_dir.is_relative_to(folder):
+            reason = (
+                f"and [station] data_dir {shown(str(data_dir))} lie within each other: a medium has its own place"
+            )
+            yield Finding(place=(*part.place, "folder"), reason=reason)
+        other = seen.setdefault(folder, part.good.get("name", ""))
+        if other != part.good.get("name", ""):
+            yield Finding(place=(*part.place, "folder"), reason=f"is the folder of {shown(other)} already")
 
 
 def _peers(parts: Parts) -> Iterator[Finding]:

@@ -82,6 +82,7 @@ class Destination:
     ae_title: str = ""  # of kind dicom, as host and port
     host: str = ""
     port: int = 0
+    folder: Path = Path()  # of kind media: where its file system is mounted
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500

@@ -177,6 +177,14 @@ def directory(base: Path) -> Check:
     return check
 
 
+def full_path(value: object) -> Path:
+    """Check a folder that comes and goes with its medium: its full path."""
+    words = words_of(value)
+    if not words.startswith("/") or "\0" in words or words == "/":
+        raise Wrong(f"must be the full path of a folder, such as /media/usb, not {shown(value)}")
+    return Path(words)
+
+
 def directory_or_default(base: Path) -> Check:
     """Return a check for a folder; "" asks for the default and becomes an empty path."""
     check = directory(base)

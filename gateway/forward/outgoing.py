@@ -34,13 +34,7 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
         syntax = next((each for each in accepted if each in _UNCOMPRESSED), "")
     if not syntax or (syntax != sealed.transfer_syntax_uid and sealed.lossy):
         raise no_context(sealed, destination)
-    if sealed.bytes > destination.max_object_mb * _MB:
-        raise NeverAccepted(
-            f"This object has {sealed.bytes // _MB} MB; {destination.name} gets at most "
-            f"{destination.max_object_mb} MB (max_object_mb).",
-            code="too-large",
-            action="Raise max_object_mb if the archive takes more, then release it.",
-        )
+    check_size(sealed, destination)
     try:
         _still_sealed(path, sealed)
         if syntax == sealed.transfer_syntax_uid:
@@ -50,6 +44,17 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
     except OSError as error:
         code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         raise SpoolDamaged(f"An object's file cannot be read ({type(error).__name__}).", code=code) from error
+
+
+def check_size(sealed: SealedObject, destination: Destination) -> None:
+    """Raise NeverAccepted (`too-large`) for an object that is larger than the destination gets."""
+    if sealed.bytes > destination.max_object_mb * _MB:
+        raise NeverAccepted(
+            f"This object has {sealed.bytes // _MB} MB; {destination.name} gets at most "
+            f"{destination.max_object_mb} MB (max_object_mb).",
+            code="too-large",
+            action="Raise max_object_mb if the archive takes more, then release it.",
+        )
 
 
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:

@@ -1,22 +1,25 @@
 """The forward process: builds its parts by keyword and starts their threads."""
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 
 from gateway.clock import Clock
-from gateway.config.settings import Settings
+from gateway.config.settings import Destination, Settings
 from gateway.errors import SpoolError
 from gateway.forward import rearm
 from gateway.forward.channel import connector
 from gateway.forward.day import DayCheck, finder_for
 from gateway.forward.follow import Follower
 from gateway.forward.housekeeping import Housekeeping
+from gateway.forward.media.export import Exporter
+from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
 from gateway.forward.release import Release
 from gateway.forward.retention import Retention, rules_of
 from gateway.forward.sender import Sender
-from gateway.forward.status import Status
+from gateway.forward.status import Sends, Status
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
 from gateway.log import event
@@ -98,19 +101,12 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary, at_once=settings.release.when == "at-once")
     wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)
-    senders = {
-        destination.name: Sender(
-            spool=spool,
-            destination=destination,
-            connect=connector(destination, our_ae=station.ae_title),
-            stop=stop,
-        )
-        for destination in settings.destinations
-    }
+    senders = {each.name: _sender(each, settings, spool, stop) for each in settings.destinations}
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
+        "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **_upkeep(settings, spool),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
     }
@@ -145,4 +141,12 @@ def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
 def _callers(settings: Settings) -> list[tuple[str, str]]:
     """Return title and host of whoever may call."""
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    return callers + [(peer.ae_title, peer.host) for peer in settings.destinations]
+    return callers + [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
+
+
+def _sender(destination: Destination, settings: Settings, spool: Spool, stop: threading.Event) -> Sends:
+    """Return what empties this destination's queue."""
+    if destination.kind == "media":
+        return MediaSender(spool=spool, destination=destination, stop=stop)
+    connect = connector(destination, our_ae=settings.station.ae_title)
+    return Sender(spool=spool, destination=destination, connect=connect, stop=stop)

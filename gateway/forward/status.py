@@ -1,13 +1,24 @@
 """What the forward process says of itself in its live state. Contains no patient data."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.clock import Clock
-from gateway.errors import ScopegateError
+from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
 from gateway.forward.notices import Found, Notices
-from gateway.forward.sender import Sender
+from gateway.forward.patience import Pause
+
+
+class Sends(Protocol):
+    """What empties one destination's queue."""
+
+    @property
+    def pause(self) -> Pause | None:
+        """Why it gets nothing at present; None while it does."""
+
+    def step(self) -> bool:
+        """Send some; say whether there may be more to do now."""
 
 
 class Status:
@@ -17,7 +28,7 @@ class Status:
         self,
         *,
         clock: Clock,
-        senders: Mapping[str, Sender],
+        senders: Mapping[str, Sends],
         followers: Mapping[str, Follower],
         notices: Notices,
         port: int,
@@ -44,13 +55,20 @@ class Status:
             "listening": self._port,
         }
 
-    def _destination(self, name: str, sender: Sender, notices: Found) -> dict[str, Any]:
+    def _destination(self, name: str, sender: Sends, notices: Found) -> dict[str, Any]:
         pause = sender.pause
         told: dict[str, Any] = {"name": name}
         if count := notices.elsewhere.get(name):
             told["sent_to_the_one_before"] = count
         if pause is None:
             return {**told, "state": "ok"}
+        if isinstance(pause.error, MediaAbsent):  # as it should be most of the time: nobody is alarmed
+            return {
+                **told,
+                "state": "absent",
+                **(_said(pause.error) or {}),
+                "since": pause.since.utc.isoformat(),
+            }
         left_s = max(0.0, (pause.until_ns - self._clock.boottime_ns()) / 1e9)
         return {
             **told,

@@ -45,7 +45,12 @@ class Wrapper:
         waiting = self._spool.captures.unsealed(_BATCH)
         for listed in waiting:
             self._try(listed.capture)
-        return len(waiting) == _BATCH
+        if len(waiting) == _BATCH:
+            return True
+        unlisted = self._spool.objects.unlisted(_BATCH)
+        for exam in unlisted:  # once an exam, when the last of it is sealed
+            self._spool.objects.write_sums(exam)
+        return len(unlisted) == _BATCH
 
     def seal(self, capture: Capture) -> SealedObject:
         """Make one capture's object final and queue it for the destinations that get it.

@@ -4,10 +4,21 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.model import Capture, CaptureState, Delivery, Exam, Patient, Procedure, SealedObject, WorklistItem
+from gateway.model import (
+    Capture,
+    CaptureState,
+    Delivery,
+    Exam,
+    Patient,
+    Procedure,
+    RequestState,
+    SealedObject,
+    WorklistItem,
+)
 from gateway.panel import fates
 from gateway.panel.fates import Fate
 from gateway.spool.captures import Listed
+from gateway.spool.requests import Request
 from gateway.spool.worklist import ServerState
 
 Json = dict[str, Any]
@@ -141,6 +152,29 @@ def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, req
         "purged_at": moment(datetime.fromisoformat(listed.purged)) if listed.purged else None,
         "fate": fates.WORDS[fate],
         "deliveries": [delivery(d) for d in deliveries],
+    }
+
+
+def export(value: Request) -> Json:
+    """Return how far an export is; its medium may be taken away only when `removable` is true."""
+    said = value.answer
+    return {
+        "id": value.id,
+        "state": value.state,
+        "exams": value.arguments["exams"],
+        "destination": value.arguments["destination"],
+        "jpeg": value.arguments["jpeg"],
+        "removable": value.state is RequestState.DONE,
+        "objects": said.get("objects"),
+        "objects_done": said.get("objects") if value.state is RequestState.DONE else said.get("objects_done", 0),
+        "bytes": said.get("bytes"),
+        "bytes_done": said.get("bytes") if value.state is RequestState.DONE else said.get("bytes_done", 0),
+        "left_s": said.get("left_s"),
+        "left_out": said.get("left_out", 0),
+        "code": said.get("code", ""),
+        "what": said.get("what", ""),
+        "safe": said.get("safe", ""),
+        "action": said.get("action", ""),
     }
 
 

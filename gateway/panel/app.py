@@ -25,6 +25,7 @@ from gateway.panel.context import API, Context, Timing
 from gateway.panel.day_calls import DayCalls
 from gateway.panel.delivery_calls import DeliveryCalls
 from gateway.panel.exam_calls import ExamCalls
+from gateway.panel.export_calls import ExportCalls
 from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
@@ -112,6 +113,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *WorklistCalls(context).routes(),
         *DeliveryCalls(context).routes(),
         *DayCalls(context).routes(),
+        *ExportCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

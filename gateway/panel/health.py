@@ -128,7 +128,9 @@ class Health:
                 state,
                 code=found.get("code", ""),
                 what=found.get("what", ""),
-                action="" if state == OK else "Look at Delivery; call IT if it lasts.",
+                action=found.get("action", "")
+                if state == "absent"
+                else ("" if state == OK else "Look at Delivery; call IT if it lasts."),
             )
             since = found.get("since", line["since"])
             facts = {"name": destination.name, "since": since, "required": destination.required}

@@ -53,8 +53,8 @@ class WorklistCalls:
                 while True:
                     asked = await work.spool(lambda: requests.get(identifier))
                     if asked.state in {RequestState.DONE, RequestState.FAILED}:
-                        answer = {"code": "", "what": "", **asked.answer}
-                        return {"done": asked.state is RequestState.DONE, **answer}
+                        said = {word: asked.answer.get(word, "") for word in ("code", "what")}
+                        return {"done": asked.state is RequestState.DONE, **said}
                     await asyncio.sleep(timing.poll)
         except TimeoutError:
             return {"done": False, "code": "too-late", "what": "The worklist servers did not answer in time."}

@@ -176,6 +176,15 @@ class Deliveries:
                 [(*values, d.id, d.destination) for d in deliveries],
             )
 
+    def explain(self, destination: str, *, code: str, reason: str) -> None:
+        """Say with everything that waits for a destination why; its turn and its tries stay as they are."""
+        self._update(
+            "code = ?, reason = ?",
+            "state = 'queued' AND destination = ? AND code <> ?",
+            (destination, code),
+            new=(code, reason),
+        )
+
     def hold(self, delivery: int) -> Delivery:
         """Hold back a waiting delivery for a person. Raises WrongState."""
         return self._by_person(delivery, DeliveryState.HELD, BY_PERSON, "Held back by a person.")
@@ -272,8 +281,11 @@ class Deliveries:
             raise WrongState
         return self.get(delivery)
 
-    def _update(self, changes: str, where: str, values: Sequence[str | int]) -> int:
-        """Change every row for which `where` holds, in short transactions; return how many."""
+    def _update(self, changes: str, where: str, values: Sequence[str | int], *, new: Sequence[str] = ()) -> int:
+        """Change every row for which `where` holds, in short transactions; return how many.
+
+        `values` belong to the marks of `where`, `new` to those of `changes`.
+        """
         with self._database.read() as connection:
             ids = [row[0] for row in connection.execute(f"SELECT id FROM delivery WHERE {where}", values)]  # noqa: S608 - fixed words
         total = 0
@@ -283,7 +295,7 @@ class Deliveries:
             with self._database.write() as connection:
                 total += connection.execute(
                     f"UPDATE delivery SET {changes}, changed_ns = ? WHERE {where} AND id IN ({marks})",  # noqa: S608 - fixed words
-                    (self._clock.utc_ns(), *values, *batch),
+                    (*new, self._clock.utc_ns(), *values, *batch),
                 ).rowcount
         return total
 

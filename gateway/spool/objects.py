@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -9,8 +10,10 @@ from gateway.errors import NotFound, SpoolDamaged, SpoolError, WrongState
 from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.database import Database
-from gateway.spool.files import Files, Written, sha256_of
-from gateway.spool.paths import FRAMES, Layout
+from gateway.spool.files import Files, Written, locked, sha256_of
+from gateway.spool.paths import FRAMES, OBJECT, Layout
+
+_BATCH = 200  # rows a transaction
 
 
 class Objects:
@@ -72,6 +75,28 @@ class Objects:
         except SpoolError:
             self._files.remove(seal)  # without its row nothing was queued: the next attempt begins anew
             raise
+
+    def unlisted(self, limit: int) -> builtins.list[str]:
+        """Return exams of which a sealed object does not stand in SHA256SUMS yet."""
+        query = "SELECT DISTINCT exam FROM object WHERE listed = 0 LIMIT ?"
+        with self._database.read() as connection:
+            return [row["exam"] for row in connection.execute(query, (limit,))]
+
+    def write_sums(self, exam: str) -> None:
+        """Write an exam's SHA256SUMS anew: its sealed objects for `sha256sum -c`, on any PC, without this product.
+
+        It says again what the seals say, so it may come later than they do: one for many objects.
+        """
+        sums = sorted((each.sop_instance_uid, each.sha256) for each in self.of_exam(exam))
+        with suppress(FileNotFoundError), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
+            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in sums)
+            self._files.write(self._layout.sums(exam), lines)
+        for start in range(0, len(sums), _BATCH):
+            uids = [(uid,) for uid, _ in sums[start : start + _BATCH]]
+            with self._database.write() as connection:
+                connection.executemany(
+                    "UPDATE object SET listed = 1 WHERE sop_instance_uid = ? AND listed = 0", uids
+                )
 
     def put_row(
         self,

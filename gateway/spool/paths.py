@@ -11,6 +11,7 @@ RELEASED = ".released"
 OBJECT = ".dcm"
 SEAL = ".seal"
 PURGED = ".purged"
+SUMS = "SHA256SUMS"
 FRAMES = ".frames"
 INDEX = ".index"
 DAMAGED = ".damaged"  # kept for service, used by nobody
@@ -78,6 +79,9 @@ class Layout:
 
     def seal(self, exam: str, uid: str) -> Path:
         return self.exams / exam / (uid + SEAL)
+
+    def sums(self, exam: str) -> Path:
+        return self.exams / exam / SUMS
 
     def frames(self, exam: str, uid: str, *, recording: bool = False) -> Path:
         return self.exams / exam / (uid + FRAMES + (PART if recording else ""))

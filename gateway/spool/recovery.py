@@ -13,7 +13,7 @@ from gateway.spool import clips, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
-from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, PURGED, RELEASED, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, PURGED, RELEASED, SEAL, SIDECAR, SUMS, TOMBSTONE
 from gateway.spool.purging import Purging
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
@@ -229,7 +229,7 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, DAMAGED, ".lock", "exam.json")
+    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):

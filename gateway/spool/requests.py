@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, ScopegateError
+from gateway.errors import NotFound, RequestReused, ScopegateError
 from gateway.model import RequestState
 from gateway.spool.database import Database
 
@@ -32,8 +32,23 @@ class Requests:
 
     def ask(self, kind: str, arguments: dict[str, Any], *, deadline_s: float) -> str:
         """Enter a request and return its id; one that nobody began within `deadline_s` fails."""
-        request, now = self._clock.token(16), self._clock.utc_ns()
+        return self.file(kind, arguments, deadline_s=deadline_s)[0]
+
+    def file(
+        self, kind: str, arguments: dict[str, Any], *, deadline_s: float, identifier: str = ""
+    ) -> tuple[str, bool]:
+        """Enter a request as `ask` does; also say whether it is new.
+
+        The same `identifier` with the same arguments is the same request, as long as its row is kept: a day. Raises
+        RequestReused when it was used for another.
+        """
+        request, now = identifier or self._clock.token(16), self._clock.utc_ns()
         with self._database.write() as connection:
+            row = connection.execute("SELECT kind, arguments FROM request WHERE id = ?", (request,)).fetchone()
+            if row is not None:
+                if (row["kind"], json.loads(row["arguments"])) != (kind, arguments):
+                    raise RequestReused
+                return request, False
             connection.execute(
                 "DELETE FROM request WHERE rowid IN (SELECT rowid FROM request WHERE created_ns < ? LIMIT 100)",
                 (now - int(_KEPT_S * 1e9),),
@@ -43,7 +58,7 @@ class Requests:
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (request, kind, json.dumps(arguments), RequestState.WAITING, now + int(deadline_s * 1e9), now),
             )
-        return request
+        return request, True
 
     def get(self, request: str) -> Request:
         """Return the request as it stands. Raises NotFound."""
@@ -78,11 +93,19 @@ class Requests:
             ).fetchone()
         return None if row is None else self.get(row["id"])
 
+    def progress(self, request: Request, so_far: dict[str, Any]) -> None:
+        """Say how far a running request is: its answer until it has one."""
+        self._settle(request, RequestState.RUNNING, so_far)
+
     def done(self, request: Request, answer: dict[str, Any]) -> None:
         self._settle(request, RequestState.DONE, answer)
 
     def failed(self, request: Request, error: ScopegateError) -> None:
-        self._settle(request, RequestState.FAILED, {"code": error.code, "what": error.what})
+        self._settle(
+            request,
+            RequestState.FAILED,
+            {"code": error.code, "what": error.what, "safe": error.safe, "action": error.action},
+        )
 
     def forget_running(self) -> None:
         """Fail what an owner that is gone was working on; called by its successor at start."""

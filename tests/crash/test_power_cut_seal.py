@@ -190,6 +190,8 @@ def problems_of(spool: Spool, capture: Capture, before: SealedObject | None, tal
         tally.problems.append(f"{uid} has more than one object")
     if spool.layout.media(capture.exam, capture.media).exists():
         tally.problems.append(f"{uid} is on the disk twice")
+    if f"{sealed.sha256}  {uid}.dcm\n" not in spool.layout.sums(capture.exam).read_text():
+        tally.problems.append(f"{uid} does not stand in SHA256SUMS")
     exam = spool.exams.get(capture.exam)
     series = spool.exams.series_for(exam.id, capture.source, capture.kind.value)
     verify_sealed(

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCE = '[[source]]\nname = "us"\ndevice = "pattern:bars"\n'
 TRIGGER = '[[trigger]]\nkind = "serial"\ndevice = "/dev/ttyUSB0"\nsource = "us"\n'
 PEER = 'name = "{}"\nae_title = "PACS"\nhost = "10.0.0.6"\nport = 104\n'
+MEDIA = '[[destination]]\nname = "usb"\nkind = "media"\nfolder = "/media/usb"\n'
 DESTINATION = "[[destination]]\n" + PEER.format("pacs")
 WORKLIST = "[[worklist]]\n" + PEER.format("ris")
 
@@ -261,7 +262,17 @@ WRONG = [
     ('[[worklist]]\nname = "r"\nae_title = "R"\nhost = "h"\n', "port = 0", "worklist.port", "from 1 to 65535"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
     (DESTINATION, 'kind = "stow"', "destination.kind", "not in this version"),
-    (DESTINATION, 'kind = "media"', "destination.kind", "not in this version"),
+    (DESTINATION, 'folder = "/media/usb"', "destination.folder", 'kind "media", not "dicom"'),
+    (MEDIA, 'host = "10.0.0.6"', "destination.host", 'kind "dicom", not "media"'),
+    (MEDIA, 'ae_title = "PACS"', "destination.ae_title", 'kind "dicom", not "media"'),
+    (MEDIA, "port = 104", "destination.port", 'kind "dicom", not "media"'),
+    (MEDIA, 'transfer_syntaxes = ["1.2.840.10008.1.2"]', "destination.transfer_syntaxes", 'kind "dicom", not "media"'),
+    ("", '[[destination]]\nname = "usb"\nkind = "media"', "destination", "folder is missing"),
+    ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "usb"', "destination.folder", "full path"),
+    ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/"', "destination.folder", "full path"),
+    ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/var/lib/scopegate/usb"', "destination.folder", "data_dir"),
+    ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/var/lib"', "destination.folder", "data_dir"),
+    (MEDIA + '[[destination]]\nname = "b"\nkind = "media"\n', 'folder = "/media/usb"', "destination.folder", 'of "usb" already'),
     (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
     (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
     (DESTINATION, 'required = "yes"', "destination.required", "true or false"),
@@ -359,6 +370,11 @@ transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syn
 reserve_mb = -1 #< retention.reserve_mb: from 64
 [retentoin] #< retentoin: unknown table; did you mean retention
 """
+
+
+def test_a_media_destination_needs_a_folder_and_nothing_of_an_archive(settings):
+    (destination,) = settings(MEDIA + "commitment = false\ntransfer_syntaxes = []\nrequired = false\n").destinations
+    assert (destination.kind, destination.folder, destination.required) == ("media", Path("/media/usb"), False)
 
 
 def test_every_mistake_of_one_file_is_reported_at_once_each_at_its_line(problems):

@@ -421,3 +421,19 @@ def test_an_object_that_reads_back_differently_is_not_sealed_and_its_media_stays
     wrap_all(spool)
     assert len(objects(spool, exam)) == 1
     spool.close()
+
+
+def test_the_list_of_an_exams_digests_is_written_once_when_its_last_picture_is_sealed(
+    spool: Spool, disk: Disk
+) -> None:
+    exam = open_exam(spool)
+    for _ in range(12):
+        still(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+
+    lines = spool.layout.sums(exam.id).read_text().splitlines()
+    assert lines == sorted(
+        (f"{o.sha256}  {o.sop_instance_uid}.dcm" for o in objects(spool, exam)), key=lambda x: x[64:]
+    )
+    assert disk.log.count(("rename", "SHA256SUMS")) == 1

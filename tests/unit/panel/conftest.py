@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -138,8 +138,9 @@ def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pa
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Bench]:
+def running(folder: Path, *more: Destination) -> Iterator[Bench]:
     clock, settings = Clock(), settings_for(folder)
+    settings = replace(settings, destinations=(*settings.destinations, *more))
     spool = open_spool(settings.station.data_dir, clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)

@@ -1,5 +1,8 @@
 """Sealed objects: final once sealed, and their media goes only after them."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -134,6 +137,71 @@ def test_both_files_of_a_clip_go_with_its_media_and_a_cut_between_them_is_made_g
     recovery.adopt_seals(spool, ("pacs",))
     left = {path.name.removeprefix(capture.sop_instance_uid) for path in spool.layout.exam(exam.id).iterdir()}
     assert left == {".json", ".dcm", ".seal", "exam.json", ".lock"}
+
+
+def checked(spool: Spool, exam: Exam) -> list[str]:
+    """What `sha256sum -c` says of an exam's folder, as a person without this product would ask it."""
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"],
+        cwd=spool.layout.exam(exam.id),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
+    )
+    return sorted(done.stdout.splitlines())
+
+
+def test_sealed_objects_can_be_checked_without_this_product(spool: Spool, exam: Exam) -> None:
+    made = [seal(spool, store(spool, exam, number)) for number in (1, 2, 3)]
+    list_all(spool)
+    assert checked(spool, exam) == sorted(f"{each.sop_instance_uid}.dcm: OK" for each in made)
+    victim = spool.objects.path(made[1])
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    assert f"{made[1].sop_instance_uid}.dcm: FAILED" in checked(spool, exam)
+
+
+def list_all(spool: Spool) -> list[str]:
+    """Write what is to be written, as the wrapper does when nothing is left to seal; return the exams."""
+    exams = spool.objects.unlisted(10)
+    for exam in exams:
+        spool.objects.write_sums(exam)
+    return exams
+
+
+def test_the_list_of_digests_survives_starts_and_is_made_anew_with_the_index(
+    spool: Spool, exam: Exam, reopened: Callable[..., Spool]
+) -> None:
+    made = seal(spool, store(spool, exam, 1))
+    assert list_all(spool) == [exam.id]
+    assert list_all(spool) == [], "written once"
+    good = [f"{made.sop_instance_uid}.dcm: OK"]
+    recovery.recover_captures(spool)
+    assert checked(spool, exam) == good
+    for lose_index in (False, True):
+        spool.layout.sums(exam.id).unlink()
+        forget(spool)
+        spool = reopened(lose_index=lose_index)
+        recovery.adopt_seals(spool, ("pacs",))
+        assert list_all(spool) == [exam.id]
+        assert checked(spool, exam) == good
+
+
+def test_a_list_that_could_not_be_written_is_written_later(spool: Spool, exam: Exam) -> None:
+    seal(spool, store(spool, exam, 1))
+    with index_unwritable(spool), pytest.raises(DiskFailed):
+        list_all(spool)
+    assert list_all(spool) == [exam.id]
+    seal(spool, store(spool, exam, 2))
+    assert list_all(spool) == [exam.id]
+    assert len(checked(spool, exam)) == 2
+
+
+def test_an_exam_whose_folder_somebody_removed_stops_nobody(spool: Spool, exam: Exam) -> None:
+    seal(spool, store(spool, exam, 1))
+    shutil.rmtree(spool.layout.exam(exam.id))
+    assert list_all(spool) == [exam.id]
+    assert list_all(spool) == []
 
 
 def test_after_a_lost_index_nothing_sealed_is_sent_again_unasked(

@@ -42,7 +42,10 @@ def test_a_request_is_begun_once_in_order_and_answered(spool: Spool, opened: Cal
     other.requests.done(begun, {"items": 3})
     other.requests.failed(again, TryLater("The archive is away."))
     assert (spool.requests.get(first).state, spool.requests.get(first).answer) == (RequestState.DONE, {"items": 3})
-    assert spool.requests.get(second).answer == {"code": "try-later", "what": "The archive is away."}
+    failed = spool.requests.get(second).answer
+    assert (failed["code"], failed["what"]) == ("try-later", "The archive is away.")
+    assert failed["safe"]
+    assert failed["action"]
     other.requests.done(again, {"late": 1})
     assert spool.requests.get(second).state is RequestState.FAILED
 
@@ -64,6 +67,19 @@ def test_requests_are_forgotten_after_a_day(spool: Spool, clock: FakeClock) -> N
     with pytest.raises(NotFound):
         spool.requests.get(old)
     assert spool.requests.get(new).state is RequestState.WAITING
+
+
+def test_a_running_request_says_how_far_it_is_until_it_is_answered(spool: Spool) -> None:
+    identifier = spool.requests.ask("export", {}, deadline_s=30)
+    running = spool.requests.begin("export")
+    assert running
+    spool.requests.progress(running, {"bytes_done": 5})
+    seen = spool.requests.get(identifier)
+    assert (seen.state, seen.answer) == (RequestState.RUNNING, {"bytes_done": 5})
+    spool.requests.done(running, {"objects": 1})
+    spool.requests.progress(running, {"bytes_done": 6})
+    seen = spool.requests.get(identifier)
+    assert (seen.state, seen.answer) == (RequestState.DONE, {"objects": 1}), "late news change nothing"
 
 
 # --- worklist ----------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ def many(spool: Spool, count: int, destination: str = "old") -> None:
         for number in range(count):
             uid = f"2.25.{number}"
             connection.execute(
-                "INSERT INTO object SELECT ?, capture, exam, document FROM object WHERE sop_instance_uid = ?",
+                "INSERT INTO object (sop_instance_uid, capture, exam, document) "
+                "SELECT ?, capture, exam, document FROM object WHERE sop_instance_uid = ?",
                 (uid, known.sop_instance_uid),
             )
             connection.execute(

@@ -1,0 +1,75 @@
+"""What lies on a medium already: our DICOMDIR, files that it does not name, the next number. Writes nothing."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.dicom import dicomdir
+from gateway.dicom.dicomdir import Directory
+from gateway.dicom.elements import Malformed
+from gateway.errors import MediaForeign
+from gateway.model import SealedObject
+
+DICOMDIR = "DICOMDIR"
+_FOLDER = "DICOM"
+_FILE = re.compile(r"I(\d{7})")
+_SUBFOLDER = re.compile(r"SG\d{6}")
+_IN_A_FOLDER = 1000  # files; FAT searches folders from the beginning
+_LARGEST_DIRECTORY = 64_000_000  # bytes; none with so few objects as we write has more
+
+
+class Contents:
+    """A medium as a session finds it. Raises MediaForeign, or OSError when the medium fails.
+
+    `directory`: ours, or an empty new one; entries whose files were deleted are dropped.
+    """
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self._root = root
+        self.directory = self._read(clock)
+        self._orphans: dict[int, list[Path]] = {}  # by size: what a session that did not finish left
+        self._next = 1
+        self._look_around()
+
+    @property
+    def uids(self) -> set[str]:
+        return {entry.sop_instance_uid for entry in self.directory.entries}
+
+    def has_size(self, size: int) -> bool:
+        """Say whether a file that no directory names may turn out to be an object of that size."""
+        return size in self._orphans
+
+    def candidates(self, sealed: SealedObject) -> Iterator[Path]:
+        """Yield files that may be this very object, from an earlier session or one that did not finish."""
+        for entry in self.directory.entries:
+            if entry.sop_instance_uid == sealed.sop_instance_uid:
+                yield self._root.joinpath(*entry.file_id)
+        yield from self._orphans.get(sealed.bytes, [])
+
+    def new_file(self) -> Path:
+        """Return a name that nothing on the medium has, or had."""
+        number, self._next = self._next, self._next + 1
+        return self._root / _FOLDER / f"SG{number // _IN_A_FOLDER:06d}" / f"I{number:07d}"
+
+    def _read(self, clock: Clock) -> Directory:
+        path = self._root / DICOMDIR
+        if not path.exists():
+            return Directory(file_set_uid=clock.uid(), entries=())
+        if path.stat().st_size > _LARGEST_DIRECTORY:
+            raise MediaForeign
+        try:
+            found = dicomdir.decode(path.read_bytes())
+        except Malformed as error:
+            raise MediaForeign from error
+        there = tuple(entry for entry in found.entries if self._root.joinpath(*entry.file_id).is_file())
+        return Directory(file_set_uid=found.file_set_uid, entries=there)
+
+    def _look_around(self) -> None:
+        named = {self._root.joinpath(*entry.file_id) for entry in self.directory.entries}
+        for path in sorted((self._root / _FOLDER).glob("SG*/I*")):
+            number = _FILE.fullmatch(path.name.partition(".")[0])
+            if number and _SUBFOLDER.fullmatch(path.parent.name):
+                self._next = max(self._next, int(number[1]) + 1)
+                if path not in named and "." not in path.name:
+                    self._orphans.setdefault(path.stat().st_size, []).append(path)

@@ -1,0 +1,144 @@
+"""docs/recovery.md as it stands: its commands, run by a shell on what a dead box left, find every picture.
+
+Nothing of the product runs here but what makes the data folder: the tools are a PC's.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+
+from gateway.clock import Clock
+from gateway.model import Exam
+from gateway.spool.opening import open_spool
+from tests.dicom_samples import picture
+from tests.loopback.peers import StoreScp
+from tests.unit.forward.bench import clip, open_exam, ordered, sealed_exam, still
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs/recovery.md").read_text()
+TOOLS = ("dcmdump", "dcmj2pnm", "dcmmkdir", "dump2dcm", "storescu", "sha256sum", "python3")
+missing = [tool for tool in TOOLS if not shutil.which(tool)]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {missing}")
+
+
+def commands(archive: StoreScp, box: Path) -> str:
+    """The page's commands in their order, with this box and this archive in them."""
+    blocks = re.findall(r"<!-- tested -->\n```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 8
+    text = "\n".join(blocks)
+    for old, new in (
+        ("BOX=/mnt/var/lib/scopegate", f"BOX={box}"),
+        ("-aec PACS 10.0.0.6 104", f"-aec {archive.ae_title} 127.0.0.1 {archive.port}"),
+        ("storescu", "/usr/bin/storescu"),
+        ("split.py", "../../split.py"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def script() -> str:
+    (found,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+class DeadBox:
+    """A data folder with a released exam, and an open one of which no DICOM file was made."""
+
+    def __init__(self, folder: Path) -> None:
+        spool = open_spool(folder, clock=Clock(), destinations=("pacs",))
+        self.released: Exam = sealed_exam(spool, stills=2, clips=1)
+        opened = open_exam(spool, ordered("gb18030"))
+        self.still = still(spool, opened, rows=48, columns=51)
+        self.clip = clip(spool, opened, frames=4)
+        self.sealed = {each.sop_instance_uid: each for each in spool.objects.of_exam(self.released.id)}
+        self.folder = folder
+        spool.close()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> DeadBox:
+    return DeadBox(tmp_path / "box")
+
+
+@pytest.fixture
+def pc(
+    tmp_path: Path, box: DeadBox, archive_of_everything: StoreScp
+) -> Callable[[], subprocess.CompletedProcess[str]]:
+    """A PC, which follows the page."""
+    work = tmp_path / "pc"
+    work.mkdir()
+    (work / "split.py").write_text(script())
+
+    def follow() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-eu", "-c", commands(archive_of_everything, box.folder)],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=120,
+        )
+
+    return follow
+
+
+def test_every_picture_of_a_dead_box_is_found_by_the_commands_of_the_page(
+    pc: Callable[[], subprocess.CompletedProcess[str]],
+    box: DeadBox,
+    archive_of_everything: StoreScp,
+    tmp_path: Path,
+) -> None:
+    before = {path: path.read_bytes() for path in sorted(box.folder.rglob("*")) if path.is_file()}
+    done = pc()
+
+    assert done.returncode == 0, done.stderr
+    assert "DAMAGED" not in done.stdout
+    assert "Kanari^Vögelchen" in done.stdout
+    assert {path: path.read_bytes() for path in sorted(box.folder.rglob("*")) if path.is_file()} == before
+    pictures = {path.name for path in (tmp_path / "pc/copy/pictures").iterdir()}
+    stills = [uid for uid, each in box.sealed.items() if each.frames == 1]
+    assert len(box.sealed) == 3
+    assert all(any(name.startswith(uid) for name in pictures) for uid in box.sealed)
+    assert len(stills) == 2
+    for uid in box.sealed:
+        assert pydicom.dcmread(archive_of_everything.file(uid)).SOPInstanceUID == uid
+    records = pydicom.dcmread(tmp_path / "pc/copy/medium/DICOMDIR").DirectoryRecordSequence
+    assert {r.ReferencedSOPInstanceUIDInFile for r in records if r.DirectoryRecordType == "IMAGE"} == set(
+        box.sealed
+    )
+
+
+def test_the_pictures_that_were_not_sealed_come_out_pixel_for_pixel(
+    pc: Callable[[], subprocess.CompletedProcess[str]], box: DeadBox, tmp_path: Path
+) -> None:
+    assert pc().returncode == 0
+    copy = tmp_path / "pc/copy"
+    found = cv2.imread(str(copy / "pictures" / f"{box.still.sop_instance_uid}.png"))[..., ::-1]
+    assert np.array_equal(found, picture(48, 51, 3))
+    frames = sorted((copy / "exams" / box.clip.exam).glob("*.frames-*.jpg"))
+    assert len(frames) == 4
+    for frame in frames:
+        assert imagecodecs.jpeg8_decode(frame.read_bytes()).shape == (16, 16, 3)
+
+
+def test_a_damaged_file_is_named_by_the_commands_of_the_page(
+    pc: Callable[[], subprocess.CompletedProcess[str]], box: DeadBox
+) -> None:
+    victim = box.folder / "exams" / box.released.id / f"{next(iter(box.sealed))}.dcm"
+    content = bytearray(victim.read_bytes())
+    content[200] ^= 1
+    victim.write_bytes(content)
+    done = pc()
+
+    assert f"{victim.name}: FAILED" in done.stdout
+    assert f"DAMAGED: {box.released.id}/" in done.stdout
