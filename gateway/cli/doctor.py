@@ -5,16 +5,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Destination, Settings, Worklist
+from gateway.config.settings import Destination, Settings, Tls, Worklist
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
 _LOW_SHARE = 0.10
 _ECHO_S = 5.0
+_SOON_DAYS = 60  # before a certificate ends; a hospital's PKI takes its time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,8 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield from _attached()
     yield _disk(settings.station.data_dir)
     yield _clock(clock)
-    yield from _peers(settings)
+    yield from _certificates(settings, clock)
+    yield from _peers(settings, clock)
 
 
 def _processes(settings: Settings, clock: Clock) -> Iterator[Line]:
@@ -132,7 +135,38 @@ def _clock(clock: Clock) -> Line:
     )
 
 
-def _peers(settings: Settings) -> Iterator[Line]:
+def _certificates(settings: Settings, clock: Clock) -> Iterator[Line]:
+    """Look at the files of every `tls`, each once: how long they hold, and who may read the keys."""
+    from gateway.net import expiry
+
+    every = [settings.station.tls]
+    every += [server.tls for server in settings.worklists] + [peer.tls for peer in settings.destinations]
+    used: list[Tls] = [tls for tls in every if tls is not None]
+    # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
+    files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
+    for path, choose in files.items():
+        what = f"certificate {path}"
+        try:
+            yield _until(what, choose(expiry.ends(path)), clock, "Have it renewed; no restart is needed then.")
+        except (OSError, ValueError):
+            yield Line(what=what, ok=False, says="cannot be read", action="Put the file right.")
+    for key in dict.fromkeys(tls.key for tls in used if tls.key):
+        if key.stat().st_mode & 0o007:
+            yield Line(
+                what=f"key {key}", ok=None, says="everybody on this box may read it", action=f"chmod 640 {key}"
+            )
+
+
+def _until(what: str, end: datetime, clock: Clock, action: str) -> Line:
+    left = (end - clock.utc()).days
+    if left < 0:
+        return Line(what=what, ok=False, says=f"expired on {end:%d-%b-%Y}", action=action)
+    soon = left < _SOON_DAYS
+    says = f"holds until {end:%d-%b-%Y}{f', {left} days more' if soon else ''}"
+    return Line(what=what, ok=None if soon else True, says=says, action=action if soon else "")
+
+
+def _peers(settings: Settings, clock: Clock) -> Iterator[Line]:
     from gateway.net.echo import echo
 
     peers: list[tuple[str, str, Worklist | Destination]] = []
@@ -147,9 +181,14 @@ def _peers(settings: Settings) -> Iterator[Line]:
             kind=kind,
             name=peer.name,
             deadline_s=_ECHO_S,
+            tls=peer.tls,
         )
         says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
         yield Line(what=f"{what} {peer.name}", ok=answer.ok, says=says, action=answer.action)
+        if answer.proven_until is not None:
+            yield _until(
+                f"certificate of {peer.name}", answer.proven_until, clock, "Ask who runs it to have it renewed."
+            )
 
 
 def _text(line: Line) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import dicom, values
+from gateway.config import certificates, dicom, values
 from gateway.config.settings import (
     Destination,
     Panel,
@@ -17,6 +17,7 @@ from gateway.config.settings import (
     Retention,
     Source,
     Station,
+    Tls,
     Trigger,
     Worklist,
 )
@@ -29,7 +30,7 @@ class Table:
 
     made: type | None  # the dataclass it becomes; None = a table of a later version
     field: str  # of Settings
-    keys: Mapping[str, Check] = dataclasses.field(default_factory=dict)
+    keys: "Mapping[str, Check | Table]" = dataclasses.field(default_factory=dict)  # a Table: an inline table
     many: bool = False  # [[name]] rather than [name]
     needed: tuple[str, ...] = ()
     needed_by_kind: Mapping[str, tuple[str, ...]] = dataclasses.field(
@@ -55,9 +56,9 @@ def tables(base: Path) -> dict[str, Table]:
         ),
         "source": _source(base),
         "trigger": _TRIGGER,
-        "worklist": _WORKLIST,
+        "worklist": _worklist(base),
         "procedure_step": Table(made=None, field="", many=True),
-        "destination": _DESTINATION,
+        "destination": _destination(base),
         "retention": Table(
             made=Retention,
             field="retention",
@@ -68,6 +69,28 @@ def tables(base: Path) -> dict[str, Table]:
             },
         ),
     }
+
+
+def _tls(base: Path) -> Table:
+    """Return what secures a connection to another system. `rules` looks at the files together."""
+    return Table(
+        made=Tls,
+        field="",
+        needed=("ca",),
+        keys={
+            "ca": certificates.authorities(base),
+            "certificate": certificates.file(base),
+            "key": certificates.file(base),
+            "check_name": values.flag,
+        },
+    )
+
+
+def _listener_tls(base: Path) -> Table:
+    """Return what secures our listener: its own certificate, and whose callers it takes."""
+    table = _tls(base)
+    keys = {key: check for key, check in table.keys.items() if key != "check_name"}
+    return dataclasses.replace(table, keys=keys, needed=("ca", "certificate", "key"))
 
 
 def _station(base: Path) -> Table:
@@ -83,7 +106,7 @@ def _station(base: Path) -> Table:
             "data_dir": values.directory(base),
             "runtime_dir": values.directory_or_default(base),
             "temporary_id": dicom.temporary_id,
-            "tls": values.later,
+            "tls": _listener_tls(base),
         },
     )
 
@@ -131,44 +154,48 @@ _TRIGGER = Table(
     },
 )
 
-_WORKLIST = Table(
-    made=Worklist,
-    field="worklists",
-    many=True,
-    needed=("name", "ae_title", "host", "port"),
-    keys={
-        "name": values.name,
-        "ae_title": dicom.ae_title(),
-        "host": values.host,
-        "port": values.number(1, 65535),
-        "modality": dicom.code_string(empty=True),
-        "station_ae_title": dicom.ae_title(empty=True),
-        "days_back": values.number(0, 365, "days"),
-        "days_ahead": values.number(0, 365, "days"),
-        "fallback_charset": dicom.charset,
-        "issuer": dicom.text(64),
-        "tls": values.later,
-    },
-)
 
-_DESTINATION = Table(
-    made=Destination,
-    field="destinations",
-    many=True,
-    needed=("name",),
-    needed_by_kind={"dicom": ("ae_title", "host", "port")},
-    kinds_later={"kind": ("stow", "media")},
-    keys={
-        "name": values.name,
-        "kind": values.one_of("dicom", then=("stow", "media")),
-        "ae_title": dicom.ae_title(),
-        "host": values.host,
-        "port": values.number(1, 65535),
-        "required": values.flag,
-        "commitment": values.false_for_now,
-        "transfer_syntaxes": dicom.transfer_syntaxes,
-        "max_object_mb": values.number(1, 100_000, "MB"),
-        "url": values.later,
-        "tls": values.later,
-    },
-)
+def _worklist(base: Path) -> Table:
+    return Table(
+        made=Worklist,
+        field="worklists",
+        many=True,
+        needed=("name", "ae_title", "host", "port"),
+        keys={
+            "name": values.name,
+            "ae_title": dicom.ae_title(),
+            "host": values.host,
+            "port": values.number(1, 65535),
+            "modality": dicom.code_string(empty=True),
+            "station_ae_title": dicom.ae_title(empty=True),
+            "days_back": values.number(0, 365, "days"),
+            "days_ahead": values.number(0, 365, "days"),
+            "fallback_charset": dicom.charset,
+            "issuer": dicom.text(64),
+            "tls": _tls(base),
+        },
+    )
+
+
+def _destination(base: Path) -> Table:
+    return Table(
+        made=Destination,
+        field="destinations",
+        many=True,
+        needed=("name",),
+        needed_by_kind={"dicom": ("ae_title", "host", "port")},
+        kinds_later={"kind": ("stow", "media")},
+        keys={
+            "name": values.name,
+            "kind": values.one_of("dicom", then=("stow", "media")),
+            "ae_title": dicom.ae_title(),
+            "host": values.host,
+            "port": values.number(1, 65535),
+            "required": values.flag,
+            "commitment": values.false_for_now,
+            "transfer_syntaxes": dicom.transfer_syntaxes,
+            "max_object_mb": values.number(1, 100_000, "MB"),
+            "url": values.later,
+            "tls": _tls(base),
+        },
+    )

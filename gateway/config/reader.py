@@ -151,13 +151,26 @@ class _Reading:
                     self._find(place, f"{key} is missing")
         return Part(place=place, raw=raw, good=good)
 
-    def _checked(self, place: Place, rule: values.Check, value: object) -> dict[str, Any]:
+    def _checked(self, place: Place, rule: values.Check | Table, value: object) -> dict[str, Any]:
         """Return the checked value under its key, or nothing and a finding."""
+        if isinstance(rule, Table):
+            return self._inline(place, rule, value)
         try:
             return {str(place[-1]): rule(value)}
         except Wrong as error:
             self._find(place, str(error))
             return {}
+
+    def _inline(self, place: Place, table: Table, value: object) -> dict[str, Any]:
+        """Return what an inline table becomes under its key, or nothing and findings."""
+        if not isinstance(value, dict):
+            self._find(place, f"must be a table with {', '.join(table.keys)}, not {shown(value)}")
+            return {}
+        before = len(self._findings)
+        part = self._part(place, table, value)
+        if table.made is None or len(self._findings) > before:
+            return {}
+        return {str(place[-1]): table.made(**part.good)}
 
     def _unknown(self, place: Place, known: list[str], value: object) -> None:
         key = str(place[-1])

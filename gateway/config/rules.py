@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.config import certificates
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
 from gateway.config.lines import Place
-from gateway.config.settings import Address, Station
+from gateway.config.settings import Address, Station, Tls
 from gateway.config.values import is_loopback, near, shown
 
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
@@ -38,7 +39,7 @@ Parts = Mapping[str, list[Part]]
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Return what every rule finds."""
-    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity):
+    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity, _certificates):
         yield from rule(parts)
 
 
@@ -150,6 +151,25 @@ def _identity(parts: Parts) -> Iterator[Finding]:
             place=("station", "temporary_id"),
             reason=f"makes IDs of {len(filled)} characters, such as {shown(filled)}; DICOM allows {_LONGEST_ID}",
         )
+
+
+def _certificates(parts: Parts) -> Iterator[Finding]:
+    for part in (part for table in parts.values() for part in table):
+        tls = part.good.get("tls")
+        if not isinstance(tls, Tls):
+            continue
+        place = (*part.place, "tls")
+        if part.place == ("station",) and tls.ca is None:
+            yield Finding(
+                place=(*place, "ca"),
+                reason="would let in everybody who has a certificate of a public authority: name your own",
+            )
+        if tls.certificate is None or tls.key is None:
+            if tls.certificate or tls.key:
+                missing = "key" if tls.key is None else "certificate"
+                yield Finding(place=place, reason=f"{missing} is missing: a certificate and its key go together")
+        elif wrong := certificates.misfit(tls.certificate, tls.key):
+            yield Finding(place=(*place, wrong[0]), reason=wrong[1])
 
 
 def _station(parts: Parts) -> Mapping[str, Any]:

@@ -14,6 +14,16 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tls:
+    """How a connection is secured. The files are read at every connection, so a renewed one needs no restart."""
+
+    ca: Path | None  # PEM: whose word we take for the other side; None = the system's authorities
+    certificate: Path | None = None  # PEM, with its chain: ours; together with `key` or not at all
+    key: Path | None = None
+    check_name: bool = True  # the other side's certificate must name the host that was called
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Station:
     name: str = "SCOPEGATE"
     ae_title: str = "SCOPEGATE"
@@ -23,6 +33,7 @@ class Station:
     data_dir: Path = Path("/var/lib/scopegate")
     runtime_dir: Path = Path()  # resolved by the reader; never empty afterwards
     temporary_id: str = "EMERG-{station}-{date}{time}-{random4}"
+    tls: Tls | None = None  # of the listener
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +83,7 @@ class Worklist:
     days_ahead: int = 1
     fallback_charset: str = ""
     issuer: str = ""
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +96,7 @@ class Destination:
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -182,13 +182,14 @@ def device(base: Path) -> Check:
                 raise Wrong(f'must be "pattern:bars" or "pattern:ultrasound", not {shown(words)}')
             return words
         if kind == "file" and where:
-            return f"file:{_readable(base / where)}"
+            return f"file:{readable(base / where)}"
         raise Wrong(f'must be "pattern:bars", "pattern:ultrasound" or "file:PATH", not {shown(words)}')
 
     return check
 
 
-def _readable(path: Path) -> Path:
+def readable(path: Path) -> Path:
+    """Check that a file can be read now."""
     try:
         other = path.exists() and not path.is_file()  # a pipe would be waited for without end
         if not other:

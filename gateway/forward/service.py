@@ -88,7 +88,7 @@ def _start(
     station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers, tls=station.tls)
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)

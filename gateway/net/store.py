@@ -18,7 +18,7 @@ from gateway.log import event
 from gateway.net import statuses
 from gateway.net.association import Link, open_link
 from gateway.net.peers import Context, Peer, Timeouts
-from gateway.net.tuning import WireBroken
+from gateway.net.wires import WireBroken
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ class StoreAssociation:
             ae_title=destination.ae_title,
             host=destination.host,
             port=destination.port,
+            tls=destination.tls,
         )
         self._link: Link | None = None
         self._message = 0

@@ -197,7 +197,10 @@ WRONG = [
     ("[station]\n", 'data_dir = ""', "station.data_dir", "must be a folder"),
     ("[station]\n", 'data_dir = "/dev/null"', "station.data_dir", "not a folder"),
     ("[station]\n", f'runtime_dir = "/{"x" * 100}"', "station.runtime_dir", "107 bytes"),
-    ("[station]\n", 'tls = { ca = "x" }', "station.tls", "not in this version"),
+    ("[station]\n", 'tls = { ca = "x" }', "station.tls.ca", "x cannot be read: No such file"),
+    ("[station]\n", 'tls = { ca = "system" }', "station.tls", "certificate is missing"),
+    ("[station]\n", "tls = { check_name = false }", "station.tls.check_name", "unknown key"),
+    ("[station]\n", "tls = true", "station.tls", "must be a table with ca, certificate, key, not true"),
     ("[station]\n", 'temporary_id = "EMERG-{date}{time}"', "station.temporary_id", "random4"),
     ("[station]\n", 'temporary_id = "{random4}{patient}"', "station.temporary_id", "{patient} is not a field"),
     ("[station]\n", 'temporary_id = "{random4!r}"', "station.temporary_id", "is not a field"),
@@ -247,7 +250,12 @@ WRONG = [
     (WORKLIST, 'fallback_charset = "latin1"', "worklist.fallback_charset", "DICOM character set"),
     (WORKLIST, 'fallback_charset = "ISO_IR 1000"', "worklist.fallback_charset", "did you mean ISO_IR 100?"),
     (WORKLIST, "fallback_charset = 'GB18030\\ISO 2022 IR 87'", "worklist.fallback_charset", "DICOM character set"),
-    (WORKLIST, "tls = {}", "worklist.tls", "not in this version"),
+    (WORKLIST, "tls = {}", "worklist.tls", "ca is missing"),
+    (WORKLIST, 'tls = { ca = "system", cert = "x" }', "worklist.tls.cert", "unknown key"),
+    (WORKLIST, 'tls = { ca = "/dev/null" }', "worklist.tls.ca", "is not a file"),
+    (WORKLIST, 'tls = { ca = "scopegate.toml" }', "worklist.tls.ca", "holds no certificate in PEM form"),
+    (WORKLIST, 'tls = { ca = "system", key = "scopegate.toml" }', "worklist.tls", "certificate is missing"),
+    (WORKLIST, 'tls = { ca = "system", check_name = 0 }', "worklist.tls.check_name", "must be true or false"),
     (WORKLIST, '[[worklist]]\nname = "RIS"\nae_title = "B"\nhost = "b"\nport = 1', "worklist.name", "called .RIS. already"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nhost = "h"\n', "port = 0", "worklist.port", "from 1 to 65535"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
@@ -262,7 +270,8 @@ WRONG = [
     (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2", "1.2.840.10008.1.2"]', "destination.transfer_syntaxes", "twice"),
     (DESTINATION, "max_object_mb = 0", "destination.max_object_mb", "from 1 to"),
     (DESTINATION, 'url = "https://example.invalid"', "destination.url", "not in this version"),
-    (DESTINATION, "[destination.tls]", "destination.tls", "not in this version"),
+    (DESTINATION, "[destination.tls]", "destination.tls", "ca is missing"),
+    (DESTINATION, '[destination.tls]\nca = "system"\ncertificate = "x"', "destination.tls.certificate", "cannot be read"),
     (DESTINATION, "[[destination]]\n" + PEER.format("pacs").replace("10.", "11."), "destination.name", "already"),
     (DESTINATION, "[[destination]]\n" + PEER.format("other"), "destination", 'the same archive as "pacs"'),
     ('[[destination]]\nname = "x"\nae_title = "X"\nhost = "localhost"\n', "port = 11112", "destination.port", "own listener"),
@@ -343,7 +352,7 @@ name = "other"
 ae_title = "O"
 host = "::1"
 port = 4242
-tls = { ca = "a", key = "b" } #< destination.tls: not in this version
+tls = { ca = "system", key = "b" } #< destination.tls.key: cannot be read
 commitment = { ae_title = "X" } #< destination.commitment: not in this version
 transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syntax
   "1.2.840.10008.1.2"]
