@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Destination, Settings, Tls, Worklist
+from gateway.config.settings import Settings, Tls
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
+
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.net.echo import EchoAnswer
 
 _LOW_SHARE = 0.10
 _ECHO_S = 5.0
@@ -150,11 +154,13 @@ def _certificates(settings: Settings, clock: Clock) -> Iterator[Line]:
             yield _until(what, choose(expiry.ends(path)), clock, "Have it renewed; no restart is needed then.")
         except (OSError, ValueError):
             yield Line(what=what, ok=False, says="cannot be read", action="Put the file right.")
-    for key in dict.fromkeys(tls.key for tls in used if tls.key):
-        if key.stat().st_mode & 0o007:
-            yield Line(
-                what=f"key {key}", ok=None, says="everybody on this box may read it", action=f"chmod 640 {key}"
-            )
+    keys = {tls.key: "key" for tls in used if tls.key}
+    for peer in settings.destinations:
+        keys |= {path: "secret" for path in (peer.token_file, peer.password_file) if path}
+    for path, kind in keys.items():
+        if path.stat().st_mode & 0o007:
+            says = "everybody on this box may read it"
+            yield Line(what=f"{kind} {path}", ok=None, says=says, action=f"chmod 640 {path}")
 
 
 def _until(what: str, end: datetime, clock: Clock, action: str) -> Line:
@@ -168,27 +174,31 @@ def _until(what: str, end: datetime, clock: Clock, action: str) -> Line:
 
 def _peers(settings: Settings, clock: Clock) -> Iterator[Line]:
     from gateway.net.echo import echo
+    from gateway.net.reach import reach
 
-    peers: list[tuple[str, str, Worklist | Destination]] = []
-    peers += [("worklist", "worklist server", server) for server in settings.worklists]
-    peers += [("destination", "archive", destination) for destination in settings.destinations]
-    for what, kind, peer in peers:
+    ours = settings.station.ae_title
+    for server in settings.worklists:
         answer = echo(
-            peer.host,
-            peer.port,
-            peer.ae_title,
-            settings.station.ae_title,
-            kind=kind,
-            name=peer.name,
+            server.host,
+            server.port,
+            server.ae_title,
+            ours,
+            kind="worklist server",
+            name=server.name,
             deadline_s=_ECHO_S,
-            tls=peer.tls,
+            tls=server.tls,
         )
-        says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
-        yield Line(what=f"{what} {peer.name}", ok=answer.ok, says=says, action=answer.action)
-        if answer.proven_until is not None:
-            yield _until(
-                f"certificate of {peer.name}", answer.proven_until, clock, "Ask who runs it to have it renewed."
-            )
+        yield from _said("worklist", server.name, answer, clock)
+    for destination in settings.destinations:
+        answer = reach(destination, our_ae=ours, deadline_s=_ECHO_S)
+        yield from _said("destination", destination.name, answer, clock)
+
+
+def _said(what: str, name: str, answer: "EchoAnswer", clock: Clock) -> Iterator[Line]:
+    says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
+    yield Line(what=f"{what} {name}", ok=answer.ok, says=says, action=answer.action)
+    if answer.proven_until is not None:
+        yield _until(f"certificate of {name}", answer.proven_until, clock, "Ask who runs it to have it renewed.")
 
 
 def _text(line: Line) -> str:

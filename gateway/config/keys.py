@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import certificates, dicom, values
+from gateway.config import certificates, dicom, secret, values
 from gateway.config.settings import (
     Destination,
     Panel,
@@ -36,6 +36,9 @@ class Table:
     needed_by_kind: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # `kind` -> what it needs besides; the first is the default kind
+    only_for: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict
+    )  # key -> the kinds that have it; the others refuse it
     kinds_later: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # key -> values of a later version
@@ -183,11 +186,15 @@ def _destination(base: Path) -> Table:
         field="destinations",
         many=True,
         needed=("name",),
-        needed_by_kind={"dicom": ("ae_title", "host", "port")},
-        kinds_later={"kind": ("stow", "media")},
+        needed_by_kind={"dicom": ("ae_title", "host", "port"), "stow": ("url",)},
+        only_for={
+            **dict.fromkeys(("ae_title", "host", "port", "commitment"), ("dicom",)),
+            **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
+        },
+        kinds_later={"kind": ("media",)},
         keys={
             "name": values.name,
-            "kind": values.one_of("dicom", then=("stow", "media")),
+            "kind": values.one_of("dicom", "stow", then=("media",)),
             "ae_title": dicom.ae_title(),
             "host": values.host,
             "port": values.number(1, 65535),
@@ -195,7 +202,11 @@ def _destination(base: Path) -> Table:
             "commitment": values.false_for_now,
             "transfer_syntaxes": dicom.transfer_syntaxes,
             "max_object_mb": values.number(1, 100_000, "MB"),
-            "url": values.later,
+            "url": values.url,
+            "token_file": secret.secret_file(base),
+            "user": secret.user,
+            "password_file": secret.secret_file(base),
+            "insecure": values.flag,
             "tls": _tls(base),
         },
     )

@@ -143,6 +143,9 @@ class _Reading:
                 self._unknown(here, list(table.keys), value)
             elif later and key not in (*table.kinds_later, "name", "source"):
                 continue  # what such a kind needs is decided with it
+            elif (kind := _kind(table, raw)) and kind not in table.only_for.get(key, (kind,)):
+                kinds = " and ".join(f'"{each}"' for each in table.only_for[key])
+                self._find(here, f"is a key of kind {kinds} only; this one is of kind {shown(kind)}")
             else:
                 good |= self._checked(here, table.keys[key], value)
         if not later:
@@ -221,8 +224,13 @@ def _is_later(table: Table, raw: Mapping[str, Any]) -> bool:
 
 
 def _needed_by_kind(table: Table, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    return table.needed_by_kind.get(_kind(table, raw), ())
+
+
+def _kind(table: Table, raw: Mapping[str, Any]) -> str:
+    """Return which kind of element it is; "" when there are no kinds, or it names none of them."""
     kind = raw.get("kind", next(iter(table.needed_by_kind), ""))
-    return table.needed_by_kind.get(kind, ()) if isinstance(kind, str) else ()
+    return kind if isinstance(kind, str) and kind in table.needed_by_kind else ""
 
 
 def _dotted(place: Place) -> str:

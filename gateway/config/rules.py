@@ -6,6 +6,7 @@ Each rule reads values that passed their own checks, and leaves alone what is mi
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.config import certificates
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
@@ -39,7 +40,7 @@ Parts = Mapping[str, list[Part]]
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Return what every rule finds."""
-    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity, _certificates):
+    for rule in (_names, _references, _pedals, _peers, _listeners, _commitment, _identity, _certificates, _web):
         yield from rule(parts)
 
 
@@ -170,6 +171,31 @@ def _certificates(parts: Parts) -> Iterator[Finding]:
                 yield Finding(place=place, reason=f"{missing} is missing: a certificate and its key go together")
         elif wrong := certificates.misfit(tls.certificate, tls.key):
             yield Finding(place=(*place, wrong[0]), reason=wrong[1])
+
+
+def _web(parts: Parts) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for part in parts.get("destination", []):
+        good, url = part.good, part.good.get("url")
+        if url is None:
+            continue
+        where = urlsplit(url)
+        clear = where.scheme == "http"
+        if clear and not good.get("insecure") and not is_loopback(where.hostname or ""):
+            yield Finding(
+                place=(*part.place, "url"),
+                reason="would send pictures in clear: use https://, or say insecure = true in a protected network",
+            )
+        if clear and "tls" in good:
+            yield Finding(place=(*part.place, "tls"), reason="is of no use with http://")
+        if "token_file" in part.raw and part.raw.keys() & {"user", "password_file"}:
+            yield Finding(place=(*part.place, "token_file"), reason="or user with password_file: one of the two")
+        if len(part.raw.keys() & {"user", "password_file"}) == 1:
+            missing = "password_file" if "user" in part.raw else "user"
+            yield Finding(place=part.place, reason=f"{missing} is missing: user and password_file go together")
+        other = seen.setdefault(url.lower(), good.get("name", ""))
+        if other != good.get("name", ""):
+            yield Finding(place=part.place, reason=f"is the same archive as {shown(other)}")
 
 
 def _station(parts: Parts) -> Mapping[str, Any]:

@@ -89,10 +89,15 @@ class Worklist:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
-    kind: str = "dicom"
+    kind: str = "dicom"  # or "stow"
     ae_title: str = ""  # of kind dicom, as host and port
     host: str = ""
     port: int = 0
+    url: str = ""  # of kind stow, as what follows: the DICOMweb root, without a slash at its end
+    token_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    insecure: bool = False  # http:// to another machine was meant
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
     max_object_mb: int = 500

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.config.settings import Address
 
@@ -138,6 +139,24 @@ def address(value: object) -> Address:
     if not where or not port.isdecimal() or not 1 <= int(port[:6]) <= 65535:  # noqa: PLR2004 - TCP's
         raise Wrong(f'must be "host:port" with a port from 1 to 65535, not {shown(value)}')
     return Address(host=host(where), port=int(port))
+
+
+def url(value: object) -> str:
+    """Check the root of a DICOMweb service: http or https, a host, a path; it becomes one without a last slash."""
+    words = words_of(value)
+    try:
+        parts = urlsplit(words)
+        port = parts.port
+    except ValueError:
+        raise Wrong("is not an address of the web") from None
+    if parts.username is not None or parts.password is not None:
+        raise Wrong("must not hold a name or a password: they go into user and password_file")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise Wrong(f"must be https:// with a host and a path, without ? and #, not {shown(value)}")
+    if port == 0 or not words.isascii() or not words.isprintable() or " " in words:
+        raise Wrong("must have a port from 1 to 65535 and no spaces, in plain ASCII")
+    host(parts.hostname)
+    return words.rstrip("/")
 
 
 def is_loopback(where: str) -> bool:

@@ -87,7 +87,7 @@ def _start(
 ) -> None:
     station, stop = settings.station, supervisor.stop
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
+    callers += [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
     listener = Listener(station.listen, ae_title=station.ae_title, callers=callers, tls=station.tls)
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary)

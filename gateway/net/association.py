@@ -5,7 +5,6 @@ Raises TryLater or NeedsConfiguration with the codes of `refusals`, and timeout 
 
 import logging
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +17,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from gateway.errors import DeliveryError, TryLater
 from gateway.log import event
 from gateway.net import tls, tuning
+from gateway.net.deadline import deadline
 from gateway.net.peers import Context, Peer, Timeouts, capital
 from gateway.net.refusals import AGAIN, Ears, refusal, unreachable
 from gateway.net.wires import TlsSocket, WatchedSocket
@@ -73,7 +73,7 @@ class Link:
             self._late = True
             self._wire.cut()
 
-        with _deadline(seconds, expire):
+        with deadline(seconds, expire):
             yield
 
     def broken(self) -> DeliveryError:
@@ -144,7 +144,7 @@ def open_link(
             entity.wire.cut()
 
     try:
-        with _deadline(timeouts.connect + timeouts.negotiate + 1, expire):
+        with deadline(timeouts.connect + timeouts.negotiate + 1, expire):
             association = entity.associate(
                 peer.host, peer.port, _offers(contexts), ae_title=peer.ae_title, evt_handlers=handlers
             )
@@ -186,19 +186,6 @@ def _dispose(association: Association, wire: WatchedSocket) -> None:
     wire.cut()
     association.kill()
     wire.close()
-
-
-@contextmanager
-def _deadline(seconds: float, expire: Callable[[], None]) -> Iterator[None]:
-    """Call `expire` when the block takes longer than `seconds`."""
-    timer = threading.Timer(seconds, expire)
-    timer.name = "dicom-deadline"
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _offers(contexts: Sequence[Context]) -> list[PresentationContext]:

@@ -41,9 +41,9 @@ def refusal(peer: Peer, our_ae: str, association: Association, wire: WatchedSock
         agreed = isinstance(wire, TlsSocket) and wire.agreed
         return tls.refusal(peer, wire.trouble, agreed=agreed)
     if wire.securing and wire.failure is not None:
-        return _not_secured(peer, wire.failure)
+        return not_secured(peer, wire.failure)
     if wire.failure is not None:
-        return _not_connected(peer, wire.failure)
+        return not_connected(peer, wire.failure)
     if association.is_rejected:
         return _rejected(peer, our_ae, association)
     if association.rejected_contexts and not association.accepted_contexts:
@@ -70,7 +70,7 @@ def _not_answered(peer: Peer, wire: WatchedSocket, ears: Ears) -> TryLater:
     return TryLater(words, code="silent", action=f"{check} and that the program there is not stuck.")
 
 
-def _not_connected(peer: Peer, failure: OSError) -> TryLater:
+def not_connected(peer: Peer, failure: OSError) -> TryLater:
     if isinstance(failure, ConnectionRefusedError):
         return unreachable(peer, f"nothing listens at {peer.where}", "program there, host and port")
     if isinstance(failure, TimeoutError):
@@ -81,7 +81,7 @@ def _not_connected(peer: Peer, failure: OSError) -> TryLater:
     return unreachable(peer, f"there is no way to {peer.where} ({reason})", "network cable and address")
 
 
-def _not_secured(peer: Peer, failure: OSError) -> TryLater:
+def not_secured(peer: Peer, failure: OSError) -> TryLater:
     """The other side is there, but said nothing to TLS, or hung up."""
     check = f"{AGAIN}: check that {peer.port} is the port of the {peer.kind} that speaks TLS"
     if isinstance(failure, TimeoutError):

@@ -25,7 +25,7 @@ from gateway.config import keys, reader, values
 from gateway.config.settings import Tls, Worklist
 from gateway.dicom import copies
 from gateway.model import PleaseCheck
-from gateway.net import statuses
+from gateway.net import statuses, webanswers
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
 from gateway.spool import deliveries, states
@@ -159,6 +159,7 @@ TABLES = {
     "device-errors": device_table,
     "store-failures": store_failure_table,
     "storage-statuses": statuses.as_markdown,
+    "web-statuses": webanswers.as_markdown,
     "mapping": mapping_table,
     "worklist-keys": worklist_table,
     "calls": call_table,
@@ -246,6 +247,7 @@ def codes_in_the_code() -> set[str]:
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
     found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON} | {words[0] for words in problems._WORDS.values()}
+    found |= {row.code for row in webanswers.TABLE}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
 

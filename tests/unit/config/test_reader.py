@@ -259,7 +259,7 @@ WRONG = [
     (WORKLIST, '[[worklist]]\nname = "RIS"\nae_title = "B"\nhost = "b"\nport = 1', "worklist.name", "called .RIS. already"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nhost = "h"\n', "port = 0", "worklist.port", "from 1 to 65535"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
-    (DESTINATION, 'kind = "stow"', "destination.kind", "not in this version"),
+    ('[[destination]]\nname = "x"\n', 'kind = "stwo"', "destination.kind", 'must be "dicom" or "stow"'),
     (DESTINATION, 'kind = "media"', "destination.kind", "not in this version"),
     (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
     (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
@@ -269,7 +269,7 @@ WRONG = [
     (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2.4.102"]', "destination.transfer_syntaxes", "not in this version"),
     (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2", "1.2.840.10008.1.2"]', "destination.transfer_syntaxes", "twice"),
     (DESTINATION, "max_object_mb = 0", "destination.max_object_mb", "from 1 to"),
-    (DESTINATION, 'url = "https://example.invalid"', "destination.url", "not in this version"),
+    (DESTINATION, 'url = "https://example.invalid"', "destination.url", 'of kind "stow" only'),
     (DESTINATION, "[destination.tls]", "destination.tls", "ca is missing"),
     (DESTINATION, '[destination.tls]\nca = "system"\ncertificate = "x"', "destination.tls.certificate", "cannot be read"),
     (DESTINATION, "[[destination]]\n" + PEER.format("pacs").replace("10.", "11."), "destination.name", "already"),
@@ -345,7 +345,7 @@ port = 1e4 #< destination.port: whole number
 required = 1 #< destination.required: true or false
 [[destination]]
 name = "PACS" #< destination.name: already
-kind = "stow" #< destination.kind: not in this version
+kind = "media" #< destination.kind: not in this version
 url = "https://example.invalid/"
 [[destination]]
 name = "other"
