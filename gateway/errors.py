@@ -272,7 +272,9 @@ class DeliveryError(ScopegateError):
 
     code = "delivery"
     safe = "The picture is on this box."
-    status: str = ""
+    status: str = ""  # or "HTTP 409"; with any status it is known that the object was not stored this time
+    nothing_left: bool = False  # as sure without an answer: no byte of the object went out
+    retry_after_s: float = 0.0  # for how long the destination wants to be left alone; 0: it did not say
 
 
 class TryLater(DeliveryError):

@@ -224,7 +224,7 @@ class Delivery:
     next_attempt_ns: int = 0  # UTC, ns since 1970; 0 = now
     reason: str = ""  # for people
     code: str = ""  # stable
-    status: str = ""  # the last DIMSE status as four hex digits
+    status: str = ""  # the last DIMSE status as four hex digits, or "HTTP 409"
     changed_ns: int = 0  # UTC, ns since 1970
     in_doubt: bool = False  # a transfer began whose outcome nobody knows: the destination may have it
     setbacks: int = 0  # how often a transfer of it broke or was refused: what never was goes first

@@ -45,12 +45,13 @@ POLICY_TEXT = "#!/bin/sh\n# Left by scopegate's scripts/setup.py; remove it.\nex
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tool:
-    """A program or a library of a Debian package, and why the tests want it."""
+    """A program, a library or another file of a Debian package, and why the tests want it."""
 
     package: str
     why: str
     program: str = ""
     library: str = ""
+    file: str = ""
     service: str = ""  # a service that the package would start and enable
 
 
@@ -58,6 +59,12 @@ TOOLS = (
     Tool(program="storescp", package="dcmtk", why="an archive, a worklist server and DICOM checks"),
     Tool(program="dciodvfy", package="dicom3tools", why="checks DICOM objects against the standard"),
     Tool(program="Orthanc", package="orthanc", why="an archive as clinics have it", service="orthanc"),
+    Tool(
+        file="/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
+        package="orthanc-dicomweb",
+        why="the same archive over the web",
+        service="orthanc",
+    ),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
     Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
@@ -164,6 +171,8 @@ def services_asleep(become: list[str]) -> Iterator[None]:
 def is_there(tool: Tool) -> bool:
     if tool.program:
         return shutil.which(tool.program, path=SEARCH) is not None
+    if tool.file:
+        return Path(tool.file).exists()
     try:
         ctypes.CDLL(tool.library)
     except OSError:

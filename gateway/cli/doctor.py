@@ -5,11 +5,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Destination, Settings, Worklist
+from gateway.config.settings import Settings, Tls
 from gateway.errors import SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -18,7 +20,10 @@ from gateway.spool.reserve import Reserve
 from gateway.spool.room import MB, Level, Typical
 from gateway.spool.space import judge
 
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.net.echo import EchoAnswer
 _ECHO_S = 5.0
+_SOON_DAYS = 60  # before a certificate ends; a hospital's PKI takes its time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +60,8 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield _disk(settings, clock)
     yield _clock(clock)
     yield from _media(settings)
-    yield from _peers(settings)
+    yield from _certificates(settings, clock)
+    yield from _peers(settings, clock)
     yield from _queues(settings, clock)
 
 
@@ -156,24 +162,68 @@ def _media(settings: Settings) -> Iterator[Line]:
             yield Line(what=f"destination {destination.name}", ok=True if there else None, says=says)
 
 
-def _peers(settings: Settings) -> Iterator[Line]:
-    from gateway.net.echo import echo
+def _certificates(settings: Settings, clock: Clock) -> Iterator[Line]:
+    """Look at the files of every `tls`, each once: how long they hold, and who may read the keys."""
+    from gateway.net import expiry
 
-    peers: list[tuple[str, str, Worklist | Destination]] = []
-    peers += [("worklist", "worklist server", server) for server in settings.worklists]
-    peers += [("destination", "archive", each) for each in settings.destinations if each.kind == "dicom"]
-    for what, kind, peer in peers:
+    every = [settings.station.tls]
+    every += [server.tls for server in settings.worklists] + [peer.tls for peer in settings.destinations]
+    used: list[Tls] = [tls for tls in every if tls is not None]
+    # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
+    files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
+    for path, choose in files.items():
+        what = f"certificate {path}"
+        try:
+            yield _until(what, choose(expiry.ends(path)), clock, "Have it renewed; no restart is needed then.")
+        except (OSError, ValueError):
+            yield Line(what=what, ok=False, says="cannot be read", action="Put the file right.")
+    keys = {tls.key: "key" for tls in used if tls.key}
+    for peer in settings.destinations:
+        keys |= {path: "secret" for path in (peer.token_file, peer.password_file) if path}
+    for path, kind in keys.items():
+        if path.stat().st_mode & 0o007:
+            says = "everybody on this box may read it"
+            yield Line(what=f"{kind} {path}", ok=None, says=says, action=f"chmod 640 {path}")
+
+
+def _until(what: str, end: datetime, clock: Clock, action: str) -> Line:
+    left = (end - clock.utc()).days
+    if left < 0:
+        return Line(what=what, ok=False, says=f"expired on {end:%d-%b-%Y}", action=action)
+    soon = left < _SOON_DAYS
+    says = f"holds until {end:%d-%b-%Y}{f', {left} days more' if soon else ''}"
+    return Line(what=what, ok=None if soon else True, says=says, action=action if soon else "")
+
+
+def _peers(settings: Settings, clock: Clock) -> Iterator[Line]:
+    from gateway.net.echo import echo
+    from gateway.net.reach import reach
+
+    ours = settings.station.ae_title
+    for server in settings.worklists:
         answer = echo(
-            peer.host,
-            peer.port,
-            peer.ae_title,
-            settings.station.ae_title,
-            kind=kind,
-            name=peer.name,
+            server.host,
+            server.port,
+            server.ae_title,
+            ours,
+            kind="worklist server",
+            name=server.name,
             deadline_s=_ECHO_S,
+            tls=server.tls,
         )
-        says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
-        yield Line(what=f"{what} {peer.name}", ok=answer.ok, says=says, action=answer.action)
+        yield from _said("worklist", server.name, answer, clock)
+    for destination in settings.destinations:
+        if destination.kind == "media":
+            continue
+        answer = reach(destination, our_ae=ours, deadline_s=_ECHO_S)
+        yield from _said("destination", destination.name, answer, clock)
+
+
+def _said(what: str, name: str, answer: "EchoAnswer", clock: Clock) -> Iterator[Line]:
+    says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
+    yield Line(what=f"{what} {name}", ok=answer.ok, says=says, action=answer.action)
+    if answer.proven_until is not None:
+        yield _until(f"certificate of {name}", answer.proven_until, clock, "Ask who runs it to have it renewed.")
 
 
 def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import dicom, values
+from gateway.config import certificates, dicom, secret, values
 from gateway.config.settings import (
     Destination,
     Panel,
@@ -17,6 +17,7 @@ from gateway.config.settings import (
     Retention,
     Source,
     Station,
+    Tls,
     Trigger,
     Worklist,
 )
@@ -29,12 +30,15 @@ class Table:
 
     made: type | None  # the dataclass it becomes; None = a table of a later version
     field: str  # of Settings
-    keys: Mapping[str, Check] = dataclasses.field(default_factory=dict)
+    keys: "Mapping[str, Check | Table]" = dataclasses.field(default_factory=dict)  # a Table: an inline table
     many: bool = False  # [[name]] rather than [name]
     needed: tuple[str, ...] = ()
     needed_by_kind: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # `kind` -> what it needs besides; the first is the default kind
+    only_for: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict
+    )  # key -> the kinds that have it; the others refuse it
     kinds_later: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # key -> values of a later version
@@ -55,9 +59,9 @@ def tables(base: Path) -> dict[str, Table]:
         ),
         "source": _source(base),
         "trigger": _TRIGGER,
-        "worklist": _WORKLIST,
+        "worklist": _worklist(base),
         "procedure_step": Table(made=None, field="", many=True),
-        "destination": _DESTINATION,
+        "destination": _destination(base),
         "retention": Table(
             made=Retention,
             field="retention",
@@ -68,6 +72,28 @@ def tables(base: Path) -> dict[str, Table]:
             },
         ),
     }
+
+
+def _tls(base: Path) -> Table:
+    """Return what secures a connection to another system. `rules` looks at the files together."""
+    return Table(
+        made=Tls,
+        field="",
+        needed=("ca",),
+        keys={
+            "ca": certificates.authorities(base),
+            "certificate": certificates.file(base),
+            "key": certificates.file(base),
+            "check_name": values.flag,
+        },
+    )
+
+
+def _listener_tls(base: Path) -> Table:
+    """Return what secures our listener: its own certificate, and whose callers it takes."""
+    table = _tls(base)
+    keys = {key: check for key, check in table.keys.items() if key != "check_name"}
+    return dataclasses.replace(table, keys=keys, needed=("ca", "certificate", "key"))
 
 
 def _station(base: Path) -> Table:
@@ -83,7 +109,7 @@ def _station(base: Path) -> Table:
             "data_dir": values.directory(base),
             "runtime_dir": values.directory_or_default(base),
             "temporary_id": dicom.temporary_id,
-            "tls": values.later,
+            "tls": _listener_tls(base),
         },
     )
 
@@ -131,48 +157,61 @@ _TRIGGER = Table(
     },
 )
 
-_WORKLIST = Table(
-    made=Worklist,
-    field="worklists",
-    many=True,
-    needed=("name", "ae_title", "host", "port"),
-    keys={
-        "name": values.name,
-        "ae_title": dicom.ae_title(),
-        "host": values.host,
-        "port": values.number(1, 65535),
-        "modality": dicom.code_string(empty=True),
-        "station_ae_title": dicom.ae_title(empty=True),
-        "days_back": values.number(0, 365, "days"),
-        "days_ahead": values.number(0, 365, "days"),
-        "fallback_charset": dicom.charset,
-        "issuer": dicom.text(64),
-        "tls": values.later,
-    },
-)
 
-_DESTINATION = Table(
-    made=Destination,
-    field="destinations",
-    many=True,
-    needed=("name",),
-    needed_by_kind={"dicom": ("ae_title", "host", "port"), "media": ("folder",)},
-    kinds_later={"kind": ("stow",)},
-    keys={
-        "name": values.name,
-        "kind": values.one_of("dicom", "media", then=("stow",)),
-        "ae_title": dicom.ae_title(),
-        "host": values.host,
-        "port": values.number(1, 65535),
-        "folder": values.full_path,
-        "required": values.flag,
-        "commitment": values.false_for_now,
-        "transfer_syntaxes": dicom.transfer_syntaxes,
-        "max_object_mb": values.number(1, 100_000, "MB"),
-        "sources": values.several(values.name),
-        "types": values.several(values.one_of("still", "clip")),
-        "longest_clip_s": values.number(0, 3600, "s"),
-        "url": values.later,
-        "tls": values.later,
-    },
-)
+def _worklist(base: Path) -> Table:
+    return Table(
+        made=Worklist,
+        field="worklists",
+        many=True,
+        needed=("name", "ae_title", "host", "port"),
+        keys={
+            "name": values.name,
+            "ae_title": dicom.ae_title(),
+            "host": values.host,
+            "port": values.number(1, 65535),
+            "modality": dicom.code_string(empty=True),
+            "station_ae_title": dicom.ae_title(empty=True),
+            "days_back": values.number(0, 365, "days"),
+            "days_ahead": values.number(0, 365, "days"),
+            "fallback_charset": dicom.charset,
+            "issuer": dicom.text(64),
+            "tls": _tls(base),
+        },
+    )
+
+
+def _destination(base: Path) -> Table:
+    return Table(
+        made=Destination,
+        field="destinations",
+        many=True,
+        needed=("name",),
+        needed_by_kind={"dicom": ("ae_title", "host", "port"), "stow": ("url",), "media": ("folder",)},
+        only_for={
+            **dict.fromkeys(("ae_title", "host", "port", "commitment"), ("dicom",)),
+            **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
+            **dict.fromkeys(("tls", "transfer_syntaxes"), ("dicom", "stow")),
+            "folder": ("media",),
+        },
+        keys={
+            "name": values.name,
+            "kind": values.one_of("dicom", "stow", "media"),
+            "ae_title": dicom.ae_title(),
+            "host": values.host,
+            "port": values.number(1, 65535),
+            "folder": values.full_path,
+            "required": values.flag,
+            "commitment": values.false_for_now,
+            "transfer_syntaxes": dicom.transfer_syntaxes,
+            "max_object_mb": values.number(1, 100_000, "MB"),
+            "sources": values.several(values.name),
+            "types": values.several(values.one_of("still", "clip")),
+            "longest_clip_s": values.number(0, 3600, "s"),
+            "url": values.url,
+            "token_file": secret.secret_file(base),
+            "user": secret.user,
+            "password_file": secret.secret_file(base),
+            "insecure": values.flag,
+            "tls": _tls(base),
+        },
+    )

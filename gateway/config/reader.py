@@ -143,6 +143,9 @@ class _Reading:
                 self._unknown(here, list(table.keys), value)
             elif later and key not in (*table.kinds_later, "name", "source"):
                 continue  # what such a kind needs is decided with it
+            elif (kind := _kind(table, raw)) and kind not in table.only_for.get(key, (kind,)):
+                kinds = " and ".join(f'"{each}"' for each in table.only_for[key])
+                self._find(here, f"is a key of kind {kinds} only; this one is of kind {shown(kind)}")
             else:
                 good |= self._checked(here, table.keys[key], value)
         if not later:
@@ -151,13 +154,26 @@ class _Reading:
                     self._find(place, f"{key} is missing")
         return Part(place=place, raw=raw, good=good)
 
-    def _checked(self, place: Place, rule: values.Check, value: object) -> dict[str, Any]:
+    def _checked(self, place: Place, rule: values.Check | Table, value: object) -> dict[str, Any]:
         """Return the checked value under its key, or nothing and a finding."""
+        if isinstance(rule, Table):
+            return self._inline(place, rule, value)
         try:
             return {str(place[-1]): rule(value)}
         except Wrong as error:
             self._find(place, str(error))
             return {}
+
+    def _inline(self, place: Place, table: Table, value: object) -> dict[str, Any]:
+        """Return what an inline table becomes under its key, or nothing and findings."""
+        if not isinstance(value, dict):
+            self._find(place, f"must be a table with {', '.join(table.keys)}, not {shown(value)}")
+            return {}
+        before = len(self._findings)
+        part = self._part(place, table, value)
+        if table.made is None or len(self._findings) > before:
+            return {}
+        return {str(place[-1]): table.made(**part.good)}
 
     def _unknown(self, place: Place, known: list[str], value: object) -> None:
         key = str(place[-1])
@@ -208,8 +224,13 @@ def _is_later(table: Table, raw: Mapping[str, Any]) -> bool:
 
 
 def _needed_by_kind(table: Table, raw: Mapping[str, Any]) -> tuple[str, ...]:
+    return table.needed_by_kind.get(_kind(table, raw), ())
+
+
+def _kind(table: Table, raw: Mapping[str, Any]) -> str:
+    """Return which kind of element it is; "" when there are no kinds, or it names none of them."""
     kind = raw.get("kind", next(iter(table.needed_by_kind), ""))
-    return table.needed_by_kind.get(kind, ()) if isinstance(kind, str) else ()
+    return kind if isinstance(kind, str) and kind in table.needed_by_kind else ""
 
 
 def _dotted(place: Place) -> str:

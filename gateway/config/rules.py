@@ -7,17 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from gateway.config import certificates
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
 from gateway.config.lines import Place
-from gateway.config.settings import Address, Source, Station
+from gateway.config.settings import Address, Source, Station, Tls
 from gateway.config.values import is_loopback, near, shown
 
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
-_OF_KIND = {  # keys of a destination that one kind alone has; their neutral values are nobody's mistake
-    "dicom": frozenset({"ae_title", "host", "port", "commitment", "transfer_syntaxes"}),
-    "media": frozenset({"folder"}),
-}
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 
@@ -43,7 +41,19 @@ Parts = Mapping[str, list[Part]]
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Return what every rule finds."""
-    for rule in (_names, _references, _pedals, _kinds, _folders, _peers, _listeners, _commitment, _identity):
+    rules = (
+        _names,
+        _references,
+        _pedals,
+        _folders,
+        _peers,
+        _listeners,
+        _commitment,
+        _identity,
+        _certificates,
+        _web,
+    )
+    for rule in rules:
         yield from rule(parts)
 
 
@@ -102,17 +112,6 @@ def _pedals(parts: Parts) -> Iterator[Finding]:
 
 def _both_good(part: Part) -> bool:
     return all(key in part.good for key in ("still", "clip") if key in part.raw)
-
-
-def _kinds(parts: Parts) -> Iterator[Finding]:
-    """A key of another kind would be passed over in silence: its author means something else."""
-    for part in parts.get("destination", []):
-        kind = part.raw.get("kind", "dicom")
-        for other, keys in _OF_KIND.items():
-            for key in sorted(keys & part.raw.keys()) if kind in _OF_KIND and kind != other else ():
-                if part.raw[key] not in (False, []):
-                    reason = f"belongs to a destination of kind {shown(other)}, not {shown(kind)}"
-                    yield Finding(place=(*part.place, key), reason=reason)
 
 
 def _folders(parts: Parts) -> Iterator[Finding]:
@@ -191,5 +190,63 @@ def _identity(parts: Parts) -> Iterator[Finding]:
         )
 
 
+def _certificates(parts: Parts) -> Iterator[Finding]:
+    for part in (part for table in parts.values() for part in table):
+        tls = part.good.get("tls")
+        if not isinstance(tls, Tls):
+            continue
+        place = (*part.place, "tls")
+        if part.place == ("station",) and tls.ca is None:
+            yield Finding(
+                place=(*place, "ca"),
+                reason="would let in everybody who has a certificate of a public authority: name your own",
+            )
+        if tls.certificate is None or tls.key is None:
+            if tls.certificate or tls.key:
+                missing = "key" if tls.key is None else "certificate"
+                yield Finding(place=place, reason=f"{missing} is missing: a certificate and its key go together")
+        elif wrong := certificates.misfit(tls.certificate, tls.key):
+            yield Finding(place=(*place, wrong[0]), reason=wrong[1])
+
+
+def _web(parts: Parts) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for part in parts.get("destination", []):
+        good, url = part.good, part.good.get("url")
+        if url is None:
+            continue
+        where = urlsplit(url)
+        clear = where.scheme == "http"
+        if clear and not good.get("insecure") and not is_loopback(where.hostname or ""):
+            yield Finding(
+                place=(*part.place, "url"),
+                reason="would send pictures in clear: use https://, or say insecure = true in a protected network",
+            )
+        if clear and "tls" in good:
+            yield Finding(place=(*part.place, "tls"), reason="is of no use with http://")
+        if "token_file" in part.raw and part.raw.keys() & {"user", "password_file"}:
+            yield Finding(place=(*part.place, "token_file"), reason="or user with password_file: one of the two")
+        if len(part.raw.keys() & {"user", "password_file"}) == 1:
+            missing = "password_file" if "user" in part.raw else "user"
+            yield Finding(place=part.place, reason=f"{missing} is missing: user and password_file go together")
+        other = seen.setdefault(url.lower(), good.get("name", ""))
+        if other != good.get("name", ""):
+            yield Finding(place=part.place, reason=f"is the same archive as {shown(other)}")
+
+
 def _station(parts: Parts) -> Mapping[str, Any]:
     return next((part.good for part in parts.get("station", [])), {})
+
+
+_RULES = (
+    _names,
+    _references,
+    _pedals,
+    _folders,
+    _peers,
+    _listeners,
+    _commitment,
+    _identity,
+    _certificates,
+    _web,
+)

@@ -14,6 +14,16 @@ class Address:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tls:
+    """How a connection is secured. The files are read at every connection, so a renewed one needs no restart."""
+
+    ca: Path | None  # PEM: whose word we take for the other side; None = the system's authorities
+    certificate: Path | None = None  # PEM, with its chain: ours; together with `key` or not at all
+    key: Path | None = None
+    check_name: bool = True  # the other side's certificate must name the host that was called
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Station:
     name: str = "SCOPEGATE"
     ae_title: str = "SCOPEGATE"
@@ -23,6 +33,7 @@ class Station:
     data_dir: Path = Path("/var/lib/scopegate")
     runtime_dir: Path = Path()  # resolved by the reader; never empty afterwards
     temporary_id: str = "EMERG-{station}-{date}{time}-{random4}"
+    tls: Tls | None = None  # of the listener
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,15 +84,21 @@ class Worklist:
     days_ahead: int = 1
     fallback_charset: str = ""
     issuer: str = ""
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
-    kind: str = "dicom"
+    kind: str = "dicom"  # or "stow"
     ae_title: str = ""  # of kind dicom, as host and port
     host: str = ""
     port: int = 0
+    url: str = ""  # of kind stow, as what follows: the DICOMweb root, without a slash at its end
+    token_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+    insecure: bool = False  # http:// to another machine was meant
     folder: Path = Path()  # of kind media: where its file system is mounted
     required: bool = True
     transfer_syntaxes: tuple[str, ...] = ()  # UIDs; empty = the ladder
@@ -89,6 +106,7 @@ class Destination:
     sources: tuple[str, ...] = ()  # only what these took; empty = every source
     types: tuple[str, ...] = ()  # "still", "clip"; empty = both
     longest_clip_s: int = 0  # 0 = any
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.config.settings import Address
 
@@ -154,6 +155,24 @@ def address(value: object) -> Address:
     return Address(host=host(where), port=int(port))
 
 
+def url(value: object) -> str:
+    """Check the root of a DICOMweb service: http or https, a host, a path; it becomes one without a last slash."""
+    words = words_of(value)
+    try:
+        parts = urlsplit(words)
+        port = parts.port
+    except ValueError:
+        raise Wrong("is not an address of the web") from None
+    if parts.username is not None or parts.password is not None:
+        raise Wrong("must not hold a name or a password: they go into user and password_file")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise Wrong(f"must be https:// with a host and a path, without ? and #, not {shown(value)}")
+    if port == 0 or not words.isascii() or not words.isprintable() or " " in words:
+        raise Wrong("must have a port from 1 to 65535 and no spaces, in plain ASCII")
+    host(parts.hostname)
+    return words.rstrip("/")
+
+
 def is_loopback(where: str) -> bool:
     """Say whether only this machine reaches that host."""
     try:
@@ -204,13 +223,14 @@ def device(base: Path) -> Check:
                 raise Wrong(f'must be "pattern:bars" or "pattern:ultrasound", not {shown(words)}')
             return words
         if kind == "file" and where:
-            return f"file:{_readable(base / where)}"
+            return f"file:{readable(base / where)}"
         raise Wrong(f'must be "pattern:bars", "pattern:ultrasound" or "file:PATH", not {shown(words)}')
 
     return check
 
 
-def _readable(path: Path) -> Path:
+def readable(path: Path) -> Path:
+    """Check that a file can be read now."""
     try:
         other = path.exists() and not path.is_file()  # a pipe would be waited for without end
         if not other:

@@ -40,6 +40,13 @@ Connect = Callable[[Sequence[Wanted]], AbstractContextManager[Channel]]
 
 def connector(destination: Destination, *, our_ae: str, timeouts: Timeouts | None = None) -> Connect:
     """Return what opens a channel to this destination for the objects that are to go."""
+    if destination.kind == "stow":
+        from gateway.net.stow import StowChannel  # noqa: PLC0415 - an HTTP client, for those who need one
+
+        def stow(wanted: Sequence[Wanted]) -> AbstractContextManager[Channel]:
+            return StowChannel(destination, wanted=wanted, timeouts=timeouts)
+
+        return stow
 
     def dicom(wanted: Sequence[Wanted]) -> AbstractContextManager[Channel]:
         return StoreAssociation(destination, our_ae=our_ae, wanted=wanted, timeouts=timeouts)

@@ -40,7 +40,8 @@ class Patience:
         now = self._clock.now()
         attempt = self.pause.attempt + 1 if self.pause else 1
         plain = backoff.CONFIGURATION if isinstance(error, NeedsConfiguration) else backoff.delay_before(attempt)
-        wait = plain * self._clock.jitter(backoff.JITTER)
+        asked = min(timedelta(seconds=error.retry_after_s), backoff.CONFIGURATION)
+        wait = max(plain * self._clock.jitter(backoff.JITTER), asked)
         self.pause = Pause(
             error=error,
             since=self.pause.since if self.pause else now,

@@ -34,7 +34,8 @@ from gateway.spool.states import Owner
 _log = logging.getLogger(__name__)
 _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.CAP).total_seconds()  # no wait is longer
 _OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
-_OF_OURS = "object-mismatch"  # the file is not what its record says: nobody else can mend that
+# The file is not what its record says, or is larger than the archive ever takes: no repetition mends that.
+_AT_ONCE = frozenset({"object-mismatch", "too-large"})
 
 
 class Sender:
@@ -154,7 +155,8 @@ class Sender:
             )
         except DeliveryError as error:
             # An answer tells that it was not stored now; without one nobody knows.
-            self._not_sent(claimed, error, in_doubt=delivery.in_doubt or not error.status)
+            known = error.nothing_left or bool(error.status)
+            self._not_sent(claimed, error, in_doubt=delivery.in_doubt or not known)
         except SpoolDamaged as error:
             self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
             self._hold(claimed, error, in_doubt=delivery.in_doubt)
@@ -193,7 +195,7 @@ class Sender:
                 event(_log, "delivery_released_after_outage", destination=delivery.destination, delivery=held)
 
     def _not_sent(self, delivery: Delivery, error: DeliveryError, *, in_doubt: bool) -> None:
-        if isinstance(error, NeverAccepted) and error.code != _OF_OURS:
+        if isinstance(error, NeverAccepted) and error.code not in _AT_ONCE:
             self._refused(delivery, error, in_doubt=in_doubt)
         elif isinstance(error, NeverAccepted) or error.code in _OF_THE_OBJECT:
             self._patience.works()

@@ -97,7 +97,7 @@ def _recover(settings: Settings, spool: Spool) -> None:
 
 def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
     station, stop = settings.station, supervisor.stop
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings))
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings), tls=station.tls)
     listener.open()
     release = Release(spool=spool, temporary=settings.release.temporary, at_once=settings.release.when == "at-once")
     wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)

@@ -5,9 +5,9 @@ Raises TryLater or NeedsConfiguration with the codes of `refusals`, and timeout 
 
 import logging
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Self
 
 from pynetdicom import evt
@@ -16,9 +16,11 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from gateway.errors import DeliveryError, TryLater
 from gateway.log import event
-from gateway.net import tuning
+from gateway.net import tls, tuning
+from gateway.net.deadline import deadline
 from gateway.net.peers import Context, Peer, Timeouts, capital
 from gateway.net.refusals import AGAIN, Ears, refusal, unreachable
+from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Link:
         *,
         peer: Peer,
         association: Association,
-        wire: tuning.WatchedSocket,
+        wire: WatchedSocket,
         timeouts: Timeouts,
         ears: Ears,
     ) -> None:
@@ -53,6 +55,11 @@ class Link:
         self.release()
 
     @property
+    def proven_until(self) -> datetime | None:
+        """When the peer's certificate ends; None without TLS."""
+        return self._wire.proven_until if isinstance(self._wire, TlsSocket) else None
+
+    @property
     def usable(self) -> bool:
         return bool(self.association.is_established) and not self._wire.lost and not self._late
 
@@ -66,13 +73,16 @@ class Link:
             self._late = True
             self._wire.cut()
 
-        with _deadline(seconds, expire):
+        with deadline(seconds, expire):
             yield
 
     def broken(self) -> DeliveryError:
         """Say why no answer came, and drop the association: nothing that follows on it could be trusted."""
         peer = self.peer
-        if self._wire.overflowed:
+        why: DeliveryError
+        if self._wire.trouble is not None:
+            why = tls.refusal(peer, self._wire.trouble)
+        elif self._wire.overflowed:
             why = TryLater(f"{capital(peer.who)} did not stop answering.", code="endless")
         elif self._ears.aborted:
             why = TryLater(f"{capital(peer.who)} broke off the transfer.", code="aborted")
@@ -125,7 +135,7 @@ def open_link(
     allowance: bytes the peer may send over the life of the association; heard: called with every DIMSE message,
     in pynetdicom's thread.
     """
-    entity = _entity(our_ae, timeouts, allowance)
+    entity = _entity(peer, our_ae, timeouts, allowance)
     ears = Ears()
     handlers = _handlers(ears, heard)
 
@@ -134,7 +144,7 @@ def open_link(
             entity.wire.cut()
 
     try:
-        with _deadline(timeouts.connect + timeouts.negotiate + 1, expire):
+        with deadline(timeouts.connect + timeouts.negotiate + 1, expire):
             association = entity.associate(
                 peer.host, peer.port, _offers(contexts), ae_title=peer.ae_title, evt_handlers=handlers
             )
@@ -153,8 +163,12 @@ def open_link(
     return link
 
 
-def _entity(our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:
-    entity = tuning.Entity(our_ae, stall=timeouts.stall, allowance=allowance)
+def _entity(peer: Peer, our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:
+    try:
+        secured = (tls.for_calls(peer.tls), peer.host) if peer.tls else None
+    except tls.TlsFileUnusable as error:
+        raise tls.file_unusable(peer, error) from None
+    entity = tuning.Entity(our_ae, stall=timeouts.stall, allowance=allowance, tls=secured)
     entity.connection_timeout = timeouts.connect
     entity.acse_timeout = timeouts.negotiate
     entity.dimse_timeout = timeouts.answer
@@ -167,24 +181,11 @@ def _handlers(ears: Ears, heard: Callable[[evt.Event], None] | None) -> list[Any
     return [*handlers, (evt.EVT_DIMSE_RECV, heard)] if heard else handlers
 
 
-def _dispose(association: Association, wire: tuning.WatchedSocket) -> None:
+def _dispose(association: Association, wire: WatchedSocket) -> None:
     """End both at once."""
     wire.cut()
     association.kill()
     wire.close()
-
-
-@contextmanager
-def _deadline(seconds: float, expire: Callable[[], None]) -> Iterator[None]:
-    """Call `expire` when the block takes longer than `seconds`."""
-    timer = threading.Timer(seconds, expire)
-    timer.name = "dicom-deadline"
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _offers(contexts: Sequence[Context]) -> list[PresentationContext]:

@@ -1,14 +1,16 @@
 """C-ECHO: does a peer answer to us, and if not, why, in plain words."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
+from gateway.config.settings import Tls
 from gateway.errors import DeliveryError
 from gateway.net.association import open_link
 from gateway.net.peers import Context, Peer, Timeouts, shared_out
-from gateway.net.tuning import WireBroken
+from gateway.net.wires import WireBroken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +21,7 @@ class EchoAnswer:
     what: str = ""
     code: str = ""
     action: str = ""
+    proven_until: datetime | None = None  # when the peer's certificate ends; None without TLS
 
 
 def echo(
@@ -31,9 +34,10 @@ def echo(
     name: str = "",
     deadline_s: float = 10.0,
     timeouts: Timeouts | None = None,
+    tls: Tls | None = None,
 ) -> EchoAnswer:
     """Ask one peer whether it hears us. Never raises for what a peer does."""
-    peer = Peer(kind=kind, name=name or ae_title, ae_title=ae_title, host=host, port=port)
+    peer = Peer(kind=kind, name=name or ae_title, ae_title=ae_title, host=host, port=port, tls=tls)
     offers = [
         Context(abstract_syntax=str(Verification), transfer_syntax=str(syntax))
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -48,6 +52,7 @@ def echo(
                 raise link.broken() from None
             if "Status" not in answer:
                 raise link.broken()
+            until = link.proven_until
     except DeliveryError as error:
         return EchoAnswer(ok=False, what=error.what, code=error.code, action=error.action)
     status = int(answer.Status)
@@ -58,4 +63,4 @@ def echo(
             code="unwell",
             action="Call IT: look at its log.",
         )
-    return EchoAnswer(ok=True)
+    return EchoAnswer(ok=True, proven_until=until)

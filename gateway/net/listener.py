@@ -6,6 +6,7 @@ Not for objects: nothing can be stored here.
 import ipaddress
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -17,11 +18,13 @@ from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 from pynetdicom.transport import AssociationServer, RequestHandler
 
-from gateway.config.settings import Address
+from gateway.config.settings import Address, Tls
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
+from gateway.net import tls
 from gateway.net.peers import Timeouts
-from gateway.net.tuning import Entity, WatchedSocket, tune
+from gateway.net.tuning import Entity, tune
+from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +47,11 @@ class Listener:
         ae_title: str,
         callers: Iterable[tuple[str, str]] = (),
         timeouts: Timeouts | None = None,
+        tls: Tls | None = None,
     ) -> None:
+        """tls: then callers must speak TLS and show a certificate of its `ca`; None: in clear."""
         self._address = address
+        self._tls = tls
         self._ae_title = ae_title
         pairs = tuple(callers)
         self._titles = sorted({ae_title, *(title for title, _ in pairs)})
@@ -60,6 +66,8 @@ class Listener:
 
     def open(self) -> None:
         """Take the port or raise ListenerFailed."""
+        if self._tls is not None:
+            _usable(self._tls)
         entity = Entity(self._ae_title, stall=self._timeouts.stall, allowance=_ALLOWANCE)
         entity.acse_timeout = self._timeouts.negotiate
         entity.dimse_timeout = self._timeouts.answer
@@ -69,7 +77,12 @@ class Listener:
         entity.require_calling_aet = self._titles
         try:
             self._server = _Server(
-                entity, self._address, self._ae_title, hosts=self._hosts, stall=self._timeouts.stall
+                entity,
+                self._address,
+                self._ae_title,
+                hosts=self._hosts,
+                stall=self._timeouts.stall,
+                secured=self._tls,
             )
         except OSError as error:
             raise ListenerFailed(
@@ -93,6 +106,17 @@ class Listener:
             self._server = None
 
 
+def _usable(secured: Tls) -> None:
+    try:
+        tls.for_callers(secured)
+    except tls.TlsFileUnusable as error:
+        raise ListenerFailed(
+            f"This box cannot listen with TLS: {error.which} cannot be used ({error.why}).",
+            code="tls-file",
+            action="Put the file right, then start again.",
+        ) from None
+
+
 class _Handler(RequestHandler):
     """Tunes an incoming association before its first byte."""
 
@@ -110,9 +134,17 @@ class _Server(AssociationServer):
     request_queue_size = 64  # a port scan must not keep others from being heard
 
     def __init__(
-        self, entity: Entity, address: Address, ae_title: str, *, hosts: tuple[str, ...], stall: float
+        self,
+        entity: Entity,
+        address: Address,
+        ae_title: str,
+        *,
+        hosts: tuple[str, ...],
+        stall: float,
+        secured: Tls | None,
     ) -> None:
         self._hosts = hosts
+        self._secured = secured
         self._stall = stall
         syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
         super().__init__(
@@ -127,10 +159,31 @@ class _Server(AssociationServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         plain, address = super().get_request()
-        wire = WatchedSocket(plain, stall=self._stall, allowance=_ALLOWANCE)
-        wire.settimeout(None)
-        wire.speed_up()
+        try:
+            wire = self._watched(plain, str(address[0]))
+            wire.settimeout(None)
+            wire.speed_up()
+        except OSError:
+            plain.close()
+            raise  # the caller is as good as gone; the next one is not
         return wire, address
+
+    def _watched(self, plain: socket.socket, caller: str) -> WatchedSocket:
+        """Return what is read from. TLS is agreed on as its bytes come in, in the association's own thread."""
+        if self._secured is None:
+            return WatchedSocket(plain, stall=self._stall, allowance=_ALLOWANCE)
+
+        def failed(error: ssl.SSLError) -> None:
+            warn(
+                _log, "caller_not_secured", address=caller, code=tls.fault_of(error).code, why=tls.reason_of(error)
+            )
+
+        try:
+            context = tls.for_callers(self._secured)
+        except tls.TlsFileUnusable as error:
+            warn(_log, "listener_not_secured", code="tls-file", key=error.which, why=error.why)
+            raise OSError from None
+        return TlsSocket(plain, stall=self._stall, allowance=_ALLOWANCE, context=context, failed=failed)
 
     def verify_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: tuple[Any, ...]

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.config.settings import Tls
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
@@ -28,6 +30,7 @@ class Peer:
     ae_title: str
     host: str
     port: int
+    tls: Tls | None = None  # None: in clear
 
     @property
     def who(self) -> str:

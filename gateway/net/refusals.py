@@ -4,6 +4,7 @@ Owns the codes unreachable, silent, busy, rejected, rejected-title, no-context, 
 """
 
 import errno
+import ssl
 from typing import Any
 
 from pynetdicom import evt
@@ -11,8 +12,9 @@ from pynetdicom.association import Association
 from pynetdicom.pdu import A_ABORT_RQ
 
 from gateway.errors import DeliveryError, NeedsConfiguration, TryLater
+from gateway.net import tls
 from gateway.net.peers import Peer, capital
-from gateway.net.tuning import WatchedSocket
+from gateway.net.wires import TlsSocket, WatchedSocket
 
 AGAIN = "It is tried again by itself. If it lasts, call IT"
 
@@ -35,8 +37,13 @@ class Ears:
 
 def refusal(peer: Peer, our_ae: str, association: Association, wire: WatchedSocket, ears: Ears) -> DeliveryError:
     """Tell refused, silent, rejected, nothing accepted, aborted apart: pynetdicom says "aborted" for most."""
+    if wire.trouble is not None and not isinstance(wire.trouble, ssl.SSLEOFError):
+        agreed = isinstance(wire, TlsSocket) and wire.agreed
+        return tls.refusal(peer, wire.trouble, agreed=agreed)
+    if wire.securing and wire.failure is not None:
+        return not_secured(peer, wire.failure)
     if wire.failure is not None:
-        return _not_connected(peer, wire.failure)
+        return not_connected(peer, wire.failure)
     if association.is_rejected:
         return _rejected(peer, our_ae, association)
     if association.rejected_contexts and not association.accepted_contexts:
@@ -63,7 +70,7 @@ def _not_answered(peer: Peer, wire: WatchedSocket, ears: Ears) -> TryLater:
     return TryLater(words, code="silent", action=f"{check} and that the program there is not stuck.")
 
 
-def _not_connected(peer: Peer, failure: OSError) -> TryLater:
+def not_connected(peer: Peer, failure: OSError) -> TryLater:
     if isinstance(failure, ConnectionRefusedError):
         return unreachable(peer, f"nothing listens at {peer.where}", "program there, host and port")
     if isinstance(failure, TimeoutError):
@@ -72,6 +79,16 @@ def _not_connected(peer: Peer, failure: OSError) -> TryLater:
         return TryLater(words, code="silent", action=check)
     reason = errno.errorcode.get(failure.errno or 0, "network error")
     return unreachable(peer, f"there is no way to {peer.where} ({reason})", "network cable and address")
+
+
+def not_secured(peer: Peer, failure: OSError) -> TryLater:
+    """The other side is there, but said nothing to TLS, or hung up."""
+    check = f"{AGAIN}: check that {peer.port} is the port of the {peer.kind} that speaks TLS"
+    if isinstance(failure, TimeoutError):
+        words = f"{capital(peer.who)} took the connection at {peer.where} but did not answer to TLS."
+        return TryLater(words, code="silent", action=f"{check} and that the program there is not stuck.")
+    words = f"{capital(peer.who)} closed the connection while it was being secured."
+    return TryLater(words, code="dropped", action=f"{check} and that this box may use it.")
 
 
 def unreachable(peer: Peer, because: str, check: str) -> TryLater:

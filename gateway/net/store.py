@@ -18,7 +18,7 @@ from gateway.log import event
 from gateway.net import statuses
 from gateway.net.association import Link, open_link
 from gateway.net.peers import Context, Peer, Timeouts
-from gateway.net.tuning import WireBroken
+from gateway.net.wires import WireBroken
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoreResult:
-    """The archive has it. `status` is four hex digits; `warning` says what it did to the object, or is empty."""
+    """The archive has it. `status`: four hex digits, or "HTTP 200"; `warning`: what it did to the object, or ""."""
 
     status: str
     warning: str = ""
@@ -82,6 +82,7 @@ class StoreAssociation:
             ae_title=destination.ae_title,
             host=destination.host,
             port=destination.port,
+            tls=destination.tls,
         )
         self._link: Link | None = None
         self._message = 0
@@ -123,8 +124,8 @@ class StoreAssociation:
                 f"The archive {self._peer.name} does not take this kind of object in its format.",
                 code="no-context",
             )
-        with _as_file(source) as file:
-            _verify(file, (sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+        with as_file(source) as file:
+            verify(file, (sop_class_uid, sop_instance_uid, transfer_syntax_uid))
             status = self._send(file)
         return self._judge(status, sent_before=sent_before)
 
@@ -165,7 +166,7 @@ class StoreAssociation:
 
 
 @contextmanager
-def _as_file(source: Path | bytes) -> Iterator[Path]:
+def as_file(source: Path | bytes) -> Iterator[Path]:
     """Give content a name that lasts as long as the block, without a disk."""
     if isinstance(source, Path):
         yield source
@@ -176,7 +177,7 @@ def _as_file(source: Path | bytes) -> Iterator[Path]:
         yield Path(f"/proc/self/fd/{memory.fileno()}")
 
 
-def _verify(file: Path, expected: tuple[str, str, str]) -> None:
+def verify(file: Path, expected: tuple[str, str, str]) -> None:
     """Refuse a file that is not the object its record says; pynetdicom would announce what the file says."""
     try:
         meta = read_file_meta_info(file)

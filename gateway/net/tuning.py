@@ -1,18 +1,17 @@
 """The one place that knows pynetdicom's insides: what it sends with, how long it waits, what it may log.
 
-Four seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
-and `AssociationServer.get_request` hand out the socket, `DULServiceProvider.to_provider_queue` takes what is sent,
-`DIMSEServiceProvider.get_msg` gives what was received, and the reactors are `Thread.run`.
+Five seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
+and `AssociationServer.get_request` hand out the socket, `AssociationSocket.ready` is asked before anything is read
+from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives what was
+received, and the reactors are `Thread.run`.
 docs/decisions/0005-network.md says why.
 """
 
 import logging
 import queue
-import socket
 import ssl
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from pynetdicom import _config, evt
@@ -22,95 +21,13 @@ from pynetdicom.pdu_primitives import A_ABORT, A_RELEASE, P_DATA, MaximumLengthN
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from gateway import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from gateway.net.wires import TlsSocket, WatchedSocket, WireBroken
 from gateway.threads import contained
 
 LARGEST_PDU = 128 * 1024  # bytes; also for peers that set no limit: one PDU is one piece of memory
 _SMALLEST_PDU = 128  # bytes; nobody means less, and pynetdicom divides by the length less six
 
 GetMessage = Callable[..., tuple[Any, Any]]
-
-
-class WireBroken(Exception):
-    """The connection ended while we were writing."""
-
-
-class WatchedSocket(socket.socket):
-    """A TCP socket that never waits without end, tells why it failed, and takes only so many bytes.
-
-    stall: seconds within which some bytes must move; allowance: bytes that may still arrive, None for no bound.
-    """
-
-    def __init__(self, plain: socket.socket, *, stall: float, allowance: int | None) -> None:
-        """Take over the file descriptor of `plain`."""
-        timeout = plain.gettimeout()
-        super().__init__(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        super().settimeout(timeout)
-        self.stall = stall
-        self.allowance = allowance
-        self.failure: OSError | None = None  # why connecting failed
-        self.lost = False  # the other side, or the network, ended it before we did
-        self.leaving = False  # we are ending it
-        self.received = 0
-        self.written = 0
-
-    def settimeout(self, value: float | None) -> None:
-        """Set a timeout; "without end" means `stall` here."""
-        super().settimeout(self.stall if value is None else value)
-
-    def connect(self, address: Any) -> None:  # noqa: ANN401 - the signature of socket.connect
-        try:
-            super().connect(address)
-        except OSError as error:
-            self.failure = error
-            raise
-        self.speed_up()
-
-    def speed_up(self) -> None:
-        """Keep small messages from waiting for each other (Nagle, delayed acknowledgement)."""
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        try:
-            data = super().recv(bufsize, flags)
-            if data:
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # the kernel forgets it
-        except OSError as error:
-            self._ended(error)
-            raise
-        if not data:
-            self._ended()
-        self.received += len(data)
-        if self.overflowed:
-            raise OSError("more bytes than were asked for")  # pynetdicom ends the association
-        return data
-
-    @property
-    def overflowed(self) -> bool:
-        return self.allowance is not None and self.received > self.allowance
-
-    def write(self, data: bytes) -> None:
-        """Send all of `data`, at least some of it every `stall` seconds, or raise WireBroken."""
-        try:
-            self.sendall(data)
-        except OSError as error:
-            self._ended(error)
-            raise WireBroken from error
-        self.written += len(data)
-
-    def cut(self) -> None:
-        """End the connection at once, whatever any thread waits for on it."""
-        self.leaving = True
-        self.shutdown(socket.SHUT_RDWR)
-
-    def shutdown(self, how: int) -> None:
-        """End it also when the other side did so first: pynetdicom would then forget to close it."""
-        with suppress(OSError):
-            super().shutdown(how)
-
-    def _ended(self, error: OSError | None = None) -> None:
-        if not self.leaving and not isinstance(error, TimeoutError):
-            self.lost = True
 
 
 class DirectQueue(queue.Queue[Any]):
@@ -138,13 +55,22 @@ class DirectQueue(queue.Queue[Any]):
 class Entity(ApplicationEntity):
     """An application entity whose associations are tuned before their first byte."""
 
-    def __init__(self, ae_title: str, *, stall: float, allowance: int | None) -> None:
+    def __init__(
+        self,
+        ae_title: str,
+        *,
+        stall: float,
+        allowance: int | None,
+        tls: tuple[ssl.SSLContext, str] | None = None,
+    ) -> None:
+        """tls: how its own calls are secured, and the name that the called one must prove."""
         prepare()
         super().__init__(ae_title)
         self.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         self.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._stall = stall
         self._allowance = allowance
+        self._tls = tls
         self.wire: WatchedSocket | None = None  # of the latest association
 
     def _create_socket(
@@ -152,10 +78,36 @@ class Entity(ApplicationEntity):
     ) -> AssociationSocket:
         holder = super()._create_socket(assoc, address, tls_args)
         assert holder.socket is not None
-        self.wire = WatchedSocket(holder.socket, stall=self._stall, allowance=self._allowance)
+        if self._tls is None:
+            self.wire = WatchedSocket(holder.socket, stall=self._stall, allowance=self._allowance)
+        else:
+            context, name = self._tls
+            self.wire = TlsSocket(
+                holder.socket, stall=self._stall, allowance=self._allowance, context=context, server_name=name
+            )
         holder.socket = self.wire
+        _see_decrypted(holder)
         tune(assoc)
         return holder
+
+
+class _Holder(AssociationSocket):
+    """pynetdicom's socket, whose "is there something to read" counts what was decrypted, and that alone.
+
+    `select` sees neither bytes that wait decrypted, nor that those of the line are TLS's own; a reactor that reads
+    then would stand still until the other side says something, and could not send meanwhile.
+    """
+
+    @property
+    def ready(self) -> bool:
+        wire = self.socket
+        if not isinstance(wire, TlsSocket):
+            return bool(super().ready)
+        return wire.holds or (bool(super().ready) and wire.look())
+
+
+def _see_decrypted(holder: AssociationSocket) -> None:
+    holder.__class__ = _Holder  # pynetdicom makes it in two places, and lets nobody choose the class
 
 
 def prepare() -> None:
@@ -171,6 +123,8 @@ def prepare() -> None:
 def tune(association: Association) -> None:
     """Make an association that has not started write directly, end visibly, and die quietly."""
     association.dul.to_provider_queue = DirectQueue(association)
+    if association.dul.socket is not None:
+        _see_decrypted(association.dul.socket)
 
     def wake() -> None:
         wire = wire_of(association)

@@ -18,7 +18,7 @@ from gateway.config.settings import Worklist
 from gateway.errors import DeliveryError, WorklistError
 from gateway.net.association import Link, open_link
 from gateway.net.peers import Context, Peer, Timeouts, capital, shared_out
-from gateway.net.tuning import WireBroken
+from gateway.net.wires import WireBroken
 
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
 MOST_BYTES = 32 * 1024 * 1024
@@ -103,6 +103,7 @@ def find(
         ae_title=server.ae_title,
         host=server.host,
         port=server.port,
+        tls=server.tls,
     )
     patience = shared_out(timeouts or Timeouts(), deadline_s)
     offers = [

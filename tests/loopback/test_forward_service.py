@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 from tests.box import until
+from tests.certificates import Authority
 from tests.loopback.forward_archive import (
     ABORT,
     Scripted,
@@ -28,7 +30,7 @@ from tests.loopback.forward_archive import (
     memory_spool,
     sender,
 )
-from tests.loopback.peers import FaultWorklist, RawServer, StoreScp, free_port
+from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, RawServer, StoreScp, free_port
 from tests.loopback.peers.faults import silent
 from tests.loopback.peers.items import worklist_item
 from tests.loopback.whole_box import today
@@ -352,3 +354,29 @@ def test_an_exam_finished_by_time_leaves_only_after_a_look(archive: Scripted) ->
         wrap_all(spool)
         sender(spool, archive).step()
         assert states(spool) == [SENT]
+
+
+def test_an_exam_reaches_a_secured_archive_and_one_on_the_web_and_the_box_is_heard_over_tls(
+    tmp_path: Path, spool: Spool
+) -> None:
+    clinic = Authority(tmp_path / "clinic")
+    box, pacs = clinic.issue("127.0.0.1", label="box"), clinic.issue("127.0.0.1", label="pacs")
+    with FaultArchive(secured=clinic.server(pacs)) as dicom, FaultWeb(secured=clinic.server(pacs)) as web:
+        wanted = settings(
+            tmp_path,
+            destinations=(
+                destination(dicom, ae_title="TAKES", tls=clinic.tls(box)),
+                Destination(name="web", kind="stow", url=web.url, tls=clinic.tls(box)),
+            ),
+        )
+        station = replace(wanted.station, tls=clinic.tls(box))
+        with running(replace(wanted, station=station)):
+            exam = open_exam(spool)
+            kept = [still(spool, exam), clip(spool, exam)]
+            spool.exams.finish(exam.id)
+            until("both to have it", lambda: states(spool) + states(spool, "web") == [SENT] * 4)
+            port = station.listen.port
+            assert echo("127.0.0.1", port, "SCOPEGATE", "TAKES", tls=clinic.tls(pacs)).ok
+            assert not echo("127.0.0.1", port, "SCOPEGATE", "TAKES").ok
+    uids = {each.sop_instance_uid for each in kept}
+    assert {each.sop_instance_uid for each in dicom.arrived} == uids == set(web.has)

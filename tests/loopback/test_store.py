@@ -424,7 +424,7 @@ def test_failures_leave_no_thread_and_no_socket_behind(fault_archive, tmp_path):
 
     def ours():
         names = [t.name for t in threading.enumerate()]
-        return sum(1 for name in names if name.startswith(("RequestorThread", "dicom-deadline")))
+        return sum(1 for name in names if name.startswith(("RequestorThread", "network-deadline")))
 
     all_of_it()
     until = time.monotonic() + 5

@@ -22,10 +22,10 @@ from gateway import errors
 from gateway.capture.clips import End
 from gateway.cli.app import app
 from gateway.config import keys, reader, values
-from gateway.config.settings import Worklist
+from gateway.config.settings import Tls, Worklist
 from gateway.dicom import copies
 from gateway.model import PleaseCheck
-from gateway.net import statuses
+from gateway.net import statuses, webanswers
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
 from gateway.spool import deliveries, space, states
@@ -160,6 +160,7 @@ TABLES = {
     "device-errors": device_table,
     "store-failures": store_failure_table,
     "storage-statuses": statuses.as_markdown,
+    "web-statuses": webanswers.as_markdown,
     "mapping": mapping_table,
     "worklist-keys": worklist_table,
     "calls": call_table,
@@ -194,7 +195,8 @@ def test_every_table_stands_in_some_document():
 
 DYNAMIC = {
     "worklist-{}": lambda: {
-        f"worklist-{code}" for code in literal_codes(["gateway/net/association.py", "gateway/net/refusals.py"])
+        f"worklist-{code}"
+        for code in literal_codes(f"gateway/net/{name}.py" for name in ("association", "refusals", "tls"))
     },
     "clip-{}": lambda: {f"clip-{end}" for end in End if end is not End.ASKED},
     "{}-gone": lambda: {"capture-gone", "forward-gone"},
@@ -248,6 +250,7 @@ def codes_in_the_code() -> set[str]:
         words[0] for words in problems._WORDS.values()
     }
     found |= {code for code in space.CODES.values() if code}
+    found |= {row.code for row in webanswers.TABLE}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
 
@@ -296,7 +299,7 @@ def test_every_key_of_the_configuration_is_documented_with_its_default_and_its_l
             if key in made.needed or any(key in needed for needed in made.needed_by_kind.values()):
                 assert default == "needed", where
             elif default == "-":
-                assert key not in fields, where
+                assert fields.get(key) is None, where
             else:
                 value = check(tomllib.loads(f"x = {default.strip('`')}")["x"])
                 assert value == fields.get(key, value), where
@@ -308,6 +311,20 @@ def test_every_key_of_the_configuration_is_documented_with_its_default_and_its_l
                 for beyond in (low - 1, high + 1):
                     with pytest.raises(values.Wrong):
                         check(beyond)
+
+
+def test_every_key_of_tls_is_documented_with_its_default(tmp_path):
+    part = re.split(r"^### ", (DOCS / "it.md").read_text().split("\n### `tls`\n")[1], flags=re.MULTILINE)[0]
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*) \|", part, re.MULTILINE))
+    inline = [table.keys["tls"] for table in keys.tables(tmp_path).values() if "tls" in table.keys]
+    assert len(inline) > 2
+    assert set(rows) == {key for made in inline for key in made.keys}
+    fields = {field.name: field.default for field in dataclasses.fields(Tls)}
+    for key, default in rows.items():
+        needed = any(key in made.needed for made in inline if "check_name" in made.keys)
+        assert (default == "needed") == needed, key
+        if not needed:
+            assert fields[key] == {"-": None, "`true`": True}[default], key
 
 
 # --- commands and calls --------------------------------------------------------------------------------------

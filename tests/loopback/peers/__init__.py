@@ -10,6 +10,7 @@ from typing import Any
 
 _WHERE = {
     "FaultArchive": "faults",
+    "FaultWeb": "web",
     "FaultWorklist": "faults",
     "Orthanc": "orthanc",
     "RawServer": "faults",

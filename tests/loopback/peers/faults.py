@@ -8,6 +8,7 @@ The worklist server: TAKES, NOUID, NOSTEP, GARBAGE, MIXED, BADCMD, ABORT, ENDLES
 """
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -40,8 +41,9 @@ class Arrived:
 class _Scp:
     """A pynetdicom server on 127.0.0.1 whose behaviour hangs on the called AE title."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secured: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._secured = secured
         self.calls: list[str] = []  # called AE titles, one an association
         self.gone = threading.Event()
         self._busy_once: set[str] = set()
@@ -56,7 +58,9 @@ class _Scp:
 
     def __enter__(self) -> Self:
         handlers = [(evt.EVT_REQUESTED, self._requested), *self.handlers()]
-        self._server = self._entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        self._server = self._entity.start_server(
+            ("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=self._secured
+        )
         self.port = self._server.server_address[1]
         return self
 
@@ -91,8 +95,8 @@ def _called(event: evt.Event) -> str:
 class FaultArchive(_Scp):
     """A C-STORE and C-ECHO server; `arrived` holds what it took."""
 
-    def __init__(self, *, late_s: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, *, late_s: float = 1.0, secured: ssl.SSLContext | None = None) -> None:
+        super().__init__(secured=secured)
         self.arrived: list[Arrived] = []
         self.largest_pdu = 0  # bytes
         self._late_s = late_s
@@ -151,8 +155,8 @@ class FaultArchive(_Scp):
 class FaultWorklist(_Scp):
     """A C-FIND worklist server. `questions` holds the identifiers that were asked."""
 
-    def __init__(self, items: tuple[Dataset, ...] = ()) -> None:
-        super().__init__()
+    def __init__(self, items: tuple[Dataset, ...] = (), *, secured: ssl.SSLContext | None = None) -> None:
+        super().__init__(secured=secured)
         self.items = list(items) or [worklist_item()]
         self.questions: list[Dataset] = []
         self._entity.add_supported_context(

@@ -7,9 +7,11 @@ from typing import Any
 
 from tests.loopback.peers.process import Server, free_port
 
+DICOM_WEB = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
+
 
 class Orthanc(Server):
-    """Started without plugins, with an empty store in `folder`."""
+    """Started without plugins unless `Plugins` names some, with an empty store in `folder`."""
 
     def __init__(self, folder: Path, *, ae_title: str = "ORTHANC", **settings: object) -> None:
         self.port = free_port()

@@ -201,7 +201,10 @@ WRONG = [
     ("[station]\n", 'data_dir = ""', "station.data_dir", "must be a folder"),
     ("[station]\n", 'data_dir = "/dev/null"', "station.data_dir", "not a folder"),
     ("[station]\n", f'runtime_dir = "/{"x" * 100}"', "station.runtime_dir", "107 bytes"),
-    ("[station]\n", 'tls = { ca = "x" }', "station.tls", "not in this version"),
+    ("[station]\n", 'tls = { ca = "x" }', "station.tls.ca", "x cannot be read: No such file"),
+    ("[station]\n", 'tls = { ca = "system" }', "station.tls", "certificate is missing"),
+    ("[station]\n", "tls = { check_name = false }", "station.tls.check_name", "unknown key"),
+    ("[station]\n", "tls = true", "station.tls", "must be a table with ca, certificate, key, not true"),
     ("[station]\n", 'temporary_id = "EMERG-{date}{time}"', "station.temporary_id", "random4"),
     ("[station]\n", 'temporary_id = "{random4}{patient}"', "station.temporary_id", "{patient} is not a field"),
     ("[station]\n", 'temporary_id = "{random4!r}"', "station.temporary_id", "is not a field"),
@@ -257,22 +260,27 @@ WRONG = [
     (WORKLIST, 'fallback_charset = "latin1"', "worklist.fallback_charset", "DICOM character set"),
     (WORKLIST, 'fallback_charset = "ISO_IR 1000"', "worklist.fallback_charset", "did you mean ISO_IR 100?"),
     (WORKLIST, "fallback_charset = 'GB18030\\ISO 2022 IR 87'", "worklist.fallback_charset", "DICOM character set"),
-    (WORKLIST, "tls = {}", "worklist.tls", "not in this version"),
+    (WORKLIST, "tls = {}", "worklist.tls", "ca is missing"),
+    (WORKLIST, 'tls = { ca = "system", cert = "x" }', "worklist.tls.cert", "unknown key"),
+    (WORKLIST, 'tls = { ca = "/dev/null" }', "worklist.tls.ca", "is not a file"),
+    (WORKLIST, 'tls = { ca = "scopegate.toml" }', "worklist.tls.ca", "holds no certificate in PEM form"),
+    (WORKLIST, 'tls = { ca = "system", key = "scopegate.toml" }', "worklist.tls", "certificate is missing"),
+    (WORKLIST, 'tls = { ca = "system", check_name = 0 }', "worklist.tls.check_name", "must be true or false"),
     (WORKLIST, '[[worklist]]\nname = "RIS"\nae_title = "B"\nhost = "b"\nport = 1', "worklist.name", "called .RIS. already"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nhost = "h"\n', "port = 0", "worklist.port", "from 1 to 65535"),
     ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
-    (DESTINATION, 'kind = "stow"', "destination.kind", "not in this version"),
-    (DESTINATION, 'folder = "/media/usb"', "destination.folder", 'kind "media", not "dicom"'),
-    (MEDIA, 'host = "10.0.0.6"', "destination.host", 'kind "dicom", not "media"'),
-    (MEDIA, 'ae_title = "PACS"', "destination.ae_title", 'kind "dicom", not "media"'),
-    (MEDIA, "port = 104", "destination.port", 'kind "dicom", not "media"'),
-    (MEDIA, 'transfer_syntaxes = ["1.2.840.10008.1.2"]', "destination.transfer_syntaxes", 'kind "dicom", not "media"'),
+    (DESTINATION, 'folder = "/media/usb"', "destination.folder", 'of kind "media" only'),
+    (MEDIA, 'host = "10.0.0.6"', "destination.host", 'of kind "dicom" only'),
+    (MEDIA, 'ae_title = "PACS"', "destination.ae_title", 'of kind "dicom" only'),
+    (MEDIA, "port = 104", "destination.port", 'of kind "dicom" only'),
+    (MEDIA, 'transfer_syntaxes = ["1.2.840.10008.1.2"]', "destination.transfer_syntaxes", 'of kind "dicom" and "stow" only'),
     ("", '[[destination]]\nname = "usb"\nkind = "media"', "destination", "folder is missing"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "usb"', "destination.folder", "full path"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/"', "destination.folder", "full path"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/var/lib/scopegate/usb"', "destination.folder", "data_dir"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/var/lib"', "destination.folder", "data_dir"),
     (MEDIA + '[[destination]]\nname = "b"\nkind = "media"\n', 'folder = "/media/usb"', "destination.folder", 'of "usb" already'),
+    ('[[destination]]\nname = "x"\n', 'kind = "stwo"', "destination.kind", 'must be "dicom" or "stow" or "media"'),
     (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
     (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
     (DESTINATION, 'required = "yes"', "destination.required", "true or false"),
@@ -281,8 +289,9 @@ WRONG = [
     (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2.4.102"]', "destination.transfer_syntaxes", "not in this version"),
     (DESTINATION, 'transfer_syntaxes = ["1.2.840.10008.1.2", "1.2.840.10008.1.2"]', "destination.transfer_syntaxes", "twice"),
     (DESTINATION, "max_object_mb = 0", "destination.max_object_mb", "from 1 to"),
-    (DESTINATION, 'url = "https://example.invalid"', "destination.url", "not in this version"),
-    (DESTINATION, "[destination.tls]", "destination.tls", "not in this version"),
+    (DESTINATION, 'url = "https://example.invalid"', "destination.url", 'of kind "stow" only'),
+    (DESTINATION, "[destination.tls]", "destination.tls", "ca is missing"),
+    (DESTINATION, '[destination.tls]\nca = "system"\ncertificate = "x"', "destination.tls.certificate", "cannot be read"),
     (DESTINATION, "[[destination]]\n" + PEER.format("pacs").replace("10.", "11."), "destination.name", "already"),
     (DESTINATION, "[[destination]]\n" + PEER.format("other"), "destination", 'the same archive as "pacs"'),
     ('[[destination]]\nname = "x"\nae_title = "X"\nhost = "localhost"\n', "port = 11112", "destination.port", "own listener"),
@@ -355,14 +364,14 @@ port = 1e4 #< destination.port: whole number
 required = 1 #< destination.required: true or false
 [[destination]]
 name = "PACS" #< destination.name: already
-kind = "stow" #< destination.kind: not in this version
+kind = "tape" #< destination.kind: must be
 url = "https://example.invalid/"
 [[destination]]
 name = "other"
 ae_title = "O"
 host = "::1"
 port = 4242
-tls = { ca = "a", key = "b" } #< destination.tls: not in this version
+tls = { ca = "system", key = "b" } #< destination.tls.key: cannot be read
 commitment = { ae_title = "X" } #< destination.commitment: not in this version
 transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syntax
   "1.2.840.10008.1.2"]
@@ -373,7 +382,7 @@ reserve_mb = -1 #< retention.reserve_mb: from 64
 
 
 def test_a_media_destination_needs_a_folder_and_nothing_of_an_archive(settings):
-    (destination,) = settings(MEDIA + "commitment = false\ntransfer_syntaxes = []\nrequired = false\n").destinations
+    (destination,) = settings(MEDIA + "required = false\n").destinations
     assert (destination.kind, destination.folder, destination.required) == ("media", Path("/media/usb"), False)
 
 

@@ -1,0 +1,61 @@
+"""What `scopegate doctor` says of certificates, its own and other people's."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.app import app
+from tests.certificates import Authority
+from tests.loopback.peers import FaultArchive
+
+
+@pytest.fixture
+def clinic(tmp_path):
+    return Authority(tmp_path / "clinic")
+
+
+@pytest.fixture
+def lines(tmp_path):
+    def of(text):
+        config = tmp_path / "scopegate.toml"
+        config.write_text(f'[station]\ndata_dir = "{tmp_path}"\nruntime_dir = "{tmp_path}/run"\n{text}')
+        done = CliRunner().invoke(app, ["doctor", "--config", str(config), "--json"])
+        return {line["what"]: line for line in json.loads(done.output)}
+
+    return of
+
+
+def _archive(port, clinic, box):
+    return (
+        f'[[destination]]\nname = "pacs"\nae_title = "TAKES"\nhost = "127.0.0.1"\nport = {port}\n'
+        f'tls = {{ ca = "{clinic.ca}", certificate = "{box.certificate}", key = "{box.key}" }}\n'
+    )
+
+
+def test_certificates_that_end_soon_are_said_before_they_do(lines, clinic):
+    box = clinic.issue("box", days=(-1, 30))
+    box.key.chmod(0o644)
+    with FaultArchive(secured=clinic.server(clinic.issue(days=(-1, 20)))) as peer:
+        said = lines(_archive(peer.port, clinic, box))
+    assert said["destination pacs"]["ok"] is True
+    assert said[f"certificate {clinic.ca}"]["ok"] is True
+    ours, theirs = said[f"certificate {box.certificate}"], said["certificate of pacs"]
+    for line, days in ((ours, (29, 30)), (theirs, (19, 20))):
+        assert line["ok"] is None
+        assert any(f"{left} days more" in line["says"] for left in days)
+        assert line["action"]
+    assert said[f"key {box.key}"]["ok"] is None
+
+
+def test_an_expired_certificate_is_a_problem_and_a_long_one_is_none(lines, clinic):
+    old, good = clinic.issue("box", days=(-9, -2)), clinic.issue("box", days=(-1, 90))
+    good.key.chmod(0o640)
+    with FaultArchive(secured=clinic.server(clinic.issue(days=(-1, 90)))) as peer:
+        said = lines(_archive(peer.port, clinic, old))
+        assert said[f"certificate {old.certificate}"]["ok"] is False
+        assert "[tls-client-certificate-refused]" in said["destination pacs"]["says"]
+        said = lines(_archive(peer.port, clinic, good))
+    assert said[f"certificate {good.certificate}"]["ok"] is True
+    assert said["certificate of pacs"]["ok"] is True
+    assert f"key {good.key}" not in said
