@@ -211,6 +211,16 @@ class Health:
 
 
 def _refused(capture: Json | None, forward: Json | None) -> Json | None:
-    """Return why the disk refused one of the processes, if it did."""
-    said: list[Json] = [(capture or {}).get("disk") or {}, *((forward or {}).get("troubles") or {}).values()]
-    return next((each for each in said if each.get("code") in {DiskFull.code, DiskFailed.code}), None)
+    """Return why the disk refused one of the processes, if it did.
+
+    A clip whose DICOM copy finds no room keeps nobody from taking stills: that is no alarm.
+    """
+    said = [(capture or {}).get("disk") or {}]
+    said += [
+        each for name, each in ((forward or {}).get("troubles") or {}).items() if name != "wrap" or _fails(each)
+    ]
+    return next((each for each in said if _fails(each) or each.get("code") == DiskFull.code), None)
+
+
+def _fails(said: Json) -> bool:
+    return bool(said.get("code") == DiskFailed.code)

@@ -43,9 +43,9 @@ class Reserve:
 
     def ease(self, needed: int = FLOOR) -> None:
         """Give up what is missing of so many free bytes. Whoever writes next says what a failing disk means."""
+        if self._free() >= needed or not self._held():
+            return
         try:
-            if self.room().free >= needed or not self._held():
-                return
             with locked(self._path):  # two that need room at once give it up once
                 found = self.room()
                 if found.free < needed:
@@ -71,6 +71,14 @@ class Reserve:
             self._trouble = ""
         except SpoolError as error:
             self._note(error)
+
+    def _free(self) -> int:
+        """Return the free bytes; what cannot be asked is none: every record asks this, so it is one system call."""
+        try:
+            state = os.statvfs(self._path.parent)
+        except OSError:
+            return 0
+        return state.f_bavail * state.f_frsize
 
     def _held(self) -> int:
         try:

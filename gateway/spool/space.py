@@ -44,7 +44,7 @@ class Space:
         self._captures = captures
         self._clock = clock
         self.typical = Typical()  # as measured last
-        self._measured_ns: int | None = None
+        self._due_ns = 0
 
     def room(self) -> Room:
         """Look at the disk. Raises DiskFailed."""
@@ -64,11 +64,12 @@ class Space:
 
     def _measure(self) -> None:
         now = self._clock.boottime_ns()
-        if self._measured_ns is not None and now - self._measured_ns < _MEASURED_NS:
+        if now < self._due_ns:
             return
         try:
             self.typical = self._captures.typical()
-            self._measured_ns = now
+            if self.typical != Typical():  # until the first picture there is nothing to measure
+                self._due_ns = now + _MEASURED_NS
         except SpoolError:  # an index that cannot be read: the sizes known are good enough
             return
 

@@ -115,7 +115,7 @@ def test_a_full_disk_refuses_new_pictures_and_keeps_the_old(tmp_path: Path, smal
         with Box(tmp_path / "box", destinations=[as_destination("pacs", archive)]) as box:
             exam = box.open_typed()
             with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free - 8_000_000)
+                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free - 30_000_000)
             stored, refusal = press_until_refused(box, exam)
             assert (refusal.status, refusal.code) == (507, "disk-full")
             assert "NOT stored" in refusal.body["detail"]

@@ -228,6 +228,19 @@ def test_no_clip_begins_on_a_disk_that_is_nearly_full_but_stills_are_taken(box):
     assert box.press().result(10).instance_number == 1
 
 
+def test_a_clip_ends_while_its_dicom_copy_has_room(box, wait):
+    box.total = 100_000_000
+    box.free = 0.15 + 20_000 / box.total  # 15 % belong to stills; one picture of this size has some 10,000 bytes
+    box.exam()
+    box.show()
+    uid = box.clip()
+    for _ in range(9):
+        box.show()
+    ended(box, wait)
+    assert box.presses.last.code == "clip-disk-full"
+    assert 0 < stored(box, uid).bytes < 40_000
+
+
 @pytest.mark.parametrize(
     ("step", "suffix"),
     [

@@ -272,3 +272,32 @@ def test_a_sidecar_says_what_was_pressed(box, stamp):
     assert document["equipment"]["station_name"] == "ROOM-2"
     assert document["equipment"]["institution"] == "Clinic"
     assert document["request"] == {"id": "r-1", "digest": "d"}
+
+
+def test_a_full_disk_refuses_a_press_before_anything_of_it_is_written(box):
+    exam = box.exam()
+    box.show()
+    box.free = 0.0
+    box.disk.steps.clear()
+    with pytest.raises(DiskFull):
+        box.press()
+    assert box.disk.steps == []
+    assert box.answers() == ["not-stored"]
+    box.free = 0.5
+    assert box.press().result(10).instance_number == 1, "no number was used"
+    assert len(box.spool.captures.of_exam(exam.id)) == 1
+
+
+def test_a_disk_that_refuses_a_picture_is_said_until_it_takes_something_again(box):
+    box.exam()
+    box.show()
+    box.disk.full = lambda operation, _name: operation == "write"
+    with pytest.raises(DiskFull):
+        box.press().result(10)
+    assert box.recorder.alarm.trouble.code == "disk-full"
+    box.recorder.alarm.step()
+    assert box.recorder.alarm.trouble, "it refuses still"
+    box.disk.full = lambda _operation, _name: False
+    box.recorder.alarm.step()
+    assert box.recorder.alarm.trouble is None
+    assert not list(box.root.glob("*.probe*"))

@@ -93,6 +93,13 @@ def an_empty_exam_is_open(spool: Spool) -> None:
     open_exam(spool)
 
 
+def one_exam_was_sent_before_its_end(spool: Spool) -> None:
+    with spool.database.write() as connection:
+        connection.execute(
+            "UPDATE exam SET state = 'finished', document = replace(document, '\"released\",', '\"finished\",')"
+        )
+
+
 def one_exam_waits(spool: Spool) -> None:
     exam = open_exam(spool)
     still(spool, exam)
@@ -117,6 +124,10 @@ def one_exam_waits(spool: Spool) -> None:
         (
             an_empty_exam_is_open,
             "NOT finished: 2 pictures of 2 exams: 2 Safe in PACS. 1 exam not released yet.",
+        ),
+        (
+            one_exam_was_sent_before_its_end,
+            "NOT finished: 2 pictures of 1 exam: 2 Safe in PACS. 1 exam not released yet.",
         ),
         (
             one_exam_waits,

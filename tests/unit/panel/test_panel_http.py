@@ -19,6 +19,7 @@ from gateway.config.settings import Address, Panel
 from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
 from gateway.panel import service
 from gateway.panel.hub import Hub
+from gateway.spool.live import LiveState
 from gateway.threads import Supervisor
 from tests.unit.panel.conftest import Bench, item, seal, settings_for
 from tests.unit.panel.fake_capture import START
@@ -212,6 +213,7 @@ def test_health_is_good_while_pictures_can_be_captured(bench: Bench) -> None:
     assert {d["name"]: d["required"] for d in answer["destinations"]} == {"pacs": True, "backup": False}
     assert (answer["worklists"][0]["state"], answer["clock"]["state"]) == ("never-asked", "ok")
     assert answer["disk"]["free_mb"] > 0
+    assert answer["disk"]["stills_left"] > 0
 
 
 def test_health_is_bad_without_picture_and_says_what_to_do(bench: Bench) -> None:
@@ -383,3 +385,29 @@ def test_a_taken_port_is_said_with_what_to_do() -> None:
         with pytest.raises(ListenerFailed, match="another program listens there") as refusal:
             service.listen(Address(host="127.0.0.1", port=port))
     assert "[panel] listen" in refusal.value.action
+
+
+@pytest.mark.parametrize(
+    ("troubles", "state", "status"),
+    [
+        ({"send-pacs": "disk-failed"}, "failed", 503),
+        ({"disk": "disk-full"}, "full", 503),
+        ({"wrap": "disk-failed"}, "failed", 503),
+        ({"wrap": "disk-full"}, "ok", 200),
+        ({"worklist": "spool-busy"}, "ok", 200),
+    ],
+)
+def test_a_disk_that_refuses_one_process_is_one_alarm_on_every_screen(
+    bench: Bench, troubles: dict[str, str], state: str, status: int
+) -> None:
+    live = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    live.write(
+        {"troubles": {name: {"code": code, "what": "It refuses.", "action": ""} for name, code in troubles.items()}}
+    )
+    report = bench.get("/health", status=status)
+    assert (report["disk"]["state"], report["can_capture"]) == (state, status == 200)
+    page = bench.client.get("/delivery").text
+    assert ("It refuses." in page) == (status != 200)
+    assert page.count('id="room"') == (status != 200)
