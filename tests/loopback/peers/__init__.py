@@ -11,8 +11,10 @@ from typing import Any
 _WHERE = {
     "FaultArchive": "faults",
     "FaultWorklist": "faults",
+    "JavaScriptPeer": "javascript_peer",
     "Orthanc": "orthanc",
     "RawServer": "faults",
+    "StepServer": "step_server",
     "StoreScp": "dcmtk",
     "WlmScpfs": "dcmtk",
     "enter_private_network": "namespace",
