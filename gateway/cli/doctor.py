@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Destination, Settings, Worklist
+from gateway.config.settings import Destination, ProcedureStep, Settings, Worklist
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -135,8 +135,9 @@ def _clock(clock: Clock) -> Line:
 def _peers(settings: Settings) -> Iterator[Line]:
     from gateway.net.echo import echo
 
-    peers: list[tuple[str, str, Worklist | Destination]] = []
+    peers: list[tuple[str, str, Worklist | ProcedureStep | Destination]] = []
     peers += [("worklist", "worklist server", server) for server in settings.worklists]
+    peers += [("procedure_step", "procedure step server", server) for server in settings.procedure_steps]
     peers += [("destination", "archive", destination) for destination in settings.destinations]
     for what, kind, peer in peers:
         answer = echo(

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import Delivery, DeliveryState
+from gateway.model import Delivery, DeliveryState, MessageState
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
+_UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 _OPEN = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)
 
 
@@ -26,11 +27,16 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
 
     with spool_of(config) as (_, spool):
         waiting = spool.deliveries.list(states_wanted=_OPEN)
-    if not waiting:
+        messages = spool.steps.list(states_wanted=_UNTOLD)
+    if not waiting and not messages:
         print("Nothing is waiting.")
         return
     rows = [(d.id, d.destination, d.state, d.attempts, d.code or "-", d.reason or "-") for d in waiting]
-    print_table(("id", "destination", "state", "tries", "code", "reason"), rows)
+    if rows:
+        print_table(("id", "destination", "state", "tries", "code", "reason"), rows)
+    told = [(m.exam, m.server, m.kind, m.state, m.attempts, m.code or "-", m.reason or "-") for m in messages]
+    if told:
+        print_table(("exam", "procedure step server", "message", "state", "tries", "code", "reason"), told)
 
 
 @app.command()
@@ -60,6 +66,7 @@ def retry(
 
     with spool_of(config) as (_, spool):
         count = spool.deliveries.retry(delivery=delivery, destination=destination)
+        count += spool.steps.retry() if not delivery and not destination else 0
     print(f"{count} will be tried now.")
 
 
@@ -84,7 +91,7 @@ def release(
         _by_person("queued again", "release", delivery, config)
         return
     with spool_of(config) as (_, spool):
-        count = spool.deliveries.release_all(every)
+        count = spool.deliveries.release_all(every) + spool.steps.release_all(every)
         spool.audit.note("deliveries-released", by="command-line", code=every, count=count)
     print(f"{count} queued again.")
 

@@ -13,6 +13,7 @@ from gateway.config import dicom, values
 from gateway.config.settings import (
     Destination,
     Panel,
+    ProcedureStep,
     Release,
     Retention,
     Source,
@@ -51,12 +52,13 @@ def tables(base: Path) -> dict[str, Table]:
             keys={
                 "when": values.one_of("finish", then=("at-once",)),
                 "temporary": values.one_of("hold", "send"),
+                "reopen_hours": values.number(0, 720),
             },
         ),
         "source": _source(base),
         "trigger": _TRIGGER,
         "worklist": _WORKLIST,
-        "procedure_step": Table(made=None, field="", many=True),
+        "procedure_step": _PROCEDURE_STEP,
         "destination": _DESTINATION,
         "retention": Table(
             made=Retention,
@@ -147,6 +149,20 @@ _WORKLIST = Table(
         "days_ahead": values.number(0, 365, "days"),
         "fallback_charset": dicom.charset,
         "issuer": dicom.text(64),
+        "tls": values.later,
+    },
+)
+
+_PROCEDURE_STEP = Table(
+    made=ProcedureStep,
+    field="procedure_steps",
+    many=True,
+    needed=("name", "ae_title", "host", "port"),
+    keys={
+        "name": values.name,
+        "ae_title": dicom.ae_title(),
+        "host": values.host,
+        "port": values.number(1, 65535),
         "tls": values.later,
     },
 )

@@ -33,6 +33,7 @@ class Panel:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     temporary: str = "hold"  # or "send"
+    reopen_hours: int = 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +76,16 @@ class Worklist:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProcedureStep:
+    """A server that is told of performed procedure steps."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
     kind: str = "dicom"
@@ -101,5 +112,6 @@ class Settings:
     sources: tuple[Source, ...] = (Source(),)
     triggers: tuple[Trigger, ...] = ()
     worklists: tuple[Worklist, ...] = ()
+    procedure_steps: tuple[ProcedureStep, ...] = ()
     destinations: tuple[Destination, ...] = ()
     retention: Retention = field(default_factory=Retention)

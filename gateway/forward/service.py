@@ -1,6 +1,7 @@
 """The forward process: builds its parts by keyword and starts their threads."""
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -10,9 +11,12 @@ from gateway.errors import SpoolError
 from gateway.forward import outgoing
 from gateway.forward.channel import connector
 from gateway.forward.follow import Follower
+from gateway.forward.procedure_steps import ProcedureSteps
 from gateway.forward.release import Release
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
+from gateway.forward.step_sender import StepSender
+from gateway.forward.step_sender import connector as step_connector
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
 from gateway.log import event, warn
@@ -73,6 +77,7 @@ def _opened(settings: Settings, clock: Clock, destinations: list[str]) -> Spool:
 def _recover(settings: Settings, spool: Spool, destinations: list[str]) -> None:
     """Take up what a predecessor left, before any thread runs."""
     spool.deliveries.forget_leases()
+    spool.steps.forget_leases()
     spool.requests.forget_running()
     # A start is when settings may have changed: what was not taken in any form is offered once more.
     rearmed = spool.deliveries.release_all(outgoing.NO_CONTEXT)
@@ -86,12 +91,8 @@ def _start(
     settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str], live: LiveState
 ) -> None:
     station, stop = settings.station, supervisor.stop
-    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers)
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings))
     listener.open()
-    release = Release(spool=spool, temporary=settings.release.temporary)
-    wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
     senders = {
         destination.name: Sender(
             spool=spool,
@@ -101,11 +102,13 @@ def _start(
         )
         for destination in settings.destinations
     }
+    tellers = _tellers(settings, spool, stop)
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
     steps: dict[str, Callable[[], bool]] = {
-        "wrap": lambda: release.step() | wrapper.step(),
+        "wrap": _preparing(settings, spool, destinations),
         "worklist": refresher.step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
+        **{f"tell-{name}": teller.step for name, teller in tellers.items()},
     }
     followers = {
         name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
@@ -114,6 +117,7 @@ def _start(
     status = Status(
         clock=spool.clock,
         senders=senders,
+        tellers=tellers,
         followers=followers,
         orphans=_orphans(spool, destinations),
         port=listener.port,
@@ -122,6 +126,40 @@ def _start(
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _callers(settings: Settings) -> list[tuple[str, str]]:
+    """Return the titles and hosts that our listener answers to."""
+    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    callers += [(peer.ae_title, peer.host) for peer in settings.procedure_steps]
+    return [*callers, *((peer.ae_title, peer.host) for peer in settings.destinations)]
+
+
+def _preparing(settings: Settings, spool: Spool, destinations: list[str]) -> Callable[[], bool]:
+    """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
+    temporary = settings.release.temporary
+    performed = ProcedureSteps(
+        spool=spool,
+        servers=[server.name for server in settings.procedure_steps],
+        station=settings.station,
+        sources=settings.sources,
+        temporary=temporary,
+    )
+    release = Release(spool=spool, temporary=temporary, announce=performed.announce)
+    wrapper = Wrapper(spool=spool, station=settings.station, destinations=destinations)
+    return lambda: performed.step() | release.step() | wrapper.step()
+
+
+def _tellers(settings: Settings, spool: Spool, stop: threading.Event) -> dict[str, StepSender]:
+    return {
+        server.name: StepSender(
+            spool=spool,
+            server=server.name,
+            connect=step_connector(server, our_ae=settings.station.ae_title),
+            stop=stop,
+        )
+        for server in settings.procedure_steps
+    }
 
 
 def _orphans(spool: Spool, destinations: list[str]) -> list[str]:

@@ -9,11 +9,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.clock import Clock
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, MessageState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
 
+_UNSETTLED = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 _MB = 1_000_000
 _LOW_SHARE = 0.10  # of the disk; below it a person should act
 OK = "ok"
@@ -74,6 +75,7 @@ class Health:
             "sources": sources,
             "destinations": self._destinations(forward),
             "worklists": self._worklists(),
+            "procedure_steps": self._procedure_steps(forward),
             "disk": disk,
             "clock": self._clock(),
         }
@@ -144,6 +146,26 @@ class Health:
             )
             answered = answers.instant(found.answered_ns) if found else None
             lines.append({**line, "name": worklist.name, "answered_at": answered})
+        return lines
+
+    def _procedure_steps(self, forward: Json | None) -> list[Json]:
+        counts = self._context.spool.steps.counts()
+        said = {each.get("name"): each for each in (forward or {}).get("procedure_steps", [])}
+        lines = []
+        for server in self._context.settings.procedure_steps:
+            found: Json = said.get(server.name, {})
+            numbers = {str(state): counts.get((server.name, state), 0) for state in _UNSETTLED}
+            state = found.get("state") or ("unknown" if forward is None else OK)
+            if numbers["held"] and state == OK:
+                state = "held"
+            line = self._line(
+                f"procedure_step {server.name}",
+                state,
+                code=found.get("code", ""),
+                what=found.get("what", ""),
+                action="" if state == OK else "Pictures are not affected. Call IT if it lasts.",
+            )
+            lines.append({**line, "name": server.name, "since": found.get("since", line["since"]), **numbers})
         return lines
 
     def _disk(self) -> Json:

@@ -13,6 +13,7 @@ from gateway.spool.files import Files
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
 from gateway.spool.requests import Requests
+from gateway.spool.steps import Steps
 from gateway.spool.worklist import Worklist
 
 
@@ -28,6 +29,7 @@ class Spool:
     captures: Captures
     objects: Objects
     deliveries: Deliveries
+    steps: Steps
     worklist: Worklist
     requests: Requests
     audit: Audit
@@ -52,6 +54,7 @@ def assemble(
         captures=Captures(layout=layout, files=files, database=database, clock=clock, exams=exams),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
+        steps=Steps(layout=layout, files=files, database=database, clock=clock),
         worklist=Worklist(database=database, clock=clock),
         requests=Requests(database=database, clock=clock),
         audit=Audit(path=layout.audit, files=files, clock=clock),

@@ -167,7 +167,9 @@ def problems_of(spool: Spool, capture: Capture, before: SealedObject | None, tal
     if spool.layout.media(capture.exam, capture.media).exists():
         tally.problems.append(f"{uid} is on the disk twice")
     exam = spool.exams.get(capture.exam)
-    series = spool.exams.series_for(exam.id, capture.source, capture.kind.value)
+    step = exam.step_of(capture.instance_number)
+    assert step
+    series = spool.exams.series_for(exam.id, capture.source, capture.kind.value, step.sop_instance_uid)
     verify_sealed(
         spool.objects.path(sealed), exam=exam, capture=capture, series=series, order=spool.exams.order(exam)
     )
