@@ -30,6 +30,29 @@ class DeliveryState(StrEnum):
 UNSETTLED = (DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD)  # what did not leave
 
 
+class StepState(StrEnum):
+    """What became of a performed procedure step."""
+
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    DISCONTINUED = "discontinued"
+
+
+class MessageKind(StrEnum):
+    CREATE = "create"
+    SET = "set"
+
+
+class MessageState(StrEnum):
+    """Where the message about a procedure step is on its way to a server."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+
+
 class RequestState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
@@ -119,6 +142,34 @@ class Series:
     family: str  # "still" or "clip" family of SOP classes
     number: int
     series_instance_uid: str
+    step: str = ""  # UID of the performed procedure step that it is of; "" in exams of release 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One performed procedure step of an exam (PS3.4 F.7). It is announced only where a server is configured.
+
+    Its captures are those with an InstanceNumber above `above`, up to where the next step begins.
+    """
+
+    sop_instance_uid: str
+    id: str  # PerformedProcedureStepID
+    started: Moment
+    above: int = 0
+    ended: Moment | None = None
+    state: StepState = StepState.IN_PROGRESS
+    reason: str = ""  # CID 9300 code value when it was discontinued
+    servers: tuple[str, ...] = ()  # to whom it is announced
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FurtherOrder:
+    """One more worklist entry that an exam is for, beside the one it is named after."""
+
+    file: str  # name of the order file in the exam's folder
+    worklist_item: str
+    procedure: Procedure
+    character_set: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +199,24 @@ class Exam:
     series: tuple[Series, ...] = ()
     keep: bool = False  # a person wants its pictures to stay on this box
     request: RequestStamp | None = None
+    reopened: Moment | None = None  # when it was last opened again
+    further: tuple[FurtherOrder, ...] = ()  # of a grouped exam: the orders after the first
+    steps: tuple[Step, ...] = ()  # in order; none in exams of release 0.1
+
+    @property
+    def begun(self) -> Moment:
+        """From when on pictures may enter it."""
+        return self.reopened or self.opened
+
+    @property
+    def accession_number(self) -> str:
+        """The one that all of its orders have, else none: a study cannot have several (PS3.17 J.4.1)."""
+        numbers = {self.procedure.accession_number, *(each.procedure.accession_number for each in self.further)}
+        return numbers.pop() if len(numbers) == 1 else ""
+
+    def step_of(self, instance_number: int) -> Step | None:
+        """Return the performed procedure step that this picture belongs to."""
+        return next((step for step in reversed(self.steps) if step.above < instance_number), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,3 +297,22 @@ class Delivery:
     changed_ns: int = 0  # UTC, ns since 1970
     in_doubt: bool = False  # a transfer began whose outcome nobody knows: the destination may have it
     setbacks: int = 0  # how often a transfer of it broke or was refused: what never was goes first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepMessage:
+    """One message about a procedure step on its way to one server."""
+
+    id: int
+    exam: str
+    step: str  # UID
+    server: str
+    kind: MessageKind
+    state: MessageState
+    attempts: int = 0
+    next_attempt_ns: int = 0  # UTC, ns since 1970; 0 = now
+    reason: str = ""  # for people
+    code: str = ""  # stable
+    status: str = ""  # the last DIMSE status as four hex digits
+    in_doubt: bool = False  # it left once and nobody knows what became of it
+    changed_ns: int = 0  # UTC, ns since 1970

@@ -1,4 +1,5 @@
-"""Makes what the two commands need: the virtual environment from the lock file, Debian packages through apt.
+"""Makes what the two commands need: the virtual environment from the lock file, Debian packages through apt, and
+for the tests the packages of their JavaScript peer.
 
 Usage: setup.py run | test | tools. Standard library only, any Python from 3.11 on. It installs nothing twice,
 repairs what was interrupted, and refuses to go on with half of what is needed.
@@ -39,6 +40,9 @@ from gateway.__main__ import main
 sys.exit(main())
 """
 
+PEER = ROOT / "tests" / "loopback" / "peers" / "javascript"
+PEER_STAMP = PEER / "node_modules" / "scopegate-stamp"
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# Left by scopegate's scripts/setup.py; remove it.\nexit 101\n"
 
@@ -69,6 +73,8 @@ TOOLS = (
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
     Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
     Tool(program="ip", package="iproute2", why="private networks for tests"),
+    Tool(program="node", package="nodejs", why="runs a peer written by another hand than the product's libraries"),
+    Tool(program="npm", package="npm", why="installs that peer's packages, as its lock file says"),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
 )
 
@@ -258,6 +264,23 @@ def put_project_on_path() -> None:
     launcher.chmod(0o755)
 
 
+# --- the JavaScript peer ---------------------------------------------------------------------------------
+
+
+def install_peer() -> None:
+    """Bring the peer's node_modules to its lock file. The stamp is the last thing written, and npm begins by
+    removing it with everything else.
+    """
+    wanted = hashlib.sha256((PEER / "package-lock.json").read_bytes()).hexdigest()
+    if PEER_STAMP.exists() and PEER_STAMP.read_text() == wanted:
+        return
+    with progress(f"installing the packages of {PEER.relative_to(ROOT)} (hash-checked)"):
+        call("npm", "--prefix", PEER, "ci", keep_lock=True)
+    partial = PEER_STAMP.with_suffix(".part")
+    partial.write_text(wanted)
+    partial.replace(PEER_STAMP)
+
+
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Two set-ups of one checkout wait for each other."""
@@ -286,6 +309,8 @@ def main() -> int:
             if name != "run" and (missing := missing_tools()):
                 install_packages(missing)
             make_environment(name)
+            if name != "run":
+                install_peer()
     except SetupError as error:
         say(str(error))
         return 1

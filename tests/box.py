@@ -57,6 +57,7 @@ class Box:
         sources: Sequence[dict[str, Any]] = ({"name": "us", "device": "pattern:ultrasound", "modality": "US"},),
         triggers: Sequence[dict[str, Any]] = (),
         worklists: Sequence[dict[str, Any]] = (),
+        procedure_steps: Sequence[dict[str, Any]] = (),
         destinations: Sequence[dict[str, Any]] = (),
         release: dict[str, Any] | None = None,
     ) -> None:
@@ -84,6 +85,7 @@ class Box:
         tables += [("[[source]]", source) for source in sources]
         tables += [("[[trigger]]", trigger) for trigger in triggers]
         tables += [("[[worklist]]", worklist) for worklist in worklists]
+        tables += [("[[procedure_step]]", server) for server in procedure_steps]
         tables += [("[[destination]]", destination) for destination in destinations]
         lines = ["config_version = 1"]
         for title, values in tables:

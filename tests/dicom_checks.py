@@ -71,7 +71,7 @@ def problems(path):
 def unseen(path):
     """What dciodvfy does not see (measured: it passed objects with each of these faults)."""
     dataset = pydicom.dcmread(path)
-    return [*_lossy(dataset), *_pixels(dataset), *_rules(dataset)]
+    return [*_lossy(dataset), *_pixels(dataset), *_rules(dataset), *_performed(dataset)]
 
 
 def _lossy(dataset):
@@ -117,3 +117,15 @@ def _rules(dataset):
         yield "there is no PatientID"
     if len(dataset.get("TimezoneOffsetFromUTC", "")) != 5:
         yield "TimezoneOffsetFromUTC is missing"
+
+
+def _performed(dataset):
+    """An image either says all of its performed procedure step, or nothing (PS3.17 J.2.2)."""
+    references = dataset.get("ReferencedPerformedProcedureStepSequence", [])
+    said = [
+        keyword in dataset for keyword in (f"PerformedProcedureStep{w}" for w in ("ID", "StartDate", "StartTime"))
+    ]
+    if said != [bool(references)] * 3:
+        yield "the performed procedure step is told by halves"
+    if any(each.ReferencedSOPClassUID != "1.2.840.10008.3.1.2.3.3" for each in references):
+        yield "the referenced procedure step is of another class"

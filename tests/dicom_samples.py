@@ -14,7 +14,18 @@ from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.order import worklist_item, wrap_answer
-from gateway.model import Capture, Equipment, Exam, ExamState, Identity, MediaKind, Patient, Procedure, Series
+from gateway.model import (
+    Capture,
+    Equipment,
+    Exam,
+    ExamState,
+    FurtherOrder,
+    Identity,
+    MediaKind,
+    Patient,
+    Procedure,
+    Series,
+)
 
 STATION = Station(name="US-ROOM-2", institution="Klinik", issuer="BOX")
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
@@ -138,6 +149,16 @@ def exam_of(order, *, fallback="", **other):
     return exam(**values | other)
 
 
+def grouped(*orders):
+    """The exam that the product opens for several worklist answers of one patient."""
+    first, *others = (exam_of(order) for order in orders)
+    further = [
+        FurtherOrder(file="", worklist_item="", procedure=each.procedure, character_set=each.character_set)
+        for each in others
+    ]
+    return replace(first, further=tuple(further))
+
+
 def exam(**other):
     values = {
         "id": "e1",
@@ -230,13 +251,13 @@ def capture(streams, *, rows, columns, samples, codec, **other):
     return Capture(**values | other)
 
 
-def build(exam, record, order=None, series=SERIES):
+def build(exam, record, order=None, series=SERIES, further=()):
     maker = secondary_capture if record.kind is MediaKind.STILL else multiframe
-    return maker.build(exam, record, series, order=order, station=STATION)
+    return maker.build(exam, record, series, order=order, station=STATION, further=further)
 
 
-def seal(path, exam, record, streams, order=None):
+def seal(path, exam, record, streams, order=None, *, further=()):
     """Write the object's file as the product does."""
-    header = build(exam, record, order)
+    header = build(exam, record, order, further=further)
     path.write_bytes(b"".join(file_chunks(header, [len(stream) for stream in streams], streams)))
     return path

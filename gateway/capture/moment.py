@@ -122,7 +122,7 @@ class Moments:
 
     def _since(self, exam: Exam) -> int:
         """Return from when on frames may enter this exam: of an earlier boot there are none left."""
-        return exam.opened.boottime_ns if exam.opened.boot_id == self._clock.boot_id else 0
+        return exam.begun.boottime_ns if exam.begun.boot_id == self._clock.boot_id else 0
 
 
 def equipment_of(grabber: Grabber, *, station: str, institution: str) -> Equipment:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Settings, Tls
+from gateway.config.settings import ProcedureStep, Settings, Tls, Worklist
 from gateway.errors import SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -167,7 +167,8 @@ def _certificates(settings: Settings, clock: Clock) -> Iterator[Line]:
     from gateway.net import expiry
 
     every = [settings.station.tls]
-    every += [server.tls for server in settings.worklists] + [peer.tls for peer in settings.destinations]
+    every += [server.tls for _, _, server in _dimse_servers(settings)]
+    every += [peer.tls for peer in settings.destinations]
     used: list[Tls] = [tls for tls in every if tls is not None]
     # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
     files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
@@ -195,23 +196,28 @@ def _until(what: str, end: datetime, clock: Clock, action: str) -> Line:
     return Line(what=what, ok=None if soon else True, says=says, action=action if soon else "")
 
 
+def _dimse_servers(settings: Settings) -> Iterator[tuple[str, str, Worklist | ProcedureStep]]:
+    yield from (("worklist", "worklist server", server) for server in settings.worklists)
+    yield from (("procedure_step", "procedure step server", server) for server in settings.procedure_steps)
+
+
 def _peers(settings: Settings, clock: Clock) -> Iterator[Line]:
     from gateway.net.echo import echo
     from gateway.net.reach import reach
 
     ours = settings.station.ae_title
-    for server in settings.worklists:
+    for what, kind, server in _dimse_servers(settings):
         answer = echo(
             server.host,
             server.port,
             server.ae_title,
             ours,
-            kind="worklist server",
+            kind=kind,
             name=server.name,
             deadline_s=_ECHO_S,
             tls=server.tls,
         )
-        yield from _said("worklist", server.name, answer, clock)
+        yield from _said(what, server.name, answer, clock)
     for destination in settings.destinations:
         if destination.kind == "media":
             continue

@@ -1,10 +1,12 @@
 """`scopegate exam`: exams and their pictures, for people who sit at the box's terminal."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
+from gateway.model import Exam, StepMessage
 
 app = typer.Typer(help="Exams and their pictures.", no_args_is_help=True)
 
@@ -63,6 +65,7 @@ def show(
         found = spool.exams.get(exam)
         captures = spool.captures.of_exam(exam)
         deliveries = spool.deliveries.list(exam=exam)
+        messages = spool.steps.of_exam(exam)
     print(f"{found.patient.name}  {found.patient.id}  {found.patient.birth_date or 'birth date not given'}")
     print(f"{found.state}, opened {found.opened.local:%d-%b-%Y %H:%M:%S}, Study {found.study_instance_uid}")
     if found.please_check:
@@ -85,3 +88,23 @@ def show(
         for c in captures
     ]
     print_table(("no.", "kind", "state", "frames", "SOP Instance UID", "where"), rows)
+    _print_steps(found, messages)
+
+
+def _print_steps(exam: Exam, messages: Sequence[StepMessage]) -> None:
+    from gateway.cli.opened import print_table
+
+    told = {
+        step.sop_instance_uid: ", ".join(
+            f"{m.server} {m.kind} {m.state}{f' ({m.code})' if m.code else ''}"
+            for m in messages
+            if m.step == step.sop_instance_uid
+        )
+        for step in exam.steps
+    }
+    rows = [
+        (step.id, step.state, step.reason or "-", step.sop_instance_uid, told[step.sop_instance_uid] or "nobody")
+        for step in exam.steps
+    ]
+    if messages:
+        print_table(("step", "state", "reason", "SOP Instance UID", "told"), rows)

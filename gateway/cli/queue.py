@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import UNSETTLED, Delivery
+from gateway.model import UNSETTLED, Delivery, MessageState
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
+_UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 
 
 @app.callback()
@@ -25,6 +26,7 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
 
     with spool_of(config) as (settings, spool):
         waiting = spool.deliveries.list(states_wanted=UNSETTLED)
+        messages = spool.steps.list(states_wanted=_UNTOLD)
         configured = {destination.name for destination in settings.destinations}
         orphans = {
             name: spool.destinations.unsettled(name)
@@ -34,11 +36,15 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     for name, count in orphans.items():
         if count:
             print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
-    if not waiting:
+    if not waiting and not messages:
         print("Nothing is waiting.")
         return
     rows = [(d.id, d.destination, d.state, d.attempts, d.code or "-", d.reason or "-") for d in waiting]
-    print_table(("id", "destination", "state", "tries", "code", "reason"), rows)
+    if rows:
+        print_table(("id", "destination", "state", "tries", "code", "reason"), rows)
+    told = [(m.exam, m.server, m.kind, m.state, m.attempts, m.code or "-", m.reason or "-") for m in messages]
+    if told:
+        print_table(("exam", "procedure step server", "message", "state", "tries", "code", "reason"), told)
 
 
 @app.command()
@@ -68,6 +74,7 @@ def retry(
 
     with spool_of(config) as (_, spool):
         count = spool.deliveries.retry(delivery=delivery, destination=destination)
+        count += spool.steps.retry() if not delivery and not destination else 0
     print(f"{count} will be tried now.")
 
 
@@ -92,7 +99,7 @@ def release(
         _by_person("queued again", "release", delivery, config)
         return
     with spool_of(config) as (_, spool):
-        count = spool.deliveries.release_all(every)
+        count = spool.deliveries.release_all(every) + spool.steps.release_all(every)
         spool.audit.note("deliveries-released", by="command-line", code=every, count=count)
     print(f"{count} queued again.")
 

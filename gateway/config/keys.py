@@ -13,6 +13,7 @@ from gateway.config import certificates, dicom, secret, values
 from gateway.config.settings import (
     Destination,
     Panel,
+    ProcedureStep,
     Release,
     Retention,
     Source,
@@ -55,12 +56,13 @@ def tables(base: Path) -> dict[str, Table]:
             keys={
                 "when": values.one_of("finish", "at-once"),
                 "temporary": values.one_of("hold", "send"),
+                "reopen_hours": values.number(0, 720),
             },
         ),
         "source": _source(base),
         "trigger": _TRIGGER,
         "worklist": _worklist(base),
-        "procedure_step": Table(made=None, field="", many=True),
+        "procedure_step": _procedure_step(base),
         "destination": _destination(base),
         "retention": Table(
             made=Retention,
@@ -175,6 +177,22 @@ def _worklist(base: Path) -> Table:
             "days_ahead": values.number(0, 365, "days"),
             "fallback_charset": dicom.charset,
             "issuer": dicom.text(64),
+            "tls": _tls(base),
+        },
+    )
+
+
+def _procedure_step(base: Path) -> Table:
+    return Table(
+        made=ProcedureStep,
+        field="procedure_steps",
+        many=True,
+        needed=("name", "ae_title", "host", "port"),
+        keys={
+            "name": values.name,
+            "ae_title": dicom.ae_title(),
+            "host": values.host,
+            "port": values.number(1, 65535),
             "tls": _tls(base),
         },
     )

@@ -58,7 +58,7 @@ def findings(parts: Parts) -> Iterator[Finding]:
 
 
 def _names(parts: Parts) -> Iterator[Finding]:
-    for table in ("source", "worklist", "destination"):
+    for table in ("source", "worklist", "procedure_step", "destination"):
         seen: set[str] = set()
         for part in parts.get(table, []):
             name = part.good.get("name")

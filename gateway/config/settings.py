@@ -45,6 +45,7 @@ class Panel:
 class Release:
     when: str = "finish"  # or "at-once"
     temporary: str = "hold"  # or "send"
+    reopen_hours: int = 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +89,17 @@ class Worklist:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProcedureStep:
+    """A server that is told of performed procedure steps."""
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
     kind: str = "dicom"  # or "stow"
@@ -126,5 +138,6 @@ class Settings:
     sources: tuple[Source, ...] = (Source(),)
     triggers: tuple[Trigger, ...] = ()
     worklists: tuple[Worklist, ...] = ()
+    procedure_steps: tuple[ProcedureStep, ...] = ()
     destinations: tuple[Destination, ...] = ()
     retention: Retention = field(default_factory=Retention)

@@ -65,6 +65,18 @@ class Draft:
             self._items[elements.tag(keyword)] = kept
         return self
 
+    def present(self, *keywords: str) -> Self:
+        """Write each of these without a value, unless it has one: what is of type 2 must be there."""
+        for keyword in keywords:
+            number = elements.tag(keyword)
+            if self.has(keyword):
+                continue
+            if elements.vr_of(number) == "SQ":
+                self._items[number] = ()
+            else:
+                self._texts[number] = ""
+        return self
+
     def has(self, keyword: str) -> bool:
         number = elements.tag(keyword)
         return any(number in each for each in (self._texts, self._values, self._items))
@@ -84,6 +96,10 @@ class Draft:
         except TextDoesNotFit:
             finished = self.finish(charset.UTF8, source)
         return elements.encode(finished, explicit=True)
+
+    def encode_in(self, character_set: str) -> bytes:
+        """Return the data set in that character set, which its copied texts have already."""
+        return elements.encode(self.finish(character_set, character_set), explicit=True)
 
     def finish(self, written: str, source: str) -> Elements:
         """Return the elements, texts written in one character set. Raises TextDoesNotFit."""

@@ -1,12 +1,14 @@
 """Multi-frame Secondary Capture, true colour or grey: one part of a clip, one JPEG a frame (PS3.3 A.8.3, A.8.5)."""
 
+from collections.abc import Sequence
+
 from gateway.config.settings import Station
 from gateway.dicom import elements
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.frame_times import frame_time, is_even, vector
 from gateway.dicom.image import finish, image
 from gateway.dicom.patient_study import patient_study, request_of
-from gateway.dicom.series_equipment import series_equipment
+from gateway.dicom.series_equipment import performed_step, series_equipment
 from gateway.errors import ObjectError
 from gateway.model import Capture, Exam, Series
 
@@ -14,14 +16,23 @@ MULTIFRAME_GREY = "1.2.840.10008.5.1.4.1.1.7.2"
 MULTIFRAME_COLOUR = "1.2.840.10008.5.1.4.1.1.7.4"
 
 
-def build(exam: Exam, capture: Capture, series: Series, *, order: bytes | None, station: Station) -> Header:
+def build(
+    exam: Exam,
+    capture: Capture,
+    series: Series,
+    *,
+    order: bytes | None,
+    station: Station,
+    further: Sequence[bytes] = (),
+) -> Header:
     """Return the clip's object without its pixel data; arguments and errors as for a still."""
     times = capture.frame_times
     if capture.frames < 1 or len(times) != capture.frames or list(times) != sorted(times):
         raise ObjectError("The record of this clip does not say when its frames were taken.")
-    request, draft = request_of(exam, order), Draft()
+    request, draft = request_of(exam, order, further), Draft()
     patient_study(draft, exam, request, station.issuer or station.name)
     series_equipment(draft, series, capture.equipment, request, station)
+    performed_step(draft, exam, exam.step_of(capture.instance_number))
     image(draft, exam, capture)
     _cine(draft, capture)
     if capture.samples == 1:

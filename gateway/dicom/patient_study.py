@@ -1,5 +1,7 @@
 """Patient, General Study and Patient Study: who and why. The exam is the truth, the order lends its bytes."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from gateway.clock import Moment
@@ -9,32 +11,62 @@ from gateway.dicom.elements import Elements
 from gateway.dicom.order import read_kept_order
 from gateway.dicom.request import Request
 from gateway.errors import ObjectError
-from gateway.model import Exam, Identity
+from gateway.model import Exam, FurtherOrder, Identity
 
 
-def request_of(exam: Exam, order: bytes | None) -> Request:
-    """Return what an exam's objects may copy: of a worklist exam its order, of every other one nothing.
+def request_of(exam: Exam, order: bytes | None, further: Sequence[bytes] = ()) -> Request:
+    """Return what an exam's objects may copy: of a worklist exam its orders, of every other one nothing.
 
-    Raises ObjectError when the order is another patient's or cannot be read.
+    order, further: the contents of the order files. Raises ObjectError when one is another patient's or cannot be
+    read.
     """
     if exam.identity is not Identity.WORKLIST:
         return Request(exam, Elements(), "")
     if order is None:
         return Request(exam, Elements(), exam.character_set)
+    others = [_further(exam, named, content) for named, content in zip(exam.further, further, strict=False)]
+    return Request(exam, _kept(order, exam, exam.character_set), exam.character_set, further=others)
+
+
+def _further(exam: Exam, named: FurtherOrder, content: bytes) -> Request:
+    found = _kept(content, exam, named.character_set)
+    study = found.text("StudyInstanceUID")
+    own = replace(
+        exam,
+        procedure=named.procedure,
+        study_instance_uid=study if values.is_uid(study) else exam.study_instance_uid,
+    )
+    return Request(own, found, named.character_set, into=exam.character_set)
+
+
+def _kept(order: bytes, exam: Exam, character_set: str) -> Elements:
+    """Read an order. Raises ObjectError, also when it is another patient's."""
     found = read_kept_order(order)
     said = found.find("PatientID")
     if said and said.bare and exam.patient.id:
-        ordered = charset.decode_for_display(said.value, exam.character_set)
+        ordered = charset.decode_for_display(said.value, character_set)
         if ordered != exam.patient.id:
             raise ObjectError(
                 "The order kept with this exam is another patient's.",
                 action="Assign the exam to its patient again.",
             )
-    return Request(exam, found, exam.character_set)
+    return found
 
 
 def patient_study(draft: Draft, exam: Exam, request: Request, station_issuer: str) -> None:
     """Write the patient and the study."""
+    whose(draft, exam, request, station_issuer)
+    if not values.is_uid(exam.study_instance_uid):
+        raise ObjectError("This exam has no usable Study Instance UID.")
+    opened = local(exam.opened, exam)
+    draft.put("StudyInstanceUID", exam.study_instance_uid)
+    draft.put("StudyDate", f"{opened:%Y%m%d}").put("StudyTime", f"{opened:%H%M%S.%f}")
+    draft.put("TimezoneOffsetFromUTC", f"{opened:%z}"[:5])
+    request.study(draft)
+
+
+def whose(draft: Draft, exam: Exam, request: Request, station_issuer: str) -> None:
+    """Write the patient. Raises ObjectError when they cannot be written as they are."""
     patient = exam.patient
     if not patient.id:
         raise ObjectError("This exam has no patient ID.", action="Assign the exam to its patient.")
@@ -45,13 +77,6 @@ def patient_study(draft: Draft, exam: Exam, request: Request, station_issuer: st
         request.identity(draft, "IssuerOfPatientID", issuer)
     draft.put("PatientBirthDate", values.as_date(patient.birth_date))
     draft.put("PatientSex", patient.sex if patient.sex in {"M", "F", "O"} else "")
-    if not values.is_uid(exam.study_instance_uid):
-        raise ObjectError("This exam has no usable Study Instance UID.")
-    opened = local(exam.opened, exam)
-    draft.put("StudyInstanceUID", exam.study_instance_uid)
-    draft.put("StudyDate", f"{opened:%Y%m%d}").put("StudyTime", f"{opened:%H%M%S.%f}")
-    draft.put("TimezoneOffsetFromUTC", f"{opened:%z}"[:5])
-    request.study(draft)
 
 
 def local(moment: Moment, exam: Exam) -> datetime:

@@ -1,8 +1,11 @@
-"""What an object takes over from its worklist order: exact bytes where they say what the exam says, else the exam.
+"""What an object or a procedure step takes over from its order: exact bytes where they say what the exam says.
 
 Mapping: IHE's and PS3.17 J's, as told in docs/decisions/0004-objects.md. A descriptive value that its VR does not
 allow is left out; an identity that cannot be written as it is raises ObjectError.
 """
+
+from collections.abc import Sequence
+from itertools import chain
 
 from gateway.dicom import charset, elements, values
 from gateway.dicom.draft import Draft
@@ -20,16 +23,39 @@ _CODE = (
     "URNCodeValue",
 )
 _REFERENCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+_OF_STEP = (  # type 2 in an item of the Scheduled Step Attributes Sequence (PS3.4 table F.7.2-1)
+    "ReferencedStudySequence",
+    "AccessionNumber",
+    "RequestedProcedureID",
+    "RequestedProcedureDescription",
+    "ScheduledProcedureStepID",
+    "ScheduledProcedureStepDescription",
+    "ScheduledProtocolCodeSequence",
+)
 _ISSUER = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
 
 
 class Request:
-    """An exam's order, or none, and how to copy from it."""
+    """An exam's order, or none, and how to copy from it.
 
-    def __init__(self, exam: Exam, order: Elements, character_set: str) -> None:
+    further: the other orders of a grouped exam. into: the character set of the first order, when this is a further
+    one: under another of its own its texts are copied as texts.
+    """
+
+    def __init__(
+        self,
+        exam: Exam,
+        order: Elements,
+        character_set: str,
+        *,
+        further: Sequence["Request"] = (),
+        into: str | None = None,
+    ) -> None:
         self._exam = exam
         self._order = order
         self._step = order.first(_STEP)
+        self._further = further
+        self._as_text = into is not None and into != character_set
         self.character_set = character_set
 
     def identity(self, draft: Draft, keyword: str, text: str) -> None:
@@ -75,36 +101,88 @@ class Request:
             return False
         if not values.allowed(vr, text):
             return False
-        draft.copy(keyword, element)
+        if self._as_text:
+            draft.put(keyword, text.rstrip(" "))
+        else:
+            draft.copy(keyword, element)
         return True
 
     def study(self, draft: Draft) -> None:
         """Write what the study takes from the order."""
         procedure, order = self._exam.procedure, self._order
-        if not self.linked(draft, "AccessionNumber", procedure.accession_number, order.find("AccessionNumber")):
-            draft.put("AccessionNumber")
+        self._accession(draft)
         physician = order.find("ReferringPhysicianName")
         if not self.linked(draft, "ReferringPhysicianName", procedure.referring_physician, physician):
             draft.put("ReferringPhysicianName")
-        if not self.linked(draft, "StudyID", self._exam.study_id, order.find("RequestedProcedureID")):
-            draft.put("StudyID")
+        self.study_id(draft)
         self.linked(draft, "StudyDescription", procedure.description, *self._descriptions())
         for keyword in ("AdmissionID", "PatientSize", "PatientWeight"):
             self.offer(draft, keyword, order.find(keyword))
-        draft.sequence("ProcedureCodeSequence", self._codes(order, "RequestedProcedureCodeSequence"))
+        draft.sequence("ProcedureCodeSequence", self._procedures())
         draft.sequence("ReferencedStudySequence", self._references())
-        if order.value("AccessionNumber"):
-            draft.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+
+    def study_id(self, draft: Draft) -> None:
+        """Write the Study ID, empty when there is none."""
+        if not self.linked(draft, "StudyID", self._exam.study_id, self._order.find("RequestedProcedureID")):
+            draft.put("StudyID")
 
     def series(self, draft: Draft) -> None:
         """Write what was done, as far as it is what was scheduled, and the request itself."""
-        step = self._step
-        scheduled = step.find("ScheduledProcedureStepDescription")
-        self.offer(draft, "PerformedProcedureStepDescription", scheduled)
-        draft.sequence("PerformedProtocolCodeSequence", self._codes(step, "ScheduledProtocolCodeSequence"))
-        draft.sequence("RequestAttributesSequence", [self._attributes()])
+        self._done(draft)
+        draft.sequence("RequestAttributesSequence", [each.attributes() for each in (self, *self._further)])
 
-    def _attributes(self) -> Draft:
+    def performed(self, draft: Draft) -> None:
+        """Write what a performed procedure step says of its order, and what was scheduled (PS3.4 F.7.2)."""
+        self._done(draft)
+        draft.sequence("ProcedureCodeSequence", self._procedures())
+        draft.sequence("ReferencedPatientSequence", self._whole_references("ReferencedPatientSequence"))
+        self.offer(draft, "PerformedLocation", self._step.find("ScheduledProcedureStepLocation"))
+        self.offer(draft, "AdmissionID", self._order.find("AdmissionID"))
+        study = self._exam.study_instance_uid  # that of the images, in every item: by it they are found
+        items = [each.scheduled(study) for each in (self, *self._further)]
+        draft.sequence("ScheduledStepAttributesSequence", items)
+
+    def procedure_codes(self) -> list[Draft]:
+        return self._codes(self._order, "RequestedProcedureCodeSequence")
+
+    def protocol_codes(self) -> list[Draft]:
+        return self._codes(self._step, "ScheduledProtocolCodeSequence")
+
+    def _done(self, draft: Draft) -> None:
+        scheduled = self._step.find("ScheduledProcedureStepDescription")
+        self.offer(draft, "PerformedProcedureStepDescription", scheduled)
+        codes = (each.protocol_codes() for each in (self, *self._further))
+        draft.sequence("PerformedProtocolCodeSequence", list(chain.from_iterable(codes)))
+
+    def _procedures(self) -> list[Draft]:
+        return list(chain.from_iterable(each.procedure_codes() for each in (self, *self._further)))
+
+    def _accession(self, draft: Draft) -> None:
+        """Write the accession number of the study: that of its order, or of all of its orders."""
+        number, ordered = self._exam.accession_number, self._order.find("AccessionNumber")
+        if (self._further and not number) or not self.linked(draft, "AccessionNumber", number, ordered):
+            draft.put("AccessionNumber")
+        elif ordered and ordered.bare:
+            draft.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+
+    def scheduled(self, study: str) -> Draft:
+        """Return one item of the Scheduled Step Attributes Sequence; without order all but the study is empty."""
+        procedure, order, step, item = self._exam.procedure, self._order, self._step, Draft()
+        item.put("StudyInstanceUID", study)
+        if self.linked(item, "AccessionNumber", procedure.accession_number, order.find("AccessionNumber")):
+            item.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+        requested = order.find("RequestedProcedureID")
+        self.linked(item, "RequestedProcedureID", procedure.requested_procedure_id, requested)
+        self.linked(item, "ScheduledProcedureStepID", procedure.step_id, step.find("ScheduledProcedureStepID"))
+        self.offer(item, "RequestedProcedureDescription", order.find("RequestedProcedureDescription"))
+        description = "ScheduledProcedureStepDescription"
+        self.offer(item, description, step.find(description))
+        item.sequence("RequestedProcedureCodeSequence", self.procedure_codes())
+        item.sequence("ScheduledProtocolCodeSequence", self.protocol_codes())
+        item.sequence("ReferencedStudySequence", self._references())
+        return item.present(*_OF_STEP)
+
+    def attributes(self) -> Draft:
         """Return the one item of the Request Attributes Sequence; an empty one when nothing was requested."""
         procedure, order, step, item = self._exam.procedure, self._order, self._step, Draft()
         requested = order.find("RequestedProcedureID")
@@ -169,7 +247,10 @@ class Request:
         ]
 
     def _references(self) -> list[Draft]:
-        found = self._items(self._order, "ReferencedStudySequence", _REFERENCE)
+        return self._whole_references("ReferencedStudySequence")
+
+    def _whole_references(self, keyword: str) -> list[Draft]:
+        found = self._items(self._order, keyword, _REFERENCE)
         return [item for item in found if all(item.has(each) for each in _REFERENCE)]
 
     def _issuers(self) -> list[Draft]:

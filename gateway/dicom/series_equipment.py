@@ -4,11 +4,13 @@ from gateway import __version__
 from gateway.config.settings import Station
 from gateway.dicom import values
 from gateway.dicom.draft import Draft
+from gateway.dicom.patient_study import local
 from gateway.dicom.request import Request
 from gateway.errors import ObjectError
-from gateway.model import Equipment, Series
+from gateway.model import Equipment, Exam, Series, Step
 
 _MAKER = "Scopegate"
+PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"  # Modality Performed Procedure Step SOP Class
 
 
 def series_equipment(
@@ -35,3 +37,21 @@ def series_equipment(
     draft.describe("SecondaryCaptureDeviceManufacturer", _MAKER)
     draft.describe("SecondaryCaptureDeviceManufacturerModelName", _MAKER)
     draft.describe("SecondaryCaptureDeviceSoftwareVersions", __version__)
+
+
+def performed_step(draft: Draft, exam: Exam, step: Step | None) -> None:
+    """Write of which performed procedure step the series is, when a server is told of it (PS3.17 J.2.2)."""
+    if step is None or not step.servers:
+        return
+    reference = Draft().put("ReferencedSOPClassUID", PERFORMED_PROCEDURE_STEP)
+    reference.put("ReferencedSOPInstanceUID", step.sop_instance_uid)
+    draft.sequence("ReferencedPerformedProcedureStepSequence", [reference])
+    step_identity(draft, exam, step)
+
+
+def step_identity(draft: Draft, exam: Exam, step: Step) -> None:
+    """Write what a step and its images have in common, so that they agree."""
+    started = local(step.started, exam)
+    draft.put("PerformedProcedureStepID", step.id)
+    draft.put("PerformedProcedureStepStartDate", f"{started:%Y%m%d}")
+    draft.put("PerformedProcedureStepStartTime", f"{started:%H%M%S.%f}")

@@ -5,7 +5,7 @@ that the order's values came through, that every text can be read, that a lossy 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,16 @@ class Sealed:
     lossy: bool
 
 
-def verify_sealed(path: Path, *, exam: Exam, capture: Capture, series: Series, order: bytes | None) -> Sealed:
-    """Check a sealed file against its exam, record and order. Raises ObjectError or CodestreamBroken."""
+def verify_sealed(
+    path: Path,
+    *,
+    exam: Exam,
+    capture: Capture,
+    series: Series,
+    order: bytes | None,
+    further: Sequence[bytes] = (),
+) -> Sealed:
+    """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken."""
     with SealedFile(path) as file:
         header, meta = file.header, file.meta
         _identity(header, exam, capture, series)
@@ -43,7 +51,8 @@ def verify_sealed(path: Path, *, exam: Exam, capture: Capture, series: Series, o
         _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
         _readable(header)
         _truthful(header, capture)
-        copies.check(header, exam, order)
+        _performed(header, exam, capture)
+        copies.check(header, exam, order, further)
         _pixels(file, capture)
         return Sealed(
             sop_class_uid=meta.sop_class_uid,
@@ -70,6 +79,16 @@ def _identity(header: Elements, exam: Exam, capture: Capture, series: Series) ->
     _same("SeriesNumber", header.text("SeriesNumber"), str(series.number))
     _same("SOPInstanceUID", header.text("SOPInstanceUID"), capture.sop_instance_uid)
     _same("InstanceNumber", header.text("InstanceNumber"), str(capture.instance_number))
+
+
+def _performed(header: Elements, exam: Exam, capture: Capture) -> None:
+    """Check that the object names the performed procedure step that it is listed in, and no other."""
+    step = exam.step_of(capture.instance_number)
+    told = step is not None and bool(step.servers)
+    reference = header.first("ReferencedPerformedProcedureStepSequence")
+    wanted = (step.sop_instance_uid, step.id) if step and told else ("", "")
+    _same("ReferencedPerformedProcedureStepSequence", reference.text("ReferencedSOPInstanceUID"), wanted[0])
+    _same("PerformedProcedureStepID", header.text("PerformedProcedureStepID"), wanted[1])
 
 
 def _readable(header: Elements) -> None:

@@ -1,10 +1,11 @@
 """Decides which finished exams may leave the box, and, where it is wanted, which captures of the open one."""
 
 import logging
+from collections.abc import Callable
 
 from gateway.errors import NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
-from gateway.model import WRONG_ENTRY, Identity
+from gateway.model import WRONG_ENTRY, Exam, Identity
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -14,12 +15,21 @@ class Release:
     """Moves finished exams on; `at_once`: captures of the open exam too, as soon as they are saved.
 
     What waits: an exam whose patient a person must check, one opened from the wrong worklist entry, and one with a
-    temporary identity unless `temporary` is "send".
+    temporary identity unless `temporary` is "send". `announce` is called before an exam is released and returns it
+    as it is then: its pictures say of which procedure step they are.
     """
 
-    def __init__(self, *, spool: Spool, temporary: str, at_once: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        temporary: str,
+        at_once: bool = False,
+        announce: Callable[[Exam], Exam] = lambda exam: exam,
+    ) -> None:
         self._spool = spool
         self._at_once = at_once
+        self._announce = announce
         self._identities = tuple(
             identity for identity in Identity if identity is not Identity.TEMPORARY or temporary == "send"
         )
@@ -29,7 +39,7 @@ class Release:
         """Release what may leave; say whether anything was. Raises DiskFull, DiskFailed, SpoolBusy."""
         limit = 100 + len(self._stuck)
         ready = self._spool.exams.unquestioned(limit, identities=self._identities, but_not=WRONG_ENTRY)
-        released = [self._release(exam.id) for exam in ready if exam.id not in self._stuck]
+        released = [self._release(exam) for exam in ready if exam.id not in self._stuck]
         if self._at_once:
             waiting = self._spool.releases.ready(self._identities)
             released += [self._release_capture(*each) for each in waiting if each[0] not in self._stuck]
@@ -47,10 +57,12 @@ class Release:
         event(_log, "capture_released", exam=exam, uid=uid)
         return True
 
-    def _release(self, exam: str) -> bool:
+    def _release(self, listed: Exam) -> bool:
+        exam = listed.id
         try:
-            state = self._spool.exams.release(exam).state
-        except WrongState:  # a person, or a newer exam of the same study, asked for a check at this moment
+            announced = self._announce(listed)
+            state = self._spool.exams.release(exam, revision=announced.revision).state
+        except WrongState:  # a person, or a newer exam of the same study, changed it at this moment
             return False
         except (SpoolDamaged, NotFound) as error:
             warn(_log, "exam_not_released", exam=exam, code=error.code)

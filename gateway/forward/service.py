@@ -16,10 +16,13 @@ from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.media.export import Exporter
 from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
+from gateway.forward.procedure_steps import ProcedureSteps
 from gateway.forward.release import Release
 from gateway.forward.retention import Retention, rules_of
 from gateway.forward.sender import Sender
 from gateway.forward.status import Sends, Status
+from gateway.forward.step_sender import StepSender
+from gateway.forward.step_sender import connector as step_connector
 from gateway.forward.worklist import Refresher
 from gateway.forward.wrap import Wrapper
 from gateway.log import event
@@ -85,6 +88,7 @@ def _opened(settings: Settings, clock: Clock) -> Spool:
 def _recover(settings: Settings, spool: Spool) -> None:
     """Take up what a predecessor left, before any thread runs."""
     spool.deliveries.forget_leases()
+    spool.steps.forget_leases()
     spool.requests.forget_running()
     rearmed = rearm.rearm(spool, settings.destinations)
     spool.releases.reconcile()
@@ -99,16 +103,16 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     station, stop = settings.station, supervisor.stop
     listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings), tls=station.tls)
     listener.open()
-    release = Release(spool=spool, temporary=settings.release.temporary, at_once=settings.release.when == "at-once")
-    wrapper = Wrapper(spool=spool, station=station, destinations=settings.destinations)
     senders = {each.name: _sender(each, settings, spool, stop) for each in settings.destinations}
+    tellers = _tellers(settings, spool, stop)
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
     steps: dict[str, Callable[[], bool]] = {
-        "wrap": lambda: release.step() | wrapper.step(),
+        "wrap": _preparing(settings, spool),
         "worklist": refresher.step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **_upkeep(settings, spool),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
+        **{f"tell-{name}": teller.step for name, teller in tellers.items()},
     }
     followers = {
         name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
@@ -117,6 +121,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     status = Status(
         clock=spool.clock,
         senders=senders,
+        tellers=tellers,
         followers=followers,
         notices=Notices(destinations=spool.destinations, configured=list(senders), clock=spool.clock),
         port=listener.port,
@@ -125,6 +130,22 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _preparing(settings: Settings, spool: Spool) -> Callable[[], bool]:
+    """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
+    temporary = settings.release.temporary
+    performed = ProcedureSteps(
+        spool=spool,
+        servers=[server.name for server in settings.procedure_steps],
+        station=settings.station,
+        sources=settings.sources,
+        temporary=temporary,
+    )
+    at_once = settings.release.when == "at-once"
+    release = Release(spool=spool, temporary=temporary, at_once=at_once, announce=performed.announce)
+    wrapper = Wrapper(spool=spool, station=settings.station, destinations=settings.destinations)
+    return lambda: performed.step() | release.step() | wrapper.step()
 
 
 def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
@@ -141,6 +162,7 @@ def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
 def _callers(settings: Settings) -> list[tuple[str, str]]:
     """Return title and host of whoever may call."""
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    callers += [(peer.ae_title, peer.host) for peer in settings.procedure_steps]
     return callers + [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
 
 
@@ -150,3 +172,15 @@ def _sender(destination: Destination, settings: Settings, spool: Spool, stop: th
         return MediaSender(spool=spool, destination=destination, stop=stop)
     connect = connector(destination, our_ae=settings.station.ae_title)
     return Sender(spool=spool, destination=destination, connect=connect, stop=stop)
+
+
+def _tellers(settings: Settings, spool: Spool, stop: threading.Event) -> dict[str, StepSender]:
+    return {
+        server.name: StepSender(
+            spool=spool,
+            server=server.name,
+            connect=step_connector(server, our_ae=settings.station.ae_title),
+            stop=stop,
+        )
+        for server in settings.procedure_steps
+    }

@@ -8,6 +8,7 @@ from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
+from gateway.forward.step_sender import StepSender
 
 
 class Sends(Protocol):
@@ -29,12 +30,14 @@ class Status:
         *,
         clock: Clock,
         senders: Mapping[str, Sends],
+        tellers: Mapping[str, StepSender],
         followers: Mapping[str, Follower],
         notices: Notices,
         port: int,
     ) -> None:
         self._clock = clock
         self._senders = senders
+        self._tellers = tellers
         self._followers = followers
         self._notices = notices
         self._port = port
@@ -44,22 +47,26 @@ class Status:
         notices = self._notices.look()
         return {
             "destinations": [
-                *(self._destination(name, sender, notices) for name, sender in self._senders.items()),
+                *(self._destination(name, sender.pause, notices) for name, sender in self._senders.items()),
                 *(
                     {"name": name, "state": "not-configured", "waiting": count}
                     for name, count in notices.orphans.items()
                 ),
             ],
+            "procedure_steps": [self._line(name, teller.pause) for name, teller in self._tellers.items()],
             "wrapping": _said(troubles.get("wrap")),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
             "listening": self._port,
         }
 
-    def _destination(self, name: str, sender: Sends, notices: Found) -> dict[str, Any]:
-        pause = sender.pause
-        told: dict[str, Any] = {"name": name}
+    def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
+        line = self._line(name, pause)
         if count := notices.elsewhere.get(name):
-            told["sent_to_the_one_before"] = count
+            line["sent_to_the_one_before"] = count
+        return line
+
+    def _line(self, name: str, pause: Pause | None) -> dict[str, Any]:
+        told: dict[str, Any] = {"name": name}
         if pause is None:
             return {**told, "state": "ok"}
         if isinstance(pause.error, MediaAbsent):  # as it should be most of the time: nobody is alarmed

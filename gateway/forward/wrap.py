@@ -79,7 +79,9 @@ class Wrapper:
 
     def _made(self, capture: Capture) -> SealedObject:
         self._room_for(capture)
-        series = self._spool.exams.series_for(capture.exam, capture.source, capture.kind.value)
+        step = self._spool.exams.get(capture.exam).step_of(capture.instance_number)
+        uid = step.sop_instance_uid if step else ""
+        series = self._spool.exams.series_for(capture.exam, capture.source, capture.kind.value, uid)
         exam = self._spool.exams.get(capture.exam)
         sealed = self._written(exam, capture, series)
         return SealedObject(
@@ -110,15 +112,15 @@ class Wrapper:
     def _written(self, exam: Exam, capture: Capture, series: Series) -> Sealed:
         uid = capture.sop_instance_uid
         with _reading("the order of this exam"):
-            order = self._spool.exams.order(exam)
+            order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
         build = secondary_capture.build if capture.kind is MediaKind.STILL else multiframe.build
-        header = build(exam, capture, series, order=order, station=self._station)
+        header = build(exam, capture, series, order=order, station=self._station, further=further)
         with _reading("this picture"):
             lengths, fragments = self._codestreams(capture)
         path = self._spool.layout.object(exam.id, uid)
         try:
             written = self._spool.objects.write(exam.id, uid, file_chunks(header, lengths, fragments))
-            sealed = verify_sealed(path, exam=exam, capture=capture, series=series, order=order)
+            sealed = verify_sealed(path, exam=exam, capture=capture, series=series, order=order, further=further)
         except OSError as error:
             raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
         except ObjectError:

@@ -3,7 +3,7 @@
 Five seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
 and `AssociationServer.get_request` hand out the socket, `AssociationSocket.ready` is asked before anything is read
 from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives what was
-received, and the reactors are `Thread.run`.
+received, its `send_msg` sends a request that is encoded already, and the reactors are `Thread.run`.
 docs/decisions/0005-network.md says why.
 """
 
@@ -12,11 +12,14 @@ import queue
 import ssl
 import struct
 from collections.abc import Callable
-from typing import Any
+from io import BytesIO
+from typing import Any, Protocol, cast
 
+from pydicom.uid import UID
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.pdu_primitives import A_ABORT, A_RELEASE, P_DATA, MaximumLengthNotification
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
@@ -154,6 +157,70 @@ def _answers_only(get_msg: GetMessage) -> GetMessage:
         return get_msg(block=True) if block else (None, None)
 
     return get
+
+
+class NRequest(Protocol):
+    """Sends an N-CREATE or N-SET; returns status and Error ID (0 = none), or None when no answer came."""
+
+    def __call__(
+        self,
+        association: Association,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        data: bytes,
+        message: int,
+    ) -> tuple[int, int] | None: ...
+
+
+def n_create(
+    association: Association,
+    *,
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    transfer_syntax_uid: str,
+    data: bytes,
+    message: int,
+) -> tuple[int, int] | None:
+    """Ask for an N-CREATE whose attribute list is `data` as it is; pynetdicom's own call would write it anew."""
+    request = N_CREATE()
+    request.MessageID = message
+    request.AffectedSOPClassUID = UID(sop_class_uid)
+    request.AffectedSOPInstanceUID = UID(sop_instance_uid)
+    request.AttributeList = BytesIO(data)
+    return _asked(association, request, (sop_class_uid, transfer_syntax_uid))
+
+
+def n_set(
+    association: Association,
+    *,
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    transfer_syntax_uid: str,
+    data: bytes,
+    message: int,
+) -> tuple[int, int] | None:
+    """Ask for an N-SET whose modification list is `data` as it is."""
+    request = N_SET()
+    request.MessageID = message
+    request.RequestedSOPClassUID = UID(sop_class_uid)
+    request.RequestedSOPInstanceUID = UID(sop_instance_uid)
+    request.ModificationList = BytesIO(data)
+    return _asked(association, request, (sop_class_uid, transfer_syntax_uid))
+
+
+def _asked(
+    association: Association, request: N_CREATE | N_SET, syntaxes: tuple[str, str]
+) -> tuple[int, int] | None:
+    """Send a request and wait for its answer. The reactor need not rest meanwhile: it takes no answers here."""
+    accepted = association.accepted_contexts
+    context = next(c for c in accepted if (str(c.abstract_syntax), str(c.transfer_syntax[0])) == syntaxes)
+    association.dimse.send_msg(request, cast("int", context.context_id))
+    _, answer = association.dimse.get_msg(block=True)
+    if not isinstance(answer, (N_CREATE, N_SET)) or not answer.is_valid_response:
+        return None
+    return int(answer.Status or 0), int(getattr(answer, "ErrorID", None) or 0)
 
 
 def wire_of(association: Association) -> WatchedSocket | None:

@@ -13,6 +13,8 @@ from gateway.model import (
     Procedure,
     RequestState,
     SealedObject,
+    Step,
+    StepMessage,
     WorklistItem,
 )
 from gateway.panel import fates
@@ -98,8 +100,10 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "procedure": procedure(exam.procedure),
         "study_instance_uid": exam.study_instance_uid,
         "worklist_item": exam.worklist_item,
+        "further_items": [each.worklist_item for each in exam.further],
         "server": exam.server,
         "opened_at": moment(exam.opened.utc),
+        "reopened_at": moment(exam.reopened.utc if exam.reopened else None),
         "ended_at": moment(exam.ended.utc if exam.ended else None),
         "released_at": moment(exam.released.utc if exam.released else None),
         "discontinued": exam.discontinued,
@@ -115,16 +119,48 @@ def exam(
     captures: Sequence[Listed],
     objects: Iterable[SealedObject],
     deliveries: Sequence[Delivery],
+    *,
+    messages: Sequence[StepMessage],
     required: frozenset[str],
 ) -> Json:
-    """Return an exam with its captures and what became of each."""
+    """Return an exam with its captures and what became of each, and its procedure steps."""
     sealed = {each.capture: each.sop_instance_uid for each in objects}
     listed = []
     for each in captures:
         uid = sealed.get(each.capture.sop_instance_uid, "")
         of_this = [d for d in deliveries if d.sop_instance_uid == uid]
         listed.append(capture(each, of_this, sealed=bool(uid), required=required))
-    return {**exam_head(value, captures, deliveries), "captures": listed}
+    steps = [step(each, [m for m in messages if m.step == each.sop_instance_uid]) for each in value.steps]
+    return {**exam_head(value, captures, deliveries), "captures": listed, "steps": steps}
+
+
+def step(value: Step, messages: Sequence[StepMessage]) -> Json:
+    return {
+        "sop_instance_uid": value.sop_instance_uid,
+        "id": value.id,
+        "state": value.state,
+        "reason": value.reason,
+        "started_at": moment(value.started.utc),
+        "ended_at": moment(value.ended.utc if value.ended else None),
+        "messages": [step_message(each) for each in messages],
+    }
+
+
+def step_message(value: StepMessage) -> Json:
+    return {
+        "id": value.id,
+        "exam": value.exam,
+        "step": value.step,
+        "server": value.server,
+        "kind": value.kind,
+        "state": value.state,
+        "attempts": value.attempts,
+        "next_attempt": instant(value.next_attempt_ns) if value.state == "queued" else None,
+        "reason": value.reason,
+        "code": value.code,
+        "status": value.status,
+        "changed_at": instant(value.changed_ns),
+    }
 
 
 def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, required: frozenset[str]) -> Json:

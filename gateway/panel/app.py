@@ -33,6 +33,7 @@ from gateway.panel.pages import Pages
 from gateway.panel.pictures import Pictures
 from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
+from gateway.panel.step_calls import StepCalls
 from gateway.panel.streams import Streams
 from gateway.panel.work import Work
 from gateway.panel.worklist_calls import WorklistCalls
@@ -114,6 +115,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *DeliveryCalls(context).routes(),
         *DayCalls(context).routes(),
         *ExportCalls(context).routes(),
+        *StepCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

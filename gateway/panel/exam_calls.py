@@ -1,5 +1,6 @@
-"""The calls on exams: open, look, finish, discontinue, confirm, assign. Identity rules are in `subjects`."""
+"""The calls on exams: open, look, finish, discontinue, confirm, assign, reopen. `subjects` knows who is meant."""
 
+from datetime import timedelta
 from functools import partial
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from gateway.model import Exam, ExamState, RequestStamp
 from gateway.panel import answers, bodies, subjects
 from gateway.panel.bodies import Asked, Values
 from gateway.panel.context import Context
+from gateway.spool import reopening
 from gateway.spool.exams import Subject
 
 # Why a step was discontinued (PS3.16 CID 9300), by the word that callers may use instead of the code.
@@ -35,6 +37,7 @@ REASONS = {
 }
 _WRONG_ENTRY = "incorrect-worklist-entry"
 _MOST = 500
+_MOST_ITEMS = 10  # orders that one exam can be for
 
 
 class ExamCalls:
@@ -53,6 +56,7 @@ class ExamCalls:
             Route("/exams/{exam}/discontinue", self.discontinue, methods=["POST"]),
             Route("/exams/{exam}/confirm", self.confirm, methods=["POST"]),
             Route("/exams/{exam}/assign", self.assign, methods=["POST"]),
+            Route("/exams/{exam}/reopen", self.reopen, methods=["POST"]),
         ]
 
     async def open(self, request: Request) -> Response:
@@ -123,6 +127,14 @@ class ExamCalls:
         await self._context.note("exam-assigned", exam=exam, identity=subject.identity)
         return await self._answer(exam)
 
+    async def reopen(self, request: Request) -> Response:
+        await bodies.read(request)
+        exam = request.path_params["exam"]
+        within = timedelta(hours=self._context.settings.release.reopen_hours)
+        await self._context.work.spool(partial(reopening.reopen, self._context.spool, exam, within=within))
+        await self._context.note("exam-reopened", exam=exam)
+        return await self._answer(exam)
+
     # --- inside -------------------------------------------------------------------------------------------
 
     async def _end(self, exam: str, what: str, *, discontinued: str = "", please_check: str = "") -> None:
@@ -145,10 +157,9 @@ class ExamCalls:
             return subjects.temporary(station=station, clock=clock)
         if "patient" in values:
             return subjects.typed(values, station=station, clock=clock)
-        item = _one_item(values)
-        return subjects.of_item(
-            await self._context.work.spool(lambda: self._context.spool.worklist.get(item)),
-        )
+        names, worklist = _items(values), self._context.spool.worklist
+        items = await self._context.work.spool(lambda: [worklist.get(name) for name in names])
+        return subjects.of_items(items)
 
     async def _opened_before(self, stamp: RequestStamp) -> Exam | None:
         """Find what this request opened, even when its worklist entry is gone by now. Raises RequestReused."""
@@ -167,7 +178,8 @@ class ExamCalls:
                 spool.captures.of_exam(exam),
                 spool.objects.of_exam(exam),
                 spool.deliveries.list(exam=exam, limit=10_000),
-                self._required,
+                messages=spool.steps.of_exam(exam),
+                required=self._required,
             )
 
         return JSONResponse(await self._context.work.spool(look))
@@ -180,16 +192,12 @@ class ExamCalls:
         ]
 
 
-def _one_item(values: Values) -> str:
-    item = values["worklist_item"]
-    if isinstance(item, list):
-        if len(item) != 1:
-            raise BadValue(
-                "One exam for several worklist entries is not in this version.",
-                code="not-in-this-version",
-                action="Open an exam for one of them.",
-            )
-        item = item[0]
-    if not isinstance(item, str):
-        raise BadValue("worklist_item is not the id of a worklist entry.")
-    return item
+def _items(values: Values) -> list[str]:
+    """Return the worklist entries that an exam is to be for: one, or some that are done in one go."""
+    given = values["worklist_item"]
+    items = given if isinstance(given, list) else [given]
+    if not all(isinstance(item, str) for item in items) or not 1 <= len(items) <= _MOST_ITEMS:
+        raise BadValue(f"worklist_item is not the id of a worklist entry, or a list of 1 to {_MOST_ITEMS}.")
+    if len(set(items)) != len(items):
+        raise BadValue("worklist_item names an entry twice.")
+    return items

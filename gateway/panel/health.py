@@ -10,12 +10,13 @@ from starlette.routing import Route
 
 from gateway.clock import Clock
 from gateway.errors import DiskFailed, DiskFull, SpoolError
-from gateway.model import UNSETTLED, DeliveryState
+from gateway.model import UNSETTLED, DeliveryState, MessageState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
 from gateway.spool.room import MB, Level
 
+_UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 OK = "ok"
 _ADVICE = {
     "capture": "It starts again by itself within seconds; call service if it stays away.",
@@ -76,6 +77,7 @@ class Health:
             "sources": sources,
             "destinations": self._destinations(forward),
             "worklists": self._worklists(),
+            "procedure_steps": self._procedure_steps(forward),
             "disk": disk,
             "clock": self._clock(),
         }
@@ -171,6 +173,26 @@ class Health:
             )
             answered = answers.instant(found.answered_ns) if found else None
             lines.append({**line, "name": worklist.name, "answered_at": answered})
+        return lines
+
+    def _procedure_steps(self, forward: Json | None) -> list[Json]:
+        counts = self._context.spool.steps.counts()
+        said = {each.get("name"): each for each in (forward or {}).get("procedure_steps", [])}
+        lines = []
+        for server in self._context.settings.procedure_steps:
+            found: Json = said.get(server.name, {})
+            numbers = {str(state): counts.get((server.name, state), 0) for state in _UNTOLD}
+            state = found.get("state") or ("unknown" if forward is None else OK)
+            if numbers["held"] and state == OK:
+                state = "held"
+            line = self._line(
+                f"procedure_step {server.name}",
+                state,
+                code=found.get("code", ""),
+                what=found.get("what", ""),
+                action="" if state == OK else "Pictures are not affected. Call IT if it lasts.",
+            )
+            lines.append({**line, "name": server.name, "since": found.get("since", line["since"]), **numbers})
         return lines
 
     def _disk(self, capture: Json | None, forward: Json | None) -> Json:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 
 from gateway.clock import Clock
 from gateway.config.settings import Station
@@ -10,7 +11,7 @@ from gateway.errors import BadValue, WorklistError
 from gateway.model import Identity, Patient, Procedure, WorklistItem
 from gateway.panel import bodies, names
 from gateway.panel.bodies import Values
-from gateway.spool.exams import Subject
+from gateway.spool.exams import Further, Subject
 
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)
 _ID_LONGEST = 64
@@ -18,8 +19,43 @@ _FIRST_YEAR = 1850  # nobody older is alive
 _NAME_LONGEST = _GROUPS * _GROUP_LONGEST + _GROUPS - 1
 
 
-def of_item(item: WorklistItem) -> Subject:
-    """Return the subject of a worklist item. Raises BadValue when the item does not say who the patient is."""
+def of_items(items: Sequence[WorklistItem]) -> Subject:
+    """Return the subject of worklist items that are done in one go; the study is the first one's.
+
+    Raises BadValue when one does not say who the patient is, or they are not all of one patient.
+    """
+    first, *others = items
+    for item in items:
+        _check_complete(item)
+    if any(item.patient != first.patient for item in others):
+        raise BadValue(
+            "These entries of the worklist are not all of the same patient.",
+            code="different-patients",
+            action="Choose entries of one patient; where they are, ask the front desk why they differ.",
+        )
+    return Subject(
+        identity=Identity.WORKLIST,
+        patient=first.patient,
+        procedure=first.procedure,
+        study_instance_uid=first.study_instance_uid,
+        study_key="" if first.study_instance_uid else study_key(first),
+        server=first.server,
+        character_set=first.character_set,
+        worklist_item=first.id,
+        answer=first.answer,
+        further=tuple(
+            Further(
+                procedure=item.procedure,
+                character_set=item.character_set,
+                worklist_item=item.id,
+                answer=item.answer,
+            )
+            for item in others
+        ),
+    )
+
+
+def _check_complete(item: WorklistItem) -> None:
     for value, word in ((item.patient.name.strip("^= "), "name"), (item.patient.id, "ID")):
         if not value:
             raise BadValue(
@@ -27,17 +63,6 @@ def of_item(item: WorklistItem) -> Subject:
                 code="patient-incomplete",
                 action="Type the patient, or start without patient; ask the front desk to complete the entry.",
             )
-    return Subject(
-        identity=Identity.WORKLIST,
-        patient=item.patient,
-        procedure=item.procedure,
-        study_instance_uid=item.study_instance_uid,
-        study_key="" if item.study_instance_uid else study_key(item),
-        server=item.server,
-        character_set=item.character_set,
-        worklist_item=item.id,
-        answer=item.answer,
-    )
 
 
 def study_key(item: WorklistItem) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, Purged, RequestReused, SpoolDamaged, WrongState
-from gateway.model import Capture, CaptureState, ExamState, MediaKind, RequestStamp
+from gateway.model import Capture, CaptureState, Exam, ExamState, MediaKind, RequestStamp
 from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
@@ -83,6 +83,18 @@ class Captures:
             "ORDER BY exam, instance_number LIMIT ?",
             (limit,),
         )
+
+    def are_settled(self, exam: str, *, above: int, upto: int | None) -> bool:
+        """Say whether of the captures with these numbers each has its object, or will not get one as things are."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM capture WHERE exam = ? AND instance_number > ? "
+                "AND (? IS NULL OR instance_number <= ?) "
+                "AND (state = 'recording' OR (state = 'saved' AND problem_code = '' AND sealed = 0 AND NOT EXISTS "
+                "(SELECT 1 FROM object WHERE object.capture = capture.sop_instance_uid))) LIMIT 1",
+                (exam, above, upto, upto),
+            ).fetchone()
+        return row is None
 
     def remembered(self, request: RequestStamp) -> Remembered | None:
         """Return what this request stored, or began to record, before. Raises RequestReused."""
@@ -223,8 +235,9 @@ class Captures:
         exam_id = self.get(uid).capture.exam
         with locked(self._layout.exam_lock(exam_id)):
             old = self.get(uid)
-            if self._exams.get(exam_id).state not in {ExamState.OPEN, ExamState.FINISHED}:
-                raise WrongState("This exam was released already: its pictures may have left the box.")
+            exam = self._exams.get(exam_id)
+            if exam.state not in {ExamState.OPEN, ExamState.FINISHED} or was_released(exam, old.capture):
+                raise WrongState("This picture was released already: it may have left the box.")
             refuse_released(self._layout, exam_id, uid)
             if old.capture.state is new:
                 return old
@@ -267,6 +280,11 @@ class Captures:
             )
             for row in rows
         ]
+
+
+def was_released(exam: Exam, capture: Capture) -> bool:
+    """Say whether this picture was let go before its exam was opened again."""
+    return exam.released is not None and bool(exam.steps) and capture.instance_number <= exam.steps[-1].above
 
 
 def _row(capture: Capture) -> tuple[str | int | None, ...]:

@@ -10,6 +10,7 @@ from gateway.model import (
     WRONG_ENTRY,
     Exam,
     ExamState,
+    FurtherOrder,
     Identity,
     Patient,
     PleaseCheck,
@@ -17,7 +18,7 @@ from gateway.model import (
     RequestStamp,
     Series,
 )
-from gateway.spool import records, states
+from gateway.spool import performed, records, states
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import DAMAGED, Layout
@@ -25,6 +26,18 @@ from gateway.spool.releases import refuse_begun
 from gateway.spool.states import Owner
 
 _ID_DIGITS = 10
+_UNDER_WAY = frozenset({ExamState.OPEN, ExamState.FINISHED})
+_RELEASED = "This exam was released already: its pictures may have left the box."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Further:
+    """One more worklist entry that an exam is for: of the same patient, done in the same go."""
+
+    procedure: Procedure
+    character_set: str
+    worklist_item: str
+    answer: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +53,7 @@ class Subject:
     character_set: str = ""
     worklist_item: str = ""
     answer: bytes | None = None  # the order file
+    further: tuple[Further, ...] = ()  # the other entries of a grouped exam
 
 
 class Exams:
@@ -98,6 +112,10 @@ class Exams:
         """Return the worklist answer this exam was opened with or assigned to, as received."""
         return self._layout.media(exam.id, exam.order).read_bytes() if exam.order else None
 
+    def further_orders(self, exam: Exam) -> tuple[bytes, ...]:
+        """Return the worklist answers of a grouped exam after the first."""
+        return tuple(self._layout.media(exam.id, order.file).read_bytes() for order in exam.further)
+
     # --- changing -----------------------------------------------------------------------------------------
 
     def open(
@@ -126,12 +144,19 @@ class Exams:
         def end(old: Exam) -> Exam:
             states.check(states.EXAM, old.state, ExamState.FINISHED, Owner.PANEL)
             self._refuse_while_recording(exam)
+            if old.released and discontinued == WRONG_ENTRY:
+                raise WrongState(
+                    "Pictures of this exam were released before: it cannot get another patient.",
+                    action="Remove the pictures that are not this patient's, then finish the exam.",
+                )
+            now = self._clock.now()
             return replace(
                 old,
                 state=ExamState.FINISHED,
-                ended=self._clock.now(),
+                ended=now,
                 please_check=old.please_check or please_check,
                 discontinued=discontinued,
+                steps=performed.ended(old, now, discontinued=discontinued),
             )
 
         return self.change(exam, end)
@@ -144,21 +169,24 @@ class Exams:
         """Note that a person looked at the patient of a "Please check" exam and said yes."""
 
         def confirmed(old: Exam) -> Exam:
-            if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
+            if old.state not in _UNDER_WAY:
                 raise WrongState("This exam was released already.")
             if not old.please_check:
                 return old
-            shared = old.please_check == PleaseCheck.STUDY_SHARED
+            shared, reason = old.please_check == PleaseCheck.STUDY_SHARED, _reason_left(old)
             if shared:
                 refuse_begun(self._layout, exam)
+            now = self._clock.now()
+            other = shared or reason != old.discontinued
             return replace(
                 old,
                 please_check="",
-                confirmed=self._clock.now(),
+                confirmed=now,
+                steps=performed.instead(old, self._clock, now, discontinued=reason) if other else old.steps,
                 # The archive would file both patients' pictures as one: theirs becomes a study of its own.
                 study_instance_uid=self._clock.uid() if shared else old.study_instance_uid,
                 study_key=f"own|{old.id}" if shared else old.study_key,
-                discontinued=_reason_left(old),
+                discontinued=reason,
             )
 
         return self.change(exam, confirmed)
@@ -174,52 +202,71 @@ class Exams:
         """
 
         def assigned(old: Exam) -> Exam:
-            if old.state not in {ExamState.OPEN, ExamState.FINISHED}:
-                raise WrongState("This exam was released already: its pictures may have left the box.")
+            if old.state not in _UNDER_WAY or old.released:
+                raise WrongState(_RELEASED)
             refuse_begun(self._layout, exam)
             study = self._study(subject)
             shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam) else ""
-            fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}.dcm")
+            fields = self._subject_fields(subject, exam, f"order-{old.revision + 1}")
+            now, reason = self._clock.now(), _reason_left(old)
             return replace(
                 old,
                 **fields,  # type: ignore[arg-type]
                 study_instance_uid=study,
                 please_check=shared,
-                confirmed=self._clock.now(),
-                discontinued=_reason_left(old),
+                confirmed=now,
+                discontinued=reason,
+                steps=performed.instead(old, self._clock, now, discontinued=reason),
             )
 
         with locked(self._layout.opening_lock):  # two exams of one order may not both mint its Study UID
             return self.change(exam, assigned)
 
-    def release(self, exam: str) -> Exam:
-        """Let a finished exam's captures become objects. Raises WrongState, also when it is to be checked."""
+    def release(self, exam: str, *, revision: int = 0) -> Exam:
+        """Let a finished exam's captures become objects.
+
+        Raises WrongState, also when it is to be checked, or is no more as it was at `revision` (0 = as it is).
+        """
 
         def released(old: Exam) -> Exam:
             if old.please_check:
                 raise WrongState("A person must confirm the patient of this exam first.")
+            if revision not in {0, old.revision}:
+                raise WrongState
             new = ExamState.DISCONTINUED if old.discontinued else ExamState.RELEASED
             states.check(states.EXAM, old.state, new, Owner.FORWARD)
             return replace(old, state=new, released=self._clock.now())
 
         return self.change(exam, released)
 
-    def series_for(self, exam: str, source: str, family: str) -> Series:
-        """Return the series of that source and family, which begins with its first capture."""
+    def series_for(self, exam: str, source: str, family: str, step: str = "") -> Series:
+        """Return the series of that source, family and step (UID), which begins with its first capture."""
+        wanted = (source, family, step)
 
         def known(at: Exam) -> Series | None:
-            return next((s for s in at.series if (s.source, s.family) == (source, family)), None)
+            return next((s for s in at.series if (s.source, s.family, s.step) == wanted), None)
 
         def added(old: Exam) -> Exam:
             if known(old):
                 return old
             number = max((s.number for s in old.series), default=0) + 1
-            new = Series(source=source, family=family, number=number, series_instance_uid=self._clock.uid())
+            uid = self._clock.uid()
+            new = Series(source=source, family=family, number=number, series_instance_uid=uid, step=step)
             return replace(old, series=(*old.series, new))
 
         found = known(self.get(exam)) or known(self.change(exam, added))
         assert found
         return found
+
+    def announce(self, exam: str, *, revision: int, servers: Sequence[str]) -> Exam:
+        """Note to whom the exam's present step is announced, if the exam is still as it was at `revision`."""
+
+        def announced(old: Exam) -> Exam:
+            if old.revision != revision or not old.steps:
+                return old
+            return replace(old, steps=(*old.steps[:-1], replace(old.steps[-1], servers=tuple(servers))))
+
+        return self.change(exam, announced)
 
     def change(self, exam: str, how: Callable[[Exam], Exam], *, heal: bool = True) -> Exam:
         """Apply `how` to exam.json under the exam's lock, then to the row; the revision grows by one.
@@ -287,7 +334,8 @@ class Exams:
             timezone_minutes=int(now.offset.total_seconds()) // 60,
             please_check=shared,
             request=request,
-            **self._subject_fields(subject, exam_id, "order.dcm"),  # type: ignore[arg-type]
+            steps=performed.first(exam_id, self._clock, now),
+            **self._subject_fields(subject, exam_id, "order"),  # type: ignore[arg-type]
         )
         self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
         try:
@@ -297,10 +345,22 @@ class Exams:
             raise
         return exam
 
-    def _subject_fields(self, subject: Subject, exam: str, order: str) -> dict[str, object]:
+    def _subject_fields(self, subject: Subject, exam: str, stem: str) -> dict[str, object]:
+        # Before exam.json names them, and never over older ones: an interrupted change leaves the old pair.
+        order = f"{stem}.dcm" if subject.answer is not None else ""
         if subject.answer is not None:
-            # Before exam.json names it, and never over an older one: an interrupted change leaves the old pair.
             self._files.write(self._layout.media(exam, order), [subject.answer])
+        further = tuple(
+            FurtherOrder(
+                file=f"{stem}-and-{number}.dcm",
+                worklist_item=each.worklist_item,
+                procedure=each.procedure,
+                character_set=each.character_set,
+            )
+            for number, each in enumerate(subject.further, 2)
+        )
+        for named, each in zip(further, subject.further, strict=True):
+            self._files.write(self._layout.media(exam, named.file), [each.answer])
         return {
             "identity": subject.identity,
             "patient": subject.patient,
@@ -310,7 +370,8 @@ class Exams:
             "server": subject.server,
             "character_set": subject.character_set,
             "worklist_item": subject.worklist_item,
-            "order": order if subject.answer is not None else "",
+            "order": order,
+            "further": further,
         }
 
     def _study(self, subject: Subject) -> str:

@@ -89,5 +89,9 @@ class Layout:
     def index(self, exam: str, uid: str, *, recording: bool = False) -> Path:
         return self.exams / exam / (uid + INDEX + (PART if recording else ""))
 
+    def step(self, exam: str, step: str, kind: str) -> Path:
+        """What a message about a procedure step says; to release 0.1 it is a DICOM file like any other: kept."""
+        return self.exams / exam / f"step-{step}.{kind}{OBJECT}"
+
     def media(self, exam: str, name: str) -> Path:
         return self.exams / exam / name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
-from gateway.model import Capture, DeliveryState, SealedObject
+from gateway.model import Capture, DeliveryState, Exam, MessageKind, MessageState, SealedObject
 from gateway.spool import records, routing
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.paths import SEAL, SIDECAR
@@ -29,6 +29,7 @@ def fill(spool: Spool, destinations: Sequence[Addressee]) -> int:
                 _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
         for seal in sorted(folder.glob("*" + SEAL)):
             _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
+        _adopt_messages(spool, exam)
     spool.releases.reconcile()
     event(_log, "index_rebuilt", exams=len(exams))
     return len(exams)
@@ -55,3 +56,20 @@ def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[Addr
         return
     names = routing.of_sealed(spool.layout, sealed, destinations)
     spool.objects.put_row(sealed, names, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)
+
+
+def _adopt_messages(spool: Spool, exam: Exam) -> None:
+    """Hold what was, or was to be, said of the exam's procedure steps; a message without its file too."""
+    for step in exam.steps:
+        for kind in MessageKind:
+            if kind is MessageKind.CREATE or spool.steps.path(exam.id, step.sop_instance_uid, kind).exists():
+                spool.steps.queue(
+                    exam,
+                    step.sop_instance_uid,
+                    kind,
+                    step.servers,
+                    state=MessageState.HELD,
+                    code=AFTER_REBUILD,
+                    reason=_REASON,
+                    in_doubt=True,
+                )

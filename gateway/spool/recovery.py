@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
-from gateway.spool import clips, records, routing
+from gateway.spool import clips, performed, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
@@ -70,6 +70,7 @@ def adopt_exam(exams: Exams, exam: Exam) -> None:
                 state=ExamState.FINISHED if old.state is ExamState.OPEN else old.state,
                 ended=old.ended or old.opened,
                 please_check=old.please_check or PleaseCheck.REBOOT,
+                steps=performed.ended(old, old.ended or old.opened, discontinued=old.discontinued),
                 request=None,
             ),
             heal=False,

@@ -18,6 +18,7 @@ from gateway.spool.requests import Requests
 from gateway.spool.rerouting import Rerouting
 from gateway.spool.reserve import Reserve
 from gateway.spool.space import Space
+from gateway.spool.steps import Steps
 from gateway.spool.worklist import Worklist
 
 
@@ -36,6 +37,7 @@ class Spool:
     deliveries: Deliveries
     destinations: Destinations
     rerouting: Rerouting
+    steps: Steps
     worklist: Worklist
     requests: Requests
     audit: Audit
@@ -74,6 +76,7 @@ def assemble(
         deliveries=Deliveries(database=database, clock=clock),
         destinations=Destinations(database=database, clock=clock),
         rerouting=Rerouting(database=database, clock=clock),
+        steps=Steps(layout=layout, files=files, database=database, clock=clock),
         worklist=Worklist(database=database, clock=clock),
         requests=Requests(database=database, clock=clock),
         audit=Audit(path=layout.audit, files=files, clock=clock),

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from gateway.errors import WrongState
-from gateway.model import CaptureState, DeliveryState, ExamState, RequestState
+from gateway.model import CaptureState, DeliveryState, ExamState, MessageState, RequestState
 
 
 class Owner(StrEnum):
@@ -20,6 +20,8 @@ EXAM: Moves = {
     (ExamState.OPEN, ExamState.FINISHED): (Owner.PANEL, "a person finished, discontinued or replaced it"),
     (ExamState.FINISHED, ExamState.RELEASED): (Owner.FORWARD, "its patient is confirmed: objects are made"),
     (ExamState.FINISHED, ExamState.DISCONTINUED): (Owner.FORWARD, "as released, with a reason for the order"),
+    (ExamState.RELEASED, ExamState.OPEN): (Owner.PANEL, "a person adds pictures, within `reopen_hours`"),
+    (ExamState.DISCONTINUED, ExamState.OPEN): (Owner.PANEL, "as a released one: it was not over after all"),
 }
 CAPTURE: Moves = {
     (CaptureState.RECORDING, CaptureState.SAVED): (
@@ -56,6 +58,18 @@ DELIVERY: Moves = {
 BY_PERSON: Moves = {
     (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
     (DeliveryState.COMMITTED, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
+}
+STEP_MESSAGE: Moves = {
+    (MessageState.QUEUED, MessageState.SENDING): (Owner.FORWARD, "an association to the server is open"),
+    (MessageState.SENDING, MessageState.SENT): (Owner.FORWARD, "the server took it, or had it already"),
+    (MessageState.SENDING, MessageState.QUEUED): (Owner.FORWARD, "it may go later, or the sender restarted"),
+    (MessageState.SENDING, MessageState.HELD): (Owner.FORWARD, "the server refuses it: a person decides"),
+    (MessageState.SENT, MessageState.QUEUED): (Owner.FORWARD, "the server forgot the step: it is created again"),
+    (MessageState.QUEUED, MessageState.WITHDRAWN): (
+        Owner.FORWARD,
+        "another order was chosen before it left",
+    ),
+    (MessageState.HELD, MessageState.QUEUED): (Owner.PANEL, "a person lets it go"),
 }
 REQUEST: Moves = {
     (RequestState.WAITING, RequestState.RUNNING): (Owner.FORWARD, "its deadline has not passed"),

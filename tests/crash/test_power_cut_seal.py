@@ -193,7 +193,9 @@ def problems_of(spool: Spool, capture: Capture, before: SealedObject | None, tal
     if f"{sealed.sha256}  {uid}.dcm\n" not in spool.layout.sums(capture.exam).read_text():
         tally.problems.append(f"{uid} does not stand in SHA256SUMS")
     exam = spool.exams.get(capture.exam)
-    series = spool.exams.series_for(exam.id, capture.source, capture.kind.value)
+    step = exam.step_of(capture.instance_number)
+    assert step
+    series = spool.exams.series_for(exam.id, capture.source, capture.kind.value, step.sop_instance_uid)
     verify_sealed(
         spool.objects.path(sealed), exam=exam, capture=capture, series=series, order=spool.exams.order(exam)
     )

@@ -11,16 +11,19 @@ import pydicom
 import pytest
 
 from gateway.dicom.transcode import uncompressed
+from gateway.model import Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
     EXPLICIT,
     IMPLICIT,
+    OPENED,
     RICH,
     SCRIPTS,
     clip,
     element,
     exam,
     exam_of,
+    grouped,
     lossless,
     order_file,
     picture,
@@ -238,3 +241,16 @@ def test_our_own_checks_see_a_codestream_of_another_size(tmp_path):
     assert imagecodecs.jpeg8_decode(streams[0]).shape == (20, 20, 3)
 
     assert unseen(seal(tmp_path / "o.dcm", exam(), record, streams))
+
+
+@pytest.mark.parametrize("made", ["colour still", "clip"])
+@pytest.mark.parametrize("second", SCRIPTS)
+def test_a_picture_of_several_orders_and_an_announced_step_has_no_errors(tmp_path, second, made):
+    more = {"x00400009": b"SPS-2", "x00401001": b"RP-200", "x00080050": b"ACC 2", "x0020000D": b"1.2.3.9"}
+    orders = [order_file("latin-1"), order_file(second, **more)]
+    step = Step(sop_instance_uid="2.25.91", id="3bd7cbffc7-1", started=OPENED, servers=("ris",))
+    asked = replace(grouped(*orders), steps=(step,))
+    path = seal(tmp_path / "o.dcm", asked, *PICTURES[made](), orders[0], further=orders[1:])
+    assert problems(path) == []
+    assert shown(path, "0040,0009") == ["SPS-1", "SPS-2"]
+    assert shown(path, "0040,0253") == ["3bd7cbffc7-1"]

@@ -24,8 +24,9 @@ from gateway.cli.app import app
 from gateway.config import keys, reader, values
 from gateway.config.settings import Tls, Worklist
 from gateway.dicom import copies
+from gateway.forward import step_sender
 from gateway.model import PleaseCheck
-from gateway.net import statuses, webanswers
+from gateway.net import statuses, step_statuses, webanswers
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
 from gateway.spool import deliveries, space, states
@@ -105,6 +106,32 @@ def store_failure_table() -> str:
     )
 
 
+STEP_FAILING = [
+    rule for rule in (*step_statuses.TABLE, step_statuses.UNKNOWN) if rule.create is not step_statuses.Meaning.TAKEN
+]
+
+
+def step_failure_table() -> str:
+    rows: dict[str, list[step_statuses.Rule]] = {}
+    for rule in STEP_FAILING:
+        rows.setdefault(rule.code, []).append(rule)
+    return table(
+        ("code", "the server", "status"),
+        [
+            (
+                f"`{code}`",
+                "; ".join(dict.fromkeys(rule.says for rule in rules)),
+                ", ".join(
+                    "any other" if rule is step_statuses.UNKNOWN else f"{status:04X}"
+                    for rule in rules
+                    for status in rule.statuses
+                ),
+            )
+            for code, rules in rows.items()
+        ],
+    )
+
+
 def moves_table(*tables: states.Moves) -> str:
     found = [each for moves in tables for each in moves.items()]
     rows = [(f"`{old}`", f"`{new}`", str(owner), why) for (old, new), (owner, why) in found]
@@ -161,6 +188,8 @@ TABLES = {
     "store-failures": store_failure_table,
     "storage-statuses": statuses.as_markdown,
     "web-statuses": webanswers.as_markdown,
+    "step-failures": step_failure_table,
+    "step-statuses": step_statuses.as_markdown,
     "mapping": mapping_table,
     "worklist-keys": worklist_table,
     "calls": call_table,
@@ -168,6 +197,7 @@ TABLES = {
     "exam-states": lambda: moves_table(states.EXAM),
     "capture-states": lambda: moves_table(states.CAPTURE),
     "delivery-states": lambda: moves_table(states.DELIVERY, states.BY_PERSON),
+    "step-message-states": lambda: moves_table(states.STEP_MESSAGE),
     "request-states": lambda: moves_table(states.REQUEST),
     "decisions": decision_table,
 }
@@ -251,6 +281,7 @@ def codes_in_the_code() -> set[str]:
     }
     found |= {code for code in space.CODES.values() if code}
     found |= {row.code for row in webanswers.TABLE}
+    found |= {rule.code for rule in STEP_FAILING} | {step_sender.TAKEN_BEFORE, step_sender.TAKEN_WITH_WARNING}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
 

@@ -1,5 +1,6 @@
 """What must hold for the repository as a whole: files, lock files, versions, links."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -115,6 +116,18 @@ def plain(requirement: str) -> str:
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert found
     return re.sub(r"[-_.]+", "-", found[0]).lower()
+
+
+def test_every_package_of_the_javascript_peer_is_pinned_with_its_hash_and_without_an_address():
+    peer = ROOT / "tests" / "loopback" / "peers" / "javascript"
+    packages = json.loads((peer / "package-lock.json").read_text())["packages"]
+    wanted = json.loads((peer / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert len(packages) > 10
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+    assert all(packages[f"node_modules/{name}"]["version"] == version for name, version in wanted.items())
 
 
 def test_everything_that_pyproject_asks_for_is_locked():

@@ -1,6 +1,7 @@
 """The moment of a press: the frame of the screen or none, of this exam or none, from a source that is live."""
 
 import threading
+from datetime import timedelta
 from functools import partial
 
 import imagecodecs
@@ -14,6 +15,7 @@ from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, S
 from gateway.model import Identity, Patient
 from gateway.spool.clips import codestreams, read_index
 from gateway.spool.exams import Subject
+from gateway.spool.reopening import reopen
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.sources import Picture, PixelFormat, counter
 from hardware.sources.pattern import draw
@@ -100,6 +102,24 @@ def test_a_frame_from_before_the_opening_is_never_stored_even_when_the_screen_sh
     box.exam()
     box.show()
     assert isinstance(refusal(box, frame=shown.sequence), FrameGone)
+
+
+def test_a_frame_from_before_an_exam_was_opened_again_is_never_stored_in_it(box):
+    """Between the two it may have shown another patient."""
+    exam = box.exam()
+    box.show()
+    spool = box.spool
+    spool.exams.finish(exam.id)
+    spool.exams.release(exam.id)
+    box.clock.move(60)
+    shown = box.show()
+    pressed = box.clock.boottime_ns()
+    box.clock.move(1)
+    reopen(spool, exam.id, within=timedelta(hours=1))
+    box.show()
+    assert isinstance(refusal(box, frame=shown.sequence), FrameGone)
+    assert isinstance(refusal(box, time_ns=pressed), ExamChanged)
+    assert box.press().result(10).exam == exam.id
 
 
 def test_a_pedal_that_was_pressed_before_the_opening_is_refused(box):

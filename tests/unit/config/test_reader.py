@@ -18,6 +18,7 @@ TRIGGER = '[[trigger]]\nkind = "serial"\ndevice = "/dev/ttyUSB0"\nsource = "us"\
 PEER = 'name = "{}"\nae_title = "PACS"\nhost = "10.0.0.6"\nport = 104\n'
 MEDIA = '[[destination]]\nname = "usb"\nkind = "media"\nfolder = "/media/usb"\n'
 DESTINATION = "[[destination]]\n" + PEER.format("pacs")
+STEPS = "[[procedure_step]]\n" + PEER.format("ris")
 WORKLIST = "[[worklist]]\n" + PEER.format("ris")
 
 
@@ -177,12 +178,15 @@ WRONG = [
     ("", "config_version = 2", "config_version", "not in this version"),
     ("", 'config_version = "1"', "config_version", "must be 1"),
     ("", "pannel = 3", "pannel", "did you mean panel?"),
-    ("", 'ae_title = "X"', "ae_title", r"belongs below \[station\] or \[\[worklist\]\] or \[\[destination\]\]"),
+    ("", 'ae_title = "X"', "ae_title", r"belongs below \[station\] or \[\[worklist\]\] or \[\[procedure_step\]\] or \[\[destination\]\]"),
     ("", "[statoin]", "statoin", "unknown table; did you mean station?"),
     ("", "[[station]]", "station", r"must be written as \[station\]"),
     ("", "[source]", "source", r"must be written as \[\[source\]\]"),
     ("", "destination = 4", "destination", r"\[\[destination\]\]"),
-    ("", "[[procedure_step]]", "procedure_step", "not in this version"),
+    ("", "[[procedure_step]]", "procedure_step", "name is missing"),
+    (STEPS, "tls = {}", "procedure_step.tls", "ca is missing"),
+    (STEPS + "[[procedure_step]]\n", 'name = "RIS"', "procedure_step.name", r'another \[\[procedure_step\]\] is called "RIS" already'),
+    ("[release]\n", "reopen_hours = 721", "release.reopen_hours", "from 0 to 720"),
     ("[station]\n", 'aetitle = "X"', "station.aetitle", "unknown key; did you mean ae_title?"),
     ("[station]\n", "name = 7", "station.name", "must be text in quotes, not 7"),
     ("[station]\n", 'name = ""', "station.name", "must not be empty"),
@@ -348,8 +352,10 @@ device = "ttyUSB0" #< trigger.device: full path
 source = "usb" #< trigger.source: did you mean us
 still = "byte:0x1FF" #< trigger.still: byte:0x00
 clip = "cts" #< trigger.clip: not in this version
-[[procedure_step]] #< procedure_step: not in this version
+[[procedure_step]] #< procedure_step: port is missing
 name = "ris"
+ae_title = "RIS"
+host = "10.0.0.5"
 [[worklist]] #< worklist: port is missing
 name = "ris"
 ae_title = "" #< worklist.ae_title: must not be empty

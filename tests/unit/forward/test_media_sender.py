@@ -56,7 +56,7 @@ def states(spool: Spool) -> list[DeliveryState]:
 def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, object]:
     """What the live state says of this destination."""
     notices = Notices(destinations=spool.destinations, configured=(NAME,), clock=clock)
-    status = Status(clock=clock, senders={NAME: sender}, followers={}, notices=notices, port=0)
+    status = Status(clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, port=0)
     (destination,) = status.state()["destinations"]
     return dict(destination)
 

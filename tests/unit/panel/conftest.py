@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.clock import Clock
-from gateway.config.settings import Destination, Release, Settings, Source, Station, Worklist
+from gateway.config.settings import Destination, ProcedureStep, Release, Settings, Source, Station, Worklist
 from gateway.dicom import part10
 from gateway.model import Patient, Procedure, SealedObject, WorklistItem
 from gateway.panel.app import create_app
@@ -29,6 +29,7 @@ def settings_for(tmp_path: Path) -> Settings:
         station=Station(name="US-ROOM-2", issuer="CLINIC", data_dir=tmp_path / "data", runtime_dir=runtime),
         sources=(Source(name="ultrasound", device="pattern:ultrasound", modality="US"),),
         worklists=(Worklist(name="ris", ae_title="RIS", host="127.0.0.1", port=11113),),
+        procedure_steps=(ProcedureStep(name="ris", ae_title="RIS", host="127.0.0.1", port=11116),),
         destinations=(
             Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=11114),
             Destination(name="backup", ae_title="BACKUP", host="127.0.0.1", port=11115, required=False),

@@ -2,7 +2,7 @@ import uuid
 
 import pytest
 
-from gateway.model import ExamState, Identity
+from gateway.model import ExamState, Identity, MessageKind, MessageState
 from tests.unit.panel.conftest import Bench, item
 
 
@@ -69,8 +69,86 @@ def test_an_entry_that_left_the_list_is_not_found(bench: Bench) -> None:
     bench.refused("/exams", {"worklist_item": "gone"}, 404, "not-found")
 
 
-def test_several_entries_in_one_exam_are_not_in_this_version(bench: Bench) -> None:
-    bench.refused("/exams", {"worklist_item": ["item-1", "item-2"]}, 422, "not-in-this-version")
+def several(bench: Bench, **second: object) -> None:
+    same = item(1, "MEIER^Anna").patient
+    bench.spool.worklist.replace(
+        "ris", [item(1, "MEIER^Anna"), item(2, "MEIER^Anna", **{"patient": same, "answer": b"two", **second})]
+    )
+
+
+def test_several_entries_of_one_patient_make_one_exam_with_every_order(bench: Bench) -> None:
+    several(bench)
+    opened = bench.post("/exams", {"worklist_item": ["item-1", "item-2"]}, status=201)
+    exam = bench.spool.exams.get(str(opened["id"]))
+    assert exam.study_instance_uid == "1.2.3.1"
+    assert (bench.spool.exams.order(exam), bench.spool.exams.further_orders(exam)) == (b"order", (b"two",))
+    assert [each.procedure.step_id for each in exam.further] == ["S2"]
+    said = bench.get(f"/exams/{exam.id}")
+    assert (said["worklist_item"], said["further_items"]) == ("item-1", ["item-2"])
+    bench.post(f"/exams/{exam.id}/assign", {"worklist_item": "item-2"})
+    assert bench.spool.exams.further_orders(bench.spool.exams.get(exam.id)) == ()
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        (["item-1", "item-2"], "different-patients"),
+        (["item-1", "item-1"], "bad-value"),
+        ([], "bad-value"),
+        (["item-1", 2], "bad-value"),
+        ([f"item-{number}" for number in range(11)], "bad-value"),
+    ],
+)
+def test_entries_that_do_not_belong_together_make_no_exam(bench: Bench, items: list[object], code: str) -> None:
+    several(bench, patient=item(2, "MEIER^Anna").patient)
+    bench.refused("/exams", {"worklist_item": items}, 422, code)
+    assert bench.spool.exams.open_one() is None
+
+
+def test_a_released_exam_is_opened_again_and_goes_on(bench: Bench) -> None:
+    exam = bench.open_exam()
+    first = bench.still(exam)
+    bench.refused(f"/exams/{exam}/reopen", {}, 409, "exam-open")
+    bench.post(f"/exams/{exam}/finish")
+    bench.refused(f"/exams/{exam}/reopen", {}, 409, "wrong-state")
+    bench.spool.exams.release(exam)
+    opened = bench.post(f"/exams/{exam}/reopen")
+    assert (opened["state"], opened["ended_at"]) == ("open", None)
+    assert opened["reopened_at"]
+    assert [step["state"] for step in opened["steps"]] == ["completed", "in-progress"]
+    second = bench.still(exam)
+    bench.refused(f"/captures/{first}/reject", {"reason": "x"}, 409, "wrong-state")
+    bench.post(f"/captures/{second}/reject", {"reason": "x"})
+    assert '"exam-reopened"' in bench.spool.layout.audit.read_text()
+    bench.refused("/exams/none/reopen", {}, 404, "not-found")
+
+
+def test_an_exam_is_not_opened_again_over_another_one(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    bench.open_exam()
+    bench.refused(f"/exams/{exam}/reopen", {}, 409, "exam-open")
+
+
+def test_what_servers_were_told_of_an_exam_can_be_seen_and_released(bench: Bench) -> None:
+    exam = bench.spool.exams.get(bench.open_exam())
+    step = exam.steps[0].sop_instance_uid
+    told = {"state": MessageState.HELD, "code": "refused", "reason": "The server refuses a value in it."}
+    bench.spool.steps.queue(exam, step, MessageKind.CREATE, ["ris"], **told)
+    (said,) = bench.get(f"/exams/{exam.id}")["steps"]
+    (message,) = said["messages"]
+    assert (message["kind"], message["state"], message["code"]) == ("create", "held", "refused")
+    assert bench.get("/procedure-steps?state=held")["messages"] == [message]
+    assert bench.get("/procedure-steps?state=sent")["messages"] == []
+    bench.refused("/procedure-steps/99/release", {}, 404, "not-found")
+    bench.refused("/procedure-steps/none/release", {}, 404, "not-found")
+    released = bench.post(f"/procedure-steps/{message['id']}/release")
+    assert released["state"] == "queued"
+    bench.refused(f"/procedure-steps/{message['id']}/release", {}, 409, "wrong-state")
+    assert bench.post("/procedure-steps/retry", {"server": "ris"}) == {"retried": 1}
+    bench.refused("/procedure-steps/retry", {"server": "none"}, 404, "not-found")
+    assert bench.client.get("/api/v1/procedure-steps?state=gone").status_code == 422
 
 
 def test_an_exam_without_patient_has_an_identity_that_is_never_made_twice(bench: Bench) -> None:

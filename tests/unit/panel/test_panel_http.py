@@ -242,6 +242,23 @@ def test_health_is_bad_without_the_capture_process(bench: Bench) -> None:
     assert answer["sources"][0]["state"] == "unknown"
 
 
+def test_health_names_a_procedure_step_server_that_does_not_answer(bench: Bench) -> None:
+    assert [line["state"] for line in bench.get("/health")["procedure_steps"]] == ["unknown"]
+    trouble = {
+        "name": "ris",
+        "state": "paused",
+        "code": "unreachable",
+        "what": "The procedure step server is away.",
+    }
+    live = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    live.write({"destinations": [], "procedure_steps": [trouble]})
+    (line,) = bench.get("/health")["procedure_steps"]
+    assert (line["name"], line["state"], line["code"], line["held"]) == ("ris", "paused", "unreachable", 0)
+    assert "Pictures are not affected" in line["action"]
+
+
 # --- events and live picture -----------------------------------------------------------------------------------
 
 

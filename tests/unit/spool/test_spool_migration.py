@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from gateway.clock import FakeClock
-from gateway.model import DeliveryState, ExamState
+from gateway.model import DeliveryState, ExamState, MessageKind
 from gateway.spool.database import VERSION, Database
 from gateway.spool.opening import open_spool
+from tests.unit.spool.values import item_subject
 
 PREVIOUS = Path(__file__).parents[2] / "releases" / "scopegate-0.1.0-py3-none-any.whl"
 
@@ -53,12 +54,44 @@ spool.exams.open(about)
 spool.close()
 """
 
+# What its capture process does when it starts: nobody's files are removed.
+A_START = """
+import sys
+from pathlib import Path
+
+import gateway
+from gateway.clock import FakeClock
+from gateway.spool import recovery
+from gateway.spool.opening import open_spool
+
+assert ".whl" in gateway.__file__, gateway.__file__
+spool = open_spool(Path(sys.argv[1]), clock=FakeClock())
+recovery.recover_captures(spool)
+spool.close()
+"""
+
 
 def test_the_previous_release_works_with_an_index_of_this_one(tmp_path: Path, clock: FakeClock) -> None:
     open_spool(tmp_path, clock=clock).close()
     a_day_on_the_previous_release(tmp_path)
     a_day_on_the_previous_release(tmp_path)  # also on what it wrote itself
     assert_two_days(tmp_path, clock)
+
+
+def test_the_previous_release_leaves_alone_what_is_said_of_procedure_steps(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    spool = open_spool(tmp_path, clock=clock)
+    exam, _ = spool.exams.open(item_subject())
+    (step,) = exam.steps
+    spool.steps.write(exam.id, step.sop_instance_uid, MessageKind.CREATE, b"said")
+    spool.steps.queue(exam, step.sop_instance_uid, MessageKind.CREATE, ["ris"])
+    spool.close()
+    run_on_the_previous_release(A_START, tmp_path)
+    spool = open_spool(tmp_path, clock=clock)
+    assert spool.steps.path(exam.id, step.sop_instance_uid, MessageKind.CREATE).read_bytes() == b"said"
+    assert [message.state for message in spool.steps.of_exam(exam.id)] == ["queued"]
+    spool.close()
 
 
 def test_an_index_of_the_previous_release_is_brought_up_to_date(tmp_path: Path, clock: FakeClock) -> None:
@@ -77,8 +110,12 @@ def test_a_new_index_and_one_brought_up_to_date_are_alike(tmp_path: Path, clock:
 
 
 def a_day_on_the_previous_release(root: Path) -> None:
+    run_on_the_previous_release(A_DAY, root)
+
+
+def run_on_the_previous_release(script: str, root: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-P", "-c", A_DAY, str(root)],
+        [sys.executable, "-P", "-c", script, str(root)],
         env={**os.environ, "PYTHONPATH": str(PREVIOUS)},
         capture_output=True,
         text=True,

@@ -1,0 +1,124 @@
+"""N-CREATE and N-SET to one procedure step server: the attribute list goes out as it lies in its file.
+
+pynetdicom would take a Dataset and write it anew; what a worklist server wrote would not come back to it byte for
+byte. What an answer means stands in `step_statuses`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Self
+
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from gateway.config.settings import ProcedureStep
+from gateway.errors import TryLater
+from gateway.net import step_statuses, tuning
+from gateway.net.association import Link, open_link
+from gateway.net.peers import Context, Peer, Timeouts
+from gateway.net.step_statuses import Meaning
+from gateway.net.wires import WireBroken
+
+SOP_CLASS = "1.2.840.10008.3.1.2.3.3"
+_SYNTAXES = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+_CLOSED = 0xA710  # Error ID: this step may no longer be updated (PS3.4 F.7.2.2.3)
+
+
+class Took(Enum):
+    """How a message came to be taken."""
+
+    NOW = auto()
+    BEFORE = auto()  # an earlier try of it had arrived, as far as anybody can tell
+    UNKNOWN_STEP = auto()  # not taken: the server does not know the step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepAnswer:
+    """What the server made of a message. `status`: four hex digits; `warning`: what it said besides, or empty."""
+
+    took: Took
+    status: str
+    warning: str = ""
+
+
+class StepAssociation:
+    """One association to one server. Entering it raises TryLater or NeedsConfiguration."""
+
+    def __init__(self, server: ProcedureStep, *, our_ae: str, timeouts: Timeouts | None = None) -> None:
+        self._timeouts = timeouts or Timeouts()
+        self._our_ae = our_ae
+        self._peer = Peer(
+            kind="procedure step server",
+            name=server.name,
+            ae_title=server.ae_title,
+            host=server.host,
+            port=server.port,
+            tls=server.tls,
+        )
+        self._link: Link | None = None
+        self._message = 0
+
+    def __enter__(self) -> Self:
+        offers = [Context(abstract_syntax=SOP_CLASS, transfer_syntax=syntax) for syntax in _SYNTAXES]
+        self._link = open_link(self._peer, our_ae=self._our_ae, contexts=offers, timeouts=self._timeouts)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._link is not None:
+            self._link.release()
+
+    @property
+    def usable(self) -> bool:
+        return self._link is not None and self._link.usable
+
+    def create(self, step: str, attributes: Mapping[str, bytes], *, sent_before: bool) -> StepAnswer:
+        """Announce a step; `attributes`: the attribute list by transfer syntax.
+
+        sent_before: an earlier try may have arrived. Raises TryLater, NeedsConfiguration, NeverAccepted.
+        """
+        status, error_id = self._ask(tuning.n_create, step, attributes)
+        rule = step_statuses.rule_for(_CLOSED if error_id == _CLOSED else status)
+        return self._judge(status, rule, rule.create, sent_before=sent_before)
+
+    def set(self, step: str, modifications: Mapping[str, bytes], *, sent_before: bool) -> StepAnswer:
+        """Say how a step ended; arguments and errors as for `create`."""
+        status, error_id = self._ask(tuning.n_set, step, modifications)
+        rule = step_statuses.rule_for(_CLOSED if error_id == _CLOSED else status)
+        return self._judge(status, rule, rule.set, sent_before=sent_before)
+
+    def _ask(self, request: tuning.NRequest, step: str, attributes: Mapping[str, bytes]) -> tuple[int, int]:
+        link = self._link
+        if link is None or not link.usable:
+            raise TryLater(f"The connection to {self._peer.who} has ended.", code="dropped")
+        accepted = {context.transfer_syntax for context in link.accepted}
+        syntax = next(each for each in _SYNTAXES if each in accepted)  # else it would not be open
+        data = attributes[syntax]
+        self._message = self._message % 0xFFFF + 1
+        try:
+            with link.within(self._timeouts.for_bytes(len(data))):
+                answer = request(
+                    link.association,
+                    sop_class_uid=SOP_CLASS,
+                    sop_instance_uid=step,
+                    transfer_syntax_uid=syntax,
+                    data=data,
+                    message=self._message,
+                )
+        except (WireBroken, RuntimeError, ValueError):
+            raise link.broken() from None
+        if answer is None:
+            raise link.broken()
+        return answer
+
+    def _judge(self, status: int, rule: step_statuses.Rule, meaning: Meaning, *, sent_before: bool) -> StepAnswer:
+        word = f"{status:04X}"
+        if meaning is Meaning.TAKEN:
+            warning = f"The server {self._peer.name} {rule.says}." if status else ""
+            return StepAnswer(took=Took.NOW, status=word, warning=warning)
+        if meaning is Meaning.UNKNOWN_STEP:
+            return StepAnswer(took=Took.UNKNOWN_STEP, status=word)
+        if meaning in {Meaning.DUPLICATE, Meaning.FINAL, Meaning.CLOSED} and sent_before:
+            return StepAnswer(took=Took.BEFORE, status=word)
+        if rule.code == "duplicate-invocation" and self._link is not None:
+            self._link.drop()
+        raise step_statuses.failure(status, rule, meaning, who=self._peer.who)
