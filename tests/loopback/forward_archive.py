@@ -11,11 +11,13 @@ from gateway.clock import FakeClock
 from gateway.config.settings import Destination
 from gateway.forward.channel import connector
 from gateway.forward.sender import Sender
+from gateway.model import Delivery
 from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.loopback.peers.faults import Arrived, FaultArchive
 from tests.memory import folder_in_memory
+from tests.unit.forward.bench import CANARY_WORDS
 
 QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 Say = Callable[[str], "int | str"]
@@ -36,7 +38,15 @@ class Scripted(FaultArchive):
         self.reject: tuple[int, int, int] | None = None
         self.takes_nothing = False
         self.hangs_up = False  # right after it accepted the association
+        self.midway = ""  # ABORT, DROP or MUTE in the middle of each data set
         self.of_call: list[list[str]] = []  # the objects of each association
+
+    def forget(self) -> None:
+        """Behave well again, with nothing left of what was before."""
+        self.say, self.reject, self.takes_nothing = stored, None, False
+        self.hangs_up, self.midway = False, ""
+        for kept in (self.arrived, self.calls, self.of_call):
+            kept.clear()
 
     @property
     def uids(self) -> list[str]:
@@ -102,3 +112,22 @@ def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts = 
 def pause_s(part: Sender, clock: FakeClock) -> float:
     """Return how long the destination is left alone from now; 0 = not at all."""
     return max(0.0, (part.pause.until_ns - clock.boottime_ns()) / 1e9) if part.pause else 0.0
+
+
+def run(part: Sender) -> None:
+    """Take steps until there is no more to do now."""
+    steps = 0
+    while part.step():
+        steps += 1
+        assert steps < 200, "the sender never comes to rest"
+
+
+def always(status: int | str) -> Say:
+    return lambda _: status
+
+
+def in_words(found: Delivery) -> str:
+    """Check that a delivery's reason is for people and names nobody."""
+    assert found.reason
+    assert not any(word in found.reason for word in CANARY_WORDS)
+    return found.reason
