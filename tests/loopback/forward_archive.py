@@ -38,7 +38,7 @@ class Scripted(FaultArchive):
         self.reject: tuple[int, int, int] | None = None
         self.takes_nothing = False
         self.hangs_up = False  # right after it accepted the association
-        self.midway = ""  # ABORT, DROP or MUTE in the middle of each data set
+        self.midway = ""  # "ABORT", "DROP" or "STUCK", in the middle of each data set
         self.of_call: list[list[str]] = []  # the objects of each association
 
     def forget(self) -> None:
@@ -67,6 +67,10 @@ class Scripted(FaultArchive):
             self._reject(event.assoc, *self.reject)
         elif self.takes_nothing:
             event.assoc.acceptor.supported_contexts = []
+
+    def _middle(self, event: evt.Event) -> str:
+        del event
+        return self.midway
 
     def _store(self, event: evt.Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
