@@ -1,6 +1,6 @@
 """Real peers for tests, each on a free port of a private network: see `namespace` first.
 
-from tests.loopback.peers import Orthanc, StoreScp, WlmScpfs, FaultArchive, FaultWorklist, RawServer
+from tests.loopback.peers import Orthanc, StoreScp, WlmScpfs, FaultArchive, FaultWorklist, RawServer, SlowLink
 
 Names are looked up when they are used: what they import starts threads, and a private network must come first.
 """
@@ -13,6 +13,7 @@ _WHERE = {
     "FaultWorklist": "faults",
     "Orthanc": "orthanc",
     "RawServer": "faults",
+    "SlowLink": "slow",
     "StoreScp": "dcmtk",
     "WlmScpfs": "dcmtk",
     "enter_private_network": "namespace",
