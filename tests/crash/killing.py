@@ -144,7 +144,7 @@ class Reaper:
         role = self._chance.choice(self._roles)
         if kind < 0.7:
             role, step = self._next_step()
-            self._box.kill_at(role, step, self._chance.choice((0, 0, 1, 2)))
+            self._box.kill_at(role, step, self._chance.choice((0, 0, 0, 1)))
         elif kind < 0.85:
             self._box.kill_at(role, "", self._chance.randint(0, 40))
         else:

@@ -6,7 +6,6 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import DeliveryState
-from gateway.net.peers import Timeouts
 from gateway.spool.spool import Spool
 from tests.loopback.forward_archive import (
     ABORT,
@@ -15,6 +14,7 @@ from tests.loopback.forward_archive import (
     Scripted,
     always,
     in_words,
+    limits,
     pause_s,
     run,
     sender,
@@ -127,7 +127,7 @@ def test_a_duplicate_after_a_transfer_of_unknown_outcome_is_that_very_object(
 ) -> None:
     sealed_exam(spool)
     archive.say = always(fault)
-    part = sender(spool, archive)
+    part = sender(spool, archive, timeouts=limits(fault))
     run(part)
     assert delivery(spool).in_doubt
     archive.say = always(0x0110)  # a clear answer in between takes nothing from the doubt
@@ -150,7 +150,7 @@ def test_one_association_carries_one_exam_in_the_order_of_its_pictures(spool: Sp
 def test_an_archive_that_takes_its_time_gets_everything(spool: Spool) -> None:
     sealed_exam(spool)
     with FaultArchive(late_s=5.0) as slow:
-        run(sender(spool, slow, ae_title="LATE", timeouts=Timeouts()))
+        run(sender(spool, slow, ae_title="LATE"))
         assert len(slow.arrived) == 1
     assert {d.state for d in deliveries(spool)} == {SENT}
 

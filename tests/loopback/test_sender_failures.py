@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from tests.loopback.forward_archive import (
     ABORT,
     DROP,
     MUTE,
+    QUICK,
     Scripted,
     always,
     in_words,
+    limits,
     memory_spool,
     pause_s,
     run,
@@ -39,7 +42,7 @@ def test_an_object_that_got_no_answer_goes_again_byte_for_byte_and_the_rest_befo
     exam = sealed_exam(spool, stills=3)
     first, second, third = (each.sop_instance_uid for each in objects(spool, exam))
     archive.say = lambda uid: fault if uid == second else 0
-    part = sender(spool, archive)
+    part = sender(spool, archive, timeouts=limits(fault))
     run(part)
     assert [d.state for d in deliveries(spool)] == [SENT, Q, Q]
     assert {d.code for d in deliveries(spool)[1:]} == {code}
@@ -112,7 +115,7 @@ def test_a_peer_that_is_no_archive_is_told_apart_and_tried_again(
 ) -> None:
     sealed_exam(spool)
     with RawServer(behave) as peer:
-        part = sender(spool, peer)
+        part = sender(spool, peer, timeouts=replace(QUICK, negotiate=1.0))
         run(part)
     assert (delivery(spool).state, delivery(spool).code) == (Q, code)
     assert pause_s(part, clock) == 15
@@ -136,7 +139,8 @@ def test_an_archive_that_accepts_and_hangs_up_at_once_is_left_alone_too(
 def test_a_destination_that_is_stuck_delays_no_other(clock: FakeClock, archive: Scripted) -> None:
     with memory_spool(clock, destinations=("stuck", "pacs")) as spool, RawServer(silent) as dead:
         sealed_exam(spool, "stuck", "pacs", stills=2)
-        stuck, good = sender(spool, dead, "stuck"), sender(spool, archive, "pacs")
+        stuck = sender(spool, dead, "stuck", timeouts=replace(QUICK, negotiate=1.0))
+        good = sender(spool, archive, "pacs")
         run(stuck)
         run(good)
         assert {d.state for d in deliveries(spool, "stuck")} == {Q}
