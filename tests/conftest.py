@@ -8,5 +8,7 @@ enter_private_network()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=20, help="how many processes the crash test kills (100 = long)")
+    parser.addoption("--kills", type=int, default=100, help="how many processes the crash tests kill (2000 = long)")
+    parser.addoption("--results", default="", help="file in which the parts of a long crash test are kept")
+    parser.addoption("--megabytes", type=int, default=15, help="of the clip on the slow link (300 = long)")
     parser.addoption("--seed", type=int, default=20261121, help="of everything random in the crash tests")

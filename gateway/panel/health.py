@@ -124,7 +124,7 @@ class Health:
             found: Json = said.get(destination.name, {})
             state = found.get("state") or ("unknown" if forward is None else OK)
             if numbers[DeliveryState.HELD] and state == OK:
-                state = "held"
+                state, found = "held", self._first_held(destination.name)
             line = self._line(
                 f"destination {destination.name}",
                 state,
@@ -157,6 +157,11 @@ class Health:
                 )
                 lines.append({**line, "name": name, "required": False, **numbers})
         return lines
+
+    def _first_held(self, destination: str) -> Json:
+        held = self._context.spool.deliveries.list(states_wanted=[DeliveryState.HELD])
+        first = next((each for each in held if each.destination == destination), None)
+        return {"code": first.code, "what": first.reason} if first else {}
 
     def _worklists(self) -> list[Json]:
         known = {state.server: state for state in self._context.spool.worklist.servers()}

@@ -38,6 +38,7 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
             yield from found
     for uid in sorted(sealed):
         yield from _object(spool, exam, uid)
+        yield from _sidecar_of_object(spool, exam, uid)
 
 
 def _capture(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
@@ -55,6 +56,14 @@ def _media_digest(spool: Spool, capture: Capture) -> str:
         _, entries = clips.read_index(spool.layout.index(capture.exam, capture.sop_instance_uid))
         return clips.digest_of(media, entries)
     return hashlib.sha256(media.read_bytes()).hexdigest()
+
+
+def _sidecar_of_object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
+    """Say so when a rebuild could not list the capture any more; its object is not in danger."""
+    try:
+        records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
+    except (SpoolDamaged, FileNotFoundError) as error:
+        yield Finding(exam=exam, file=uid + SIDECAR, what=f"cannot be read ({type(error).__name__})")
 
 
 def _object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:

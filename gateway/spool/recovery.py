@@ -190,14 +190,25 @@ def _salvage_clips(spool: Spool, exam: str, names: set[str]) -> None:
 def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -> None:
     for name in sorted(names):
         uid = name.removesuffix(SIDECAR)
-        if name in {uid, "exam.json"} or uid in known:
+        if name in {uid, "exam.json"} or (uid in known and uid + SEAL in names):
             continue
         try:
             capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
         except SpoolDamaged:
             warn(_log, "sidecar_damaged", exam=exam, uid=uid)
+            if uid in known:
+                _restore_sidecar(spool, exam, uid)
             continue
-        adopt_capture(spool.captures, capture)
+        if uid not in known:
+            adopt_capture(spool.captures, capture)
+
+
+def _restore_sidecar(spool: Spool, exam: str, uid: str) -> None:
+    """Write a damaged sidecar anew from its row: the next rebuild has only the files."""
+    path = spool.layout.sidecar(exam, uid)
+    spool.files.rename(path, path.with_name(path.name + DAMAGED))
+    spool.captures.write_sidecar(replace(spool.captures.get(uid).capture, state=CaptureState.SAVED))
+    event(_log, "sidecar_restored", exam=exam, uid=uid)
 
 
 def _keep_damaged(spool: Spool, exam: str, uid: str) -> None:

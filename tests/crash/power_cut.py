@@ -146,18 +146,15 @@ class Recording(Files):
         self.note(Operation(kind="sync-folder", path=self._key(path.parent)))
 
 
-class NeverFlushed(Recording):
-    """A product whose author forgot fsync."""
+class FilesNeverFlushed(Recording):
+    """A product whose author flushes folders and forgot fsync of files."""
 
     def _sync(self, fd: int) -> None:
         del fd
 
-    def _sync_folder(self, path: Path) -> None:
-        del path
-
 
 class NamesNeverFlushed(Recording):
-    """A product whose author forgot to flush folders."""
+    """A product whose author flushes files and forgot their folders."""
 
     def _sync_folder(self, path: Path) -> None:
         del path

@@ -15,7 +15,7 @@ from gateway.errors import MediaForeign
 from gateway.forward.media.writer import Item, Writing
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
-from tests.crash.power_cut import NamesNeverFlushed, NeverFlushed, Recording, ack, for_each_cut
+from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_cut
 from tests.memory import folder_in_memory
 from tests.unit.forward.bench import sealed_exam
 from tests.unit.forward.media_bench import items, sha256
@@ -46,8 +46,8 @@ class OnStick(Recording):
         super()._sync_folder(usual(path))
 
 
-class UnflushedStick(OnStick, NeverFlushed):
-    """As NeverFlushed."""
+class UnflushedStick(OnStick, FilesNeverFlushed):
+    """As FilesNeverFlushed."""
 
 
 class UnflushedNames(OnStick, NamesNeverFlushed):

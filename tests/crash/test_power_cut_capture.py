@@ -34,8 +34,8 @@ from tests.box import until
 from tests.crash.power_cut import (
     VARIANTS,
     Cut,
+    FilesNeverFlushed,
     NamesNeverFlushed,
-    NeverFlushed,
     Recording,
     Variant,
     ack,
@@ -81,8 +81,8 @@ class Watching(Recording):
             ack(self, Synced(uid=uid, exam=header.exam, number=number, frames=len(entries)))
 
 
-class WatchingNeverFlushed(Watching, NeverFlushed):
-    """The same without fsync: what it believes to be flushed is not."""
+class WatchingFilesNeverFlushed(Watching, FilesNeverFlushed):
+    """The same without fsync of files: what it believes to be flushed is not."""
 
 
 class WatchingNamesNeverFlushed(Watching, NamesNeverFlushed):
@@ -353,7 +353,7 @@ def test_a_power_cut_at_any_moment_of_capturing_loses_no_acknowledged_picture(ro
     assert len(tally.disks) > 200
 
 
-@pytest.mark.parametrize("kind", [WatchingNeverFlushed, WatchingNamesNeverFlushed])
+@pytest.mark.parametrize("kind", [WatchingFilesNeverFlushed, WatchingNamesNeverFlushed])
 def test_capturing_without_flushing_loses_pictures_so_the_test_can_see_a_loss(
     root: Path, kind: type[Recording]
 ) -> None:

@@ -21,7 +21,7 @@ from gateway.spool import clips, records, recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.crash.power_cut import VARIANTS, Cut, NeverFlushed, Recording, for_each_cut, keep
+from tests.crash.power_cut import VARIANTS, Cut, FilesNeverFlushed, NamesNeverFlushed, Recording, for_each_cut, keep
 from tests.memory import folder_in_memory
 from tests.unit.forward.bench import clip, let_go, open_exam, ordered, release, still, wrap_all, wrapper
 
@@ -230,8 +230,11 @@ def test_a_power_cut_while_an_open_exam_s_pictures_leave_lets_nobody_change_what
     assert tally.in_object
 
 
-def test_the_same_wrapping_without_flushing_loses_pictures_so_the_test_can_see_a_loss(root: Path) -> None:
-    story = wrapped(root, NeverFlushed)
+@pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])
+def test_the_same_wrapping_without_flushing_loses_pictures_so_the_test_can_see_a_loss(
+    root: Path, careless: type[Recording]
+) -> None:
+    story = wrapped(root, careless)
     tally = survey(story)
-    print(f"\npower cut while wrapping, NeverFlushed: {tally.cuts} cuts, lost = {len(tally.lost)} captures")
+    print(f"\npower cut while wrapping, {careless.__name__}: {tally.cuts} cuts, lost = {len(tally.lost)} captures")
     assert len(tally.lost) > 0

@@ -1,10 +1,13 @@
-"""One peer of each kind for the whole run."""
+"""One peer of each kind for the whole run; a sender's clock and spool, new for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.clock import FakeClock
+from gateway.spool.spool import Spool
+from tests.loopback.forward_archive import Scripted, memory_spool
 from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs
 from tests.loopback.whole_box import Archives
 
@@ -63,3 +66,28 @@ def fault_worklist() -> Iterator[FaultWorklist]:
 @pytest.fixture(scope="session")
 def archives(orthanc: Orthanc, archive_of_everything: StoreScp, archive_of_implicit: StoreScp) -> Archives:
     return Archives(orthanc=orthanc, everything=archive_of_everything, implicit=archive_of_implicit)
+
+
+@pytest.fixture(scope="session")
+def only_scripted_archive() -> Iterator[Scripted]:
+    with Scripted() as peer:
+        yield peer
+
+
+@pytest.fixture
+def archive(only_scripted_archive: Scripted) -> Scripted:
+    """The archive that says what a test wants, with nothing left of the test before."""
+    only_scripted_archive.forget()
+    return only_scripted_archive
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def spool(clock: FakeClock) -> Iterator[Spool]:
+    """A spool in memory, on a clock that stands still."""
+    with memory_spool(clock) as opened:
+        yield opened

@@ -11,13 +11,16 @@ from gateway.clock import FakeClock
 from gateway.config.settings import Destination
 from gateway.forward.channel import connector
 from gateway.forward.sender import Sender
+from gateway.model import Delivery
 from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.loopback.peers.faults import Arrived, FaultArchive
 from tests.memory import folder_in_memory
+from tests.unit.forward.bench import CANARY_WORDS
 
-QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
+# Only for tests that wait for what never comes: on a machine with much to do, an answer takes its time too.
+QUICK = Timeouts(connect=5.0, negotiate=5.0, answer=2.0, stall=2.0, idle=10.0)
 Say = Callable[[str], "int | str"]
 ABORT, DROP, MUTE = "abort", "drop", "mute"  # instead of an answer
 
@@ -36,7 +39,15 @@ class Scripted(FaultArchive):
         self.reject: tuple[int, int, int] | None = None
         self.takes_nothing = False
         self.hangs_up = False  # right after it accepted the association
+        self.midway = ""  # "ABORT", "DROP" or "STUCK", in the middle of each data set
         self.of_call: list[list[str]] = []  # the objects of each association
+
+    def forget(self) -> None:
+        """Behave well again, with nothing left of what was before."""
+        self.say, self.reject, self.takes_nothing = stored, None, False
+        self.hangs_up, self.midway = False, ""
+        for kept in (self.arrived, self.calls, self.of_call):
+            kept.clear()
 
     @property
     def uids(self) -> list[str]:
@@ -58,6 +69,10 @@ class Scripted(FaultArchive):
         elif self.takes_nothing:
             event.assoc.acceptor.supported_contexts = []
 
+    def _middle(self, event: evt.Event) -> str:
+        del event
+        return self.midway
+
     def _store(self, event: evt.Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
         self.of_call[event.assoc.number].append(uid)
@@ -76,7 +91,7 @@ class Scripted(FaultArchive):
         elif answer == DROP:
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
         else:
-            self.gone.wait(3)
+            self.gone.wait(6)
         return 0
 
 
@@ -94,7 +109,7 @@ def destination(peer: Any, name: str = "pacs", **more: Any) -> Destination:
     return Destination(name=name, **{**values, **more})
 
 
-def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts = QUICK, **more: Any) -> Sender:
+def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts | None = None, **more: Any) -> Sender:
     to = destination(peer, name, **more)
     return Sender(spool=spool, destination=to, connect=connector(to, our_ae="SCOPEGATE", timeouts=timeouts))
 
@@ -102,3 +117,27 @@ def sender(spool: Spool, peer: Any, name: str = "pacs", *, timeouts: Timeouts = 
 def pause_s(part: Sender, clock: FakeClock) -> float:
     """Return how long the destination is left alone from now; 0 = not at all."""
     return max(0.0, (part.pause.until_ns - clock.boottime_ns()) / 1e9) if part.pause else 0.0
+
+
+def run(part: Sender) -> None:
+    """Take steps until there is no more to do now."""
+    steps = 0
+    while part.step():
+        steps += 1
+        assert steps < 200, "the sender never comes to rest"
+
+
+def limits(fault: int | str) -> Timeouts | None:
+    """Return short limits for a fault that is silence, else None: those of the product."""
+    return QUICK if fault == MUTE else None
+
+
+def always(status: int | str) -> Say:
+    return lambda _: status
+
+
+def in_words(found: Delivery) -> str:
+    """Check that a delivery's reason is for people and names nobody."""
+    assert found.reason
+    assert not any(word in found.reason for word in CANARY_WORDS)
+    return found.reason

@@ -1,6 +1,6 @@
 """Real peers for tests, each on a free port of a private network: see `namespace` first.
 
-from tests.loopback.peers import Orthanc, StoreScp, WlmScpfs, FaultArchive, FaultWorklist, RawServer
+from tests.loopback.peers import Orthanc, StoreScp, WlmScpfs, FaultArchive, FaultWorklist, RawServer, SlowLink
 
 Names are looked up when they are used: what they import starts threads, and a private network must come first.
 """
@@ -15,6 +15,7 @@ _WHERE = {
     "JavaScriptPeer": "javascript_peer",
     "Orthanc": "orthanc",
     "RawServer": "faults",
+    "SlowLink": "slow",
     "StepServer": "step_server",
     "StoreScp": "dcmtk",
     "WlmScpfs": "dcmtk",

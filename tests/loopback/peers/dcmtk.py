@@ -14,8 +14,8 @@ class StoreScp(Server):
     "--abort-during", "--abort-after", "--sleep-during", "4", "--sleep-after", "4" misbehave.
     """
 
-    def __init__(self, folder: Path, *options: str, ae_title: str = "STORESCP") -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *options: str, ae_title: str = "STORESCP", port: int = 0) -> None:
+        self.port = port or free_port()
         super().__init__(folder=folder, ports=(self.port,))
         self.ae_title = ae_title
         self.received = folder / "received"

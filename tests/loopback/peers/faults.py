@@ -143,13 +143,17 @@ class FaultArchive(_Scp):
         event.assoc.seen = seen
         if seen < _ENOUGH:
             return
-        called = _called(event)
-        if called == "ABORT":
+        fault = self._middle(event)
+        if fault == "ABORT":
             event.assoc.abort()
-        elif called == "DROP":
+        elif fault == "DROP":
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
-        elif called == "STUCK":
+        elif fault == "STUCK":
             self.gone.wait(30)
+
+    def _middle(self, event: evt.Event) -> str:
+        """Return what to do in the middle of a data set."""
+        return _called(event)
 
 
 class FaultWorklist(_Scp):

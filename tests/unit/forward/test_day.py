@@ -1,6 +1,7 @@
 """The check of a day says "Safe in PACS" of all pictures only when that is so, and finds what an archive lost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import TryLater
 from gateway.forward.day import DayCheck
-from gateway.model import DeliveryState, RequestState
+from gateway.model import DeliveryState, ExamState, RequestState
 from gateway.panel.days import report
 from gateway.spool import days
 from gateway.spool.deliveries import LOST_BY_ARCHIVE
@@ -94,10 +95,8 @@ def an_empty_exam_is_open(spool: Spool) -> None:
 
 
 def one_exam_was_sent_before_its_end(spool: Spool) -> None:
-    with spool.database.write() as connection:
-        connection.execute(
-            "UPDATE exam SET state = 'finished', document = replace(document, '\"released\",', '\"finished\",')"
-        )
+    for exam in spool.exams.list(states_wanted=(ExamState.RELEASED,)):
+        spool.exams.put_row(replace(exam, state=ExamState.FINISHED))
 
 
 def one_exam_waits(spool: Spool) -> None:

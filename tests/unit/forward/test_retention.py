@@ -322,10 +322,8 @@ def test_removed_pictures_go_after_their_days_and_cannot_be_brought_back_then(bo
     assert len(box.objects(exam)) == 3
     box.live(2)
     assert box.objects(exam) == [f"{kept.sop_instance_uid}.dcm"]
-    with box.spool.database.write() as connection:
-        connection.execute(
-            "UPDATE exam SET state = 'finished', document = replace(document, 'released', 'finished')"
-        )
+    for each in box.spool.exams.list():
+        box.spool.exams.put_row(replace(each, state=ExamState.FINISHED, released=None))
     with pytest.raises(Purged):
         box.spool.captures.restore(removed.sop_instance_uid)
 

@@ -195,6 +195,8 @@ def test_the_delivery_screen_says_what_each_archive_waits_for(bench: Bench) -> N
     assert "stay on this box" not in bench.client.get("/delivery").text
     number = bench.get("/deliveries?state=queued")["deliveries"][0]["id"]
     bench.post(f"/deliveries/{number}/hold")
+    health = bench.get("/health")["destinations"][0]
+    assert (health["state"], health["code"], health["what"]) == ("held", "held-by-person", "Held back by a person.")
     page = bench.client.get("/delivery").text
     assert "Held back by a person." in page
     assert "1 stopped" in page

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.model import CaptureState, Exam, ExamState, PleaseCheck, RequestStamp
+from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, RequestStamp
 from gateway.spool import records, recovery
 from gateway.spool.files import Files
+from gateway.spool.inspection import inspect_exam
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import (
     ANNA,
@@ -356,3 +357,24 @@ def test_an_interrupted_rebuild_is_made_again_from_the_beginning(
     rebuilt = reopened()
     assert content(rebuilt) == before
     assert list(spool.layout.root.glob("*.new*")) == []
+
+
+def test_a_damaged_sidecar_is_written_anew_from_its_row_and_the_damaged_one_is_kept(
+    spool: Spool, exam: Exam
+) -> None:
+    capture = store(spool, exam, 1)
+    path = spool.layout.sidecar(exam.id, capture.sop_instance_uid)
+    path.write_bytes(path.read_bytes().replace(b"ultrasound", b"vltrasound"))
+    recovery.recover_captures(spool)
+    assert records.load(Capture, path.read_bytes()) == capture
+    assert path.with_name(path.name + ".damaged").exists()
+
+
+def test_a_damaged_sidecar_of_a_sealed_picture_is_left_and_named_by_the_check(spool: Spool, exam: Exam) -> None:
+    made = seal(spool, store(spool, exam, 1))
+    path = spool.layout.sidecar(exam.id, made.capture)
+    path.write_bytes(path.read_bytes().replace(b"ultrasound", b"vltrasound"))
+    recovery.recover_captures(spool)
+    assert [(found.file, found.what) for found in inspect_exam(spool, exam.id)] == [
+        (path.name, "cannot be read (SpoolDamaged)")
+    ]

@@ -1,0 +1,117 @@
+"""The three real processes, forked from a program that has imported everything: a start costs a tenth of a second.
+
+`python -m tests.crash.warm CONFIG DATA [careless]`, driven by lines of JSON on its standard input, tells what
+happens on its standard output. Each child runs the product's own command line; see steps.py for how it is killed.
+"""
+
+import json
+import mmap
+import os
+import select
+import signal
+import sqlite3
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from tests.crash import steps
+
+_current: steps.Watch | None = None  # of this process, once it is a child
+sqlite3.Connection = steps.watched_connection(lambda: _current)  # type: ignore[misc]  # before the product is imported
+
+_LATE_S = 0.5
+
+
+class Warm:
+    """Keeps the three roles alive and passes on who is to die where."""
+
+    def __init__(self, config: Path, data: Path, *, careless: bool) -> None:
+        self._config = config
+        self._data = data
+        self._careless = careless
+        self._orders = steps.Orders(mmap.mmap(-1, 4096))
+        self._roles: dict[int, str] = {}
+        self._ending = False
+        self._alive, self._life = os.pipe()  # its end tells the children that their parent is gone
+
+    def run(self) -> None:
+        """Start all three, then obey and watch until the input ends; then end all three."""
+        for role in steps.ROLES:
+            self._start(role)
+        while not self._ending or self._roles:
+            ready, _, _ = select.select([] if self._ending else [0], [], [], 0.01)
+            if ready:
+                self._obey(sys.stdin.buffer.readline())
+            self._bury()
+
+    def _obey(self, line: bytes) -> None:
+        if not line:
+            self._ending = True
+            for pid in self._roles:
+                os.kill(pid, signal.SIGTERM)
+            return
+        order = json.loads(line)
+        if order["do"] == "kill-at":
+            self._orders.kill(order["role"], order["step"], order["passing"])
+        elif order["do"] == "kill-now":
+            self._orders.forget(order["role"])
+            for pid, role in self._roles.items():
+                if role == order["role"]:
+                    os.kill(pid, signal.SIGKILL)
+
+    def _bury(self) -> None:
+        while self._roles:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            role = self._roles.pop(pid)
+            if self._ending:
+                continue
+            self._orders.forget(role)
+            say({"ended": role, "pid": pid, "by": os.waitstatus_to_exitcode(status)})
+            self._start(role)
+
+    def _start(self, role: str) -> None:
+        pid = os.fork()
+        if not pid:
+            self._become(role)
+        self._roles[pid] = role
+        say({"started": role, "pid": pid})
+
+    def _become(self, role: str) -> None:
+        """Be that process until its end."""
+        global _current  # noqa: PLW0603 - what a fork is
+        os.setsid()
+        os.close(self._life)
+        os.environ["SCOPEGATE_PARENT_FD"] = str(self._alive)
+        report = os.dup(1)
+        os.dup2(2, 1)
+        watch = steps.Watch(role=role, root=self._data, orders=self._orders, report=report)
+        watch.install()
+        _current = watch
+        if self._careless and role == "capture":
+            steps.rename_late(_LATE_S)
+        from gateway.__main__ import main  # noqa: PLC0415 - imported before, see `warm_up`
+
+        sys.argv = ["scopegate", role, "--config", str(self._config)]
+        try:
+            main()
+        except SystemExit as end:
+            os._exit(end.code if isinstance(end.code, int) else 0)
+        os._exit(0)
+
+
+def warm_up() -> None:
+    """Import what the three need, and start nothing."""
+    for name in ("__main__", "capture.service", "forward.service", "panel.service"):
+        import_module(f"gateway.{name}")
+    import_module("hardware.factory")
+
+
+def say(what: dict[str, object]) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    warm_up()
+    Warm(Path(sys.argv[1]), Path(sys.argv[2]), careless="careless" in sys.argv[3:]).run()
