@@ -277,6 +277,13 @@ class SealedObject:
     lossy: bool
     frames: int
     sealed: Moment
+    decoded: bool = False  # lossy once, but sealed without further loss since
+    derived_from: str = ""  # UID of the object it was made of; "" = of its capture itself
+
+    @property
+    def may_go_uncompressed(self) -> bool:
+        """Say whether the lossless ladder applies: what decoding a lossy codestream gains, the archive can do."""
+        return self.decoded or not self.lossy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,7 +79,10 @@ def _lossy(dataset):
     trio = [dataset.get(f"LossyImageCompression{part}") for part in ("", "Ratio", "Method")]
     if syntax == BASELINE and (trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1"):
         yield f"the lossy attributes of a JPEG say {trio}"
-    if syntax != BASELINE and trio != ["00", None, None]:
+    if "SourceImageSequence" in dataset:  # a key still: what was lost before stays said
+        if trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1":
+            yield f"the lossy attributes of a clip's frame say {trio}"
+    elif syntax != BASELINE and trio != ["00", None, None]:
         yield f"the lossy attributes of a lossless picture say {trio}"
 
 

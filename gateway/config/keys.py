@@ -208,7 +208,7 @@ def _destination(base: Path) -> Table:
         only_for={
             **dict.fromkeys(("ae_title", "host", "port", "commitment"), ("dicom",)),
             **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
-            **dict.fromkeys(("tls", "transfer_syntaxes"), ("dicom", "stow")),
+            **dict.fromkeys(("tls", "transfer_syntaxes", "fallback", "key_stills"), ("dicom", "stow")),
             "folder": ("media",),
         },
         keys={
@@ -225,6 +225,8 @@ def _destination(base: Path) -> Table:
             "sources": values.several(values.name),
             "types": values.several(values.one_of("still", "clip")),
             "longest_clip_s": values.number(0, 3600, "s"),
+            "fallback": values.one_of("hold", "key-stills"),
+            "key_stills": values.number(1, 9),
             "url": values.url,
             "token_file": secret.secret_file(base),
             "user": secret.user,

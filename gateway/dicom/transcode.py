@@ -1,6 +1,6 @@
 """The lossless ladder: a sealed lossless JPEG as uncompressed pixels for archives that take nothing else.
 
-Same object, same attributes, same pixels: two independent decoders must agree. Refuses what is lossy.
+Same object, same attributes, same pixels: two independent decoders must agree. Refuses what is sealed with loss.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
 def _length(file: SealedFile) -> int:
     """Return the bytes of the uncompressed pixel data, or refuse."""
     header = file.header
-    if header.text("LossyImageCompression") != "00" or file.meta.transfer_syntax_uid != JPEG_LOSSLESS_SV1:
+    if file.meta.transfer_syntax_uid != JPEG_LOSSLESS_SV1:
         raise NeverAccepted(
             "This object is JPEG-compressed with loss; the archive takes uncompressed pictures only.",
             action="Have the archive set up for JPEG Baseline, or send the clip to another archive.",

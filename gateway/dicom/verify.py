@@ -41,8 +41,13 @@ def verify_sealed(
     series: Series,
     order: bytes | None,
     further: Sequence[bytes] = (),
+    clip: Capture | None = None,
 ) -> Sealed:
-    """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken."""
+    """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken.
+
+    `clip`: what a key still was made of; it is lossless itself, its clip is not.
+    """
+    lossy = clip is not None or capture.codec == "jpeg"
     with SealedFile(path) as file:
         header, meta = file.header, file.meta
         _identity(header, exam, capture, series)
@@ -50,8 +55,9 @@ def verify_sealed(
         _same("SOPClassUID", meta.sop_class_uid, header.text("SOPClassUID"))
         _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
         _readable(header)
-        _truthful(header, capture)
-        _performed(header, exam, capture)
+        _truthful(header, capture, lossy=lossy)
+        _origin(header, derived=clip is not None)
+        _performed(header, exam, clip or capture)
         copies.check(header, exam, order, further)
         _pixels(file, capture)
         return Sealed(
@@ -60,7 +66,7 @@ def verify_sealed(
             bytes=file.size,
             sha256=file.sha256,
             frames=capture.frames,
-            lossy=capture.codec == "jpeg",
+            lossy=lossy,
         )
 
 
@@ -107,9 +113,19 @@ def _readable(header: Elements) -> None:
             raise ObjectError(f"{keyword} of the sealed object has a value that DICOM does not allow.")
 
 
-def _truthful(header: Elements, capture: Capture) -> None:
+def _origin(header: Elements, *, derived: bool) -> None:
+    """Check that a picture says what it was made of, if it was made of another one."""
+    _same("ImageType", header.text("ImageType"), "DERIVED\\SECONDARY" if derived else "ORIGINAL\\PRIMARY")
+    source = header.first("SourceImageSequence")
+    named = all(
+        source.text(f"Referenced{what}") for what in ("SOPClassUID", "SOPInstanceUID", "FrameNumber")
+    ) and bool(header.text("DerivationDescription"))
+    if named != derived:
+        raise ObjectError("The sealed object does not say what it was made of.")
+
+
+def _truthful(header: Elements, capture: Capture, *, lossy: bool) -> None:
     """Check what the header says of its picture against the record."""
-    lossy = capture.codec == "jpeg"
     _same("LossyImageCompression", header.text("LossyImageCompression"), "01" if lossy else "00")
     _same("LossyImageCompressionMethod", header.text("LossyImageCompressionMethod"), "ISO_10918_1" * lossy)
     if lossy != (header.find("LossyImageCompressionRatio") is not None):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from gateway.config.settings import Destination
 from gateway.dicom import part10, transcode
+from gateway.dicom.multiframe import MULTIFRAME_COLOUR, MULTIFRAME_GREY
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.model import SealedObject
+from gateway.spool.deliveries import KEY_STILLS_WANTED
 from gateway.spool.files import sha256_of
 
 NO_CONTEXT = "no-context"
@@ -32,7 +34,7 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
     syntax = sealed.transfer_syntax_uid
     if syntax not in accepted:
         syntax = next((each for each in accepted if each in _UNCOMPRESSED), "")
-    if not syntax or (syntax != sealed.transfer_syntax_uid and sealed.lossy):
+    if not syntax or (syntax != sealed.transfer_syntax_uid and not sealed.may_go_uncompressed):
         raise no_context(sealed, destination)
     check_size(sealed, destination)
     try:
@@ -57,9 +59,20 @@ def check_size(sealed: SealedObject, destination: Destination) -> None:
         )
 
 
+def is_clip(sealed: SealedObject) -> bool:
+    """Say whether an object is a clip of JPEG frames, whatever their number: it never goes uncompressed."""
+    return sealed.sop_class_uid in {MULTIFRAME_GREY, MULTIFRAME_COLOUR} and not sealed.may_go_uncompressed
+
+
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return the error of an object that the destination takes in no form, in words that name what to set there."""
-    if sealed.lossy:
+    if destination.fallback == "key-stills" and is_clip(sealed):
+        return NeedsConfiguration(
+            f"The archive {destination.name} does not take JPEG clips.",
+            code=KEY_STILLS_WANTED,
+            action="Stills of it are made and go in its place.",
+        )
+    if not sealed.may_go_uncompressed:
         kind = "JPEG clips" if sealed.frames > 1 else "JPEG pictures"
         needs = "JPEG Baseline (1.2.840.10008.1.2.4.50)"
     else:

@@ -4,7 +4,7 @@ Makes the messages and queues them; who sends is `step_sender`. Pictures never w
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.config.settings import Source, Station
 from gateway.dicom import procedure_step
@@ -32,7 +32,8 @@ class ProcedureSteps:
     """Queues messages for `servers` (names); without any it does nothing.
 
     What waits: the announcement of an exam whose patient a person must check or whose identity is temporary, unless
-    `temporary` is "send": the same that keeps its pictures.
+    `temporary` is "send": the same that keeps its pictures. `settled`: whether it is known as what each clip of a
+    released exam leaves.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class ProcedureSteps:
         station: Station,
         sources: Sequence[Source],
         temporary: str,
+        settled: Callable[[Exam], bool] = lambda _: True,
     ) -> None:
         self._spool = spool
+        self._settled = settled
         self._servers = tuple(servers)
         self._station = station
         self._modalities = tuple(source.modality for source in sources)
@@ -159,7 +162,7 @@ class ProcedureSteps:
         if step.reason == WRONG_ENTRY:
             return True  # its pictures are another step's
         last = at == len(exam.steps) - 1
-        if last and exam.state not in _OVER:
+        if last and not (exam.state in _OVER and self._settled(exam)):
             return False
         upto = None if last else exam.steps[at + 1].above
         return self._spool.captures.are_settled(exam.id, above=step.above, upto=upto)

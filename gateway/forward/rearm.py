@@ -13,13 +13,14 @@ from gateway.config.settings import Destination
 from gateway.errors import NotFound
 from gateway.forward import outgoing
 from gateway.log import event, warn
+from gateway.spool.deliveries import QUIET
 from gateway.spool.destinations import Known
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _PEER = ("kind", "ae_title", "host", "port", "url")  # what makes it another archive when it changes
 # Held for what a setting, here or there, may put right.
-OF_SETTINGS = (outgoing.NO_CONTEXT, "sop-class", "too-large", "not-authorized", "needs-configuration")
+OF_SETTINGS = (outgoing.NO_CONTEXT, "sop-class", "too-large", "not-authorized", "needs-configuration", *QUIET)
 
 
 def rearm(spool: Spool, destinations: Sequence[Destination]) -> int:
@@ -35,6 +36,8 @@ def _rearm(spool: Spool, destination: Destination) -> int:
     name, peer, settings = destination.name, peer_of(destination), digest_of(destination)
     known = _known(spool, name)
     codes = OF_SETTINGS if known and known.settings != settings else (outgoing.NO_CONTEXT,)
+    if known and known.settings != settings:
+        spool.destinations.forget_forms(name)
     count = sum(spool.deliveries.release_all(code, destination=name) for code in codes)
     if known and known.peer != peer:
         # An answer of the new one says nothing about what the old one has: "duplicate" is no proof any more.

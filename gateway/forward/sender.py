@@ -58,6 +58,7 @@ class Sender:
         self._patience = Patience(destination.name, clock=spool.clock)
         self._turns = turns.Turns()
         self._turn_bytes = turn_bytes
+        self._known_forms: dict[tuple[str, str], bool] = {}
         self._lost_track = False  # the index failed between a claim and its outcome
 
     @property
@@ -96,10 +97,12 @@ class Sender:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
                     )
+                self._learn(objects, channel)
                 self._send_some(channel, left)
                 self._turns.took(exam, interrupted=bool(left))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
+                self._learn(objects, None)
                 self._hold_all(left)
             else:
                 to_blame = self._turns.failed(exam)
@@ -117,6 +120,14 @@ class Sender:
             first=self._turns.line,
             but_not=self._turns.passed_over,
         )
+
+    def _learn(self, objects: Sequence[SealedObject], channel: Channel | None) -> None:
+        """Note which sealed forms the destination takes, where that is not known yet; None = nothing of them."""
+        forms = {(each.sop_class_uid, each.transfer_syntax_uid) for each in objects}
+        taken = {form: channel is not None and form[1] in channel.accepted(form[0]) for form in forms}
+        if new := {form: yes for form, yes in taken.items() if self._known_forms.get(form) is not yes}:
+            self._spool.destinations.learn(self._destination.name, new)
+            self._known_forms.update(new)
 
     def _send_some(self, channel: Channel, left: list[tuple[Delivery, SealedObject]]) -> None:
         """Send what is `left` of an exam, until its turn is over; what was tried is taken out of `left`."""
@@ -270,7 +281,11 @@ class Sender:
 
 def _wanted(objects: Sequence[SealedObject]) -> list[Wanted]:
     return [
-        Wanted(sop_class_uid=o.sop_class_uid, transfer_syntax_uid=o.transfer_syntax_uid, lossy=o.lossy)
+        Wanted(
+            sop_class_uid=o.sop_class_uid,
+            transfer_syntax_uid=o.transfer_syntax_uid,
+            lossy=not o.may_go_uncompressed,
+        )
         for o in objects
     ]
 

@@ -11,6 +11,7 @@ from gateway.errors import SpoolError
 from gateway.forward import rearm
 from gateway.forward.channel import connector
 from gateway.forward.day import DayCheck, finder_for
+from gateway.forward.fallback import Fallbacks
 from gateway.forward.follow import Follower
 from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.media.export import Exporter
@@ -135,17 +136,19 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
 def _preparing(settings: Settings, spool: Spool) -> Callable[[], bool]:
     """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
     temporary = settings.release.temporary
+    fallbacks = Fallbacks(spool=spool, station=settings.station, destinations=settings.destinations)
     performed = ProcedureSteps(
         spool=spool,
         servers=[server.name for server in settings.procedure_steps],
         station=settings.station,
         sources=settings.sources,
         temporary=temporary,
+        settled=fallbacks.settled,
     )
     at_once = settings.release.when == "at-once"
     release = Release(spool=spool, temporary=temporary, at_once=at_once, announce=performed.announce)
     wrapper = Wrapper(spool=spool, station=settings.station, destinations=settings.destinations)
-    return lambda: performed.step() | release.step() | wrapper.step()
+    return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step()
 
 
 def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:

@@ -124,7 +124,7 @@ def exam(
     required: frozenset[str],
 ) -> Json:
     """Return an exam with its captures and what became of each, and its procedure steps."""
-    sealed = {each.capture: each.sop_instance_uid for each in objects}
+    sealed = {each.capture: each.sop_instance_uid for each in objects if not each.derived_from}
     listed = []
     for each in captures:
         uid = sealed.get(each.capture.sop_instance_uid, "")

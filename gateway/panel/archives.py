@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import Delivery, DeliveryState
 from gateway.panel import names
-from gateway.spool.deliveries import Deliveries
+from gateway.spool.deliveries import QUIET, Deliveries
 
 _PATIENCE = timedelta(hours=1)  # yellow for the first hour, then red
 _NO_HELP = "Trying again will not help as things are: call IT."
@@ -35,14 +35,14 @@ def troubles(
 
     `forward`: what the forward process said of itself last, None when it is not there.
     """
-    counts = deliveries.counts()
+    counts, stopped = deliveries.counts(), deliveries.stopped()
     said = {each["name"]: each for each in (forward or {}).get("destinations", [])}
     found = []
     for destination in destinations:
         name = destination.name
         held = deliveries.list(states_wanted=[DeliveryState.HELD])
-        if ours := [delivery for delivery in held if delivery.destination == name]:
-            found.append(_held(name, ours, counts.get((name, DeliveryState.HELD), len(ours))))
+        if ours := [each for each in held if each.destination == name and each.code not in QUIET]:
+            found.append(_held(name, ours, stopped.get(name, len(ours))))
         waiting = counts.get((name, DeliveryState.QUEUED), 0)
         state = said.get(name, {})
         if waiting and state.get("state") == "paused":

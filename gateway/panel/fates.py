@@ -1,9 +1,10 @@
 """The words for what became of a picture, and no others: a technician must be able to trust each of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from gateway.model import Delivery, DeliveryState
+from gateway.spool.deliveries import QUIET
 
 
 class Fate(IntEnum):
@@ -35,6 +36,15 @@ def of_delivery(delivery: Delivery) -> Fate:
     if delivery.state is DeliveryState.COMMITTED:
         return Fate.SAFE if delivery.proof == "commitment" else Fate.FOUND
     return _BY_STATE[delivery.state]
+
+
+def instead(deliveries: Iterable[Delivery], stills: Sequence[Delivery]) -> list[Delivery]:
+    """Return an object's deliveries, with those of its key stills in place of each to where they went instead."""
+    found: list[Delivery] = []
+    for each in deliveries:
+        others = [d for d in stills if d.destination == each.destination] if each.code in QUIET else []
+        found += others or [each]
+    return found
 
 
 def of_deliveries(deliveries: Iterable[Delivery], required: frozenset[str]) -> Fate:

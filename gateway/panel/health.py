@@ -117,13 +117,14 @@ class Health:
 
     def _destinations(self, forward: Json | None) -> list[Json]:
         counts = self._context.spool.deliveries.counts()
+        stopped = self._context.spool.deliveries.stopped()
         said = {each.get("name"): each for each in (forward or {}).get("destinations", [])}
         lines = []
         for destination in self._context.settings.destinations:
             numbers = {str(state): counts.get((destination.name, state), 0) for state in DeliveryState}
             found: Json = said.get(destination.name, {})
             state = found.get("state") or ("unknown" if forward is None else OK)
-            if numbers[DeliveryState.HELD] and state == OK:
+            if stopped.get(destination.name) and state == OK:
                 state, found = "held", self._first_held(destination.name)
             line = self._line(
                 f"destination {destination.name}",

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from gateway.config.settings import Settings
@@ -21,6 +21,7 @@ from gateway.panel import fates, names, similar
 from gateway.panel.fates import Fate
 from gateway.panel.names import Shown
 from gateway.spool.captures import Listed
+from gateway.spool.deliveries import QUIET, SENT_AS_KEY_STILLS
 from gateway.spool.routing import recipients
 from gateway.spool.spool import Spool
 
@@ -164,7 +165,8 @@ class Look:
     def exam(self, exam: Exam, today: date) -> ExamView:
         captures = self._spool.captures.of_exam(exam.id)
         deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
-        sealed = {o.capture: o.sop_instance_uid for o in self._spool.objects.of_exam(exam.id)}
+        objects = self._spool.objects.of_exam(exam.id)
+        sealed = {o.capture: o.sop_instance_uid for o in objects if not o.derived_from}
         by_object: dict[str, list[Delivery]] = {}
         for delivery in deliveries:
             by_object.setdefault(delivery.sop_instance_uid, []).append(delivery)
@@ -172,7 +174,16 @@ class Look:
             c.capture.sop_instance_uid: by_object.get(sealed.get(c.capture.sop_instance_uid, ""), [])
             for c in captures
         }
+        stills_of: dict[str, list[Delivery]] = {}
+        for each in objects:
+            stills_of.setdefault(each.derived_from, []).extend(by_object.get(each.sop_instance_uid, []))
+        on_the_way = {
+            uid: fates.instead(found, stills_of.get(sealed.get(uid, "-"), [])) for uid, found in of_capture.items()
+        }
         kept = [c for c in captures if c.capture.state is CaptureState.SAVED]
+        fate = self._fate(exam, kept, on_the_way)
+        if not fate.detail:  # "Sent" is true of the stills alone
+            fate = replace(fate, detail=next((d.reason for d in deliveries if d.code == SENT_AS_KEY_STILLS), ""))
         temporary = exam.identity is Identity.TEMPORARY
         return ExamView(
             id=exam.id,
@@ -186,7 +197,7 @@ class Look:
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             waits=self.waits(exam, kept),
-            fate=self._fate(exam, kept, of_capture),
+            fate=fate,
         )
 
     def waiting(self, today: date) -> list[ExamView]:
@@ -205,8 +216,8 @@ class Look:
             for exam in self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
             if self.waits(exam, self._spool.captures.of_exam(exam.id))
         ]
-        if numbers[DeliveryState.HELD]:
-            return Badge(mark="bad", word=f"{numbers[DeliveryState.HELD]} stopped")
+        if stopped := sum(self._spool.deliveries.stopped().values()):
+            return Badge(mark="bad", word=f"{stopped} stopped")
         if waiting:
             return Badge(mark="warn", word=f"{len(waiting)} to check")
         if moving := numbers[DeliveryState.QUEUED] + numbers[DeliveryState.SENDING]:
@@ -275,7 +286,8 @@ def _obstacle(kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> 
     """Say what a person must remove before everything can be delivered."""
     if problems := [c for c in kept if c.problem_code]:
         return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
-    if held := [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.HELD]:
+    held = [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.HELD and d.code not in QUIET]
+    if held:
         return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
     return None
 

@@ -17,6 +17,9 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
 LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
+KEY_STILLS_WANTED = "key-stills-wanted"  # a clip that was not taken, and whose key stills are not made yet
+SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key stills go
+QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS)  # held, but nobody need do anything
 BATCH = 200  # rows a transaction
 # The destination is compared as well: a person may have moved the queue meanwhile.
 _MOVE = """UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, status = ?,
@@ -69,6 +72,29 @@ class Deliveries:
         with self._database.read() as connection:
             rows = connection.execute("SELECT destination, state, count(*) FROM delivery GROUP BY 1, 2")
             return {(row[0], DeliveryState(row[1])): row[2] for row in rows}
+
+    def held(self, code: str, *, limit: int) -> builtins.list[Delivery]:
+        """Return deliveries that are held with this code, oldest first."""
+        return self._select("state = 'held' AND code = ? ORDER BY id LIMIT ?", (code, limit))
+
+    def stopped(self) -> dict[str, int]:
+        """Return how many deliveries of each destination are held and need a person."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT destination, count(*) FROM delivery WHERE state = 'held' AND code NOT IN (?, ?) GROUP BY 1",
+                QUIET,
+            )
+            return {row[0]: row[1] for row in rows}
+
+    def newest(self) -> int:
+        """Return the id of the delivery that was queued last; 0 when there is none."""
+        with self._database.read() as connection:
+            (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM delivery").fetchone()
+        return int(newest)
+
+    def newer(self, delivery: int, *, limit: int) -> builtins.list[Delivery]:
+        """Return what was queued after that one."""
+        return self._select("id > ? ORDER BY id LIMIT ?", (delivery, limit))
 
     def due(
         self,
@@ -176,7 +202,7 @@ class Deliveries:
                 [(*values, d.id, d.destination) for d in deliveries],
             )
 
-    def explain(self, destination: str, *, code: str, reason: str) -> None:
+    def explain_waiting(self, destination: str, *, code: str, reason: str) -> None:
         """Say with everything that waits for a destination why; its turn and its tries stay as they are."""
         self._update(
             "code = ?, reason = ?",
@@ -184,6 +210,16 @@ class Deliveries:
             (destination, code),
             new=(code, reason),
         )
+
+    def explain(self, delivery: Delivery, *, code: str, reason: str) -> bool:
+        """Say otherwise why a delivery is held; False when it is not held as it was seen any more."""
+        with self._database.write() as connection:
+            changed = connection.execute(
+                "UPDATE delivery SET code = ?, reason = ?, changed_ns = ? "
+                "WHERE id = ? AND state = 'held' AND code = ?",
+                (code, reason, self._clock.utc_ns(), delivery.id, delivery.code),
+            ).rowcount
+        return changed == 1
 
     def hold(self, delivery: int) -> Delivery:
         """Hold back a waiting delivery for a person. Raises WrongState."""

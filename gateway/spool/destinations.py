@@ -3,6 +3,7 @@
 A rebuild loses it, and may: it is learned again, and every delivery waits for a person then anyway.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -52,6 +53,29 @@ class Destinations:
                 (name, peer, settings, self._clock.utc_ns()),
             )
         return self.get(name)
+
+    def takes(self, name: str, sop_class_uid: str, transfer_syntax_uid: str) -> bool | None:
+        """Say whether a destination took this form last time; None = not asked since its settings changed."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT taken FROM accepted "
+                "WHERE destination = ? AND sop_class_uid = ? AND transfer_syntax_uid = ?",
+                (name, sop_class_uid, transfer_syntax_uid),
+            ).fetchone()
+        return None if row is None else bool(row["taken"])
+
+    def learn(self, name: str, forms: Mapping[tuple[str, str], bool]) -> None:
+        """Note what an association showed: whether each (SOP class, transfer syntax) that was offered is taken."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT INTO accepted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET taken = excluded.taken",
+                [(name, *form, taken) for form, taken in forms.items()],
+            )
+
+    def forget_forms(self, name: str) -> None:
+        """Forget what a destination took, because its settings changed."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM accepted WHERE destination = ?", (name,))
 
     def with_queue(self) -> tuple[str, ...]:
         """Return the names for which anything is, or ever was, in the queue."""

@@ -49,6 +49,7 @@ class Objects:
         return [records.load(SealedObject, row["document"]) for row in rows]
 
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
+        """Return everything that was sealed for an exam, key stills too."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT document FROM object WHERE exam = ?", (exam,)).fetchall()
         return [records.load(SealedObject, row["document"]) for row in rows]
@@ -109,13 +110,15 @@ class Objects:
     ) -> None:
         """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
         now = self._clock.utc_ns()
+        # What was made of another object is not the object of that one's capture.
+        capture = sealed.sop_instance_uid if sealed.derived_from else sealed.capture
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
-                (sealed.sop_instance_uid, sealed.capture, sealed.exam, records.dump(sealed).decode()),
+                (sealed.sop_instance_uid, capture, sealed.exam, records.dump(sealed).decode()),
             )
-            connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (sealed.capture,))
+            connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
             connection.executemany(
                 "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, "
                 "changed_ns, queued_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

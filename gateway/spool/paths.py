@@ -12,6 +12,7 @@ OBJECT = ".dcm"
 SEAL = ".seal"
 PURGED = ".purged"
 SUMS = "SHA256SUMS"
+KEY_STILLS = ".key-stills-"
 FRAMES = ".frames"
 INDEX = ".index"
 DAMAGED = ".damaged"  # kept for service, used by nobody
@@ -82,6 +83,9 @@ class Layout:
 
     def sums(self, exam: str) -> Path:
         return self.exams / exam / SUMS
+
+    def key_stills(self, exam: str, uid: str, count: int) -> Path:
+        return self.exams / exam / f"{uid}{KEY_STILLS}{count}"
 
     def frames(self, exam: str, uid: str, *, recording: bool = False) -> Path:
         return self.exams / exam / (uid + FRAMES + (PART if recording else ""))

@@ -13,7 +13,19 @@ from gateway.spool import clips, performed, records, routing
 from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
-from gateway.spool.paths import DAMAGED, FRAMES, INDEX, OBJECT, PURGED, RELEASED, SEAL, SIDECAR, SUMS, TOMBSTONE
+from gateway.spool.paths import (
+    DAMAGED,
+    FRAMES,
+    INDEX,
+    KEY_STILLS,
+    OBJECT,
+    PURGED,
+    RELEASED,
+    SEAL,
+    SIDECAR,
+    SUMS,
+    TOMBSTONE,
+)
 from gateway.spool.purging import Purging
 from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
@@ -231,7 +243,11 @@ def _drop_doubled_media(spool: Spool) -> None:
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
     kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
-    paths = (path for path in spool.layout.exams.glob("*/*.*") if not path.name.endswith(kept))
+    paths = (
+        path
+        for path in spool.layout.exams.glob("*/*.*")
+        if not path.name.endswith(kept) and KEY_STILLS not in path.name
+    )
     for uid in sorted({path.name.rsplit(".", 1)[0] for path in paths} & sealed):
         found = spool.objects.of_capture(uid)
         if found and spool.objects.path(found).exists() and sha256_of(spool.objects.path(found)) == found.sha256:

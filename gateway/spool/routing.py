@@ -38,7 +38,12 @@ def name_of(destination: Addressee) -> str:
 
 
 def of_sealed(layout: Layout, sealed: SealedObject, destinations: Sequence[Addressee]) -> tuple[str, ...]:
-    """Return the recipients of what stands in a seal, from the record beside it."""
+    """Return the recipients of what stands in a seal, from the record beside it.
+
+    Key stills have none by themselves: they are queued when a destination did not take their clip.
+    """
+    if sealed.derived_from:
+        return ()
     try:
         capture = records.load(Capture, layout.sidecar(sealed.exam, sealed.capture).read_bytes())
     except (SpoolDamaged, OSError):

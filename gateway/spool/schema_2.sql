@@ -60,3 +60,12 @@ CREATE INDEX step_message_unsettled ON step_message (state, code) WHERE state IN
 CREATE INDEX step_message_asked ON step_message (server) WHERE asked = 1;
 CREATE INDEX step_message_open ON step_message (exam) WHERE kind = 'create' AND ended = 0;
 CREATE INDEX step_message_exam ON step_message (exam);
+
+-- What each destination took when it was last asked: whether a clip must go as key stills is known before it is sent.
+CREATE TABLE accepted (
+    destination TEXT NOT NULL,
+    sop_class_uid TEXT NOT NULL,
+    transfer_syntax_uid TEXT NOT NULL,
+    taken INTEGER NOT NULL,              -- 1: yes, 0: no
+    PRIMARY KEY (destination, sop_class_uid, transfer_syntax_uid)
+) STRICT;

@@ -11,6 +11,7 @@ from gateway.spool.deliveries import Deliveries
 from gateway.spool.destinations import Destinations
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files
+from gateway.spool.key_stills import KeyStills
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
 from gateway.spool.releases import Releases
@@ -34,6 +35,7 @@ class Spool:
     captures: Captures
     releases: Releases
     objects: Objects
+    key_stills: KeyStills
     deliveries: Deliveries
     destinations: Destinations
     rerouting: Rerouting
@@ -72,6 +74,7 @@ def assemble(
         exams=exams,
         captures=captures,
         releases=Releases(layout=layout, files=files, database=database, clock=clock),
+        key_stills=KeyStills(layout=layout, files=files, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
         destinations=Destinations(database=database, clock=clock),

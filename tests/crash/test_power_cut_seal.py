@@ -16,14 +16,27 @@ from pydicom.encaps import generate_frames
 from gateway.clock import FakeClock
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import SpoolDamaged, WrongState
+from gateway.forward.fallback import Fallbacks
 from gateway.model import Capture, Identity, SealedObject
 from gateway.spool import clips, records, recovery
+from gateway.spool.deliveries import KEY_STILLS_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Cut, FilesNeverFlushed, NamesNeverFlushed, Recording, for_each_cut, keep
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import clip, let_go, open_exam, ordered, release, still, wrap_all, wrapper
+from tests.unit.forward.bench import (
+    STATION,
+    clip,
+    let_go,
+    open_exam,
+    ordered,
+    release,
+    still,
+    wrap_all,
+    wrapper,
+)
+from tests.unit.forward.channels import pacs
 
 
 @pytest.fixture
@@ -228,6 +241,61 @@ def test_a_power_cut_while_an_open_exam_s_pictures_leave_lets_nobody_change_what
     assert tally.problems == []
     assert tally.refused
     assert tally.in_object
+
+
+def held_for_key_stills(spool: Spool) -> None:
+    """Let every clip's delivery be as a sender leaves it that was told that no clip is taken."""
+    with spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'held', code = ? WHERE sop_instance_uid IN "
+            "(SELECT sop_instance_uid FROM object WHERE capture IN "
+            "(SELECT sop_instance_uid FROM capture WHERE json_extract(document, '$.kind') = 'clip'))",
+            (KEY_STILLS_WANTED,),
+        )
+
+
+def fall_back(spool: Spool) -> None:
+    made = Fallbacks(spool=spool, station=STATION, destinations=[pacs(fallback="key-stills")])
+    while made.step():
+        pass
+
+
+def test_a_power_cut_while_key_stills_are_made_leaves_one_set_of_them(root: Path) -> None:
+    spool = open_spool(root, clock=FakeClock(), destinations=("pacs",))
+    exam = open_exam(spool, ordered())
+    clip(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    held_for_key_stills(spool)
+    spool.close()
+    recording = Recording(root)
+    begin = len(recording.log)
+    spool = open_spool(root, clock=FakeClock(), files=recording, destinations=("pacs",))
+    keep_index(recording, spool)
+    fall_back(spool)
+    spool.close()
+    disks: set[bytes] = set()
+    begun = 0
+    for cut in for_each_cut(recording, variants=VARIANTS, without=("scopegate.db",)):
+        if cut.position < begin or cut.digest in disks:
+            continue
+        disks.add(cut.digest)
+        with folder_in_memory() as folder:
+            cut.materialise(folder)
+            begun += bool(list(folder.glob("exams/*/*.key-stills-3")))
+            again = open_spool(folder, clock=FakeClock(), destinations=("pacs",))
+            recovery.adopt_seals(again, ("pacs",))
+            held_for_key_stills(again)
+            fall_back(again)
+            stills = [each for each in again.objects.of_exam(exam.id) if each.derived_from]
+            seals = list(folder.glob("exams/*/*.seal"))
+            assert (len(stills), len(seals), len(again.deliveries.list())) == (3, 4, 4), where(cut)
+            assert all(sha256_of(again.objects.path(each)) == each.sha256 for each in stills), where(cut)
+            again.close()
+    print(
+        f"\npower cut while making key stills: {len(disks)} different disks, {begun} with a plan, one set on each"
+    )
+    assert begun > 10
 
 
 @pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])

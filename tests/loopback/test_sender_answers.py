@@ -2,9 +2,11 @@
 
 import re
 
+import pydicom
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.forward.fallback import Fallbacks
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from tests.loopback.forward_archive import (
@@ -21,7 +23,7 @@ from tests.loopback.forward_archive import (
 )
 from tests.loopback.peers import FaultArchive, StoreScp
 from tests.loopback.peers.items import data_set_bytes
-from tests.unit.forward.bench import deliveries, delivery, objects, sealed_exam
+from tests.unit.forward.bench import STATION, deliveries, delivery, objects, sealed_exam
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 
@@ -175,6 +177,29 @@ def test_an_archive_of_implicit_only_gets_stills_and_the_clip_says_what_to_set_u
     assert re.search(r"does not take JPEG clips.*set up.*1\.2\.840\.10008\.1\.2\.4\.50", in_words(clip))
     assert pause_s(part, clock) == 0
     assert archive_of_implicit.file(objects(spool, exam)[0].sop_instance_uid).stat().st_size > 0
+
+
+def test_an_archive_of_implicit_only_gets_stills_of_the_clip_when_the_clinic_wants_that(
+    spool: Spool, archive_of_implicit: StoreScp
+) -> None:
+    exam = sealed_exam(spool, clips=1)
+    part = sender(spool, archive_of_implicit, fallback="key-stills")
+    run(part)
+    made = Fallbacks(spool=spool, station=STATION, destinations=[part._destination])
+    while made.step():
+        pass
+    run(part)
+    found = {d.sop_instance_uid: (d.state, d.code) for d in deliveries(spool)}
+    stills = [each for each in spool.objects.of_exam(exam.id) if each.derived_from]
+    assert len(stills) == 3
+    for still in stills:
+        assert found[still.sop_instance_uid] == (SENT, "")
+        arrived = pydicom.dcmread(archive_of_implicit.file(still.sop_instance_uid))
+        sealed = pydicom.dcmread(spool.objects.path(still))
+        assert arrived.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
+        assert (arrived.LossyImageCompression, list(arrived.ImageType)) == ("01", ["DERIVED", "SECONDARY"])
+        assert (arrived.pixel_array == sealed.pixel_array).all()
+        assert found[still.derived_from] == (HELD, "sent-as-key-stills")
 
 
 def test_when_nothing_of_an_exam_is_taken_all_of_it_waits_for_a_person(

@@ -10,7 +10,10 @@ import numpy as np
 import pydicom
 import pytest
 
+from gateway.dicom import key_still, multiframe
+from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
+from gateway.dicom.verify import verify_sealed
 from gateway.model import Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
@@ -19,6 +22,8 @@ from tests.dicom_samples import (
     OPENED,
     RICH,
     SCRIPTS,
+    SERIES,
+    STATION,
     clip,
     element,
     exam,
@@ -254,3 +259,31 @@ def test_a_picture_of_several_orders_and_an_announced_step_has_no_errors(tmp_pat
     assert problems(path) == []
     assert shown(path, "0040,0009") == ["SPS-1", "SPS-2"]
     assert shown(path, "0040,0253") == ["3bd7cbffc7-1"]
+
+
+@pytest.mark.parametrize("made", ["clip", "uneven clip", "clip of one frame", "grey clip"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_key_still_has_no_errors_in_any_form_and_the_pixels_of_its_frame(tmp_path, script, made):
+    order = order_file(script)
+    about, (record, streams) = exam_of(order), PICTURES[made]()
+    frame = len(streams)
+    still_of = key_still.without_further_loss(streams[-1], record)
+    as_record = key_still.record(record, still_of, uid="2.25.7001", frame=frame, number=331)
+    origin = key_still.Origin(
+        sop_class_uid=multiframe.MULTIFRAME_COLOUR,
+        sop_instance_uid=record.sop_instance_uid,
+        frame=frame,
+        frames=frame,
+        lossy_ratio="9.87",
+    )
+    header = key_still.build(about, as_record, SERIES, order=order, station=STATION, origin=origin, clip=record)
+    path = tmp_path / "key.dcm"
+    path.write_bytes(b"".join(file_chunks(header, [len(still_of)], [still_of])))
+    verify_sealed(path, exam=about, capture=as_record, series=SERIES, order=order, clip=record)
+    assert problems(path) == []
+    pixels = pydicom.dcmread(path).pixel_array
+    for syntax in (EXPLICIT, IMPLICIT):
+        plain = tmp_path / "plain.dcm"
+        plain.write_bytes(b"".join(uncompressed(path, syntax)))
+        assert findings(plain) == []
+        assert np.array_equal(pydicom.dcmread(plain).pixel_array, pixels)

@@ -276,7 +276,7 @@ def codes_in_the_code() -> set[str]:
     ]
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
-    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON, deliveries.LOST_BY_ARCHIVE} | {
+    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON, deliveries.LOST_BY_ARCHIVE, *deliveries.QUIET} | {
         words[0] for words in problems._WORDS.values()
     }
     found |= {code for code in space.CODES.values() if code}

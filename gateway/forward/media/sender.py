@@ -99,7 +99,7 @@ class MediaSender:
             self._absent = Pause(error=error, since=now, until_ns=now.boottime_ns, attempt=0)
         if self._spool.clock.boottime_ns() >= self._explain_ns:
             self._explain_ns = self._spool.clock.boottime_ns() + int(_EXPLAIN_S * 1e9)
-            self._spool.deliveries.explain(self._destination.name, code=error.code, reason=error.what)
+            self._spool.deliveries.explain_waiting(self._destination.name, code=error.code, reason=error.what)
 
     def _write_one_exam(self) -> bool:
         batch = self._spool.deliveries.due(self._destination.name, cap_s=_CAP_S)

@@ -231,3 +231,28 @@ def test_a_picture_that_left_at_once_is_not_offered_for_removal(bench: Bench) ->
     told = bench.refused(f"/exams/{exam}/assign", body, 409, "wrong-state")
     assert "under its patient" in str(told["what"])
     bench.post(f"/captures/{free}/reject", {"reason": ""})
+
+
+def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    seal(bench, exam, uid, ("pacs",))
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    (clip,) = bench.spool.objects.of_exam(exam)
+    sealed = replace(clip, sop_instance_uid="2.25.77", derived_from=clip.sop_instance_uid, decoded=True)
+    bench.spool.objects.put_row(sealed, ["pacs"])
+    with bench.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'held', code = 'sent-as-key-stills', reason = 'It gets 3 stills.' "
+            "WHERE sop_instance_uid = ?",
+            (uid,),
+        )
+        connection.execute("UPDATE delivery SET state = 'sent' WHERE sop_instance_uid = '2.25.77'")
+    view = Look(bench.spool, bench.settings).exam(bench.spool.exams.get(exam), bench.clock.utc().date())
+    assert (view.captures[0].fate, view.captures[0].detail) == ("On this box", "It gets 3 stills.")
+    assert (view.fate.mark, view.fate.word, view.fate.detail) == ("ok", "Sent", "It gets 3 stills.")
+    assert "stopped" not in bench.client.get("/delivery").text
+    assert bench.get("/health")["destinations"][0]["state"] == "unknown"  # no forward process here
+    (told,) = bench.get(f"/exams/{exam}")["captures"]
+    assert [d["code"] for d in told["deliveries"]] == ["sent-as-key-stills"]

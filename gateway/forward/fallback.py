@@ -1,0 +1,115 @@
+"""Key stills in place of a clip, for destinations that take the clip in no form and want them.
+
+The clip stays as it is and where it is. Its stills are sealed objects of their own, the same ones for every
+destination that asks for as many, and the same ones after a crash.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from gateway.config.settings import Destination, Station
+from gateway.errors import NotFound, ObjectError, SpoolDamaged
+from gateway.forward import outgoing
+from gateway.forward.key_stills import Maker
+from gateway.log import event, warn
+from gateway.model import Delivery, DeliveryState, Exam, SealedObject
+from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS
+from gateway.spool.spool import Spool
+
+_log = logging.getLogger(__name__)
+_BATCH = 20
+_LONGEST = timedelta(minutes=10)  # that a procedure step's end waits to know what becomes of its clips
+_UNDECIDED = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING})
+
+
+class Fallbacks:
+    """Makes what senders found wanting, and says of an exam whether that is settled."""
+
+    def __init__(self, *, spool: Spool, station: Station, destinations: Sequence[Destination]) -> None:
+        self._spool = spool
+        self._maker = Maker(spool=spool, station=station)
+        self._wanted = {each.name: each.key_stills for each in destinations if each.fallback == "key-stills"}
+        self._began_ns = spool.clock.boottime_ns()
+        self._seen = spool.deliveries.newest()  # what is queued later is looked at as it comes
+
+    def step(self) -> bool:
+        """Make some key stills; say whether there may be more to do. Raises DiskFull, DiskFailed or SpoolBusy."""
+        if not self._wanted:
+            return False
+        waiting = self._spool.deliveries.held(KEY_STILLS_WANTED, limit=_BATCH)
+        for delivery in waiting:
+            self._instead(delivery)
+        fresh = self._spool.deliveries.newer(self._seen, limit=_BATCH)
+        for delivery in fresh:
+            self._ahead(delivery)
+            self._seen = delivery.id
+        return _BATCH in {len(waiting), len(fresh)}
+
+    def settled(self, exam: Exam) -> bool:
+        """Say whether it is known in which form every clip of a released exam leaves, so that it can be listed.
+
+        True as well ten minutes after the release: a procedure step does not wait longer for an archive.
+        """
+        if exam.released is None:
+            return False
+        same_boot = exam.released.boot_id == self._spool.clock.now().boot_id
+        since_ns = exam.released.boottime_ns if same_boot else self._began_ns
+        if self._spool.clock.boottime_ns() - since_ns >= _LONGEST.total_seconds() * 1e9:
+            return True
+        made = {each.derived_from for each in self._spool.objects.of_exam(exam.id)}
+        return not any(
+            self._undecided(delivery, made) for delivery in self._spool.deliveries.list(exam=exam.id, limit=10_000)
+        )
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _undecided(self, delivery: Delivery, made: set[str]) -> bool:
+        if delivery.destination not in self._wanted or delivery.sop_instance_uid in made:
+            return False
+        if delivery.state not in _UNDECIDED and delivery.code != KEY_STILLS_WANTED:
+            return False
+        sealed = self._spool.objects.get(delivery.sop_instance_uid)
+        return outgoing.is_clip(sealed) and self._taken(delivery, sealed) is not True
+
+    def _taken(self, delivery: Delivery, sealed: SealedObject) -> bool | None:
+        """Say whether the destination takes an object as it is sealed, as far as it was ever asked."""
+        return self._spool.destinations.takes(
+            delivery.destination, sealed.sop_class_uid, sealed.transfer_syntax_uid
+        )
+
+    def _ahead(self, delivery: Delivery) -> None:
+        """Make the stills of a clip before it is offered to a destination that took no such clip the last time."""
+        if delivery.destination not in self._wanted or delivery.state is not DeliveryState.QUEUED:
+            return
+        sealed = self._spool.objects.get(delivery.sop_instance_uid)
+        if outgoing.is_clip(sealed) and self._taken(delivery, sealed) is False:
+            try:
+                self._make(delivery, sealed)
+            except (ObjectError, SpoolDamaged, NotFound) as error:  # said again when the clip was offered
+                warn(_log, "key_stills_not_made", uid=delivery.sop_instance_uid, code=error.code)
+
+    def _instead(self, delivery: Delivery) -> None:
+        """Make the stills of a clip that its destination did not take, and say so with its delivery."""
+        name = delivery.destination
+        try:
+            sealed = self._spool.objects.get(delivery.sop_instance_uid)
+            if name not in self._wanted:  # the destination left the configuration, or wants none any more
+                self._spool.deliveries.explain(delivery, code=outgoing.NO_CONTEXT, reason=delivery.reason)
+                return
+            count = self._make(delivery, sealed)
+        except (ObjectError, SpoolDamaged, NotFound) as error:
+            warn(_log, "key_stills_not_made", uid=delivery.sop_instance_uid, code=error.code)
+            reason = f"The archive {name} takes no clips, and no stills could be made of this one: {error.what}"
+            self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
+            return
+        reason = f"The archive {name} takes no clips: it gets {count} stills of this one. The clip is on this box."
+        self._spool.deliveries.explain(delivery, code=SENT_AS_KEY_STILLS, reason=reason)
+        event(_log, "sent_as_key_stills", destination=name, uid=delivery.sop_instance_uid, stills=count)
+
+    def _make(self, delivery: Delivery, clip: SealedObject) -> int:
+        """Make, or find, the stills of a clip and queue them for the destination; return how many."""
+        stills = self._maker.stills_of(clip, wanted=self._wanted[delivery.destination])
+        for still in stills:
+            self._spool.objects.put_row(still, [delivery.destination])
+        return len(stills)
