@@ -11,4 +11,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=100, help="how many processes the crash tests kill (2000 = long)")
     parser.addoption("--results", default="", help="file in which the parts of a long crash test are kept")
     parser.addoption("--megabytes", type=int, default=15, help="of the clip on the slow link (300 = long)")
+    parser.addoption("--objects", type=int, default=2500, help="that wait when the long outage ends (50000 = long)")
     parser.addoption("--seed", type=int, default=20261121, help="of everything random in the crash tests")

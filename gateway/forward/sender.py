@@ -36,6 +36,7 @@ _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.CAP).total_seco
 _OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
 # The file is not what its record says, or is larger than the archive ever takes: no repetition mends that.
 _AT_ONCE = frozenset({"object-mismatch", "too-large"})
+_NOBODY_THERE = "unreachable"  # says nothing about what was to be sent: the order stays
 
 
 class Sender:
@@ -105,7 +106,7 @@ class Sender:
                 self._learn(objects, None)
                 self._hold_all(left)
             else:
-                to_blame = self._turns.failed(exam)
+                to_blame = error.code != _NOBODY_THERE and self._turns.failed(exam)
                 self._patience.hold_back(error)
         if self.pause and self._patience.left_s:
             self._postpone([delivery for delivery, _ in left], self.pause, to_blame=to_blame)
