@@ -31,12 +31,14 @@ class Fallbacks:
         self._maker = Maker(spool=spool, station=station)
         self._wanted = {each.name: each.key_stills for each in destinations if each.fallback == "key-stills"}
         self._began_ns = spool.clock.boottime_ns()
-        self._seen = spool.deliveries.newest()  # what is queued later is looked at as it comes
+        self._seen = -1  # what is queued after the first step is looked at as it comes
 
     def step(self) -> bool:
         """Make some key stills; say whether there may be more to do. Raises DiskFull, DiskFailed or SpoolBusy."""
         if not self._wanted:
             return False
+        if self._seen < 0:
+            self._seen = self._spool.deliveries.newest()
         waiting = self._spool.deliveries.held(KEY_STILLS_WANTED, limit=_BATCH)
         for delivery in waiting:
             self._instead(delivery)

@@ -81,10 +81,13 @@ class Deliveries:
         """Return how many deliveries of each destination are held and need a person."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT destination, count(*) FROM delivery WHERE state = 'held' AND code NOT IN (?, ?) GROUP BY 1",
+                "SELECT destination, count(*) FROM delivery WHERE state = 'held' AND code IN (?, ?) GROUP BY 1",
                 QUIET,
             )
-            return {row[0]: row[1] for row in rows}
+            quiet = {row[0]: int(row[1]) for row in rows}
+        held = {name: count for (name, state), count in self.counts().items() if state is DeliveryState.HELD}
+        left = {name: count - quiet.get(name, 0) for name, count in held.items()}
+        return {name: count for name, count in left.items() if count > 0}
 
     def newest(self) -> int:
         """Return the id of the delivery that was queued last; 0 when there is none."""

@@ -306,6 +306,7 @@ def test_where_no_clip_was_taken_the_last_time_the_stills_are_made_before_the_cl
     exam_with_clip(spool)
     forward(spool, NoClips())
     part = fallbacks(spool)
+    part.step()
     second = exam_with_clip(spool)
     part.step()
     assert len(key_stills(spool, second)) == 3
