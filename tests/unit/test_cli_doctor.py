@@ -1,0 +1,32 @@
+"""What doctor says of queues, from the forward process's own word."""
+
+from pathlib import Path
+
+from gateway.cli import doctor
+from gateway.clock import Clock
+from gateway.config.settings import Settings, Station
+from gateway.spool.files import Files
+from gateway.spool.live import LiveState
+
+
+def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp_path: Path) -> None:
+    clock = Clock()
+    told = [
+        {"name": "pacs", "state": "ok", "sent_to_the_one_before": 12},
+        {"name": "cloud", "state": "ok"},
+        {"name": "old", "state": "not-configured", "waiting": 3},
+    ]
+    LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock).write({"destinations": told})
+    replaced, orphan = doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), clock)
+    assert (replaced.ok, replaced.what) == (None, "queue pacs")
+    assert replaced.says.startswith("12 objects were sent to the archive that bore this name before")
+    assert "queue resend --destination pacs" in replaced.action
+    assert (orphan.ok, orphan.says) == (
+        False,
+        "3 objects wait for a destination that is not configured any more",
+    )
+    assert "queue move --from old --to ANOTHER" in orphan.action
+
+
+def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:
+    assert list(doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), Clock())) == []
