@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
 from gateway.spool import clips, records
 from gateway.spool.files import sha256_of
-from gateway.spool.paths import PURGED, SEAL, SIDECAR
+from gateway.spool.key_stills import Plan
+from gateway.spool.paths import KEY_STILLS, PURGED, SEAL, SIDECAR
 from gateway.spool.recovery import load_exam
 from gateway.spool.spool import Spool
 
@@ -28,6 +30,7 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
     if load_exam(spool.layout.exam_json(exam)) is None:
         yield Finding(exam=exam, file="exam.json", what="cannot be read")
     sealed = {path.name.removesuffix(SEAL) for path in folder.glob("*" + SEAL)}
+    derived = {uid for path in folder.glob("*" + KEY_STILLS + "*") for uid in _stills_of(path)}
     gone = {path.name.removesuffix(PURGED) for path in folder.glob("*" + PURGED)}
     for path in sorted(folder.glob("*" + SIDECAR)):
         uid = path.name.removesuffix(SIDECAR)
@@ -38,7 +41,16 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
             yield from found
     for uid in sorted(sealed):
         yield from _object(spool, exam, uid)
-        yield from _sidecar_of_object(spool, exam, uid)
+        if uid not in derived:
+            yield from _sidecar_of_object(spool, exam, uid)
+
+
+def _stills_of(plan: Path) -> list[str]:
+    """Return the UIDs of the key stills that a plan names: they have no sidecar of their own."""
+    try:
+        return [still.sop_instance_uid for still in records.load(Plan, plan.read_bytes()).stills]
+    except (SpoolDamaged, OSError):
+        return []
 
 
 def _capture(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:

@@ -363,7 +363,8 @@ def test_a_seal_of_the_release_before_says_what_it_always_said(spool: Spool) -> 
     exam = exam_with_clip(spool, stills=1)
     for sealed in spool.objects.of_exam(exam.id):
         lines = records.dump(sealed).decode().splitlines()
-        old = "\n".join(line for line in lines if "decoded" not in line and "derived_from" not in line)
+        added = ("decoded", "derived_from", "crc32")
+        old = "\n".join(line for line in lines if not any(key in line for key in added))
         old = old.replace(",\n}", "\n}")
         assert records.load(SealedObject, old) == sealed
         assert sealed.may_go_uncompressed == (sealed.sop_class_uid == STILL)
