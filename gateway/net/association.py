@@ -4,6 +4,7 @@ Raises TryLater or NeedsConfiguration with the codes of `refusals`, and timeout 
 """
 
 import logging
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from gateway.errors import DeliveryError, TryLater
 from gateway.log import event
@@ -32,6 +33,7 @@ class Link:
         peer: Peer,
         association: Association,
         wire: tuning.WatchedSocket,
+        inbox: tuning.Inbox,
         timeouts: Timeouts,
         ears: Ears,
     ) -> None:
@@ -39,6 +41,7 @@ class Link:
         self.association = association
         self.timeouts = timeouts
         self._wire = wire
+        self._inbox = inbox
         self._ears = ears
         self._late = False
         self.accepted = tuple(
@@ -68,6 +71,20 @@ class Link:
 
         with _deadline(seconds, expire):
             yield
+
+    def request(self, seconds: float) -> tuple[Any, int] | None:
+        """Return the peer's next request and its context; None when none came in that time."""
+        try:
+            return self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def context(self, context_id: int) -> Context | None:
+        """Return what was agreed on under that number."""
+        found = self.association._accepted_cx.get(context_id)  # noqa: SLF001 - the one way to the syntax
+        if found is None:
+            return None
+        return Context(abstract_syntax=str(found.abstract_syntax), transfer_syntax=str(found.transfer_syntax[0]))
 
     def broken(self) -> DeliveryError:
         """Say why no answer came, and drop the association: nothing that follows on it could be trusted."""
@@ -119,11 +136,12 @@ def open_link(
     timeouts: Timeouts,
     allowance: int | None = None,
     heard: Callable[[evt.Event], None] | None = None,
+    both_roles: bool = False,
 ) -> Link:
     """Open an association or raise TryLater / NeedsConfiguration.
 
     allowance: bytes the peer may send over the life of the association; heard: called with every DIMSE message,
-    in pynetdicom's thread.
+    in pynetdicom's thread; both_roles: the peer may send requests too, see Link.request (PS3.7 D.3.3.4).
     """
     entity = _entity(our_ae, timeouts, allowance)
     ears = Ears()
@@ -136,7 +154,12 @@ def open_link(
     try:
         with _deadline(timeouts.connect + timeouts.negotiate + 1, expire):
             association = entity.associate(
-                peer.host, peer.port, _offers(contexts), ae_title=peer.ae_title, evt_handlers=handlers
+                peer.host,
+                peer.port,
+                _offers(contexts),
+                ae_title=peer.ae_title,
+                ext_neg=_roles(contexts) if both_roles else None,
+                evt_handlers=handlers,
             )
     except socket.gaierror:
         raise unreachable(peer, f"the name {peer.host} is not known in this network", "host name") from None
@@ -146,7 +169,7 @@ def open_link(
         because = refusal(peer, our_ae, association, wire, ears)
         _dispose(association, wire)
         raise because
-    link = Link(peer=peer, association=association, wire=wire, timeouts=timeouts, ears=ears)
+    link = Link(peer=peer, association=association, wire=wire, inbox=entity.inbox, timeouts=timeouts, ears=ears)
     if not tuning.limit_pdu(association):
         link.drop()
         raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
@@ -189,3 +212,8 @@ def _deadline(seconds: float, expire: Callable[[], None]) -> Iterator[None]:
 
 def _offers(contexts: Sequence[Context]) -> list[PresentationContext]:
     return [build_context(c.abstract_syntax, c.transfer_syntax) for c in contexts]
+
+
+def _roles(contexts: Sequence[Context]) -> list[Any]:
+    classes = dict.fromkeys(context.abstract_syntax for context in contexts)
+    return [build_role(each, scu_role=True, scp_role=True) for each in classes]

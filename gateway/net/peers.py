@@ -1,5 +1,6 @@
 """The values that every service shares: who is asked, what is offered, how long we wait."""
 
+import socket
 from dataclasses import dataclass
 
 
@@ -61,3 +62,11 @@ def shared_out(timeouts: Timeouts, seconds: float) -> Timeouts:
 def capital(words: str) -> str:
     """Begin a sentence."""
     return words[:1].upper() + words[1:]
+
+
+def addresses(host: str) -> set[str]:
+    """Return a host's addresses now; a name may move, a name server may be away."""
+    try:
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()

@@ -6,12 +6,14 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.spool.audit import Audit
 from gateway.spool.captures import Captures
+from gateway.spool.commitments import Commitments
 from gateway.spool.database import Database
 from gateway.spool.deliveries import Deliveries
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
+from gateway.spool.proofs import Proofs
 from gateway.spool.requests import Requests
 from gateway.spool.worklist import Worklist
 
@@ -28,6 +30,8 @@ class Spool:
     captures: Captures
     objects: Objects
     deliveries: Deliveries
+    proofs: Proofs
+    commitments: Commitments
     worklist: Worklist
     requests: Requests
     audit: Audit
@@ -52,6 +56,8 @@ def assemble(
         captures=Captures(layout=layout, files=files, database=database, clock=clock, exams=exams),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
+        proofs=Proofs(database=database, clock=clock),
+        commitments=Commitments(database=database, clock=clock),
         worklist=Worklist(database=database, clock=clock),
         requests=Requests(database=database, clock=clock),
         audit=Audit(path=layout.audit, files=files, clock=clock),
