@@ -9,10 +9,9 @@ from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.forward import outgoing
 from gateway.forward.channel import connector
-from gateway.forward.commitment import Committer, opener
 from gateway.forward.follow import Follower
+from gateway.forward.proving import Proving
 from gateway.forward.release import Release
-from gateway.forward.reports import Reports
 from gateway.forward.sender import Sender
 from gateway.forward.status import Status
 from gateway.forward.worklist import Refresher
@@ -88,15 +87,8 @@ def _start(
     settings: Settings, spool: Spool, supervisor: Supervisor, destinations: list[str], live: LiveState
 ) -> None:
     station, stop = settings.station, supervisor.stop
-    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
-    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
-    vouched_for = [each for each in settings.destinations if each.commitment]
-    callers += [(peer.ae_title, peer.host) for each in vouched_for if (peer := each.entity(each.commitment))]
-    reports = Reports(spool=spool, destinations=vouched_for)
-    listener = Listener(
-        station.listen, ae_title=station.ae_title, callers=callers, hear=reports.hear if vouched_for else None
-    )
-    listener.open()
+    proving = Proving(spool=spool, destinations=settings.destinations, our_ae=station.ae_title, stop=stop)
+    listener = _listener(settings, proving)
     release = Release(spool=spool, temporary=settings.release.temporary)
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
     senders = {
@@ -108,22 +100,12 @@ def _start(
         )
         for destination in settings.destinations
     }
-    committers = {
-        each.name: Committer(
-            spool=spool,
-            destination=each,
-            open_way=opener(each, our_ae=station.ae_title),
-            hear=reports.hear_from(each.name),
-            stop=stop,
-        )
-        for each in vouched_for
-    }
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
     steps: dict[str, Callable[[], bool]] = {
         "wrap": lambda: release.step() | wrapper.step(),
         "worklist": refresher.step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
-        **{f"commit-{name}": committer.step for name, committer in committers.items()},
+        **proving.steps,
     }
     followers = {
         name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
@@ -133,6 +115,7 @@ def _start(
         clock=spool.clock,
         senders=senders,
         followers=followers,
+        proving=proving,
         orphans=_orphans(spool, destinations),
         port=listener.port,
     )
@@ -140,6 +123,16 @@ def _start(
     supervisor.start("listener", partial(listener.serve, stop))
     for name, follower in followers.items():
         supervisor.start(name, follower.run)
+
+
+def _listener(settings: Settings, proving: Proving) -> Listener:
+    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    callers += [(peer.ae_title, peer.host) for peer in settings.destinations]
+    callers += proving.callers
+    station = settings.station
+    listener = Listener(station.listen, ae_title=station.ae_title, callers=callers, hear=proving.hear)
+    listener.open()
+    return listener
 
 
 def _orphans(spool: Spool, destinations: list[str]) -> list[str]:

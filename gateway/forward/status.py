@@ -6,6 +6,7 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.errors import ScopegateError
 from gateway.forward.follow import Follower
+from gateway.forward.proving import Proving
 from gateway.forward.sender import Sender
 
 
@@ -18,12 +19,14 @@ class Status:
         clock: Clock,
         senders: Mapping[str, Sender],
         followers: Mapping[str, Follower],
+        proving: Proving,
         orphans: Sequence[str],
         port: int,
     ) -> None:
         self._clock = clock
         self._senders = senders
         self._followers = followers
+        self._proving = proving
         self._orphans = orphans  # destinations that left the configuration and have a queue still
         self._port = port
 
@@ -40,9 +43,9 @@ class Status:
         }
 
     def _destination(self, name: str, sender: Sender) -> dict[str, Any]:
-        pause = sender.pause
+        pause, proof = sender.pause, {"proof": self._proving.state(name)}
         if pause is None:
-            return {"name": name, "state": "ok"}
+            return {"name": name, "state": "ok", **proof}
         left_s = max(0.0, (pause.until_ns - self._clock.boottime_ns()) / 1e9)
         return {
             "name": name,
@@ -51,6 +54,7 @@ class Status:
             "since": pause.since.utc.isoformat(),
             "attempt": pause.attempt,
             "next_attempt_in_s": round(left_s),
+            **proof,
         }
 
 

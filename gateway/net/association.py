@@ -153,14 +153,8 @@ def open_link(
 
     try:
         with _deadline(timeouts.connect + timeouts.negotiate + 1, expire):
-            association = entity.associate(
-                peer.host,
-                peer.port,
-                _offers(contexts),
-                ae_title=peer.ae_title,
-                ext_neg=_roles(contexts) if both_roles else None,
-                evt_handlers=handlers,
-            )
+            roles = _roles(contexts) if both_roles else []
+            association = _associate(entity, peer, _offers(contexts), roles, handlers)
     except socket.gaierror:
         raise unreachable(peer, f"the name {peer.host} is not known in this network", "host name") from None
     wire = entity.wire
@@ -174,6 +168,18 @@ def open_link(
         link.drop()
         raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
     return link
+
+
+def _associate(
+    entity: tuning.Entity,
+    peer: Peer,
+    offers: list[PresentationContext],
+    roles: list[Any],
+    handlers: list[Any],
+) -> Association:
+    return entity.associate(
+        peer.host, peer.port, offers, ae_title=peer.ae_title, ext_neg=roles, evt_handlers=handlers
+    )
 
 
 def _entity(our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:

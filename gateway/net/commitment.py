@@ -163,7 +163,7 @@ def _refusal(peer: Peer, status: int) -> DeliveryError:
     error: DeliveryError = kind(
         f"{capital(peer.who)} does not take the question whether it keeps the pictures (status {status:04X}).",
         code=REFUSED,
-        action="Call IT: look at its storage commitment. The pictures were sent and stay on this box.",
+        action="Call IT: look at its storage commitment. The pictures stay on this box.",
     )
     error.status = f"{status:04X}"
     return error

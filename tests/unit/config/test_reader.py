@@ -119,7 +119,11 @@ ae_title = "PACS"
 host = "::1"
 port = 4242
 required = false
-commitment = false
+commitment = { ae_title = "ARCHIVE", host = "archive.clinic.example", port = 11113 }
+commitment_hours = 48
+commitment_wait_s = 0
+query = true
+trust_query = true
 transfer_syntaxes = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 max_object_mb = 100
 [retention]
@@ -253,8 +257,13 @@ WRONG = [
     ('[[worklist]]\nname = "r"\nae_title = "R"\nport = 1\n', 'host = "not a host"', "worklist.host", "host name"),
     (DESTINATION, 'kind = "stow"', "destination.kind", "not in this version"),
     (DESTINATION, 'kind = "media"', "destination.kind", "not in this version"),
-    (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
-    (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
+    (DESTINATION, "commitment = true", "destination.commitment", "could never report back"),
+    (DESTINATION, 'commitment = { host = "localhost" }', "destination.commitment", "true, false or { ae_title, host, port }"),
+    (DESTINATION, 'commitment = "yes"', "destination.commitment", "true or false"),
+    (DESTINATION, 'query = { ae_title = "Q", host = "q", port = 0 }', "destination.query", "port must be a whole number"),
+    (DESTINATION, "commitment_hours = 0", "destination.commitment_hours", "from 1 to 720"),
+    (DESTINATION, "commitment_wait_s = 16", "destination.commitment_wait_s", "from 0 to 15"),
+    (DESTINATION, "trust_query = true", "destination.trust_query", "set query as well"),
     (DESTINATION, 'required = "yes"', "destination.required", "true or false"),
     (DESTINATION, 'transfer_syntaxes = "1.2.840.10008.1.2"', "destination.transfer_syntaxes", "must be a list"),
     (DESTINATION, 'transfer_syntaxes = ["1.2.3"]', "destination.transfer_syntaxes", '"1.2.3" is not a transfer syntax'),
@@ -344,7 +353,7 @@ ae_title = "O"
 host = "::1"
 port = 4242
 tls = { ca = "a", key = "b" } #< destination.tls: not in this version
-commitment = { ae_title = "X" } #< destination.commitment: not in this version
+commitment = { ae_title = "X" } #< destination.commitment: true, false or
 transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syntax
   "1.2.840.10008.1.2"]
 [retention]
