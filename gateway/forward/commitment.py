@@ -21,7 +21,7 @@ from gateway.spool.proofs import Unproven
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-SETTLE_S = 10.0  # an exam's objects arrive one after the other; an archive may need a moment with the last
+SETTLE_S = 3.0  # an exam's objects arrive one after the other; an archive may need a moment with the last
 _HOUR_S = 3600.0
 
 

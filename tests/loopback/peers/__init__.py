@@ -14,6 +14,7 @@ _WHERE = {
     "Orthanc": "orthanc",
     "RawServer": "faults",
     "StoreScp": "dcmtk",
+    "VouchingArchive": "vouching",
     "WlmScpfs": "dcmtk",
     "enter_private_network": "namespace",
     "free_port": "process",

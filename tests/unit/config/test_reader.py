@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.reader import check, read
-from gateway.config.settings import Address, Settings
+from gateway.config.settings import Address, Entity, Settings
 from gateway.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -147,6 +147,11 @@ reserve_mb = 1024
     [destination] = found.destinations
     assert destination.transfer_syntaxes == ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     assert not destination.required
+    vouches = Entity(ae_title="ARCHIVE", host="archive.clinic.example", port=11113)
+    assert (destination.commitment, destination.entity(destination.commitment)) == (vouches, vouches)
+    assert (destination.commitment_hours, destination.commitment_wait_s) == (48, 0)
+    itself = Entity(ae_title="PACS", host="::1", port=4242)
+    assert (destination.entity(destination.query), destination.trust_query) == (itself, True)
     assert found.retention.reserve_mb == 1024
 
 
