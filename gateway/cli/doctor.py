@@ -10,6 +10,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.settings import Destination, Settings, Worklist
+from gateway.errors import DeliveryError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -51,6 +52,7 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield _disk(settings.station.data_dir)
     yield _clock(clock)
     yield from _peers(settings)
+    yield from _proofs(settings)
 
 
 def _processes(settings: Settings, clock: Clock) -> Iterator[Line]:
@@ -150,6 +152,29 @@ def _peers(settings: Settings) -> Iterator[Line]:
         )
         says = "answers" if answer.ok else f"{answer.what} [{answer.code}]"
         yield Line(what=f"{what} {peer.name}", ok=answer.ok, says=says, action=answer.action)
+
+
+def _proofs(settings: Settings) -> Iterator[Line]:
+    """Ask whether archives offer what is to prove that they have the pictures."""
+    from gateway.net.commitment import CommitmentAssociation
+    from gateway.net.peers import Timeouts, service_of, shared_out
+    from gateway.net.query import QueryAssociation
+
+    our_ae, patience = settings.station.ae_title, shared_out(Timeouts(), _ECHO_S)
+    for destination in settings.destinations:
+        for what, service, way in (
+            ("commitment", destination.commitment, CommitmentAssociation),
+            ("query", destination.query, QueryAssociation),
+        ):
+            peer = service_of(destination, service)
+            if peer is None:
+                continue
+            try:
+                with way(peer, our_ae=our_ae, timeouts=patience):
+                    yield Line(what=f"{what} {destination.name}", ok=True, says="offers it")
+            except DeliveryError as error:
+                says = f"{error.what} [{error.code}]"
+                yield Line(what=f"{what} {destination.name}", ok=False, says=says, action=error.action)
 
 
 def _text(line: Line) -> str:

@@ -16,7 +16,7 @@ from gateway.forward import backoff, proof
 from gateway.forward.patience import Patience, Pause
 from gateway.log import event
 from gateway.net.commitment import CommitmentAssociation, Hear
-from gateway.net.peers import Peer, Timeouts
+from gateway.net.peers import Timeouts, service_of
 from gateway.spool.proofs import Unproven
 from gateway.spool.spool import Spool
 
@@ -38,15 +38,8 @@ Open = Callable[[], AbstractContextManager[Vouching]]
 
 def opener(destination: Destination, *, our_ae: str, timeouts: Timeouts | None = None) -> Open:
     """Return what opens a way to the peer that vouches for this destination."""
-    entity = destination.entity(destination.commitment)
-    assert entity is not None
-    peer = Peer(
-        kind="archive",
-        name=destination.name,
-        ae_title=entity.ae_title,
-        host=entity.host,
-        port=entity.port,
-    )
+    peer = service_of(destination, destination.commitment)
+    assert peer is not None
     return lambda: CommitmentAssociation(peer, our_ae=our_ae, timeouts=timeouts)
 
 

@@ -8,7 +8,7 @@ from gateway.dicom import elements
 from gateway.dicom.elements import Elements, Malformed
 from gateway.dicom.part10 import EXPLICIT_LE
 from gateway.net.find import RawAnswer
-from gateway.net.peers import Peer, Timeouts
+from gateway.net.peers import Peer, Timeouts, service_of
 from gateway.net.query import QueryAssociation
 
 _MOST_SERIES = 200  # that are looked into; an exam makes a handful
@@ -49,11 +49,8 @@ class DicomFinder:
 
 def finder_of(destination: Destination, *, our_ae: str, timeouts: Timeouts | None = None) -> Finder | None:
     """Return what asks this destination, None when it cannot be asked."""
-    entity = destination.entity(destination.query)
-    if entity is None:
-        return None
-    peer = Peer(kind="archive", name=destination.name, ae_title=entity.ae_title, host=entity.host, port=entity.port)
-    return DicomFinder(peer, our_ae=our_ae, timeouts=timeouts)
+    peer = service_of(destination, destination.query)
+    return DicomFinder(peer, our_ae=our_ae, timeouts=timeouts) if peer else None
 
 
 def _read(answers: Sequence[RawAnswer]) -> Iterator[Elements]:

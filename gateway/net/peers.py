@@ -3,6 +3,8 @@
 import socket
 from dataclasses import dataclass
 
+from gateway.config.settings import Destination, Entity
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeouts:
@@ -37,6 +39,14 @@ class Peer:
     @property
     def where(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def service_of(destination: Destination, service: Entity | bool) -> Peer | None:  # noqa: FBT001 - a value of the file
+    """Return who gives a service of this archive, None when nobody does."""
+    entity = destination.entity(service)
+    if entity is None:
+        return None
+    return Peer(kind="archive", name=destination.name, ae_title=entity.ae_title, host=entity.host, port=entity.port)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -115,6 +115,8 @@ class Health:
             numbers = {str(state): counts.get((destination.name, state), 0) for state in DeliveryState}
             found: Json = said.get(destination.name, {})
             state = found.get("state") or ("unknown" if forward is None else OK)
+            if state == OK and (proof := found.get("proof") or {}).get("state", OK) != OK:
+                state, found = "unconfirmed", proof  # it takes the pictures but does not say that it has them
             if numbers[DeliveryState.HELD] and state == OK:
                 state = "held"
             line = self._line(

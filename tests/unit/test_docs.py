@@ -24,7 +24,9 @@ from gateway.cli.app import app
 from gateway.config import keys, reader, values
 from gateway.config.settings import Worklist
 from gateway.dicom import copies
+from gateway.forward import proof, proving
 from gateway.model import PleaseCheck
+from gateway.net import commitment as net_commitment
 from gateway.net import statuses
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
@@ -167,6 +169,8 @@ TABLES = {
     "capture-states": lambda: moves_table(states.CAPTURE),
     "delivery-states": lambda: moves_table(states.DELIVERY),
     "request-states": lambda: moves_table(states.REQUEST),
+    "commitment-states": lambda: moves_table(states.COMMITMENT),
+    "failure-reasons": proof.as_markdown,
     "decisions": decision_table,
 }
 
@@ -244,6 +248,7 @@ def codes_in_the_code() -> set[str]:
     ]
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
+    found |= {proof.NOT_COMMITTED, proof.NOT_FOUND, proof.REFUSED, proving.SILENT, net_commitment.REFUSED}
     found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON} | {words[0] for words in problems._WORDS.values()}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
