@@ -75,13 +75,11 @@ class Committer:
         name = self._destination.name
         if self._patience.left_s:
             return False
-        if self._spool.commitments.forget_old(name):
-            return True
         self.silent_since_ns = self._spool.commitments.silent_since_ns(name, wait_s=self._wait_s)
         longest_s = max(self._wait_s, proof.CAP.total_seconds()) + backoff.CAP.total_seconds()
         asked = self._spool.proofs.due(name, cap_s=longest_s, settle_s=self._settle_s)
         if not asked:
-            return False
+            return self._spool.commitments.forget_old(name)
         try:
             with self._open() as way:
                 self._ask(way, asked)

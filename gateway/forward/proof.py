@@ -10,11 +10,11 @@ from enum import StrEnum
 from gateway.model import DeliveryState
 from gateway.spool.proofs import Verdict
 
-FIRST = timedelta(minutes=2)
+FIRST = timedelta(seconds=15)
 CAP = timedelta(hours=8)
-ROUNDS = 10  # answers in vain until a person is asked; with the waits between them about two days
-_LATE = 2  # rounds in which a query that finds nothing may be too early: archives file some time after they store
-_FOURFOLD = 6  # beyond the cap anyway
+ROUNDS = 12  # answers in vain until a person is asked; with the waits between them about two days
+_LATE = 3  # rounds in which a query that finds nothing may be too early: archives file some time after they store
+_FOURFOLD = 8  # beyond the cap anyway
 
 COMMITMENT, QUERY = "commitment", "query"  # kinds of proof
 NOT_COMMITTED, NOT_FOUND, REFUSED = "not-committed", "not-found-there", "proof-refused"
@@ -23,7 +23,7 @@ NOT_COMMITTED, NOT_FOUND, REFUSED = "not-committed", "not-found-there", "proof-r
 class Then(StrEnum):
     """What is to be done."""
 
-    SEND_AGAIN = "send it again, then ask again; a person after ten rounds"
+    SEND_AGAIN = "send it again, then ask again; hold it after twelve answers in vain"
     ASK_AGAIN = "ask again later"
     ASK_ANEW = "ask again soon, under another Transaction UID"
     HOLD = "hold it for a person"
@@ -68,7 +68,7 @@ def rule_for(reason: int) -> Rule:
 
 
 def delay_after(answers: int) -> timedelta:
-    """2 min, 8 min, 32 min ... up to 8 h. `answers` in vain before this one, counted anew after ten."""
+    """15 s, 1 min, 4 min ... up to 8 h. `answers` in vain before this one, counted anew after twelve."""
     return min(FIRST * float(4 ** min(answers % ROUNDS, _FOURFOLD)), CAP)
 
 
@@ -106,9 +106,7 @@ def _later(answers: int) -> Verdict:
 
 def _once_more(answers: int, code: str, said: str) -> Verdict:
     if answers % ROUNDS == ROUNDS - 1:
-        advice = (
-            "It was sent and asked about ten times and is on this box. Call IT: look at the archive and its log."
-        )
+        advice = "It was asked about twelve times and is on this box. Call IT: look at the archive and its log."
         return Verdict(state=DeliveryState.HELD, code=code, reason=f"{said} {advice}")
     return Verdict(state=DeliveryState.QUEUED, wait_s=delay_after(answers).total_seconds(), code=code, reason=said)
 

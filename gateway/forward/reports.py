@@ -14,7 +14,7 @@ from gateway.forward import proof
 from gateway.log import event, warn
 from gateway.net.commitment import Caller, RawReport
 from gateway.net.peers import addresses
-from gateway.spool.commitments import Heard
+from gateway.spool.commitments import Heard, Said
 from gateway.spool.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 
@@ -84,7 +84,7 @@ class Reports:
             )
 
 
-def _verdict(asked: Unproven, reason: int | None) -> Verdict:
-    if reason == 0:
+def _verdict(asked: Unproven, said: Said) -> Verdict:
+    if said.stored:
         return proof.committed(proof.COMMITMENT)
-    return proof.not_committed(reason, answers=asked.round, archive=asked.destination)
+    return proof.not_committed(said.reason, answers=asked.round, archive=asked.destination)

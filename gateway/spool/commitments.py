@@ -6,6 +6,7 @@ sent and nothing else was heard of it since; anything else changes nothing.
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from gateway.clock import Clock
@@ -29,8 +30,15 @@ class Heard(Enum):
     FOREIGN = auto()  # it names objects that were not asked about
 
 
-VerdictOf = Callable[[Unproven, int | None], Verdict]
-"""From what was asked about and its FailureReason: 0 = stored, None = the report does not name it."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What a report says of one object: stored, failed with its FailureReason, or (reason None) nothing."""
+
+    stored: bool = False
+    reason: int | None = None
+
+
+VerdictOf = Callable[[Unproven, Said], Verdict]
 
 
 class Commitments:
@@ -77,14 +85,19 @@ class Commitments:
 
     def silent_since_ns(self, destination: str, *, wait_s: float) -> int | None:
         """Return when the first request was made that was due an answer and got none, since there was one last."""
+        overdue = self._clock.utc_ns() - int(wait_s * 1e9)
         with self._database.read() as connection:
-            (first,) = connection.execute(
-                "SELECT min(asked_ns) FROM commitment WHERE destination = ?1 AND state = 'accepted' "
-                "AND asked_ns > (SELECT coalesce(max(asked_ns), 0) FROM commitment "
-                "WHERE destination = ?1 AND state = 'reported') AND asked_ns <= ?2",
-                (destination, self._clock.utc_ns() - int(wait_s * 1e9)),
+            last = connection.execute(
+                "SELECT asked_ns FROM commitment WHERE destination = ? AND state = 'reported' "
+                "ORDER BY asked_ns DESC LIMIT 1",
+                (destination,),
             ).fetchone()
-        return None if first is None else int(first)
+            first = connection.execute(
+                "SELECT asked_ns FROM commitment WHERE destination = ? AND state = 'accepted' "
+                "AND asked_ns > ? AND asked_ns <= ? ORDER BY asked_ns LIMIT 1",
+                (destination, last["asked_ns"] if last else 0, overdue),
+            ).fetchone()
+        return None if first is None else int(first["asked_ns"])
 
     def report(self, report: CommitmentReport, *, of: Collection[str], verdict: VerdictOf) -> Heard:
         """Apply a report in one transaction, wholly or not at all; `of`: destinations its sender speaks for."""
@@ -103,22 +116,23 @@ class Commitments:
                 connection, report.transaction_uid, CommitmentState(row["state"]), CommitmentState.REPORTED
             ):
                 return Heard.REPEATED
-            outcome: dict[str, int] = {**dict.fromkeys(report.stored, 0), **report.failed}
+            stored = frozenset(report.stored)
             for uid, each in asked.items():
-                proofs.apply(connection, each, verdict(each, outcome.get(uid)), now_ns=self._clock.utc_ns())
+                said = Said(stored=uid in stored, reason=report.failed.get(uid))
+                proofs.apply(connection, each, verdict(each, said), now_ns=self._clock.utc_ns())
         return Heard.APPLIED
 
     def forget_old(self, destination: str) -> bool:
         """Remove one request that is too old for a report; say whether there was one."""
-        with self._database.write() as connection:
-            return (
-                connection.execute(
-                    "DELETE FROM commitment WHERE transaction_uid = (SELECT transaction_uid FROM commitment "
-                    "WHERE destination = ? AND asked_ns < ? LIMIT 1)",
-                    (destination, self._clock.utc_ns() - int(_KEPT_S * 1e9)),
-                ).rowcount
-                == 1
-            )
+        with self._database.read() as connection:  # mostly there is none: do not make writers wait for that
+            old = connection.execute(
+                "SELECT transaction_uid FROM commitment WHERE destination = ? AND asked_ns < ? LIMIT 1",
+                (destination, self._clock.utc_ns() - int(_KEPT_S * 1e9)),
+            ).fetchone()
+        if old is not None:
+            with self._database.write() as connection:
+                connection.execute("DELETE FROM commitment WHERE transaction_uid = ?", (old["transaction_uid"],))
+        return old is not None
 
 
 def _move(connection: sqlite3.Connection, uid: str, old: CommitmentState, new: CommitmentState) -> bool:

@@ -18,15 +18,12 @@ from gateway.spool.states import Owner
 
 # What an answer changes, by the state that it leads to. What was stored there once may be answered with "duplicate"
 # when it goes again: in_doubt. What is committed keeps the warning with which it was stored.
-_LEAVES = (
-    "proof_due_ns = 0, next_attempt_ns = :then, code = :code, reason = :reason, in_doubt = 1, asked = 0, "
-    "changed_ns = :now"
-)
+_LEAVES = "next_attempt_ns = 0, code = :code, reason = :reason, in_doubt = 1, asked = 0, changed_ns = :now"
 _CHANGES = {
     DeliveryState.SENT: "proof_due_ns = :then",
     DeliveryState.COMMITTED: "proof_due_ns = 0, proof = :proof, changed_ns = :now",
-    DeliveryState.QUEUED: _LEAVES,
-    DeliveryState.HELD: _LEAVES,
+    DeliveryState.QUEUED: f"proof_due_ns = :then, {_LEAVES}",
+    DeliveryState.HELD: f"proof_due_ns = 0, {_LEAVES}",
 }
 _COLUMNS = "id, sop_instance_uid, exam, destination, proof_round"
 _FIRST = (
@@ -56,7 +53,7 @@ class Unproven:
 class Verdict:
     """What an answer makes of a delivery that is `sent`: committed with its proof, sent still, queued or held.
 
-    wait_s: until it is asked about again, or sent again.
+    wait_s: until it is asked about again; what is queued goes before that, as soon as it can.
     """
 
     state: DeliveryState

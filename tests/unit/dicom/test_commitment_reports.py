@@ -61,6 +61,13 @@ def test_a_report_is_read_in_every_form_it_may_come_in(syntax: str, undefined: b
     )
 
 
+def test_a_failure_without_a_reason_stays_a_failure() -> None:
+    said = information(("1.2.3",), {"1.2.4": 0x0112})
+    del said.FailedSOPSequence[0].FailureReason
+    assert read(said, 2).failed == {"1.2.4": 0}
+    assert read(said, 2).stored == ("1.2.3",)
+
+
 REFUSED = {
     "no transaction": (lambda: information(("1.2.3",), TransactionUID=""), 1),
     "a transaction that is no UID": (lambda: information(("1.2.3",), TransactionUID="PACS"), 1),

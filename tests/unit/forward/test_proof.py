@@ -33,8 +33,9 @@ def test_each_failure_reason_has_its_consequence(reason: int | None, state: Deli
 
 
 def test_the_waits_grow_and_have_an_end() -> None:
-    minutes = [proof.delay_after(n) / timedelta(minutes=1) for n in range(11)]
-    assert minutes == [2, 8, 32, 128, 480, 480, 480, 480, 480, 480, 2]
+    minutes = [proof.delay_after(n) / timedelta(minutes=1) for n in range(13)]
+    assert minutes == [0.25, 1, 4, 16, 64, 256, *[480] * 6, 0.25]
+    assert sum(minutes[:11]) / 60 / 24 == pytest.approx(2, abs=0.2), "days until a person is asked"
 
 
 def rounds(reason: int, count: int) -> list[DeliveryState]:
@@ -42,7 +43,7 @@ def rounds(reason: int, count: int) -> list[DeliveryState]:
 
 
 def test_what_the_archive_loses_again_and_again_is_held_for_a_person_and_may_try_again_then() -> None:
-    assert rounds(0x0112, 20) == ([QUEUED] * 9 + [HELD]) * 2
+    assert rounds(0x0112, 24) == ([QUEUED] * 11 + [HELD]) * 2
 
 
 def test_an_archive_without_room_is_asked_for_ever_and_gets_nothing_twice() -> None:
@@ -50,17 +51,17 @@ def test_an_archive_without_room_is_asked_for_ever_and_gets_nothing_twice() -> N
 
 
 def test_what_a_query_does_not_find_is_asked_for_again_then_sent_again_then_held() -> None:
-    found = [proof.not_found(answers=n, archive="pacs") for n in range(10)]
-    assert [each.state for each in found] == [SENT, SENT, *[QUEUED] * 7, HELD]
-    assert {each.code for each in found[2:]} == {"not-found-there"}
+    found = [proof.not_found(answers=n, archive="pacs") for n in range(12)]
+    assert [each.state for each in found] == [*[SENT] * 3, *[QUEUED] * 8, HELD]
+    assert {each.code for each in found[3:]} == {"not-found-there"}
     assert not any(each.proof for each in found)
 
 
 def test_a_held_picture_says_what_happened_that_it_is_safe_and_what_to_do() -> None:
     for found in (
         proof.not_committed(0x0122, answers=0, archive="pacs"),
-        proof.not_committed(0x0112, answers=9, archive="pacs"),
-        proof.not_found(answers=9, archive="pacs"),
+        proof.not_committed(0x0112, answers=11, archive="pacs"),
+        proof.not_found(answers=11, archive="pacs"),
     ):
         assert "pacs" in found.reason
         assert "on this box" in found.reason

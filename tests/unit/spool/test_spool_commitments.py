@@ -10,7 +10,7 @@ from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, WrongState
 from gateway.model import CommitmentReport, Delivery, DeliveryState
 from gateway.spool import proofs
-from gateway.spool.commitments import Heard
+from gateway.spool.commitments import Heard, Said
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
@@ -43,13 +43,13 @@ def ask(spool: Spool, destination: str = "pacs") -> tuple[str, list[Unproven]]:
     return transaction, asked
 
 
-def verdict(each: Unproven, reason: int | None) -> Verdict:
+def verdict(each: Unproven, said: Said) -> Verdict:
     del each
-    if reason == 0:
+    if said.stored:
         return Verdict(state=COMMITTED, proof="commitment")
-    if reason is None:
+    if said.reason is None:
         return Verdict(state=SENT, wait_s=HOUR)
-    if reason == 0x0122:
+    if said.reason == 0x0122:
         return Verdict(state=HELD, code="refused", reason="Not this kind.")
     return Verdict(state=QUEUED, wait_s=120, code="not-committed", reason="It has lost it.")
 
@@ -209,11 +209,18 @@ def test_what_failed_goes_again_and_a_duplicate_is_then_the_same_object(spool: S
     assert states(spool) == [COMMITTED, QUEUED, HELD]
     assert (queued.in_doubt, queued.code, queued.reason) == (True, "not-committed", "It has lost it.")
     assert (held.code, held.reason) == ("refused", "Not this kind.")
-    assert spool.deliveries.due("pacs", cap_s=CAP_S) == []
-    clock.move(120)
-    assert [each.sop_instance_uid for each in spool.deliveries.due("pacs", cap_s=CAP_S)] == [lost]
+    assert [each.sop_instance_uid for each in spool.deliveries.due("pacs", cap_s=900)] == [lost]
     send_again(spool)
+    assert due(spool) == [], "the archive needs time to file it"
+    clock.move(120)
     assert uids(due(spool)) == (lost,)
+
+
+def test_a_failure_without_a_reason_is_a_failure(spool: Spool) -> None:
+    sent_exam(spool, 1)
+    transaction, asked = ask(spool)
+    hear(spool, transaction, failed=dict.fromkeys(uids(asked), 0))
+    assert states(spool) == [QUEUED]
 
 
 def test_what_a_report_leaves_out_is_asked_about_again(spool: Spool, clock: FakeClock) -> None:
