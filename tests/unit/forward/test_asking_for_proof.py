@@ -286,6 +286,16 @@ def test_a_picture_that_is_sent_again_and_then_vouched_for_is_safe(
     assert [len(uids) for _, uids in archive.asked] == [2, 1]
 
 
+def test_what_a_report_leaves_out_or_gives_no_reason_for_is_not_safe(
+    spool: Spool, clock: FakeClock, archive: Archive
+) -> None:
+    sent_exam(spool, clock, 3)
+    part = committer(spool, archive)
+    archive.says = lambda transaction, uids: report(transaction, (uids[0],), {uids[1]: 0})
+    part.step()
+    assert states(spool) == [COMMITTED, QUEUED, SENT]
+
+
 # --- who may say what ---------------------------------------------------------------------------------------------
 
 

@@ -106,6 +106,14 @@ def test_an_exam_is_left_alone_until_its_last_object_has_arrived_a_moment_ago(
     assert len(due(spool, settle_s=10)) == 2
 
 
+def test_an_exam_that_is_left_alone_keeps_no_other_waiting(spool: Spool, clock: FakeClock) -> None:
+    first, second = sent_exam(spool, 2), sent_exam(spool, 1)
+    clock.move(10)
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET changed_ns = ? WHERE exam = ?", (clock.utc_ns(), first))
+    assert [each.exam for each in due(spool, settle_s=10)] == [second]
+
+
 def test_a_large_exam_is_asked_about_in_parts_that_fit_a_short_transaction(spool: Spool) -> None:
     sent_exam(spool, 1)
     (one,) = due(spool)
@@ -165,6 +173,21 @@ def test_a_request_that_got_no_answer_is_repeated_at_once_and_its_report_counts_
     assert due(spool) == asked
     assert hear(spool, unanswered, stored=uids(asked)) is Heard.APPLIED
     assert due(spool) == []
+
+
+def test_an_answer_that_is_lost_after_the_report_came_does_not_hurry_anything(
+    spool: Spool, clock: FakeClock
+) -> None:
+    sent_exam(spool)
+    asked = due(spool)
+    transaction = spool.commitments.ask("pacs", asked)
+    hear(spool, transaction, failed=dict.fromkeys(uids(asked), 0x0112))
+    spool.commitments.not_accepted(transaction, refused=False)
+    spool.commitments.accepted(transaction, wait_s=24 * HOUR)
+    send_again(spool)
+    assert due(spool) == []
+    clock.move(120)
+    assert uids(due(spool)) == uids(asked)
 
 
 def test_a_request_that_was_refused_is_not_outstanding(spool: Spool) -> None:
