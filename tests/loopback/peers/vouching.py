@@ -44,6 +44,7 @@ class VouchingArchive(FaultArchive):
         self.unavailable: set[str] = set()
         self.find_status = 0
         self.ignores_keys = False
+        self.flooded = threading.Event()
         self._threads: list[threading.Thread] = []
         self._entity.supported_contexts = self._entity.supported_contexts[:100]
         self._entity.add_supported_context(StorageCommitmentPushModel, SYNTAXES, scu_role=True, scp_role=True)
@@ -130,6 +131,9 @@ class VouchingArchive(FaultArchive):
         context = next(cx for cx in assoc.accepted_contexts if cx.abstract_syntax == StorageCommitmentPushModel)
         for number in range(100):
             flood(assoc, context, said, event_type, number + 1)
+        while assoc.is_established and not assoc.dul.to_provider_queue.empty():
+            self.gone.wait(0.01)
+        self.flooded.set()
 
     # --- being asked ----------------------------------------------------------------------------------------------
 
