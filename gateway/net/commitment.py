@@ -121,11 +121,14 @@ class CommitmentAssociation:
         link = self._link
         assert link is not None
         caller = Caller(ae_title=self._peer.ae_title, address=self._peer.host)
-        for _ in range(round(seconds / _GLANCE_S)):
-            if enough() or not link.usable:
+        for _ in range(max(1, round(seconds / _GLANCE_S))):
+            if enough():
                 return
-            if request := link.request(_GLANCE_S):
+            request = link.request(_GLANCE_S if link.usable else 0)  # what it said before it left counts
+            if request is not None:
                 self._take(link, *request, caller, hear)
+            elif not link.usable:
+                return
 
     def _take(self, link: Link, request: Any, context_id: int, caller: Caller, hear: Hear) -> None:  # noqa: ANN401 - a primitive
         context = link.context(context_id)

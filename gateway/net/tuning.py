@@ -151,8 +151,8 @@ class Entity(ApplicationEntity):
         self.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         self._stall = stall
         self._allowance = allowance
-        self.wire: WatchedSocket | None = None  # of the latest association, as
-        self.inbox: Inbox = queue.Queue(_MOST_REQUESTS)
+        self.wire: WatchedSocket | None = None  # of the latest association
+        self.inbox: Inbox = queue.Queue(_MOST_REQUESTS)  # likewise
 
     def _create_socket(
         self, assoc: Association, address: AddressInformation, tls_args: tuple[ssl.SSLContext, str] | None

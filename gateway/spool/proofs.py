@@ -107,7 +107,7 @@ class Proofs:
         return [_unproven(row) for row in rows]
 
     def found_again(self, asked: Sequence[Unproven], there: Callable[[Unproven], bool]) -> None:
-        """Settle what a rebuild held: sent when the destination has it, else queued, maybe for the second time."""
+        """Settle what a rebuild held: sent when the destination has it, else let go, as a person would."""
         states.check(states.DELIVERY, DeliveryState.HELD, DeliveryState.SENT, Owner.FORWARD)
         now = self._clock.utc_ns()
         with self._database.write() as connection:

@@ -12,7 +12,8 @@ import pytest
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 
-from gateway.config.settings import Address, Destination
+from gateway.cli import doctor
+from gateway.config.settings import Address, Destination, Entity
 from gateway.errors import DeliveryError, DiskFull, NeedsConfiguration, TryLater
 from gateway.forward.finder import finder_of
 from gateway.model import DeliveryState
@@ -106,6 +107,18 @@ def test_a_report_on_the_same_association_is_heard_and_answered_once_it_is_kept(
     ((report, caller),) = ears.heard
     assert report.event_type == 1
     assert caller == Caller(ae_title="VOUCHES", address="127.0.0.1")
+
+
+def test_a_report_of_an_archive_that_hangs_up_without_its_answer_counts_all_the_same(
+    archive: VouchingArchive,
+) -> None:
+    archive.how = "leaves"
+    ears = Ears()
+    with way(archive) as link:
+        link.ask("2.25.1", INSTANCES)
+        until("it to hang up", lambda: not link._link.usable)
+        link.listen(0, ears, enough=lambda: False)
+    assert len(ears.heard) == 1
 
 
 @pytest.mark.parametrize(("trouble", "status"), [("disk", 0x0110), ("nonsense", 0x0115)])
@@ -390,3 +403,27 @@ def test_after_a_rebuild_an_archive_that_can_be_asked_settles_what_was_sent(
     with running(settings(tmp_path, destinations=(vouching(archive, commitment=False, query=True),))):
         until("both to be there", lambda: states(spool) == [SENT, SENT])
     assert [each.sop_instance_uid for each in archive.arrived] == [deliveries(spool)[1].sop_instance_uid]
+
+
+def test_doctor_says_whether_an_archive_offers_what_is_to_prove_that_it_has_the_pictures(
+    tmp_path: Path, archive: VouchingArchive
+) -> None:
+    with FaultArchive() as plain:
+        elsewhere = Entity(ae_title="VOUCHES", host="127.0.0.1", port=archive.port)
+        both = {"ae_title": "TAKES", "host": "127.0.0.1", "port": plain.port}
+        wanted = settings(
+            tmp_path,
+            destinations=(
+                Destination(name="one", commitment=elsewhere, query=elsewhere, **both),
+                Destination(name="two", commitment=True, **both),
+                Destination(name="three", **both),
+            ),
+        )
+        lines = list(doctor._proofs(wanted))
+    assert [(line.what, line.ok) for line in lines] == [
+        ("commitment one", True),
+        ("query one", True),
+        ("commitment two", False),
+    ]
+    assert "[no-context]" in lines[2].says
+    assert archive.requests == {}

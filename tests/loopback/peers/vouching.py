@@ -3,7 +3,8 @@
 how: "same" (reports on the same association), "separate" (on one of its own), "twice" (separate, two times),
 "partial" (the last object failed with `reason`), "unknown" (under a Transaction UID that nobody asked), "foreign"
 (names one more object), "stranger" (calls under another title), "never", "early" (before it answers the request),
-"mute" (never answers the request), "many" (a hundred reports without waiting), "S<4 hex digits>" (that status).
+"mute" (never answers the request), "leaves" (reports and hangs up), "many" (a hundred reports without waiting),
+"S<4 hex digits>" (that status).
 """
 
 import threading
@@ -72,7 +73,7 @@ class VouchingArchive(FaultArchive):
         if how == "early":
             self.report(str(asked.TransactionUID))
         elif how not in ("never", "mute"):
-            assoc = event.assoc if how in ("same", "many") else None
+            assoc = event.assoc if how in ("same", "many", "leaves") else None
             thread = threading.Thread(target=self._report_later, args=(str(asked.TransactionUID), assoc))
             self._threads.append(thread)
             thread.start()
@@ -83,8 +84,10 @@ class VouchingArchive(FaultArchive):
         if assoc is None:
             for _ in range(2 if self.how == "twice" else 1):
                 self.report(transaction)
-        elif self.how == "many":
-            self._flood(transaction, assoc)
+        elif self.how in ("many", "leaves"):
+            self._flood(transaction, assoc, 100 if self.how == "many" else 1)
+            if self.how == "leaves":
+                assoc.abort()
         else:
             self._say(assoc, *self.words(transaction))
 
@@ -125,11 +128,11 @@ class VouchingArchive(FaultArchive):
         )
         self.answers.append(status.get("Status"))
 
-    def _flood(self, transaction: str, assoc: Any) -> None:
-        """Send a hundred reports without waiting for an answer, the last of them a good one."""
+    def _flood(self, transaction: str, assoc: Any, count: int) -> None:
+        """Send reports without waiting for an answer."""
         said, event_type = self.words(transaction)
         context = next(cx for cx in assoc.accepted_contexts if cx.abstract_syntax == StorageCommitmentPushModel)
-        for number in range(100):
+        for number in range(count):
             flood(assoc, context, said, event_type, number + 1)
         while assoc.is_established and not assoc.dul.to_provider_queue.empty():
             self.gone.wait(0.01)
