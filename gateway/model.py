@@ -1,5 +1,6 @@
 """The words of the product as values: patients, worklist items, exams, captures, objects, deliveries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -58,6 +59,13 @@ class RequestState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class CommitmentState(StrEnum):
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    REPORTED = "reported"
 
 
 class Identity(StrEnum):
@@ -323,3 +331,12 @@ class StepMessage:
     status: str = ""  # the last DIMSE status as four hex digits
     in_doubt: bool = False  # it left once and nobody knows what became of it
     changed_ns: int = 0  # UTC, ns since 1970
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitmentReport:
+    """What an archive says of one storage commitment request: each SOP Instance UID it names, once."""
+
+    transaction_uid: str
+    stored: tuple[str, ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)  # SOP Instance UID -> FailureReason

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.settings import ProcedureStep, Settings, Tls, Worklist
-from gateway.errors import SpoolError
+from gateway.errors import DeliveryError, SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 from gateway.spool.paths import Layout
@@ -62,6 +62,7 @@ def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield from _media(settings)
     yield from _certificates(settings, clock)
     yield from _peers(settings, clock)
+    yield from _proofs(settings)
     yield from _queues(settings, clock)
 
 
@@ -251,6 +252,29 @@ def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:
                 says=f"{count} objects were sent to the archive that bore this name before, not to this one",
                 action=f"If it does not have them: `scopegate queue resend --destination {name}`.",
             )
+
+
+def _proofs(settings: Settings) -> Iterator[Line]:
+    """Ask whether archives offer what is to prove that they have the pictures."""
+    from gateway.net.commitment import CommitmentAssociation
+    from gateway.net.peers import Timeouts, service_of, shared_out
+    from gateway.net.query import QueryAssociation
+
+    our_ae, patience = settings.station.ae_title, shared_out(Timeouts(), _ECHO_S)
+    for destination in settings.destinations:
+        for what, service, way in (
+            ("commitment", destination.commitment, CommitmentAssociation),
+            ("query", destination.query, QueryAssociation),
+        ):
+            peer = service_of(destination, service)
+            if peer is None:
+                continue
+            try:
+                with way(peer, our_ae=our_ae, timeouts=patience):
+                    yield Line(what=f"{what} {destination.name}", ok=True, says="offers it")
+            except DeliveryError as error:
+                says = f"{error.what} [{error.code}]"
+                yield Line(what=f"{what} {destination.name}", ok=False, says=says, action=error.action)
 
 
 def _text(line: Line) -> str:

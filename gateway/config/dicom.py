@@ -3,6 +3,8 @@
 import re
 import string
 
+from gateway.config import values
+from gateway.config.settings import Entity
 from gateway.config.values import NOT_YET, Check, Wrong, near, shown, words_of
 
 TEMPORARY_ID_FIELDS = {"station": "", "date": "20261121", "time": "235959", "random4": "0000"}
@@ -72,6 +74,22 @@ def ae_title(*, empty: bool = False) -> Check:
         return words
 
     return check
+
+
+def entity(value: object) -> Entity | bool:
+    """Check a service of an archive: true, false, or the other address that gives it."""
+    if not isinstance(value, dict):
+        return values.flag(value)
+    checks = {"ae_title": ae_title(), "host": values.host, "port": values.number(1, 65535)}
+    if value.keys() != checks.keys():
+        raise Wrong("must be true, false or { ae_title, host, port }")
+    made = {}
+    for key, check in checks.items():
+        try:
+            made[key] = check(value[key])
+        except Wrong as error:
+            raise Wrong(f"{key} {error}") from None
+    return Entity(**made)
 
 
 def charset(value: object) -> str:

@@ -198,6 +198,16 @@ def _procedure_step(base: Path) -> Table:
     )
 
 
+_ONLY_FOR = {
+    **dict.fromkeys(("ae_title", "host", "port"), ("dicom",)),
+    **dict.fromkeys(("commitment", "commitment_hours", "commitment_wait_s"), ("dicom",)),
+    **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
+    **dict.fromkeys(("tls", "transfer_syntaxes", "fallback", "key_stills"), ("dicom", "stow")),
+    **dict.fromkeys(("query", "trust_query"), ("dicom", "stow")),
+    "folder": ("media",),
+}
+
+
 def _destination(base: Path) -> Table:
     return Table(
         made=Destination,
@@ -205,12 +215,7 @@ def _destination(base: Path) -> Table:
         many=True,
         needed=("name",),
         needed_by_kind={"dicom": ("ae_title", "host", "port"), "stow": ("url",), "media": ("folder",)},
-        only_for={
-            **dict.fromkeys(("ae_title", "host", "port", "commitment"), ("dicom",)),
-            **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
-            **dict.fromkeys(("tls", "transfer_syntaxes", "fallback", "key_stills"), ("dicom", "stow")),
-            "folder": ("media",),
-        },
+        only_for=_ONLY_FOR,
         keys={
             "name": values.name,
             "kind": values.one_of("dicom", "stow", "media"),
@@ -219,7 +224,11 @@ def _destination(base: Path) -> Table:
             "port": values.number(1, 65535),
             "folder": values.full_path,
             "required": values.flag,
-            "commitment": values.false_for_now,
+            "commitment": dicom.entity,
+            "commitment_hours": values.number(1, 720, "hours"),
+            "commitment_wait_s": values.number(0, 15, "seconds"),
+            "query": dicom.entity,
+            "trust_query": values.flag,
             "transfer_syntaxes": dicom.transfer_syntaxes,
             "max_object_mb": values.number(1, 100_000, "MB"),
             "sources": values.several(values.name),

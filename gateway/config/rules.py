@@ -177,6 +177,11 @@ def _commitment(parts: Parts) -> Iterator[Finding]:
                 place=(*part.place, "commitment"),
                 reason=f"{where} could never report back: [station] listen {shown(str(ours))} is loopback only",
             )
+        if part.good.get("trust_query") and part.raw.get("query", False) is False:
+            yield Finding(
+                place=(*part.place, "trust_query"),
+                reason="trusts the answer to a question that nobody asks: set query as well",
+            )
 
 
 def _identity(parts: Parts) -> Iterator[Finding]:

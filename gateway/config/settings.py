@@ -100,6 +100,15 @@ class ProcedureStep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Entity:
+    """Another address of the same archive: some answer a service elsewhere than where they store."""
+
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
     name: str
     kind: str = "dicom"  # or "stow"
@@ -121,6 +130,17 @@ class Destination:
     fallback: str = "hold"  # of a clip that it takes in no form; or "key-stills"
     key_stills: int = 3  # of one clip
     tls: Tls | None = None
+    commitment: Entity | bool = False  # who is asked to vouch for what was sent; True: the archive itself
+    commitment_hours: int = 24  # until it is asked again
+    commitment_wait_s: int = 5  # how long the association stays open for the report
+    query: Entity | bool = False  # who is asked what the archive has; True: the archive itself
+    trust_query: bool = False  # whether its answer is proof
+
+    def entity(self, service: Entity | bool) -> Entity | None:  # noqa: FBT001 - a value of the file
+        """Return who gives a service of this archive, None when nobody does."""
+        if isinstance(service, Entity):
+            return service
+        return Entity(ae_title=self.ae_title, host=self.host, port=self.port) if service else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

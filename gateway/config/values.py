@@ -62,13 +62,6 @@ def only(neutral: str | int, check: Check) -> Check:
     return checked
 
 
-def false_for_now(value: object) -> bool:
-    """Check a switch, or a table of settings, that must stay off until a later version."""
-    if value is True or isinstance(value, dict):
-        raise Wrong(f"{shown(value)} is {NOT_YET}")
-    return flag(value)
-
-
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Wrong(f"must be true or false, not {shown(value)}")

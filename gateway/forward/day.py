@@ -7,11 +7,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.clock import Stopwatch
-from gateway.config.settings import Destination
 from gateway.errors import BadValue, DeliveryError, WrongState
+from gateway.forward.finder import Finder
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.spool import days
@@ -24,19 +24,6 @@ from gateway.spool.states import Owner
 _log = logging.getLogger(__name__)
 _GIVEN = frozenset({DeliveryState.SENT, DeliveryState.COMMITTED})
 _PATIENCE_S = 90.0  # for a whole day; what was not asked by then is said to be so
-
-
-class Finder(Protocol):
-    """Asks one archive (C-FIND or QIDO). Every question has its deadline."""
-
-    def find(self, study_instance_uid: str, uids: Sequence[str]) -> frozenset[str]:
-        """Return those of these SOP Instance UIDs that the archive has. Raises DeliveryError."""
-
-
-def finder_for(destination: Destination) -> Finder | None:
-    """Return how this archive is asked, None when it cannot be. The one place where finders are wired."""
-    del destination
-    return None
 
 
 class DayCheck:

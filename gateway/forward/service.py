@@ -10,14 +10,16 @@ from gateway.config.settings import Destination, Settings
 from gateway.errors import SpoolError
 from gateway.forward import rearm
 from gateway.forward.channel import connector
-from gateway.forward.day import DayCheck, finder_for
+from gateway.forward.day import DayCheck
 from gateway.forward.fallback import Fallbacks
+from gateway.forward.finder import finder_of
 from gateway.forward.follow import Follower
 from gateway.forward.housekeeping import Housekeeping
 from gateway.forward.media.export import Exporter
 from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
 from gateway.forward.procedure_steps import ProcedureSteps
+from gateway.forward.proving import Proving
 from gateway.forward.release import Release
 from gateway.forward.retention import Retention, rules_of
 from gateway.forward.sender import Sender
@@ -102,8 +104,8 @@ def _recover(settings: Settings, spool: Spool) -> None:
 
 def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
     station, stop = settings.station, supervisor.stop
-    listener = Listener(station.listen, ae_title=station.ae_title, callers=_callers(settings), tls=station.tls)
-    listener.open()
+    proving = Proving(spool=spool, destinations=settings.destinations, our_ae=station.ae_title, stop=stop)
+    listener = _listener(settings, proving)
     senders = {each.name: _sender(each, settings, spool, stop) for each in settings.destinations}
     tellers = _tellers(settings, spool, stop)
     refresher = Refresher(spool=spool, servers=settings.worklists, our_ae=station.ae_title, clock=spool.clock)
@@ -114,6 +116,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
         **_upkeep(settings, spool),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},
+        **proving.steps,
     }
     followers = {
         name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
@@ -125,6 +128,7 @@ def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveS
         tellers=tellers,
         followers=followers,
         notices=Notices(destinations=spool.destinations, configured=list(senders), clock=spool.clock),
+        proving=proving,
         port=listener.port,
     )
     supervisor.every("live", 1.0, lambda: live.write(status.state()))
@@ -154,19 +158,31 @@ def _preparing(settings: Settings, spool: Spool) -> Callable[[], bool]:
 def _upkeep(settings: Settings, spool: Spool) -> dict[str, Callable[[], bool]]:
     """Return the steps that look after the data folder."""
     names = [destination.name for destination in settings.destinations]
-    finders = {each.name: finder for each in settings.destinations if (finder := finder_for(each))}
+    ours = settings.station.ae_title
+    finders = {each.name: finder for each in settings.destinations if (finder := finder_of(each, our_ae=ours))}
+    trusted = [each.name for each in settings.destinations if each.trust_query]
     return {
         "disk": Housekeeping(spool=spool, clock=spool.clock).step,
-        "retention": Retention(spool=spool, rules=rules_of(settings)).step,
+        "retention": Retention(spool=spool, rules=rules_of(settings, trusted)).step,
         "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
     }
 
 
-def _callers(settings: Settings) -> list[tuple[str, str]]:
-    """Return title and host of whoever may call."""
+def _listener(settings: Settings, proving: Proving) -> Listener:
+    """Listen for whoever is configured."""
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.procedure_steps]
-    return callers + [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
+    callers += [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
+    station = settings.station
+    listener = Listener(
+        station.listen,
+        ae_title=station.ae_title,
+        callers=[*callers, *proving.callers],
+        hear=proving.hear,
+        tls=station.tls,
+    )
+    listener.open()
+    return listener
 
 
 def _sender(destination: Destination, settings: Settings, spool: Spool, stop: threading.Event) -> Sends:

@@ -8,6 +8,7 @@ from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
+from gateway.forward.proving import Proving
 from gateway.forward.step_sender import StepSender
 
 
@@ -33,6 +34,7 @@ class Status:
         tellers: Mapping[str, StepSender],
         followers: Mapping[str, Follower],
         notices: Notices,
+        proving: Proving,
         port: int,
     ) -> None:
         self._clock = clock
@@ -40,6 +42,7 @@ class Status:
         self._tellers = tellers
         self._followers = followers
         self._notices = notices
+        self._proving = proving
         self._port = port
 
     def state(self) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class Status:
         }
 
     def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
-        line = self._line(name, pause)
+        line = {**self._line(name, pause), "proof": self._proving.state(name)}
         if count := notices.elsewhere.get(name):
             line["sent_to_the_one_before"] = count
         return line

@@ -4,6 +4,7 @@ Raises TryLater or NeedsConfiguration with the codes of `refusals`, and timeout 
 """
 
 import logging
+import queue
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.presentation import PresentationContext, build_context, build_role
 
 from gateway.errors import DeliveryError, TryLater
 from gateway.log import event
@@ -34,6 +35,7 @@ class Link:
         peer: Peer,
         association: Association,
         wire: WatchedSocket,
+        inbox: tuning.Inbox,
         timeouts: Timeouts,
         ears: Ears,
     ) -> None:
@@ -41,6 +43,7 @@ class Link:
         self.association = association
         self.timeouts = timeouts
         self._wire = wire
+        self._inbox = inbox
         self._ears = ears
         self._late = False
         self.accepted = tuple(
@@ -75,6 +78,20 @@ class Link:
 
         with deadline(seconds, expire):
             yield
+
+    def request(self, seconds: float) -> tuple[Any, int] | None:
+        """Return the peer's next request and its context; None when none came in that time."""
+        try:
+            return self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def context(self, context_id: int) -> Context | None:
+        """Return what was agreed on under that number."""
+        found = self.association._accepted_cx.get(context_id)  # noqa: SLF001 - the one way to the syntax
+        if found is None:
+            return None
+        return Context(abstract_syntax=str(found.abstract_syntax), transfer_syntax=str(found.transfer_syntax[0]))
 
     def broken(self) -> DeliveryError:
         """Say why no answer came, and drop the association: nothing that follows on it could be trusted."""
@@ -129,11 +146,12 @@ def open_link(
     timeouts: Timeouts,
     allowance: int | None = None,
     heard: Callable[[evt.Event], None] | None = None,
+    both_roles: bool = False,
 ) -> Link:
     """Open an association or raise TryLater / NeedsConfiguration.
 
     allowance: bytes the peer may send over the life of the association; heard: called with every DIMSE message,
-    in pynetdicom's thread.
+    in pynetdicom's thread; both_roles: the peer may send requests too, see Link.request (PS3.7 D.3.3.4).
     """
     entity = _entity(peer, our_ae, timeouts, allowance)
     ears = Ears()
@@ -145,9 +163,8 @@ def open_link(
 
     try:
         with deadline(timeouts.connect + timeouts.negotiate + 1, expire):
-            association = entity.associate(
-                peer.host, peer.port, _offers(contexts), ae_title=peer.ae_title, evt_handlers=handlers
-            )
+            roles = _roles(contexts) if both_roles else []
+            association = _associate(entity, peer, _offers(contexts), roles, handlers)
     except socket.gaierror:
         raise unreachable(peer, f"the name {peer.host} is not known in this network", "host name") from None
     wire = entity.wire
@@ -156,11 +173,23 @@ def open_link(
         because = refusal(peer, our_ae, association, wire, ears)
         _dispose(association, wire)
         raise because
-    link = Link(peer=peer, association=association, wire=wire, timeouts=timeouts, ears=ears)
+    link = Link(peer=peer, association=association, wire=wire, inbox=entity.inbox, timeouts=timeouts, ears=ears)
     if not tuning.limit_pdu(association):
         link.drop()
         raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
     return link
+
+
+def _associate(
+    entity: tuning.Entity,
+    peer: Peer,
+    offers: list[PresentationContext],
+    roles: list[Any],
+    handlers: list[Any],
+) -> Association:
+    return entity.associate(
+        peer.host, peer.port, offers, ae_title=peer.ae_title, ext_neg=roles, evt_handlers=handlers
+    )
 
 
 def _entity(peer: Peer, our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:
@@ -190,3 +219,8 @@ def _dispose(association: Association, wire: WatchedSocket) -> None:
 
 def _offers(contexts: Sequence[Context]) -> list[PresentationContext]:
     return [build_context(c.abstract_syntax, c.transfer_syntax) for c in contexts]
+
+
+def _roles(contexts: Sequence[Context]) -> list[Any]:
+    classes = dict.fromkeys(context.abstract_syntax for context in contexts)
+    return [build_role(each, scu_role=True, scp_role=True) for each in classes]

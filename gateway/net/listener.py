@@ -1,4 +1,5 @@
-"""Answers C-ECHO to the systems that are configured, five at a time, and refuses everything else.
+"""Answers C-ECHO to the systems that are configured, five at a time, takes their storage commitment reports, and
+refuses everything else.
 
 Not for objects: nothing can be stored here.
 """
@@ -22,7 +23,8 @@ from gateway.config.settings import Address, Tls
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.net import tls
-from gateway.net.peers import Timeouts
+from gateway.net.commitment import PUSH_MODEL, Caller, Hear, answer_to
+from gateway.net.peers import Timeouts, addresses
 from gateway.net.tuning import Entity, tune
 from gateway.net.wires import TlsSocket, WatchedSocket
 
@@ -37,7 +39,8 @@ _GLANCE = 0.25  # seconds between two looks at `stop`
 class Listener:
     """Listens at `address` under `ae_title` for `callers`: AE titles and hosts, which need not pair up.
 
-    This box itself (its own title, from its own loopback) may always ask, so that it can be tested.
+    This box itself (its own title, from its own loopback) may always ask, so that it can be tested. `hear` takes
+    storage commitment reports; None: nobody was asked for any, and their service is not offered.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Listener:
         *,
         ae_title: str,
         callers: Iterable[tuple[str, str]] = (),
+        hear: Hear | None = None,
         timeouts: Timeouts | None = None,
         tls: Tls | None = None,
     ) -> None:
@@ -56,6 +60,7 @@ class Listener:
         pairs = tuple(callers)
         self._titles = sorted({ae_title, *(title for title, _ in pairs)})
         self._hosts = tuple(sorted({host for _, host in pairs}))
+        self._hear = hear
         self._timeouts = timeouts or Timeouts(negotiate=10.0, stall=10.0)
         self._server: _Server | None = None
 
@@ -81,6 +86,7 @@ class Listener:
                 self._address,
                 self._ae_title,
                 hosts=self._hosts,
+                hear=self._hear,
                 stall=self._timeouts.stall,
                 secured=self._tls,
             )
@@ -140,6 +146,7 @@ class _Server(AssociationServer):
         ae_title: str,
         *,
         hosts: tuple[str, ...],
+        hear: Hear | None,
         stall: float,
         secured: Tls | None,
     ) -> None:
@@ -147,12 +154,19 @@ class _Server(AssociationServer):
         self._secured = secured
         self._stall = stall
         syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+        contexts = [build_context(Verification, syntaxes)]
+        handlers: list[Any] = [(evt.EVT_C_ECHO, _echo)]
+        if hear is not None:
+            reports = build_context(PUSH_MODEL, syntaxes)
+            reports.scu_role, reports.scp_role = False, True  # of the caller, who is the SCP (PS3.4 J.3.3.1)
+            contexts.append(reports)
+            handlers.append((evt.EVT_N_EVENT_REPORT, _report, [hear]))
         super().__init__(
             entity,
             (address.host, address.port),
             ae_title,
-            [build_context(Verification, syntaxes)],
-            evt_handlers=[(evt.EVT_C_ECHO, _echo)],
+            contexts,
+            evt_handlers=handlers,
             request_handler=_Handler,
         )
         self.timeout = _GLANCE
@@ -211,16 +225,14 @@ class _Server(AssociationServer):
 
     def _allowed(self, address: str) -> bool:
         caller = ipaddress.ip_address(address)
-        return caller.is_loopback or any(address in _addresses(host) for host in self._hosts)
-
-
-def _addresses(host: str) -> set[str]:
-    """Return a host's addresses now; a name may move, a name server may be away."""
-    try:
-        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return set()
+        return caller.is_loopback or any(address in addresses(host) for host in self._hosts)
 
 
 def _echo(_: evt.Event) -> int:
     return 0x0000
+
+
+def _report(heard: evt.Event, hear: Hear) -> tuple[int, None]:
+    requestor = heard.assoc.requestor
+    caller = Caller(ae_title=requestor.ae_title, address=str(requestor.address))
+    return answer_to(heard.request, str(heard.context.transfer_syntax), caller, hear), None

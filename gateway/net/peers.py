@@ -1,8 +1,9 @@
 """The values that every service shares: who is asked, what is offered, how long we wait."""
 
+import socket
 from dataclasses import dataclass
 
-from gateway.config.settings import Tls
+from gateway.config.settings import Destination, Entity, Tls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,21 @@ class Peer:
         return f"{self.host}:{self.port}"
 
 
+def service_of(destination: Destination, service: Entity | bool) -> Peer | None:  # noqa: FBT001 - a value of the file
+    """Return who gives a service of this archive, None when nobody does."""
+    entity = destination.entity(service)
+    if entity is None:
+        return None
+    return Peer(
+        kind="archive",
+        name=destination.name,
+        ae_title=entity.ae_title,
+        host=entity.host,
+        port=entity.port,
+        tls=destination.tls,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """What is offered: one SOP class in one transfer syntax."""
@@ -64,3 +80,11 @@ def shared_out(timeouts: Timeouts, seconds: float) -> Timeouts:
 def capital(words: str) -> str:
     """Begin a sentence."""
     return words[:1].upper() + words[1:]
+
+
+def addresses(host: str) -> set[str]:
+    """Return a host's addresses now; a name may move, a name server may be away."""
+    try:
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()

@@ -1,6 +1,6 @@
 """QIDO-RS: which objects an archive says it has. Its word, not a proof that they are safe."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Self
 
 from gateway.config.settings import Destination
@@ -18,7 +18,7 @@ _NO_SEARCH = frozenset({400, 404, 405, 406, 501})  # what servers without this s
 
 
 class QidoFinder:
-    """Asks one archive. A Finder; enter it first."""
+    """Asks one archive; enter it first."""
 
     def __init__(self, destination: Destination, *, timeouts: Timeouts | None = None) -> None:
         self._timeouts = timeouts or Timeouts()
@@ -31,7 +31,7 @@ class QidoFinder:
     def __exit__(self, *_: object) -> None:
         self._web.__exit__()
 
-    def find(self, study_instance_uid: str, uids: Sequence[str]) -> frozenset[str]:
+    def find(self, study_instance_uid: str, uids: Collection[str]) -> frozenset[str]:
         """Return those of `uids` that the archive says it has in this study.
 
         Raises TryLater and NeedsConfiguration when it does not say.

@@ -1,9 +1,10 @@
 """The one place that knows pynetdicom's insides: what it sends with, how long it waits, what it may log.
 
-Five seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
+Seven seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
 and `AssociationServer.get_request` hand out the socket, `AssociationSocket.ready` is asked before anything is read
-from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives what was
-received, its `send_msg` sends a request that is encoded already, and the reactors are `Thread.run`.
+from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives answers and
+its `send_msg` sends a request that is encoded already, `Association._serve_request` gets requests, and the reactors
+are `Thread.run`.
 docs/decisions/0005-network.md says why.
 """
 
@@ -11,7 +12,9 @@ import logging
 import queue
 import ssl
 import struct
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, Protocol, cast
 
@@ -30,7 +33,11 @@ from gateway.threads import contained
 LARGEST_PDU = 128 * 1024  # bytes; also for peers that set no limit: one PDU is one piece of memory
 _SMALLEST_PDU = 128  # bytes; nobody means less, and pynetdicom divides by the length less six
 
+_MOST_REQUESTS = 8  # of a peer that was called, waiting to be looked at; one is what the standard knows
+
 GetMessage = Callable[..., tuple[Any, Any]]
+Serve = Callable[[Any, int], None]
+Inbox = queue.Queue[tuple[Any, int] | None]  # a request and its context; None: the connection has ended
 
 
 class DirectQueue(queue.Queue[Any]):
@@ -75,6 +82,7 @@ class Entity(ApplicationEntity):
         self._allowance = allowance
         self._tls = tls
         self.wire: WatchedSocket | None = None  # of the latest association
+        self.inbox: Inbox = queue.Queue(_MOST_REQUESTS)  # likewise
 
     def _create_socket(
         self, assoc: Association, address: AddressInformation, tls_args: tuple[ssl.SSLContext, str] | None
@@ -90,7 +98,7 @@ class Entity(ApplicationEntity):
             )
         holder.socket = self.wire
         _see_decrypted(holder)
-        tune(assoc)
+        tune(assoc, self.inbox)
         return holder
 
 
@@ -123,8 +131,11 @@ def prepare() -> None:
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
-def tune(association: Association) -> None:
-    """Make an association that has not started write directly, end visibly, and die quietly."""
+def tune(association: Association, inbox: Inbox | None = None) -> None:
+    """Make an association that has not started write directly, end visibly, and die quietly.
+
+    inbox: takes the requests of a peer that we called.
+    """
     association.dul.to_provider_queue = DirectQueue(association)
     if association.dul.socket is not None:
         _see_decrypted(association.dul.socket)
@@ -141,7 +152,8 @@ def tune(association: Association) -> None:
     association.run = contained("dicom-association", association.run, wake)  # type: ignore[method-assign]  # likewise
     if association.is_requestor:
         association.dimse.get_msg = _answers_only(association.dimse.get_msg)  # type: ignore[method-assign]
-    association.bind(evt.EVT_CONN_CLOSE, _closed)
+    association._serve_request = _in_turn(association, inbox)  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    association.bind(evt.EVT_CONN_CLOSE, _closed, [inbox])
     association.bind(evt.EVT_ACSE_SENT, _leaving)
 
 
@@ -150,13 +162,35 @@ def _answers_only(get_msg: GetMessage) -> GetMessage:
 
     pynetdicom's reactor calls itself paused a moment before it is: one that wakes late then takes the answer that a
     call waits for, finds it unexpected and drops it, and the call waits until its time is up. The reactor looks
-    without blocking, calls look with; a requestor gets nothing but answers in this version.
+    without blocking, calls look with. Requests do not pass here: see `_in_turn`.
     """
 
     def get(block: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002 - pynetdicom's signature
         return get_msg(block=True) if block else (None, None)
 
     return get
+
+
+def _in_turn(association: Association, inbox: Inbox | None) -> Serve:
+    """Let requests be served one after the other, and by nobody but who is there for it.
+
+    pynetdicom starts a thread for every N-EVENT-REPORT, which answers it beside whatever else goes over the
+    connection; a peer that sends a thousand would get a thousand. Here such a thread hands the request on at once:
+    where we were called, to the reactor, which serves it in its turn; where we called, to the inbox, from which the
+    call that expects a report takes it. What nobody makes room for is not answered.
+    """
+    serve: Serve = association._serve_request  # noqa: SLF001 - the seam
+
+    def sort(message: Any, context_id: int) -> None:  # noqa: ANN401 - pynetdicom's primitives
+        if threading.current_thread() is association:
+            serve(message, context_id)
+        elif association.is_acceptor:
+            association.dimse.msg_queue.put((context_id, message))
+        elif inbox is not None:
+            with suppress(queue.Full):
+                inbox.put_nowait((message, context_id))
+
+    return sort
 
 
 class NRequest(Protocol):
@@ -241,9 +275,12 @@ def limit_pdu(association: Association) -> bool:
     return True
 
 
-def _closed(event: evt.Event) -> None:
+def _closed(event: evt.Event, inbox: Inbox | None) -> None:
     association = event.assoc
     association.dimse.msg_queue.put((None, None))  # pynetdicom does so for some endings only
+    if inbox is not None:
+        with suppress(queue.Full):  # whoever looks finds something anyway
+            inbox.put_nowait(None)
     if association.is_acceptor and association.requestor.primitive is None:
         # It waits for a request that cannot come any more, and would until the time is up.
         association.dul.to_user_queue.put(None)  # what it takes for "nothing came"

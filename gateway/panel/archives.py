@@ -49,6 +49,9 @@ def troubles(
             found.append(_paused(name, state, waiting, clock))
         elif waiting and forward is None:
             found.append(_nobody(name, waiting))
+        unproven, proof = counts.get((name, DeliveryState.SENT), 0), state.get("proof") or {}
+        if unproven and proof.get("state", "ok") != "ok":
+            found.append(_unconfirmed(name, proof, unproven))
     return found
 
 
@@ -68,6 +71,13 @@ def _paused(name: str, state: Mapping[str, Any], count: int, clock: Clock) -> Tr
         action=state.get("action") or _BY_ITSELF,
         code=state.get("code", ""),
         bad=clock.utc() - since > _PATIENCE,
+    )
+
+
+def _unconfirmed(name: str, proof: Mapping[str, Any], count: int) -> Trouble:
+    """Never red: they are in both places as far as anybody knows, and the box keeps its own."""
+    return Trouble(
+        name=name, what=proof["what"], count=count, action=proof["action"], code=proof["code"], bad=False
     )
 
 

@@ -124,6 +124,8 @@ class Health:
             numbers = {str(state): counts.get((destination.name, state), 0) for state in DeliveryState}
             found: Json = said.get(destination.name, {})
             state = found.get("state") or ("unknown" if forward is None else OK)
+            if state == OK and (proof := found.get("proof") or {}).get("state", OK) != OK:
+                state, found = "unconfirmed", proof  # it takes the pictures but does not say that it has them
             if stopped.get(destination.name) and state == OK:
                 state, found = "held", self._first_held(destination.name)
             line = self._line(

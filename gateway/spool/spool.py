@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.spool.audit import Audit
 from gateway.spool.captures import Captures
+from gateway.spool.commitments import Commitments
 from gateway.spool.database import Database
 from gateway.spool.deliveries import Deliveries
 from gateway.spool.destinations import Destinations
@@ -14,6 +15,7 @@ from gateway.spool.files import Files
 from gateway.spool.key_stills import KeyStills
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
+from gateway.spool.proofs import Proofs
 from gateway.spool.releases import Releases
 from gateway.spool.requests import Requests
 from gateway.spool.rerouting import Rerouting
@@ -40,6 +42,8 @@ class Spool:
     destinations: Destinations
     rerouting: Rerouting
     steps: Steps
+    proofs: Proofs
+    commitments: Commitments
     worklist: Worklist
     requests: Requests
     audit: Audit
@@ -80,6 +84,8 @@ def assemble(
         destinations=Destinations(database=database, clock=clock),
         rerouting=Rerouting(database=database, clock=clock),
         steps=Steps(layout=layout, files=files, database=database, clock=clock),
+        proofs=Proofs(database=database, clock=clock),
+        commitments=Commitments(database=database, clock=clock),
         worklist=Worklist(database=database, clock=clock),
         requests=Requests(database=database, clock=clock),
         audit=Audit(path=layout.audit, files=files, clock=clock),

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from gateway.errors import WrongState
-from gateway.model import CaptureState, DeliveryState, ExamState, MessageState, RequestState
+from gateway.model import CaptureState, CommitmentState, DeliveryState, ExamState, MessageState, RequestState
 
 
 class Owner(StrEnum):
@@ -52,6 +52,14 @@ DELIVERY: Moves = {
     (DeliveryState.HELD, DeliveryState.QUEUED): (Owner.PANEL, "a person lets it go"),
     (DeliveryState.SENT, DeliveryState.COMMITTED): (Owner.FORWARD, "the destination vouches for it"),
     (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.FORWARD, "not committed: send again"),
+    (DeliveryState.SENT, DeliveryState.HELD): (
+        Owner.FORWARD,
+        "the destination will not vouch for it: a person decides",
+    ),
+    (DeliveryState.HELD, DeliveryState.SENT): (
+        Owner.FORWARD,
+        "after a rebuild, the destination was asked and has it",
+    ),
     (DeliveryState.COMMITTED, DeliveryState.HELD): (Owner.FORWARD, "the archive lost it: a person decides"),
 }
 # A second way for these: whoever replaced an archive, or lost one, has everything sent once more.
@@ -70,6 +78,21 @@ STEP_MESSAGE: Moves = {
         "another order was chosen before it left",
     ),
     (MessageState.HELD, MessageState.QUEUED): (Owner.PANEL, "a person lets it go"),
+}
+COMMITMENT: Moves = {
+    (CommitmentState.ASKED, CommitmentState.ACCEPTED): (
+        Owner.FORWARD,
+        "the destination took the request: a report will come",
+    ),
+    (CommitmentState.ASKED, CommitmentState.REFUSED): (
+        Owner.FORWARD,
+        "it answered that it does not take it: asked again under another Transaction UID",
+    ),
+    (CommitmentState.ASKED, CommitmentState.REPORTED): (
+        Owner.FORWARD,
+        "its report came, though its answer did not",
+    ),
+    (CommitmentState.ACCEPTED, CommitmentState.REPORTED): (Owner.FORWARD, "its report came and was kept"),
 }
 REQUEST: Moves = {
     (RequestState.WAITING, RequestState.RUNNING): (Owner.FORWARD, "its deadline has not passed"),

@@ -24,8 +24,9 @@ from gateway.cli.app import app
 from gateway.config import keys, reader, values
 from gateway.config.settings import Tls, Worklist
 from gateway.dicom import copies
-from gateway.forward import step_sender
+from gateway.forward import proof, proving, step_sender
 from gateway.model import PleaseCheck
+from gateway.net import commitment as net_commitment
 from gateway.net import statuses, step_statuses, webanswers
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
@@ -199,6 +200,8 @@ TABLES = {
     "delivery-states": lambda: moves_table(states.DELIVERY, states.BY_PERSON),
     "step-message-states": lambda: moves_table(states.STEP_MESSAGE),
     "request-states": lambda: moves_table(states.REQUEST),
+    "commitment-states": lambda: moves_table(states.COMMITMENT),
+    "failure-reasons": proof.as_markdown,
     "decisions": decision_table,
 }
 
@@ -282,6 +285,7 @@ def codes_in_the_code() -> set[str]:
     found |= {code for code in space.CODES.values() if code}
     found |= {row.code for row in webanswers.TABLE}
     found |= {rule.code for rule in STEP_FAILING} | {step_sender.TAKEN_BEFORE, step_sender.TAKEN_WITH_WARNING}
+    found |= {proof.NOT_COMMITTED, proof.NOT_FOUND, proof.REFUSED, proving.SILENT, net_commitment.REFUSED}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | {exam_calls._WRONG_ENTRY}
 

@@ -18,6 +18,7 @@ _WHERE = {
     "SlowLink": "slow",
     "StepServer": "step_server",
     "StoreScp": "dcmtk",
+    "VouchingArchive": "vouching",
     "WlmScpfs": "dcmtk",
     "enter_private_network": "namespace",
     "free_port": "process",

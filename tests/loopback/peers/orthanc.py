@@ -51,6 +51,13 @@ class Orthanc(Server):
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
+    def delete(self, sop_instance_uid: str) -> None:
+        """Lose one instance."""
+        (found,) = [m["ID"] for m in self.post("/tools/lookup", sop_instance_uid) if m["Type"] == "Instance"]
+        address = f"http://127.0.0.1:{self.http_port}/instances/{found}"
+        with urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=10) as answer:
+            answer.read()
+
     def sop_instance_uids(self) -> list[str]:
         """Return the UIDs of all instances in the store."""
         return [i["MainDicomTags"]["SOPInstanceUID"] for i in json.loads(self.get("/instances?expand"))]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.reader import check, read
-from gateway.config.settings import Address, Settings
+from gateway.config.settings import Address, Entity, Settings
 from gateway.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,7 +121,11 @@ ae_title = "PACS"
 host = "::1"
 port = 4242
 required = false
-commitment = false
+commitment = { ae_title = "ARCHIVE", host = "archive.clinic.example", port = 11113 }
+commitment_hours = 48
+commitment_wait_s = 0
+query = true
+trust_query = true
 transfer_syntaxes = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 max_object_mb = 100
 sources = ["endo"]
@@ -148,6 +152,11 @@ reserve_mb = 1024
     [destination] = found.destinations
     assert destination.transfer_syntaxes == ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
     assert not destination.required
+    vouches = Entity(ae_title="ARCHIVE", host="archive.clinic.example", port=11113)
+    assert (destination.commitment, destination.entity(destination.commitment)) == (vouches, vouches)
+    assert (destination.commitment_hours, destination.commitment_wait_s) == (48, 0)
+    itself = Entity(ae_title="PACS", host="::1", port=4242)
+    assert (destination.entity(destination.query), destination.trust_query) == (itself, True)
     assert found.retention.reserve_mb == 1024
 
 
@@ -285,8 +294,13 @@ WRONG = [
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/var/lib"', "destination.folder", "data_dir"),
     (MEDIA + '[[destination]]\nname = "b"\nkind = "media"\n', 'folder = "/media/usb"', "destination.folder", 'of "usb" already'),
     ('[[destination]]\nname = "x"\n', 'kind = "stwo"', "destination.kind", 'must be "dicom" or "stow" or "media"'),
-    (DESTINATION, "commitment = true", "destination.commitment", "not in this version"),
-    (DESTINATION, 'commitment = { host = "h" }', "destination.commitment", "not in this version"),
+    (DESTINATION, "commitment = true", "destination.commitment", "could never report back"),
+    (DESTINATION, 'commitment = { host = "localhost" }', "destination.commitment", "true, false or { ae_title, host, port }"),
+    (DESTINATION, 'commitment = "yes"', "destination.commitment", "true or false"),
+    (DESTINATION, 'query = { ae_title = "Q", host = "q", port = 0 }', "destination.query", "port must be a whole number"),
+    (DESTINATION, "commitment_hours = 0", "destination.commitment_hours", "from 1 to 720"),
+    (DESTINATION, "commitment_wait_s = 16", "destination.commitment_wait_s", "from 0 to 15"),
+    (DESTINATION, "trust_query = true", "destination.trust_query", "set query as well"),
     (DESTINATION, 'required = "yes"', "destination.required", "true or false"),
     (DESTINATION, 'transfer_syntaxes = "1.2.840.10008.1.2"', "destination.transfer_syntaxes", "must be a list"),
     (DESTINATION, 'transfer_syntaxes = ["1.2.3"]', "destination.transfer_syntaxes", '"1.2.3" is not a transfer syntax'),
@@ -378,7 +392,7 @@ ae_title = "O"
 host = "::1"
 port = 4242
 tls = { ca = "system", key = "b" } #< destination.tls.key: cannot be read
-commitment = { ae_title = "X" } #< destination.commitment: not in this version
+commitment = { ae_title = "X" } #< destination.commitment: true, false or
 transfer_syntaxes = ["1.2", #< destination.transfer_syntaxes: not a transfer syntax
   "1.2.840.10008.1.2"]
 [retention]

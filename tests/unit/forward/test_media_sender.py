@@ -11,6 +11,7 @@ from gateway.config.settings import Destination
 from gateway.errors import SpoolError
 from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
+from gateway.forward.proving import Proving
 from gateway.forward.status import Status
 from gateway.model import DeliveryState, Exam
 from gateway.spool.spool import Spool
@@ -56,7 +57,10 @@ def states(spool: Spool) -> list[DeliveryState]:
 def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, object]:
     """What the live state says of this destination."""
     notices = Notices(destinations=spool.destinations, configured=(NAME,), clock=clock)
-    status = Status(clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, port=0)
+    proving = Proving(spool=spool, destinations=(), our_ae="SCOPEGATE", stop=threading.Event())
+    status = Status(
+        clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, proving=proving, port=0
+    )
     (destination,) = status.state()["destinations"]
     return dict(destination)
 

@@ -256,3 +256,47 @@ def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench
     assert bench.get("/health")["destinations"][0]["state"] == "unknown"  # no forward process here
     (told,) = bench.get(f"/exams/{exam}")["captures"]
     assert [d["code"] for d in told["deliveries"]] == ["sent-as-key-stills"]
+
+
+def test_an_archive_that_does_not_confirm_is_named_on_the_delivery_screen_and_in_the_health(bench: Bench) -> None:
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam))
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'sent'")
+    live = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    proof = {
+        "state": "silent",
+        "code": "commitment-silent",
+        "what": "The archive pacs took the pictures but does not confirm that it keeps them.",
+        "action": "Call IT.",
+        "since": "2026-11-21T08:00:00+00:00",
+    }
+    live.write({"destinations": [{"name": "pacs", "state": "ok", "proof": proof}]})
+    page = bench.client.get("/delivery").text
+    assert "does not confirm that it keeps them.</b> 1 stay on this box. Call IT." in page
+    assert 'class="strip warn"' in page
+    health = bench.get("/health")["destinations"][0]
+    assert (health["state"], health["code"], health["since"]) == (
+        "unconfirmed",
+        "commitment-silent",
+        proof["since"],
+    )
+    live.write({"destinations": [{"name": "pacs", "state": "ok", "proof": {"state": "ok"}}]})
+    assert "does not confirm" not in bench.client.get("/delivery").text
+    assert bench.get("/health")["destinations"][0]["state"] == "ok"
+
+
+@pytest.mark.parametrize(("proof", "word"), [("commitment", "Safe in PACS"), ("query", "Found in PACS")])
+def test_a_picture_is_safe_only_by_the_archives_own_word(bench: Bench, proof: str, word: str) -> None:
+    exam = bench.open_exam()
+    seal(bench, exam, bench.still(exam))
+    with bench.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'committed', proof = ? WHERE destination = 'pacs'", (proof,)
+        )
+    (capture,) = bench.get(f"/exams/{exam}")["captures"]
+    assert capture["fate"] == word
+    (delivery,) = [each for each in capture["deliveries"] if each["destination"] == "pacs"]
+    assert (delivery["proof"], delivery["fate"]) == (proof, word)

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import NotFound, WrongState
-from gateway.model import CaptureState, Delivery, DeliveryState, Exam, ExamState, RequestState
+from gateway.model import CaptureState, CommitmentState, Delivery, DeliveryState, Exam, ExamState, RequestState
 from gateway.spool import states
 from gateway.spool.deliveries import BY_PERSON, Line
 from gateway.spool.spool import Spool
@@ -55,6 +55,8 @@ ALLOWED = {
     (HELD, Q, Owner.PANEL),
     (SENT, COMMITTED, Owner.FORWARD),
     (SENT, Q, Owner.FORWARD),
+    (SENT, HELD, Owner.FORWARD),
+    (HELD, SENT, Owner.FORWARD),
     (COMMITTED, HELD, Owner.FORWARD),
 }
 
@@ -75,7 +77,7 @@ def test_only_these_moves_of_a_delivery_are_possible(spool: Spool) -> None:
 def test_what_the_table_forbids_changes_nothing(spool: Spool) -> None:
     exam_with(spool, 1)
     before = put(spool, SENT)
-    for new, owner in ((HELD, Owner.FORWARD), (SENDING, Owner.FORWARD), (COMMITTED, Owner.PANEL)):
+    for new, owner in ((HELD, Owner.PANEL), (SENDING, Owner.FORWARD), (COMMITTED, Owner.PANEL)):
         with pytest.raises(WrongState):
             spool.deliveries.move(before, new, owner)
     assert only(spool) == before
@@ -88,6 +90,7 @@ def test_what_the_table_forbids_changes_nothing(spool: Spool) -> None:
         (states.CAPTURE, CaptureState),
         (states.DELIVERY, DeliveryState),
         (states.REQUEST, RequestState),
+        (states.COMMITMENT, CommitmentState),
     ],
 )
 def test_every_state_stands_in_its_table_and_every_move_has_a_reason(moves: states.Moves, kind: type) -> None:
