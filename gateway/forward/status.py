@@ -63,7 +63,9 @@ class Status:
         }
 
     def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
-        line = {**self._line(name, pause), "proof": self._proving.state(name)}
+        line = self._line(name, pause)
+        if proof := self._proving.state(name):
+            line["proof"] = proof
         if count := notices.elsewhere.get(name):
             line["sent_to_the_one_before"] = count
         return line
