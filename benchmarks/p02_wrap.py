@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import samples
 from benchmarks.harness import Bar, Pair
 from gateway.clock import Clock
-from gateway.forward.wrap import Wrapper
+from gateway.forward.making.wrap import Wrapper
 from gateway.spool.opening import open_spool
 
 _BYTES = 300_000

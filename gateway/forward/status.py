@@ -8,8 +8,8 @@ from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
-from gateway.forward.proving import Proving
-from gateway.forward.step_sender import StepSender
+from gateway.forward.proving.parts import Proving
+from gateway.forward.sending.step_sender import StepSender
 
 
 class Sends(Protocol):

@@ -1,4 +1,4 @@
-"""Letting pictures go: row, mark, audit line, then the files. Decides nothing; forward/retention.py does.
+"""Letting pictures go: row, mark, audit line, then the files. Decides nothing; forward/keeping/retention.py does.
 
 What remains of a capture is its sidecar, its seal and the mark `<uid>.purged`: that it was, and who has it now.
 A cut before the mark leaves the picture, a cut after it leaves work for `take_up`.

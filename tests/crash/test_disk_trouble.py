@@ -18,9 +18,9 @@ from gateway.clock import FakeClock
 from gateway.config.settings import Destination
 from gateway.errors import ClipRecording, DiskFailed, DiskFull, ScopegateError, SpoolBusy
 from gateway.forward.follow import Follower
-from gateway.forward.housekeeping import Housekeeping
-from gateway.forward.release import Release
-from gateway.forward.sender import Sender
+from gateway.forward.keeping.housekeeping import Housekeeping
+from gateway.forward.making.release import Release
+from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState, ExamState
 from gateway.net.store import StoreResult, Wanted
 from gateway.spool import recovery

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.forward.sender import Sender
-from gateway.forward.turns import today_ns
+from gateway.forward.sending.sender import Sender
+from gateway.forward.sending.turns import today_ns
 from gateway.model import Delivery, DeliveryState, Exam, SealedObject
 from gateway.net.store import StoreResult, Wanted
 from gateway.spool.deliveries import Deliveries, Line

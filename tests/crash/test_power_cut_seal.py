@@ -16,7 +16,7 @@ from pydicom.encaps import generate_frames
 from gateway.clock import FakeClock
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import SpoolDamaged, WrongState
-from gateway.forward.fallback import Fallbacks
+from gateway.forward.making.fallback import Fallbacks
 from gateway.model import Capture, Identity, SealedObject
 from gateway.spool import clips, records, recovery
 from gateway.spool.deliveries import KEY_STILLS_WANTED

@@ -9,8 +9,8 @@ from pynetdicom import evt
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination
-from gateway.forward.channel import connector
-from gateway.forward.sender import Sender
+from gateway.forward.sending.channel import connector
+from gateway.forward.sending.sender import Sender
 from gateway.model import Delivery
 from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool

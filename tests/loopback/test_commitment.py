@@ -15,7 +15,7 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from gateway.cli import doctor
 from gateway.config.settings import Address, Destination, Entity
 from gateway.errors import DeliveryError, DiskFull, NeedsConfiguration, TryLater
-from gateway.forward.finder import finder_of
+from gateway.forward.proving.finder import finder_of
 from gateway.model import DeliveryState
 from gateway.net.commitment import Caller, CommitmentAssociation, RawReport
 from gateway.net.listener import Listener

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.forward.sender import Sender
+from gateway.forward.sending.sender import Sender
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.net import statuses
 from gateway.net.peers import Timeouts

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.clock import Clock, FakeClock
 from gateway.config.settings import Destination
-from gateway.forward.channel import connector
-from gateway.forward.sender import Sender
+from gateway.forward.sending.channel import connector
+from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState
 from gateway.net.peers import Timeouts
 from tests.loopback.forward_archive import memory_spool, pause_s

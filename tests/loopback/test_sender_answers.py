@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.forward.fallback import Fallbacks
+from gateway.forward.making.fallback import Fallbacks
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from tests.loopback.forward_archive import (

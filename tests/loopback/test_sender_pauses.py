@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.forward.channel import connector
+from gateway.forward.sending.channel import connector
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from tests.loopback.forward_archive import (

@@ -40,8 +40,8 @@ _OURS = (
     + """
 from gateway.clock import Clock
 from gateway.config.settings import Destination
-from gateway.forward.channel import connector
-from gateway.forward.sender import Sender
+from gateway.forward.sending.channel import connector
+from gateway.forward.sending.sender import Sender
 from gateway.spool.opening import open_spool
 
 spool = open_spool(Path(sys.argv[1]), clock=Clock())

@@ -9,7 +9,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.config.settings import ProcedureStep
 from gateway.errors import NeedsConfiguration, NeverAccepted, TryLater
-from gateway.forward.step_sender import StepSender, connector
+from gateway.forward.sending.step_sender import StepSender, connector
 from gateway.model import Exam, MessageKind, MessageState
 from gateway.net.procedure_step import StepAssociation, Took
 from gateway.spool.spool import Spool

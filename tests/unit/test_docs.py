@@ -24,7 +24,9 @@ from gateway.cli.app import app
 from gateway.config import keys, reader, values
 from gateway.config.settings import Tls, Worklist
 from gateway.dicom import copies
-from gateway.forward import proof, proving, step_sender
+from gateway.forward.proving import parts as proving
+from gateway.forward.proving import proof
+from gateway.forward.sending import step_sender
 from gateway.model import PleaseCheck
 from gateway.net import commitment as net_commitment
 from gateway.net import statuses, step_statuses, webanswers

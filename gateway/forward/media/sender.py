@@ -19,10 +19,11 @@ from gateway.errors import (
     SpoolDamaged,
     SpoolError,
 )
-from gateway.forward import backoff, outgoing
+from gateway.forward import backoff
 from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.writer import Item, Writing
 from gateway.forward.patience import Patience, Pause
+from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.spool.files import Files

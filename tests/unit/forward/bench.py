@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.settings import Station
-from gateway.forward.release import Release
-from gateway.forward.wrap import Wrapper
+from gateway.forward.making.release import Release
+from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, Delivery, Exam, Identity, Patient, Procedure, SealedObject
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.exams import Subject

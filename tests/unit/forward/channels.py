@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, TryLater
-from gateway.forward.sender import Sender
+from gateway.forward.sending.sender import Sender
 from gateway.net.store import StoreResult, Wanted
 from gateway.spool.spool import Spool
 

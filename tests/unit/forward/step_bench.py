@@ -9,9 +9,9 @@ import pydicom
 
 from gateway.config.settings import Source
 from gateway.errors import DeliveryError
-from gateway.forward.procedure_steps import ProcedureSteps
-from gateway.forward.release import Release
-from gateway.forward.step_sender import StepSender
+from gateway.forward.making.procedure_steps import ProcedureSteps
+from gateway.forward.making.release import Release
+from gateway.forward.sending.step_sender import StepSender
 from gateway.model import MessageKind
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.spool import Spool

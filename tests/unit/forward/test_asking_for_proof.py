@@ -11,10 +11,10 @@ from pydicom.dataset import Dataset
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
 from gateway.errors import DiskFailed, NeedsConfiguration, SpoolError, TryLater
-from gateway.forward.commitment import Committer
-from gateway.forward.finder import Finder
-from gateway.forward.query import Querier
-from gateway.forward.reports import Reports
+from gateway.forward.proving.commitment import Committer
+from gateway.forward.proving.finder import Finder
+from gateway.forward.proving.query import Querier
+from gateway.forward.proving.reports import Reports
 from gateway.model import DeliveryState
 from gateway.net.commitment import Caller, Hear, RawReport
 from gateway.spool.deliveries import AFTER_REBUILD

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import ScopegateError, WrongState
-from gateway.forward.release import Release
+from gateway.forward.making.release import Release
 from gateway.model import Capture, DeliveryState, ExamState, Identity, PleaseCheck
 from gateway.spool import recovery
 from gateway.spool.opening import open_spool, rebuild_index

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import TryLater
-from gateway.forward.day import DayCheck
+from gateway.forward.keeping.day import DayCheck
 from gateway.model import DeliveryState, ExamState, RequestState
 from gateway.panel.days import report
 from gateway.spool import days

@@ -15,8 +15,8 @@ from gateway.clock import FakeClock
 from gateway.config.settings import Destination
 from gateway.dicom import key_still
 from gateway.errors import ScopegateError
-from gateway.forward.fallback import Fallbacks
-from gateway.forward.rearm import rearm
+from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Exam, SealedObject
 from gateway.spool import records, recovery
 from gateway.spool.inspection import inspect_exam

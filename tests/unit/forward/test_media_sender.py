@@ -11,7 +11,7 @@ from gateway.config.settings import Destination
 from gateway.errors import SpoolError
 from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
-from gateway.forward.proving import Proving
+from gateway.forward.proving.parts import Proving
 from gateway.forward.status import Status
 from gateway.model import DeliveryState, Exam
 from gateway.spool.spool import Spool

@@ -1,6 +1,6 @@
 """One refused object waits for a person; an archive that refuses everything is waited for."""
 
-from gateway.forward.outage import Refusals, Verdict
+from gateway.forward.sending.outage import Refusals, Verdict
 
 AGAIN, HOLD, OUTAGE = Verdict.ONCE_MORE, Verdict.HOLD, Verdict.OUTAGE
 

@@ -5,7 +5,7 @@ import pytest
 
 from gateway.config.settings import Destination
 from gateway.errors import NeedsConfiguration, NeverAccepted, SpoolDamaged
-from gateway.forward.outgoing import prepare
+from gateway.forward.sending.outgoing import prepare
 from gateway.model import SealedObject
 from gateway.spool.spool import Spool
 from tests.unit.forward.bench import objects, sealed_exam

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import DeliveryError, DiskFull, NeedsConfiguration, NeverAccepted, SpoolDamaged, TryLater
-from gateway.forward.release import Release
+from gateway.forward.making.release import Release
 from gateway.model import Exam, ExamState, Identity, MessageKind, MessageState, Patient, PleaseCheck
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.reopening import reopen

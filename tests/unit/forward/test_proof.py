@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.forward import proof
-from gateway.forward.proof import Then
+from gateway.forward.proving import proof
+from gateway.forward.proving.proof import Then
 from gateway.model import DeliveryState
 
 SENT, QUEUED, HELD = DeliveryState.SENT, DeliveryState.QUEUED, DeliveryState.HELD

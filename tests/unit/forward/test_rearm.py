@@ -7,7 +7,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.forward.notices import Notices
-from gateway.forward.rearm import OF_SETTINGS, rearm
+from gateway.forward.sending.rearm import OF_SETTINGS, rearm
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner

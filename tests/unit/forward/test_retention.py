@@ -10,7 +10,7 @@ import pytest
 
 from gateway.clock import FakeClock, Moment
 from gateway.errors import DiskFailed, DiskFull, Purged
-from gateway.forward.retention import DAY_S, Age, Retention, Rules, Why, grown, its_time, may_go
+from gateway.forward.keeping.retention import DAY_S, Age, Retention, Rules, Why, grown, its_time, may_go
 from gateway.model import CaptureState, Delivery, DeliveryState, Exam, ExamState
 from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam

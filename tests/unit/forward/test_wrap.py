@@ -10,7 +10,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, ScopegateError
-from gateway.forward.wrap import Wrapper
+from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, DeliveryState, Exam
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of

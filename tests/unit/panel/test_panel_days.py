@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.clock import Clock
-from gateway.forward.day import DayCheck
+from gateway.forward.keeping.day import DayCheck
 from tests.unit.panel.conftest import Bench, seal
 
 

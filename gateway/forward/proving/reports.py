@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from gateway.config.settings import Destination
 from gateway.dicom.commitment import read_report
 from gateway.dicom.elements import Malformed
-from gateway.forward import proof
+from gateway.forward.proving import proof
 from gateway.log import event, warn
 from gateway.net.commitment import Caller, RawReport
 from gateway.net.peers import addresses

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.config.settings import Destination
-from gateway.forward.commitment import Committer, opener
-from gateway.forward.finder import finder_of
 from gateway.forward.patience import Pause
-from gateway.forward.query import Querier
-from gateway.forward.reports import Reports
+from gateway.forward.proving.commitment import Committer, opener
+from gateway.forward.proving.finder import finder_of
+from gateway.forward.proving.query import Querier
+from gateway.forward.proving.reports import Reports
 from gateway.net.commitment import Hear
 from gateway.spool.spool import Spool
 

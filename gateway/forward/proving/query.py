@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError
-from gateway.forward import proof
-from gateway.forward.finder import Finder
 from gateway.forward.patience import Patience, Pause
+from gateway.forward.proving import proof
+from gateway.forward.proving.finder import Finder
 from gateway.log import event
 from gateway.spool.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gateway.config.settings import Destination
 from gateway.errors import NotFound
-from gateway.forward import outgoing
+from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.spool.deliveries import QUIET
 from gateway.spool.destinations import Known

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError
-from gateway.forward import backoff, proof
+from gateway.forward import backoff
 from gateway.forward.patience import Patience, Pause
+from gateway.forward.proving import proof
 from gateway.log import event
 from gateway.net.commitment import CommitmentAssociation, Hear
 from gateway.net.peers import Timeouts, service_of

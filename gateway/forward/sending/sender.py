@@ -21,10 +21,11 @@ from gateway.errors import (
     TryLater,
     WrongState,
 )
-from gateway.forward import backoff, outgoing, turns
-from gateway.forward.channel import Channel, Connect
-from gateway.forward.outage import Refusals, Verdict
+from gateway.forward import backoff
 from gateway.forward.patience import Patience, Pause
+from gateway.forward.sending import outgoing, turns
+from gateway.forward.sending.channel import Channel, Connect
+from gateway.forward.sending.outage import Refusals, Verdict
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.net.store import StoreResult, Wanted

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from gateway.config.settings import Destination, Station
 from gateway.errors import NotFound, ObjectError, SpoolDamaged
-from gateway.forward import outgoing
-from gateway.forward.key_stills import Maker
+from gateway.forward.making.key_stills import Maker
+from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, Exam, SealedObject
 from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS

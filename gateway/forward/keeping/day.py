@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.clock import Stopwatch
 from gateway.errors import BadValue, DeliveryError, WrongState
-from gateway.forward.finder import Finder
+from gateway.forward.proving.finder import Finder
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.spool import days

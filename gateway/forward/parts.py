@@ -1,0 +1,139 @@
+"""The forward process as built, before any of its threads runs: every part, by keyword, from the settings."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.config.settings import Destination, Settings
+from gateway.forward.follow import Follower
+from gateway.forward.keeping.day import DayCheck
+from gateway.forward.keeping.housekeeping import Housekeeping
+from gateway.forward.keeping.retention import Retention, rules_of
+from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.making.procedure_steps import ProcedureSteps
+from gateway.forward.making.release import Release
+from gateway.forward.making.wrap import Wrapper
+from gateway.forward.media.export import Exporter
+from gateway.forward.media.sender import MediaSender
+from gateway.forward.notices import Notices
+from gateway.forward.proving.finder import finder_of
+from gateway.forward.proving.parts import Proving
+from gateway.forward.sending.channel import connector
+from gateway.forward.sending.sender import Sender
+from gateway.forward.sending.step_sender import StepSender
+from gateway.forward.sending.step_sender import connector as step_connector
+from gateway.forward.status import Sends, Status
+from gateway.forward.worklist import Refresher
+from gateway.net.listener import Listener
+from gateway.spool.spool import Spool
+
+Step = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What runs: each follower in a thread of its own, the listener in another; `status` says how it goes."""
+
+    listener: Listener
+    followers: dict[str, Follower]
+    status: Status
+
+
+def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
+    """Build the parts; the listener takes its port. Raises ListenerFailed."""
+    ours = settings.station.ae_title
+    proving = Proving(spool=spool, destinations=settings.destinations, our_ae=ours, stop=stop)
+    listener = _listener(settings, proving)
+    senders = {each.name: _sender(each, ours, spool, stop) for each in settings.destinations}
+    tellers = _tellers(settings, spool, stop)
+    steps: dict[str, Step] = {
+        "wrap": _making(settings, spool),
+        "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
+        "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
+        **{f"send-{name}": sender.step for name, sender in senders.items()},
+        **{f"tell-{name}": teller.step for name, teller in tellers.items()},
+        **proving.steps,
+        **_keeping(settings, spool),
+    }
+    followers = {
+        name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
+        for name, step in steps.items()
+    }
+    status = Status(
+        clock=spool.clock,
+        senders=senders,
+        tellers=tellers,
+        followers=followers,
+        notices=Notices(destinations=spool.destinations, configured=list(senders), clock=spool.clock),
+        proving=proving,
+        port=listener.port,
+    )
+    return Parts(listener=listener, followers=followers, status=status)
+
+
+def _making(settings: Settings, spool: Spool) -> Step:
+    """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
+    temporary = settings.release.temporary
+    fallbacks = Fallbacks(spool=spool, station=settings.station, destinations=settings.destinations)
+    performed = ProcedureSteps(
+        spool=spool,
+        servers=[server.name for server in settings.procedure_steps],
+        station=settings.station,
+        sources=settings.sources,
+        temporary=temporary,
+        settled=fallbacks.settled,
+    )
+    at_once = settings.release.when == "at-once"
+    release = Release(spool=spool, temporary=temporary, at_once=at_once, announce=performed.announce)
+    wrapper = Wrapper(spool=spool, station=settings.station, destinations=settings.destinations)
+    return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step()
+
+
+def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
+    """Return the steps that look after the data folder."""
+    names = [destination.name for destination in settings.destinations]
+    ours = settings.station.ae_title
+    finders = {each.name: finder for each in settings.destinations if (finder := finder_of(each, our_ae=ours))}
+    trusted = [each.name for each in settings.destinations if each.trust_query]
+    return {
+        "disk": Housekeeping(spool=spool, clock=spool.clock).step,
+        "retention": Retention(spool=spool, rules=rules_of(settings, trusted)).step,
+        "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
+    }
+
+
+def _listener(settings: Settings, proving: Proving) -> Listener:
+    """Listen for whoever is configured."""
+    callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
+    callers += [(peer.ae_title, peer.host) for peer in settings.procedure_steps]
+    callers += [(peer.ae_title, peer.host) for peer in settings.destinations if peer.kind == "dicom"]
+    station = settings.station
+    listener = Listener(
+        station.listen,
+        ae_title=station.ae_title,
+        callers=[*callers, *proving.callers],
+        hear=proving.hear,
+        tls=station.tls,
+    )
+    listener.open()
+    return listener
+
+
+def _sender(destination: Destination, our_ae: str, spool: Spool, stop: threading.Event) -> Sends:
+    """Return what empties this destination's queue."""
+    if destination.kind == "media":
+        return MediaSender(spool=spool, destination=destination, stop=stop)
+    connect = connector(destination, our_ae=our_ae)
+    return Sender(spool=spool, destination=destination, connect=connect, stop=stop)
+
+
+def _tellers(settings: Settings, spool: Spool, stop: threading.Event) -> dict[str, StepSender]:
+    return {
+        server.name: StepSender(
+            spool=spool,
+            server=server.name,
+            connect=step_connector(server, our_ae=settings.station.ae_title),
+            stop=stop,
+        )
+        for server in settings.procedure_steps
+    }

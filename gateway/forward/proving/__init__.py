@@ -1,0 +1,1 @@
+"""What was sent is asked about: storage commitment and queries, and what their answers make of a delivery."""
