@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date
+from functools import lru_cache
 
 from gateway.dicom import charset, part10, values
 from gateway.dicom.elements import Element, Elements, Malformed
@@ -41,6 +42,7 @@ def read_order(file: bytes) -> Elements:
         raise WorklistError("The worklist server sent an entry that cannot be read.") from error
 
 
+@lru_cache(8)  # each object of an exam copies from it, and is compared with it
 def read_kept_order(file: bytes) -> Elements:
     """Read an exam's order.dcm. Raises ObjectError: it was readable when the exam was opened."""
     try:

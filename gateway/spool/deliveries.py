@@ -253,6 +253,15 @@ class Deliveries:
             where, values = where + " AND destination = ?", (*values, destination)
         return self._update("next_attempt_ns = 0, asked = 1", where, values)
 
+    def forget_waits(self, destination: str) -> int:
+        """Let what waits for its next try be tried at once: settings may have changed, here or there."""
+        now = self._clock.utc_ns()
+        return self._update(
+            "next_attempt_ns = 0",
+            "state = 'queued' AND destination = ? AND next_attempt_ns > ?",
+            (destination, now),
+        )
+
     def take_asked(self, destination: str) -> bool:
         """Say whether a person asked for a try at once since this was called last: one wish, one try."""
         where = "destination = ? AND asked = 1"

@@ -1,7 +1,8 @@
 """Sealed objects: the DICOM file, then its seal, then the rows, then the media goes. Never changed afterwards."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,22 +60,32 @@ class Objects:
 
         It is not sealed yet: without a seal it is written anew after a restart. Raises WrongState once it is.
         """
-        path = self._layout.object(exam, uid)
-        if self._layout.seal(exam, uid).exists():
-            raise WrongState("This object is sealed and never changes again.")
-        written = self._files.write(path, chunks, picture=True)
-        if sha256_of(path) != written.sha256:
+        (written,) = self.write_all(exam, {uid: chunks})
+        if sha256_of(self._layout.object(exam, uid)) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")
         return written
 
+    def write_all(self, exam: str, contents: Mapping[str, Iterable[bytes]]) -> builtins.list[Written]:
+        """Write the files of several objects of an exam, by UID, as `write` does. The caller reads them back."""
+        if any(self._layout.seal(exam, uid).exists() for uid in contents):
+            raise WrongState("This object is sealed and never changes again.")
+        files = [(self._layout.object(exam, uid), chunks) for uid, chunks in contents.items()]
+        return self._files.write_all(files, picture=True)
+
     def seal(self, sealed: SealedObject, destinations: Sequence[str]) -> None:
         """Make the written file final: its seal, its row and one delivery a destination."""
-        seal = self._layout.seal(sealed.exam, sealed.sop_instance_uid)
-        self._files.write(seal, [records.dump(sealed)])
+        self.seal_all([(sealed, destinations)])
+
+    def seal_all(self, made: Sequence[tuple[SealedObject, Sequence[str]]]) -> None:
+        """Make written files final together, each with its destinations; rows and all, at most 200."""
+        seals = {self._layout.seal(each.exam, each.sop_instance_uid): records.dump(each) for each, _ in made}
+        self._files.write_all([(path, [content]) for path, content in seals.items()])
         try:
-            self.put_row(sealed, destinations)
+            with self._database.write() as connection:
+                for each, destinations in made:
+                    _enter(connection, each, destinations, now_ns=self._clock.utc_ns())
         except SpoolError:
-            self._files.remove(seal)  # without its row nothing was queued: the next attempt begins anew
+            self._files.remove(*seals)  # without their rows nothing was queued: the next attempt begins anew
             raise
 
     def unlisted(self, limit: int) -> builtins.list[str]:
@@ -110,26 +121,37 @@ class Objects:
     ) -> None:
         """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
         now = self._clock.utc_ns()
-        # What was made of another object is not the object of that one's capture.
-        capture = sealed.sop_instance_uid if sealed.derived_from else sealed.capture
         with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT DO NOTHING",
-                (sealed.sop_instance_uid, capture, sealed.exam, records.dump(sealed).decode()),
-            )
-            connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
-            connection.executemany(
-                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, "
-                "changed_ns, queued_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [
-                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now, now)
-                    for destination in destinations
-                ],
-            )
+            _enter(connection, sealed, destinations, now_ns=now, state=state, code=code, reason=reason)
 
-    def drop_media(self, capture: Capture) -> None:
-        """Remove a capture's media: its sealed object holds the same codestreams."""
-        self._files.remove(self._layout.media(capture.exam, capture.media))
-        if capture.media.endswith(FRAMES):
-            self._files.remove(self._layout.index(capture.exam, capture.sop_instance_uid))
+    def drop_media(self, *captures: Capture) -> None:
+        """Remove captures' media: their sealed objects hold the same codestreams."""
+        media = [self._layout.media(each.exam, each.media) for each in captures]
+        clips = [each for each in captures if each.media.endswith(FRAMES)]
+        self._files.remove(*media, *(self._layout.index(each.exam, each.sop_instance_uid) for each in clips))
+
+
+def _enter(
+    connection: sqlite3.Connection,
+    sealed: SealedObject,
+    destinations: Sequence[str],
+    *,
+    now_ns: int,
+    state: DeliveryState = DeliveryState.QUEUED,
+    code: str = "",
+    reason: str = "",
+) -> None:
+    """Write the rows of one object within a transaction."""
+    # What was made of another object is not the object of that one's capture.
+    capture = sealed.sop_instance_uid if sealed.derived_from else sealed.capture
+    uid, exam = sealed.sop_instance_uid, sealed.exam
+    connection.execute(
+        "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (uid, capture, exam, records.dump(sealed).decode()),
+    )
+    connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
+    connection.executemany(
+        "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, changed_ns, queued_ns) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(uid, exam, destination, state, code, reason, now_ns, now_ns) for destination in destinations],
+    )

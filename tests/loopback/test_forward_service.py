@@ -18,6 +18,7 @@ from gateway.config.settings import Address, Destination, Release, Settings, Sta
 from gateway.forward import service
 from gateway.model import DeliveryState, ExamState, Identity
 from gateway.net.echo import echo
+from gateway.spool import records
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
@@ -217,15 +218,12 @@ def test_a_problem_of_the_wrapping_is_said_and_ends_by_itself(tmp_path: Path, sp
     lock.unlink(missing_ok=True)
     lock.mkdir()  # it cannot be opened, also not by root
     with running(settings(tmp_path)) as look:
-        with spool.database.write() as connection:
-            connection.execute(
-                "UPDATE exam SET state = 'finished', document = replace(document, '\"open\"', '\"finished\"')"
-            )
+        ended = replace(spool.exams.get(exam.id), state=ExamState.FINISHED)
+        spool.exams.put_row(ended)
         said = until("the trouble to be said", lambda: look()["wrapping"])
         assert said["code"] == "disk-failed"  # type: ignore[index]
         lock.rmdir()
-        file = folder / "exam.json"
-        file.write_text(file.read_text().replace('"open"', '"finished"'))
+        (folder / "exam.json").write_bytes(records.dump(ended))
         until("the exam to be released", lambda: spool.exams.get(exam.id).state is ExamState.RELEASED)
         until("the trouble to be over", lambda: look()["wrapping"] is None)
 
@@ -283,6 +281,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from gateway.clock import Clock
 from gateway.net.peers import Timeouts
+from gateway.spool import records
 from gateway.spool.opening import open_spool
 from tests.loopback.forward_archive import sender
 from tests.unit.forward.bench import sealed_exam, wrap_all

@@ -6,6 +6,8 @@ A capture that cannot become an object is marked and passed over; a disk that ca
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
@@ -15,16 +17,21 @@ from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDam
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
 from gateway.spool import clips, records, room
-from gateway.spool.files import sha256_of
+from gateway.spool.files import Written, sha256_of
 from gateway.spool.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_BATCH = 5
+_BATCH = 10
+_MOST_BYTES = 16_000_000  # of stills that are in memory at a time
 
 
 class Wrapper:
-    """Seals captures one by one and queues each for the destinations that get it."""
+    """Seals captures and queues each for the destinations that get it.
+
+    Stills of one exam are sealed together: they then share the flushes of the disk, which on a card cost more than
+    all the rest.
+    """
 
     def __init__(
         self,
@@ -43,8 +50,8 @@ class Wrapper:
         Raises DiskFull, DiskFailed or SpoolBusy: no capture is at fault then, and all of them wait.
         """
         waiting = self._spool.captures.unsealed(_BATCH)
-        for listed in waiting:
-            self._try(listed.capture)
+        for group in _together([listed.capture for listed in waiting]):
+            self._try(group)
         if len(waiting) == _BATCH:
             return True
         unlisted = self._spool.objects.unlisted(_BATCH)
@@ -52,19 +59,46 @@ class Wrapper:
             self._spool.objects.write_sums(exam)
         return len(unlisted) == _BATCH
 
-    def seal(self, capture: Capture) -> SealedObject:
-        """Make one capture's object final and queue it for the destinations that get it.
+    def seal(self, *captures: Capture) -> None:
+        """Make the objects of an exam's captures final together and queue each for the destinations that get it.
 
-        Raises ObjectError when it cannot become an object, SpoolDamaged or NotFound when its files are not what was
-        stored, DiskFull or DiskFailed.
+        Raises ObjectError when one of them cannot become an object, SpoolDamaged or NotFound when its files are not
+        what was stored, DiskFull or DiskFailed; nothing is sealed then.
         """
-        result = self._sealed_before(capture) or self._made(capture)
-        names = recipients(self._destinations, capture)
-        self._spool.objects.seal(result, names)
-        uid = capture.sop_instance_uid
-        event(_log, "object_sealed", exam=capture.exam, uid=uid, bytes=result.bytes, destinations=len(names))
-        self._spool.objects.drop_media(capture)
-        return result
+        found = [self._sealed_before(capture) for capture in captures]
+        new = [capture for capture, before in zip(captures, found, strict=True) if before is None]
+        sealed = [*filter(None, found), *self._made(new)] if new else list(filter(None, found))
+        by_uid = {capture.sop_instance_uid: recipients(self._destinations, capture) for capture in captures}
+        self._spool.objects.seal_all([(each, by_uid[each.sop_instance_uid]) for each in sealed])
+        for each in sealed:
+            uid = each.sop_instance_uid
+            event(_log, "object_sealed", exam=each.exam, uid=uid, bytes=each.bytes, destinations=len(by_uid[uid]))
+        self._spool.objects.drop_media(*captures)
+
+    def _try(self, captures: Sequence[Capture]) -> None:
+        """Seal captures together; when one of them is at fault, each for itself."""
+        wanted = [capture for capture in captures if not self._taken_out(capture)]
+        try:
+            if wanted:
+                self.seal(*wanted)
+        except (ObjectError, SpoolDamaged, NotFound, DiskFull) as error:
+            if len(wanted) > 1:  # on a full disk one may fit: its media makes room for the next
+                for capture in wanted:
+                    self._try([capture])
+                return
+            if isinstance(error, DiskFull):
+                raise
+            self._spool.files.blame(error, self._spool.layout.probe("wrap"))
+            exam, uid = wanted[0].exam, wanted[0].sop_instance_uid
+            warn(_log, "capture_not_wrapped", exam=exam, uid=uid, code=error.code)
+            self._spool.captures.set_problem(uid, error.code, error.what)
+
+    def _taken_out(self, capture: Capture) -> bool:
+        """Say whether a person removed it and its row fell behind; put the row right then."""
+        if not self._spool.layout.tombstone(capture.exam, capture.sop_instance_uid).exists():
+            return False
+        self._spool.captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
+        return True
 
     def _sealed_before(self, capture: Capture) -> SealedObject | None:
         """Return what stands in a seal whose row could not be written: nothing else may become of this capture."""
@@ -77,13 +111,47 @@ class Wrapper:
                 raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
         return sealed
 
-    def _made(self, capture: Capture) -> SealedObject:
-        self._room_for(capture)
-        step = self._spool.exams.get(capture.exam).step_of(capture.instance_number)
+    def _made(self, captures: Sequence[Capture]) -> list[SealedObject]:
+        self._room_for(captures)
+        exam = self._spool.exams.get(captures[0].exam)
+        series = {capture.sop_instance_uid: self._series(exam, capture) for capture in captures}
+        exam = self._spool.exams.get(exam.id)
+        with _reading("the order of this exam"):
+            order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
+        contents = {}
+        for capture in captures:
+            uid = capture.sop_instance_uid
+            build = secondary_capture.build if capture.kind is MediaKind.STILL else multiframe.build
+            header = build(exam, capture, series[uid], order=order, station=self._station, further=further)
+            with _reading("this picture"):
+                contents[uid] = file_chunks(header, *self._codestreams(capture))
+        written = self._spool.objects.write_all(exam.id, contents)
+        check = partial(verify_sealed, exam=exam, order=order, further=further)
+        return [
+            self._verified(capture, one, partial(check, capture=capture, series=series[capture.sop_instance_uid]))
+            for capture, one in zip(captures, written, strict=True)
+        ]
+
+    def _series(self, exam: Exam, capture: Capture) -> Series:
+        step = exam.step_of(capture.instance_number)
         uid = step.sop_instance_uid if step else ""
-        series = self._spool.exams.series_for(capture.exam, capture.source, capture.kind.value, uid)
-        exam = self._spool.exams.get(capture.exam)
-        sealed = self._written(exam, capture, series)
+        return self._spool.exams.series_for(exam.id, capture.source, capture.kind.value, uid)
+
+    def _verified(self, capture: Capture, written: Written, check: Callable[[Path], Sealed]) -> SealedObject:
+        """Read a written object back and return what it is."""
+        path = self._spool.layout.object(capture.exam, capture.sop_instance_uid)
+        try:
+            sealed = check(path)
+        except OSError as error:
+            raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
+        except ObjectError as error:
+            changed = sha256_of(path) != written.sha256
+            self._spool.files.remove(path)  # it has no seal: nobody may take it for an object
+            if changed:
+                raise SpoolDamaged("A DICOM file that was just written reads back differently.") from error
+            raise
+        if sealed.sha256 != written.sha256:
+            raise DiskFailed("A file that was just written reads back differently.")
         return SealedObject(
             sop_instance_uid=capture.sop_instance_uid,
             sop_class_uid=sealed.sop_class_uid,
@@ -97,39 +165,6 @@ class Wrapper:
             sealed=self._spool.clock.now(),
         )
 
-    def _try(self, capture: Capture) -> None:
-        uid = capture.sop_instance_uid
-        if self._spool.layout.tombstone(capture.exam, uid).exists():
-            self._spool.captures.obey_tombstone(capture.exam, uid)  # a person took it out, its row fell behind
-            return
-        try:
-            self.seal(capture)
-        except (ObjectError, SpoolDamaged, NotFound) as error:
-            self._spool.files.blame(error, self._spool.layout.probe("wrap"))
-            warn(_log, "capture_not_wrapped", exam=capture.exam, uid=uid, code=error.code)
-            self._spool.captures.set_problem(uid, error.code, error.what)
-
-    def _written(self, exam: Exam, capture: Capture, series: Series) -> Sealed:
-        uid = capture.sop_instance_uid
-        with _reading("the order of this exam"):
-            order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
-        build = secondary_capture.build if capture.kind is MediaKind.STILL else multiframe.build
-        header = build(exam, capture, series, order=order, station=self._station, further=further)
-        with _reading("this picture"):
-            lengths, fragments = self._codestreams(capture)
-        path = self._spool.layout.object(exam.id, uid)
-        try:
-            written = self._spool.objects.write(exam.id, uid, file_chunks(header, lengths, fragments))
-            sealed = verify_sealed(path, exam=exam, capture=capture, series=series, order=order, further=further)
-        except OSError as error:
-            raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
-        except ObjectError:
-            self._spool.files.remove(path)  # it has no seal: nobody may take it for an object
-            raise
-        if sealed.sha256 != written.sha256:
-            raise DiskFailed("A file that was just written reads back differently.")
-        return sealed
-
     def _codestreams(self, capture: Capture) -> tuple[Sequence[int], Iterator[bytes]]:
         media = self._spool.layout.media(capture.exam, capture.media)
         if capture.kind is MediaKind.STILL:
@@ -137,12 +172,31 @@ class Wrapper:
         _, entries = clips.read_index(self._spool.layout.index(capture.exam, capture.sop_instance_uid))
         return [entry.length for entry in entries], _read(lambda: clips.codestreams(media, entries))
 
-    def _room_for(self, capture: Capture) -> None:
-        """Make room for the second copy, from the reserve if need be: what leaves makes room. Raises DiskFull."""
-        is_clip = capture.kind is MediaKind.CLIP
-        if not room.copy_fits(self._spool.space.room(), capture.bytes, clip=is_clip):
-            raise DiskFull(f"The box is too full to make the DICOM file of a {capture.kind}.")
-        self._spool.reserve.ease(capture.bytes + room.FLOOR)
+    def _room_for(self, captures: Sequence[Capture]) -> None:
+        """Make room for the second copies, from the reserve if need be: what leaves makes room. Raises DiskFull."""
+        is_clip = captures[0].kind is MediaKind.CLIP
+        total = sum(capture.bytes for capture in captures)
+        if not room.copy_fits(self._spool.space.room(), total, clip=is_clip):
+            raise DiskFull(f"The box is too full to make the DICOM file of a {captures[0].kind}.")
+        self._spool.reserve.ease(total + room.FLOOR)
+
+
+def _together(captures: Sequence[Capture]) -> Iterator[list[Capture]]:
+    """Part captures into those that are sealed together: stills of one exam that follow each other."""
+    group: list[Capture] = []
+    for capture in captures:
+        fits = (
+            group
+            and capture.kind is group[0].kind is MediaKind.STILL
+            and capture.exam == group[0].exam
+            and sum(each.bytes for each in group) + capture.bytes <= _MOST_BYTES
+        )
+        if group and not fits:
+            yield group
+            group = []
+        group.append(capture)
+    if group:
+        yield group
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def rearm(spool: Spool, destinations: Sequence[Destination]) -> int:
     """Queue again, once, what was held for settings that changed since; return how many deliveries.
 
     What was taken in no form (`no-context`) is offered once more at every start: the other side's settings are not
-    seen from here, and the question costs one association. A crash in the middle does it again, which is no harm.
+    seen from here, and the question costs one association. For the same reason nothing waits for its next try any
+    longer. A crash in the middle does it again, which is no harm.
     """
     return sum(_rearm(spool, destination) for destination in destinations)
 
@@ -39,6 +40,7 @@ def _rearm(spool: Spool, destination: Destination) -> int:
     if known and known.settings != settings:
         spool.destinations.forget_forms(name)
     count = sum(spool.deliveries.release_all(code, destination=name) for code in codes)
+    spool.deliveries.forget_waits(name)
     if known and known.peer != peer:
         # An answer of the new one says nothing about what the old one has: "duplicate" is no proof any more.
         spool.deliveries.forget_tries(name)

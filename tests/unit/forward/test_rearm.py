@@ -97,6 +97,15 @@ def test_a_start_without_a_change_leaves_doubts_and_counts_as_they_are(spool: Sp
     assert spool.destinations.get("pacs").generation == 0
 
 
+def test_a_start_waits_for_no_next_try(spool: Spool) -> None:
+    sealed_exam(spool, stills=1)
+    spool.deliveries.postpone(deliveries(spool), wait_s=900, code="called-ae", reason="It knows another title.")
+    assert spool.deliveries.due(PACS.name, cap_s=1000) == []
+    rearm(spool, [PACS])
+    (delivery,) = spool.deliveries.due(PACS.name, cap_s=1000)
+    assert (delivery.code, delivery.attempts) == ("called-ae", 1)
+
+
 def test_somebody_is_told_of_queues_that_go_nowhere_until_they_are_settled(spool: Spool, clock: FakeClock) -> None:
     sealed_exam(spool, "gone", "pacs", stills=2)
     notices = Notices(destinations=spool.destinations, configured=["pacs"], clock=clock)
