@@ -192,4 +192,6 @@ def _to_bytes(text: str, codec: str) -> bytes:
 
 
 def _has_controls(text: str) -> bool:
+    if text.isprintable():
+        return False
     return any(unicodedata.category(each) in {"Cc", "Cs"} and each not in _LAYOUT for each in text)

@@ -17,7 +17,7 @@ from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
 from gateway.model import Capture, Exam, Identity, MediaKind, Series
 
 _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
-_SEVERAL = frozenset({"ImageType", "FrameTimeVector", "SpecificCharacterSet"})
+_SEVERAL = frozenset(map(elements.tag, ("ImageType", "FrameTimeVector", "SpecificCharacterSet")))
 _ITEM_HEAD = 8
 
 
@@ -103,14 +103,15 @@ def _readable(header: Elements) -> None:
     for element in header.walk():
         if element.vr not in _CHECKED_VRS or not element.bare:
             continue
-        keyword = elements.keyword(element)
         try:
             text = charset.decode(element.value, written if element.vr in charset.TEXT_VRS else "")
         except TextDoesNotFit as error:
-            raise TextDoesNotFit(f"{keyword} of the sealed object is not in its character set.") from error
-        parts = text.split("\\") if keyword in _SEVERAL else [text]
+            what = elements.keyword(element)
+            raise TextDoesNotFit(f"{what} of the sealed object is not in its character set.") from error
+        parts = text.split("\\") if element.tag in _SEVERAL else [text]
         if not all(values.allowed(element.vr, part) for part in parts):
-            raise ObjectError(f"{keyword} of the sealed object has a value that DICOM does not allow.")
+            what = elements.keyword(element)
+            raise ObjectError(f"{what} of the sealed object has a value that DICOM does not allow.")
 
 
 def _origin(header: Elements, *, derived: bool) -> None:

@@ -78,12 +78,13 @@ class Objects:
 
     def seal_all(self, made: Sequence[tuple[SealedObject, Sequence[str]]]) -> None:
         """Make written files final together, each with its destinations; rows and all, at most 200."""
-        seals = {self._layout.seal(each.exam, each.sop_instance_uid): records.dump(each) for each, _ in made}
-        self._files.write_all([(path, [content]) for path, content in seals.items()])
+        documents = [records.dump(each) for each, _ in made]
+        seals = [self._layout.seal(each.exam, each.sop_instance_uid) for each, _ in made]
+        self._files.write_all([(seal, [document]) for seal, document in zip(seals, documents, strict=True)])
         try:
             with self._database.write() as connection:
-                for each, destinations in made:
-                    _enter(connection, each, destinations, now_ns=self._clock.utc_ns())
+                for (each, destinations), document in zip(made, documents, strict=True):
+                    _enter(connection, each, document, destinations, now_ns=self._clock.utc_ns())
         except SpoolError:
             self._files.remove(*seals)  # without their rows nothing was queued: the next attempt begins anew
             raise
@@ -122,7 +123,16 @@ class Objects:
         """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
         now = self._clock.utc_ns()
         with self._database.write() as connection:
-            _enter(connection, sealed, destinations, now_ns=now, state=state, code=code, reason=reason)
+            _enter(
+                connection,
+                sealed,
+                records.dump(sealed),
+                destinations,
+                now_ns=now,
+                state=state,
+                code=code,
+                reason=reason,
+            )
 
     def drop_media(self, *captures: Capture) -> None:
         """Remove captures' media: their sealed objects hold the same codestreams."""
@@ -134,6 +144,7 @@ class Objects:
 def _enter(
     connection: sqlite3.Connection,
     sealed: SealedObject,
+    document: bytes,
     destinations: Sequence[str],
     *,
     now_ns: int,
@@ -147,7 +158,7 @@ def _enter(
     uid, exam = sealed.sop_instance_uid, sealed.exam
     connection.execute(
         "INSERT INTO object (sop_instance_uid, capture, exam, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (uid, capture, exam, records.dump(sealed).decode()),
+        (uid, capture, exam, document.decode()),
     )
     connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
     connection.executemany(

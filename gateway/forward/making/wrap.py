@@ -15,7 +15,7 @@ from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import Sealed, verify_sealed
 from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged
 from gateway.log import event, warn
-from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
+from gateway.model import Capture, Exam, MediaKind, SealedObject
 from gateway.spool import clips, records, room
 from gateway.spool.files import Written, sha256_of
 from gateway.spool.routing import Addressee, recipients
@@ -114,7 +114,9 @@ class Wrapper:
     def _made(self, captures: Sequence[Capture]) -> list[SealedObject]:
         self._room_for(captures)
         exam = self._spool.exams.get(captures[0].exam)
-        series = {capture.sop_instance_uid: self._series(exam, capture) for capture in captures}
+        kinds = {capture.sop_instance_uid: _series_of(exam, capture) for capture in captures}
+        made = {kind: self._spool.exams.series_for(exam.id, *kind) for kind in dict.fromkeys(kinds.values())}
+        series = {uid: made[kind] for uid, kind in kinds.items()}
         exam = self._spool.exams.get(exam.id)
         with _reading("the order of this exam"):
             order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
@@ -131,11 +133,6 @@ class Wrapper:
             self._verified(capture, one, partial(check, capture=capture, series=series[capture.sop_instance_uid]))
             for capture, one in zip(captures, written, strict=True)
         ]
-
-    def _series(self, exam: Exam, capture: Capture) -> Series:
-        step = exam.step_of(capture.instance_number)
-        uid = step.sop_instance_uid if step else ""
-        return self._spool.exams.series_for(exam.id, capture.source, capture.kind.value, uid)
 
     def _verified(self, capture: Capture, written: Written, check: Callable[[Path], Sealed]) -> SealedObject:
         """Read a written object back and return what it is."""
@@ -179,6 +176,12 @@ class Wrapper:
         if not room.copy_fits(self._spool.space.room(), total, clip=is_clip):
             raise DiskFull(f"The box is too full to make the DICOM file of a {captures[0].kind}.")
         self._spool.reserve.ease(total + room.FLOOR)
+
+
+def _series_of(exam: Exam, capture: Capture) -> tuple[str, str, str]:
+    """Return what a series is made for: source, family, procedure step."""
+    step = exam.step_of(capture.instance_number)
+    return capture.source, capture.kind.value, step.sop_instance_uid if step else ""
 
 
 def _together(captures: Sequence[Capture]) -> Iterator[list[Capture]]:
