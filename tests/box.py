@@ -112,6 +112,8 @@ class Box:
             print(self.log.read_text(encoding="utf-8")[-6000:])
 
     def start(self, *, wait: bool = True) -> None:
+        for said in self.runtime.glob("*.json"):  # of processes that were killed: for 5 s it would still count
+            said.unlink()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "run", "--config", str(self.config)],

@@ -40,6 +40,7 @@ def run(
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     live = LiveState(folder=settings.station.runtime_dir, process="capture", files=files or Files(), clock=clock)
     with locks.role(Layout(data_dir), "capture"):
+        live.begin()
         spool = insist(
             partial(_opened, settings, clock, files),
             stopped=supervisor.stop.is_set,

@@ -32,6 +32,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
     with locks.role(Layout(data_dir), "forward"):
+        live.begin()
         spool = insist(
             partial(_opened, settings, clock),
             stopped=supervisor.stop.is_set,

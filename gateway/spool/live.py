@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ class LiveState:
             self._silent = error.code
         else:
             self._silent = ""
+
+    def begin(self) -> None:
+        """Forget what a predecessor said that was killed: it counts no more."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def waits(self, error: SpoolError) -> None:
         """Say that the process is there but cannot begin its work, and why."""
