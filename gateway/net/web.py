@@ -181,6 +181,8 @@ class Web:
             self._socket = None
         elif name in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             self._socket = info["return_value"].get_extra_info("socket")
+            if self._late:  # the time was up before there was a connection to end
+                self._expire()
             if isinstance(self._socket, ssl.SSLSocket):
                 shown: Any = self._socket.getpeercert()
                 self.proven_until = datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC)
@@ -256,6 +258,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return float(words)
     try:
         wait = parsedate_to_datetime(words) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last: of a time zone with twenty digits
         return 0.0
     return max(0.0, wait.total_seconds())
