@@ -94,6 +94,14 @@ def _called(event: evt.Event) -> str:
     return str(event.assoc.requestor.primitive.called_ae_title)
 
 
+def commented(status: int, comment: str) -> Dataset:
+    """Return a status with its ErrorComment, which holds 64 characters (PS3.7 C.4)."""
+    said = Dataset()
+    said.Status = status
+    said.ErrorComment = comment
+    return said
+
+
 def _stored(event: evt.Event, message: int) -> C_STORE:
     answer = C_STORE()
     answer.MessageIDBeingRespondedTo = message
@@ -111,6 +119,7 @@ class FaultArchive(_Scp):
         self.arrived: list[Arrived] = []
         self.largest_pdu = 0  # bytes
         self.refuses = False  # see TWICE
+        self.comment = ""  # an ErrorComment with each status
         self._late_s = late_s
         self._entity.supported_contexts = [
             *(cx for cx in AllStoragePresentationContexts[:126]),
@@ -122,10 +131,10 @@ class FaultArchive(_Scp):
     def handlers(self) -> list[Any]:
         return [(evt.EVT_C_STORE, self._store), (evt.EVT_DATA_RECV, self._data), (evt.EVT_C_ECHO, self._echo)]
 
-    def _echo(self, event: evt.Event) -> int:
+    def _echo(self, event: evt.Event) -> int | Dataset:
         return self._status(event)
 
-    def _store(self, event: evt.Event) -> int:
+    def _store(self, event: evt.Event) -> int | Dataset:
         called = _called(event)
         if called == "MUTE":
             self.gone.wait(30)
@@ -155,10 +164,10 @@ class FaultArchive(_Scp):
         with suppress(OSError):
             event.assoc.dul.socket.socket.sendall(raw * 250)
 
-    @staticmethod
-    def _status(event: evt.Event) -> int:
+    def _status(self, event: evt.Event) -> int | Dataset:
         called = _called(event)
-        return int(called[1:5], 16) if called.startswith("S") and len(called) == 5 else 0
+        status = int(called[1:5], 16) if called.startswith("S") and len(called) == 5 else 0
+        return commented(status, self.comment) if self.comment else status
 
     def _data(self, event: evt.Event) -> None:
         self.largest_pdu = max(self.largest_pdu, len(event.data))
