@@ -137,6 +137,9 @@ class Web:
                 return self._answer(response, most)
         except httpx2.TransportError as error:
             raise self._broken(error) from None
+        except (httpx2.InvalidURL, ValueError):  # httpx2 reads the address of a redirection that nobody follows
+            self.usable = False
+            raise self._garbage() from None
 
     def _answer(self, response: httpx2.Response, most: int) -> Answer:
         body = bytearray()
@@ -209,11 +212,7 @@ class Web:
         elif self._late or isinstance(error, httpx2.TimeoutException):
             why = TryLater(f"{capital(peer.who)} took the request but did not answer in time.", code="timeout")
         elif isinstance(error, httpx2.ProtocolError) and not str(error).startswith(_HANG_UP):
-            why = TryLater(
-                f"{capital(peer.who)} gave an answer that is not HTTP.",
-                code="garbage",
-                action=f"{AGAIN}: check that {peer.port} is the port of its DICOMweb service.",
-            )
+            why = self._garbage()
         else:
             why = TryLater(
                 f"The connection to {peer.who} broke.",
@@ -222,6 +221,13 @@ class Web:
             )
         why.nothing_left = connecting or trouble is not None
         return why
+
+    def _garbage(self) -> DeliveryError:
+        return TryLater(
+            f"{capital(self.peer.who)} gave an answer that is not HTTP.",
+            code="garbage",
+            action=f"{AGAIN}: check that {self.peer.port} is the port of its DICOMweb service.",
+        )
 
     def _not_connected(self, causes: list[BaseException]) -> DeliveryError:
         failure = next((c for c in causes if isinstance(c, OSError)), TimeoutError())

@@ -726,6 +726,12 @@ def test_a_very_big_object_goes_over_the_web_in_little_memory(orthanc_web, tmp_p
     assert whole > 60_000_000, "the measure does not see what it is to see"
 
 
+def test_an_address_that_nobody_can_read_is_not_followed_either(peer, still):
+    peer.behave = _answers(307, Location=f"http://xn--{'z' * 300}/")
+    error, usable = _try(peer.url, still)
+    assert (type(error), error.code, usable) == (TryLater, "garbage", False)
+
+
 def test_nothing_of_ours_is_followed_to_another_host(peer, still):
     with FaultWeb() as other:
         for status in (301, 302, 303, 307, 308):
