@@ -727,7 +727,7 @@ def test_a_very_big_object_goes_over_the_web_in_little_memory(orthanc_web, tmp_p
 
 
 def test_an_address_that_nobody_can_read_is_not_followed_either(peer, still):
-    peer.behave = _answers(307, Location=f"http://xn--{'z' * 300}/")
+    peer.behave = _answers(307, Location=f"//xn--{'z' * 300}/")
     error, usable = _try(peer.url, still)
     assert (type(error), error.code, usable) == (TryLater, "garbage", False)
 
