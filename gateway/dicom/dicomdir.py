@@ -16,6 +16,7 @@ from gateway.errors import ObjectError
 
 PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 J: uncompressed, JPEG baseline and JPEG lossless; not H.264
 FILE_SET_ID = "SCOPEGATE"
+_MOST_ELEMENTS = 1_000_000  # of 20,000 objects, were each of a patient of its own
 _CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _OF_PROFILE = frozenset(
     {part10.EXPLICIT_LE, part10.JPEG_BASELINE, part10.JPEG_LOSSLESS_SV1, "1.2.840.10008.1.2.4.51"}
@@ -117,7 +118,8 @@ def decode(raw: bytes) -> Directory:
     if not is_ours(raw):
         raise Malformed("this directory is not ours")
     meta = part10.read_meta(raw)
-    sequence = elements.parse(raw[meta.length :], explicit=True).find("DirectoryRecordSequence")
+    said = elements.parse(raw[meta.length :], explicit=True, most=_MOST_ELEMENTS)
+    sequence = said.find("DirectoryRecordSequence")
     entries: list[Entry] = []
     path: list[Elements] = []
     for item in sequence.items if sequence else ():

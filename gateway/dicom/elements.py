@@ -21,6 +21,7 @@ _SHORT = frozenset(
     | {"TM", "UI", "UL", "US"}
 )
 _DEEPEST = 12
+MOST = 50_000  # elements and items of one data set; each takes thirty times its eight bytes on the wire
 _REMEMBERED = 4096  # look-ups in the data dictionary, which cost most of a header otherwise
 
 
@@ -110,14 +111,14 @@ def vr_of(number: int) -> str:
     return vr if vr in _SHORT or vr in _LONG else "UN"
 
 
-def parse(raw: bytes, *, explicit: bool) -> Elements:
-    """Read a data set up to its pixel data. Raises Malformed, nothing else."""
-    return parse_head(raw, explicit=explicit)[0]
+def parse(raw: bytes, *, explicit: bool, most: int = MOST) -> Elements:
+    """Read a data set of at most `most` elements up to its pixel data. Raises Malformed, nothing else."""
+    return _data_set(raw, 0, len(raw), explicit=explicit, depth=0, budget=_Budget(most))[0]
 
 
 def parse_head(raw: bytes, *, explicit: bool) -> tuple[Elements, int]:
     """Read a data set up to its pixel data; also return at which byte these begin. Raises Malformed."""
-    return _data_set(raw, 0, len(raw), explicit=explicit, depth=0)
+    return _data_set(raw, 0, len(raw), explicit=explicit, depth=0, budget=_Budget(MOST))
 
 
 def encode(elements: Iterable[Element], *, explicit: bool) -> bytes:
@@ -144,7 +145,21 @@ def _encoded(element: Element, *, explicit: bool) -> bytes:
     return head(element, len(value), explicit=explicit) + value
 
 
-def _data_set(raw: bytes, start: int, end: int, *, explicit: bool, depth: int) -> tuple[Elements, int]:
+class _Budget:
+    """How many elements and items a data set may still have."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Malformed("there are more elements than any data set has")
+
+
+def _data_set(
+    raw: bytes, start: int, end: int, *, explicit: bool, depth: int, budget: _Budget
+) -> tuple[Elements, int]:
     """Read elements until `end`, an item delimiter or the pixel data; also return where that was."""
     if depth > _DEEPEST:
         raise Malformed("sequences are nested too deeply")
@@ -157,7 +172,8 @@ def _data_set(raw: bytes, start: int, end: int, *, explicit: bool, depth: int) -
             return Elements(found), head.end
         if depth == 0 and number >= PIXELS:
             break
-        element, position = _value(raw, head, end, explicit=explicit, depth=depth)
+        budget.take()
+        element, position = _value(raw, head, end, explicit=explicit, depth=depth, budget=budget)
         if number & 0xFFFF == 0:
             continue  # group lengths are retired and say nothing
         if number in found:
@@ -189,7 +205,9 @@ def _head(raw: bytes, position: int, end: int, *, explicit: bool) -> _Head:
     return _Head(full, vr, struct.unpack_from("<L", raw, position + 8)[0], position + 12)
 
 
-def _value(raw: bytes, head: _Head, end: int, *, explicit: bool, depth: int) -> tuple[Element, int]:
+def _value(
+    raw: bytes, head: _Head, end: int, *, explicit: bool, depth: int, budget: _Budget
+) -> tuple[Element, int]:
     number, vr, length, position = head.tag, head.vr, head.length, head.end
     known = vr_of(number)
     inside = explicit and vr != "UN"  # a sequence written as UN is in Implicit VR (PS3.5 6.2.2)
@@ -200,7 +218,9 @@ def _value(raw: bytes, head: _Head, end: int, *, explicit: bool, depth: int) -> 
         if stop > end:
             raise Malformed("a sequence is longer than the data set")
         open_ended = length == _UNDEFINED
-        items, position = _items(raw, position, stop, explicit=inside, open_ended=open_ended, depth=depth)
+        items, position = _items(
+            raw, position, stop, explicit=inside, open_ended=open_ended, depth=depth, budget=budget
+        )
         return Element(tag=number, vr="SQ", items=items), position
     if number >> 16 in {0xFFFE, 0x0000, 0x0002} or position + length > end:
         raise Malformed("a value is longer than the data set, or in a group that has no place here")
@@ -208,7 +228,7 @@ def _value(raw: bytes, head: _Head, end: int, *, explicit: bool, depth: int) -> 
 
 
 def _items(
-    raw: bytes, position: int, end: int, *, explicit: bool, open_ended: bool, depth: int
+    raw: bytes, position: int, end: int, *, explicit: bool, open_ended: bool, depth: int, budget: _Budget
 ) -> tuple[tuple[Elements, ...], int]:
     items: list[Elements] = []
     while position < end:
@@ -221,7 +241,8 @@ def _items(
         stop = end if length == _UNDEFINED else position + length
         if stop > end:
             raise Malformed("an item is longer than its sequence")
-        item, position = _data_set(raw, position, stop, explicit=explicit, depth=depth + 1)
+        budget.take()
+        item, position = _data_set(raw, position, stop, explicit=explicit, depth=depth + 1, budget=budget)
         if length != _UNDEFINED and position != stop:
             raise Malformed("an item ends early")
         items.append(item)

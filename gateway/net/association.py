@@ -24,6 +24,7 @@ from gateway.net.refusals import AGAIN, Ears, refusal, unreachable
 from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
+ALLOWANCE = 1024 * 1024  # bytes; the answers to an exam of a thousand objects have 200,000
 
 
 class Link:
@@ -144,7 +145,7 @@ def open_link(
     our_ae: str,
     contexts: Sequence[Context],
     timeouts: Timeouts,
-    allowance: int | None = None,
+    allowance: int = ALLOWANCE,
     heard: Callable[[evt.Event], None] | None = None,
     both_roles: bool = False,
 ) -> Link:
@@ -192,7 +193,7 @@ def _associate(
     )
 
 
-def _entity(peer: Peer, our_ae: str, timeouts: Timeouts, allowance: int | None) -> tuning.Entity:
+def _entity(peer: Peer, our_ae: str, timeouts: Timeouts, allowance: int) -> tuning.Entity:
     try:
         secured = (tls.for_calls(peer.tls), peer.host) if peer.tls else None
     except tls.TlsFileUnusable as error:

@@ -9,7 +9,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -25,7 +25,7 @@ from gateway.log import event, warn
 from gateway.net import tls
 from gateway.net.commitment import PUSH_MODEL, Caller, Hear, answer_to
 from gateway.net.peers import Timeouts, addresses
-from gateway.net.tuning import Entity, tune
+from gateway.net.tuning import Entity, tune, wire_of
 from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 MOST_ASSOCIATIONS = 5
 MOST_CONNECTIONS = 8  # a few more may wait to be told that there are too many
 _ALLOWANCE = 1024 * 1024  # bytes one association may say to us; an echo needs less than one thousand
+LONGEST_S = 300.0  # that an association may last; a report takes seconds
 _GLANCE = 0.25  # seconds between two looks at `stop`
 
 
@@ -52,8 +53,10 @@ class Listener:
         hear: Hear | None = None,
         timeouts: Timeouts | None = None,
         tls: Tls | None = None,
+        longest_s: float = LONGEST_S,
     ) -> None:
         """tls: then callers must speak TLS and show a certificate of its `ca`; None: in clear."""
+        self._longest_s = longest_s
         self._address = address
         self._tls = tls
         self._ae_title = ae_title
@@ -87,7 +90,8 @@ class Listener:
                 self._ae_title,
                 hosts=self._hosts,
                 hear=self._hear,
-                stall=self._timeouts.stall,
+                timeouts=self._timeouts,
+                longest_s=self._longest_s,
                 secured=self._tls,
             )
         except OSError as error:
@@ -131,6 +135,7 @@ class _Handler(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         tune(association)
+        self.server.limit(association)
         return association
 
 
@@ -147,12 +152,15 @@ class _Server(AssociationServer):
         *,
         hosts: tuple[str, ...],
         hear: Hear | None,
-        stall: float,
+        timeouts: Timeouts,
+        longest_s: float,
         secured: Tls | None,
     ) -> None:
+        self._longest_s = longest_s
         self._hosts = hosts
         self._secured = secured
-        self._stall = stall
+        self._stall = timeouts.stall
+        self._negotiate = timeouts.negotiate
         syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
         contexts = [build_context(Verification, syntaxes)]
         handlers: list[Any] = [(evt.EVT_C_ECHO, _echo)]
@@ -219,8 +227,32 @@ class _Server(AssociationServer):
         del request
         event(_log, "caller_vanished", address=client_address[0])
 
+    def limit(self, association: Association) -> None:
+        """Cut off who has not asked in time or does not end, also one who talks on, byte by byte, inside a message.
+
+        pynetdicom reads a message to its end before it looks at any clock.
+        """
+        wire = wire_of(association)
+        assert wire is not None
+
+        def late() -> None:
+            if association.is_established:
+                start(self._longest_s, wire.cut)
+            else:
+                wire.cut()
+
+        def start(seconds: float, then: Callable[[], None]) -> None:
+            timer = threading.Timer(seconds, then)
+            timer.name, timer.daemon = "caller-deadline", True
+            association.bind(evt.EVT_CONN_CLOSE, lambda _: timer.cancel())
+            timer.start()
+
+        start(self._negotiate, late)
+
     def end_associations(self) -> None:
         for association in self.active_associations:
+            if wire := wire_of(association):
+                wire.cut()  # aborting would wait for the end of a message that does not end
             association.abort()
 
     def _allowed(self, address: str) -> bool:

@@ -40,8 +40,8 @@ class QidoFinder:
         for _ in range(_MOST_PAGES):  # of any length: some archives send less than is asked for
             params = {"StudyInstanceUID": study_instance_uid, "limit": str(_PAGE), "offset": str(len(seen))}
             found = _read(self._web, _search(self._web, params, seconds=self._timeouts.answer))
-            there.update(uid for uid, study in found if study in {study_instance_uid, ""})
-            new = {uid for uid, _ in found} - seen
+            there.update(each.uid for each in found if each.there and each.study in {study_instance_uid, ""})
+            new = {each.uid for each in found} - seen
             if there >= wanted or not new:  # an archive that knows no offset repeats itself
                 break
             seen |= new
@@ -55,14 +55,14 @@ def has(web: Web, sop_instance_uid: str, *, seconds: float) -> bool | None:
     if answer.status in _NO_SEARCH:
         return None
     # Compared again: some servers ignore what they do not know, and answer with anything.
-    return sop_instance_uid in {uid for uid, _ in _read(web, answer)}
+    return sop_instance_uid in {each.uid for each in _read(web, answer) if each.there}
 
 
 def _search(web: Web, params: dict[str, str], *, seconds: float) -> Answer:
     return web.ask("GET", "/instances", seconds=seconds, most=_LARGEST, params=params, headers=_JSON)
 
 
-def _read(web: Web, answer: Answer) -> list[tuple[str, str]]:
+def _read(web: Web, answer: Answer) -> list[webanswers.Listed]:
     if not answer.ok:
         error: DeliveryError = webanswers.by_status(answer.status, who=web.peer.who)
         error.status = ""  # it is about the search, not about the object

@@ -3,8 +3,8 @@
 Seven seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
 and `AssociationServer.get_request` hand out the socket, `AssociationSocket.ready` is asked before anything is read
 from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives answers and
-its `send_msg` sends a request that is encoded already, `Association._serve_request` gets requests, and the reactors
-are `Thread.run`.
+its `send_msg` sends requests, also one that is encoded already, `Association._serve_request` gets requests, and the
+reactors are `Thread.run`.
 docs/decisions/0005-network.md says why.
 """
 
@@ -151,24 +151,40 @@ def tune(association: Association, inbox: Inbox | None = None) -> None:
     association.dul.run = contained("dicom-upper-layer", association.dul.run, wake)  # type: ignore[method-assign]  # Thread.run of one object
     association.run = contained("dicom-association", association.run, wake)  # type: ignore[method-assign]  # likewise
     if association.is_requestor:
-        association.dimse.get_msg = _answers_only(association.dimse.get_msg)  # type: ignore[method-assign]
+        _hear_answers_only(association)
     association._serve_request = _in_turn(association, inbox)  # type: ignore[method-assign, assignment]  # noqa: SLF001
     association.bind(evt.EVT_CONN_CLOSE, _closed, [inbox])
     association.bind(evt.EVT_ACSE_SENT, _leaving)
 
 
-def _answers_only(get_msg: GetMessage) -> GetMessage:
-    """Leave a requestor's messages to the call that waits for them.
+def _hear_answers_only(association: Association) -> None:
+    """Leave a requestor's messages to the call that waits for them, and to that call what answers it alone.
 
     pynetdicom's reactor calls itself paused a moment before it is: one that wakes late then takes the answer that a
     call waits for, finds it unexpected and drops it, and the call waits until its time is up. The reactor looks
-    without blocking, calls look with. Requests do not pass here: see `_in_turn`.
+    without blocking, calls look with. And a call takes whatever comes for its answer: of a peer that answers an
+    object twice, the second would count for the next object. Requests do not pass here: see `_in_turn`.
     """
+    dimse = association.dimse
+    get_msg: GetMessage = dimse.get_msg
+    send_msg = dimse.send_msg
+    asked: int | None = None
+
+    def send(primitive: Any, context_id: int) -> None:  # noqa: ANN401 - pynetdicom's primitives
+        nonlocal asked
+        if primitive.MessageIDBeingRespondedTo is None:
+            asked = primitive.MessageID
+        send_msg(primitive, context_id)
 
     def get(block: bool = False) -> tuple[Any, Any]:  # noqa: FBT001, FBT002 - pynetdicom's signature
-        return get_msg(block=True) if block else (None, None)
+        while block:
+            context_id, message = get_msg(block=True)
+            if message is None or message.MessageIDBeingRespondedTo == asked:
+                return context_id, message
+        return None, None
 
-    return get
+    dimse.send_msg = send  # type: ignore[method-assign]
+    dimse.get_msg = get  # type: ignore[method-assign]
 
 
 def _in_turn(association: Association, inbox: Inbox | None) -> Serve:

@@ -137,6 +137,9 @@ class Web:
                 return self._answer(response, most)
         except httpx2.TransportError as error:
             raise self._broken(error) from None
+        except (httpx2.InvalidURL, ValueError):  # httpx2 reads the address of a redirection that nobody follows
+            self.usable = False
+            raise self._garbage() from None
 
     def _answer(self, response: httpx2.Response, most: int) -> Answer:
         body = bytearray()
@@ -181,6 +184,8 @@ class Web:
             self._socket = None
         elif name in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             self._socket = info["return_value"].get_extra_info("socket")
+            if self._late:  # the time was up before there was a connection to end
+                self._expire()
             if isinstance(self._socket, ssl.SSLSocket):
                 shown: Any = self._socket.getpeercert()
                 self.proven_until = datetime.fromtimestamp(ssl.cert_time_to_seconds(shown["notAfter"]), UTC)
@@ -207,11 +212,7 @@ class Web:
         elif self._late or isinstance(error, httpx2.TimeoutException):
             why = TryLater(f"{capital(peer.who)} took the request but did not answer in time.", code="timeout")
         elif isinstance(error, httpx2.ProtocolError) and not str(error).startswith(_HANG_UP):
-            why = TryLater(
-                f"{capital(peer.who)} gave an answer that is not HTTP.",
-                code="garbage",
-                action=f"{AGAIN}: check that {peer.port} is the port of its DICOMweb service.",
-            )
+            why = self._garbage()
         else:
             why = TryLater(
                 f"The connection to {peer.who} broke.",
@@ -220,6 +221,13 @@ class Web:
             )
         why.nothing_left = connecting or trouble is not None
         return why
+
+    def _garbage(self) -> DeliveryError:
+        return TryLater(
+            f"{capital(self.peer.who)} gave an answer that is not HTTP.",
+            code="garbage",
+            action=f"{AGAIN}: check that {self.peer.port} is the port of its DICOMweb service.",
+        )
 
     def _not_connected(self, causes: list[BaseException]) -> DeliveryError:
         failure = next((c for c in causes if isinstance(c, OSError)), TimeoutError())
@@ -256,6 +264,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return float(words)
     try:
         wait = parsedate_to_datetime(words) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # the last: of a time zone with twenty digits
         return 0.0
     return max(0.0, wait.total_seconds())

@@ -17,6 +17,7 @@ from gateway.net.statuses import Meaning
 
 _STORED, _FAILED = "00081199", "00081198"  # ReferencedSOPSequence, FailedSOPSequence
 _UID, _WARNING, _FAILURE = "00081155", "00081196", "00081197"
+_AVAILABILITY, _NOT_THERE = "00080056", "UNAVAILABLE"  # PS3.3 C.4.23.1.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +124,17 @@ def read(body: bytes, content_type: str) -> Said:
 Sequences = Callable[[str], Iterator[dict[str, str]]]  # tag of a sequence -> its items: tag -> first value
 
 
-def found_in(body: bytes) -> list[tuple[str, str]]:
-    """Return the objects of a QIDO answer in JSON: SOP Instance UID, and Study Instance UID or "".
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """An object that an archive lists. study: "" when it does not say; there: False when nobody can have it."""
+
+    uid: str
+    study: str
+    there: bool
+
+
+def found_in(body: bytes) -> list[Listed]:
+    """Return the objects of a QIDO answer in JSON.
 
     Raises ValueError when it is none.
     """
@@ -134,7 +144,11 @@ def found_in(body: bytes) -> list[tuple[str, str]]:
         raise ValueError("not an answer to a search") from error
     if not isinstance(entries, list):
         raise ValueError("not an answer to a search")  # noqa: TRY004 - foreign text, not a caller's mistake
-    return [(uid, _first(entry, "0020000D")) for entry in entries if (uid := _first(entry, "00080018"))]
+    return [
+        Listed(uid=uid, study=_first(entry, "0020000D"), there=_first(entry, _AVAILABILITY) != _NOT_THERE)
+        for entry in entries
+        if (uid := _first(entry, "00080018"))
+    ]
 
 
 def _from_json(body: bytes) -> Sequences:
@@ -146,19 +160,21 @@ def _from_json(body: bytes) -> Sequences:
         raise ValueError("not a data set")  # noqa: TRY004 - foreign text, not a caller's mistake
 
     def items(tag: str) -> Iterator[dict[str, str]]:
-        sequence = whole.get(tag)
-        for item in (sequence.get("Value") or []) if isinstance(sequence, dict) else []:
+        for item in _values(whole, tag):
             yield {each: _first(item, each) for each in (_UID, _WARNING, _FAILURE)}
 
     return items
 
 
-def _first(item: Any, tag: str) -> str:  # noqa: ANN401 - whatever JSON holds
+def _values(item: Any, tag: str) -> list[Any]:  # noqa: ANN401 - whatever JSON holds
     element = item.get(tag) if isinstance(item, dict) else None
     values = element.get("Value") if isinstance(element, dict) else None
-    return (
-        str(values[0]).strip() if isinstance(values, list) and values and isinstance(values[0], str | int) else ""
-    )
+    return values if isinstance(values, list) else []
+
+
+def _first(item: Any, tag: str) -> str:  # noqa: ANN401 - whatever JSON holds
+    values = _values(item, tag)
+    return str(values[0]).strip() if values and isinstance(values[0], str | int) else ""
 
 
 def _from_xml(body: bytes) -> Sequences:

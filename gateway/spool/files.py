@@ -198,6 +198,7 @@ class Files:
 
     def _create(self, path: Path, *, keep: bool = False) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_APPEND if keep else os.O_TRUNC)
+        flags |= os.O_NONBLOCK  # a pipe of that name on somebody's stick would hold us for ever
         return os.open(path, flags, 0o660)
 
     def _write(self, fd: int, data: bytes | memoryview) -> None:

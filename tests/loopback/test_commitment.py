@@ -390,6 +390,12 @@ def test_an_archive_is_asked_series_by_series_what_it_has(archive: VouchingArchi
     assert find(archive, "1.2", "1.2.1.1", "1.2.2.1") == {"1.2.2.1"}
 
 
+def test_an_object_that_an_archive_filed_in_another_study_is_not_found(archive: VouchingArchive) -> None:
+    archive.has = {"1.2": {"1.2.1": ["1.2.1.1"]}}
+    archive.study = "1.3"
+    assert find(archive, "1.2", "1.2.1.1") == frozenset()
+
+
 @pytest.mark.parametrize(("status", "kind"), [(0xA700, TryLater), (0xC001, TryLater), (0xA900, NeedsConfiguration)])
 def test_an_archive_that_refuses_the_question_has_said_nothing(
     archive: VouchingArchive, status: int, kind: type[DeliveryError]

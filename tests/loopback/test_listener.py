@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 from pynetdicom.ae import ApplicationEntity
@@ -25,12 +26,13 @@ VERIFICATION = "1.2.840.10008.1.1"
 
 
 @contextmanager
-def _listening(*, host="127.0.0.1", callers=(("PACS", "127.0.0.1"),)):
+def _listening(*, host="127.0.0.1", callers=(("PACS", "127.0.0.1"),), **more):
     listener = Listener(
         Address(host=host, port=0),
         ae_title="SCOPEGATE",
         callers=callers,
         timeouts=Timeouts(negotiate=0.5, stall=0.5),
+        **more,
     )
     listener.open()
     stop = threading.Event()
@@ -61,10 +63,10 @@ def _echoscu(port, *, calling="PACS", called="SCOPEGATE"):
     )
 
 
-def _link(port, ae_title="PACS"):
+def _link(port, ae_title="PACS", timeouts=QUICK):
     peer = Peer(kind="box", name="ours", ae_title="SCOPEGATE", host="127.0.0.1", port=port)
     offers = [Context(abstract_syntax=VERIFICATION, transfer_syntax=items.IMPLICIT)]
-    return open_link(peer, our_ae=ae_title, contexts=offers, timeouts=QUICK)
+    return open_link(peer, our_ae=ae_title, contexts=offers, timeouts=timeouts)
 
 
 def _associate_from(address, port):
@@ -238,6 +240,41 @@ def test_a_port_scan_and_silent_callers_block_nobody_for_long(listener):
         assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
     assert max(seen) > 1, "nobody was counted"
     assert _eventually(lambda: not listener._server.active_associations)
+
+
+def _trickle(stranger, begun):
+    """Begin a message and never come to its end: a byte is said before anybody calls it silent."""
+    try:
+        stranger.sendall(begun)
+        while True:
+            stranger.sendall(bytes(1))
+            time.sleep(0.05)
+    except OSError:
+        return
+
+
+@pytest.mark.parametrize("what", ["request", "data"])
+def test_callers_who_talk_byte_by_byte_do_not_keep_others_out(what):
+    with _listening(longest_s=0.5) as listener, ExitStack() as slow:
+        for _ in range(MOST_CONNECTIONS if what == "request" else MOST_ASSOCIATIONS):
+            if what == "request":
+                stranger = slow.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
+                begun = struct.pack(">BBL", 1, 0, 50_000)
+            else:
+                link = _link(listener.port, timeouts=replace(QUICK, idle=60.0))
+                slow.callback(link.drop)
+                stranger, begun = link._wire, struct.pack(">BBL", 4, 0, 50_000)
+            threading.Thread(target=_trickle, args=(stranger, begun), daemon=True).start()
+        assert not echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok
+        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
+    assert _eventually(lambda: not [t for t in threading.enumerate() if t.name == "caller-deadline"])
+
+
+def test_stopping_does_not_wait_for_the_end_of_a_message():
+    with ExitStack() as slow, _listening() as listener:
+        stranger = slow.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
+        threading.Thread(target=_trickle, args=(stranger, struct.pack(">BBL", 1, 0, 50_000)), daemon=True).start()
+        assert _eventually(lambda: listener._server.active_associations)
 
 
 def test_a_caller_who_vanishes_leaves_room_for_the_next(listener):

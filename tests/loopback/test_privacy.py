@@ -4,12 +4,19 @@ import base64
 import json
 import socket
 import struct
+import subprocess
+import sys
 import urllib.parse
 from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.dataset import Dataset
 
 from tests.box import Box, Refusal, until
-from tests.loopback.peers import FaultArchive, StoreScp, WlmScpfs
+from tests.loopback.peers import FaultArchive, FaultWeb, StepServer, StoreScp, VouchingArchive, WlmScpfs
 from tests.loopback.peers.items import worklist_item
+from tests.loopback.peers.web import Asked
 from tests.loopback.whole_box import as_destination, as_worklist, today
 
 NAME = "Kanarienvogel^Zitronella=黄^金丝=こう^きんし"
@@ -71,6 +78,89 @@ def test_the_canary_is_nowhere_but_in_the_spool(
     for content in [*(path.read_bytes() for path in [*searched, *audit]), *names]:
         assert not [disguise for disguise in disguises() if disguise in content]
     assert PATIENT_ID.encode() in next(box.data.glob("exams/*/exam.json")).read_bytes()  # the search can find it
+
+
+def command(box: Box, *words: str) -> bytes:
+    """Return what a command says."""
+    asked = [sys.executable, "-m", "gateway", *words, "--config", str(box.config)]
+    done = subprocess.run(asked, capture_output=True, check=False, timeout=60)
+    return done.stdout + done.stderr
+
+
+def reports_nonsense(archive: VouchingArchive, port: int) -> None:
+    """Report what nobody asked, with the patient in all of it, also as the caller."""
+    said = Dataset()
+    said.TransactionUID = "2.25.99"
+    said.InstitutionName = said.RetrieveAETitle = PATIENT_ID
+    said.ReferencedSOPSequence = [Dataset()]
+    said.ReferencedSOPSequence[0].ReferencedSOPClassUID = said.ReferencedSOPSequence[0].RetrieveURI = PATIENT_ID
+    said.ReferencedSOPSequence[0].ReferencedSOPInstanceUID = "2.25.98"
+    archive.box_port = port
+    usual, archive.words = archive.words, lambda _: (said, 1)  # type: ignore[method-assign]  # the peer's manners
+    assert archive.report("2.25.99") == 0x0115
+    archive.report("2.25.99", calling=PATIENT_ID)
+    archive.words = usual  # type: ignore[method-assign]
+
+
+def refuses_by_name(request: Any, asked: Asked) -> None:
+    """Answer as an archive that quotes what it got, in every place there is."""
+    if asked.method == "POST":
+        request.take(asked)
+        request.peer.has.clear()
+    request.send_response_only(409, f"no {PATIENT_ID}")
+    body = json.dumps({"00081198": {"Value": [PATIENT_ID]}, "error": NAME}, ensure_ascii=False).encode()
+    for name, value in (("X-Error", PATIENT_ID), ("Location", f"/{PATIENT_ID}"), ("Set-Cookie", f"p={PATIENT_ID}")):
+        request.send_header(name, value)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_what_other_systems_say_of_a_patient_is_repeated_nowhere(tmp_path: Path) -> None:
+    with VouchingArchive("partial") as archive, StepServer() as steps, FaultWeb() as web:
+        archive.comment = steps.comment = f"{PATIENT_ID} {NAME.partition('=')[0]}"
+        steps.faults = [0x0110, 0x0106]
+        web.behave = refuses_by_name
+        at = {"host": "127.0.0.1", "port": archive.port}
+        box = Box(
+            tmp_path / "box",
+            destinations=[
+                {"name": "pacs", "ae_title": "VOUCHES", "commitment": True, "commitment_wait_s": 0, **at},
+                {"name": "refusing", "ae_title": "SA900", "commitment": False, **at},
+                {"name": "web", "kind": "stow", "url": web.url},
+            ],
+            procedure_steps=[{"name": "ris", "ae_title": "STEPS", "host": "127.0.0.1", "port": steps.port}],
+        )
+        archive.box_port = box.dicom_port
+        with box:
+            exam = box.open_typed(NAME, PATIENT_ID)
+            box.still(exam)
+            box.clip(exam, 0.5)
+            box.finish(exam)
+            until("all to be asked", lambda: all(d["attempts"] for d in box.deliveries(exam)))
+            until("a report", lambda: 0 in archive.answers)
+            box.post(f"/exams/{exam}/reopen")
+            box.still(exam)
+            box.finish(exam)
+            until("the new one too", lambda: all(d["attempts"] for d in box.deliveries(exam)))
+            until("a refused step", lambda: len(steps.heard) >= 2)
+            reports_nonsense(archive, box.dicom_port)
+            box.post(f"/days/{today()[:4]}-{today()[4:6]}-{today()[6:]}/check")
+            told = [command(box, "doctor"), command(box, "queue", "list")]
+            told += [box.request("GET", path)[1] for path in ("/health", "/deliveries", "/deliveries?state=held")]
+            told.append(command(box, "export", "--exam", exam, "--jpeg", "--to", str(tmp_path)))
+            assert all(told)
+    audit = [path for path in box.data.glob("audit*") if path.is_file()]
+    names = [str(path.relative_to(tmp_path)).encode() for path in tmp_path.rglob("*")]
+    searched = [box.log, *audit, *(path for path in box.runtime.rglob("*") if path.is_file())]
+    database = b"".join(path.read_bytes() for path in box.data.rglob("*.db*") if path.is_file())
+    assert b"commitment-report-refused" in audit[0].read_bytes()
+    for content in [*told, *names, *(path.read_bytes() for path in searched)]:
+        assert not [disguise for disguise in disguises() if disguise in content]
+    assert PATIENT_ID.encode() in database  # the search can find it
+    assert steps.comment.encode() not in database
+    assert b"DICOMDIR" in names
 
 
 def test_every_listener_is_on_loopback_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pynetdicom.association import Association
@@ -210,6 +211,24 @@ def test_after_an_uncertain_end_nothing_more_goes_over_that_association(fault_ar
     assert not {a.sop_instance_uid for a in fault_archive.arrived} & {file.stem for file in files}
 
 
+def test_an_answer_that_comes_twice_counts_for_no_other_object(fault_archive, tmp_path):
+    files = [items.sample(tmp_path) for _ in range(3)]
+    with _open(fault_archive, ae_title="TWICE", timeouts=QUICK) as association:
+        assert _store(association, files[0]).status == "0000"
+        for file in files[1:]:
+            with pytest.raises(TryLater) as caught:
+                _store(association, file)
+            assert caught.value.status == "A700"
+
+
+def test_an_archive_that_answers_without_end_is_cut_off(fault_archive, still):
+    patient = Timeouts(connect=1.0, negotiate=1.0, answer=120.0, stall=5.0, idle=5.0)
+    with _open(fault_archive, ae_title="POURS", timeouts=patient) as association:
+        with pytest.raises(TryLater) as caught:
+            _store(association, still)
+        assert (caught.value.code, association.usable) == ("endless", False)
+
+
 def test_an_archive_that_stops_reading_is_left(fault_archive, tmp_path):
     file = items.sample(tmp_path, pixels=bytes(16_000_000))
     error, usable = _try(fault_archive, "STUCK", file)
@@ -392,7 +411,7 @@ def test_an_answer_is_there_for_the_call_that_waits_and_not_for_the_reactor(faul
     """pynetdicom's reactor drops what it takes: a late one made a store wait for an answer that had come."""
     with _open(fault_archive, ae_title="TAKES") as association:
         dimse = association._link.association.dimse
-        answer = (1, object())
+        answer = (1, SimpleNamespace(MessageIDBeingRespondedTo=None))  # nothing was asked yet
         dimse.msg_queue.put(answer)
         deadline = time.monotonic() + 0.2  # some hundred rounds of the reactor
         while time.monotonic() < deadline:

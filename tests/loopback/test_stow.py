@@ -252,6 +252,7 @@ _SILENT = {
     "nothing": b"",
     "another object": json_answer(stored={"1.2.3": None}),
     "empty lists": b'{"00081198":{"vr":"SQ"},"00081199":{"vr":"SQ"}}',
+    "a number as a list": b'{"00081199":{"Value":5},"00081198":{"Value":true}}',
     "null lists": b'{"00081199":{"vr":"SQ","Value":null}}',
     "a list of numbers": b'{"00081199":{"Value":[1,2,null,"x",{"00081155":7},{"00081155":{"Value":[]}}]}}',
     "a web page": b"<html><body>signed in</body></html>",
@@ -327,6 +328,8 @@ def test_how_long_it_wants_to_be_left_alone_is_kept(peer, still):
         ({"Retry-After": date.format(10), "Date": date.format(20)}, 0),
         ({"Retry-After": "soon"}, 0),
         ({"Retry-After": "9" * 40}, 0),
+        ({"Retry-After": "-1"}, 0),
+        ({"Retry-After": f"Thu, 26 Nov 2026 02:00:50 +{'9' * 20}", "Date": date.format(20)}, 0),
         ({}, 0),
     ):
 
@@ -551,6 +554,16 @@ def test_an_object_in_another_study_is_not_found(peer):
         assert finder.find("2.25.99", ["1.2.1"]) == {"1.2.1"}
 
 
+def test_an_object_that_is_listed_but_cannot_be_had_is_not_found(peer, still):
+    lost = {"00080018": {"vr": "UI", "Value": [still.stem]}, "00080056": {"vr": "CS", "Value": ["UNAVAILABLE"]}}
+    page = json.dumps([lost]).encode()
+    peer.behave = lambda request, asked: request.answer(200, page) if asked.method == "GET" else False
+    with QidoFinder(_to(peer.url)) as finder:
+        assert finder.find("2.25.1", [still.stem]) == frozenset()
+    assert _try(peer.url, still, sent_before=True)[0].status == "HTTP 200"
+    assert peer.has[still.stem] == still.read_bytes()
+
+
 def test_an_archive_that_does_not_say_what_it_has_is_no_archive_without_it(peer):
     peer.behave = lambda request, _: request.answer(404)
     with QidoFinder(_to(peer.url)) as finder, pytest.raises(NeedsConfiguration):
@@ -711,6 +724,12 @@ def test_a_very_big_object_goes_over_the_web_in_little_memory(orthanc_web, tmp_p
     print(f"memory growth: ours {ours / 1e6:.1f} MB of 300, in one piece {whole / 1e6:.0f} MB of 100")
     assert ours < 30_000_000
     assert whole > 60_000_000, "the measure does not see what it is to see"
+
+
+def test_an_address_that_nobody_can_read_is_not_followed_either(peer, still):
+    peer.behave = _answers(307, Location=f"//xn--{'z' * 300}/")
+    error, usable = _try(peer.url, still)
+    assert (type(error), error.code, usable) == (TryLater, "garbage", False)
 
 
 def test_nothing_of_ours_is_followed_to_another_host(peer, still):

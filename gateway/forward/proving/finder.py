@@ -41,7 +41,9 @@ class DicomFinder:
             for each in list(_read(archive.series(study_instance_uid)))[:_MOST_SERIES]:
                 series = each.text("SeriesInstanceUID")
                 for instance in _read(archive.instances(study_instance_uid, series)) if series else ():
-                    if instance.text("InstanceAvailability") != _NOT_THERE:
+                    of = instance.text("StudyInstanceUID")
+                    # Compared again: some servers ignore what they are asked for and list all they have.
+                    if of in {study_instance_uid, ""} and instance.text("InstanceAvailability") != _NOT_THERE:
                         found.add(instance.text("SOPInstanceUID"))
                 if wanted <= found:
                     break

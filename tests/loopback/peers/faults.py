@@ -3,7 +3,8 @@
 The archive obeys its called AE title: TAKES, S<4 hex digits> (that status), MUTE, LATE (after `late_s`), ABORT and
 DROP (in the middle of the data set), STUCK (stops reading in the middle), NOREPLY (no release), REJ<result><source>
 <reason>, ONCE (busy for the first caller, then takes), NONE (accepts no context), TINY (wants PDUs of 16 bytes),
-FREE (sets no limit to PDUs).
+FREE (sets no limit to PDUs), TWICE (answers its first object twice, and refuses all others: A700), POURS (gives
+an answer without end).
 The worklist server: TAKES, NOUID, NOSTEP, GARBAGE, MIXED, BADCMD, ABORT, ENDLESS, HUGE, MUTE, S<status>.
 """
 
@@ -12,6 +13,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Self
@@ -20,7 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.ae import ApplicationEntity
-from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.dimse_primitives import C_FIND, C_STORE
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import ModalityWorklistInformationFind, Verification
 
@@ -92,6 +94,23 @@ def _called(event: evt.Event) -> str:
     return str(event.assoc.requestor.primitive.called_ae_title)
 
 
+def commented(status: int, comment: str) -> Dataset:
+    """Return a status with its ErrorComment, which holds 64 characters (PS3.7 C.4)."""
+    said = Dataset()
+    said.Status = status
+    said.ErrorComment = comment
+    return said
+
+
+def _stored(event: evt.Event, message: int) -> C_STORE:
+    answer = C_STORE()
+    answer.MessageIDBeingRespondedTo = message
+    answer.AffectedSOPClassUID = event.request.AffectedSOPClassUID
+    answer.AffectedSOPInstanceUID = event.request.AffectedSOPInstanceUID
+    answer.Status = 0
+    return answer
+
+
 class FaultArchive(_Scp):
     """A C-STORE and C-ECHO server; `arrived` holds what it took."""
 
@@ -99,6 +118,8 @@ class FaultArchive(_Scp):
         super().__init__(secured=secured)
         self.arrived: list[Arrived] = []
         self.largest_pdu = 0  # bytes
+        self.refuses = False  # see TWICE
+        self.comment = ""  # an ErrorComment with each status
         self._late_s = late_s
         self._entity.supported_contexts = [
             *(cx for cx in AllStoragePresentationContexts[:126]),
@@ -110,10 +131,10 @@ class FaultArchive(_Scp):
     def handlers(self) -> list[Any]:
         return [(evt.EVT_C_STORE, self._store), (evt.EVT_DATA_RECV, self._data), (evt.EVT_C_ECHO, self._echo)]
 
-    def _echo(self, event: evt.Event) -> int:
+    def _echo(self, event: evt.Event) -> int | Dataset:
         return self._status(event)
 
-    def _store(self, event: evt.Event) -> int:
+    def _store(self, event: evt.Event) -> int | Dataset:
         called = _called(event)
         if called == "MUTE":
             self.gone.wait(30)
@@ -126,12 +147,27 @@ class FaultArchive(_Scp):
                 data_set=event.request.DataSet.getvalue(),
             )
         )
+        if called == "TWICE":
+            if self.refuses:
+                return 0xA700
+            self.refuses = True
+            event.assoc.dimse.send_msg(_stored(event, event.request.MessageID), event.context.context_id)
+        if called == "POURS":
+            self._pour(event)
         return self._status(event)
 
     @staticmethod
-    def _status(event: evt.Event) -> int:
+    def _pour(event: evt.Event) -> None:
+        """Send pieces of a command that does not end (PS3.8 E.2: 01), or until the line is cut."""
+        piece = bytes(16_000)
+        raw = struct.pack(">BBLLBB", 4, 0, len(piece) + 6, len(piece) + 2, event.context.context_id, 1) + piece
+        with suppress(OSError):
+            event.assoc.dul.socket.socket.sendall(raw * 250)
+
+    def _status(self, event: evt.Event) -> int | Dataset:
         called = _called(event)
-        return int(called[1:5], 16) if called.startswith("S") and len(called) == 5 else 0
+        status = int(called[1:5], 16) if called.startswith("S") and len(called) == 5 else 0
+        return commented(status, self.comment) if self.comment else status
 
     def _data(self, event: evt.Event) -> None:
         self.largest_pdu = max(self.largest_pdu, len(event.data))

@@ -11,7 +11,7 @@ from pynetdicom import evt
 from pynetdicom.sop_class import ModalityPerformedProcedureStep, Verification
 
 from tests import step_checks
-from tests.loopback.peers.faults import _Scp
+from tests.loopback.peers.faults import _Scp, commented
 
 ABORT, DROP, MUTE, LATE, GARBAGE = "abort", "drop", "mute", "late", "garbage"
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
@@ -49,6 +49,7 @@ class StepServer(_Scp):
         self.creates: dict[str, Dataset] = {}
         self.problems: list[str] = []
         self.faults: list[int | str] = []
+        self.comment = ""  # an ErrorComment with each fault
         self._late_s = late_s
         self._entity.add_supported_context(ModalityPerformedProcedureStep, list(syntaxes))
         self._entity.add_supported_context(Verification, list(_UNCOMPRESSED))
@@ -84,7 +85,7 @@ class StepServer(_Scp):
         word = str(fault).removeprefix("before_")
         if isinstance(fault, int) and fault:
             message.status = fault
-            return fault, None
+            return commented(fault, self.comment) if self.comment else fault, None
         if word == ABORT:
             event.assoc.abort()
         elif word == DROP:

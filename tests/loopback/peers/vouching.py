@@ -45,6 +45,7 @@ class VouchingArchive(FaultArchive):
         self.unavailable: set[str] = set()
         self.find_status = 0
         self.ignores_keys = False
+        self.study = ""  # in which it says that all is, whatever it is asked for
         self.flooded = threading.Event()
         self._threads: list[threading.Thread] = []
         self._entity.supported_contexts = self._entity.supported_contexts[:100]
@@ -156,6 +157,7 @@ class VouchingArchive(FaultArchive):
                 availability = "UNAVAILABLE" if uid in self.unavailable else "ONLINE"
                 found = _answer(keys, SeriesInstanceUID=name, SOPInstanceUID=uid)
                 found.InstanceAvailability = availability
+                found.StudyInstanceUID = self.study or keys.StudyInstanceUID
                 yield 0xFF01, found
 
 

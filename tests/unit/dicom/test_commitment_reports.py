@@ -1,6 +1,7 @@
 """What a storage commitment report says: read strictly, and noise is never taken for a good word."""
 
 import random
+import struct
 
 import pytest
 from pydicom.dataset import Dataset
@@ -93,6 +94,18 @@ def test_a_report_that_contradicts_itself_is_none(what: str) -> None:
 def test_a_report_in_a_syntax_that_was_not_agreed_on_is_none() -> None:
     with pytest.raises(Malformed):
         read_report(raw(information(("1.2.3",))), event_type=1, transfer_syntax_uid="1.2.840.10008.1.2.2")
+
+
+@pytest.mark.parametrize("of", ["elements", "items"])
+def test_a_report_of_a_million_tiny_pieces_is_not_read_to_its_end(of: str) -> None:
+    """Each takes thirty times its eight bytes once it is read."""
+    if of == "items":
+        pieces = struct.pack("<HHL", 0xFFFE, 0xE000, 0) * 60_000
+        flood = struct.pack("<HHL", 0x0008, 0x1199, len(pieces)) + pieces
+    else:
+        flood = b"".join(struct.pack("<HHL", 0x0009, number, 0) for number in range(1, 60_000))
+    with pytest.raises(Malformed, match="more elements"):
+        read_report(flood, event_type=1, transfer_syntax_uid=IMPLICIT)
 
 
 def test_noise_is_refused_and_raises_nothing_else() -> None:
