@@ -16,7 +16,11 @@ from gateway.spool.database import Database
 from gateway.spool.deliveries import BATCH, BY_PERSON
 from gateway.spool.states import Owner
 
-_ANEW = "proof = '', attempts = 0, next_attempt_ns = 0, status = '', asked = 0, setbacks = 0"
+# A report about what was sent before, from the same archive or from another one, says nothing about what goes now.
+_ANEW = (
+    "proof = '', proof_round = proof_round + 1, proof_due_ns = 0, attempts = 0, next_attempt_ns = 0, status = '', "
+    "asked = 0, setbacks = 0"
+)
 
 _GOT_IT = "(sent_to = coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0))"
 _OPENED_SINCE = " AND exam IN (SELECT id FROM exam WHERE opened_at >= ?)"
