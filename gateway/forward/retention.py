@@ -81,7 +81,7 @@ def may_go(facts: Facts, rules: Rules) -> Why | None:
         return None  # also one to a destination that left the configuration
     if facts.state is CaptureState.REJECTED:
         return Why.REJECTED
-    if facts.deliveries and all(_vouched(of_one, rules) for of_one in facts.deliveries):
+    if facts.deliveries and all(_vouched(of_one, facts, rules) for of_one in facts.deliveries):
         return Why.COMMITTED
     return None
 
@@ -103,11 +103,15 @@ def rules_of(configured: settings.Settings, trusted_queries: Iterable[str] = ())
     )
 
 
-def _vouched(of_one: tuple[Delivery, ...], rules: Rules) -> bool:
-    """Say whether every required destination that was to get this object vouches for it, and at least one does."""
+def _vouched(of_one: tuple[Delivery, ...], facts: Facts, rules: Rules) -> bool:
+    """Say whether every required destination that was to get this object vouches for it, and at least one does.
+
+    The word of an archive that another one replaced counts no longer: a person may have it sent to the new one.
+    """
     counted = [delivery for delivery in of_one if delivery.destination in rules.required]
     return bool(counted) and all(
         delivery.state is DeliveryState.COMMITTED
+        and delivery.id not in facts.elsewhere
         and (
             delivery.proof == "commitment"
             or (delivery.proof == "query" and delivery.destination in rules.trusted_queries)

@@ -157,7 +157,7 @@ def _due_again(connection: sqlite3.Connection, uid: str, then_ns: int) -> None:
 
 
 def _items(connection: sqlite3.Connection, uid: str) -> dict[str, Unproven | None]:
-    """Return what a request asked about; None = a person moved its delivery, or gave it up, and no report counts."""
+    """Return what a request asked about; None = its delivery was moved or given up, and no report counts."""
     rows = connection.execute(
         "SELECT i.sop_instance_uid, i.delivery, i.round, d.exam, d.destination FROM commitment_item i "
         "JOIN commitment c USING (transaction_uid) LEFT JOIN delivery d ON d.id = i.delivery "

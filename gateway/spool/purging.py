@@ -34,6 +34,7 @@ class Facts:
     settled_s: int
     settled_why: str
     deliveries: tuple[tuple[Delivery, ...], ...]
+    elsewhere: frozenset[int] = frozenset()  # of these, what only an archive got that bore the name before
 
 
 class Purging:
@@ -66,6 +67,7 @@ class Purging:
                 settled_s=row["settled_s"],
                 settled_why=row["settled_why"],
                 deliveries=self._of_objects(row["sop_instance_uid"]),
+                elsewhere=self._elsewhere(row["sop_instance_uid"]),
             )
             for row in rows
         ]
@@ -141,6 +143,16 @@ class Purging:
     def _of_objects(self, uid: str) -> tuple[tuple[Delivery, ...], ...]:
         made = self._spool.objects.made_of(uid)
         return tuple(tuple(self._spool.deliveries.list(uid=sealed.sop_instance_uid)) for sealed in made)
+
+    def _elsewhere(self, uid: str) -> frozenset[int]:
+        with self._spool.database.read() as connection:
+            rows = connection.execute(
+                "SELECT delivery.id FROM object JOIN delivery USING (sop_instance_uid) "
+                "JOIN destination ON destination.name = delivery.destination "
+                "WHERE object.capture = ? AND delivery.sent_to <> destination.generation",
+                (uid,),
+            )
+            return frozenset(row[0] for row in rows)
 
     def _claim(self, facts: Facts, now: str) -> bool:
         """Enter into the row that a capture goes, when it is still as it was seen."""

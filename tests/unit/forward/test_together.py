@@ -1,11 +1,13 @@
 """Two features at once, with a person's change of mind or a lost index in between: what no feature tests alone."""
 
 from gateway.clock import FakeClock
+from gateway.forward.rearm import rearm
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from tests.unit.forward import test_asking_for_proof as asking
-from tests.unit.forward.bench import deliveries
+from tests.unit.forward.bench import deliveries, sealed_exam
 from tests.unit.forward.channels import Archive, pacs, run, sender
+from tests.unit.forward.test_retention import Box, commit
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
 
@@ -58,3 +60,25 @@ def test_a_report_counts_for_no_delivery_that_got_the_number_of_one_that_was_giv
     assert [each.id for each in deliveries(spool)] == [1, 2]
     assert vouches(spool, asked)
     assert asking.states(spool) == [COMMITTED, SENT]
+
+
+# --- retention, and archives that change -------------------------------------------------------------------------
+
+
+def test_what_only_the_archive_before_has_stays_until_the_new_one_vouches_for_it(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box, new = Box(spool, clock), pacs(host="10.9.9.9")
+    rearm(spool, [pacs()])
+    exam = sealed_exam(spool)
+    run(sender(spool, Archive()))
+    commit(spool)
+    box.live(20)
+    rearm(spool, [new])
+    box.live(40)
+    assert len(box.objects(exam)) == 1
+    spool.rerouting.resend("pacs")
+    run(sender(spool, Archive(), new))
+    commit(spool)
+    box.live(31)
+    assert box.objects(exam) == []
