@@ -107,8 +107,12 @@ class Objects:
         state: DeliveryState = DeliveryState.QUEUED,
         code: str = "",
         reason: str = "",
+        in_doubt: bool = False,
     ) -> None:
-        """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
+        """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are.
+
+        `in_doubt`: see Delivery.
+        """
         now = self._clock.utc_ns()
         # What was made of another object is not the object of that one's capture.
         capture = sealed.sop_instance_uid if sealed.derived_from else sealed.capture
@@ -121,9 +125,9 @@ class Objects:
             connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
             connection.executemany(
                 "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, "
-                "changed_ns, queued_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "changed_ns, queued_ns, in_doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [
-                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now, now)
+                    (sealed.sop_instance_uid, sealed.exam, destination, state, code, reason, now, now, in_doubt)
                     for destination in destinations
                 ],
             )

@@ -1,12 +1,20 @@
 """Two features at once, with a person's change of mind or a lost index in between: what no feature tests alone."""
 
+from collections.abc import Collection
+
 from gateway.clock import FakeClock
+from gateway.config.settings import Destination, Entity
+from gateway.errors import NeverAccepted
+from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
 from gateway.model import DeliveryState
+from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.unit.forward import test_asking_for_proof as asking
-from tests.unit.forward.bench import deliveries, sealed_exam
+from tests.unit.forward.bench import deliveries, delivery, sealed_exam
 from tests.unit.forward.channels import Archive, pacs, run, sender
+from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
+from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
 from tests.unit.forward.test_retention import Box, commit
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
@@ -82,3 +90,68 @@ def test_what_only_the_archive_before_has_stays_until_the_new_one_vouches_for_it
     commit(spool)
     box.live(31)
     assert box.objects(exam) == []
+
+
+# --- an index that was lost --------------------------------------------------------------------------------------
+
+
+class HasAll:
+    """An archive that finds whatever it is asked about."""
+
+    def find(self, study_instance_uid: str, sop_instance_uids: Collection[str]) -> frozenset[str]:
+        del study_instance_uid
+        return frozenset(sop_instance_uids)
+
+
+def rebuilt(spool: Spool, clock: FakeClock, *destinations: Destination) -> Spool:
+    """Return the spool with a new index in place of the old one."""
+    spool.close()
+    for path in spool.layout.root.glob("scopegate.db*"):
+        path.unlink()
+    return open_spool(spool.layout.root, clock=clock, destinations=destinations or (pacs(),))
+
+
+def only_once(archive: Archive) -> Archive:
+    """Refuse what came before, as an archive does that says "duplicate" (0111)."""
+    refusal = NeverAccepted("The archive has another object of this identity.", code="duplicate")
+    refusal.status = "0111"
+    before = list(archive.got)
+    archive.say = lambda uid: refusal if uid in before and uid not in archive.doubted else "0000"
+    return archive
+
+
+def test_after_a_rebuild_an_archive_that_takes_nothing_twice_is_no_outage(spool: Spool, clock: FakeClock) -> None:
+    archive = Archive()
+    sealed_exam(spool, stills=4)
+    run(sender(spool, archive))
+    again = rebuilt(spool, clock)
+    again.deliveries.release_all("after-rebuild")
+    run(sender(again, only_once(archive)))
+    assert asking.states(again) == [SENT] * 4
+    again.close()
+
+
+def test_after_a_rebuild_key_stills_may_have_arrived_before(spool: Spool, clock: FakeClock) -> None:
+    exam_with_clip(spool)
+    archive = NoClips()
+    forward(spool, archive)
+    again = rebuilt(spool, clock, STILLS_FOR_CLIPS)
+    again.deliveries.release_all("after-rebuild")
+    forward(again, only_once(archive))
+    assert asking.states(again) == [HELD, SENT, SENT, SENT]
+    again.close()
+
+
+def test_what_the_new_archive_has_after_a_rebuild_is_asked_about_as_its_own(spool: Spool, clock: FakeClock) -> None:
+    new = pacs(host="10.9.9.9", query=Entity(ae_title="PACS", host="10.9.9.9", port=104), trust_query=True)
+    sealed_exam(spool)
+    run(sender(spool, Archive()))
+    again = rebuilt(spool, clock)
+    rearm(again, [pacs()])
+    rearm(again, [new])
+    querier = Querier(spool=again, destination=new, finder=HasAll(), settle_s=0)
+    while querier.step():
+        pass
+    assert again.destinations.sent_to_others("pacs") == 0
+    assert delivery(again).state is COMMITTED
+    again.close()
