@@ -1,17 +1,23 @@
 """Two features at once, with a person's change of mind or a lost index in between: what no feature tests alone."""
 
 from collections.abc import Collection
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
-from gateway.errors import NeverAccepted
+from gateway.errors import NeverAccepted, NotFound
+from gateway.forward.media.export import export, items_of
 from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
 from gateway.model import DeliveryState
 from gateway.spool.opening import open_spool
+from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.unit.forward import test_asking_for_proof as asking
-from tests.unit.forward.bench import deliveries, delivery, sealed_exam
+from tests.unit.forward.bench import deliveries, delivery, let_go, numbers, sealed_exam, still, wrap_all
 from tests.unit.forward.channels import Archive, pacs, run, sender
 from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
 from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
@@ -155,3 +161,32 @@ def test_what_the_new_archive_has_after_a_rebuild_is_asked_about_as_its_own(spoo
     assert again.destinations.sent_to_others("pacs") == 0
     assert delivery(again).state is COMMITTED
     again.close()
+
+
+# --- exams to a medium -------------------------------------------------------------------------------------------
+
+
+def test_a_medium_gets_the_clip_also_when_the_archive_got_stills_of_it(spool: Spool) -> None:
+    exam = exam_with_clip(spool, stills=1)
+    forward(spool, NoClips())
+    items, left_out = items_of(spool, exam.id)
+    assert [item.sealed.sop_instance_uid for item in items] == list(numbers(spool))
+    assert left_out == 0
+
+
+def test_what_the_box_let_go_is_missing_on_a_medium_and_said_so(
+    spool: Spool, clock: FakeClock, tmp_path: Path
+) -> None:
+    box = Box(spool, clock)
+    exam = sealed_exam(spool, stills=2)
+    commit(spool)
+    box.live(32)
+    with pytest.raises(NotFound, match="on this box"):
+        export(spool, [exam.id], tmp_path, by="test")
+    reopen(spool, exam.id, within=timedelta(days=400))
+    later = still(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    items, left_out = items_of(spool, exam.id)
+    assert [item.sealed.capture for item in items] == [later.sop_instance_uid]
+    assert left_out == 2
