@@ -86,18 +86,28 @@ class Objects:
     def write_sums(self, exam: str) -> None:
         """Write an exam's SHA256SUMS anew: its sealed objects for `sha256sum -c`, on any PC, without this product.
 
-        It says again what the seals say, so it may come later than they do: one for many objects.
+        It says again what the seals say, so it may come later than they do: one for many objects. What the box let
+        go does not stand in it.
         """
         sums = sorted((each.sop_instance_uid, each.sha256) for each in self.of_exam(exam))
         with suppress(FileNotFoundError), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
-            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in sums)
-            self._files.write(self._layout.sums(exam), lines)
+            here = [(uid, digest) for uid, digest in sums if not self._layout.purged(exam, uid).exists()]
+            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)
+            if here:
+                self._files.write(self._layout.sums(exam), lines)
+            else:
+                self._files.remove(self._layout.sums(exam))
         for start in range(0, len(sums), _BATCH):
             uids = [(uid,) for uid, _ in sums[start : start + _BATCH]]
             with self._database.write() as connection:
                 connection.executemany(
                     "UPDATE object SET listed = 1 WHERE sop_instance_uid = ? AND listed = 0", uids
                 )
+
+    def unlist(self, capture: str) -> None:
+        """Have the SHA256SUMS of a capture's exam written anew: its object was let go."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE object SET listed = 0 WHERE capture = ?", (capture,))
 
     def put_row(
         self,

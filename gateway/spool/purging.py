@@ -15,11 +15,11 @@ from gateway.model import CaptureState, Delivery, ExamState
 from gateway.spool import marks, records
 from gateway.spool.files import PART
 from gateway.spool.marks import Mark, Proof
-from gateway.spool.paths import DAMAGED, PURGED, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, KEY_STILLS, PURGED, RELEASED, SEAL, SIDECAR, TOMBSTONE
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_REMAINS = (SIDECAR, SEAL, TOMBSTONE, PURGED, PART, DAMAGED)
+_REMAINS = (SIDECAR, SEAL, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +185,7 @@ class Purging:
         self._spool.audit.note(
             "capture-purged", by="forward", capture=uid, exam=exam, why=mark.why, held_by=held_by
         )
+        self._spool.objects.unlist(uid)
         for sealed in self._spool.objects.made_of(uid):
             self._spool.files.remove(self._spool.objects.path(sealed))
         self._spool.objects.drop_media(self._spool.captures.get(uid).capture)
@@ -195,6 +196,10 @@ class Purging:
         with self._spool.database.read() as connection:
             rows = connection.execute("SELECT sop_instance_uid, capture FROM object").fetchall()
         of_object = {row[0]: row[1] for row in rows}
-        files = (path for path in self._spool.layout.exams.glob("*/*.*") if not path.name.endswith(_REMAINS))
+        files = (
+            path
+            for path in self._spool.layout.exams.glob("*/*.*")
+            if not path.name.endswith(_REMAINS) and KEY_STILLS not in path.name
+        )
         pairs = ((path.parent.name, path.name.rpartition(".")[0]) for path in files)
         return {(exam, of_object.get(uid, uid)) for exam, uid in pairs}

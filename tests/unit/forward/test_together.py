@@ -12,12 +12,24 @@ from gateway.errors import NeverAccepted, NotFound
 from gateway.forward.media.export import export, items_of
 from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, Identity
 from gateway.spool.opening import open_spool
+from gateway.spool.proofs import Verdict
+from gateway.spool.purging import Purging
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.unit.forward import test_asking_for_proof as asking
-from tests.unit.forward.bench import deliveries, delivery, let_go, numbers, sealed_exam, still, wrap_all
+from tests.unit.forward.bench import (
+    clip,
+    deliveries,
+    delivery,
+    let_go,
+    numbers,
+    open_exam,
+    sealed_exam,
+    still,
+    wrap_all,
+)
 from tests.unit.forward.channels import Archive, pacs, run, sender
 from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
 from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
@@ -190,3 +202,64 @@ def test_what_the_box_let_go_is_missing_on_a_medium_and_said_so(
     items, left_out = items_of(spool, exam.id)
     assert [item.sealed.capture for item in items] == [later.sop_instance_uid]
     assert left_out == 2
+
+
+# --- pictures that the box let go --------------------------------------------------------------------------------
+
+
+def test_what_was_let_go_is_never_queued_again_and_stays_safe(spool: Spool, clock: FakeClock) -> None:
+    box = Box(spool, clock)
+    sealed_exam(spool, stills=2)
+    commit(spool)
+    box.live(32)
+    assert spool.rerouting.resend("pacs") == 0
+    assert spool.rerouting.add("cloud", since=clock.utc() - timedelta(days=400), wants=lambda _: True) == 0
+    assert asking.states(spool) == [COMMITTED, COMMITTED]
+
+
+def test_what_another_archive_lost_after_the_box_let_it_go_is_no_alarm(spool: Spool, clock: FakeClock) -> None:
+    box, cloud = Box(spool, clock), pacs("cloud")
+    exam = sealed_exam(spool, "pacs", "cloud")
+    run(sender(spool, Archive(), cloud))
+    commit(spool)
+    box.live(32)
+    assert box.objects(exam) == []
+    asked = spool.proofs.due("cloud", cap_s=1e9)
+    spool.proofs.settle(asked, lambda _: Verdict(state=QUEUED, code="not-committed", reason="It does not have it."))
+    run(sender(spool, Archive(), cloud))
+    held = delivery(spool, "cloud")
+    assert (held.state, held.code) == (HELD, "purged")
+    assert "another archive vouched" in held.reason
+    assert spool.deliveries.stopped() == {}
+
+
+def test_a_purge_stands_in_the_audit_once_however_often_the_box_starts(spool: Spool, clock: FakeClock) -> None:
+    box, some = Box(spool, clock), tuple(Identity)
+    exam = open_exam(spool)
+    for taken in (still(spool, exam), clip(spool, exam)):
+        assert spool.releases.release(exam.id, taken.sop_instance_uid, some)
+    let_go(spool, exam)
+    wrap_all(spool)
+    spool.key_stills.plan(exam.id, taken.sop_instance_uid, 2, wanted=3, frames=(1, 2, 3))
+    commit(spool)
+    box.live(32)
+    for _ in range(3):
+        Purging(spool).take_up()
+    assert spool.layout.audit.read_text().count("capture-purged") == 2
+
+
+def test_the_sums_of_an_exam_name_what_is_there(spool: Spool, clock: FakeClock) -> None:
+    box = Box(spool, clock)
+    exam = sealed_exam(spool, stills=2)
+    sums = spool.layout.sums(exam.id)
+    assert len(sums.read_text().splitlines()) == 2
+    commit(spool)
+    box.live(32)
+    wrap_all(spool)
+    assert not sums.exists()
+    reopen(spool, exam.id, within=timedelta(days=400))
+    later = still(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    assert [line.split()[1] for line in sums.read_text().splitlines()] == [later.sop_instance_uid + ".dcm"]
+    assert spool.objects.unlisted(9) == []
