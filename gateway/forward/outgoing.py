@@ -47,7 +47,7 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
     except OSError as error:
         if path.with_suffix(PURGED).exists():
             raise NeverAccepted(
-                f"{destination.name} does not get this picture: the box let it go after another archive vouched for it.",
+                f"{destination.name} does not get this: another archive vouched for it, and the box let it go.",
                 code=LET_GO,
                 action="Send it there from the archive that has it.",
             ) from None

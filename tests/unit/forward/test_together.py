@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from gateway.clock import FakeClock
@@ -12,7 +13,7 @@ from gateway.errors import NeverAccepted, NotFound
 from gateway.forward.media.export import export, items_of
 from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
-from gateway.model import DeliveryState, Identity
+from gateway.model import DeliveryState, Identity, MessageKind
 from gateway.spool.opening import open_spool
 from gateway.spool.proofs import Verdict
 from gateway.spool.purging import Purging
@@ -26,11 +27,14 @@ from tests.unit.forward.bench import (
     let_go,
     numbers,
     open_exam,
+    ordered,
     sealed_exam,
     still,
     wrap_all,
+    wrapper,
 )
 from tests.unit.forward.channels import Archive, pacs, run, sender
+from tests.unit.forward.step_bench import kinds, planner
 from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
 from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
 from tests.unit.forward.test_retention import Box, commit
@@ -263,3 +267,30 @@ def test_the_sums_of_an_exam_name_what_is_there(spool: Spool, clock: FakeClock) 
     wrap_all(spool)
     assert [line.split()[1] for line in sums.read_text().splitlines()] == [later.sop_instance_uid + ".dcm"]
     assert spool.objects.unlisted(9) == []
+
+
+# --- procedure steps ---------------------------------------------------------------------------------------------
+
+
+def test_a_step_lists_what_was_let_go_before_the_last_of_it_could_be_made(spool: Spool, clock: FakeClock) -> None:
+    box, steps = Box(spool, clock), planner(spool)
+    exam = open_exam(spool, ordered())
+    first, last = still(spool, exam), clip(spool, exam)
+    steps.step()
+    let_go(spool, exam)
+    before = wrapper(spool).seal(first)
+    series = pydicom.dcmread(spool.objects.path(before)).SeriesInstanceUID
+    commit(spool)
+    box.live(32)
+    assert spool.captures.get(first.sop_instance_uid).purged
+    wrap_all(spool)
+    steps.step()
+    assert kinds(spool, exam.id) == [("create", "queued"), ("set", "queued")]
+    (step,) = spool.exams.get(exam.id).steps
+    said = pydicom.dcmread(spool.steps.path(exam.id, step.sop_instance_uid, MessageKind.SET))
+    found = {
+        each.SeriesInstanceUID: [image.ReferencedSOPInstanceUID for image in each.ReferencedImageSequence]
+        for each in said.PerformedSeriesSequence
+    }
+    assert found[series] == [first.sop_instance_uid]
+    assert [last.sop_instance_uid] in found.values()
