@@ -1,5 +1,6 @@
 """Two features at once, with a person's change of mind or a lost index in between: what no feature tests alone."""
 
+import json
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
-from gateway.errors import NeverAccepted, NotFound
+from gateway.errors import NeverAccepted, NotFound, WrongState
 from gateway.forward.media.export import export, items_of
 from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
-from gateway.model import DeliveryState, Identity, MessageKind
+from gateway.model import DeliveryState, Exam, Identity, MessageKind
+from gateway.spool import recovery
 from gateway.spool.opening import open_spool
 from gateway.spool.proofs import Verdict
 from gateway.spool.purging import Purging
@@ -30,6 +32,7 @@ from tests.unit.forward.bench import (
     ordered,
     sealed_exam,
     still,
+    typed,
     wrap_all,
     wrapper,
 )
@@ -294,3 +297,38 @@ def test_a_step_lists_what_was_let_go_before_the_last_of_it_could_be_made(spool:
     }
     assert found[series] == [first.sop_instance_uid]
     assert [last.sop_instance_uid] in found.values()
+
+
+# --- the release before, and back --------------------------------------------------------------------------------
+
+
+def forgotten_by_release_0_1(spool: Spool, exam: Exam) -> None:
+    """Write exam.json as the release before does that was put back on: it drops what it does not know."""
+    path = spool.layout.exam_json(exam.id)
+    known = json.loads(path.read_bytes())
+    for key in ("steps", "further", "keep", "reopened", "crc32"):
+        known.pop(key, None)
+    path.write_text(json.dumps({**known, "revision": known["revision"] + 1}))
+    recovery.reconcile_exams(spool)
+
+
+@pytest.mark.parametrize("how", ["opened again", "at once"])
+def test_what_left_stays_with_its_patient_also_when_the_release_before_forgot_that(spool: Spool, how: str) -> None:
+    exam = open_exam(spool, ordered())
+    left = still(spool, exam)
+    if how == "at once":
+        assert spool.releases.release(exam.id, left.sop_instance_uid, tuple(Identity))
+    else:
+        let_go(spool, exam)
+    wrap_all(spool)
+    if how == "at once":
+        spool.layout.released(exam.id, left.sop_instance_uid).unlink()
+    else:
+        reopen(spool, exam.id, within=timedelta(days=1))
+    forgotten_by_release_0_1(spool, exam)
+    later = still(spool, exam)
+    with pytest.raises(WrongState):
+        spool.captures.reject(left.sop_instance_uid, "blurred")
+    with pytest.raises(WrongState):
+        spool.exams.assign(exam.id, typed())
+    assert spool.captures.reject(later.sop_instance_uid, "blurred").capture.state == "rejected"
