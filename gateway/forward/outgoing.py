@@ -45,7 +45,7 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
         # One still's pixels: clips of JPEG frames are lossy and never come here.
         return Outgoing(source=b"".join(transcode.uncompressed(path, syntax)), transfer_syntax_uid=syntax)
     except OSError as error:
-        if path.with_suffix(PURGED).exists():
+        if path.with_name(sealed.capture + PURGED).exists():
             raise NeverAccepted(
                 f"{destination.name} does not get this: another archive vouched for it, and the box let it go.",
                 code=LET_GO,

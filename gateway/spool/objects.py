@@ -48,6 +48,15 @@ class Objects:
             rows = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchall()
         return [records.load(SealedObject, row["document"]) for row in rows]
 
+    def key_stills_of(self, exam: str, clip: str) -> builtins.list[SealedObject]:
+        """Return the key stills that were made of a clip of this exam."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT document FROM object WHERE exam = ? AND json_extract(document, '$.derived_from') = ?",
+                (exam, clip),
+            ).fetchall()
+        return [records.load(SealedObject, row["document"]) for row in rows]
+
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
         """Return everything that was sealed for an exam, key stills too."""
         with self._database.read() as connection:
@@ -89,9 +98,11 @@ class Objects:
         It says again what the seals say, so it may come later than they do: one for many objects. What the box let
         go does not stand in it.
         """
-        sums = sorted((each.sop_instance_uid, each.sha256) for each in self.of_exam(exam))
+        objects = self.of_exam(exam)
+        sums = sorted((each.sop_instance_uid, each.sha256) for each in objects)
         with suppress(FileNotFoundError), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
-            here = [(uid, digest) for uid, digest in sums if not self._layout.purged(exam, uid).exists()]
+            gone = {o.sop_instance_uid for o in objects if self._layout.purged(exam, o.capture).exists()}
+            here = [(uid, digest) for uid, digest in sums if uid not in gone]
             lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)
             if here:
                 self._files.write(self._layout.sums(exam), lines)

@@ -24,7 +24,9 @@ _ANEW = (
 
 _GOT_IT = "(sent_to = coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0))"
 _HERE = (  # what the box let go can be sent by nobody, and who has it stays known
-    "NOT EXISTS (SELECT 1 FROM capture WHERE capture.sop_instance_uid = {}.sop_instance_uid AND purged <> '')"
+    "NOT EXISTS (SELECT 1 FROM object AS o JOIN capture AS c ON c.sop_instance_uid = "
+    "coalesce(nullif(json_extract(o.document, '$.derived_from'), ''), o.sop_instance_uid) "
+    "WHERE o.sop_instance_uid = {}.sop_instance_uid AND c.purged <> '')"
 )
 _OPENED_SINCE = " AND exam IN (SELECT id FROM exam WHERE opened_at >= ?)"
 

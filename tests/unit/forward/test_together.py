@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
 from gateway.model import DeliveryState, Exam, Identity, MessageKind
 from gateway.spool import recovery
+from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.proofs import Verdict
 from gateway.spool.purging import Purging
@@ -332,3 +334,51 @@ def test_what_left_stays_with_its_patient_also_when_the_release_before_forgot_th
     with pytest.raises(WrongState):
         spool.exams.assign(exam.id, typed())
     assert spool.captures.reject(later.sop_instance_uid, "blurred").capture.state == "rejected"
+
+
+# --- key stills and retention ------------------------------------------------------------------------------------
+
+
+def clip_here_and_stills_there(spool: Spool) -> Exam:
+    """Return an exam whose clip one archive takes, and another one, cloud, as stills."""
+    exam = open_exam(spool)
+    clip(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool, "pacs", "cloud")
+    forward(spool, NoClips(), replace(STILLS_FOR_CLIPS, name="cloud"))
+    return exam
+
+
+def test_a_clip_that_went_only_as_stills_to_the_archive_that_must_have_it_never_goes(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box = Box(spool, clock)
+    exam = exam_with_clip(spool)
+    forward(spool, NoClips())
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'committed', proof = 'commitment' WHERE state = 'sent'")
+    box.share = 0.05
+    box.live(100)
+    assert len(box.objects(exam)) == 4
+
+
+def test_a_clip_that_its_archive_keeps_goes_with_its_key_stills_once_these_arrived(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box = Box(spool, clock)
+    exam = clip_here_and_stills_there(spool)
+    last = max(each.id for each in deliveries(spool, "cloud"))
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'queued' WHERE id = ?", (last,))
+    commit(spool)
+    box.live(40)
+    assert len(box.objects(exam)) == 4, "a still waits for its archive"
+    run(sender(spool, Archive(), pacs("cloud")))
+    box.live(32)
+    assert box.objects(exam) == []
+    assert list(inspect_exam(spool, exam.id)) == []
+    assert spool.rerouting.resend("cloud") == 0
+    again = rebuilt(spool, clock, pacs(), pacs("cloud"))
+    assert asking.states(again) == [COMMITTED]
+    assert deliveries(again, "cloud") == []
+    again.close()
