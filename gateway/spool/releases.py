@@ -51,10 +51,10 @@ class Releases:
             ).fetchall()
         return [(row["exam"], row["sop_instance_uid"]) for row in rows]
 
-    def release(self, exam: str, uid: str, identities: Sequence[Identity]) -> bool:
+    def release(self, exam: str, uid: str, identities: Sequence[Identity], *, revision: int = 0) -> bool:
         """Let a saved capture become an object now; False when it may not, or the exam's row fell behind its file.
 
-        Raises SpoolError.
+        Nor when the exam is no more as it was at `revision` (0 = as it is). Raises SpoolError.
         """
         with locked(self._layout.exam_lock(exam)):
             mark = self._layout.released(exam, uid)
@@ -62,7 +62,7 @@ class Releases:
                 found = records.load(Exam, self._layout.exam_json(exam).read_bytes())
                 if found.state is not ExamState.OPEN or found.please_check or found.identity not in identities:
                     return False
-                if self._row_revision(exam) != found.revision:
+                if revision not in {0, found.revision} or self._row_revision(exam) != found.revision:
                     return False  # the object would be made of what the row says
                 if self._layout.tombstone(exam, uid).exists():
                     return False

@@ -15,6 +15,7 @@ from gateway.errors import NeverAccepted, NotFound, WrongState
 from gateway.forward.media.export import export, items_of
 from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
+from gateway.forward.release import Release
 from gateway.model import DeliveryState, Exam, Identity, MessageKind
 from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
@@ -382,3 +383,37 @@ def test_a_clip_that_its_archive_keeps_goes_with_its_key_stills_once_these_arriv
     assert asking.states(again) == [COMMITTED]
     assert deliveries(again, "cloud") == []
     again.close()
+
+
+# --- pictures that leave at once, and procedure steps ------------------------------------------------------------
+
+
+def test_a_picture_that_leaves_at_once_names_a_step_that_was_announced(spool: Spool) -> None:
+    steps = planner(spool)
+    part = Release(spool=spool, temporary="hold", at_once=True, announce=steps.announce)
+    exam = open_exam(spool, ordered())  # at the moment between announcing and releasing
+    taken = still(spool, exam)
+    part.step()
+    wrap_all(spool)
+    (step,) = spool.exams.get(exam.id).steps
+    assert step.servers == ("ris",)
+    sealed = pydicom.dcmread(spool.layout.object(exam.id, taken.sop_instance_uid))
+    (named,) = sealed.ReferencedPerformedProcedureStepSequence
+    assert named.ReferencedSOPInstanceUID == step.sop_instance_uid
+
+
+def test_nothing_leaves_of_a_step_that_a_person_replaced_at_this_moment(spool: Spool) -> None:
+    steps = planner(spool)
+
+    def interrupted(exam: Exam) -> Exam:
+        announced = steps.announce(exam)
+        spool.exams.assign(exam.id, typed())
+        return announced
+
+    exam = open_exam(spool, ordered())
+    taken = still(spool, exam)
+    Release(spool=spool, temporary="hold", at_once=True, announce=interrupted).step()
+    assert not spool.layout.released(exam.id, taken.sop_instance_uid).exists()
+    Release(spool=spool, temporary="hold", at_once=True, announce=steps.announce).step()
+    assert spool.layout.released(exam.id, taken.sop_instance_uid).exists()
+    assert spool.exams.get(exam.id).steps[-1].servers == ("ris",)
