@@ -23,8 +23,10 @@ LET_GO = "purged"  # the box let the picture go after another archive vouched fo
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
 BATCH = 200  # rows a transaction
-# The destination is compared as well: a person may have moved the queue meanwhile.
-_MOVE = """UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, status = ?,
+# The destination is compared as well: a person may have moved the queue meanwhile. Only `proofs` gives a proof; it
+# ends with the state that it proves.
+_MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
+    status = ?,
     changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
     sent_to = CASE ? WHEN 'sending'
         THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)

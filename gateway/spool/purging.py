@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gateway.errors import SpoolError
 from gateway.log import event
-from gateway.model import CaptureState, Delivery, ExamState, MediaKind, SealedObject
+from gateway.model import CaptureState, Delivery, DeliveryState, ExamState, MediaKind, SealedObject
 from gateway.spool import marks, records
 from gateway.spool.files import PART
 from gateway.spool.marks import Mark, Proof
@@ -96,7 +96,8 @@ class Purging:
         now = self._spool.clock.utc().isoformat()
         if not self._claim(facts, now):
             return False
-        proofs = {(d.destination, d.proof) for of_one in facts.deliveries for d in of_one if d.proof}
+        known = [each for of_one in facts.deliveries for each in of_one]
+        proofs = {(d.destination, d.proof) for d in known if d.proof and d.state is DeliveryState.COMMITTED}
         mark = Mark(
             utc=now,
             why=facts.settled_why,

@@ -17,13 +17,14 @@ from gateway.forward.query import Querier
 from gateway.forward.rearm import rearm
 from gateway.forward.release import Release
 from gateway.model import DeliveryState, Exam, Identity, MessageKind
-from gateway.spool import recovery
+from gateway.spool import marks, recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.proofs import Verdict
 from gateway.spool.purging import Purging
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
+from gateway.spool.states import Owner
 from tests.unit.forward import test_asking_for_proof as asking
 from tests.unit.forward.bench import (
     clip,
@@ -241,6 +242,22 @@ def test_what_another_archive_lost_after_the_box_let_it_go_is_no_alarm(spool: Sp
     assert (held.state, held.code) == (HELD, "purged")
     assert "another archive vouched" in held.reason
     assert spool.deliveries.stopped() == {}
+
+
+def test_a_mark_names_no_archive_that_lost_the_picture_since_it_vouched(spool: Spool, clock: FakeClock) -> None:
+    box, cloud = Box(spool, clock), pacs("cloud")
+    exam = sealed_exam(spool, "pacs", "cloud")
+    for name in ("pacs", "cloud"):
+        commit(spool, destination=name)
+    lost = delivery(spool, "cloud")
+    spool.deliveries.move(lost, HELD, Owner.FORWARD, code="lost-by-archive")
+    spool.deliveries.release(lost.id)
+    run(sender(spool, Archive(), cloud))
+    box.live(32)
+    mark = marks.read(spool.layout.purged(exam.id, lost.sop_instance_uid))
+    assert mark
+    assert [proof.destination for proof in mark.proofs] == ["pacs"]
+    assert delivery(spool, "cloud").proof == ""
 
 
 def test_a_purge_stands_in_the_audit_once_however_often_the_box_starts(spool: Spool, clock: FakeClock) -> None:
