@@ -24,8 +24,8 @@ def export(config: Path, *, exams: Sequence[str], to: Path, jpeg: bool) -> int:
     print(f"Copied and checked: {done.objects} objects of {done.exams} exams, {done.bytes / 1e6:.1f} MB.")
     if done.left_out:
         print(
-            f"NOT copied: {done.left_out} captures of these exams, of which no DICOM object could be made. "
-            "They are on this box; `scopegate exam show` lists them."
+            f"NOT copied: {done.left_out} captures of these exams: no DICOM object could be made of them, or the "
+            "archive has them and this box let them go. `scopegate exam show` lists them."
         )
     print(f"{to} can be removed now.")
     return 1 if done.left_out else 0

@@ -1,6 +1,7 @@
 """The words for what became of a picture, and no others: a technician must be able to trust each of them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 from gateway.model import Delivery, DeliveryState
@@ -39,12 +40,20 @@ def of_delivery(delivery: Delivery) -> Fate:
 
 
 def instead(deliveries: Iterable[Delivery], stills: Sequence[Delivery]) -> list[Delivery]:
-    """Return an object's deliveries, with those of its key stills in place of each to where they went instead."""
+    """Return an object's deliveries, with those of its key stills in place of each to where they went instead.
+
+    None of them counts as more than sent: who vouches for some stills does not vouch for the clip.
+    """
     found: list[Delivery] = []
     for each in deliveries:
         others = [d for d in stills if d.destination == each.destination] if each.code in QUIET else []
-        found += others or [each]
+        found += [_at_most_sent(other) for other in others] or [each]
     return found
+
+
+def _at_most_sent(delivery: Delivery) -> Delivery:
+    committed = delivery.state is DeliveryState.COMMITTED
+    return replace(delivery, state=DeliveryState.SENT, proof="") if committed else delivery
 
 
 def of_deliveries(deliveries: Iterable[Delivery], required: frozenset[str]) -> Fate:

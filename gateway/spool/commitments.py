@@ -118,6 +118,8 @@ class Commitments:
                 return Heard.REPEATED
             stored = frozenset(report.stored)
             for uid, each in asked.items():
+                if each is None:
+                    continue
                 said = Said(stored=uid in stored, reason=report.failed.get(uid))
                 proofs.apply(connection, each, verdict(each, said), now_ns=self._clock.utc_ns())
         return Heard.APPLIED
@@ -154,14 +156,18 @@ def _due_again(connection: sqlite3.Connection, uid: str, then_ns: int) -> None:
     )
 
 
-def _items(connection: sqlite3.Connection, uid: str) -> dict[str, Unproven]:
+def _items(connection: sqlite3.Connection, uid: str) -> dict[str, Unproven | None]:
+    """Return what a request asked about; None = its delivery was moved or given up, and no report counts."""
     rows = connection.execute(
         "SELECT i.sop_instance_uid, i.delivery, i.round, d.exam, d.destination FROM commitment_item i "
-        "JOIN delivery d ON d.id = i.delivery WHERE i.transaction_uid = ?",
+        "JOIN commitment c USING (transaction_uid) LEFT JOIN delivery d ON d.id = i.delivery "
+        "AND d.sop_instance_uid = i.sop_instance_uid AND d.destination = c.destination "  # SQLite gives ids anew
+        "WHERE i.transaction_uid = ?",
         (uid,),
     )
     return {
-        row["sop_instance_uid"]: Unproven(
+        row["sop_instance_uid"]: row["destination"]
+        and Unproven(
             delivery=row["delivery"],
             sop_instance_uid=row["sop_instance_uid"],
             exam=row["exam"],

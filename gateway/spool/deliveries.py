@@ -19,10 +19,14 @@ BY_PERSON = "held-by-person"
 LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
 KEY_STILLS_WANTED = "key-stills-wanted"  # a clip that was not taken, and whose key stills are not made yet
 SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key stills go
-QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS)  # held, but nobody need do anything
+LET_GO = "purged"  # the box let the picture go after another archive vouched for it
+QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
+_QUIET = ", ".join("?" * len(QUIET))
 BATCH = 200  # rows a transaction
-# The destination is compared as well: a person may have moved the queue meanwhile.
-_MOVE = """UPDATE delivery SET state = ?, attempts = ?, next_attempt_ns = ?, code = ?, reason = ?, status = ?,
+# The destination is compared as well: a person may have moved the queue meanwhile. Only `proofs` gives a proof; it
+# ends with the state that it proves.
+_MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
+    status = ?,
     changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
     sent_to = CASE ? WHEN 'sending'
         THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)
@@ -81,7 +85,8 @@ class Deliveries:
         """Return how many deliveries of each destination are held and need a person."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT destination, count(*) FROM delivery WHERE state = 'held' AND code IN (?, ?) GROUP BY 1",
+                "SELECT destination, count(*) FROM delivery WHERE state = 'held' "  # noqa: S608 - marks only
+                f"AND code IN ({_QUIET}) GROUP BY 1",
                 QUIET,
             )
             quiet = {row[0]: int(row[1]) for row in rows}

@@ -49,6 +49,15 @@ class Objects:
             rows = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchall()
         return [records.load(SealedObject, row["document"]) for row in rows]
 
+    def key_stills_of(self, exam: str, clip: str) -> builtins.list[SealedObject]:
+        """Return the key stills that were made of a clip of this exam."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT document FROM object WHERE exam = ? AND json_extract(document, '$.derived_from') = ?",
+                (exam, clip),
+            ).fetchall()
+        return [records.load(SealedObject, row["document"]) for row in rows]
+
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
         """Return everything that was sealed for an exam, key stills too."""
         with self._database.read() as connection:
@@ -98,18 +107,30 @@ class Objects:
     def write_sums(self, exam: str) -> None:
         """Write an exam's SHA256SUMS anew: its sealed objects for `sha256sum -c`, on any PC, without this product.
 
-        It says again what the seals say, so it may come later than they do: one for many objects.
+        It says again what the seals say, so it may come later than they do: one for many objects. What the box let
+        go does not stand in it.
         """
-        sums = sorted((each.sop_instance_uid, each.sha256) for each in self.of_exam(exam))
+        objects = self.of_exam(exam)
+        sums = sorted((each.sop_instance_uid, each.sha256) for each in objects)
         with suppress(FileNotFoundError), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
-            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in sums)
-            self._files.write(self._layout.sums(exam), lines)
+            gone = {o.sop_instance_uid for o in objects if self._layout.purged(exam, o.capture).exists()}
+            here = [(uid, digest) for uid, digest in sums if uid not in gone]
+            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)
+            if here:
+                self._files.write(self._layout.sums(exam), lines)
+            else:
+                self._files.remove(self._layout.sums(exam))
         for start in range(0, len(sums), _BATCH):
             uids = [(uid,) for uid, _ in sums[start : start + _BATCH]]
             with self._database.write() as connection:
                 connection.executemany(
                     "UPDATE object SET listed = 1 WHERE sop_instance_uid = ? AND listed = 0", uids
                 )
+
+    def unlist(self, capture: str) -> None:
+        """Have the SHA256SUMS of a capture's exam written anew: its object was let go."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE object SET listed = 0 WHERE capture = ?", (capture,))
 
     def put_row(
         self,
@@ -119,8 +140,12 @@ class Objects:
         state: DeliveryState = DeliveryState.QUEUED,
         code: str = "",
         reason: str = "",
+        in_doubt: bool = False,
     ) -> None:
-        """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are."""
+        """Write the row of what stands in a seal, and its deliveries; those that exist stay as they are.
+
+        `in_doubt`: see Delivery.
+        """
         now = self._clock.utc_ns()
         with self._database.write() as connection:
             _enter(
@@ -132,6 +157,7 @@ class Objects:
                 state=state,
                 code=code,
                 reason=reason,
+                in_doubt=in_doubt,
             )
 
     def drop_media(self, *captures: Capture) -> None:
@@ -151,6 +177,7 @@ def _enter(
     state: DeliveryState = DeliveryState.QUEUED,
     code: str = "",
     reason: str = "",
+    in_doubt: bool = False,
 ) -> None:
     """Write the rows of one object within a transaction."""
     # What was made of another object is not the object of that one's capture.
@@ -162,7 +189,7 @@ def _enter(
     )
     connection.execute("UPDATE capture SET sealed = 1 WHERE sop_instance_uid = ?", (capture,))
     connection.executemany(
-        "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, changed_ns, queued_ns) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(uid, exam, destination, state, code, reason, now_ns, now_ns) for destination in destinations],
+        "INSERT INTO delivery (sop_instance_uid, exam, destination, state, code, reason, in_doubt, "
+        "changed_ns, queued_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(uid, exam, destination, state, code, reason, in_doubt, now_ns, now_ns) for destination in destinations],
     )

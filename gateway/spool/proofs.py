@@ -115,7 +115,8 @@ class Proofs:
         with self._database.write() as connection:
             connection.executemany(
                 "UPDATE delivery SET state = ?, code = '', reason = '', next_attempt_ns = 0, in_doubt = 1, "
-                "changed_ns = ? WHERE id = ? AND state = 'held' AND code = ?",
+                "changed_ns = ?, sent_to = coalesce((SELECT generation FROM destination AS d "
+                "WHERE d.name = delivery.destination), 0) WHERE id = ? AND state = 'held' AND code = ?",
                 [
                     (DeliveryState.SENT if there(each) else DeliveryState.QUEUED, now, each.delivery, AFTER_REBUILD)
                     for each in asked

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from gateway.errors import SpoolError
 from gateway.log import event
-from gateway.model import CaptureState, Delivery, ExamState
+from gateway.model import CaptureState, Delivery, DeliveryState, ExamState, MediaKind, SealedObject
 from gateway.spool import marks, records
 from gateway.spool.files import PART
 from gateway.spool.marks import Mark, Proof
-from gateway.spool.paths import DAMAGED, PURGED, SEAL, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, KEY_STILLS, PURGED, RELEASED, SEAL, SIDECAR, TOMBSTONE
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_REMAINS = (SIDECAR, SEAL, TOMBSTONE, PURGED, PART, DAMAGED)
+_REMAINS = (SIDECAR, SEAL, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +34,8 @@ class Facts:
     settled_s: int
     settled_why: str
     deliveries: tuple[tuple[Delivery, ...], ...]
+    of_key_stills: tuple[tuple[Delivery, ...], ...] = ()  # those of the stills that were made of a clip
+    elsewhere: frozenset[int] = frozenset()  # of `deliveries`, what only an archive got that bore the name before
 
 
 class Purging:
@@ -65,7 +67,9 @@ class Purging:
                 state=CaptureState(row["state"]),
                 settled_s=row["settled_s"],
                 settled_why=row["settled_why"],
-                deliveries=self._of_objects(row["sop_instance_uid"]),
+                deliveries=self._of(self._spool.objects.made_of(row["sop_instance_uid"])),
+                of_key_stills=self._of(self._key_stills(row["exam"], row["sop_instance_uid"])),
+                elsewhere=self._elsewhere(row["sop_instance_uid"]),
             )
             for row in rows
         ]
@@ -92,7 +96,8 @@ class Purging:
         now = self._spool.clock.utc().isoformat()
         if not self._claim(facts, now):
             return False
-        proofs = {(d.destination, d.proof) for of_one in facts.deliveries for d in of_one if d.proof}
+        known = [each for of_one in facts.deliveries for each in of_one]
+        proofs = {(d.destination, d.proof) for d in known if d.proof and d.state is DeliveryState.COMMITTED}
         mark = Mark(
             utc=now,
             why=facts.settled_why,
@@ -138,17 +143,31 @@ class Purging:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _of_objects(self, uid: str) -> tuple[tuple[Delivery, ...], ...]:
-        made = self._spool.objects.made_of(uid)
-        return tuple(tuple(self._spool.deliveries.list(uid=sealed.sop_instance_uid)) for sealed in made)
+    def _of(self, objects: Sequence[SealedObject]) -> tuple[tuple[Delivery, ...], ...]:
+        return tuple(tuple(self._spool.deliveries.list(uid=sealed.sop_instance_uid)) for sealed in objects)
+
+    def _key_stills(self, exam: str, uid: str) -> Sequence[SealedObject]:
+        is_clip = self._spool.captures.get(uid).capture.kind is MediaKind.CLIP
+        return self._spool.objects.key_stills_of(exam, uid) if is_clip else ()
+
+    def _elsewhere(self, uid: str) -> frozenset[int]:
+        with self._spool.database.read() as connection:
+            rows = connection.execute(
+                "SELECT delivery.id FROM object JOIN delivery USING (sop_instance_uid) "
+                "JOIN destination ON destination.name = delivery.destination "
+                "WHERE object.capture = ? AND delivery.sent_to <> destination.generation",
+                (uid,),
+            )
+            return frozenset(row[0] for row in rows)
 
     def _claim(self, facts: Facts, now: str) -> bool:
         """Enter into the row that a capture goes, when it is still as it was seen."""
-        seen = [delivery for of_one in facts.deliveries for delivery in of_one]
+        seen = [delivery for of_one in (*facts.deliveries, *facts.of_key_stills) for delivery in of_one]
         with self._spool.database.write() as connection:
             moved = connection.execute(
-                "SELECT count(*) FROM delivery JOIN object USING (sop_instance_uid) WHERE object.capture = ?",
-                (facts.uid,),
+                "SELECT count(*) FROM delivery JOIN object USING (sop_instance_uid) WHERE delivery.exam = ? "
+                "AND (object.capture = ? OR json_extract(object.document, '$.derived_from') = ?)",
+                (facts.exam, facts.uid, facts.uid),
             ).fetchone()[0] != len(seen) or any(
                 connection.execute(
                     "SELECT 1 FROM delivery WHERE id = ? AND state = ? AND proof = ?", (d.id, d.state, d.proof)
@@ -173,7 +192,8 @@ class Purging:
         self._spool.audit.note(
             "capture-purged", by="forward", capture=uid, exam=exam, why=mark.why, held_by=held_by
         )
-        for sealed in self._spool.objects.made_of(uid):
+        self._spool.objects.unlist(uid)
+        for sealed in (*self._key_stills(exam, uid), *self._spool.objects.made_of(uid)):
             self._spool.files.remove(self._spool.objects.path(sealed))
         self._spool.objects.drop_media(self._spool.captures.get(uid).capture)
         event(_log, "capture_purged", exam=exam, uid=uid, why=mark.why)
@@ -183,6 +203,10 @@ class Purging:
         with self._spool.database.read() as connection:
             rows = connection.execute("SELECT sop_instance_uid, capture FROM object").fetchall()
         of_object = {row[0]: row[1] for row in rows}
-        files = (path for path in self._spool.layout.exams.glob("*/*.*") if not path.name.endswith(_REMAINS))
+        files = (
+            path
+            for path in self._spool.layout.exams.glob("*/*.*")
+            if not path.name.endswith(_REMAINS) and KEY_STILLS not in path.name
+        )
         pairs = ((path.parent.name, path.name.rpartition(".")[0]) for path in files)
         return {(exam, of_object.get(uid, uid)) for exam, uid in pairs}

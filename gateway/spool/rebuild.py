@@ -55,7 +55,8 @@ def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[Addr
         Purging(spool).adopt(sealed.exam, sealed.capture)
         return
     names = routing.of_sealed(spool.layout, sealed, destinations)
-    spool.objects.put_row(sealed, names, state=DeliveryState.HELD, code=AFTER_REBUILD, reason=_REASON)
+    state = DeliveryState.HELD
+    spool.objects.put_row(sealed, names, state=state, code=AFTER_REBUILD, reason=_REASON, in_doubt=True)
 
 
 def _adopt_messages(spool: Spool, exam: Exam) -> None:

@@ -14,7 +14,7 @@ from gateway.model import Exam, ExamState, Identity
 from gateway.spool import records
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
-from gateway.spool.paths import RELEASED, Layout
+from gateway.spool.paths import RELEASED, SEAL, Layout
 
 _ROWS = 200  # a transaction
 
@@ -51,10 +51,10 @@ class Releases:
             ).fetchall()
         return [(row["exam"], row["sop_instance_uid"]) for row in rows]
 
-    def release(self, exam: str, uid: str, identities: Sequence[Identity]) -> bool:
+    def release(self, exam: str, uid: str, identities: Sequence[Identity], *, revision: int = 0) -> bool:
         """Let a saved capture become an object now; False when it may not, or the exam's row fell behind its file.
 
-        Raises SpoolError.
+        Nor when the exam is no more as it was at `revision` (0 = as it is). Raises SpoolError.
         """
         with locked(self._layout.exam_lock(exam)):
             mark = self._layout.released(exam, uid)
@@ -62,7 +62,7 @@ class Releases:
                 found = records.load(Exam, self._layout.exam_json(exam).read_bytes())
                 if found.state is not ExamState.OPEN or found.please_check or found.identity not in identities:
                     return False
-                if self._row_revision(exam) != found.revision:
+                if revision not in {0, found.revision} or self._row_revision(exam) != found.revision:
                     return False  # the object would be made of what the row says
                 if self._layout.tombstone(exam, uid).exists():
                     return False
@@ -95,8 +95,11 @@ class Releases:
 
 
 def refuse_released(layout: Layout, exam: str, uid: str) -> None:
-    """Raise WrongState when this capture left before its exam's end. Under the exam's lock only."""
-    if layout.released(exam, uid).exists():
+    """Raise WrongState when this capture left before its exam's end. Under the exam's lock only.
+
+    A seal says so as well: release 0.1 knows neither marks nor that an exam was opened again.
+    """
+    if layout.released(exam, uid).exists() or layout.seal(exam, uid).exists():
         raise WrongState(
             "This picture was released already: it may have left the box.",
             action="Leave it in the exam; call IT if it must be taken back.",
@@ -104,8 +107,9 @@ def refuse_released(layout: Layout, exam: str, uid: str) -> None:
 
 
 def refuse_begun(layout: Layout, exam: str) -> None:
-    """Raise WrongState when any capture of this exam left before its end. Under the exam's lock only."""
-    if next(layout.exam(exam).glob("*" + RELEASED), None) is not None:
+    """Raise WrongState when anything of this exam left already. Under the exam's lock only."""
+    folder = layout.exam(exam)
+    if next((path for ending in (RELEASED, SEAL) for path in folder.glob("*" + ending)), None) is not None:
         raise WrongState(
             "Pictures of this exam were released already: they may have left the box under its patient.",
             action="It cannot get another patient. Remove what did not leave yet, and call IT.",

@@ -16,9 +16,18 @@ from gateway.spool.database import Database
 from gateway.spool.deliveries import BATCH, BY_PERSON
 from gateway.spool.states import Owner
 
-_ANEW = "proof = '', attempts = 0, next_attempt_ns = 0, status = '', asked = 0, setbacks = 0"
+# A report about what was sent before, from the same archive or from another one, says nothing about what goes now.
+_ANEW = (
+    "proof = '', proof_round = proof_round + 1, proof_due_ns = 0, attempts = 0, next_attempt_ns = 0, status = '', "
+    "asked = 0, setbacks = 0"
+)
 
 _GOT_IT = "(sent_to = coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0))"
+_HERE = (  # what the box let go can be sent by nobody, and who has it stays known
+    "NOT EXISTS (SELECT 1 FROM object AS o JOIN capture AS c ON c.sop_instance_uid = "
+    "coalesce(nullif(json_extract(o.document, '$.derived_from'), ''), o.sop_instance_uid) "
+    "WHERE o.sop_instance_uid = {}.sop_instance_uid AND c.purged <> '')"
+)
 _OPENED_SINCE = " AND exam IN (SELECT id FROM exam WHERE opened_at >= ?)"
 
 
@@ -70,7 +79,7 @@ class Rerouting:
         """
         for old, new in states.BY_PERSON:
             states.check(states.BY_PERSON, old, new, Owner.PANEL)
-        was_sent = "destination = ? AND state IN ('sent', 'committed')"
+        was_sent = f"destination = ? AND state IN ('sent', 'committed') AND {_HERE.format('delivery')}"
         of_exams = was_sent + _OPENED_SINCE
         count = 0
         for batch in self._batches(of_exams, (destination, _utc(since))):
@@ -145,10 +154,11 @@ class Rerouting:
     def _objects(self, since: datetime, last: int) -> list[sqlite3.Row]:
         with self._database.read() as connection:
             return connection.execute(
-                "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture FROM object "
+                "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture FROM object "  # noqa: S608 - fixed words
                 "JOIN exam ON exam.id = object.exam "
                 "LEFT JOIN capture ON capture.sop_instance_uid = object.sop_instance_uid "
-                "WHERE exam.opened_at >= ? AND object.rowid > ? ORDER BY object.rowid LIMIT ?",
+                f"WHERE exam.opened_at >= ? AND object.rowid > ? AND {_HERE.format('object')} "
+                "ORDER BY object.rowid LIMIT ?",
                 (_utc(since), last, BATCH),
             ).fetchall()
 

@@ -16,6 +16,7 @@ from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import CaptureState, Delivery, DeliveryState, ExamState
 from gateway.spool import records
+from gateway.spool.deliveries import SENT_AS_KEY_STILLS
 from gateway.spool.purging import Facts, Purging
 from gateway.spool.room import Level
 from gateway.spool.spool import Spool
@@ -74,16 +75,22 @@ def grown(last: Age, now: Moment) -> tuple[Age, bool]:
 
 def may_go(facts: Facts, rules: Rules) -> Why | None:
     """Return why a capture may go once its time has come, or None: it may not."""
-    deliveries = [delivery for of_one in facts.deliveries for delivery in of_one]
+    deliveries = [delivery for of_one in (*facts.deliveries, *facts.of_key_stills) for delivery in of_one]
     if not rules.required or facts.keep or facts.exam_state not in _ENDED:
         return None
-    if any(delivery.state in _UNSETTLED for delivery in deliveries):
+    if any(delivery.state in _UNSETTLED and not _needs_no_clip(delivery, rules) for delivery in deliveries):
         return None  # also one to a destination that left the configuration
     if facts.state is CaptureState.REJECTED:
         return Why.REJECTED
-    if facts.deliveries and all(_vouched(of_one, rules) for of_one in facts.deliveries):
+    if facts.deliveries and all(_vouched(of_one, facts, rules) for of_one in facts.deliveries):
         return Why.COMMITTED
     return None
+
+
+def _needs_no_clip(delivery: Delivery, rules: Rules) -> bool:
+    """Say whether it got stills of this clip and is content: nobody waits for the clip there."""
+    held = delivery.state is DeliveryState.HELD and delivery.code == SENT_AS_KEY_STILLS
+    return held and delivery.destination not in rules.required
 
 
 def its_time(facts: Facts, age_s: int, rules: Rules, *, low: bool) -> bool:
@@ -103,11 +110,15 @@ def rules_of(configured: settings.Settings, trusted_queries: Iterable[str] = ())
     )
 
 
-def _vouched(of_one: tuple[Delivery, ...], rules: Rules) -> bool:
-    """Say whether every required destination that was to get this object vouches for it, and at least one does."""
+def _vouched(of_one: tuple[Delivery, ...], facts: Facts, rules: Rules) -> bool:
+    """Say whether every required destination that was to get this object vouches for it, and at least one does.
+
+    The word of an archive that another one replaced counts no longer: a person may have it sent to the new one.
+    """
     counted = [delivery for delivery in of_one if delivery.destination in rules.required]
     return bool(counted) and all(
         delivery.state is DeliveryState.COMMITTED
+        and delivery.id not in facts.elsewhere
         and (
             delivery.proof == "commitment"
             or (delivery.proof == "query" and delivery.destination in rules.trusted_queries)

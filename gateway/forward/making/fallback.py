@@ -113,5 +113,6 @@ class Fallbacks:
         """Make, or find, the stills of a clip and queue them for the destination; return how many."""
         stills = self._maker.stills_of(clip, wanted=self._wanted[delivery.destination])
         for still in stills:
-            self._spool.objects.put_row(still, [delivery.destination])
+            # Where the clip may have been offered before the index was lost, its stills may have gone then.
+            self._spool.objects.put_row(still, [delivery.destination], in_doubt=delivery.in_doubt)
         return len(stills)

@@ -11,14 +11,17 @@ from gateway.dicom import procedure_step
 from gateway.dicom.procedure_step import PerformedSeries
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import NotFound, ObjectError, ScopegateError, SpoolDamaged
+from gateway.forward.key_stills import FAMILY as KEY_STILL
 from gateway.log import event, warn
 from gateway.model import (
     WRONG_ENTRY,
+    Capture,
     Exam,
     ExamState,
     Identity,
     MessageKind,
     MessageState,
+    SealedObject,
     Step,
     StepMessage,
 )
@@ -199,18 +202,28 @@ class ProcedureSteps:
     def _series(self, exam: Exam, step: Step) -> list[PerformedSeries]:
         """Return the step's series as its objects say it; one without images when it made none."""
         found: dict[str, list[tuple[str, str]]] = {}
-        numbers = {
-            each.capture.sop_instance_uid: each.capture.instance_number
-            for each in self._spool.captures.of_exam(exam.id)
-        }
+        captures = {each.capture.sop_instance_uid: each.capture for each in self._spool.captures.of_exam(exam.id)}
+        numbers = {uid: each.instance_number for uid, each in captures.items()}
         objects = sorted(self._spool.objects.of_exam(exam.id), key=lambda each: numbers.get(each.capture, 0))
         for sealed in objects:
             owner = exam.step_of(numbers.get(sealed.capture, 0))
             if owner is None or owner.sop_instance_uid != step.sop_instance_uid:
                 continue
-            with SealedFile(self._spool.objects.path(sealed)) as file:
-                series = file.header.text("SeriesInstanceUID")
+            series = self._series_uid(exam, step, sealed, captures[sealed.capture])
             found.setdefault(series, []).append((sealed.sop_class_uid, sealed.sop_instance_uid))
         if not found:
             return [PerformedSeries(series_instance_uid=self._spool.clock.uid())]
         return [PerformedSeries(series_instance_uid=uid, images=images) for uid, images in found.items()]
+
+    def _series_uid(self, exam: Exam, step: Step, sealed: SealedObject, capture: Capture) -> str:
+        """Return the series of an object as its file says it; of one that the box let go, as the exam says it."""
+        try:
+            with SealedFile(self._spool.objects.path(sealed)) as file:
+                return file.header.text("SeriesInstanceUID")
+        except FileNotFoundError:
+            if not self._spool.layout.purged(exam.id, sealed.capture).exists():
+                raise
+        family = KEY_STILL if sealed.derived_from else capture.kind.value
+        return self._spool.exams.series_for(
+            exam.id, capture.source, family, step.sop_instance_uid
+        ).series_instance_uid

@@ -15,8 +15,8 @@ class Release:
     """Moves finished exams on; `at_once`: captures of the open exam too, as soon as they are saved.
 
     What waits: an exam whose patient a person must check, one opened from the wrong worklist entry, and one with a
-    temporary identity unless `temporary` is "send". `announce` is called before an exam is released and returns it
-    as it is then: its pictures say of which procedure step they are.
+    temporary identity unless `temporary` is "send". `announce` is called before an exam, or a capture of it, is
+    released and returns the exam as it is then: its pictures say of which procedure step they are.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class Release:
 
     def _release_capture(self, exam: str, uid: str) -> bool:
         try:
-            if not self._spool.releases.release(exam, uid, self._identities):
+            announced = self._announce(self._spool.exams.get(exam))
+            if not self._spool.releases.release(exam, uid, self._identities, revision=announced.revision):
                 self._spool.exams.change(exam, lambda old: old)  # brings the row up to date, if that is why
                 return False  # or the exam ended, or a person took the picture out, at this moment
         except (SpoolDamaged, NotFound, FileNotFoundError) as error:

@@ -28,7 +28,7 @@ _ENDED = (ExamState.RELEASED, ExamState.DISCONTINUED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """What is on the medium now. `left_out`: captures of these exams that could not become DICOM objects."""
+    """What is on the medium now. `left_out`: captures that became no DICOM object, or that the box let go."""
 
     exams: int
     objects: int
@@ -47,9 +47,9 @@ def mounted(destination: Destination, data_dir: Path) -> Path:
 
 
 def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
-    """Return an exam's sealed objects in the order of their captures, and how many captures have none for good.
+    """Return an exam's sealed objects in the order of their captures, and how many captures have none here.
 
-    Raises NotFound; NotSealed while some are still to be made.
+    Key stills stay out: the clip itself is there. Raises NotFound; NotSealed while some are still to be made.
     """
     if spool.exams.get(exam).state not in _ENDED:
         raise NotSealed(
@@ -57,9 +57,11 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
             action="Finish it; if it asks for its patient, confirm or choose the patient. Then repeat this.",
         )
     listed = [each for each in spool.captures.of_exam(exam) if each.capture.state is not CaptureState.REJECTED]
-    by_capture = {sealed.capture: sealed for sealed in spool.objects.of_exam(exam)}
+    gone = {each.capture.sop_instance_uid for each in listed if each.purged}
+    objects = (sealed for sealed in spool.objects.of_exam(exam) if not sealed.derived_from)
+    by_capture = {sealed.capture: sealed for sealed in objects if sealed.capture not in gone}
     missing = [each for each in listed if each.capture.sop_instance_uid not in by_capture]
-    if any(not each.problem_code for each in missing):
+    if any(not each.problem_code and not each.purged for each in missing):
         raise NotSealed(
             f"{len(missing)} pictures of exam {exam} are not DICOM objects yet.",
             action="Wait until they are made; call service if that lasts longer than some minutes.",
@@ -86,7 +88,7 @@ def export(
     found = {exam: items_of(spool, exam) for exam in dict.fromkeys(exams)}
     items = [item for each, _ in found.values() for item in each]
     if not items:
-        raise NotFound("These exams have no pictures.")
+        raise NotFound("These exams have no pictures on this box.")
     files = files or Files()
     with Writing(
         folder, items, files=files, clock=spool.clock, report=report, jpeg=jpeg, stop=stop, wait_s=_WAIT_S

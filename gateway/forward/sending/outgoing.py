@@ -9,8 +9,9 @@ from gateway.dicom import part10, transcode
 from gateway.dicom.multiframe import MULTIFRAME_COLOUR, MULTIFRAME_GREY
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.model import SealedObject
-from gateway.spool.deliveries import KEY_STILLS_WANTED
+from gateway.spool.deliveries import KEY_STILLS_WANTED, LET_GO
 from gateway.spool.files import sha256_of
+from gateway.spool.paths import PURGED
 
 NO_CONTEXT = "no-context"
 _UNCOMPRESSED = (part10.EXPLICIT_LE, part10.IMPLICIT_LE)
@@ -28,8 +29,8 @@ class Outgoing:
 def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destination: Destination) -> Outgoing:
     """Return the form in which the destination takes this object; `accepted`: the syntaxes it takes its class in.
 
-    Raises NeedsConfiguration (`no-context`) when there is none, NeverAccepted (`too-large`), SpoolDamaged when the
-    file is not the one that was sealed, ObjectError when it cannot be written uncompressed.
+    Raises NeedsConfiguration (`no-context`) when there is none, NeverAccepted (`too-large`, `purged`), SpoolDamaged
+    when the file is not the one that was sealed, ObjectError when it cannot be written uncompressed.
     """
     syntax = sealed.transfer_syntax_uid
     if syntax not in accepted:
@@ -44,6 +45,12 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
         # One still's pixels: clips of JPEG frames are lossy and never come here.
         return Outgoing(source=b"".join(transcode.uncompressed(path, syntax)), transfer_syntax_uid=syntax)
     except OSError as error:
+        if path.with_name(sealed.capture + PURGED).exists():
+            raise NeverAccepted(
+                f"{destination.name} does not get this: another archive vouched for it, and the box let it go.",
+                code=LET_GO,
+                action="Send it there from the archive that has it.",
+            ) from None
         code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         raise SpoolDamaged(f"An object's file cannot be read ({type(error).__name__}).", code=code) from error
 

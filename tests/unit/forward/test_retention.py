@@ -80,6 +80,11 @@ TABLE = {
         replace(RULES, required=frozenset({"pacs", "second"})),
         None,
     ),
+    "another archive took the name of the one that has it": (
+        facts(COMMITTED, elsewhere=frozenset({1})),
+        RULES,
+        None,
+    ),
     "one of its two objects is not committed": (facts(COMMITTED, (delivery(state="sent"),)), RULES, None),
     "both of its objects are committed": (facts(COMMITTED, COMMITTED), RULES, Why.COMMITTED),
     "removed from the exam": (facts(state=CaptureState.REJECTED), RULES, Why.REJECTED),

@@ -233,7 +233,8 @@ def test_a_picture_that_left_at_once_is_not_offered_for_removal(bench: Bench) ->
     bench.post(f"/captures/{free}/reject", {"reason": ""})
 
 
-def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench) -> None:
+@pytest.mark.parametrize(("state", "proof"), [("sent", ""), ("committed", "query"), ("committed", "commitment")])
+def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench, state: str, proof: str) -> None:
     exam = bench.open_exam()
     uid = bench.still(exam)
     seal(bench, exam, uid, ("pacs",))
@@ -248,7 +249,9 @@ def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench
             "WHERE sop_instance_uid = ?",
             (uid,),
         )
-        connection.execute("UPDATE delivery SET state = 'sent' WHERE sop_instance_uid = '2.25.77'")
+        connection.execute(
+            "UPDATE delivery SET state = ?, proof = ? WHERE sop_instance_uid = '2.25.77'", (state, proof)
+        )
     view = Look(bench.spool, bench.settings).exam(bench.spool.exams.get(exam), bench.clock.utc().date())
     assert (view.captures[0].fate, view.captures[0].detail) == ("On this box", "It gets 3 stills.")
     assert (view.fate.mark, view.fate.word, view.fate.detail) == ("ok", "Sent", "It gets 3 stills.")

@@ -1,0 +1,436 @@
+"""Two features at once, with a person's change of mind or a lost index in between: what no feature tests alone."""
+
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+from gateway.forward.query import Querier
+from gateway.forward.rearm import rearm
+from gateway.forward.release import Release
+
+from gateway.clock import FakeClock
+from gateway.config.settings import Destination, Entity
+from gateway.errors import NeverAccepted, NotFound, WrongState
+from gateway.forward.media.export import export, items_of
+from gateway.model import DeliveryState, Exam, Identity, MessageKind
+from gateway.spool import marks, recovery
+from gateway.spool.inspection import inspect_exam
+from gateway.spool.opening import open_spool
+from gateway.spool.proofs import Verdict
+from gateway.spool.purging import Purging
+from gateway.spool.reopening import reopen
+from gateway.spool.spool import Spool
+from gateway.spool.states import Owner
+from tests.unit.forward import test_asking_for_proof as asking
+from tests.unit.forward.bench import (
+    clip,
+    deliveries,
+    delivery,
+    let_go,
+    numbers,
+    open_exam,
+    ordered,
+    sealed_exam,
+    still,
+    typed,
+    wrap_all,
+    wrapper,
+)
+from tests.unit.forward.channels import Archive, pacs, run, sender
+from tests.unit.forward.step_bench import kinds, planner
+from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
+from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
+from tests.unit.forward.test_retention import Box, commit
+
+QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
+
+
+# --- storage commitment and queues that a person moves -----------------------------------------------------------
+
+
+def asked_about(spool: Spool, clock: FakeClock) -> tuple[str, list[str]]:
+    """Send an exam, have the archive asked to vouch for it, and return what it was asked; its report is due."""
+    archive = asking.Archive()
+    asking.sent_exam(spool, clock)
+    asking.committer(spool, archive).step()
+    (asked,) = archive.asked
+    return asked
+
+
+def vouches(spool: Spool, asked: tuple[str, list[str]]) -> bool:
+    transaction, uids = asked
+    return asking.reports(spool).hear(asking.all_stored(transaction, uids), asking.PACS)
+
+
+def test_a_report_about_what_was_sent_first_says_nothing_about_what_a_person_had_sent_again(
+    spool: Spool, clock: FakeClock
+) -> None:
+    asked = asked_about(spool, clock)
+    spool.rerouting.resend("pacs")
+    run(sender(spool, Archive()))
+    vouches(spool, asked)
+    assert asking.states(spool) == [SENT, SENT]
+    clock.move(10)
+    assert len(spool.proofs.due("pacs", cap_s=1e9)) == 2, "it is asked about again at once"
+
+
+def test_an_archive_never_vouches_for_what_went_to_another_one_after_all(spool: Spool, clock: FakeClock) -> None:
+    asked = asked_about(spool, clock)
+    spool.rerouting.resend("pacs")
+    spool.rerouting.move("pacs", "new")
+    run(sender(spool, Archive(), pacs("new")))
+    assert vouches(spool, asked), "it was an answer to a question of ours"
+    assert asking.states(spool, "new") == [SENT, SENT]
+
+
+def test_a_report_counts_for_no_delivery_that_got_the_number_of_one_that_was_given_up(
+    spool: Spool, clock: FakeClock
+) -> None:
+    asked = asked_about(spool, clock)
+    with spool.database.write() as connection:
+        connection.execute("DELETE FROM delivery WHERE id = 2")
+    asking.sent_exam(spool, clock, 1)
+    assert [each.id for each in deliveries(spool)] == [1, 2]
+    assert vouches(spool, asked)
+    assert asking.states(spool) == [COMMITTED, SENT]
+
+
+# --- retention, and archives that change -------------------------------------------------------------------------
+
+
+def test_what_only_the_archive_before_has_stays_until_the_new_one_vouches_for_it(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box, new = Box(spool, clock), pacs(host="10.9.9.9")
+    rearm(spool, [pacs()])
+    exam = sealed_exam(spool)
+    run(sender(spool, Archive()))
+    commit(spool)
+    box.live(20)
+    rearm(spool, [new])
+    box.live(40)
+    assert len(box.objects(exam)) == 1
+    spool.rerouting.resend("pacs")
+    run(sender(spool, Archive(), new))
+    commit(spool)
+    box.live(31)
+    assert box.objects(exam) == []
+
+
+# --- an index that was lost --------------------------------------------------------------------------------------
+
+
+class HasAll:
+    """An archive that finds whatever it is asked about."""
+
+    def find(self, study_instance_uid: str, sop_instance_uids: Collection[str]) -> frozenset[str]:
+        del study_instance_uid
+        return frozenset(sop_instance_uids)
+
+
+def rebuilt(spool: Spool, clock: FakeClock, *destinations: Destination) -> Spool:
+    """Return the spool with a new index in place of the old one."""
+    spool.close()
+    for path in spool.layout.root.glob("scopegate.db*"):
+        path.unlink()
+    return open_spool(spool.layout.root, clock=clock, destinations=destinations or (pacs(),))
+
+
+def only_once(archive: Archive) -> Archive:
+    """Refuse what came before, as an archive does that says "duplicate" (0111)."""
+    refusal = NeverAccepted("The archive has another object of this identity.", code="duplicate")
+    refusal.status = "0111"
+    before = list(archive.got)
+    archive.say = lambda uid: refusal if uid in before and uid not in archive.doubted else "0000"
+    return archive
+
+
+def test_after_a_rebuild_an_archive_that_takes_nothing_twice_is_no_outage(spool: Spool, clock: FakeClock) -> None:
+    archive = Archive()
+    sealed_exam(spool, stills=4)
+    run(sender(spool, archive))
+    again = rebuilt(spool, clock)
+    again.deliveries.release_all("after-rebuild")
+    run(sender(again, only_once(archive)))
+    assert asking.states(again) == [SENT] * 4
+    again.close()
+
+
+def test_after_a_rebuild_key_stills_may_have_arrived_before(spool: Spool, clock: FakeClock) -> None:
+    exam_with_clip(spool)
+    archive = NoClips()
+    forward(spool, archive)
+    again = rebuilt(spool, clock, STILLS_FOR_CLIPS)
+    again.deliveries.release_all("after-rebuild")
+    forward(again, only_once(archive))
+    assert asking.states(again) == [HELD, SENT, SENT, SENT]
+    again.close()
+
+
+def test_what_the_new_archive_has_after_a_rebuild_is_asked_about_as_its_own(spool: Spool, clock: FakeClock) -> None:
+    new = pacs(host="10.9.9.9", query=Entity(ae_title="PACS", host="10.9.9.9", port=104), trust_query=True)
+    sealed_exam(spool)
+    run(sender(spool, Archive()))
+    again = rebuilt(spool, clock)
+    rearm(again, [pacs()])
+    rearm(again, [new])
+    querier = Querier(spool=again, destination=new, finder=HasAll(), settle_s=0)
+    while querier.step():
+        pass
+    assert again.destinations.sent_to_others("pacs") == 0
+    assert delivery(again).state is COMMITTED
+    again.close()
+
+
+# --- exams to a medium -------------------------------------------------------------------------------------------
+
+
+def test_a_medium_gets_the_clip_also_when_the_archive_got_stills_of_it(spool: Spool) -> None:
+    exam = exam_with_clip(spool, stills=1)
+    forward(spool, NoClips())
+    items, left_out = items_of(spool, exam.id)
+    assert [item.sealed.sop_instance_uid for item in items] == list(numbers(spool))
+    assert left_out == 0
+
+
+def test_what_the_box_let_go_is_missing_on_a_medium_and_said_so(
+    spool: Spool, clock: FakeClock, tmp_path: Path
+) -> None:
+    box = Box(spool, clock)
+    exam = sealed_exam(spool, stills=2)
+    commit(spool)
+    box.live(32)
+    with pytest.raises(NotFound, match="on this box"):
+        export(spool, [exam.id], tmp_path, by="test")
+    reopen(spool, exam.id, within=timedelta(days=400))
+    later = still(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    items, left_out = items_of(spool, exam.id)
+    assert [item.sealed.capture for item in items] == [later.sop_instance_uid]
+    assert left_out == 2
+
+
+# --- pictures that the box let go --------------------------------------------------------------------------------
+
+
+def test_what_was_let_go_is_never_queued_again_and_stays_safe(spool: Spool, clock: FakeClock) -> None:
+    box = Box(spool, clock)
+    sealed_exam(spool, stills=2)
+    commit(spool)
+    box.live(32)
+    assert spool.rerouting.resend("pacs") == 0
+    assert spool.rerouting.add("cloud", since=clock.utc() - timedelta(days=400), wants=lambda _: True) == 0
+    assert asking.states(spool) == [COMMITTED, COMMITTED]
+
+
+def test_what_another_archive_lost_after_the_box_let_it_go_is_no_alarm(spool: Spool, clock: FakeClock) -> None:
+    box, cloud = Box(spool, clock), pacs("cloud")
+    exam = sealed_exam(spool, "pacs", "cloud")
+    run(sender(spool, Archive(), cloud))
+    commit(spool)
+    box.live(32)
+    assert box.objects(exam) == []
+    asked = spool.proofs.due("cloud", cap_s=1e9)
+    spool.proofs.settle(asked, lambda _: Verdict(state=QUEUED, code="not-committed", reason="It does not have it."))
+    run(sender(spool, Archive(), cloud))
+    held = delivery(spool, "cloud")
+    assert (held.state, held.code) == (HELD, "purged")
+    assert "another archive vouched" in held.reason
+    assert spool.deliveries.stopped() == {}
+
+
+def test_a_mark_names_no_archive_that_lost_the_picture_since_it_vouched(spool: Spool, clock: FakeClock) -> None:
+    box, cloud = Box(spool, clock), pacs("cloud")
+    exam = sealed_exam(spool, "pacs", "cloud")
+    for name in ("pacs", "cloud"):
+        commit(spool, destination=name)
+    lost = delivery(spool, "cloud")
+    spool.deliveries.move(lost, HELD, Owner.FORWARD, code="lost-by-archive")
+    spool.deliveries.release(lost.id)
+    run(sender(spool, Archive(), cloud))
+    box.live(32)
+    mark = marks.read(spool.layout.purged(exam.id, lost.sop_instance_uid))
+    assert mark
+    assert [proof.destination for proof in mark.proofs] == ["pacs"]
+    assert delivery(spool, "cloud").proof == ""
+
+
+def test_a_purge_stands_in_the_audit_once_however_often_the_box_starts(spool: Spool, clock: FakeClock) -> None:
+    box, some = Box(spool, clock), tuple(Identity)
+    exam = open_exam(spool)
+    for taken in (still(spool, exam), clip(spool, exam)):
+        assert spool.releases.release(exam.id, taken.sop_instance_uid, some)
+    let_go(spool, exam)
+    wrap_all(spool)
+    spool.key_stills.plan(exam.id, taken.sop_instance_uid, 2, wanted=3, frames=(1, 2, 3))
+    commit(spool)
+    box.live(32)
+    for _ in range(3):
+        Purging(spool).take_up()
+    assert spool.layout.audit.read_text().count("capture-purged") == 2
+
+
+def test_the_sums_of_an_exam_name_what_is_there(spool: Spool, clock: FakeClock) -> None:
+    box = Box(spool, clock)
+    exam = sealed_exam(spool, stills=2)
+    sums = spool.layout.sums(exam.id)
+    assert len(sums.read_text().splitlines()) == 2
+    commit(spool)
+    box.live(32)
+    wrap_all(spool)
+    assert not sums.exists()
+    reopen(spool, exam.id, within=timedelta(days=400))
+    later = still(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    assert [line.split()[1] for line in sums.read_text().splitlines()] == [later.sop_instance_uid + ".dcm"]
+    assert spool.objects.unlisted(9) == []
+
+
+# --- procedure steps ---------------------------------------------------------------------------------------------
+
+
+def test_a_step_lists_what_was_let_go_before_the_last_of_it_could_be_made(spool: Spool, clock: FakeClock) -> None:
+    box, steps = Box(spool, clock), planner(spool)
+    exam = open_exam(spool, ordered())
+    first, last = still(spool, exam), clip(spool, exam)
+    steps.step()
+    let_go(spool, exam)
+    before = wrapper(spool).seal(first)
+    series = pydicom.dcmread(spool.objects.path(before)).SeriesInstanceUID
+    commit(spool)
+    box.live(32)
+    assert spool.captures.get(first.sop_instance_uid).purged
+    wrap_all(spool)
+    steps.step()
+    assert kinds(spool, exam.id) == [("create", "queued"), ("set", "queued")]
+    (step,) = spool.exams.get(exam.id).steps
+    said = pydicom.dcmread(spool.steps.path(exam.id, step.sop_instance_uid, MessageKind.SET))
+    found = {
+        each.SeriesInstanceUID: [image.ReferencedSOPInstanceUID for image in each.ReferencedImageSequence]
+        for each in said.PerformedSeriesSequence
+    }
+    assert found[series] == [first.sop_instance_uid]
+    assert [last.sop_instance_uid] in found.values()
+
+
+# --- the release before, and back --------------------------------------------------------------------------------
+
+
+def forgotten_by_release_0_1(spool: Spool, exam: Exam) -> None:
+    """Write exam.json as the release before does that was put back on: it drops what it does not know."""
+    path = spool.layout.exam_json(exam.id)
+    known = json.loads(path.read_bytes())
+    for key in ("steps", "further", "keep", "reopened", "crc32"):
+        known.pop(key, None)
+    path.write_text(json.dumps({**known, "revision": known["revision"] + 1}))
+    recovery.reconcile_exams(spool)
+
+
+@pytest.mark.parametrize("how", ["opened again", "at once"])
+def test_what_left_stays_with_its_patient_also_when_the_release_before_forgot_that(spool: Spool, how: str) -> None:
+    exam = open_exam(spool, ordered())
+    left = still(spool, exam)
+    if how == "at once":
+        assert spool.releases.release(exam.id, left.sop_instance_uid, tuple(Identity))
+    else:
+        let_go(spool, exam)
+    wrap_all(spool)
+    if how == "at once":
+        spool.layout.released(exam.id, left.sop_instance_uid).unlink()
+    else:
+        reopen(spool, exam.id, within=timedelta(days=1))
+    forgotten_by_release_0_1(spool, exam)
+    later = still(spool, exam)
+    with pytest.raises(WrongState):
+        spool.captures.reject(left.sop_instance_uid, "blurred")
+    with pytest.raises(WrongState):
+        spool.exams.assign(exam.id, typed())
+    assert spool.captures.reject(later.sop_instance_uid, "blurred").capture.state == "rejected"
+
+
+# --- key stills and retention ------------------------------------------------------------------------------------
+
+
+def clip_here_and_stills_there(spool: Spool) -> Exam:
+    """Return an exam whose clip one archive takes, and another one, cloud, as stills."""
+    exam = open_exam(spool)
+    clip(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool, "pacs", "cloud")
+    forward(spool, NoClips(), replace(STILLS_FOR_CLIPS, name="cloud"))
+    return exam
+
+
+def test_a_clip_that_went_only_as_stills_to_the_archive_that_must_have_it_never_goes(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box = Box(spool, clock)
+    exam = exam_with_clip(spool)
+    forward(spool, NoClips())
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'committed', proof = 'commitment' WHERE state = 'sent'")
+    box.share = 0.05
+    box.live(100)
+    assert len(box.objects(exam)) == 4
+
+
+def test_a_clip_that_its_archive_keeps_goes_with_its_key_stills_once_these_arrived(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box = Box(spool, clock)
+    exam = clip_here_and_stills_there(spool)
+    last = max(each.id for each in deliveries(spool, "cloud"))
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'queued' WHERE id = ?", (last,))
+    commit(spool)
+    box.live(40)
+    assert len(box.objects(exam)) == 4, "a still waits for its archive"
+    run(sender(spool, Archive(), pacs("cloud")))
+    box.live(32)
+    assert box.objects(exam) == []
+    assert list(inspect_exam(spool, exam.id)) == []
+    assert spool.rerouting.resend("cloud") == 0
+    again = rebuilt(spool, clock, pacs(), pacs("cloud"))
+    assert asking.states(again) == [COMMITTED]
+    assert deliveries(again, "cloud") == []
+    again.close()
+
+
+# --- pictures that leave at once, and procedure steps ------------------------------------------------------------
+
+
+def test_a_picture_that_leaves_at_once_names_a_step_that_was_announced(spool: Spool) -> None:
+    steps = planner(spool)
+    part = Release(spool=spool, temporary="hold", at_once=True, announce=steps.announce)
+    exam = open_exam(spool, ordered())  # at the moment between announcing and releasing
+    taken = still(spool, exam)
+    part.step()
+    wrap_all(spool)
+    (step,) = spool.exams.get(exam.id).steps
+    assert step.servers == ("ris",)
+    sealed = pydicom.dcmread(spool.layout.object(exam.id, taken.sop_instance_uid))
+    (named,) = sealed.ReferencedPerformedProcedureStepSequence
+    assert named.ReferencedSOPInstanceUID == step.sop_instance_uid
+
+
+def test_nothing_leaves_of_a_step_that_a_person_replaced_at_this_moment(spool: Spool) -> None:
+    steps = planner(spool)
+
+    def interrupted(exam: Exam) -> Exam:
+        announced = steps.announce(exam)
+        spool.exams.assign(exam.id, typed())
+        return announced
+
+    exam = open_exam(spool, ordered())
+    taken = still(spool, exam)
+    Release(spool=spool, temporary="hold", at_once=True, announce=interrupted).step()
+    assert not spool.layout.released(exam.id, taken.sop_instance_uid).exists()
+    Release(spool=spool, temporary="hold", at_once=True, announce=steps.announce).step()
+    assert spool.layout.released(exam.id, taken.sop_instance_uid).exists()
+    assert spool.exams.get(exam.id).steps[-1].servers == ("ris",)
