@@ -11,7 +11,7 @@ from gateway.dicom import procedure_step
 from gateway.dicom.procedure_step import PerformedSeries
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import NotFound, ObjectError, ScopegateError, SpoolDamaged
-from gateway.forward.key_stills import FAMILY as KEY_STILL
+from gateway.forward.making.key_stills import FAMILY as KEY_STILL
 from gateway.log import event, warn
 from gateway.model import (
     WRONG_ENTRY,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from gateway.forward.query import Querier
-from gateway.forward.rearm import rearm
-from gateway.forward.release import Release
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
 from gateway.errors import NeverAccepted, NotFound, WrongState
+from gateway.forward.making.release import Release
 from gateway.forward.media.export import export, items_of
+from gateway.forward.proving.query import Querier
+from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Exam, Identity, MessageKind
 from gateway.spool import marks, recovery
 from gateway.spool.inspection import inspect_exam
