@@ -301,8 +301,8 @@ def test_a_step_lists_what_was_let_go_before_the_last_of_it_could_be_made(spool:
     first, last = still(spool, exam), clip(spool, exam)
     steps.step()
     let_go(spool, exam)
-    before = wrapper(spool).seal(first)
-    series = pydicom.dcmread(spool.objects.path(before)).SeriesInstanceUID
+    wrapper(spool).seal(first)
+    series = pydicom.dcmread(spool.layout.object(exam.id, first.sop_instance_uid)).SeriesInstanceUID
     commit(spool)
     box.live(32)
     assert spool.captures.get(first.sop_instance_uid).purged
