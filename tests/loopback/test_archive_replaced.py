@@ -68,7 +68,7 @@ def test_another_archive_under_the_same_name_gets_what_still_waits_and_both_have
         assert box.config.read_text() != before
         box.start()
         add("R5")
-        until("nothing to wait any more", lambda: not in_state(box, exams, "queued", "sending"))
+        until("nothing to wait any more", lambda: in_state(box, exams, "sent", "held") == set(owners))
         on_new = set(orthanc.sop_instance_uids()) & set(owners)
         waiting = in_state(box, exams, "queued", "sending", "held")
         print(f"\narchive replaced: {len(owners)} acknowledged, {len(on_old)} on the old archive, "
