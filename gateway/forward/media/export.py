@@ -57,7 +57,8 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
             action="Finish it; if it asks for its patient, confirm or choose the patient. Then repeat this.",
         )
     listed = [each for each in spool.captures.of_exam(exam) if each.capture.state is not CaptureState.REJECTED]
-    by_capture = {sealed.capture: sealed for sealed in spool.objects.of_exam(exam)}
+    # A clip goes as itself: its key stills are for archives that cannot take it.
+    by_capture = {each.capture: each for each in spool.objects.of_exam(exam) if not each.derived_from}
     missing = [each for each in listed if each.capture.sop_instance_uid not in by_capture]
     if any(not each.problem_code for each in missing):
         raise NotSealed(
