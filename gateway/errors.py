@@ -182,7 +182,7 @@ class WrongState(Refused):
     """This cannot be done any more, or not yet."""
 
     code = "wrong-state"
-    action = "Reload the page to see the present state."
+    action = "Look at the present state: reload the page, or list it again."
 
 
 class RequestReused(Refused):

@@ -112,6 +112,14 @@ def export(
     raise typer.Exit(exporting.export(config, exams=exam, to=to, jpeg=jpeg))
 
 
+@app.command()
+def conformance(config: Config = DEFAULT_CONFIG) -> None:
+    """Print the DICOM conformance statement of this configuration, as Markdown."""
+    from gateway.cli import conformance as looking
+
+    raise typer.Exit(looking.look(config))
+
+
 @config_app.command("check")
 def config_check(file: Path) -> None:
     """Name every mistake of a configuration file with its line; exit 2 if there is one."""

@@ -39,7 +39,7 @@ def list_exams(
 @app.command()
 def keep(
     exam: str,
-    no_longer: Annotated[bool, typer.Option(help="Treat it as every other exam again.")] = False,
+    no_longer: Annotated[bool, typer.Option("--no-longer", help="Treat it as every other exam again.")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Keep an exam's pictures on this box, also when the archives have them."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from gateway.cli.opened import spool_of
+from gateway.cli.opened import counted, spool_of
 from gateway.config.settings import Settings
 from gateway.errors import BadValue
 from gateway.forward.media import export as media
@@ -21,7 +21,10 @@ def export(config: Path, *, exams: Sequence[str], to: Path, jpeg: bool) -> int:
         done = media.export(
             spool, exams, _checked(to, settings), by="command-line", jpeg=jpeg, report=_reporting(bar, task)
         )
-    print(f"Copied and checked: {done.objects} objects of {done.exams} exams, {done.bytes / 1e6:.1f} MB.")
+    print(
+        f"Copied and checked: {counted(done.objects, 'object')} of {counted(done.exams, 'exam')}, "
+        f"{done.bytes / 1e6:.1f} MB."
+    )
     if done.left_out:
         print(
             f"NOT copied: {done.left_out} captures of these exams: no DICOM object could be made of them, or the "

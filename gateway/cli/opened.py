@@ -31,6 +31,12 @@ def spool_of(config: Path) -> Iterator[tuple[Settings, Spool]]:
         spool.close()
 
 
+def counted(number: int, word: str) -> str:
+    """Return "1 exam", "2 exams"; "try" has "tries"."""
+    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{number} {word if number == 1 else many}"
+
+
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under titles, as wide as the terminal allows."""
     from rich.console import Console

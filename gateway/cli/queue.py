@@ -50,14 +50,14 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def show(uid: str, config: Config = DEFAULT_CONFIG) -> None:
     """Show everything about one object's deliveries."""
-    from gateway.cli.opened import spool_of
+    from gateway.cli.opened import counted, spool_of
 
     with spool_of(config) as (_, spool):
         sealed = spool.objects.get(uid)
         found = spool.deliveries.list(uid=uid)
     print(f"object {sealed.sop_instance_uid}\nexam {sealed.exam}\nbytes {sealed.bytes}\nsha256 {sealed.sha256}")
     for delivery in found:
-        print(f"\n{delivery.destination}: {delivery.state}, {delivery.attempts} tries")
+        print(f"\n{delivery.destination}: {delivery.state}, {counted(delivery.attempts, 'try')}")
         for name in ("code", "reason", "status", "proof"):
             if value := getattr(delivery, name):
                 print(f"  {name}: {value}")

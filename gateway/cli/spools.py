@@ -14,7 +14,7 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
     """Read every file of the spool and compare it with its record; exit 1 if one does not match."""
     from rich.progress import track
 
-    from gateway.cli.opened import spool_of
+    from gateway.cli.opened import counted, spool_of
     from gateway.spool.inspection import inspect_exam
 
     with spool_of(config) as (_, spool):
@@ -23,7 +23,7 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
         found = [f for exam in track(exams, "Reading exams", transient=True) for f in inspect_exam(spool, exam)]
     for finding in found:
         print(f"{finding.exam}/{finding.file}: {finding.what}")
-    print(f"{len(exams)} exams read, {len(found)} problems.")
+    print(f"{counted(len(exams), 'exam')} read, {counted(len(found), 'problem')}.")
     raise typer.Exit(1 if found else 0)
 
 

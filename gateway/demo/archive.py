@@ -1,4 +1,4 @@
-"""An archive for the demo: C-STORE and C-ECHO. Writes each object into a file, durably, before it says yes.
+"""An archive for the demo: C-STORE, C-ECHO, commitment. Each object is durable in a file before it says yes.
 
 Not an archive to keep anything in: no index, no query, one folder.
 """
@@ -16,6 +16,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import AllStoragePresentationContexts, build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
+from gateway.demo import vouching
 from gateway.demo.peer import DemoPeer
 from gateway.dicom import elements, part10, values
 from gateway.dicom.elements import Elements, Malformed
@@ -26,6 +27,7 @@ from gateway.spool.files import Files
 _log = logging.getLogger(__name__)
 
 AE_TITLE = "DEMOPACS"
+_META = 1 << 16  # bytes in which a file's meta information ends
 SYNTAXES: list[str | UID] = [JPEGLosslessSV1, JPEGBaseline8Bit, ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _STORED, _OUT_OF_RESOURCES, _MISMATCH, _NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000  # PS3.4 table B.2-1
 
@@ -63,7 +65,13 @@ class DemoArchive(DemoPeer):
         self._counts = Counter({path.name: len(list(path.glob("*.dcm"))) for path in folder.glob("*")})
         contexts = [build_context(str(each.abstract_syntax), SYNTAXES) for each in AllStoragePresentationContexts]
         contexts.append(build_context(Verification, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]))
-        handlers = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_ECHO, lambda _: _STORED)]
+        contexts.append(vouching.Vouching.context())
+        self.vouching = vouching.Vouching(self._kept)
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_ECHO, lambda _: _STORED),
+            (evt.EVT_N_ACTION, self.vouching.take),
+        ]
         super().__init__(ae_title, contexts=contexts, handlers=handlers)
 
     def count(self, study_instance_uid: str) -> int:
@@ -72,6 +80,15 @@ class DemoArchive(DemoPeer):
 
     def path(self, study_instance_uid: str, sop_instance_uid: str) -> Path:
         return self._folder / study_instance_uid / f"{sop_instance_uid}.dcm"
+
+    def _kept(self, sop_instance_uid: str) -> str:
+        """Return the SOP Class UID of an object that lies here; "" when none does, or nobody can read it."""
+        found = list(self._folder.glob(f"*/{sop_instance_uid}.dcm")) if values.is_uid(sop_instance_uid) else []
+        try:
+            with found[0].open("rb") as file:
+                return part10.read_meta(file.read(_META)).sop_class_uid
+        except (IndexError, Malformed, OSError):
+            return ""
 
     def _store(self, event: evt.Event) -> int:
         request = event.request
@@ -111,7 +128,7 @@ class DemoArchive(DemoPeer):
 def read(path: Path) -> Arrival:
     """Return what one of the archive's files is. Raises Malformed, OSError."""
     file = path.read_bytes()
-    meta = part10.read_meta(file[: 1 << 16])
+    meta = part10.read_meta(file[:_META])
     return _arrival(path, part10.read_data_set(file), meta, size=len(file))
 
 

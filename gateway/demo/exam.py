@@ -19,7 +19,7 @@ _READY_S = 60.0
 _WORKLIST_S = 30.0
 _PRESS_S = 10.0
 _DELIVERY_S = 120.0
-_DONE = frozenset({"sent", "committed"})
+_DONE = "committed"
 _SOON = frozenset({"no-signal", "recorder-gone", "busy"})  # nothing was stored: press again
 
 
@@ -85,7 +85,7 @@ class HeadlessExam:
         return self.patience.until(what, look, deadline_s=_PRESS_S, why=lambda: last[-1])
 
     def _delivered(self, exam: str, acknowledged: list[str]) -> dict[str, Json]:
-        """Wait until everything is sent and return the exam's captures by SOP Instance UID."""
+        """Wait until the archive vouches for everything and return the exam's captures by SOP Instance UID."""
 
         def look() -> dict[str, Json] | None:
             captures = {str(each["sop_instance_uid"]): each for each in self.api.get(f"/exams/{exam}")["captures"]}
@@ -113,7 +113,10 @@ class HeadlessExam:
         problems += self._strangers(study)
         if problems:
             raise DemoFailed(" ".join(problems), action="Call service.")
-        self.say(f"All {len(present)} acknowledged objects are in the archive, each as the box sealed it.")
+        self.say(
+            f"All {len(present)} acknowledged objects are in the archive, each as the box sealed it; "
+            "the archive vouched for them: Safe in PACS."
+        )
 
     def _differences(self, capture: Json, arrival: Arrival, study: str) -> Iterator[str]:
         pairs = (
@@ -161,15 +164,17 @@ def _is_ready(api: Api, said: list[str]) -> bool | None:
 
 
 def _waits(capture: Json) -> list[str]:
-    """Say why a capture has not reached the archive; nothing when it has. Raises DemoFailed when it never will."""
+    """Say why the archive does not vouch for a capture yet; nothing when it does. Raises DemoFailed if never."""
     if problem := capture.get("problem"):
         raise DemoFailed(f"A capture could not be made an object: {problem['what']}")
     deliveries = capture["deliveries"]
     for each in deliveries:
         if each["state"] == "held":
             raise DemoFailed(f"A delivery is held: {each['reason']}")
-    if deliveries and all(each["state"] in _DONE for each in deliveries):
+    if deliveries and all(each["state"] == _DONE for each in deliveries):
         return []
+    if deliveries and all(each["state"] in {"sent", _DONE} for each in deliveries):
+        return ["It does not vouch for all of it yet."]
     return [str(each["reason"]) for each in deliveries if each["reason"]] or ["It is still on the box."]
 
 

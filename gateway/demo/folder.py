@@ -116,7 +116,7 @@ def write_config(folder: Folder, ports: Ports, *, worklist_ae: str, archive_ae: 
     """
     peers: list[tuple[str, Table]] = [
         ("[[worklist]]", _peer("demo-ris", worklist_ae, ports.worklist) | {"modality": MODALITY}),
-        ("[[destination]]", _peer("demo-archive", archive_ae, ports.archive) | {"commitment": False}),
+        ("[[destination]]", _peer("demo-archive", archive_ae, ports.archive) | {"commitment": True}),
     ]
     lines = ["# Written anew at every start of the demo: changes do not last.", "config_version = 1"]
     for title, table in [*_box(folder, ports), *peers]:

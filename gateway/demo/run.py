@@ -86,6 +86,7 @@ class _Demo:
         peers, stop = self._peers, self._peers.stop
         peers.start("demo-worklist", partial(self._worklist.serve, stop))
         peers.start("demo-archive", partial(self._archive.serve, stop))
+        peers.start("demo-vouching", partial(self._archive.vouching.serve, stop))
         peers.start("demo-arrivals", self._tell_arrivals)
         peers.start("demo-watch", self._end_with_peers)
         self._say_addresses()

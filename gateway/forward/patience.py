@@ -1,6 +1,7 @@
 """How long one destination is left alone after it failed, and since when. Knows no delivery."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -34,6 +35,12 @@ class Patience:
     def left_s(self) -> float:
         """Seconds until the next try, 0 = now."""
         return max(0.0, (self.pause.until_ns - self._clock.boottime_ns()) / 1e9) if self.pause else 0.0
+
+    def waits(self, asked: Callable[[], bool]) -> bool:
+        """Say whether to wait still. asked: takes a person's wish for a try now, which ends the pause."""
+        if self.left_s and asked():
+            self.try_now()
+        return self.left_s > 0
 
     def hold_back(self, error: DeliveryError) -> timedelta:
         """Pause, longer each time, and return for how long."""

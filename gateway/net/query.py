@@ -13,7 +13,7 @@ from gateway.net.association import Link, open_link
 from gateway.net.find import Answers, RawAnswer, ask
 from gateway.net.peers import Context, Peer, Timeouts, capital
 
-_MODEL = str(StudyRootQueryRetrieveInformationModelFind)
+MODEL = str(StudyRootQueryRetrieveInformationModelFind)
 MOST_ANSWERS = 5000  # to one question; a series of an exam has a hundred objects
 _ALLOWANCE = 32 * 1024 * 1024  # bytes over the life of the association
 _BY_SETTINGS = frozenset({0x0122, 0x0124, 0xA900})  # not supported, not authorised, does not fit its class
@@ -31,7 +31,7 @@ class QueryAssociation:
 
     def __enter__(self) -> Self:
         offers = [
-            Context(abstract_syntax=_MODEL, transfer_syntax=str(syntax))
+            Context(abstract_syntax=MODEL, transfer_syntax=str(syntax))
             for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
         ]
         self._link = open_link(
@@ -69,7 +69,7 @@ class QueryAssociation:
     def _ask(self, keys: Dataset) -> list[RawAnswer]:
         link = self._link
         assert link is not None
-        if status := ask(link, keys, _MODEL, self._heard):
+        if status := ask(link, keys, MODEL, self._heard):
             kind = NeedsConfiguration if status in _BY_SETTINGS else TryLater
             raise kind(
                 f"{capital(self._peer.who)} does not say what it has (status {status:04X}).",

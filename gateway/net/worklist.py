@@ -17,6 +17,7 @@ from gateway.net.association import open_link
 from gateway.net.find import Answers, RawAnswer, ask
 from gateway.net.peers import Context, Peer, Timeouts, capital, shared_out
 
+MODEL = str(ModalityWorklistInformationFind)
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
 MOST_BYTES = 32 * 1024 * 1024
 _TOO_MANY = "Call IT: it may ignore the date range; let it match modality or station."
@@ -96,7 +97,7 @@ def find(
     )
     patience = shared_out(timeouts or Timeouts(), deadline_s)
     offers = [
-        Context(abstract_syntax=str(ModalityWorklistInformationFind), transfer_syntax=str(syntax))
+        Context(abstract_syntax=MODEL, transfer_syntax=str(syntax))
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
     ]
     heard = Answers(most)
@@ -104,7 +105,7 @@ def find(
         with open_link(
             peer, our_ae=our_ae, contexts=offers, timeouts=patience, allowance=MOST_BYTES, heard=heard.take
         ) as link:
-            status = ask(link, _query(server, today), str(ModalityWorklistInformationFind), heard)
+            status = ask(link, _query(server, today), MODEL, heard)
     except DeliveryError as error:
         action = _TOO_MANY if heard.enough else error.action
         raise WorklistError(error.what, code=f"worklist-{error.code}", action=action) from None
@@ -115,10 +116,15 @@ def find(
     return heard.answers
 
 
+def days(server: Worklist, today: date) -> tuple[date, date]:
+    """Return the first and the last day that are asked for."""
+    return today - timedelta(days=server.days_back), today + timedelta(days=server.days_ahead)
+
+
 def _query(server: Worklist, today: date) -> Dataset:
     """Return the identifier of the question: one item in the step sequence (PS3.4 K.6.1.2.2)."""
     step = _empty(_STEP)
-    first, last = today - timedelta(days=server.days_back), today + timedelta(days=server.days_ahead)
+    first, last = days(server, today)
     # A date range, never with a time range: the two match independently (PS3.4 C.2.2.2.5).
     step.ScheduledProcedureStepStartDate = f"{first:%Y%m%d}-{last:%Y%m%d}"
     step.Modality = server.modality

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ from gateway.demo.exam import HeadlessExam
 from gateway.demo.failed import DemoFailed
 from gateway.demo.patience import Patience
 from gateway.demo.worklist import DemoWorklist
-from gateway.dicom import order
+from gateway.dicom import commitment, order
 from gateway.errors import DeliveryError, NeedsConfiguration
 from gateway.net import echo, worklist
+from gateway.net.commitment import CommitmentAssociation
+from gateway.net.peers import Peer
 from gateway.net.store import StoreAssociation, Wanted
 from gateway.threads import Supervisor
 from tests.box import until
@@ -35,14 +38,14 @@ ORDERS = patients.orders(day=TODAY, around=time(10, 17), seed="a clinic", statio
 DEADLINE_S = 90
 
 
-def serving(peer):
-    """Serve a peer until the test is over; its thread must end then."""
+def serving(peer, *helpers):
+    """Serve a peer until the test is over; its threads must end then."""
     supervisor = Supervisor()
-    thread = supervisor.start("peer", lambda: peer.serve(supervisor.stop))
+    threads = [supervisor.start("peer", partial(each.serve, supervisor.stop)) for each in (peer, *helpers)]
     yield peer
     supervisor.stop.set()
     assert supervisor.run()
-    assert not thread.is_alive()
+    assert not any(thread.is_alive() for thread in threads)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +136,8 @@ def arrivals() -> list[Arrival]:
 @pytest.fixture
 def pacs(tmp_path, arrivals):
     (tmp_path / "archive").mkdir()
-    yield from serving(DemoArchive(tmp_path / "archive", arrived=arrivals.append))
+    archive = DemoArchive(tmp_path / "archive", arrived=arrivals.append)
+    yield from serving(archive, archive.vouching)
 
 
 def send(pacs, *files, lossy=False, ae_title=""):
@@ -197,6 +201,35 @@ def test_an_object_whose_study_is_no_name_for_a_folder_is_refused(tmp_path, pacs
     assert "A900" in refused.value.what
     assert arrivals == []
     assert list((tmp_path / "archive").iterdir()) == []
+
+
+def vouched(pacs, *instances):
+    """Ask the archive to vouch for these, as the forward process does; return its one report."""
+    said = []
+
+    def hear(report, _):
+        said.append(report)
+        return True
+
+    peer = Peer(kind="archive", name="demo", ae_title=pacs.ae_title, host="127.0.0.1", port=pacs.port)
+    with CommitmentAssociation(peer, our_ae="SCOPEGATE") as way:
+        way.ask("2.25.4711", instances)
+        way.listen(10, hear, enough=lambda: bool(said))
+    (report,) = said
+    return commitment.read_report(
+        report.raw, event_type=report.event_type, transfer_syntax_uid=report.transfer_syntax_uid
+    )
+
+
+def test_the_archive_vouches_for_what_it_has_and_for_nothing_else(tmp_path, pacs):
+    files = [items.sample(tmp_path), items.sample(tmp_path)]
+    assert send(pacs, *files) == ["0000", "0000"]
+    (here, sop_class), (other, _) = [(data.SOPInstanceUID, data.SOPClassUID) for data in map(dcmread, files)]
+    report = vouched(pacs, (sop_class, here))
+    assert (report.transaction_uid, report.stored, report.failed) == ("2.25.4711", (here,), {})
+    report = vouched(pacs, (sop_class, here), (sop_class, "2.25.1"), (items.MULTI_FRAME_TRUE_COLOUR, other))
+    assert report.stored == (here,)
+    assert report.failed == {"2.25.1": 0x0112, other: 0x0119}
 
 
 def test_the_peers_answer_an_echo_and_only_under_their_own_name(tmp_path, pacs, ris):
@@ -273,6 +306,7 @@ def test_one_exam_without_a_browser_arrives_whole_and_again_in_a_kept_folder_and
             (False, True)
         ]
         assert "All 4 acknowledged objects are in the archive" in demo.output
+        assert "Safe in PACS" in demo.output
         assert f"Archive received {4 * run} of {4 * run}" in demo.output
         assert demo.family() == set()
         files = [read(path) for path in (tmp_path / "kept" / "archive").glob("*/*.dcm")]
@@ -364,7 +398,7 @@ class MadeUpBox:
             "instance_number": number,
             "frames": 1,
             "problem": None,
-            "deliveries": [{"state": "sent", "reason": ""}],
+            "deliveries": [{"state": "committed", "reason": ""}],
         }
 
     def path(self, study: str, uid: str) -> Path:
@@ -409,7 +443,10 @@ def run_exam(box, said=None):
 def test_an_exam_of_which_everything_arrived_is_shown_and_accepted(box):
     said = []
     run_exam(box, said)
-    assert said[-1] == "All 4 acknowledged objects are in the archive, each as the box sealed it."
+    assert said[-1] == (
+        "All 4 acknowledged objects are in the archive, each as the box sealed it; "
+        "the archive vouched for them: Safe in PACS."
+    )
     assert "2         Secondary Capture  Explicit VR Little Endian  1       66 kB" in said
 
 
@@ -442,6 +479,10 @@ def never_send(box):
     box.captures[3]["deliveries"][0].update(state="queued", reason="The archive does not answer.")
 
 
+def never_vouch(box):
+    box.captures[3]["deliveries"][0].update(state="sent")
+
+
 def never_seal(box):
     box.captures[3]["deliveries"] = []
 
@@ -468,6 +509,7 @@ def fall_ill(box):
         (add_a_stranger, "1.2.3 is in the archive and nobody captured it"),
         (hold_one, "A delivery is held: The archive does not take it."),
         (never_send, "Waited 120 s in vain for the archive. The archive does not answer."),
+        (never_vouch, "Waited 120 s in vain for the archive. It does not vouch for all of it yet."),
         (never_seal, "Waited 120 s in vain for the archive. It is still on the box."),
         (spoil, "A capture could not be made an object: The name does not fit."),
         (forget_one, "1 acknowledged captures are not in their exam"),

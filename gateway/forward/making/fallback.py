@@ -105,7 +105,7 @@ class Fallbacks:
             reason = f"The archive {name} takes no clips, and no stills could be made of this one: {error.what}"
             self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
             return
-        reason = f"The archive {name} takes no clips: it gets {count} stills of this one. The clip is on this box."
+        reason = f"The archive {name} takes no clips: it gets {count} stills of the clip, which is on this box."
         self._spool.deliveries.explain(delivery, code=SENT_AS_KEY_STILLS, reason=reason)
         event(_log, "sent_as_key_stills", destination=name, uid=delivery.sop_instance_uid, stills=count)
 

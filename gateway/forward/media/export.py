@@ -58,6 +58,7 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
         )
     listed = [each for each in spool.captures.of_exam(exam) if each.capture.state is not CaptureState.REJECTED]
     gone = {each.capture.sop_instance_uid for each in listed if each.purged}
+    # A clip goes as itself: its key stills are for archives that cannot take it.
     objects = (sealed for sealed in spool.objects.of_exam(exam) if not sealed.derived_from)
     by_capture = {sealed.capture: sealed for sealed in objects if sealed.capture not in gone}
     missing = [each for each in listed if each.capture.sop_instance_uid not in by_capture]

@@ -17,9 +17,9 @@ from gateway.errors import (
     ObjectError,
     ScopegateError,
     SpoolDamaged,
-    SpoolError,
 )
 from gateway.forward import backoff
+from gateway.forward.leases import Leases
 from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.writer import Item, Writing
 from gateway.forward.patience import Patience, Pause
@@ -56,7 +56,7 @@ class MediaSender:
         self._patience = Patience(destination.name, clock=spool.clock)
         self._absent: Pause | None = None
         self._explain_ns = 0
-        self._lost_track = False  # the index failed between a claim and its outcome
+        self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
 
     @property
     def pause(self) -> Pause | None:
@@ -69,14 +69,8 @@ class MediaSender:
         """
         if self._waiting():
             return False
-        try:
-            if self._lost_track:
-                self._spool.deliveries.forget_leases(self._destination.name)
-                self._lost_track = False
+        with self._leases.kept():
             return self._write_one_exam()
-        except SpoolError:
-            self._lost_track = True
-            raise
 
     def _waiting(self) -> bool:
         """Say whether there is nothing to write on, or a pause; a medium that comes back ends a pause."""
@@ -88,9 +82,7 @@ class MediaSender:
             self._absent, self._explain_ns = None, 0
             self._patience.try_now()
             self._spool.deliveries.retry(destination=self._destination.name)  # it may be another one
-        if self._patience.left_s and self._spool.deliveries.take_asked(self._destination.name):
-            self._patience.try_now()
-        return self._patience.left_s > 0
+        return self._patience.waits(lambda: self._spool.deliveries.take_asked(self._destination.name))
 
     def _note_absent(self) -> None:
         error = MediaAbsent(f"No medium is mounted at {self._destination.folder}.")

@@ -17,11 +17,11 @@ from gateway.errors import (
     ObjectError,
     ScopegateError,
     SpoolDamaged,
-    SpoolError,
     TryLater,
     WrongState,
 )
 from gateway.forward import backoff
+from gateway.forward.leases import Leases
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing, turns
 from gateway.forward.sending.channel import Channel, Connect
@@ -61,7 +61,7 @@ class Sender:
         self._turns = turns.Turns()
         self._turn_bytes = turn_bytes
         self._known_forms: dict[tuple[str, str], bool] = {}
-        self._lost_track = False  # the index failed between a claim and its outcome
+        self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
 
     @property
     def pause(self) -> Pause | None:
@@ -72,16 +72,10 @@ class Sender:
 
         Raises SpoolError when the index cannot be read or written; what was on its way then goes again.
         """
-        if self._pausing():
+        if self._patience.waits(lambda: self._spool.deliveries.take_asked(self._destination.name)):
             return False
-        try:
-            if self._lost_track:
-                self._spool.deliveries.forget_leases(self._destination.name)
-                self._lost_track = False
+        with self._leases.kept():
             return self._send_one_exam()
-        except SpoolError:
-            self._lost_track = True
-            raise
 
     def _send_one_exam(self) -> bool:
         batch = self._next()
@@ -258,12 +252,6 @@ class Sender:
         )
 
     # --- the destination ----------------------------------------------------------------------------------
-
-    def _pausing(self) -> bool:
-        """Say whether to wait still; a person's wish ends the pause."""
-        if self._patience.left_s and self._spool.deliveries.take_asked(self._destination.name):
-            self._patience.try_now()
-        return self._patience.left_s > 0
 
     def _postpone(self, deliveries: Sequence[Delivery], pause: Pause, *, to_blame: bool) -> None:
         """Say with every object of the exam why it waits; if they are to blame, let all others go before them."""

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 
 from gateway.config.settings import ProcedureStep
 from gateway.dicom import procedure_step
-from gateway.errors import DeliveryError, NeverAccepted, ObjectError, ScopegateError, SpoolDamaged, SpoolError
+from gateway.errors import DeliveryError, NeverAccepted, ObjectError, ScopegateError, SpoolDamaged
 from gateway.forward import backoff
+from gateway.forward.leases import Leases
 from gateway.forward.patience import Patience, Pause
 from gateway.log import event, warn
 from gateway.model import MessageKind, MessageState, StepMessage
@@ -43,7 +44,7 @@ class StepSender:
         self._connect = connect
         self._stop = stop or threading.Event()
         self._patience = Patience(server, clock=spool.clock)
-        self._lost_track = False  # the index failed between a claim and its outcome
+        self._leases = Leases(lambda: spool.steps.forget_leases(server))
 
     @property
     def pause(self) -> Pause | None:
@@ -51,18 +52,10 @@ class StepSender:
 
     def step(self) -> bool:
         """Send what is ready; say whether there may be more to do now. Raises SpoolError."""
-        if self._patience.left_s and self._spool.steps.take_asked(self._server):
-            self._patience.try_now()
-        if self._patience.left_s:
+        if self._patience.waits(lambda: self._spool.steps.take_asked(self._server)):
             return False
-        try:
-            if self._lost_track:
-                self._spool.steps.forget_leases(self._server)
-                self._lost_track = False
+        with self._leases.kept():
             return self._send_ready()
-        except SpoolError:
-            self._lost_track = True
-            raise
 
     def _send_ready(self) -> bool:
         message = self._due()

@@ -16,6 +16,7 @@ from gateway.config.settings import Destination
 from gateway.dicom import key_still
 from gateway.errors import ScopegateError
 from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.media.export import export
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Exam, SealedObject
 from gateway.spool import records, recovery
@@ -35,6 +36,7 @@ from tests.unit.forward.bench import (
     wrap_all,
 )
 from tests.unit.forward.channels import EVERYTHING, Archive, pacs, run, sender
+from tests.unit.forward.media_bench import listed
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 LOSSLESS, BASELINE, EXPLICIT, IMPLICIT = EVERYTHING
@@ -109,6 +111,18 @@ def test_an_archive_that_takes_no_clip_gets_stills_of_it(spool: Spool) -> None:
     assert spool.deliveries.stopped() == {}
     assert list(inspect_exam(spool, exam.id)) == []
     assert the_clip(spool, exam).sop_instance_uid not in archive.got
+
+
+def test_a_medium_gets_the_clip_itself_whatever_an_archive_got_of_it(spool: Spool, tmp_path: Path) -> None:
+    exam = exam_with_clip(spool, stills=1)
+    forward(spool, NoClips())
+    captured = {each.capture.sop_instance_uid for each in spool.captures.of_exam(exam.id)}
+    assert len(spool.objects.of_exam(exam.id)) > len(captured)
+    (tmp_path / "stick").mkdir()
+    done = export(spool, [exam.id], tmp_path / "stick", by="test")
+
+    assert set(listed(tmp_path / "stick")) == captured
+    assert (done.objects, done.left_out) == (2, 0)
 
 
 def test_a_key_still_says_what_it_was_made_of_and_what_was_lost(spool: Spool) -> None:

@@ -279,6 +279,7 @@ def test_an_archive_that_does_not_confirm_is_named_on_the_delivery_screen_and_in
     live.write({"destinations": [{"name": "pacs", "state": "ok", "proof": proof}]})
     page = bench.client.get("/delivery").text
     assert "does not confirm that it keeps them.</b> 1 stay on this box. Call IT." in page
+    assert "pacs</bdi>:" not in page, "it names the archive already"
     assert 'class="strip warn"' in page
     health = bench.get("/health")["destinations"][0]
     assert (health["state"], health["code"], health["since"]) == (

@@ -1,0 +1,77 @@
+"""`scopegate conformance` says what the configured box offers, to whom, and nothing of what is not configured."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.app import app
+
+BARE = "[station]\nae_title = 'ENDO2'\n"
+WORKLIST = '[[worklist]]\nname = "ris"\nae_title = "RIS"\nhost = "10.0.0.5"\nport = 104\nmodality = "ES"\n'
+STEPS = WORKLIST.replace("worklist", "procedure_step").replace('modality = "ES"\n', "")
+ARCHIVE = '[[destination]]\nname = "pacs"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = 104\n'
+COMMITMENT = 'commitment = { ae_title = "SC", host = "127.0.0.1", port = 105 }\n'
+CLOUD = '[[destination]]\nname = "cloud"\nkind = "stow"\nurl = "https://pacs.example/dicom-web"\n'
+STICK = '[[destination]]\nname = "stick"\nkind = "media"\nfolder = "/media/usb"\n'
+
+
+@pytest.fixture
+def statement(tmp_path: Path):
+    def of(*parts: str) -> list[str]:
+        file = tmp_path / "scopegate.toml"
+        file.write_text("".join(parts))
+        result = CliRunner().invoke(app, ["conformance", "--config", str(file)])
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()
+
+    return of
+
+
+def rows(lines: list[str], word: str) -> list[str]:
+    return [line for line in lines if word in line]
+
+
+def test_a_box_that_knows_nobody_states_its_echo_and_nothing_else(statement):
+    lines = statement(BARE)
+    services = lines[lines.index("## Services") + 3 : lines.index("## Associations") - 1]
+    assert [row.split(" | ")[0] for row in services] == ["| Verification"]
+    assert rows(lines, "AE title") == ["| AE title | ENDO2 |"]
+    assert not rows(lines, "## Answers")
+
+
+def test_every_service_that_is_configured_is_stated_with_who_gives_it(statement):
+    lines = statement(BARE, WORKLIST, STEPS, ARCHIVE, COMMITMENT, "query = true\n", CLOUD, STICK)
+    for uid, who in {
+        "1.2.840.10008.5.1.4.31 ": "ris (RIS) | 10.0.0.5:104",
+        "1.2.840.10008.3.1.2.3.3 ": "ris (RIS) | 10.0.0.5:104",
+        "1.2.840.10008.5.1.4.1.1.7 ": "pacs (PACS) | 127.0.0.1:104",
+        "1.2.840.10008.5.1.4.1.1.7.4 ": "pacs (PACS) | 127.0.0.1:104",
+        "1.2.840.10008.1.20.1 | SCU |": "pacs (SC) | 127.0.0.1:105",
+        "1.2.840.10008.5.1.4.1.2.2.1 ": "pacs (PACS) | 127.0.0.1:104",
+    }.items():
+        (row,) = rows(lines, uid)
+        assert who in row
+    assert rows(lines, "| cloud |") == [
+        "| cloud | STOW-RS, QIDO-RS (PS3.18 10.5, 10.6) | https://pacs.example/dicom-web |"
+    ]
+    assert rows(lines, "| stick |") == ["| stick | STD-GEN-USB-JPEG (PS3.11 J) | /media/usb |"]
+    assert len(rows(lines, "## Answers")) == 3
+    assert rows(lines, "| Modality | ES |")
+
+
+def test_contexts_are_those_that_the_sender_makes(statement):
+    (still,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
+    assert still.endswith("| JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian |")
+    (clip,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
+    assert clip.endswith("| JPEG Baseline |")
+    override = 'transfer_syntaxes = ["1.2.840.10008.1.2"]\n'
+    for row in rows(statement(BARE, ARCHIVE, override), "1.2.840.10008.5.1.4.1.1.7"):
+        assert row.endswith("| Implicit VR Little Endian |")
+
+
+def test_a_class_that_never_goes_to_an_archive_is_not_stated_for_it(statement):
+    assert not rows(statement(BARE, ARCHIVE, 'types = ["still"]\n'), "1.2.840.10008.5.1.4.1.1.7.4")
+    assert not rows(statement(BARE, ARCHIVE, 'types = ["clip"]\n'), "1.2.840.10008.5.1.4.1.1.7 ")
+    both = statement(BARE, ARCHIVE, 'types = ["clip"]\nfallback = "key-stills"\n')
+    assert rows(both, "1.2.840.10008.5.1.4.1.1.7 ")
