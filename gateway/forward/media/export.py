@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.settings import Destination
-from gateway.errors import MediaAbsent, NotFound, NotSealed, ScopegateError, SpoolError
+from gateway.errors import MediaAbsent, NotFound, NotSealed, Purged, ScopegateError, SpoolError
 from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.progress import Progress, Report, unseen
 from gateway.forward.media.writer import Item, Writing
@@ -49,7 +49,7 @@ def mounted(destination: Destination, data_dir: Path) -> Path:
 def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
     """Return an exam's sealed objects in the order of their captures, and how many captures have none for good.
 
-    Raises NotFound; NotSealed while some are still to be made.
+    Raises NotFound; NotSealed while some are still to be made; Purged when the box has not all of them any more.
     """
     if spool.exams.get(exam).state not in _ENDED:
         raise NotSealed(
@@ -57,6 +57,8 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
             action="Finish it; if it asks for its patient, confirm or choose the patient. Then repeat this.",
         )
     listed = [each for each in spool.captures.of_exam(exam) if each.capture.state is not CaptureState.REJECTED]
+    if gone := sum(bool(each.purged) for each in listed):
+        raise Purged(f"The box let {gone} of {len(listed)} pictures of exam {exam} go.")
     # A clip goes as itself: its key stills are for archives that cannot take it.
     by_capture = {each.capture: each for each in spool.objects.of_exam(exam) if not each.derived_from}
     missing = [each for each in listed if each.capture.sop_instance_uid not in by_capture]
@@ -82,7 +84,8 @@ def export(
 ) -> Exported:
     """Write exams to a medium; when this returns, all of it was read back and it may be taken away.
 
-    by: who did it, for the audit file. Raises MediaError, NotFound, NotSealed, SpoolDamaged, ObjectError.
+    by: who did it, for the audit file. Raises MediaError, NotFound, NotSealed, Purged, SpoolDamaged,
+    ObjectError.
     """
     found = {exam: items_of(spool, exam) for exam in dict.fromkeys(exams)}
     items = [item for each, _ in found.values() for item in each]
