@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.settings import Destination
-from gateway.errors import MediaAbsent, NotFound, NotSealed, ScopegateError, SpoolError
+from gateway.errors import MediaAbsent, NotFound, NotSealed, Purged, ScopegateError, SpoolError
 from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.progress import Progress, Report, unseen
 from gateway.forward.media.writer import Item, Writing
@@ -49,7 +49,8 @@ def mounted(destination: Destination, data_dir: Path) -> Path:
 def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
     """Return an exam's sealed objects in the order of their captures, and how many captures have none here.
 
-    Key stills stay out: the clip itself is there. Raises NotFound; NotSealed while some are still to be made.
+    Key stills stay out: the clip itself is there. Raises NotFound, Purged when the box let all of them go, and
+    NotSealed while some are still to be made.
     """
     if spool.exams.get(exam).state not in _ENDED:
         raise NotSealed(
@@ -61,6 +62,8 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
     # A clip goes as itself: its key stills are for archives that cannot take it.
     objects = (sealed for sealed in spool.objects.of_exam(exam) if not sealed.derived_from)
     by_capture = {sealed.capture: sealed for sealed in objects if sealed.capture not in gone}
+    if gone and len(gone) == len(listed):
+        raise Purged(f"The box let the pictures of exam {exam} go.")
     missing = [each for each in listed if each.capture.sop_instance_uid not in by_capture]
     if any(not each.problem_code and not each.purged for each in missing):
         raise NotSealed(

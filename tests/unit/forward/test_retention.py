@@ -11,6 +11,7 @@ import pytest
 from gateway.clock import FakeClock, Moment
 from gateway.errors import DiskFailed, DiskFull, Purged
 from gateway.forward.keeping.retention import DAY_S, Age, Retention, Rules, Why, grown, its_time, may_go
+from gateway.forward.media.export import export
 from gateway.model import CaptureState, Delivery, DeliveryState, Exam, ExamState
 from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
@@ -232,6 +233,15 @@ def test_committed_pictures_go_after_thirty_days_and_tell_who_has_them(box: Box)
     audited = [json.loads(line) for line in box.spool.layout.audit.read_text().splitlines()]
     assert [(line["what"], line["held_by"]) for line in audited] == [("capture-purged", "pacs (commitment)")] * 3
     assert list(inspect_exam(box.spool, exam.id)) == []
+
+
+def test_an_exam_that_was_let_go_is_not_exported_and_nobody_is_told_of_damage(box: Box, tmp_path: Path) -> None:
+    exam = sealed_exam(box.spool, stills=2)
+    commit(box.spool)
+    box.live(31)
+    with pytest.raises(Purged, match="let the pictures"):
+        export(box.spool, [exam.id], tmp_path, by="test")
+    assert not list(tmp_path.glob("DICOM*"))
 
 
 def test_an_exam_that_a_person_keeps_stays(box: Box) -> None:

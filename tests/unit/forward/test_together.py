@@ -11,7 +11,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
-from gateway.errors import NeverAccepted, NotFound, WrongState
+from gateway.errors import NeverAccepted, Purged, WrongState
 from gateway.forward.making.release import Release
 from gateway.forward.media.export import export, items_of
 from gateway.forward.proving.query import Querier
@@ -204,7 +204,7 @@ def test_what_the_box_let_go_is_missing_on_a_medium_and_said_so(
     exam = sealed_exam(spool, stills=2)
     commit(spool)
     box.live(32)
-    with pytest.raises(NotFound, match="on this box"):
+    with pytest.raises(Purged, match="let the pictures"):
         export(spool, [exam.id], tmp_path, by="test")
     reopen(spool, exam.id, within=timedelta(days=400))
     later = still(spool, exam)
