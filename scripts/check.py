@@ -58,6 +58,14 @@ STAGES = (
     Stage(
         name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=4, by="load", alone=True
     ),
+    Stage(
+        name="forward",
+        what="days on a moved clock, disks that fail",
+        tests="tests/forward",
+        workers=4,
+        by="load",
+        alone=True,
+    ),
     Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", workers=2, alone=True),
     Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", workers=2, alone=True),
     Stage(name="browser", what="the panel in a browser", tests="tests/browser", workers=2, alone=True),

@@ -26,9 +26,9 @@ from gateway.net.store import StoreResult, Wanted
 from gateway.spool import recovery
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.forward.bench import Disk, clip, open_exam, sealed_exam, still, wrapper
 from tests.memory import folder_in_memory
 from tests.small_disk import SmallDisk, small_disk
-from tests.unit.forward.bench import Disk, clip, open_exam, sealed_exam, still, wrapper
 
 PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 TROUBLE = (DiskFull, DiskFailed, SpoolBusy)

@@ -22,9 +22,9 @@ from gateway.net.store import StoreResult, Wanted
 from gateway.spool.deliveries import Deliveries, Line
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.forward.bench import open_exam
+from tests.forward.channels import EVERYTHING, UNREACHABLE, pacs
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import open_exam
-from tests.unit.forward.channels import EVERYTHING, UNREACHABLE, pacs
 
 DAYS = 30
 STILLS = 10  # an exam

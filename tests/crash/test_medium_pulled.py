@@ -16,9 +16,9 @@ from gateway.forward.media.writer import Item, Writing
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
 from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_cut
+from tests.forward.bench import sealed_exam
+from tests.forward.media_bench import items, sha256
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import sealed_exam
-from tests.unit.forward.media_bench import items, sha256
 
 
 @pytest.fixture

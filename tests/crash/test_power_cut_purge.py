@@ -18,8 +18,8 @@ from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Recording, for_each_cut, keep
+from tests.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
 
 
 @pytest.fixture

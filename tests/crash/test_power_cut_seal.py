@@ -24,8 +24,7 @@ from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Cut, FilesNeverFlushed, NamesNeverFlushed, Recording, for_each_cut, keep
-from tests.memory import folder_in_memory
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     STATION,
     clip,
     let_go,
@@ -36,7 +35,8 @@ from tests.unit.forward.bench import (
     wrap_all,
     wrapper,
 )
-from tests.unit.forward.channels import pacs
+from tests.forward.channels import pacs
+from tests.memory import folder_in_memory
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from gateway.spool.opening import open_spool
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, NamesNeverFlushed, Recording, ack, for_each_cut
+from tests.forward.bench import open_exam, ordered, still, typed
+from tests.forward.step_bench import Server, forward_works, teller
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import open_exam, ordered, still, typed
-from tests.unit.forward.step_bench import Server, forward_works, teller
 
 LOST_INDEX = tuple(variant for variant in VARIANTS if not variant.kept)
 Fact = tuple[str, str, bytes]  # kind, step, what was said

@@ -15,9 +15,9 @@ from gateway.model import Delivery
 from gateway.net.peers import Timeouts
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.forward.bench import CANARY_WORDS
 from tests.loopback.peers.faults import Arrived, FaultArchive
 from tests.memory import folder_in_memory
-from tests.unit.forward.bench import CANARY_WORDS
 
 # Only for tests that wait for what never comes: on a machine with much to do, an answer takes its time too.
 QUICK = Timeouts(connect=5.0, negotiate=5.0, answer=2.0, stall=2.0, idle=10.0)

@@ -16,6 +16,7 @@ from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.net import statuses
 from gateway.net.peers import Timeouts
 from gateway.spool.spool import Spool
+from tests.forward.bench import clip, deliveries, let_go, objects, open_exam, still, wrap_all
 from tests.loopback.forward_archive import (
     ABORT,
     DROP,
@@ -31,7 +32,6 @@ from tests.loopback.forward_archive import (
 )
 from tests.loopback.peers import Orthanc, StoreScp, free_port
 from tests.loopback.peers.items import data_set_bytes
-from tests.unit.forward.bench import clip, deliveries, let_go, objects, open_exam, still, wrap_all
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 KINDS = ("still", "clip")

@@ -24,18 +24,7 @@ from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 from tests.box import until
 from tests.certificates import Authority
-from tests.loopback.forward_archive import (
-    ABORT,
-    Scripted,
-    destination,
-    memory_spool,
-    sender,
-)
-from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, RawServer, StoreScp, free_port
-from tests.loopback.peers.faults import silent
-from tests.loopback.peers.items import worklist_item
-from tests.loopback.whole_box import today
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     CANARY,
     CANARY_WORDS,
     clip,
@@ -48,6 +37,17 @@ from tests.unit.forward.bench import (
     typed,
     wrap_all,
 )
+from tests.loopback.forward_archive import (
+    ABORT,
+    Scripted,
+    destination,
+    memory_spool,
+    sender,
+)
+from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, RawServer, StoreScp, free_port
+from tests.loopback.peers.faults import silent
+from tests.loopback.peers.items import worklist_item
+from tests.loopback.whole_box import today
 
 SENT, HELD, QUEUED = DeliveryState.SENT, DeliveryState.HELD, DeliveryState.QUEUED
 
@@ -284,7 +284,7 @@ from gateway.net.peers import Timeouts
 from gateway.spool import records
 from gateway.spool.opening import open_spool
 from tests.loopback.forward_archive import sender
-from tests.unit.forward.bench import sealed_exam, wrap_all
+from tests.forward.bench import sealed_exam, wrap_all
 spool = open_spool(Path(sys.argv[1]), clock=Clock())
 part = sender(spool, SimpleNamespace(port=int(sys.argv[2]), ae_title="STORESCP"), timeouts=Timeouts())
 sealed_exam(spool)  # everything imported and used once

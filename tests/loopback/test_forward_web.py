@@ -11,10 +11,10 @@ from gateway.forward.sending.channel import connector
 from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState
 from gateway.net.peers import Timeouts
+from tests.forward.bench import deliveries, delivery, sealed_exam
 from tests.loopback.forward_archive import memory_spool, pause_s
 from tests.loopback.peers import FaultWeb, free_port
 from tests.loopback.peers.web import json_answer
-from tests.unit.forward.bench import deliveries, delivery, sealed_exam
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)

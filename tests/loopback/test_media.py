@@ -25,8 +25,7 @@ from gateway.threads import Supervisor
 from tests.box import until
 from tests.dicom_checks import findings, missing_tools, problems
 from tests.dicom_samples import SCRIPTS
-from tests.loopback.peers import free_port
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     Disk,
     clip,
     deliveries,
@@ -38,7 +37,8 @@ from tests.unit.forward.bench import (
     typed,
     wrap_all,
 )
-from tests.unit.forward.media_bench import holds, items, listed, sha256
+from tests.forward.media_bench import holds, items, listed, sha256
+from tests.loopback.peers import free_port
 
 pytestmark = pytest.mark.skipif(bool(missing_tools()), reason=f"not installed: {missing_tools()}")
 NAME = "usb"

@@ -19,8 +19,8 @@ from gateway.clock import Clock
 from gateway.model import Exam
 from gateway.spool.opening import open_spool
 from tests.dicom_samples import picture
+from tests.forward.bench import clip, open_exam, ordered, sealed_exam, still
 from tests.loopback.peers import StoreScp
-from tests.unit.forward.bench import clip, open_exam, ordered, sealed_exam, still
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/recovery.md").read_text()

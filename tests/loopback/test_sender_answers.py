@@ -9,6 +9,7 @@ from gateway.clock import FakeClock
 from gateway.forward.making.fallback import Fallbacks
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
+from tests.forward.bench import STATION, deliveries, delivery, objects, sealed_exam
 from tests.loopback.forward_archive import (
     ABORT,
     DROP,
@@ -23,7 +24,6 @@ from tests.loopback.forward_archive import (
 )
 from tests.loopback.peers import FaultArchive, StoreScp
 from tests.loopback.peers.items import data_set_bytes
-from tests.unit.forward.bench import STATION, deliveries, delivery, objects, sealed_exam
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 

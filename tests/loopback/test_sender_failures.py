@@ -14,6 +14,7 @@ from gateway.errors import DiskFailed
 from gateway.model import DeliveryState
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.forward.bench import deliveries, delivery, objects, sealed_exam
 from tests.loopback.forward_archive import (
     ABORT,
     DROP,
@@ -30,7 +31,6 @@ from tests.loopback.forward_archive import (
 )
 from tests.loopback.peers import RawServer
 from tests.loopback.peers.faults import closes, silent, speaks_http
-from tests.unit.forward.bench import deliveries, delivery, objects, sealed_exam
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 

@@ -8,6 +8,7 @@ from gateway.clock import FakeClock
 from gateway.forward.sending.channel import connector
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
+from tests.forward.bench import deliveries, delivery, objects, sealed_exam
 from tests.loopback.forward_archive import (
     Scripted,
     always,
@@ -19,7 +20,6 @@ from tests.loopback.forward_archive import (
     sender,
 )
 from tests.loopback.peers import free_port
-from tests.unit.forward.bench import deliveries, delivery, objects, sealed_exam
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 

@@ -15,9 +15,9 @@ import pytest
 from gateway.clock import Clock
 from gateway.model import DeliveryState, SealedObject
 from gateway.spool.opening import open_spool
+from tests.forward.bench import clip, deliveries, let_go, objects, open_exam, still, wrap_all
 from tests.loopback.peers import SlowLink, StoreScp
 from tests.loopback.peers.items import data_set_bytes
-from tests.unit.forward.bench import clip, deliveries, let_go, objects, open_exam, still, wrap_all
 
 MB = 1_000_000
 LINE = 1 * MB  # bytes/s

@@ -7,9 +7,9 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.net import statuses
 from gateway.net.statuses import Meaning, Rule
+from tests.forward.bench import delivery, sealed_exam
 from tests.loopback.forward_archive import memory_spool, sender
 from tests.loopback.peers import JavaScriptPeer
-from tests.unit.forward.bench import delivery, sealed_exam
 
 EVERY = [(status, rule) for rule in statuses.TABLE for status in sorted({rule.first, rule.last})]
 # what becomes of a delivery whose first try is answered so, and of one that is always answered so

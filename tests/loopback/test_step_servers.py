@@ -15,12 +15,12 @@ from gateway.net.procedure_step import StepAssociation, Took
 from gateway.spool.spool import Spool
 from tests import dicom_samples
 from tests.box import Box, until
+from tests.forward.bench import open_exam, ordered, still
+from tests.forward.step_bench import forward_works
 from tests.loopback.forward_archive import QUICK, memory_spool
 from tests.loopback.peers import JavaScriptPeer, RawServer, StepServer
 from tests.loopback.peers.faults import closes, silent, speaks_http
 from tests.loopback.peers.step_server import ABORT, DROP, LATE, MUTE
-from tests.unit.forward.bench import open_exam, ordered, still
-from tests.unit.forward.step_bench import forward_works
 
 Case = tuple[str, int, list[tuple[str, str]], list[str]]
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"

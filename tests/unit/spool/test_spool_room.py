@@ -12,8 +12,8 @@ from gateway.spool.opening import open_spool
 from gateway.spool.room import FLOOR, MB, Level, Room, Typical
 from gateway.spool.space import judge
 from gateway.spool.spool import Spool
+from tests.forward.bench import open_exam, still
 from tests.small_disk import SmallDisk, small_disk
-from tests.unit.forward.bench import open_exam, still
 
 STILL = Typical(still=3 * MB, largest_still=6 * MB, clip_second=3 * MB)
 DISK = 64_000 * MB

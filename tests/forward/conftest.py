@@ -8,7 +8,10 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk
+from tests.forward.bench import Disk
+from tests.unit.conftest import clock, root
+
+__all__ = ["clock", "root"]
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests import step_checks
-from tests.unit.forward.bench import Disk, let_go, objects, open_exam, ordered, still, typed, wrap_all
-from tests.unit.forward.step_bench import Server, create_file, forward_works, kinds, planner, teller
+from tests.forward.bench import Disk, let_go, objects, open_exam, ordered, still, typed, wrap_all
+from tests.forward.step_bench import Server, create_file, forward_works, kinds, planner, teller
 
 QUEUED, SENT, HELD, WITHDRAWN = "queued", "sent", "held", "withdrawn"
 TEMPORARY = typed(Patient(name="EMERG-1", id="EMERG-1"), identity=Identity.TEMPORARY)

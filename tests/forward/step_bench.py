@@ -15,7 +15,7 @@ from gateway.forward.sending.step_sender import StepSender
 from gateway.model import MessageKind
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import STATION, wrap_all
+from tests.forward.bench import STATION, wrap_all
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 Say = Callable[[str, str, bool], StepAnswer]  # kind, step, sent before

@@ -32,8 +32,8 @@ from gateway.forward.media.writer import Item, Writing
 from gateway.model import Patient
 from gateway.spool.files import Files, sha256_of
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, typed, wrap_all
-from tests.unit.forward.media_bench import BadStick, holds, items, listed, sha256
+from tests.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, typed, wrap_all
+from tests.forward.media_bench import BadStick, holds, items, listed, sha256
 
 
 @pytest.fixture

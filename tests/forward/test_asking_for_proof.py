@@ -19,8 +19,8 @@ from gateway.model import DeliveryState
 from gateway.net.commitment import Caller, Hear, RawReport
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.spool import Spool
+from tests.forward.bench import CANARY_WORDS, Disk, deliveries, sealed_exam
 from tests.unit.dicom.test_commitment_reports import EXPLICIT, information, raw
-from tests.unit.forward.bench import CANARY_WORDS, Disk, deliveries, sealed_exam
 from tests.unit.spool.values import index_unwritable
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState

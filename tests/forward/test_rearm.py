@@ -11,8 +11,8 @@ from gateway.forward.sending.rearm import OF_SETTINGS, rearm
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
-from tests.unit.forward.bench import deliveries, delivery, sealed_exam
-from tests.unit.forward.channels import BROKEN, Archive, pacs, run, sender
+from tests.forward.bench import deliveries, delivery, sealed_exam
+from tests.forward.channels import BROKEN, Archive, pacs, run, sender
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 PACS = pacs()

@@ -25,8 +25,8 @@ from gateway.spool.purging import Purging
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
-from tests.unit.forward import test_asking_for_proof as asking
-from tests.unit.forward.bench import (
+from tests.forward import test_asking_for_proof as asking
+from tests.forward.bench import (
     clip,
     deliveries,
     delivery,
@@ -40,11 +40,11 @@ from tests.unit.forward.bench import (
     wrap_all,
     wrapper,
 )
-from tests.unit.forward.channels import Archive, pacs, run, sender
-from tests.unit.forward.step_bench import kinds, planner
-from tests.unit.forward.test_fallback import PACS as STILLS_FOR_CLIPS
-from tests.unit.forward.test_fallback import NoClips, exam_with_clip, forward
-from tests.unit.forward.test_retention import Box, commit
+from tests.forward.channels import Archive, pacs, run, sender
+from tests.forward.step_bench import kinds, planner
+from tests.forward.test_fallback import PACS as STILLS_FOR_CLIPS
+from tests.forward.test_fallback import NoClips, exam_with_clip, forward
+from tests.forward.test_retention import Box, commit
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
 

@@ -9,7 +9,7 @@ import pydicom
 from gateway.forward.media.writer import Item
 from gateway.model import Exam
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk
+from tests.forward.bench import Disk
 
 
 def items(spool: Spool, *exams: Exam) -> list[Item]:

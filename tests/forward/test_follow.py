@@ -9,7 +9,7 @@ from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
 from gateway.forward.follow import Follower
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import open_exam
+from tests.forward.bench import open_exam
 
 
 class Work:

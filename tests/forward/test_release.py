@@ -7,7 +7,7 @@ import pytest
 from gateway.errors import DiskFull
 from gateway.model import ExamState, Identity, PleaseCheck
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk, open_exam, ordered, release, still, typed, wrap_all
+from tests.forward.bench import Disk, open_exam, ordered, release, still, typed, wrap_all
 
 
 def state(spool: Spool, exam_id: str) -> ExamState:

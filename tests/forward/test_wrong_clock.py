@@ -10,7 +10,7 @@ from gateway.model import Capture, DeliveryState, Exam
 from gateway.spool import recovery
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
-from tests.unit.forward.bench import deliveries, let_go, numbers, objects, open_exam, still, typed, wrap_all
+from tests.forward.bench import deliveries, let_go, numbers, objects, open_exam, still, typed, wrap_all
 
 NEVER_SET = datetime(1970, 1, 1, tzinfo=UTC)
 TODAY = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -20,7 +20,7 @@ from gateway.spool.purging import Facts, Purging
 from gateway.spool.room import Room
 from gateway.spool.space import Space
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, wrap_all
+from tests.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, wrap_all
 
 RULES = Rules(required=frozenset({"pacs"}), keep_days=30, rejected_days=30)
 TRUSTING = replace(RULES, trusted_queries=frozenset({"pacs"}))

@@ -8,7 +8,7 @@ from gateway.errors import NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.forward.sending.outgoing import prepare
 from gateway.model import SealedObject
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import objects, sealed_exam
+from tests.forward.bench import objects, sealed_exam
 
 LOSSLESS, BASELINE = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"

@@ -15,8 +15,8 @@ from gateway.forward.proving.parts import Proving
 from gateway.forward.status import Status
 from gateway.model import DeliveryState, Exam
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk, deliveries, numbers, objects, sealed_exam
-from tests.unit.forward.media_bench import BadStick, Slot, holds, items, listed
+from tests.forward.bench import Disk, deliveries, numbers, objects, sealed_exam
+from tests.forward.media_bench import BadStick, Slot, holds, items, listed
 
 NAME = "usb"
 

@@ -23,7 +23,7 @@ from gateway.spool import records, recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     STATION,
     Disk,
     clip,
@@ -35,8 +35,8 @@ from tests.unit.forward.bench import (
     still,
     wrap_all,
 )
-from tests.unit.forward.channels import EVERYTHING, Archive, pacs, run, sender
-from tests.unit.forward.media_bench import listed
+from tests.forward.channels import EVERYTHING, Archive, pacs, run, sender
+from tests.forward.media_bench import listed
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 LOSSLESS, BASELINE, EXPLICIT, IMPLICIT = EVERYTHING

@@ -15,7 +15,7 @@ from gateway.spool import days
 from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
+from tests.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
 
 TODAY = date(2026, 11, 21)
 PACS = frozenset({"pacs"})

@@ -10,8 +10,8 @@ from gateway.errors import NeverAccepted, TryLater
 from gateway.model import DeliveryState, Exam
 from gateway.net.store import Wanted
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import clip, deliveries, let_go, objects, open_exam, sealed_exam, wrap_all
-from tests.unit.forward.channels import BROKEN, UNREACHABLE, Answer, Archive, pacs, run, sender
+from tests.forward.bench import clip, deliveries, let_go, objects, open_exam, sealed_exam, wrap_all
+from tests.forward.channels import BROKEN, UNREACHABLE, Answer, Archive, pacs, run, sender
 
 SENT, QUEUED = DeliveryState.SENT, DeliveryState.QUEUED
 

@@ -13,7 +13,7 @@ from gateway.model import Capture, DeliveryState, ExamState, Identity, PleaseChe
 from gateway.spool import recovery
 from gateway.spool.opening import open_spool, rebuild_index
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     Disk,
     clip,
     deliveries,

@@ -18,7 +18,7 @@ from gateway.spool.opening import open_spool
 from gateway.spool.room import Room
 from gateway.spool.space import Space
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import (
+from tests.forward.bench import (
     CANARY,
     STATION,
     Disk,
@@ -33,7 +33,7 @@ from tests.unit.forward.bench import (
     wrap_all,
     wrapper,
 )
-from tests.unit.forward.channels import pacs
+from tests.forward.channels import pacs
 
 
 def problem(spool: Spool, capture: Capture) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from gateway.forward.media.export import EXPORT, Exporter
 from gateway.model import RequestState
 from gateway.panel import export_calls
 from gateway.spool.spool import Spool
-from tests.unit.forward.bench import Disk, let_go, open_exam, sealed_exam, still, wrap_all
-from tests.unit.forward.media_bench import holds, items, listed
+from tests.forward.bench import Disk, let_go, open_exam, sealed_exam, still, wrap_all
+from tests.forward.media_bench import holds, items, listed
 
 
 @pytest.fixture
