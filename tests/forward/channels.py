@@ -32,6 +32,7 @@ class Archive:
         self.got: list[str] = []  # UIDs, in order
         self.forms: dict[str, bytes] = {}  # the file as it came, of what was kept
         self.keep_files = False
+        self.hangs_up = False  # once it accepted
         self.calls: list[list[str]] = []  # the UIDs of each association
         self.doubted: set[str] = set()  # of which it was said that they may have come before
 
@@ -50,6 +51,7 @@ class Connection:
         self.usable = True
 
     def accepted(self, sop_class_uid: str) -> tuple[str, ...]:
+        self.usable = not self._archive.hangs_up
         return self._archive.accepts(sop_class_uid)
 
     def store(

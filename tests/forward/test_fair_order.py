@@ -48,6 +48,19 @@ def test_today_s_exams_go_before_a_backlog_and_the_backlog_never_stands_still(
     assert exams_in_order(spool, archive) == expected
 
 
+def test_an_archive_that_accepts_and_hangs_up_is_left_alone_whenever_it_is_noticed(
+    spool: Spool, archive: Archive
+) -> None:
+    made(spool, 1)
+    archive.hangs_up = True
+    part = sender(spool, archive)
+    run(part)
+    assert len(archive.calls) == 1
+    assert part.pause
+    assert part.pause.error.code == "dropped"
+    assert archive.got == []
+
+
 def test_an_endless_stream_of_today_s_exams_does_not_keep_the_backlog_waiting(
     spool: Spool, archive: Archive, clock: FakeClock
 ) -> None:

@@ -89,12 +89,13 @@ class Sender:
         to_blame = False
         try:
             with self._connect(_wanted(objects)) as channel:
-                if not channel.usable:
+                if channel.usable:
+                    self._learn(objects, channel)
+                    self._send_some(channel, left)
+                if len(left) == len(batch) and not channel.usable:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
                     )
-                self._learn(objects, channel)
-                self._send_some(channel, left)
                 self._turns.took(exam, interrupted=bool(left))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
