@@ -101,6 +101,10 @@ class Commitments:
 
     def report(self, report: CommitmentReport, *, of: Collection[str], verdict: VerdictOf) -> Heard:
         """Apply a report in one transaction, wholly or not at all; `of`: destinations its sender speaks for."""
+        with self._database.read() as connection:  # forged ones, however many, make no writer wait
+            known = "SELECT 1 FROM commitment WHERE transaction_uid = ?"
+            if connection.execute(known, (report.transaction_uid,)).fetchone() is None:
+                return Heard.UNKNOWN
         with self._database.write() as connection:
             row = connection.execute(
                 "SELECT destination, state FROM commitment WHERE transaction_uid = ?", (report.transaction_uid,)
