@@ -9,8 +9,8 @@ from enum import StrEnum
 
 MB = 1_000_000
 FLOOR = 4 * MB  # so much is kept free for the next few records: exam.json, tombstones, audit, the index and its log
-LEAST_FOR_CLIPS = 0.15  # of the disk: what is left belongs to stills
-LOW = 0.20  # of the disk: early enough to do something before clips stop
+_FOR_STILLS, _FOR_STILLS_MOST = 0.15, 10_000 * MB  # of the disk, at most: what clips leave; thousands of stills
+_LOW, _LOW_MOST = 0.20, 14_000 * MB  # of the disk, at most: early enough to do something before clips stop
 _MOST_RESERVED = 8  # at most this part of a small disk
 _CLIP_LEAVES = 64 * MB  # a clip's second copy leaves this for pictures taken meanwhile ...
 _CLIP_LEAVES_SHARE = 0.05  # ... or this share of a small disk
@@ -63,7 +63,7 @@ def still_fits(room: Room, typical: Typical, *, waiting: int = 0) -> bool:
 
 def clip_fits(room: Room, recorded: int = 0) -> bool:
     """Say whether a clip may begin, or go on after so many bytes: its DICOM copy will need them once more."""
-    return not room.read_only and room.usable - recorded >= room.total * LEAST_FOR_CLIPS
+    return not room.read_only and room.usable - recorded >= _for_stills(room)
 
 
 def copy_fits(room: Room, size: int, *, clip: bool) -> bool:
@@ -81,8 +81,7 @@ def stills_left(room: Room, typical: Typical) -> int:
 
 def clip_seconds_left(room: Room, typical: Typical) -> int:
     """Return for how long a clip there is room."""
-    bound = int(room.total * LEAST_FOR_CLIPS)
-    return max(0, (room.usable - bound) // (2 * typical.clip_second)) if clip_fits(room) else 0
+    return max(0, (room.usable - _for_stills(room)) // (2 * typical.clip_second)) if clip_fits(room) else 0
 
 
 def level(room: Room, typical: Typical) -> Level:
@@ -93,4 +92,8 @@ def level(room: Room, typical: Typical) -> Level:
         return Level.FULL
     if not clip_fits(room):
         return Level.NO_CLIPS
-    return Level.LOW if room.usable < room.total * LOW else Level.OK
+    return Level.LOW if room.usable < min(room.total * _LOW, _LOW_MOST) else Level.OK
+
+
+def _for_stills(room: Room) -> int:
+    return int(min(room.total * _FOR_STILLS, _FOR_STILLS_MOST))

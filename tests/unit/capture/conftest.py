@@ -102,7 +102,7 @@ class Box:
         self.root, self.clock, self.disk = root, clock, Disk()
         spool = open_spool(root, clock=clock, files=self.disk)
         recovery.recover_captures(spool)
-        self.free, self.total = 0.5, 10**12  # a share, and bytes
+        self.free, self.total = 0.5, 64 * 10**9  # a share, and bytes
         self.spool = replace(spool, space=Space(look=self.room, captures=spool.captures, clock=clock))
         self.indicator = Recorded()
         self._fed: dict[str, deque[Picture | DeviceError | None]] = {name: deque() for name in sources}

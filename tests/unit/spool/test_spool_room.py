@@ -44,6 +44,11 @@ def test_a_filling_disk_warns_then_ends_clips_then_stills(usable: int, level: Le
     assert room.level(given_up, STILL) is level, "giving up the reserve makes no room for pictures"
 
 
+@pytest.mark.parametrize(("usable", "level"), [(14_000, Level.OK), (13_999, Level.LOW), (9_999, Level.NO_CLIPS)])
+def test_a_large_disk_keeps_thousands_of_stills_free_and_not_a_share_of_itself(usable: int, level: Level) -> None:
+    assert room.level(Room(total=1_000_000 * MB, free=usable * MB), STILL) is level
+
+
 def test_a_disk_that_became_read_only_takes_nothing_whatever_its_room() -> None:
     found = Room(total=DISK, free=DISK, read_only=True)
     assert room.level(found, STILL) is Level.FAILED
