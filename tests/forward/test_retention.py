@@ -185,7 +185,7 @@ class Box:
 
     def __init__(self, spool: Spool, clock: FakeClock, rules: Rules = RULES, *, share: float = 0.9) -> None:
         self.clock, self.share = clock, share
-        look = lambda: Room(total=10**12, free=int(10**12 * self.share))  # noqa: E731
+        look = lambda: Room(total=64 * 10**9, free=int(64 * 10**9 * self.share))  # noqa: E731
         self.spool = replace(spool, space=Space(look=look, captures=spool.captures, clock=clock))
         self.retention = Retention(spool=self.spool, rules=rules)
 
