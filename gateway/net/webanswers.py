@@ -61,11 +61,13 @@ TABLE: tuple[Row, ...] = (
 )
 UNKNOWN = _row(0, 999, _LATER, "unknown-status", "gave an answer that the standard does not know", unsure=True)
 
-# Failure reasons that mean something else than in C-STORE (PS3.18 table I.2-2), or that only web archives have.
+# Failure reasons that mean something else than in C-STORE (PS3.18 table I.2-2), or that only web archives have:
+# B00E and B00F, 45070 and 45071, are from the conformance statement of Microsoft's Medical Imaging Server.
 _REASONS: Mapping[int, tuple[Meaning, str, str]] = MappingProxyType(
     {
         0xC122: (_SETTING, "no-context", "does not take this kind of object in its format"),
         0xB00E: (Meaning.DUPLICATE, "duplicate", "says that it has another object of this identity"),
+        0xB00F: (_LATER, "busy", "is still storing an object of this identity"),
     }
 )
 _KINDS: Mapping[Meaning, type[DeliveryError]] = MappingProxyType(

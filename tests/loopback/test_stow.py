@@ -215,6 +215,7 @@ def test_every_row_of_the_table_is_seen():
         (0x0124, NeedsConfiguration, "not-authorized"),
         (0x0111, NeverAccepted, "duplicate"),
         (0xB00E, NeverAccepted, "duplicate"),
+        (0xB00F, TryLater, "busy"),
         (0xB000, TryLater, "unknown-status"),
         (0x4711, TryLater, "unknown-status"),
         (None, TryLater, "unknown-status"),
