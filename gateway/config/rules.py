@@ -41,19 +41,7 @@ Parts = Mapping[str, list[Part]]
 
 def findings(parts: Parts) -> Iterator[Finding]:
     """Return what every rule finds."""
-    rules = (
-        _names,
-        _references,
-        _pedals,
-        _folders,
-        _peers,
-        _listeners,
-        _commitment,
-        _identity,
-        _certificates,
-        _web,
-    )
-    for rule in rules:
+    for rule in _RULES:
         yield from rule(parts)
 
 

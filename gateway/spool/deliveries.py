@@ -9,6 +9,7 @@ from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.spool import states
+from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
 from gateway.spool.states import Owner
 
@@ -22,7 +23,6 @@ SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key still
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
-BATCH = 200  # rows a transaction
 # The destination is compared as well: a person may have moved the queue meanwhile. Only `proofs` gives a proof; it
 # ends with the state that it proves.
 _MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
@@ -48,6 +48,7 @@ class Deliveries:
     def __init__(self, *, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._rows = PeerRows("delivery", peer="destination", database=database, clock=clock)
 
     # --- looking ------------------------------------------------------------------------------------------
 
@@ -212,7 +213,7 @@ class Deliveries:
 
     def explain_waiting(self, destination: str, *, code: str, reason: str) -> None:
         """Say with everything that waits for a destination why; its turn and its tries stay as they are."""
-        self._update(
+        self._rows.update(
             "code = ?, reason = ?",
             "state = 'queued' AND destination = ? AND code <> ?",
             (destination, code),
@@ -241,7 +242,7 @@ class Deliveries:
         """Let everything go that is held with this code, or what of it is a destination's; return how many."""
         where = "state = 'held' AND code = ?" + (" AND destination = ?" if destination else "")
         values = (code, destination) if destination else (code,)
-        return self._update(
+        return self._rows.update(
             "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1, "
             "setbacks = 0",
             where,
@@ -256,12 +257,12 @@ class Deliveries:
             where, values = where + " AND id = ?", (*values, delivery)
         if destination:
             where, values = where + " AND destination = ?", (*values, destination)
-        return self._update("next_attempt_ns = 0, asked = 1", where, values)
+        return self._rows.update("next_attempt_ns = 0, asked = 1", where, values)
 
     def forget_waits(self, destination: str) -> int:
         """Let what waits for its next try be tried at once: settings may have changed, here or there."""
         now = self._clock.utc_ns()
-        return self._update(
+        return self._rows.update(
             "next_attempt_ns = 0",
             "state = 'queued' AND destination = ? AND next_attempt_ns > ?",
             (destination, now),
@@ -269,24 +270,15 @@ class Deliveries:
 
     def take_asked(self, destination: str) -> bool:
         """Say whether a person asked for a try at once since this was called last: one wish, one try."""
-        where = "destination = ? AND asked = 1"
-        with self._database.read() as connection:
-            row = connection.execute(
-                f"SELECT 1 FROM delivery WHERE {where} AND state = 'queued' LIMIT 1",  # noqa: S608 - fixed words
-                (destination,),
-            ).fetchone()
-        return row is not None and self._update("asked = 0", where, (destination,)) > 0
+        return self._rows.take_asked(destination)
 
     def forget_leases(self, destination: str = "") -> int:
         """Queue again what a sender was sending that is gone or lost track: all, or one destination's."""
-        changes, where = "state = 'queued', next_attempt_ns = 0", "state = 'sending'"
-        if destination:
-            return self._update(changes, f"{where} AND destination = ?", (destination,))
-        return self._update(changes, where, ())
+        return self._rows.forget_leases(destination)
 
     def forget_tries(self, destination: str) -> int:
         """Forget what an archive answered, and might have, that is not the destination any more."""
-        return self._update(
+        return self._rows.update(
             "in_doubt = 0, next_attempt_ns = 0, setbacks = 0, status = ''",
             "destination = ? AND state IN ('queued', 'held') AND "
             "(in_doubt = 1 OR next_attempt_ns > 0 OR setbacks > 0 OR status <> '')",
@@ -333,24 +325,6 @@ class Deliveries:
         if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason, asked=asked):
             raise WrongState
         return self.get(delivery)
-
-    def _update(self, changes: str, where: str, values: Sequence[str | int], *, new: Sequence[str] = ()) -> int:
-        """Change every row for which `where` holds, in short transactions; return how many.
-
-        `values` belong to the marks of `where`, `new` to those of `changes`.
-        """
-        with self._database.read() as connection:
-            ids = [row[0] for row in connection.execute(f"SELECT id FROM delivery WHERE {where}", values)]  # noqa: S608 - fixed words
-        total = 0
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            marks = ", ".join("?" * len(batch))
-            with self._database.write() as connection:
-                total += connection.execute(
-                    f"UPDATE delivery SET {changes}, changed_ns = ? WHERE {where} AND id IN ({marks})",  # noqa: S608 - fixed words
-                    (*new, self._clock.utc_ns(), *values, *batch),
-                ).rowcount
-        return total
 
     def _select(self, where: str, values: Sequence[str | int]) -> builtins.list[Delivery]:
         with self._database.read() as connection:

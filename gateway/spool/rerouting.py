@@ -12,8 +12,9 @@ from datetime import datetime
 from gateway.clock import Clock
 from gateway.model import Capture, SealedObject
 from gateway.spool import records, states
+from gateway.spool.batches import BATCH
 from gateway.spool.database import Database
-from gateway.spool.deliveries import BATCH, BY_PERSON
+from gateway.spool.deliveries import BY_PERSON
 from gateway.spool.states import Owner
 
 # A report about what was sent before, from the same archive or from another one, says nothing about what goes now.

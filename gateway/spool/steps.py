@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
 from gateway.model import Exam, MessageKind, MessageState, StepMessage
 from gateway.spool import states
+from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
 from gateway.spool.files import Files
 from gateway.spool.paths import Layout
@@ -24,7 +25,6 @@ _COLUMNS = """id, exam, step, server, kind, state, attempts, next_attempt_ns, re
 # A set waits for its create; a create that was taken back for another try holds its set again.
 _MAY_GO = """(kind = 'create' OR EXISTS (SELECT 1 FROM step_message AS before WHERE before.step = step_message.step
     AND before.server = step_message.server AND before.kind = 'create' AND before.state = 'sent'))"""
-_BATCH = 200  # rows a transaction
 
 
 class Steps:
@@ -35,6 +35,7 @@ class Steps:
         self._files = files
         self._database = database
         self._clock = clock
+        self._rows = PeerRows("step_message", peer="server", database=database, clock=clock)
 
     # --- files --------------------------------------------------------------------------------------------
 
@@ -210,7 +211,7 @@ class Steps:
 
     def release_all(self, code: str) -> int:
         """Let everything go that is held with this code; return how many."""
-        return self._update(
+        return self._rows.update(
             "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1",
             "state = 'held' AND code = ?",
             (code,),
@@ -219,42 +220,18 @@ class Steps:
     def retry(self, server: str = "") -> int:
         """Let what waits be tried at once, of one server or of all; return how many."""
         if server:
-            return self._update("next_attempt_ns = 0, asked = 1", "state = 'queued' AND server = ?", (server,))
-        return self._update("next_attempt_ns = 0, asked = 1", "state = 'queued'", ())
+            return self._rows.update("next_attempt_ns = 0, asked = 1", "state = 'queued' AND server = ?", (server,))
+        return self._rows.update("next_attempt_ns = 0, asked = 1", "state = 'queued'", ())
 
     def take_asked(self, server: str) -> bool:
-        """Say whether a person asked for a try at once since this was called last."""
-        where = "server = ? AND asked = 1"
-        with self._database.read() as connection:
-            row = connection.execute(
-                f"SELECT 1 FROM step_message WHERE {where} AND state = 'queued' LIMIT 1",  # noqa: S608 - fixed words
-                (server,),
-            ).fetchone()
-        return row is not None and self._update("asked = 0", where, (server,)) > 0
+        """Say whether a person asked for a try at once since this was called last: one wish, one try."""
+        return self._rows.take_asked(server)
 
     def forget_leases(self, server: str = "") -> int:
         """Queue again what a sender was sending that is gone or lost track: all, or one server's."""
-        changes, where = "state = 'queued', next_attempt_ns = 0", "state = 'sending'"
-        if server:
-            return self._update(changes, f"{where} AND server = ?", (server,))
-        return self._update(changes, where, ())
+        return self._rows.forget_leases(server)
 
     # --- inside -------------------------------------------------------------------------------------------
-
-    def _update(self, changes: str, where: str, values: Sequence[str]) -> int:
-        """Change every row for which `where` holds, in short transactions; return how many."""
-        with self._database.read() as connection:
-            ids = [row[0] for row in connection.execute(f"SELECT id FROM step_message WHERE {where}", values)]  # noqa: S608 - fixed words
-        total = 0
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            marks = ", ".join("?" * len(batch))
-            with self._database.write() as connection:
-                total += connection.execute(
-                    f"UPDATE step_message SET {changes}, changed_ns = ? WHERE {where} AND id IN ({marks})",  # noqa: S608 - fixed words
-                    (self._clock.utc_ns(), *values, *batch),
-                ).rowcount
-        return total
 
     def _select(self, where: str, values: Sequence[str | int]) -> builtins.list[StepMessage]:
         with self._database.read() as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.clock import FakeClock
 from gateway.model import DeliveryState, Exam
-from gateway.spool.deliveries import BATCH
+from gateway.spool.batches import BATCH
 from gateway.spool.rerouting import Moved
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
