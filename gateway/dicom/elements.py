@@ -116,9 +116,9 @@ def parse(raw: bytes, *, explicit: bool, most: int = MOST) -> Elements:
     return _data_set(raw, 0, len(raw), explicit=explicit, depth=0, budget=_Budget(most))[0]
 
 
-def parse_head(raw: bytes, *, explicit: bool) -> tuple[Elements, int]:
-    """Read a data set up to its pixel data; also return at which byte these begin. Raises Malformed."""
-    return _data_set(raw, 0, len(raw), explicit=explicit, depth=0, budget=_Budget(MOST))
+def parse_head(raw: bytes, *, explicit: bool, start: int = 0) -> tuple[Elements, int]:
+    """Read a data set from byte `start` up to its pixel data; also return where these begin. Raises Malformed."""
+    return _data_set(raw, start, len(raw), explicit=explicit, depth=0, budget=_Budget(MOST))
 
 
 def encode(elements: Iterable[Element], *, explicit: bool) -> bytes:

@@ -59,25 +59,25 @@ class SealedFile:
         """Digest of the whole file, once all fragments were read."""
         return self._digest.hexdigest()
 
-    def _head(self) -> tuple[part10.Meta, Elements, bytes]:
+    def _head(self) -> tuple[part10.Meta, Elements, memoryview]:
         start = self._read(min(_START, self._left))
         try:
             meta = part10.read_meta(start)
-            header, end = elements.parse_head(start[meta.length :], explicit=True)
+            header, end = elements.parse_head(start, explicit=True, start=meta.length)
         except Malformed as error:
             raise ObjectError("The sealed object cannot be read back.") from error
-        return meta, header, start[meta.length + end :]
+        return meta, header, memoryview(start)[end:]  # a view: a whole still lies in it and is cut five times
 
     def _extended(self) -> tuple[int, ...]:
         """Read the Extended Offset Table when there is one; its lengths are skipped."""
         found: tuple[int, ...] = ()
-        while (self._rest[:4] or b"") in {b"\xe0\x7f\x01\x00", b"\xe0\x7f\x02\x00"}:
+        while bytes(self._rest[:4]) in {b"\xe0\x7f\x01\x00", b"\xe0\x7f\x02\x00"}:
             number = self._take(4)
             _, length = struct.unpack("<4sL", self._take(8))
             value = self._take(length)
             if number == b"\xe0\x7f\x01\x00":
                 found = struct.unpack(f"<{len(value) // 8}Q", value[: len(value) // 8 * 8])
-            self._rest = self._rest or self._read(min(4, self._left))
+            self._rest = self._rest or memoryview(self._read(min(4, self._left)))
         return found
 
     def _item(self) -> bytes | None:
@@ -92,7 +92,7 @@ class SealedFile:
     def _take(self, count: int) -> bytes:
         if count > len(self._rest) + self._left:
             raise ObjectError("The sealed object ends early.")
-        value, self._rest = self._rest[:count], self._rest[count:]
+        value, self._rest = bytes(self._rest[:count]), self._rest[count:]
         return value + self._read(count - len(value)) if len(value) < count else value
 
     def _read(self, count: int) -> bytes:

@@ -75,8 +75,8 @@ def frames_in_object(path: Path) -> Frames:
         with path.open("rb") as file:
             start = file.read(_START)
             meta = part10.read_meta(start)
-            _, end = elements.parse_head(start[meta.length :], explicit=True)
-            position = _first_item(start, meta.length + end)
+            _, end = elements.parse_head(start, explicit=True, start=meta.length)
+            position = _first_item(start, end)
             while True:
                 file.seek(position)
                 group, number, length = struct.unpack("<HHL", file.read(8))

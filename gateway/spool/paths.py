@@ -55,47 +55,50 @@ class Layout:
         return self.root / f"{role}.lock"
 
     def exam(self, exam: str) -> Path:
-        return self.exams / exam
+        return self.root.joinpath("exams", exam)
 
     def exam_json(self, exam: str) -> Path:
-        return self.exams / exam / "exam.json"
+        return self._in(exam, "exam.json")
 
     def exam_lock(self, exam: str) -> Path:
-        return self.exams / exam / ".lock"
+        return self._in(exam, ".lock")
 
     def sidecar(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + SIDECAR)
+        return self._in(exam, uid + SIDECAR)
 
     def tombstone(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + TOMBSTONE)
+        return self._in(exam, uid + TOMBSTONE)
 
     def released(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + RELEASED)
+        return self._in(exam, uid + RELEASED)
 
     def purged(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + PURGED)
+        return self._in(exam, uid + PURGED)
 
     def object(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + OBJECT)
+        return self._in(exam, uid + OBJECT)
 
     def seal(self, exam: str, uid: str) -> Path:
-        return self.exams / exam / (uid + SEAL)
+        return self._in(exam, uid + SEAL)
 
     def sums(self, exam: str) -> Path:
-        return self.exams / exam / SUMS
+        return self._in(exam, SUMS)
 
     def key_stills(self, exam: str, uid: str, count: int) -> Path:
-        return self.exams / exam / f"{uid}{KEY_STILLS}{count}"
+        return self._in(exam, f"{uid}{KEY_STILLS}{count}")
 
     def frames(self, exam: str, uid: str, *, recording: bool = False) -> Path:
-        return self.exams / exam / (uid + FRAMES + (PART if recording else ""))
+        return self._in(exam, uid + FRAMES + (PART if recording else ""))
 
     def index(self, exam: str, uid: str, *, recording: bool = False) -> Path:
-        return self.exams / exam / (uid + INDEX + (PART if recording else ""))
+        return self._in(exam, uid + INDEX + (PART if recording else ""))
 
     def step(self, exam: str, step: str, kind: str) -> Path:
         """What a message about a procedure step says; to release 0.1 it is a DICOM file like any other: kept."""
-        return self.exams / exam / f"step-{step}.{kind}{OBJECT}"
+        return self._in(exam, f"step-{step}.{kind}{OBJECT}")
 
     def media(self, exam: str, name: str) -> Path:
-        return self.exams / exam / name
+        return self._in(exam, name)
+
+    def _in(self, exam: str, name: str) -> Path:
+        return self.root.joinpath("exams", exam, name)  # in one step: a still asks for its paths thirty times

@@ -26,7 +26,7 @@ def dump(value: Any) -> bytes:  # noqa: ANN401 - any dataclass of the model
     """Return a dataclass as JSON for people to read: each of its fields on a line."""
     plain = _plain(value)
     lines = (
-        f" {json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}"
+        f' "{key}": {json.dumps(item, ensure_ascii=False)}'
         for key, item in {**plain, _CHECK: _check(plain)}.items()
     )
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()

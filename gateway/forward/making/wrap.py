@@ -22,7 +22,7 @@ from gateway.spool.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_BATCH = 10
+_BATCH = 20
 _MOST_BYTES = 16_000_000  # of stills that are in memory at a time
 
 
