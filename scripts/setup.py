@@ -75,6 +75,11 @@ TOOLS = (
     Tool(program="ip", package="iproute2", why="private networks for tests"),
     Tool(program="node", package="nodejs", why="runs a peer written by another hand than the product's libraries"),
     Tool(program="npm", package="npm", why="installs that peer's packages, as its lock file says"),
+    Tool(program="ntfs-3g", package="ntfs-3g", why="a memory stick with NTFS that tests pull out"),
+    Tool(program="mkfs.exfat", package="exfatprogs", why="formats a memory stick with exFAT"),
+    Tool(
+        program="mount.exfat-fuse", package="exfat-fuse", why="that stick's driver, which tests end as a pull does"
+    ),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
 )
 
