@@ -1,4 +1,4 @@
-"""`scopegate queue move, add, resend, drop`: what to do with whole queues when archives change."""
+"""`scopegate queue move, add, resend, same, drop`: what to do with whole queues when archives change."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +19,7 @@ Since = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Of exams th
 
 def add_to(app: typer.Typer) -> None:
     """Give these commands to `scopegate queue`."""
-    for command in (move, add, resend, drop):
+    for command in (move, add, resend, same, drop):
         app.command()(command)
 
 
@@ -81,6 +81,22 @@ def resend(
         spool.audit.note("queue-sent-again", by="command-line", target=destination, since=day, count=count)
         _counts(spool, "after", destination)
     print(f"{count} queued again for {destination}.")
+
+
+def same(
+    destination: Annotated[str, typer.Option(help="A configured destination, which got another address.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Say that the archive is the one before and only moved: it is asked again what it has; nothing is sent."""
+    from gateway.cli.opened import spool_of
+
+    with spool_of(config) as (settings, spool):
+        _configured(settings, destination)
+        _counts(spool, "before", destination)
+        count = spool.rerouting.same(destination)
+        spool.audit.note("queue-same-archive", by="command-line", target=destination, count=count)
+        _counts(spool, "after", destination)
+    print(f"{count} deliveries count as sent to {destination} where it is now; it will be asked for them again.")
 
 
 def drop(

@@ -1,4 +1,4 @@
-"""Whole queues by a person's hand: moved to another destination, filled, sent again, dropped.
+"""Whole queues by a person's hand: moved to another destination, filled, sent or asked about again, dropped.
 
 In short transactions, so that the processes go on; what is cut off in the middle is done by asking again. Never
 touches an object.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.model import Capture, SealedObject
+from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records, states
 from gateway.spool.batches import BATCH
 from gateway.spool.database import Database
@@ -23,7 +23,8 @@ _ANEW = (
     "asked = 0, setbacks = 0"
 )
 
-_GOT_IT = "(sent_to = coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0))"
+_BEARER = "coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)"
+_GOT_IT = f"(sent_to = {_BEARER})"
 _HERE = (  # what the box let go can be sent by nobody, and who has it stays known
     "NOT EXISTS (SELECT 1 FROM object AS o JOIN capture AS c ON c.sop_instance_uid = "
     "coalesce(nullif(json_extract(o.document, '$.derived_from'), ''), o.sop_instance_uid) "
@@ -78,8 +79,8 @@ class Rerouting:
 
         "Duplicate" from who got it before is a success; from a new archive under the same name it proves nothing.
         """
-        for old, new in states.BY_PERSON:
-            states.check(states.BY_PERSON, old, new, Owner.PANEL)
+        for old in (DeliveryState.SENT, DeliveryState.COMMITTED):
+            states.check(states.BY_PERSON, old, DeliveryState.QUEUED, Owner.PANEL)
         was_sent = f"destination = ? AND state IN ('sent', 'committed') AND {_HERE.format('delivery')}"
         of_exams = was_sent + _OPENED_SINCE
         count = 0
@@ -91,6 +92,30 @@ class Rerouting:
                     was_sent,
                     (destination,),
                     batch,
+                )
+        return count
+
+    def same(self, destination: str) -> int:
+        """Take what was sent to earlier bearers of a name as sent to the present one; return how many deliveries.
+
+        Nothing is believed for that: what counted as proof is void, and the archive is asked again where it stands
+        now. What the box let go cannot be sent any more, and keeps its proof.
+        """
+        states.check(states.BY_PERSON, DeliveryState.COMMITTED, DeliveryState.SENT, Owner.PANEL)
+        elsewhere = f"destination = ? AND state IN ('sent', 'committed') AND NOT {_GOT_IT}"
+        here = _HERE.format("delivery")
+        count = 0
+        for batch in self._batches(elsewhere, (destination,)):
+            with self._database.write() as connection:
+                count += self._change(
+                    connection,
+                    f"delivery SET {_ANEW}, state = 'sent', in_doubt = 1, sent_to = {_BEARER}",
+                    f"{elsewhere} AND {here}",
+                    (destination,),
+                    batch,
+                )
+                count += self._change(
+                    connection, f"delivery SET sent_to = {_BEARER}", elsewhere, (destination,), batch
                 )
         return count
 

@@ -62,10 +62,14 @@ DELIVERY: Moves = {
     ),
     (DeliveryState.COMMITTED, DeliveryState.HELD): (Owner.FORWARD, "the archive lost it: a person decides"),
 }
-# A second way for these: whoever replaced an archive, or lost one, has everything sent once more.
+# A second way for these: whoever replaced, lost or moved an archive has everything sent, or asked about, once more.
 BY_PERSON: Moves = {
     (DeliveryState.SENT, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
     (DeliveryState.COMMITTED, DeliveryState.QUEUED): (Owner.PANEL, "a person has it sent again"),
+    (DeliveryState.COMMITTED, DeliveryState.SENT): (
+        Owner.PANEL,
+        "its archive got another address: there it is asked again",
+    ),
 }
 STEP_MESSAGE: Moves = {
     (MessageState.QUEUED, MessageState.SENDING): (Owner.FORWARD, "an association to the server is open"),

@@ -87,6 +87,29 @@ def test_an_archive_never_vouches_for_what_went_to_another_one_after_all(spool: 
     assert asking.states(spool, "new") == [SENT, SENT]
 
 
+def test_an_archive_that_only_moved_is_asked_again_and_gets_nothing_twice(spool: Spool, clock: FakeClock) -> None:
+    rearm(spool, [pacs()])
+    before = asked_about(spool, clock)
+    assert vouches(spool, before)
+    assert asking.states(spool) == [COMMITTED, COMMITTED]
+    rearm(spool, [pacs(host="10.0.0.9")])
+    assert spool.destinations.sent_to_others("pacs") == 2
+    assert spool.rerouting.same("pacs") == 2
+    assert spool.rerouting.same("pacs") == 0
+
+    assert spool.destinations.sent_to_others("pacs") == 0
+    assert asking.states(spool) == [SENT, SENT]
+    vouches(spool, before)
+    assert asking.states(spool) == [SENT, SENT], "what it said at its old address is no answer"
+    clock.move(10)
+    archive = asking.Archive()
+    asking.committer(spool, archive).step()
+    (asked,) = archive.asked
+    kept, lost = asked[1]
+    asking.reports(spool).hear(asking.report(asked[0], (kept,), {lost: 0x0112}), asking.PACS)
+    assert asking.states(spool) == [COMMITTED, QUEUED], "what it does not have goes again"
+
+
 def test_a_report_counts_for_no_delivery_that_got_the_number_of_one_that_was_given_up(
     spool: Spool, clock: FakeClock
 ) -> None:
@@ -226,6 +249,18 @@ def test_what_was_let_go_is_never_queued_again_and_stays_safe(spool: Spool, cloc
     assert spool.rerouting.resend("pacs") == 0
     assert spool.rerouting.add("cloud", since=clock.utc() - timedelta(days=400), wants=lambda _: True) == 0
     assert asking.states(spool) == [COMMITTED, COMMITTED]
+
+
+def test_what_was_let_go_keeps_its_proof_when_its_archive_moves(spool: Spool, clock: FakeClock) -> None:
+    box = Box(spool, clock)
+    rearm(spool, [pacs()])
+    sealed_exam(spool, stills=2)
+    commit(spool)
+    box.live(32)
+    rearm(spool, [pacs(host="10.0.0.9")])
+    assert spool.rerouting.same("pacs") == 2
+    assert asking.states(spool) == [COMMITTED, COMMITTED]
+    assert spool.destinations.sent_to_others("pacs") == 0
 
 
 def test_what_another_archive_lost_after_the_box_let_it_go_is_no_alarm(spool: Spool, clock: FakeClock) -> None:

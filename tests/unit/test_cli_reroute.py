@@ -69,6 +69,7 @@ def test_a_queue_without_a_destination_is_named_and_moved(config: Path, root: Pa
         ("move", "--from", "pacs", "--to", "pacs"),
         ("add", "--destination", "nowhere", "--since", "2026-01-01"),
         ("resend", "--destination", "old"),
+        ("same", "--destination", "old"),
         ("drop", "--destination", "pacs", "--yes", "3"),
     ],
 )
@@ -99,3 +100,27 @@ def test_a_new_destination_gets_what_was_sealed_before_and_may_get_it_again(conf
     assert "0 queued again for pacs." in queue(config, "resend", "--destination", "pacs").output
     assert [line["what"] for line in audited(root)] == ["queue-filled", "queue-filled", "queue-sent-again"]
     assert queue(config, "add", "--destination", "pacs", "--since", "yesterday").exit_code == 2
+
+
+def test_an_archive_that_only_moved_counts_as_the_one_before(config: Path, root: Path) -> None:
+    queue(config, "add", "--destination", "pacs", "--since", "2026-01-01")
+    spool = open_spool(root, clock=Clock())
+    spool.destinations.put("pacs", peer="PACS 10.0.0.6 104", settings="a")
+    with spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'committed', proof = 'commitment' WHERE destination = 'pacs'"
+        )
+    spool.destinations.put("pacs", peer="PACS 10.0.0.7 104", settings="b")
+    spool.close()
+    done = queue(config, "same", "--destination", "pacs")
+    assert done.output.splitlines() == [
+        "before: pacs: 0 queued, 0 sending, 0 sent, 3 committed, 0 held",
+        "after: pacs: 0 queued, 0 sending, 3 sent, 0 committed, 0 held",
+        "3 deliveries count as sent to pacs where it is now; it will be asked for them again.",
+    ]
+    assert audited(root)[-1] == {
+        "what": "queue-same-archive",
+        "by": "command-line",
+        "target": "pacs",
+        "count": 3,
+    }
