@@ -123,10 +123,12 @@ def conformance(config: Config = DEFAULT_CONFIG) -> None:
 @config_app.command("check")
 def config_check(file: Path) -> None:
     """Name every mistake of a configuration file with its line; exit 2 if there is one."""
-    from gateway.config import reader
+    from gateway.config import reader, remarks
 
-    reader.read(file)
+    settings = reader.read(file)
     print(f"{file}: no mistakes found.")
+    for remark in remarks.remarks(settings):
+        print(f"note: {remark}")
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.config import reader
+from gateway.config.remarks import remarks
 from gateway.config.settings import ProcedureStep, Settings, Tls, Worklist
 from gateway.errors import DeliveryError, SpoolError
 from gateway.spool.files import Files
@@ -53,6 +54,7 @@ def look(config: Path, *, as_json: bool) -> int:
 
 def _lines(settings: Settings, clock: Clock) -> Iterator[Line]:
     yield Line(what="configuration", ok=True, says="no mistakes found")
+    yield from (Line(what="configuration", ok=None, says=remark) for remark in remarks(settings))
     yield from _processes(settings, clock)
     yield from _sources(settings, clock)
     yield from _pedals(settings)
@@ -250,7 +252,10 @@ def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:
                 what=f"queue {name}",
                 ok=None,
                 says=f"{count} objects were sent to the archive that bore this name before, not to this one",
-                action=f"If it does not have them: `scopegate queue resend --destination {name}`.",
+                action=(
+                    f"If it does not have them: `scopegate queue resend --destination {name}`. "
+                    f"If it is the same one and only moved: `scopegate queue same --destination {name}`."
+                ),
             )
 
 

@@ -1,0 +1,35 @@
+"""What is no mistake in a configuration, and still has a consequence that its author may not see."""
+
+from collections.abc import Iterator
+
+from gateway.config.settings import Destination, Settings
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """Say for which pictures the disk is never freed: docs/decisions/0017-retention.md."""
+    required = [each for each in settings.destinations if each.required]
+    if settings.destinations and not required:
+        yield "No destination is required, so no picture ever leaves this box's disk to make room."
+    for destination in required:
+        name = destination.name
+        if not _vouches(destination):
+            yield (
+                f"{name} is required and never vouches for what it got, so what goes there never leaves this box's "
+                f"disk to make room: {_remedy(destination)}."
+            )
+        elif destination.fallback == "key-stills":
+            yield (
+                f"{name} is required and gets stills instead of clips that it does not take, so these clips never "
+                "leave this box's disk to make room: set required = false if another archive has them."
+            )
+
+
+def _vouches(destination: Destination) -> bool:
+    return bool(destination.commitment) or destination.trust_query
+
+
+def _remedy(destination: Destination) -> str:
+    if destination.kind == "media":
+        return "set required = false if an archive has the pictures as well"
+    way = "commitment, or query with trust_query" if destination.kind == "dicom" else "query with trust_query"
+    return f"set {way}, or required = false if another one has the pictures"

@@ -1,0 +1,74 @@
+"""What `scopegate config check` adds to a file without mistakes: pictures that would fill the disk for good."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli.app import app
+from gateway.config.remarks import remarks
+from gateway.config.settings import Destination, Settings
+
+PACS = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
+
+
+def said(**more: object) -> str:
+    """Return what is remarked of a configuration with this destination."""
+    return " ".join(remarks(Settings(destinations=(Destination(**{**PACS, **more}),))))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"commitment": True},
+        {"query": True, "trust_query": True},
+        {"commitment": True, "fallback": "key-stills", "required": False, "name": "b"},
+    ],
+)
+def test_nothing_is_remarked_where_the_archive_that_must_have_a_picture_vouches_for_it(
+    more: dict[str, object],
+) -> None:
+    pacs = Destination(**{**PACS, "commitment": True})  # type: ignore[arg-type]
+    other = Destination(**{**PACS, **more})  # type: ignore[arg-type]
+    assert list(remarks(Settings(destinations=(pacs, other)))) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "remedy"),
+    [
+        ({}, "set commitment, or query with trust_query, or required = false"),
+        ({"query": True}, "set commitment, or query with trust_query, or required = false"),
+        (
+            {"kind": "stow", "url": "https://pacs.example/dicom-web"},
+            "set query with trust_query, or required = false",
+        ),
+        ({"kind": "media", "folder": Path("/media/usb")}, "set required = false if an archive has the pictures"),
+    ],
+)
+def test_a_required_destination_that_never_vouches_keeps_the_disk_full(
+    more: dict[str, object], remedy: str
+) -> None:
+    assert "pacs is required and never vouches" in said(**more)
+    assert remedy in said(**more)
+
+
+def test_stills_in_place_of_a_clip_keep_the_clip_on_the_box() -> None:
+    assert "these clips never leave" in said(commitment=True, fallback="key-stills")
+
+
+def test_without_a_required_destination_nothing_ever_goes() -> None:
+    assert said(required=False).startswith("No destination is required")
+
+
+def test_a_box_that_is_its_own_archive_is_told_nothing() -> None:
+    assert list(remarks(Settings())) == []
+
+
+def test_the_check_of_a_file_prints_the_remarks_below_its_verdict(tmp_path: Path) -> None:
+    file = tmp_path / "scopegate.toml"
+    file.write_text('[[destination]]\nname = "pacs"\nae_title = "PACS"\nhost = "10.0.0.5"\nport = 104\n')
+    done = CliRunner().invoke(app, ["config", "check", str(file)])
+    assert done.exit_code == 0
+    verdict, note = done.output.splitlines()
+    assert verdict == f"{file}: no mistakes found."
+    assert note.startswith("note: pacs is required and never vouches for what it got")
