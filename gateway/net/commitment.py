@@ -5,11 +5,10 @@ What a report says is handed on byte for byte, unread: `gateway.dicom.commitment
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
     StorageCommitmentPushModel,
@@ -17,8 +16,9 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 )
 
 from gateway.errors import DeliveryError, NeedsConfiguration, SpoolError, TryLater
-from gateway.net.association import Link, open_link
-from gateway.net.peers import Context, Peer, Timeouts, capital
+from gateway.net.association import Link
+from gateway.net.peers import Peer, Timeouts, capital, in_both_syntaxes
+from gateway.net.service import ServiceAssociation
 from gateway.net.wires import WireBroken
 
 PUSH_MODEL = str(StorageCommitmentPushModel)
@@ -68,33 +68,18 @@ def answer_to(request: Any, transfer_syntax_uid: str, caller: Caller, hear: Hear
         return NOT_STORED
 
 
-class CommitmentAssociation:
-    """One association to the peer that vouches. Entering it raises TryLater or NeedsConfiguration."""
+class CommitmentAssociation(ServiceAssociation):
+    """One association to the peer that vouches."""
 
     def __init__(self, peer: Peer, *, our_ae: str, timeouts: Timeouts | None = None) -> None:
-        self._peer = peer
-        self._our_ae = our_ae
-        self._timeouts = timeouts or Timeouts()
-        self._link: Link | None = None
-
-    def __enter__(self) -> Self:
-        offers = [
-            Context(abstract_syntax=PUSH_MODEL, transfer_syntax=str(syntax))
-            for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-        ]
-        self._link = open_link(
-            self._peer,
-            our_ae=self._our_ae,
-            contexts=offers,
-            timeouts=self._timeouts,
+        super().__init__(
+            peer,
+            our_ae=our_ae,
+            contexts=in_both_syntaxes(PUSH_MODEL),
+            timeouts=timeouts,
             allowance=_ALLOWANCE,
             both_roles=True,
         )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._link is not None:
-            self._link.release()
 
     def ask(self, transaction_uid: str, instances: Sequence[tuple[str, str]]) -> None:
         """Ask the peer to vouch for `instances`, (SOP Class UID, SOP Instance UID), and see the request taken.

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
 from gateway.config.settings import Tls
 from gateway.errors import DeliveryError
 from gateway.net.association import open_link
-from gateway.net.peers import Context, Peer, Timeouts, shared_out
+from gateway.net.peers import Peer, Timeouts, in_both_syntaxes, shared_out
 from gateway.net.wires import WireBroken
 
 
@@ -38,10 +37,7 @@ def echo(
 ) -> EchoAnswer:
     """Ask one peer whether it hears us. Never raises for what a peer does."""
     peer = Peer(kind=kind, name=name or ae_title, ae_title=ae_title, host=host, port=port, tls=tls)
-    offers = [
-        Context(abstract_syntax=str(Verification), transfer_syntax=str(syntax))
-        for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-    ]
+    offers = in_both_syntaxes(str(Verification))
     patience = shared_out(timeouts or Timeouts(), deadline_s)
     try:
         with open_link(peer, our_ae=our_ae, contexts=offers, timeouts=patience) as link:

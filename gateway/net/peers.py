@@ -3,6 +3,8 @@
 import socket
 from dataclasses import dataclass
 
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
 from gateway.config.settings import Destination, Entity, Tls
 
 
@@ -63,6 +65,12 @@ class Context:
 
     abstract_syntax: str
     transfer_syntax: str
+
+
+def in_both_syntaxes(sop_class_uid: str) -> tuple[Context, ...]:
+    """Offer a class in the two syntaxes of uncompressed data sets, each in a context of its own."""
+    syntaxes = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+    return tuple(Context(abstract_syntax=sop_class_uid, transfer_syntax=str(syntax)) for syntax in syntaxes)
 
 
 def shared_out(timeouts: Timeouts, seconds: float) -> Timeouts:

@@ -7,20 +7,16 @@ byte. What an answer means stands in `step_statuses`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Self
-
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gateway.config.settings import ProcedureStep
 from gateway.errors import TryLater
 from gateway.net import step_statuses, tuning
-from gateway.net.association import Link, open_link
-from gateway.net.peers import Context, Peer, Timeouts
+from gateway.net.peers import Peer, Timeouts, in_both_syntaxes
+from gateway.net.service import ServiceAssociation
 from gateway.net.step_statuses import Meaning
 from gateway.net.wires import WireBroken
 
 SOP_CLASS = "1.2.840.10008.3.1.2.3.3"
-_SYNTAXES = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 _CLOSED = 0xA710  # Error ID: this step may no longer be updated (PS3.4 F.7.2.2.3)
 
 
@@ -41,13 +37,11 @@ class StepAnswer:
     warning: str = ""
 
 
-class StepAssociation:
-    """One association to one server. Entering it raises TryLater or NeedsConfiguration."""
+class StepAssociation(ServiceAssociation):
+    """One association to one server."""
 
     def __init__(self, server: ProcedureStep, *, our_ae: str, timeouts: Timeouts | None = None) -> None:
-        self._timeouts = timeouts or Timeouts()
-        self._our_ae = our_ae
-        self._peer = Peer(
+        peer = Peer(
             kind="procedure step server",
             name=server.name,
             ae_title=server.ae_title,
@@ -55,21 +49,8 @@ class StepAssociation:
             port=server.port,
             tls=server.tls,
         )
-        self._link: Link | None = None
+        super().__init__(peer, our_ae=our_ae, contexts=in_both_syntaxes(SOP_CLASS), timeouts=timeouts)
         self._message = 0
-
-    def __enter__(self) -> Self:
-        offers = [Context(abstract_syntax=SOP_CLASS, transfer_syntax=syntax) for syntax in _SYNTAXES]
-        self._link = open_link(self._peer, our_ae=self._our_ae, contexts=offers, timeouts=self._timeouts)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._link is not None:
-            self._link.release()
-
-    @property
-    def usable(self) -> bool:
-        return self._link is not None and self._link.usable
 
     def create(self, step: str, attributes: Mapping[str, bytes], *, sent_before: bool) -> StepAnswer:
         """Announce a step; `attributes`: the attribute list by transfer syntax.
@@ -86,23 +67,24 @@ class StepAssociation:
         rule = step_statuses.rule_for(_CLOSED if error_id == _CLOSED else status)
         return self._judge(status, rule, rule.set, sent_before=sent_before)
 
-    def _ask(self, request: tuning.NRequest, step: str, attributes: Mapping[str, bytes]) -> tuple[int, int]:
+    def _ask(self, send: tuning.Send, step: str, attributes: Mapping[str, bytes]) -> tuple[int, int]:
         link = self._link
         if link is None or not link.usable:
             raise TryLater(f"The connection to {self._peer.who} has ended.", code="dropped")
-        accepted = {context.transfer_syntax for context in link.accepted}
-        syntax = next(each for each in _SYNTAXES if each in accepted)  # else it would not be open
+        syntax = link.accepted[0].transfer_syntax  # in the order of the offer; with none it would not be open
         data = attributes[syntax]
         self._message = self._message % 0xFFFF + 1
         try:
             with link.within(self._timeouts.for_bytes(len(data))):
-                answer = request(
+                answer = send(
                     link.association,
-                    sop_class_uid=SOP_CLASS,
-                    sop_instance_uid=step,
-                    transfer_syntax_uid=syntax,
-                    data=data,
-                    message=self._message,
+                    tuning.Message(
+                        number=self._message,
+                        sop_class_uid=SOP_CLASS,
+                        sop_instance_uid=step,
+                        transfer_syntax_uid=syntax,
+                        data=data,
+                    ),
                 )
         except (WireBroken, RuntimeError, ValueError):
             raise link.broken() from None

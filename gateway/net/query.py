@@ -1,17 +1,14 @@
 """C-FIND of the study root: which objects of a study an archive lists. Its answers are handed on unread."""
 
-from typing import Self
-
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import time
     StudyRootQueryRetrieveInformationModelFind,
 )
 
 from gateway.errors import NeedsConfiguration, TryLater
-from gateway.net.association import Link, open_link
 from gateway.net.find import Answers, RawAnswer, ask
-from gateway.net.peers import Context, Peer, Timeouts, capital
+from gateway.net.peers import Peer, Timeouts, capital, in_both_syntaxes
+from gateway.net.service import ServiceAssociation
 
 MODEL = str(StudyRootQueryRetrieveInformationModelFind)
 MOST_ANSWERS = 5000  # to one question; a series of an exam has a hundred objects
@@ -19,34 +16,19 @@ _ALLOWANCE = 32 * 1024 * 1024  # bytes over the life of the association
 _BY_SETTINGS = frozenset({0x0122, 0x0124, 0xA900})  # not supported, not authorised, does not fit its class
 
 
-class QueryAssociation:
-    """One association to an archive. Entering it and asking raise TryLater or NeedsConfiguration."""
+class QueryAssociation(ServiceAssociation):
+    """One association to an archive. Asking raises what entering it does."""
 
     def __init__(self, peer: Peer, *, our_ae: str, timeouts: Timeouts | None = None) -> None:
-        self._peer = peer
-        self._our_ae = our_ae
-        self._timeouts = timeouts or Timeouts()
         self._heard = Answers(MOST_ANSWERS)
-        self._link: Link | None = None
-
-    def __enter__(self) -> Self:
-        offers = [
-            Context(abstract_syntax=MODEL, transfer_syntax=str(syntax))
-            for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-        ]
-        self._link = open_link(
-            self._peer,
-            our_ae=self._our_ae,
-            contexts=offers,
-            timeouts=self._timeouts,
+        super().__init__(
+            peer,
+            our_ae=our_ae,
+            contexts=in_both_syntaxes(MODEL),
+            timeouts=timeouts,
             allowance=_ALLOWANCE,
             heard=self._heard.take,
         )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._link is not None:
-            self._link.release()
 
     def series(self, study: str) -> list[RawAnswer]:
         """Return an answer for every series of a study, each with its SeriesInstanceUID."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
@@ -16,8 +15,8 @@ from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged, TryLater
 from gateway.log import event
 from gateway.net import statuses
-from gateway.net.association import Link, open_link
 from gateway.net.peers import Context, Peer, Timeouts
+from gateway.net.service import ServiceAssociation
 from gateway.net.wires import WireBroken
 
 _log = logging.getLogger(__name__)
@@ -58,11 +57,10 @@ def contexts_for(wanted: Iterable[Wanted], override: tuple[str, ...] = ()) -> tu
     return tuple(Context(abstract_syntax=c, transfer_syntax=s) for c, s in unique)[:_MOST_CONTEXTS]
 
 
-class StoreAssociation:
+class StoreAssociation(ServiceAssociation):
     """One association to one destination, offering what a list of objects needs.
 
-    Entering it raises TryLater or NeedsConfiguration. After a failure that leaves the association in doubt
-    `usable` is False: open a new one; the object may or may not have arrived, so it goes again, as it is.
+    After a failure that leaves it in doubt the object may or may not have arrived: it goes again, as it is.
     """
 
     def __init__(
@@ -73,10 +71,7 @@ class StoreAssociation:
         wanted: Iterable[Wanted],
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._timeouts = timeouts or Timeouts()
-        self._our_ae = our_ae
-        self._contexts = contexts_for(wanted, destination.transfer_syntaxes)
-        self._peer = Peer(
+        peer = Peer(
             kind="archive",
             name=destination.name,
             ae_title=destination.ae_title,
@@ -84,20 +79,9 @@ class StoreAssociation:
             port=destination.port,
             tls=destination.tls,
         )
-        self._link: Link | None = None
+        contexts = contexts_for(wanted, destination.transfer_syntaxes)
+        super().__init__(peer, our_ae=our_ae, contexts=contexts, timeouts=timeouts)
         self._message = 0
-
-    def __enter__(self) -> Self:
-        self._link = open_link(self._peer, our_ae=self._our_ae, contexts=self._contexts, timeouts=self._timeouts)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._link is not None:
-            self._link.release()
-
-    @property
-    def usable(self) -> bool:
-        return self._link is not None and self._link.usable
 
     def accepted(self, sop_class_uid: str) -> tuple[str, ...]:
         """Return the transfer syntaxes the archive takes this class in, in the order they were offered."""

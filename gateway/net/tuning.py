@@ -15,8 +15,9 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from pydicom.uid import UID
 from pynetdicom import _config, evt
@@ -209,63 +210,45 @@ def _in_turn(association: Association, inbox: Inbox | None) -> Serve:
     return sort
 
 
-class NRequest(Protocol):
-    """Sends an N-CREATE or N-SET; returns status and Error ID (0 = none), or None when no answer came."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What an N-CREATE or N-SET says. `data`: its attribute list, encoded in that transfer syntax."""
 
-    def __call__(
-        self,
-        association: Association,
-        *,
-        sop_class_uid: str,
-        sop_instance_uid: str,
-        transfer_syntax_uid: str,
-        data: bytes,
-        message: int,
-    ) -> tuple[int, int] | None: ...
+    number: int
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data: bytes
 
 
-def n_create(
-    association: Association,
-    *,
-    sop_class_uid: str,
-    sop_instance_uid: str,
-    transfer_syntax_uid: str,
-    data: bytes,
-    message: int,
-) -> tuple[int, int] | None:
-    """Ask for an N-CREATE whose attribute list is `data` as it is; pynetdicom's own call would write it anew."""
+Send = Callable[[Association, Message], tuple[int, int] | None]
+"""Sends a message; returns status and Error ID (0 = none), or None when no answer came."""
+
+
+def n_create(association: Association, message: Message) -> tuple[int, int] | None:
+    """Send an N-CREATE whose attribute list goes out as it is; pynetdicom's own call would write it anew."""
     request = N_CREATE()
-    request.MessageID = message
-    request.AffectedSOPClassUID = UID(sop_class_uid)
-    request.AffectedSOPInstanceUID = UID(sop_instance_uid)
-    request.AttributeList = BytesIO(data)
-    return _asked(association, request, (sop_class_uid, transfer_syntax_uid))
+    request.AffectedSOPClassUID = UID(message.sop_class_uid)
+    request.AffectedSOPInstanceUID = UID(message.sop_instance_uid)
+    request.AttributeList = BytesIO(message.data)
+    return _asked(association, request, message)
 
 
-def n_set(
-    association: Association,
-    *,
-    sop_class_uid: str,
-    sop_instance_uid: str,
-    transfer_syntax_uid: str,
-    data: bytes,
-    message: int,
-) -> tuple[int, int] | None:
-    """Ask for an N-SET whose modification list is `data` as it is."""
+def n_set(association: Association, message: Message) -> tuple[int, int] | None:
+    """Send an N-SET whose modification list goes out as it is."""
     request = N_SET()
-    request.MessageID = message
-    request.RequestedSOPClassUID = UID(sop_class_uid)
-    request.RequestedSOPInstanceUID = UID(sop_instance_uid)
-    request.ModificationList = BytesIO(data)
-    return _asked(association, request, (sop_class_uid, transfer_syntax_uid))
+    request.RequestedSOPClassUID = UID(message.sop_class_uid)
+    request.RequestedSOPInstanceUID = UID(message.sop_instance_uid)
+    request.ModificationList = BytesIO(message.data)
+    return _asked(association, request, message)
 
 
-def _asked(
-    association: Association, request: N_CREATE | N_SET, syntaxes: tuple[str, str]
-) -> tuple[int, int] | None:
+def _asked(association: Association, request: N_CREATE | N_SET, message: Message) -> tuple[int, int] | None:
     """Send a request and wait for its answer. The reactor need not rest meanwhile: it takes no answers here."""
+    request.MessageID = message.number
+    wanted = (message.sop_class_uid, message.transfer_syntax_uid)
     accepted = association.accepted_contexts
-    context = next(c for c in accepted if (str(c.abstract_syntax), str(c.transfer_syntax[0])) == syntaxes)
+    context = next(c for c in accepted if (str(c.abstract_syntax), str(c.transfer_syntax[0])) == wanted)
     association.dimse.send_msg(request, cast("int", context.context_id))
     _, answer = association.dimse.get_msg(block=True)
     if not isinstance(answer, (N_CREATE, N_SET)) or not answer.is_valid_response:

@@ -8,14 +8,13 @@ from datetime import date, timedelta
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]  # made at import time
 
 from gateway.config.settings import Worklist
 from gateway.errors import DeliveryError, WorklistError
 from gateway.net.association import open_link
 from gateway.net.find import Answers, RawAnswer, ask
-from gateway.net.peers import Context, Peer, Timeouts, capital, shared_out
+from gateway.net.peers import Peer, Timeouts, capital, in_both_syntaxes, shared_out
 
 MODEL = str(ModalityWorklistInformationFind)
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
@@ -96,10 +95,7 @@ def find(
         tls=server.tls,
     )
     patience = shared_out(timeouts or Timeouts(), deadline_s)
-    offers = [
-        Context(abstract_syntax=MODEL, transfer_syntax=str(syntax))
-        for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-    ]
+    offers = in_both_syntaxes(MODEL)
     heard = Answers(most)
     try:
         with open_link(
