@@ -47,6 +47,17 @@ _STORED_ALL_THE_SAME = "a warning is a success (PS3.4 B.2.3); the original stays
 _THIS_OBJECT = "the same bytes will be refused again; others may pass"
 _BY_HAND = "no repetition changes it; somebody must change a setting, here or there"
 
+REFUSALS = (  # of whatever is asked: PS3.7 annex C
+    (0x0106, "refuses a value in it"),
+    (0x0115, "refuses an argument"),
+    (0x0117, "calls its identity invalid"),
+    (0x0119, "says that class and identity do not match"),
+    (0x0120, "misses an attribute"),
+    (0x0121, "misses a value"),
+    (0x0211, "does not know the operation"),
+    (0x0212, "calls an argument mistyped"),
+)
+
 TABLE: tuple[Rule, ...] = (
     _row((0x0000, 0x0000), Meaning.STORED, "stored", "stored it", "success"),
     _row(
@@ -99,19 +110,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     _row((0xA900, 0xA9FF), Meaning.NEVER_ACCEPTED, "refused", "says that it does not fit its class", _THIS_OBJECT),
     _row((0xC000, 0xCFFF), Meaning.NEVER_ACCEPTED, "refused", "cannot understand it", _THIS_OBJECT),
-    *(
-        _row((status, status), Meaning.NEVER_ACCEPTED, "refused", says, _THIS_OBJECT)
-        for status, says in (
-            (0x0106, "refuses a value in it"),
-            (0x0115, "refuses an argument"),
-            (0x0117, "calls its identity invalid"),
-            (0x0119, "says that class and identity do not match"),
-            (0x0120, "misses an attribute"),
-            (0x0121, "misses a value"),
-            (0x0211, "does not know the operation"),
-            (0x0212, "calls an argument mistyped"),
-        )
-    ),
+    *(_row((status, status), Meaning.NEVER_ACCEPTED, "refused", says, _THIS_OBJECT) for status, says in REFUSALS),
 )
 
 UNKNOWN = _row(

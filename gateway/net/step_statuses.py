@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
 from gateway.net.peers import capital
+from gateway.net.statuses import REFUSALS
 
 
 class Meaning(StrEnum):
@@ -104,17 +105,7 @@ TABLE: tuple[Rule, ...] = (
     _row((0x0124,), Meaning.NEEDS_CONFIGURATION, "not-authorized", "does not allow it", _BY_HAND),
     *(
         _row((status,), Meaning.HOLD, "refused", says, _SAME_AGAIN)
-        for status, says in (
-            (0x0105, "does not know an attribute"),
-            (0x0106, "refuses a value in it"),
-            (0x0115, "refuses an argument"),
-            (0x0117, "calls its identity invalid"),
-            (0x0119, "says that class and identity do not match"),
-            (0x0120, "misses an attribute"),
-            (0x0121, "misses a value"),
-            (0x0211, "does not know the operation"),
-            (0x0212, "calls an argument mistyped"),
-        )
+        for status, says in ((0x0105, "does not know an attribute"), *REFUSALS)
     ),
 )
 

@@ -5,7 +5,7 @@ import struct
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -18,6 +18,7 @@ from gateway.net.echo import echo
 from gateway.net.listener import MOST_ASSOCIATIONS, MOST_CONNECTIONS, Listener
 from gateway.net.peers import Context, Peer, Timeouts
 from gateway.net.store import StoreAssociation, Wanted
+from tests.loopback.listening import listening
 from tests.loopback.peers import items
 from tests.loopback.peers.namespace import add_address
 
@@ -25,30 +26,9 @@ QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 VERIFICATION = "1.2.840.10008.1.1"
 
 
-@contextmanager
-def _listening(*, host="127.0.0.1", callers=(("PACS", "127.0.0.1"),), **more):
-    listener = Listener(
-        Address(host=host, port=0),
-        ae_title="SCOPEGATE",
-        callers=callers,
-        timeouts=Timeouts(negotiate=0.5, stall=0.5),
-        **more,
-    )
-    listener.open()
-    stop = threading.Event()
-    thread = threading.Thread(target=listener.serve, args=(stop,), name="listener")
-    thread.start()
-    try:
-        yield listener
-    finally:
-        stop.set()
-        thread.join(5)
-        assert not thread.is_alive()
-
-
 @pytest.fixture
 def listener():
-    with _listening() as started:
+    with listening() as started:
         yield started
 
 
@@ -108,7 +88,7 @@ def test_a_call_for_somebody_else_is_told_so(listener):
 
 
 def test_with_nobody_configured_only_the_box_itself_may_ask():
-    with _listening(callers=()) as listener:
+    with listening(callers=()) as listener:
         assert echo("127.0.0.1", listener.port, "SCOPEGATE", "SCOPEGATE").ok
         assert _echoscu(listener.port, calling="PACS").returncode != 0
 
@@ -127,7 +107,7 @@ def test_nothing_can_be_stored_here(listener):
 def test_an_address_that_is_not_configured_is_not_heard():
     if not add_address("10.77.0.1", 1):
         pytest.skip("the network is shared: it gets no further address")
-    with _listening(host="0.0.0.0") as listener:
+    with listening(host="0.0.0.0") as listener:
         assert not _associate_from("10.77.0.1", listener.port).is_established
         assert _echoscu(listener.port).returncode == 0
 
@@ -135,7 +115,7 @@ def test_an_address_that_is_not_configured_is_not_heard():
 def test_a_configured_address_is_heard():
     if not add_address("10.77.0.2", 2):
         pytest.skip("the network is shared: it gets no further address")
-    with _listening(host="0.0.0.0", callers=(("PACS", "10.77.0.2"),)) as listener:
+    with listening(host="0.0.0.0", callers=(("PACS", "10.77.0.2"),)) as listener:
         association = _associate_from("10.77.0.2", listener.port)
         assert association.is_established
         assert association.send_c_echo().Status == 0
@@ -161,7 +141,7 @@ def test_a_port_that_is_taken_is_named(listener):
 
 
 def test_the_port_is_free_again_after_stopping():
-    with _listening() as listener:
+    with listening() as listener:
         port = listener.port
         assert _echoscu(port).returncode == 0
     again = Listener(Address(host="127.0.0.1", port=port), ae_title="SCOPEGATE")
@@ -170,7 +150,7 @@ def test_the_port_is_free_again_after_stopping():
 
 
 def test_stopping_does_not_wait_for_those_who_are_connected():
-    with _listening() as listener:
+    with listening() as listener:
         link = _link(listener.port)
         idle = socket.create_connection(("127.0.0.1", listener.port), 2)
     with idle:
@@ -255,7 +235,7 @@ def _trickle(stranger, begun):
 
 @pytest.mark.parametrize("what", ["request", "data"])
 def test_callers_who_talk_byte_by_byte_do_not_keep_others_out(what):
-    with _listening(longest_s=0.5) as listener, ExitStack() as slow:
+    with listening(longest_s=0.5) as listener, ExitStack() as slow:
         for _ in range(MOST_CONNECTIONS if what == "request" else MOST_ASSOCIATIONS):
             if what == "request":
                 stranger = slow.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
@@ -271,7 +251,7 @@ def test_callers_who_talk_byte_by_byte_do_not_keep_others_out(what):
 
 
 def test_stopping_does_not_wait_for_the_end_of_a_message():
-    with ExitStack() as slow, _listening() as listener:
+    with ExitStack() as slow, listening() as listener:
         stranger = slow.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
         threading.Thread(target=_trickle, args=(stranger, struct.pack(">BBL", 1, 0, 50_000)), daemon=True).start()
         assert _eventually(lambda: listener._server.active_associations)

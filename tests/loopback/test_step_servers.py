@@ -17,7 +17,7 @@ from tests import dicom_samples
 from tests.box import Box, until
 from tests.forward.bench import open_exam, ordered, still
 from tests.forward.step_bench import forward_works
-from tests.loopback.forward_archive import QUICK, memory_spool
+from tests.loopback.forward_archive import QUICK
 from tests.loopback.peers import JavaScriptPeer, RawServer, StepServer
 from tests.loopback.peers.faults import closes, silent, speaks_http
 from tests.loopback.peers.step_server import ABORT, DROP, LATE, MUTE
@@ -42,17 +42,6 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaScriptP
 def foreign(javascript: JavaScriptPeer) -> JavaScriptPeer:
     javascript.forget()
     return javascript
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def spool(clock: FakeClock) -> Iterator[Spool]:
-    with memory_spool(clock) as opened:
-        yield opened
 
 
 def settings(peer: object, **more: object) -> ProcedureStep:

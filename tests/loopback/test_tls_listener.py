@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -18,6 +18,7 @@ from gateway.net.listener import MOST_ASSOCIATIONS, MOST_CONNECTIONS, Listener
 from gateway.net.peers import Context, Peer, Timeouts
 from gateway.net.tuning import _Holder
 from tests.certificates import Authority
+from tests.loopback.listening import listening
 from tests.loopback.peers import items
 
 QUICK = Timeouts(connect=2.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
@@ -45,30 +46,9 @@ def pacs(clinic):
     return clinic.issue("pacs", label="pacs")
 
 
-@contextmanager
-def _listening(tls):
-    listener = Listener(
-        Address(host="127.0.0.1", port=0),
-        ae_title="SCOPEGATE",
-        callers=(("PACS", "127.0.0.1"),),
-        timeouts=Timeouts(negotiate=0.5, stall=0.5),
-        tls=tls,
-    )
-    listener.open()
-    stop = threading.Event()
-    thread = threading.Thread(target=listener.serve, args=(stop,), name="listener")
-    thread.start()
-    try:
-        yield listener
-    finally:
-        stop.set()
-        thread.join(5)
-        assert not thread.is_alive()
-
-
 @pytest.fixture
 def listener(clinic, box):
-    with _listening(clinic.tls(box)) as started:
+    with listening(tls=clinic.tls(box)) as started:
         yield started
 
 
@@ -200,7 +180,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_caller(clinic, box, pacs, tm
     for path, old in zip(laid, (box.certificate, box.key), strict=True):
         path.write_bytes(old.read_bytes())
     tls = clinic.tls(certificate=laid[0], key=laid[1])
-    with _listening(tls) as listener:
+    with listening(tls=tls) as listener:
         assert _hears(listener, clinic, pacs)
         new = clinic.issue("another.name.example")
         for path, fresh in zip(laid, (new.certificate, new.key), strict=True):
@@ -212,7 +192,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_caller(clinic, box, pacs, tm
 def test_a_file_that_goes_missing_shuts_the_door_and_not_the_listener(clinic, box, pacs, tmp_path):
     key = tmp_path / "box.key"
     key.write_bytes(box.key.read_bytes())
-    with _listening(replace(clinic.tls(box), key=key)) as listener:
+    with listening(tls=replace(clinic.tls(box), key=key)) as listener:
         assert _hears(listener, clinic, pacs)
         key.unlink()
         assert _echoscu(listener.port).returncode != 0
