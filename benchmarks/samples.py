@@ -14,7 +14,7 @@ from gateway.config.settings import Station
 from gateway.dicom import multiframe, secondary_capture
 from gateway.dicom.encapsulate import file_chunks
 from gateway.model import Capture, Equipment, Exam, ExamState, Identity, MediaKind, Patient, Procedure, Series
-from gateway.spool.exams import Subject
+from gateway.spool.subjects import Subject
 from hardware.codecs import lossless_jpeg
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import draw

@@ -13,7 +13,7 @@ from gateway.panel import answers, bodies, subjects
 from gateway.panel.bodies import Asked, Values
 from gateway.panel.context import Context
 from gateway.spool import reopening
-from gateway.spool.exams import Subject
+from gateway.spool.subjects import Subject
 
 # Why a step was discontinued (PS3.16 CID 9300), by the word that callers may use instead of the code.
 REASONS = {

@@ -11,7 +11,7 @@ from gateway.errors import BadValue, WorklistError
 from gateway.model import Identity, Patient, Procedure, WorklistItem
 from gateway.panel import bodies, names
 from gateway.panel.bodies import Values
-from gateway.spool.exams import Further, Subject
+from gateway.spool.subjects import Further, Subject
 
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)
 _ID_LONGEST = 64

@@ -1,122 +1,25 @@
-"""Exams: exam.json under the exam's lock first, then the row. Opening, ending, assigning, confirming."""
+"""The life of an exam: opened, ended, assigned, confirmed, released. What is written of it: `exam_records`."""
 
-import builtins
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from gateway.clock import Clock, Moment
-from gateway.errors import ClipRecording, ExamOpen, NotFound, RequestReused, SpoolError, WrongState
-from gateway.model import (
-    WRONG_ENTRY,
-    Exam,
-    ExamState,
-    FurtherOrder,
-    Identity,
-    Patient,
-    PleaseCheck,
-    Procedure,
-    RequestStamp,
-    Series,
-)
+from gateway.clock import Moment
+from gateway.errors import ClipRecording, ExamOpen, SpoolError, WrongState
+from gateway.model import WRONG_ENTRY, Exam, ExamState, Patient, PleaseCheck, RequestStamp, Series
 from gateway.spool import performed, records, states
-from gateway.spool.database import Database
-from gateway.spool.files import Files, locked
-from gateway.spool.paths import DAMAGED, Layout
+from gateway.spool.exam_records import ExamRecords
+from gateway.spool.files import locked
 from gateway.spool.releases import refuse_begun
 from gateway.spool.states import Owner
+from gateway.spool.subjects import Subject, same_patient
 
 _ID_DIGITS = 10
 _UNDER_WAY = frozenset({ExamState.OPEN, ExamState.FINISHED})
 _RELEASED = "This exam was released already: its pictures may have left the box."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Further:
-    """One more worklist entry that an exam is for: of the same patient, done in the same go."""
-
-    procedure: Procedure
-    character_set: str
-    worklist_item: str
-    answer: bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """Whom and what an exam is about: a worklist item, typed words, or nobody yet."""
-
-    identity: Identity
-    patient: Patient
-    procedure: Procedure = field(default_factory=Procedure)
-    study_instance_uid: str = ""  # "" = mint one, once per `study_key`
-    study_key: str = ""
-    server: str = ""
-    character_set: str = ""
-    worklist_item: str = ""
-    answer: bytes | None = None  # the order file
-    further: tuple[Further, ...] = ()  # the other entries of a grouped exam
-
-
-class Exams:
-    """The table `exam` and the exams' folders."""
-
-    def __init__(self, *, layout: Layout, files: Files, database: Database, clock: Clock) -> None:
-        self._layout = layout
-        self._files = files
-        self._database = database
-        self._clock = clock
-
-    # --- looking ------------------------------------------------------------------------------------------
-
-    def get(self, exam: str) -> Exam:
-        """Return the exam. Raises NotFound."""
-        with self._database.read() as connection:
-            row = connection.execute("SELECT document FROM exam WHERE id = ?", (exam,)).fetchone()
-        if row is None:
-            raise NotFound("There is no such exam.")
-        return records.load(Exam, row["document"])
-
-    def open_one(self) -> Exam | None:
-        """Return the exam that is open, if any: there is at most one."""
-        with self._database.read() as connection:
-            row = connection.execute("SELECT document FROM exam WHERE state = 'open'").fetchone()
-        return None if row is None else records.load(Exam, row["document"])
-
-    def unquestioned(
-        self, limit: int = 100, *, identities: Sequence[Identity] = tuple(Identity), but_not: str = ""
-    ) -> builtins.list[Exam]:
-        """Return finished exams whose patient nobody needs to check, the one opened first first.
-
-        `identities`: only these; `but_not`: not those that were discontinued for this reason.
-        """
-        marks = ", ".join("?" * len(identities))
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT document FROM exam WHERE state = 'finished' AND please_check = '' AND "  # noqa: S608 - marks only
-                f"(? = '' OR discontinued <> ?) AND identity IN ({marks}) ORDER BY opened_at LIMIT ?",
-                (but_not, but_not, *identities, limit),
-            ).fetchall()
-        return [records.load(Exam, row["document"]) for row in rows]
-
-    def list(self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = ()) -> builtins.list[Exam]:
-        """Return exams, the one opened last first."""
-        wanted = states_wanted or tuple(ExamState)
-        marks = ", ".join("?" * len(wanted))
-        with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT document FROM exam WHERE state IN ({marks}) ORDER BY opened_at DESC, id LIMIT ?",  # noqa: S608 - marks only
-                (*wanted, limit),
-            ).fetchall()
-        return [records.load(Exam, row["document"]) for row in rows]
-
-    def order(self, exam: Exam) -> bytes | None:
-        """Return the worklist answer this exam was opened with or assigned to, as received."""
-        return self._layout.media(exam.id, exam.order).read_bytes() if exam.order else None
-
-    def further_orders(self, exam: Exam) -> tuple[bytes, ...]:
-        """Return the worklist answers of a grouped exam after the first."""
-        return tuple(self._layout.media(exam.id, order.file).read_bytes() for order in exam.further)
-
-    # --- changing -----------------------------------------------------------------------------------------
+class Exams(ExamRecords):
+    """What may happen to an exam, and what must hold then."""
 
     def open(
         self, subject: Subject, *, request: RequestStamp | None = None, close_open: bool = False
@@ -126,7 +29,7 @@ class Exams:
         Raises ExamOpen, ClipRecording when `close_open` meets a running clip, RequestReused.
         """
         with locked(self._layout.opening_lock):
-            if request and (found := self._remembered(request)):
+            if request and (found := self.remembered(request)):
                 return found, False
             previous = self.open_one()
             if previous and self.change(previous.id, lambda old: old).state is not ExamState.OPEN:
@@ -268,55 +171,6 @@ class Exams:
 
         return self.change(exam, announced)
 
-    def change(self, exam: str, how: Callable[[Exam], Exam], *, heal: bool = True) -> Exam:
-        """Apply `how` to exam.json under the exam's lock, then to the row; the revision grows by one.
-
-        A row that fell behind is brought up to date first, unless `heal` says that it cannot be. Raises NotFound,
-        SpoolDamaged and what `how` raises.
-        """
-        if not self._layout.exam_json(exam).exists():
-            raise NotFound("There is no such exam.")
-        with locked(self._layout.exam_lock(exam)):
-            old = records.load(Exam, self._layout.exam_json(exam).read_bytes())
-            if heal and self._row_revision(exam) < old.revision:
-                self.put_row(old)  # the index was full or busy when this was written
-            new = how(old)
-            if new == old:
-                return old
-            new = replace(new, revision=old.revision + 1)
-            self._files.write(self._layout.exam_json(exam), [records.dump(new)])
-            self.put_row(new)
-        return new
-
-    def restore(self, exam: str) -> None:
-        """Write a lost or damaged exam.json anew from its row; a person checks the patient if they still can."""
-        path = self._layout.exam_json(exam)
-        with locked(self._layout.exam_lock(exam)):
-            known = self.get(exam)
-            waits = known.state in {ExamState.OPEN, ExamState.FINISHED}
-            if path.exists():
-                self._files.rename(path, path.with_name(path.name + DAMAGED))
-            new = replace(
-                known,
-                revision=known.revision + 1,
-                please_check=known.please_check or (PleaseCheck.REBOOT if waits else ""),
-            )
-            self._files.write(path, [records.dump(new)])
-            self.put_row(new)
-
-    def put_row(self, exam: Exam) -> None:
-        """Write the row of what stands in exam.json; an older revision never replaces a newer one."""
-        values = _row(exam)
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        updates = ", ".join(f"{name} = excluded.{name}" for name in values if name != "id")
-        with self._database.write() as connection:
-            connection.execute(
-                f"INSERT INTO exam ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates} "  # noqa: S608 - fixed names
-                "WHERE excluded.revision >= exam.revision",
-                values,
-            )
-
     # --- inside -------------------------------------------------------------------------------------------
 
     def _create(self, subject: Subject, request: RequestStamp | None) -> Exam:
@@ -347,69 +201,22 @@ class Exams:
 
     def _subject_fields(self, subject: Subject, exam: str, stem: str) -> dict[str, object]:
         # Before exam.json names them, and never over older ones: an interrupted change leaves the old pair.
-        order = f"{stem}.dcm" if subject.answer is not None else ""
-        if subject.answer is not None:
-            self._files.write(self._layout.media(exam, order), [subject.answer])
-        further = tuple(
-            FurtherOrder(
-                file=f"{stem}-and-{number}.dcm",
-                worklist_item=each.worklist_item,
-                procedure=each.procedure,
-                character_set=each.character_set,
-            )
-            for number, each in enumerate(subject.further, 2)
-        )
-        for named, each in zip(further, subject.further, strict=True):
-            self._files.write(self._layout.media(exam, named.file), [each.answer])
-        return {
-            "identity": subject.identity,
-            "patient": subject.patient,
-            "procedure": subject.procedure,
-            "study_id": subject.procedure.requested_procedure_id[:16] or exam,  # StudyID is an SH
-            "study_key": subject.study_key,
-            "server": subject.server,
-            "character_set": subject.character_set,
-            "worklist_item": subject.worklist_item,
-            "order": order,
-            "further": further,
-        }
+        for name, answer in subject.answers(stem):
+            self._files.write(self._layout.media(exam, name), [answer])
+        return subject.fields(exam, stem)
 
     def _study(self, subject: Subject) -> str:
         if subject.study_instance_uid:
             return subject.study_instance_uid
         if subject.study_key:
-            for other in self._where("study_key", subject.study_key):
-                if _same_patient(other.patient, subject.patient):
+            for other in self.where("study_key", subject.study_key):
+                if same_patient(other.patient, subject.patient):
                     return other.study_instance_uid
         return self._clock.uid()
 
     def _shared(self, study: str, patient: Patient, exam: str) -> bool:
-        others = (other for other in self._where("study_instance_uid", study) if other.id != exam)
-        return any(not _same_patient(other.patient, patient) for other in others)
-
-    def _where(self, column: str, value: str) -> builtins.list[Exam]:
-        with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT document FROM exam WHERE {column} = ? ORDER BY opened_at, id",  # noqa: S608 - fixed names
-                (value,),
-            ).fetchall()
-        return [records.load(Exam, row["document"]) for row in rows]
-
-    def _row_revision(self, exam: str) -> int:
-        with self._database.read() as connection:
-            row = connection.execute("SELECT revision FROM exam WHERE id = ?", (exam,)).fetchone()
-        return 0 if row is None else int(row["revision"])
-
-    def _remembered(self, request: RequestStamp) -> Exam | None:
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT document, request_digest FROM exam WHERE request_id = ?", (request.id,)
-            ).fetchone()
-        if row is None:
-            return None
-        if row["request_digest"] != request.digest:
-            raise RequestReused
-        return records.load(Exam, row["document"])
+        others = (other for other in self.where("study_instance_uid", study) if other.id != exam)
+        return any(not same_patient(other.patient, patient) for other in others)
 
     def _refuse_while_recording(self, exam: str) -> None:
         with self._database.read() as connection:
@@ -420,12 +227,6 @@ class Exams:
             raise ClipRecording
 
 
-def _same_patient(one: Patient, other: Patient) -> bool:
-    if one.id != other.id or (one.issuer and other.issuer and one.issuer != other.issuer):
-        return False
-    return bool(one.id) or (one.name, one.birth_date) == (other.name, other.birth_date)
-
-
 def _reason_left(exam: Exam) -> str:
     """Return why an exam was discontinued once a person named its patient: a wrong entry is put right by that."""
     return "" if exam.discontinued == WRONG_ENTRY else exam.discontinued
@@ -434,20 +235,3 @@ def _reason_left(exam: Exam) -> str:
 def earlier_boot(exam: Exam, now: Moment) -> bool:
     """Say whether the box was restarted since a person last said whose exam this is."""
     return (exam.confirmed or exam.opened).boot_id != now.boot_id
-
-
-def _row(exam: Exam) -> dict[str, str | int | None]:
-    return {
-        "id": exam.id,
-        "revision": exam.revision,
-        "state": exam.state,
-        "please_check": exam.please_check,
-        "identity": exam.identity,
-        "discontinued": exam.discontinued,
-        "study_instance_uid": exam.study_instance_uid,
-        "study_key": exam.study_key,
-        "opened_at": exam.opened.utc.isoformat(),
-        "request_id": exam.request.id if exam.request else None,
-        "request_digest": exam.request.digest if exam.request else None,
-        "document": records.dump(exam).decode(),
-    }

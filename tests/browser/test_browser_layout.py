@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gateway.model import Identity, Patient
-from gateway.spool.exams import Subject
+from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box, ready
 from tests.unit.panel.fake_capture import START
 

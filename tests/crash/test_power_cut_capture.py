@@ -22,10 +22,10 @@ from gateway.config.settings import Settings, Source, Station
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, CaptureState, Identity, Patient
 from gateway.spool import clips, recovery
-from gateway.spool.exams import Subject
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceMissing
 from hardware.indicators import Silent

@@ -9,9 +9,9 @@ from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, Delivery, Exam, Identity, Patient, Procedure, SealedObject
 from gateway.spool.clips import ClipHeader, ClipWriter
-from gateway.spool.exams import Subject
 from gateway.spool.files import Files
 from gateway.spool.spool import Spool
+from gateway.spool.subjects import Subject
 from tests import dicom_samples
 
 STATION = Station(name="US-ROOM-2", institution="Clinic")

@@ -23,11 +23,11 @@ from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Station
 from gateway.model import Exam, Identity, Patient, RequestStamp
 from gateway.spool import recovery
-from gateway.spool.exams import Subject
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
 from gateway.spool.room import Room
 from gateway.spool.space import Space
+from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceError
 from hardware.fakes import ScriptedSource

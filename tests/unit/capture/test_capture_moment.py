@@ -14,8 +14,8 @@ from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, ScopegateError
 from gateway.model import Identity, Patient
 from gateway.spool.clips import codestreams, read_index
-from gateway.spool.exams import Subject
 from gateway.spool.reopening import reopen
+from gateway.spool.subjects import Subject
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.sources import Picture, PixelFormat, counter
 from hardware.sources.pattern import draw

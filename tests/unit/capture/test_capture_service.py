@@ -13,9 +13,9 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings, Source, Station, Trigger
 from gateway.errors import DiskFull, SpoolLocked
 from gateway.model import Identity, Patient
-from gateway.spool.exams import Subject
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
+from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware import factory
 from hardware.fakes import ScriptedTrigger

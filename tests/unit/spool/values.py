@@ -18,8 +18,8 @@ from gateway.model import (
     SealedObject,
 )
 from gateway.spool.clips import ClipHeader, ClipWriter
-from gateway.spool.exams import Subject
 from gateway.spool.spool import Spool
+from gateway.spool.subjects import Subject
 
 ANNA = Patient(name="Meier^Anna", id="P-1", issuer="CLINIC", birth_date="19700102", sex="F")
 BORIS = Patient(name="Борисов^Борис=", id="P-2", issuer="CLINIC")
