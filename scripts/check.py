@@ -100,7 +100,8 @@ class Runner:
         if stage.tests:
             return [
                 str(BIN / "python"), "-m", "pytest", stage.tests, "--durations=5", "--durations-min=1",
-                f"--junitxml={self._reports / stage.name}.xml", "-o", f"faulthandler_timeout={SILENCE}",
+                f"--junitxml={self._reports / stage.name}.xml", "-o", "junit_logging=system-out",
+                "-o", f"faulthandler_timeout={SILENCE}",
                 *(["-n", str(stage.workers), "--dist", stage.by] if stage.workers > 1 else []),
                 *self._pytest_words,
             ]  # fmt: skip
@@ -142,7 +143,7 @@ class Runner:
         outcome = Outcome(stage=stage, seconds=time.monotonic() - start)
         outcome.problem = f"exit code {code}" if code else ""
         if stage.tests:
-            self._count(outcome)
+            self._read_report(outcome)
         word = "FAILED" if outcome.problem else "passed"
         head = "" if stage.alone else f"=== {stage.name}: {stage.what}\n"
         self._print(f"{head}{''.join(lines)}--- {stage.name} {word} in {outcome.seconds:.1f} s\n")
@@ -153,23 +154,29 @@ class Runner:
         for process in self._running:
             end_group(process)
 
-    def _count(self, outcome: Outcome) -> None:
+    def _read_report(self, outcome: Outcome) -> None:
+        """Take over what pytest counted, and print what its tests counted."""
         report = self._reports / f"{outcome.stage.name}.xml"
-        counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-        if report.exists():
-            for suite in ET.parse(report).getroot().iter("testsuite"):
-                for key in counts:
-                    counts[key] += int(suite.get(key, "0"))
-        failed = counts["failures"] + counts["errors"]
+        suites = list(ET.parse(report).getroot().iter("testsuite")) if report.exists() else []
+        counts = {key: sum(int(each.get(key, "0")) for each in suites) for key in ("tests", "skipped")}
+        failed = sum(int(each.get(key, "0")) for each in suites for key in ("failures", "errors"))
         passed = counts["tests"] - failed - counts["skipped"]
         outcome.counts = {"passed": passed, "failed": failed, "skipped": counts["skipped"]}
         if not passed and not failed:
             outcome.problem = "no test ran"
+        self._print("\n".join(f"    {line}" for line in figures(suites)))
 
     def _print(self, text: str) -> None:
         if text:
             with self._screen:
                 print(text, flush=True)
+
+
+def figures(suites: Sequence[ET.Element]) -> list[str]:
+    """Return what tests printed: how often they did what, and what came of it. Tables are for `pytest -s`."""
+    said = [out.text or "" for suite in suites for out in suite.iter("system-out")]
+    lines = [line.strip() for text in said for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith(("|", "---"))]
 
 
 def environment() -> dict[str, str]:
