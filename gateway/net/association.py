@@ -25,6 +25,7 @@ from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
 ALLOWANCE = 1024 * 1024  # bytes; the answers to an exam of a thousand objects have 200,000
+_LAST_WORDS = 5.0  # s; what a peer said before the line broke lies here already and has only to be read
 
 
 class Link:
@@ -98,6 +99,7 @@ class Link:
         """Say why no answer came, and drop the association: nothing that follows on it could be trusted."""
         peer = self.peer
         why: DeliveryError
+        self._hear_out()
         if self._wire.trouble is not None:
             why = tls.refusal(peer, self._wire.trouble)
         elif self._wire.overflowed:
@@ -116,6 +118,14 @@ class Link:
             why = TryLater(f"{capital(peer.who)} took the request but did not answer in time.", code="timeout")
         self.drop()
         return why
+
+    def _hear_out(self) -> None:
+        """Let the reactor read what the peer said before the connection broke.
+
+        Who aborts does not read on: our next bytes fail, and that is known here before the A-ABORT was read.
+        """
+        if self._wire.lost and not self._late:
+            self.association.dul.join(_LAST_WORDS)  # it ends with the connection, once there is no more to read
 
     def release(self) -> None:
         """End the association politely. A peer that does not answer is left: everything was said before."""

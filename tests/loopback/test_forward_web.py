@@ -10,14 +10,12 @@ from gateway.config.settings import Destination
 from gateway.forward.sending.channel import connector
 from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState
-from gateway.net.peers import Timeouts
 from tests.forward.bench import deliveries, delivery, sealed_exam
 from tests.loopback.forward_archive import memory_spool, pause_s
 from tests.loopback.peers import FaultWeb, free_port
 from tests.loopback.peers.web import json_answer
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
-QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def peer():
 
 def _sender(spool, url, **more):
     to = Destination(name="pacs", kind="stow", url=url, **more)
-    return Sender(spool=spool, destination=to, connect=connector(to, our_ae="SCOPEGATE", timeouts=QUICK))
+    return Sender(spool=spool, destination=to, connect=connector(to, our_ae="SCOPEGATE"))
 
 
 def _run(part):

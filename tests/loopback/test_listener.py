@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
 from pynetdicom.ae import ApplicationEntity
@@ -22,7 +21,6 @@ from tests.loopback.listening import listening
 from tests.loopback.peers import items
 from tests.loopback.peers.namespace import add_address
 
-QUICK = Timeouts(connect=1.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 VERIFICATION = "1.2.840.10008.1.1"
 
 
@@ -43,10 +41,10 @@ def _echoscu(port, *, calling="PACS", called="SCOPEGATE"):
     )
 
 
-def _link(port, ae_title="PACS", timeouts=QUICK):
+def _link(port, ae_title="PACS"):
     peer = Peer(kind="box", name="ours", ae_title="SCOPEGATE", host="127.0.0.1", port=port)
     offers = [Context(abstract_syntax=VERIFICATION, transfer_syntax=items.IMPLICIT)]
-    return open_link(peer, our_ae=ae_title, contexts=offers, timeouts=timeouts)
+    return open_link(peer, our_ae=ae_title, contexts=offers, timeouts=Timeouts())
 
 
 def _associate_from(address, port):
@@ -98,7 +96,7 @@ def test_nothing_can_be_stored_here(listener):
     wanted = [Wanted(sop_class_uid=items.SECONDARY_CAPTURE, transfer_syntax_uid=items.EXPLICIT, lossy=False)]
     with (
         pytest.raises(NeedsConfiguration) as caught,
-        StoreAssociation(destination, our_ae="PACS", wanted=wanted, timeouts=QUICK),
+        StoreAssociation(destination, our_ae="PACS", wanted=wanted),
     ):
         pass
     assert caught.value.code == "no-context"
@@ -129,7 +127,7 @@ def test_the_sixth_association_is_asked_to_come_back(listener):
             _link(listener.port)
         assert caught.value.code == "busy"
         links[0].release()
-        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
+        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS").ok)
 
 
 def test_a_port_that_is_taken_is_named(listener):
@@ -182,7 +180,7 @@ def test_garbage_does_no_harm(listener, what):
                     pass
             except OSError:
                 continue  # it has hung up, which is right
-    assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
+    assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS").ok)
 
 
 def _pour(stranger, most):
@@ -217,7 +215,7 @@ def test_a_port_scan_and_silent_callers_block_nobody_for_long(listener):
         for _ in range(40):
             silent.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
         assert not _eventually(crowded, 0.5)
-        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
+        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS").ok)
     assert max(seen) > 1, "nobody was counted"
     assert _eventually(lambda: not listener._server.active_associations)
 
@@ -241,12 +239,12 @@ def test_callers_who_talk_byte_by_byte_do_not_keep_others_out(what):
                 stranger = slow.enter_context(socket.create_connection(("127.0.0.1", listener.port), 2))
                 begun = struct.pack(">BBL", 1, 0, 50_000)
             else:
-                link = _link(listener.port, timeouts=replace(QUICK, idle=60.0))
+                link = _link(listener.port)
                 slow.callback(link.drop)
                 stranger, begun = link._wire, struct.pack(">BBL", 4, 0, 50_000)
             threading.Thread(target=_trickle, args=(stranger, begun), daemon=True).start()
-        assert not echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok
-        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK).ok)
+        assert not echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=Timeouts(negotiate=1.0)).ok
+        assert _eventually(lambda: echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS").ok)
     assert _eventually(lambda: not [t for t in threading.enumerate() if t.name == "caller-deadline"])
 
 

@@ -17,13 +17,17 @@ import pytest
 from gateway.config.settings import Destination, Worklist
 from gateway.errors import DeliveryError, NeedsConfiguration, TryLater, WorklistError
 from gateway.net import worklist
+from gateway.net.association import open_link
 from gateway.net.echo import echo
-from gateway.net.peers import Timeouts
+from gateway.net.peers import Context, Peer, Timeouts
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
+from gateway.net.wires import WireBroken
 from tests.certificates import Authority
 from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, RawServer, StoreScp, items
 
-QUICK = Timeouts(connect=1.5, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0, slowest=16e6)
+# Only where silence is what is waited for: on a machine with much to do, an answer takes its time too.
+QUICK = Timeouts(connect=1.5, negotiate=1.0)
+MUTED = Timeouts(answer=1.0, stall=1.0, slowest=16e6)
 STILL = items.SECONDARY_CAPTURE
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -97,8 +101,8 @@ def _store(association, file):
     )
 
 
-def _ask(port, tls):
-    return echo("127.0.0.1", port, "PACS", "SCOPEGATE", name="pacs", timeouts=QUICK, tls=tls)
+def _ask(port, tls, timeouts=None):
+    return echo("127.0.0.1", port, "PACS", "SCOPEGATE", name="pacs", timeouts=timeouts, tls=tls)
 
 
 def _server(context):
@@ -149,7 +153,7 @@ def test_an_echo_and_a_worklist_go_over_tls_too(clinic, box, pacs, faults_tls):
         assert len(worklist.find(server, our_ae="SCOPEGATE", today=date(2026, 11, 21))) == 1
         unsigned = replace(server, tls=clinic.tls())
         with pytest.raises(WorklistError) as caught:
-            worklist.find(unsigned, our_ae="SCOPEGATE", today=date(2026, 11, 21), timeouts=QUICK)
+            worklist.find(unsigned, our_ae="SCOPEGATE", today=date(2026, 11, 21))
         assert caught.value.code == "worklist-tls-client-certificate-refused"
 
 
@@ -193,7 +197,7 @@ def test_each_problem_of_a_certificate_has_its_code_and_needs_somebody(clinic, s
     context, tls = _wrong(clinic, stranger, what)
     with _server(context) as peer:
         answer = _ask(peer.port, tls)
-        with pytest.raises(NeedsConfiguration), _open(peer.port, tls, timeouts=QUICK):
+        with pytest.raises(NeedsConfiguration), _open(peer.port, tls):
             pass
     assert answer.code == code
     assert "pacs" in answer.what
@@ -261,12 +265,12 @@ def test_who_hangs_up_or_says_nothing_to_tls_is_asked_again_later(clinic, box):
     def say_nothing(_, gone):
         gone.wait(10)
 
-    for behave, code in ((hang_up, "dropped"), (say_nothing, "silent")):
+    for behave, code, timeouts in ((hang_up, "dropped", None), (say_nothing, "silent", QUICK)):
         with RawServer(behave) as peer:
-            answer = _ask(peer.port, clinic.tls(box))
+            answer = _ask(peer.port, clinic.tls(box), timeouts)
             assert answer.code == code
             assert "speaks TLS" in answer.action
-            with pytest.raises(TryLater), _open(peer.port, clinic.tls(box), timeouts=QUICK):
+            with pytest.raises(TryLater), _open(peer.port, clinic.tls(box), timeouts=timeouts):
                 pass
 
 
@@ -319,12 +323,32 @@ def test_a_renewed_certificate_needs_no_restart(clinic, stranger, tmp_path, pacs
 )
 def test_an_archive_that_misbehaves_over_tls_gets_the_same_words(faults_tls, ours, tmp_path, behaviour, code):
     file = items.sample(tmp_path, pixels=bytes(16_000_000 if behaviour == "STUCK" else 1_000_000))
-    with _open(faults_tls.port, ours, ae_title=behaviour, timeouts=QUICK) as association:
+    timeouts = MUTED if code == "timeout" else None
+    with _open(faults_tls.port, ours, ae_title=behaviour, timeouts=timeouts) as association:
         with pytest.raises(DeliveryError) as caught:
             _store(association, file)
         assert caught.value.code == code
         assert association.usable == behaviour.startswith("S") or behaviour == "STUCK"
     assert _ask(faults_tls.port, ours).ok
+
+
+@pytest.mark.parametrize("line", ["in clear", "over TLS"])
+def test_an_archive_that_aborts_is_heard_also_when_sending_to_it_failed_first(clinic, box, pacs, tmp_path, line):
+    file = items.sample(tmp_path, pixels=bytes(16_000_000))  # more than the line holds on its way
+    failed = threading.Event()
+    secured, tls = (clinic.server(pacs), clinic.tls(box)) if line == "over TLS" else (None, None)
+    offers = [Context(abstract_syntax=STILL, transfer_syntax=items.EXPLICIT)]
+    with FaultArchive(secured=secured) as server:
+        peer = Peer(kind="archive", name="pacs", ae_title="LASTWORD", host="127.0.0.1", port=server.port, tls=tls)
+        # Whoever reads is held at the answer, and comes to the abort only after the failure.
+        link = open_link(
+            peer, our_ae="SCOPEGATE", contexts=offers, timeouts=Timeouts(), heard=lambda _: failed.wait(20)
+        )
+        with pytest.raises(WireBroken):
+            link.association.send_c_store(file, msg_id=1)
+        failed.set()
+        assert link.broken().code == "aborted"
+        assert not link.usable
 
 
 @contextmanager
@@ -360,7 +384,8 @@ def test_nothing_leaves_in_clear_however_the_transfer_ends(faults_tls, clinic, b
     file = items.sample(tmp_path, pixels=mark * 600_000)
     with _recorded(faults_tls.port) as (port, kept):
         try:
-            with _open(port, clinic.tls(box), ae_title=behaviour, timeouts=QUICK) as association:
+            timeouts = MUTED if behaviour in ("STUCK", "MUTE") else None
+            with _open(port, clinic.tls(box), ae_title=behaviour, timeouts=timeouts) as association:
                 _store(association, file)
         except DeliveryError:
             assert behaviour != "TAKES"

@@ -21,7 +21,6 @@ from tests.certificates import Authority
 from tests.loopback.listening import listening
 from tests.loopback.peers import items
 
-QUICK = Timeouts(connect=2.0, negotiate=1.0, answer=1.0, stall=1.0, idle=5.0)
 VERIFICATION = "1.2.840.10008.1.1"
 _CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303")
 
@@ -62,7 +61,7 @@ def _shown(identity, authority):
 
 
 def _hears(listener, clinic, pacs):
-    return echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK, tls=clinic.tls(pacs)).ok
+    return echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", tls=clinic.tls(pacs)).ok
 
 
 def _eventually(condition, seconds=8.0):
@@ -168,10 +167,10 @@ def test_the_sixth_association_is_asked_to_come_back(listener, clinic, pacs):
     offers = [Context(abstract_syntax=VERIFICATION, transfer_syntax=items.IMPLICIT)]
     with ExitStack() as stack:
         for _ in range(MOST_ASSOCIATIONS):
-            link = stack.enter_context(open_link(peer, our_ae="PACS", contexts=offers, timeouts=QUICK))
+            link = stack.enter_context(open_link(peer, our_ae="PACS", contexts=offers, timeouts=Timeouts()))
             assert isinstance(link.association.dul.socket, _Holder)
         assert all(isinstance(a.dul.socket, _Holder) for a in listener._server.active_associations)
-        answer = echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK, tls=clinic.tls(pacs))
+        answer = echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", tls=clinic.tls(pacs))
         assert answer.code == "busy"
 
 
@@ -185,7 +184,7 @@ def test_a_renewed_certificate_is_shown_to_the_next_caller(clinic, box, pacs, tm
         new = clinic.issue("another.name.example")
         for path, fresh in zip(laid, (new.certificate, new.key), strict=True):
             path.write_bytes(fresh.read_bytes())
-        answer = echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", timeouts=QUICK, tls=clinic.tls(pacs))
+        answer = echo("127.0.0.1", listener.port, "SCOPEGATE", "PACS", tls=clinic.tls(pacs))
         assert answer.code == "tls-wrong-name"
 
 

@@ -4,7 +4,7 @@ The archive obeys its called AE title: TAKES, S<4 hex digits> (that status), MUT
 DROP (in the middle of the data set), STUCK (stops reading in the middle), NOREPLY (no release), REJ<result><source>
 <reason>, ONCE (busy for the first caller, then takes), NONE (accepts no context), TINY (wants PDUs of 16 bytes),
 FREE (sets no limit to PDUs), TWICE (answers its first object twice, and refuses all others: A700), POURS (gives
-an answer without end).
+an answer without end), LASTWORD (in the middle: answers what nobody asked, aborts, and takes nothing more).
 The worklist server: TAKES, NOUID, NOSTEP, GARBAGE, MIXED, BADCMD, ABORT, ENDLESS, HUGE, MUTE, S<status>.
 """
 
@@ -22,6 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.ae import ApplicationEntity
+from pynetdicom.dimse_messages import C_STORE_RSP
 from pynetdicom.dimse_primitives import C_FIND, C_STORE
 from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import ModalityWorklistInformationFind, Verification
@@ -186,6 +187,22 @@ class FaultArchive(_Scp):
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
         elif fault == "STUCK":
             self.gone.wait(30)
+        elif fault == "LASTWORD":
+            self._last_word(event.assoc)
+
+    @staticmethod
+    def _last_word(assoc: Any) -> None:
+        """Send an answer and an A-ABORT (PS3.8 9.3.8) past the reactor; what comes from now on is reset."""
+        answer = C_STORE()
+        answer.MessageIDBeingRespondedTo = 0xFFFF
+        answer.AffectedSOPClassUID = answer.AffectedSOPInstanceUID = "1.2"
+        answer.Status = 0
+        message = C_STORE_RSP()
+        message.primitive_to_message(answer)
+        (said,) = message.encode_msg(assoc.accepted_contexts[0].context_id, 0)
+        line = assoc.dul.socket.socket
+        line.sendall(P_DATA_TF(said).encode() + struct.pack(">BBLL", 7, 0, 4, 0))
+        line.shutdown(socket.SHUT_RDWR)
 
     def _middle(self, event: evt.Event) -> str:
         """Return what to do in the middle of a data set."""
