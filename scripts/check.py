@@ -55,9 +55,7 @@ STAGES = (
     Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
-    Stage(
-        name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=4, by="load", alone=True
-    ),
+    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=3, alone=True),
     Stage(
         name="forward",
         what="days on a moved clock, disks that fail",

@@ -138,52 +138,58 @@ def test_refusals_cross_the_socket_as_what_they_are(served):
         served("press")
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("nothing", {}),
-        (None, {}),
-        (["press"], {}),
-        ({"a": 1}, {}),
-        ("press", []),
-        ("press", None),
-        ("press", {"source": "unknown"}),
-        ("press", {"source": 7}),
-        ("press", {"source": ["us"]}),
-        ("press", {"source": "us\u0000"}),
-        ("press", {"source": "\ud800"}),
-        ("press", {"exam": {"id": 1}}),
-        ("press", {"exam": "x" * 1000}),
-        ("press", {"frame": "1"}),
-        ("press", {"frame": -1}),
-        ("press", {"frame": 2**53}),
-        ("press", {"frame": 1e308}),
-        ("press", {"frame": float("inf")}),
-        ("press", {"frame": True}),
-        ("press", {"frame": None}),
-        ("press", {"request": "r"}),
-        ("press", {"request": {"id": "", "digest": ""}}),
-        ("press", {"request": {"id": 1, "digest": "d"}}),
-        ("clip_start", {"source": 1.5}),
-        ("clip_stop", {"clip": 5}),
-        ("drain", {}),
-        ("drain", {"exam": "x", "seconds": "long"}),
-        ("drain", {"exam": "x", "seconds": float("nan")}),
-        ("drain", {"exam": "x", "seconds": -1}),
-        ("drain", {"exam": "x", "seconds": True}),
-        ("preview", {"source": "unknown"}),
-        ("preview", {"width": "wide"}),
-    ],
-)
-def test_arguments_of_the_wrong_kind_are_refused_and_the_connection_goes_on(served, name, arguments):
+WRONG = [
+    ("nothing", {}),
+    (None, {}),
+    (["press"], {}),
+    ({"a": 1}, {}),
+    ("press", []),
+    ("press", None),
+    ("press", {"source": "unknown"}),
+    ("press", {"source": 7}),
+    ("press", {"source": ["us"]}),
+    ("press", {"source": "us\u0000"}),
+    ("press", {"source": "\ud800"}),
+    ("press", {"exam": {"id": 1}}),
+    ("press", {"exam": "x" * 1000}),
+    ("press", {"frame": "1"}),
+    ("press", {"frame": -1}),
+    ("press", {"frame": 2**53}),
+    ("press", {"frame": 1e308}),
+    ("press", {"frame": float("inf")}),
+    ("press", {"frame": True}),
+    ("press", {"frame": None}),
+    ("press", {"request": "r"}),
+    ("press", {"request": {"id": "", "digest": ""}}),
+    ("press", {"request": {"id": 1, "digest": "d"}}),
+    ("clip_start", {"source": 1.5}),
+    ("clip_stop", {"clip": 5}),
+    ("drain", {}),
+    ("drain", {"exam": "x", "seconds": "long"}),
+    ("drain", {"exam": "x", "seconds": float("nan")}),
+    ("drain", {"exam": "x", "seconds": -1}),
+    ("drain", {"exam": "x", "seconds": True}),
+    ("preview", {"source": "unknown"}),
+    ("preview", {"width": "wide"}),
+]
+
+
+def test_arguments_of_the_wrong_kind_are_refused_and_the_connection_goes_on(served):
     served.box.exam()
     served.box.show()
     with greeted(served.path) as connection:
-        for _ in range(2):
-            connection.sendall(wire.pack({"call": name, "arguments": arguments}))
-            with pytest.raises(BadValue):
-                wire.result_of(wire.receive(connection))
+        taken = [(name, arguments) for name, arguments in WRONG * 2 if not refused(connection, name, arguments)]
+    assert taken == []
     assert served("press", source="us")["instance_number"] == 1
+
+
+def refused(connection: socket.socket, name: object, arguments: object) -> bool:
+    connection.sendall(wire.pack({"call": name, "arguments": arguments}))
+    try:
+        wire.result_of(wire.receive(connection))
+    except BadValue:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
