@@ -52,6 +52,8 @@ class Outcome:
 
 STAGES = (
     Stage(name="types", what="mypy --strict", words=("mypy",)),
+    # In a new copy, pytest prepares each file once here and not once in every process of the stages below.
+    Stage(name="collect", what="every test can be read", words=("python", "-m", "pytest", "tests", "--co", "-qq")),
     Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
