@@ -188,6 +188,7 @@ VARIANTS = (
     Variant(names="lost", data="lost", kept=True),
     Variant(names="kept", data="mixed", kept=True),
 )
+FOR_CONTROLS = (VARIANTS[2], VARIANTS[3])  # enough to catch who flushes nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

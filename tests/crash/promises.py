@@ -13,25 +13,27 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.clock import FakeClock
-from gateway.errors import ScopegateError
+from gateway.errors import ScopegateError, WrongState
 from gateway.model import Capture, CaptureState, DeliveryState, Exam, ExamState, SealedObject
 from gateway.spool import clips, recovery
 from gateway.spool.opening import open_spool
+from gateway.spool.releases import refuse_released
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Cut, Recording, Variant, for_each_cut
 from tests.memory import folder_in_memory
 from tests.unit.spool.values import frame
 
+Orders = tuple[bytes | None, ...]  # what a worklist server said, the first and those of a grouped exam
 SAVED, REJECTED = frozenset({CaptureState.SAVED}), frozenset({CaptureState.REJECTED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExamKept:
-    """This exam, as of this revision or a later one."""
+    """This exam with its orders, as of this revision or a later one."""
 
     path: str
     exam: Exam
-    order: bytes | None
+    orders: Orders
 
     @property
     def subject(self) -> str:
@@ -101,6 +103,22 @@ class ClipKept:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReleasedKept:
+    """This capture may leave while its exam is open: nobody can take it out any more."""
+
+    path: str
+    uid: str
+
+    @property
+    def subject(self) -> str:
+        return "released " + self.uid
+
+    def wrong(self, found: "Found", story: "Told") -> str:
+        del story
+        return "" if self.uid in found.released else "mark lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SealKept:
     """This object, byte for byte."""
 
@@ -137,7 +155,8 @@ class Found:
     """What a started box says after a cut. Pictures and objects by UID, as SHA-256 of the bytes on the disk."""
 
     exams: dict[str, Exam] = field(default_factory=dict)
-    orders: dict[str, bytes | None] = field(default_factory=dict)
+    orders: dict[str, Orders] = field(default_factory=dict)
+    released: set[str] = field(default_factory=set)  # captures that nobody can take out
     captures: list[Capture] = field(default_factory=list)
     pictures: dict[str, str] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
@@ -150,7 +169,7 @@ class Told(Protocol):
 
     recording: Recording
     attempted: set[str]  # captures
-    exams: Mapping[str, Mapping[int, tuple[Exam, bytes | None]]]  # each with its order, revision by revision
+    exams: Mapping[str, Mapping[int, tuple[Exam, Orders]]]  # each with its orders, revision by revision
 
 
 def start(folder: Path) -> Found:
@@ -171,10 +190,12 @@ def read(spool: Spool) -> Found:
     found = Found()
     for exam in spool.exams.list():
         found.exams[exam.id] = exam
-        found.orders[exam.id] = spool.exams.order(exam)
+        found.orders[exam.id] = orders_of(spool, exam)
         for listed in spool.captures.of_exam(exam.id):
             capture = listed.capture
             found.captures.append(capture)
+            if is_released(spool, capture):
+                found.released.add(capture.sop_instance_uid)
             assert capture.exam == exam.id
             if not listed.problem_code:
                 found.pictures[capture.sop_instance_uid] = picture(spool, capture)
@@ -183,6 +204,18 @@ def read(spool: Spool) -> Found:
     found.deliveries = {one.sop_instance_uid: (one.state, one.code) for one in spool.deliveries.list()}
     found.audit_lines = len(spool.layout.audit.read_text().splitlines()) - 1  # without the one of this start
     return found
+
+
+def orders_of(spool: Spool, exam: Exam) -> Orders:
+    return (spool.exams.order(exam), *spool.exams.further_orders(exam))
+
+
+def is_released(spool: Spool, capture: Capture) -> bool:
+    try:
+        refuse_released(spool.layout, capture.exam, capture.sop_instance_uid)
+    except WrongState:
+        return True
+    return False
 
 
 def picture(spool: Spool, capture: Capture) -> str:

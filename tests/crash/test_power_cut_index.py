@@ -20,7 +20,7 @@ from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Operation, Recording, ack, for_each_cut
-from tests.crash.promises import CaptureKept, ExamKept, Found, SealKept, started, survey
+from tests.crash.promises import CaptureKept, ExamKept, Found, SealKept, orders_of, started, survey
 from tests.memory import folder_in_memory
 from tests.unit.spool.values import ANNA, BORIS, item_subject, seal, store
 
@@ -79,9 +79,9 @@ def rebuild(root: Path, kind: type[Recording], lost: tuple[str, ...]) -> Rebuild
         sealed.add(made.sop_instance_uid)
         facts.append(SealKept(path="seal", sealed=made))
     for exam in spool.exams.list():
-        order = spool.exams.order(exam)
-        exams[exam.id] = {exam.revision: (exam, order)}
-        facts.append(ExamKept(path="exam opened", exam=exam, order=order))
+        orders = orders_of(spool, exam)
+        exams[exam.id] = {exam.revision: (exam, orders)}
+        facts.append(ExamKept(path="exam opened", exam=exam, orders=orders))
     stale = {name: (root / name).read_bytes() for name in ("scopegate.db-wal", "scopegate.db-shm")}
     spool.close()
     for name, content in stale.items():  # as a kill leaves them

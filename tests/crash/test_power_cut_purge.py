@@ -3,7 +3,7 @@
 What a cut may leave is modelled in power_cut.py. Before it everything is safe on the disk and vouched for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,16 @@ from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
 from gateway.spool.spool import Spool
-from tests.crash.power_cut import VARIANTS, Recording, for_each_cut, keep
+from tests.crash.power_cut import (
+    FOR_CONTROLS,
+    VARIANTS,
+    FilesNeverFlushed,
+    NamesNeverFlushed,
+    Recording,
+    Variant,
+    for_each_cut,
+    keep,
+)
 from tests.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
 from tests.memory import folder_in_memory
 
@@ -46,7 +55,7 @@ class Story:
     begin: int
 
 
-def purged(root: Path, kind: type[Purging]) -> Story:
+def purged(root: Path, kind: type[Purging], files: type[Recording] = Recording) -> Story:
     """Let a sealed still, a sealed clip and a removed clip go; another still stays."""
     spool = open_spool(root, clock=FakeClock(), destinations=("pacs",))
     exam = open_exam(spool, ordered())
@@ -57,7 +66,7 @@ def purged(root: Path, kind: type[Purging]) -> Story:
     with spool.database.write() as connection:
         connection.execute("UPDATE delivery SET state = 'committed', proof = 'commitment'")
     spool.close()
-    recording = Recording(root)
+    recording = files(root)
     begin = len(recording.log)
     spool = open_spool(root, clock=FakeClock(), files=recording, destinations=("pacs",))
     keep_index(recording, spool)
@@ -87,9 +96,9 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
 
-def survey(story: Story) -> Tally:
+def survey(story: Story, variants: Sequence[Variant] = VARIANTS) -> Tally:
     tally = Tally()
-    for cut in for_each_cut(story.recording, variants=VARIANTS, without=("scopegate.db",)):
+    for cut in for_each_cut(story.recording, variants=variants, without=("scopegate.db",)):
         if cut.position < story.begin:
             continue
         tally.cuts += 1
@@ -154,6 +163,15 @@ def test_a_power_cut_while_pictures_are_let_go_leaves_each_here_or_with_its_mark
 
 
 def test_a_purge_that_removes_before_it_marks_loses_the_difference_so_the_test_can_see_it(root: Path) -> None:
-    tally = survey(purged(root, MarksLast))
+    tally = survey(purged(root, MarksLast), FOR_CONTROLS)
     print(f"\npower cut while purging, mark last: {tally.neither} times neither here nor let go")
+    assert tally.neither > 0
+
+
+@pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])
+def test_a_purge_without_flushing_forgets_who_has_what_is_gone_so_the_test_can_see_it(
+    root: Path, careless: type[Recording]
+) -> None:
+    tally = survey(purged(root, Purging, careless), FOR_CONTROLS)
+    print(f"\npower cut while purging, {careless.__name__}: {tally.neither} times neither here nor let go")
     assert tally.neither > 0

@@ -3,7 +3,7 @@
 What a cut may leave is modelled in power_cut.py. The server is not cut: it knows what it was told, and is strict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,16 @@ from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.opening import open_spool
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
-from tests.crash.power_cut import VARIANTS, NamesNeverFlushed, Recording, ack, for_each_cut
+from tests.crash.power_cut import (
+    FOR_CONTROLS,
+    VARIANTS,
+    FilesNeverFlushed,
+    NamesNeverFlushed,
+    Recording,
+    Variant,
+    ack,
+    for_each_cut,
+)
 from tests.forward.bench import open_exam, ordered, still, typed
 from tests.forward.step_bench import Server, forward_works, teller
 from tests.memory import folder_in_memory
@@ -103,10 +112,10 @@ class Tally:
     problems: list[str] = field(default_factory=list)
 
 
-def survey(recording: Recording) -> Tally:
+def survey(recording: Recording, variants: Sequence[Variant] = LOST_INDEX) -> Tally:
     tally = Tally()
     disks = set()
-    for cut in for_each_cut(recording, variants=LOST_INDEX, without=("scopegate.db",)):
+    for cut in for_each_cut(recording, variants=variants, without=("scopegate.db",)):
         key = (cut.digest, len(cut.facts))
         if key in disks:
             continue
@@ -167,9 +176,10 @@ def test_a_power_cut_at_any_moment_leaves_every_step_told_in_order_and_to_its_en
     assert tally.told > 100
 
 
-def test_the_same_without_flushing_folders_loses_steps_so_the_test_can_see_a_loss(root: Path) -> None:
-    tally = survey(a_day(root, NamesNeverFlushed))
-    print(
-        f"\npower cut in procedure steps, folders never flushed: {tally.cuts} cuts, {len(tally.problems)} problems"
-    )
+@pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])
+def test_the_same_without_flushing_loses_steps_so_the_test_can_see_a_loss(
+    root: Path, careless: type[Recording]
+) -> None:
+    tally = survey(a_day(root, careless), FOR_CONTROLS)
+    print(f"\npower cut in procedure steps, {careless.__name__}: {tally.cuts} cuts, {len(tally.problems)} problems")
     assert tally.problems
