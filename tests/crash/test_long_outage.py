@@ -5,6 +5,7 @@
 
 import builtins
 import gc
+import logging
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -139,6 +140,14 @@ def story(spool: Spool, clock: FakeClock, count: int, *, stills: int = STILLS) -
     tries = outage(spool, clock, sender, archive, count=count, stills=stills)
     archive.today, archive.away = first_of_today(spool, clock), False
     return archive, tries, drained(clock, sender)
+
+
+@pytest.fixture(autouse=True)
+def log_that_nobody_keeps() -> Iterator[None]:
+    """A box hands its lines on; pytest would keep each of them in memory."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
