@@ -1,42 +1,26 @@
 """Sends one destination's queue: one exam an association, one association at a time, for ever.
 
-The only place that decides what an answer makes of a delivery. What an answer means stands in gateway/net.
+What an answer makes of a delivery stands in `outcomes`.
 """
 
-import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from gateway.config.settings import Destination
-from gateway.errors import (
-    DeliveryError,
-    NeverAccepted,
-    ObjectError,
-    ScopegateError,
-    SpoolDamaged,
-    TryLater,
-    WrongState,
-)
+from gateway.errors import DeliveryError, ObjectError, SpoolDamaged, TryLater
 from gateway.forward import backoff
 from gateway.forward.leases import Leases
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing, turns
 from gateway.forward.sending.channel import Channel, Connect
-from gateway.forward.sending.outage import Refusals, Verdict
-from gateway.log import event, warn
+from gateway.forward.sending.outcomes import Outcomes
 from gateway.model import Delivery, DeliveryState, SealedObject
-from gateway.net.store import StoreResult, Wanted
+from gateway.net.store import Wanted
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
-_log = logging.getLogger(__name__)
 _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.CAP).total_seconds()  # no wait is longer
-_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
-# The file is not what its record says, or is larger than the archive ever takes: no repetition mends that.
-_AT_ONCE = frozenset({"object-mismatch", "too-large"})
 _NOBODY_THERE = "unreachable"  # says nothing about what was to be sent: the order stays
 
 
@@ -56,8 +40,8 @@ class Sender:
         self._destination = destination
         self._connect = connect
         self._stop = stop or threading.Event()
-        self._refusals = Refusals()
         self._patience = Patience(destination.name, clock=spool.clock)
+        self._outcomes = Outcomes(spool=spool, destination=destination, patience=self._patience)
         self._turns = turns.Turns()
         self._turn_bytes = turn_bytes
         self._known_forms: dict[tuple[str, str], bool] = {}
@@ -151,7 +135,7 @@ class Sender:
             )
         except (DeliveryError, ObjectError, SpoolDamaged) as error:
             self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
-            self._hold(claimed, error, in_doubt=delivery.in_doubt)
+            self._outcomes.hold(claimed, error, in_doubt=delivery.in_doubt)
             return
         try:
             result = channel.store(
@@ -164,12 +148,12 @@ class Sender:
         except DeliveryError as error:
             # An answer tells that it was not stored now; without one nobody knows.
             known = error.nothing_left or bool(error.status)
-            self._not_sent(claimed, error, in_doubt=delivery.in_doubt or not known)
+            self._outcomes.not_sent(claimed, error, in_doubt=delivery.in_doubt or not known)
         except SpoolDamaged as error:
             self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
-            self._hold(claimed, error, in_doubt=delivery.in_doubt)
+            self._outcomes.hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
-            self._sent(claimed, result)
+            self._outcomes.sent(claimed, result)
 
     def _claim(self, delivery: Delivery) -> Delivery | None:
         """Move a delivery to `sending`, or return None when a person took it back meanwhile."""
@@ -178,79 +162,6 @@ class Sender:
             delivery, DeliveryState.SENDING, Owner.FORWARD, attempts=attempts, in_doubt=True
         )
         return replace(delivery, state=DeliveryState.SENDING, attempts=attempts, in_doubt=True) if moved else None
-
-    def _sent(self, delivery: Delivery, result: StoreResult) -> None:
-        self._patience.works()
-        self._spool.deliveries.move(
-            delivery,
-            DeliveryState.SENT,
-            Owner.FORWARD,
-            reason=result.warning,
-            code="stored-with-warning" if result.warning else "",
-            status=result.status,
-        )
-        event(
-            _log,
-            "object_sent",
-            destination=delivery.destination,
-            uid=delivery.sop_instance_uid,
-            tries=delivery.attempts,
-            status=result.status,
-        )
-        for held in self._refusals.taken(delivery.id):
-            with suppress(WrongState):  # a person was faster
-                self._spool.deliveries.release(held)
-                event(_log, "delivery_released_after_outage", destination=delivery.destination, delivery=held)
-
-    def _not_sent(self, delivery: Delivery, error: DeliveryError, *, in_doubt: bool) -> None:
-        if isinstance(error, NeverAccepted) and error.code not in _AT_ONCE:
-            self._refused(delivery, error, in_doubt=in_doubt)
-        elif isinstance(error, NeverAccepted) or error.code in _OF_THE_OBJECT:
-            self._patience.works()
-            self._hold(delivery, error, in_doubt=in_doubt)
-        else:
-            # Longer than its destination: if this object is what breaks it, the others go first.
-            wait = self._patience.hold_back(error) + backoff.behind(delivery.setbacks)
-            self._later(delivery, wait, error, in_doubt=in_doubt)
-
-    def _refused(self, delivery: Delivery, error: NeverAccepted, *, in_doubt: bool) -> None:
-        verdict = self._refusals.refused(delivery.id)
-        if verdict is Verdict.OUTAGE:
-            wait = self._patience.hold_back(_outage(self._destination, error))
-            self._later(delivery, wait + backoff.behind(delivery.setbacks), error, in_doubt=in_doubt)
-            return
-        self._patience.works()
-        if verdict is Verdict.HOLD:
-            self._hold(delivery, error, in_doubt=in_doubt)
-        else:
-            self._later(delivery, backoff.FIRST, error, in_doubt=in_doubt)
-
-    def _hold(self, delivery: Delivery, error: ScopegateError, *, in_doubt: bool) -> None:
-        warn(
-            _log, "delivery_held", destination=delivery.destination, uid=delivery.sop_instance_uid, code=error.code
-        )
-        self._spool.deliveries.move(
-            delivery,
-            DeliveryState.HELD,
-            Owner.FORWARD,
-            code=error.code,
-            reason=f"{error.what} {error.action}",
-            status=_status(error),
-            in_doubt=in_doubt,
-        )
-
-    def _later(self, delivery: Delivery, wait: timedelta, error: DeliveryError, *, in_doubt: bool) -> None:
-        self._spool.deliveries.move(
-            delivery,
-            DeliveryState.QUEUED,
-            Owner.FORWARD,
-            wait_s=wait.total_seconds(),
-            code=error.code,
-            reason=error.what,
-            status=error.status,
-            in_doubt=in_doubt,
-            set_back=True,
-        )
 
     # --- the destination ----------------------------------------------------------------------------------
 
@@ -266,7 +177,9 @@ class Sender:
     def _hold_all(self, left: Sequence[tuple[Delivery, SealedObject]]) -> None:
         for delivery, sealed in left:
             if claimed := self._claim(delivery):
-                self._hold(claimed, outgoing.no_context(sealed, self._destination), in_doubt=delivery.in_doubt)
+                self._outcomes.hold(
+                    claimed, outgoing.no_context(sealed, self._destination), in_doubt=delivery.in_doubt
+                )
         self._patience.works()
 
 
@@ -279,17 +192,3 @@ def _wanted(objects: Sequence[SealedObject]) -> list[Wanted]:
         )
         for o in objects
     ]
-
-
-def _outage(destination: Destination, last: NeverAccepted) -> TryLater:
-    error = TryLater(
-        f"The archive {destination.name} refused three different objects in a row. The last answer: {last.what}",
-        code="outage",
-        action="It is tried again by itself. Call IT: look at the archive and its log.",
-    )
-    error.status = last.status
-    return error
-
-
-def _status(error: ScopegateError) -> str:
-    return error.status if isinstance(error, DeliveryError) else ""
