@@ -53,7 +53,7 @@ TABLE: tuple[Row, ...] = (
     _row(429, 429, _LATER, "busy", "has too much to do"),
     _row(413, 413, _NEVER, "too-large", "takes nothing of this size"),
     _row(409, 409, _NEVER, "refused", "did not store it, and does not say why"),
-    _row(415, 415, _NEVER, "refused", "does not take it in this format"),
+    _row(415, 415, _NEVER, "format", "does not take it in this format"),
     _row(400, 499, _NEVER, "refused", "refuses it"),
     _row(503, 503, _LATER, "busy", "cannot work at present"),
     _row(507, 507, _LATER, "out-of-resources", "is out of resources"),

@@ -65,7 +65,7 @@ class Destinations:
         return None if row is None else bool(row["taken"])
 
     def learn(self, name: str, forms: Mapping[tuple[str, str], bool]) -> None:
-        """Note what an association showed: whether each (SOP class, transfer syntax) that was offered is taken."""
+        """Note what contexts and answers showed: whether each (SOP class, transfer syntax) is taken."""
         with self._database.write() as connection:
             connection.executemany(
                 "INSERT INTO accepted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET taken = excluded.taken",

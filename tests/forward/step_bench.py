@@ -12,7 +12,7 @@ from gateway.errors import DeliveryError
 from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.making.release import Release
 from gateway.forward.sending.step_sender import StepSender
-from gateway.model import MessageKind
+from gateway.model import Exam, MessageKind
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.spool import Spool
 from tests.forward.bench import STATION, wrap_all
@@ -75,13 +75,16 @@ class Server:
         return [(each.kind, each.data_set.PerformedProcedureStepStatus) for each in self.told]
 
 
-def planner(spool: Spool, *servers: str, temporary: str = "hold") -> ProcedureSteps:
+def planner(
+    spool: Spool, *servers: str, temporary: str = "hold", settled: Callable[[Exam], bool] = lambda _: True
+) -> ProcedureSteps:
     return ProcedureSteps(
         spool=spool,
         servers=servers or ("ris",),
         station=STATION,
         sources=[Source(name="us", modality="US")],
         temporary=temporary,
+        settled=settled,
     )
 
 

@@ -176,7 +176,7 @@ _STATUSES = [
     (503, TryLater, "busy", False),
     (409, NeverAccepted, "refused", False),
     (413, NeverAccepted, "too-large", False),
-    (415, NeverAccepted, "refused", False),
+    (415, NeverAccepted, "format", False),
     (422, NeverAccepted, "refused", False),
     (507, TryLater, "out-of-resources", False),
     *((status, TryLater, "server-error", True) for status in (500, 502, 504, 599)),

@@ -16,11 +16,13 @@ from gateway.forward.sending.outage import Refusals, Verdict
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.net.store import StoreResult
+from gateway.spool.deliveries import KEY_STILLS_WANTED
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
 _log = logging.getLogger(__name__)
-_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class"})  # settings that keep one kind of object out
+# Settings that keep one kind of object out.
+_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class", KEY_STILLS_WANTED})
 # The file is not what its record says, or is larger than the archive ever takes: no repetition mends that.
 _AT_ONCE = frozenset({"object-mismatch", "too-large"})
 

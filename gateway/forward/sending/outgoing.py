@@ -14,6 +14,9 @@ from gateway.spool.files import sha256_of
 from gateway.spool.paths import PURGED
 
 NO_CONTEXT = "no-context"
+# What an answer says of a whole kind of objects, at least in this transfer syntax. "too-large" is none of them:
+# shorter clips are taken, and a setting may let this one through. "not-authorized" is about this box.
+OF_THE_FORM = frozenset({NO_CONTEXT, "sop-class", "format"})
 _UNCOMPRESSED = (part10.EXPLICIT_LE, part10.IMPLICIT_LE)
 _MB = 1_000_000
 
@@ -71,9 +74,18 @@ def is_clip(sealed: SealedObject) -> bool:
     return sealed.sop_class_uid in {MULTIFRAME_GREY, MULTIFRAME_COLOUR} and not sealed.may_go_uncompressed
 
 
+def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destination) -> DeliveryError:
+    """Return what to make of an answer: for a clip whose form it refuses, what having no context for it makes."""
+    if error.code not in OF_THE_FORM or not _as_key_stills(sealed, destination):
+        return error
+    wanted = no_context(sealed, destination)
+    wanted.status = error.status
+    return wanted
+
+
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return the error of an object that the destination takes in no form, in words that name what to set there."""
-    if destination.fallback == "key-stills" and is_clip(sealed):
+    if _as_key_stills(sealed, destination):
         return NeedsConfiguration(
             f"The archive {destination.name} does not take JPEG clips.",
             code=KEY_STILLS_WANTED,
@@ -91,6 +103,10 @@ def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
         action=f"Have it set up for the class {sealed.sop_class_uid} in {needs}, or send them to another archive; "
         "then release it.",
     )
+
+
+def _as_key_stills(sealed: SealedObject, destination: Destination) -> bool:
+    return destination.fallback == "key-stills" and is_clip(sealed)
 
 
 def _still_sealed(path: Path, sealed: SealedObject) -> None:

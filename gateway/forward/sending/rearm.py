@@ -20,7 +20,7 @@ from gateway.spool.spool import Spool
 _log = logging.getLogger(__name__)
 _PEER = ("kind", "ae_title", "host", "port", "url")  # what makes it another archive when it changes
 # Held for what a setting, here or there, may put right.
-OF_SETTINGS = (outgoing.NO_CONTEXT, "sop-class", "too-large", "not-authorized", "needs-configuration", *QUIET)
+OF_SETTINGS = (*outgoing.OF_THE_FORM, "too-large", "not-authorized", "needs-configuration", *QUIET)
 
 
 def rearm(spool: Spool, destinations: Sequence[Destination]) -> int:

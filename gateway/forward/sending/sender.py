@@ -14,6 +14,7 @@ from gateway.forward.leases import Leases
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing, turns
 from gateway.forward.sending.channel import Channel, Connect
+from gateway.forward.sending.forms import Forms
 from gateway.forward.sending.outcomes import Outcomes
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.net.store import Wanted
@@ -44,7 +45,7 @@ class Sender:
         self._outcomes = Outcomes(spool=spool, destination=destination, patience=self._patience)
         self._turns = turns.Turns()
         self._turn_bytes = turn_bytes
-        self._known_forms: dict[tuple[str, str], bool] = {}
+        self._forms = Forms(spool.destinations, destination.name)
         self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
 
     @property
@@ -74,7 +75,7 @@ class Sender:
         try:
             with self._connect(_wanted(objects)) as channel:
                 if channel.usable:
-                    self._learn(objects, channel)
+                    self._forms.offered(objects, channel.accepted)
                     self._send_some(channel, left)
                 if len(left) == len(batch) and not channel.usable:
                     raise TryLater(
@@ -83,7 +84,7 @@ class Sender:
                 self._turns.took(exam, interrupted=bool(left))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
-                self._learn(objects, None)
+                self._forms.offered(objects, lambda _: ())
                 self._hold_all(left)
             else:
                 to_blame = error.code != _NOBODY_THERE and self._turns.failed(exam)
@@ -101,14 +102,6 @@ class Sender:
             first=self._turns.line,
             but_not=self._turns.passed_over,
         )
-
-    def _learn(self, objects: Sequence[SealedObject], channel: Channel | None) -> None:
-        """Note which sealed forms the destination takes, where that is not known yet; None = nothing of them."""
-        forms = {(each.sop_class_uid, each.transfer_syntax_uid) for each in objects}
-        taken = {form: channel is not None and form[1] in channel.accepted(form[0]) for form in forms}
-        if new := {form: yes for form, yes in taken.items() if self._known_forms.get(form) is not yes}:
-            self._spool.destinations.learn(self._destination.name, new)
-            self._known_forms.update(new)
 
     def _send_some(self, channel: Channel, left: list[tuple[Delivery, SealedObject]]) -> None:
         """Send what is `left` of an exam, until its turn is over; what was tried is taken out of `left`."""
@@ -148,12 +141,16 @@ class Sender:
         except DeliveryError as error:
             # An answer tells that it was not stored now; without one nobody knows.
             known = error.nothing_left or bool(error.status)
-            self._outcomes.not_sent(claimed, error, in_doubt=delivery.in_doubt or not known)
+            if error.code in outgoing.OF_THE_FORM:
+                self._forms.answered(sealed.sop_class_uid, form.transfer_syntax_uid, taken=False)
+            meant = outgoing.of_the_clip(error, sealed, self._destination)
+            self._outcomes.not_sent(claimed, meant, in_doubt=delivery.in_doubt or not known)
         except SpoolDamaged as error:
             self._spool.files.blame(error, self._spool.layout.probe(f"send-{self._destination.name}"))
             self._outcomes.hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
             self._outcomes.sent(claimed, result)
+            self._forms.answered(sealed.sop_class_uid, form.transfer_syntax_uid, taken=True)
 
     def _claim(self, delivery: Delivery) -> Delivery | None:
         """Move a delivery to `sending`, or return None when a person took it back meanwhile."""
