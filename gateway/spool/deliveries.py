@@ -24,10 +24,11 @@ LET_GO = "purged"  # the box let the picture go after another archive vouched fo
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
 # The destination is compared as well: a person may have moved the queue meanwhile. Only `proofs` gives a proof; it
-# ends with the state that it proves.
+# ends with the state that it proves. What is held for anything else than a refusal counts as refused no more.
 _MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
     status = ?,
     changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
+    refused = ? OR (refused AND ? <> 'held'),
     sent_to = CASE ? WHEN 'sending'
         THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)
         ELSE sent_to END
@@ -170,21 +171,23 @@ class Deliveries:
         in_doubt: bool | None = None,
         asked: bool = False,
         set_back: bool = False,
+        refused: bool = False,
     ) -> bool:
         """Move a delivery that is still as it was seen; False when somebody else moved it first.
 
         `in_doubt`: see Delivery; None = as before. `asked`: a person wants it now. `set_back`: others go first now.
-        Raises WrongState when `owner` may not make this move.
+        `refused`: for itself; see Destinations.refused. Raises WrongState when `owner` may not make this move.
         """
         states.check(states.DELIVERY, delivery.state, new, owner)
         now = self._clock.utc_ns()
         tries = delivery.attempts if attempts is None else attempts
         doubt = delivery.in_doubt if in_doubt is None else in_doubt
         setbacks = 0 if asked else delivery.setbacks + set_back
-        values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked, setbacks)
+        values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked)
+        marks = (setbacks, refused, new, new)
         with self._database.write() as connection:
             where = (delivery.id, delivery.state, delivery.destination)
-            changed = connection.execute(_MOVE, (*values, new, *where)).rowcount
+            changed = connection.execute(_MOVE, (*values, *marks, *where)).rowcount
         return changed == 1
 
     def postpone(
@@ -279,9 +282,9 @@ class Deliveries:
     def forget_tries(self, destination: str) -> int:
         """Forget what an archive answered, and might have, that is not the destination any more."""
         return self._rows.update(
-            "in_doubt = 0, next_attempt_ns = 0, setbacks = 0, status = ''",
+            "in_doubt = 0, next_attempt_ns = 0, setbacks = 0, status = '', refused = 0",
             "destination = ? AND state IN ('queued', 'held') AND "
-            "(in_doubt = 1 OR next_attempt_ns > 0 OR setbacks > 0 OR status <> '')",
+            "(in_doubt = 1 OR next_attempt_ns > 0 OR setbacks > 0 OR status <> '' OR refused = 1)",
             (destination,),
         )
 

@@ -77,6 +77,20 @@ class Destinations:
         with self._database.write() as connection:
             connection.execute("DELETE FROM accepted WHERE destination = ?", (name,))
 
+    def refused(self, name: str) -> dict[int, bool]:
+        """Return what a destination refused since it took anything: delivery -> whether it is held for that."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT id, state = 'held' AS held FROM delivery WHERE destination = ? AND refused = 1 ORDER BY id",
+                (name,),
+            )
+            return {int(row["id"]): bool(row["held"]) for row in rows}
+
+    def took(self, name: str) -> None:
+        """Note that a destination took something: what it refused before is no row of refusals any more."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE delivery SET refused = 0 WHERE destination = ? AND refused = 1", (name,))
+
     def with_queue(self) -> tuple[str, ...]:
         """Return the names for which anything is, or ever was, in the queue."""
         found: list[str] = []

@@ -20,7 +20,7 @@ from gateway.spool.states import Owner
 # A report about what was sent before, from the same archive or from another one, says nothing about what goes now.
 _ANEW = (
     "proof = '', proof_round = proof_round + 1, proof_due_ns = 0, attempts = 0, next_attempt_ns = 0, status = '', "
-    "asked = 0, setbacks = 0"
+    "asked = 0, setbacks = 0, refused = 0"
 )
 
 _BEARER = "coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)"

@@ -10,6 +10,10 @@ ALTER TABLE delivery ADD COLUMN queued_ns INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE delivery ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX delivery_turn ON delivery (destination, queued_ns, id) WHERE state = 'queued' AND setbacks = 0;
 CREATE INDEX delivery_set_back ON delivery (destination, next_attempt_ns) WHERE state = 'queued' AND setbacks > 0;
+-- 1: its destination refused it for itself and took nothing since (gateway/forward/sending/outage.py). Order cannot be
+-- told from changed_ns: a clock may be wrong, and proofs change it as well.
+ALTER TABLE delivery ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX delivery_refused ON delivery (destination) WHERE refused = 1;
 
 -- Destinations as they were configured when the forward process started last (gateway/spool/destinations.py), and to
 -- which bearer of its name an object went: another archive under the same name has nothing of what the old one got.

@@ -5,9 +5,12 @@ none taken between them, are the archive's trouble: then nothing is held, and wh
 when the archive takes an object again.
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
+from types import MappingProxyType
 
 IN_A_ROW = 3
+_NOTHING: Mapping[int, bool] = MappingProxyType({})
 
 
 class Verdict(Enum):
@@ -21,14 +24,20 @@ class Verdict(Enum):
 class Refusals:
     """What one destination refused since it last took something. Deliveries are named by their id.
 
-    Kept in memory only: after a restart an object may get one more try than it would have got.
+    `noted`: the row that had not ended when the process did, delivery -> whether it is held. The rest is in memory
+    only: after a restart an object may get one more try than it would have got.
     """
 
-    def __init__(self) -> None:
-        self._in_a_row: set[int] = set()
+    def __init__(self, noted: Mapping[int, bool] = _NOTHING) -> None:
+        self._in_a_row = set(noted)
         self._tried_once: set[int] = set()
-        self._held: list[int] = []
+        self._held = [delivery for delivery, held in noted.items() if held]
         self._let_go: set[int] = set()  # by the end of an outage; once is enough, else it would never end
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was refused since something was taken."""
+        return bool(self._in_a_row)
 
     @property
     def outage(self) -> bool:

@@ -6,6 +6,7 @@ The only place that decides that. What an answer means stands in gateway/net.
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from functools import cached_property
 
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, NeverAccepted, ScopegateError, TryLater, WrongState
@@ -32,9 +33,13 @@ class Outcomes:
 
     def __init__(self, *, spool: Spool, destination: Destination, patience: Patience) -> None:
         self._deliveries = spool.deliveries
+        self._destinations = spool.destinations
         self._destination = destination
         self._patience = patience
-        self._refusals = Refusals()
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self._destinations.refused(self._destination.name))
 
     def sent(self, delivery: Delivery, result: StoreResult) -> None:
         self._patience.works()
@@ -54,10 +59,13 @@ class Outcomes:
             tries=delivery.attempts,
             status=result.status,
         )
+        begun = self._refusals.begun
         for held in self._refusals.taken(delivery.id):
             with suppress(WrongState):  # a person was faster
                 self._deliveries.release(held)
                 event(_log, "delivery_released_after_outage", destination=delivery.destination, delivery=held)
+        if begun:  # last: after a cut the next success lets go what this one did not
+            self._destinations.took(self._destination.name)
 
     def not_sent(self, delivery: Delivery, error: DeliveryError, *, in_doubt: bool) -> None:
         if isinstance(error, NeverAccepted) and error.code not in _AT_ONCE:
@@ -70,7 +78,7 @@ class Outcomes:
             wait = self._patience.hold_back(error) + backoff.behind(delivery.setbacks)
             self._later(delivery, wait, error, in_doubt=in_doubt)
 
-    def hold(self, delivery: Delivery, error: ScopegateError, *, in_doubt: bool) -> None:
+    def hold(self, delivery: Delivery, error: ScopegateError, *, in_doubt: bool, refused: bool = False) -> None:
         warn(
             _log, "delivery_held", destination=delivery.destination, uid=delivery.sop_instance_uid, code=error.code
         )
@@ -82,21 +90,30 @@ class Outcomes:
             reason=f"{error.what} {error.action}",
             status=_status(error),
             in_doubt=in_doubt,
+            refused=refused,
         )
 
     def _refused(self, delivery: Delivery, error: NeverAccepted, *, in_doubt: bool) -> None:
         verdict = self._refusals.refused(delivery.id)
         if verdict is Verdict.OUTAGE:
             wait = self._patience.hold_back(_outage(self._destination, error))
-            self._later(delivery, wait + backoff.behind(delivery.setbacks), error, in_doubt=in_doubt)
+            self._later(delivery, wait + backoff.behind(delivery.setbacks), error, in_doubt=in_doubt, refused=True)
             return
         self._patience.works()
         if verdict is Verdict.HOLD:
-            self.hold(delivery, error, in_doubt=in_doubt)
+            self.hold(delivery, error, in_doubt=in_doubt, refused=True)
         else:
-            self._later(delivery, backoff.FIRST, error, in_doubt=in_doubt)
+            self._later(delivery, backoff.FIRST, error, in_doubt=in_doubt, refused=True)
 
-    def _later(self, delivery: Delivery, wait: timedelta, error: DeliveryError, *, in_doubt: bool) -> None:
+    def _later(
+        self,
+        delivery: Delivery,
+        wait: timedelta,
+        error: DeliveryError,
+        *,
+        in_doubt: bool,
+        refused: bool = False,
+    ) -> None:
         self._deliveries.move(
             delivery,
             DeliveryState.QUEUED,
@@ -107,6 +124,7 @@ class Outcomes:
             status=error.status,
             in_doubt=in_doubt,
             set_back=True,
+            refused=refused,
         )
 
 
