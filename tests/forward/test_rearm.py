@@ -25,7 +25,7 @@ def held(spool: Spool, code: str) -> None:
     spool.deliveries.move(replace(seen, state=SENDING), HELD, Owner.FORWARD, code=code, in_doubt=True)
 
 
-@pytest.mark.parametrize("code", OF_SETTINGS)
+@pytest.mark.parametrize("code", sorted(OF_SETTINGS))
 def test_what_settings_kept_here_is_tried_again_once_when_they_change(spool: Spool, code: str) -> None:
     sealed_exam(spool)
     assert rearm(spool, [PACS]) == 0
