@@ -60,6 +60,7 @@ class Box:
         procedure_steps: Sequence[dict[str, Any]] = (),
         destinations: Sequence[dict[str, Any]] = (),
         release: dict[str, Any] | None = None,
+        retention: dict[str, Any] | None = None,
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -81,6 +82,7 @@ class Box:
             ),
             ("[panel]", {"listen": f"127.0.0.1:{self.port}"}),
             ("[release]", release or {}),
+            ("[retention]", retention or {}),
         ]
         tables += [("[[source]]", source) for source in sources]
         tables += [("[[trigger]]", trigger) for trigger in triggers]

@@ -1,129 +1,75 @@
-"""Kills by the dozen: one box, one technician, one archive, and what was acknowledged against what is there.
+"""Kills by the dozen: one box, one technician, one clinic, and what was acknowledged against what is there.
 
 A part is a number of kills on one box with one seed. Its result is a line of JSON, so that a long run can be cut
 into pieces; `python -m tests.crash.killing FILE` adds the lines up and prints the totals.
 """
 
 import json
-import os
 import random
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
+from queue import Empty
 
-import pydicom
+from tests.crash.busy import BusyTechnician
+from tests.crash.clinic import clinic
+from tests.crash.comparing import Found, compare
+from tests.crash.steps import AT_ONCE, PURGING, ROLES, STEPS, named
+from tests.crash.technician import PATIENCE_S
+from tests.crash.warm_box import WarmBox
 
-from tests.box import Box, until
-from tests.crash.steps import ROLES, STEPS
-from tests.crash.technician import PATIENCE_S, Technician
-from tests.loopback.peers import StoreScp
-
-AT_RANDOM = "at a random moment"
 _UNTIL_S = 2.5  # a step that does not come in this time: the process is killed where it is
+_NAMED_SHARE = 0.7  # of the kills
+_A_PARTS_STEPS = 14  # that a part comes to, of the forward process
 
 
 @dataclass(kw_only=True)
-class Part:
-    """What a number of kills on one box came to. `hits`: role and step to a count; `lost`, `wrong`: UIDs, words."""
+class Part(Found):
+    """What a number of kills on one box came to. `hits`: role and step to a count."""
 
     seed: int
     kills: int = 0
     hits: dict[str, int] = field(default_factory=dict)
-    acknowledged: int = 0
-    arrived: int = 0
-    rejected: int = 0
-    lost: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
-class WarmBox(Box):
-    """A box whose three processes are forks of tests/crash/warm.py."""
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """How the box of a part is set up: in one part of three pictures leave at once, in one they are let go."""
 
-    def __init__(self, folder: Path, *, careless: bool = False, **words: Any) -> None:
-        super().__init__(folder, **words)
-        self._words = ["careless"] if careless else []
-        self._pids: dict[str, int] = {}
-        self.deaths: dict[str, Queue[str]] = {role: Queue() for role in ROLES}  # of each role, the steps
+    at_once: bool
+    purging: bool
 
-    def start(self, *, wait: bool = True) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.warm", str(self.config), str(self.data), *self._words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
-        self._listener = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
-        self._listener.start()
-        if wait:
-            until("the box to be ready", self.is_ready)
+    @classmethod
+    def of(cls, seed: int) -> "Setting":
+        return cls(at_once=seed % 3 == 1, purging=seed % 3 == 2)
 
-    def stop(self) -> None:
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        assert process.stdin
-        process.stdin.close()
-        try:
-            process.wait(40)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            self._listener.join(30)  # ends with the last process that could say something
-            assert process.stdout
-            process.stdout.close()
-
-    def pid(self, role: str) -> int:
-        return self._pids.get(role, 0)
-
-    def kill_at(self, role: str, step: str, passing: int) -> None:
-        """Let the process die at this step (steps.STEPS; "" = any), when so many of them have passed."""
-        self._tell({"do": "kill-at", "role": role, "step": step, "passing": passing})
-
-    def kill_now(self, role: str) -> None:
-        self._tell({"do": "kill-now", "role": role})
-
-    def _tell(self, order: dict[str, object]) -> None:
-        assert self._process
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        last: dict[str, str] = {}
-        for line in process.stdout or ():
-            said = json.loads(line)
-            if "killed" in said:
-                last[said["killed"]] = said["step"]
-            elif "started" in said:
-                self._pids[said["started"]] = said["pid"]
-            else:
-                role = said["ended"]
-                self._pids.pop(role, None)
-                how = AT_RANDOM if said["by"] == -9 else f"ended by itself ({said['by']})"
-                self.deaths[role].put(last.pop(role, how))
+    def plan(self, role: str, seed: int) -> list[str]:
+        """Return the named steps that such a box meets, in an order in which parts take turns at beginning."""
+        never = {
+            *([] if self.at_once else named(AT_ONCE)),
+            *([] if self.purging else named(PURGING)),
+        }
+        steps = [step for step in STEPS[role] if step not in never or role != "forward"]
+        random.Random(role).shuffle(steps)
+        first = seed // 3 * _A_PARTS_STEPS % len(steps)
+        return [*steps[first:], *steps[:first]]
 
 
 class Reaper:
     """Chooses who dies where: most at a named step, the others at any step after a start, or at any moment."""
 
-    def __init__(self, box: WarmBox, chance: random.Random, roles: Sequence[str], count: int) -> None:
+    def __init__(self, box: WarmBox, chance: random.Random, plans: dict[str, list[str]], count: int) -> None:
         self._box = box
         self._chance = chance
-        self._roles = roles
+        self._roles = list(plans)
+        self._plans = {role: cycle(steps) for role, steps in plans.items()}
         self._count = count
-        self._planned: list[tuple[str, str]] = []  # each named step once, shuffled, then again
         self.hits: Counter[str] = Counter()
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -142,9 +88,9 @@ class Reaper:
         """Kill one process and return its role and the step at which it died."""
         kind = self._chance.random()
         role = self._chance.choice(self._roles)
-        if kind < 0.7:
-            role, step = self._next_step()
-            self._box.kill_at(role, step, self._chance.choice((0, 0, 0, 1)))
+        if kind < _NAMED_SHARE:
+            # Some pass: stills that are sealed together make the same step several times.
+            self._box.kill_at(role, next(self._plans[role]), self._chance.choice((0, 0, 0, 1, 2)))
         elif kind < 0.85:
             self._box.kill_at(role, "", self._chance.randint(0, 40))
         else:
@@ -157,108 +103,51 @@ class Reaper:
             self._box.kill_now(role)
             return role, deaths.get(timeout=PATIENCE_S)
 
-    def _next_step(self) -> tuple[str, str]:
-        if not self._planned:
-            self._planned = [(role, step) for role in self._roles for step in STEPS[role]]
-            self._chance.shuffle(self._planned)
-        return self._planned.pop()
-
-
-@contextmanager
-def boxed(folder: Path, *, careless: bool = False) -> Iterator[tuple[WarmBox, StoreScp]]:
-    """Start an archive and a box that sends to it."""
-    with StoreScp(folder / "archive", "+xa") as archive:
-        destination = {
-            "name": "pacs",
-            "ae_title": archive.ae_title,
-            "host": "127.0.0.1",
-            "port": archive.port,
-            "commitment": False,
-        }
-        with WarmBox(folder / "box", careless=careless, destinations=[destination]) as box:
-            yield box, archive
-
 
 def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, careless: bool = False) -> Part:
     """Kill that often, then let everything come to rest and compare. Half of the kills meet forward alone."""
     began = time.monotonic()
-    result = Part(seed=seed)
-    with boxed(folder, careless=careless) as (box, archive):
-        technician = Technician(box, random.Random(seed), repairs=True, slow_s=1.0 if careless else 0.0)
+    setting = Setting(at_once=False, purging=False) if careless else Setting.of(seed)
+    with clinic(folder, careless=careless, at_once=setting.at_once, purging=setting.purging) as around:
+        technician = BusyTechnician(
+            around.box,
+            random.Random(seed),
+            orders=around.orders,
+            at_once=setting.at_once,
+            captures_only=careless,
+        )
         of_forward = kills // 2 if "forward" in roles else 0
-        front = [role for role in roles if role != "forward"]
+        plans = {role: setting.plan(role, seed) for role in roles}
+        alone = {role: plans.pop(role) for role in ("forward",) if role in plans}
         reapers = [
-            Reaper(box, random.Random(seed + 1), ("forward",), of_forward),
-            Reaper(box, random.Random(seed + 2), front, kills - of_forward),
+            Reaper(around.box, random.Random(seed + 1), alone, of_forward),
+            Reaper(around.box, random.Random(seed + 2), plans, kills - of_forward),
         ]
-        killing = [threading.Thread(target=reaper.work) for reaper in reapers]
-        at_work = threading.Thread(target=technician.work)
-        for thread in (at_work, *killing):
-            thread.start()
-        if not kills:
-            time.sleep(4)  # so many exams without a kill
-        for thread in killing:
-            while thread.is_alive():
-                thread.join(0.1)
-                if technician.error:
-                    for reaper in reapers:
-                        reaper.stop.set()
-        technician.stop.set()
-        at_work.join(PATIENCE_S * 2)
-        errors = [one.error for one in (technician, *reapers) if one.error]
-        assert not errors, repr(errors)
-        result.hits = dict(reapers[0].hits + reapers[1].hits)
-        result.kills = sum(result.hits.values())
-        compare(result, technician, box, archive)
-    result.seconds = round(time.monotonic() - began, 1)
-    return result
+        work(technician, reapers, least_s=0 if kills else 4)
+        hits = reapers[0].hits + reapers[1].hits
+        found = compare(technician, around)
+    seconds = round(time.monotonic() - began, 1)
+    return Part(**asdict(found), seed=seed, kills=hits.total(), hits=dict(hits), seconds=seconds)
 
 
-def compare(result: Part, technician: Technician, box: Box, archive: StoreScp) -> None:
-    """Note what was acknowledged and is nowhere, and what is anywhere and wrong."""
-    owners = technician.owners
-    result.acknowledged, result.rejected = len(owners), len(technician.rejected)
-    until("the box to be ready", box.is_ready)
-    for exam in technician.exams:
-        if box.get(f"/exams/{exam}")["please_check"]:
-            box.post(f"/exams/{exam}/confirm")
-    states = until("everything to come to rest", lambda: at_rest(box, technician.exams), 120)
-    result.lost = sorted(uid for uid in owners if states.get(uid) != "sent")
-    arrived = {file.name.split(".", 1)[1]: file for file in archive.received.iterdir()}
-    result.arrived = len(arrived)
-    listed = set(states)
-    result.wrong += [f"{uid}: nobody asked for it" for uid in listed - set(owners) - technician.rejected]
-    result.wrong += [f"{uid}: sent, though it was taken out" for uid in technician.rejected & set(arrived)]
-    result.wrong += [f"{uid}: called sent, and not there" for uid in owners if uid not in {*arrived, *result.lost}]
-    for uid, file in arrived.items():
-        result.wrong += wrong_in(uid, file, box, owners)
-
-
-def at_rest(box: Box, exams: list[str]) -> dict[str, str]:
-    """Return what became of each listed picture once nothing moves any more; empty before."""
-    states = {}
-    for exam in exams:
-        for capture in box.get(f"/exams/{exam}")["captures"]:
-            deliveries = capture["deliveries"]
-            if capture["state"] == "rejected":
-                states[capture["sop_instance_uid"]] = "rejected"
-            elif deliveries and deliveries[0]["state"] in {"sent", "held"}:
-                states[capture["sop_instance_uid"]] = deliveries[0]["state"]
-            elif capture.get("problem"):
-                states[capture["sop_instance_uid"]] = "problem"
-            else:
-                return {}
-    return states or {"": "nothing"}
-
-
-def wrong_in(uid: str, file: Path, box: Box, owners: dict[str, str]) -> Iterator[str]:
-    """Say what is wrong with an object that arrived."""
-    data = pydicom.dcmread(file)
-    if (data.SOPInstanceUID, data.PatientID) != (uid, owners.get(uid)):
-        yield f"{uid}: arrived as another's"
-    found = list(box.data.glob(f"exams/*/{uid}.dcm"))
-    if len(found) != 1 or pydicom.dcmread(found[0]).PixelData != data.PixelData:
-        yield f"{uid}: arrived with other pixels"
+def work(technician: BusyTechnician, reapers: Sequence[Reaper], *, least_s: float) -> None:
+    """Let the technician work for as long as the reapers do, and so many seconds at least."""
+    killing = [threading.Thread(target=reaper.work) for reaper in reapers]
+    at_work = threading.Thread(target=technician.work)
+    for thread in (at_work, *killing):
+        thread.start()
+    time.sleep(least_s)  # so many exams without a kill
+    for thread in killing:
+        while thread.is_alive():
+            thread.join(0.1)
+            if technician.error:
+                for reaper in reapers:
+                    reaper.stop.set()
+    technician.stop.set()
+    at_work.join(PATIENCE_S * 2)
+    errors = [one.error for one in (technician, *reapers) if one.error]
+    if errors:
+        raise errors[0]
 
 
 # --- results -----------------------------------------------------------------------------------------------------
@@ -296,7 +185,10 @@ def summary(parts: list[Part]) -> str:
         lines.append(f"| {role} | {step} | {numbers} |")
     total = (
         f"{hits.total()} kills in {len(parts)} parts, {sum(p.acknowledged for p in parts)} pictures acknowledged, "
-        f"{sum(p.arrived for p in parts)} arrived, {sum(p.rejected for p in parts)} taken out by a person, "
+        f"{sum(p.arrived for p in parts)} arrived, {sum(p.kept_back for p in parts)} kept back and "
+        f"{sum(p.rejected for p in parts)} taken out by a person, {sum(p.committed for p in parts)} vouched for, "
+        f"{sum(p.purged for p in parts)} let go; {sum(p.steps for p in parts)} procedure steps told, "
+        f"{sum(p.repeats for p in parts)} messages repeated; "
         f"{sum(len(p.lost) for p in parts)} lost, {sum(len(p.wrong) for p in parts)} wrong"
     )
     return "\n".join([*lines, "", total])

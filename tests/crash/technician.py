@@ -5,7 +5,6 @@ import random
 import threading
 import time
 import uuid
-from contextlib import suppress
 
 from tests.box import Box, Refusal
 
@@ -19,10 +18,11 @@ class Technician:
     captures that were taken out of their exam in the end.
     """
 
-    def __init__(self, box: Box, chance: random.Random, *, repairs: bool = False, slow_s: float = 0.0) -> None:
+    longest_s = 1.0  # of a clip
+
+    def __init__(self, box: Box, chance: random.Random, *, slow_s: float = 0.0) -> None:
         self.box = box
         self.chance = chance
-        self.repairs = repairs  # does more than to capture: takes out, brings back, assigns
         self.slow_s = slow_s  # looks at the screen that long before finishing
         self.step = "between exams"
         self.stop = threading.Event()
@@ -58,8 +58,6 @@ class Technician:
             self.note(self.insist(f"/exams/{exam}/stills", {})["sop_instance_uid"], exam)
         if self.chance.random() < 0.6:
             self.clip(exam)
-        if self.repairs:
-            self.repair(exam, patient_id)
         time.sleep(self.slow_s)
         self.step = "finishing"
         self.until_finished(exam)
@@ -68,40 +66,10 @@ class Technician:
         self.step = "clip"
         clip = str(self.insist(f"/exams/{exam}/clips", {})["clip"])
         self.note(clip, exam)
-        time.sleep(self.chance.uniform(0.1, 0.4 if self.repairs else 1.0))  # the clip's length
+        time.sleep(self.chance.uniform(0.1, self.longest_s))  # the clip's length
         self.step = "stopping the clip"
         parts = self.insist(f"/clips/{clip}/stop")["sop_instance_uids"]
         assert parts == [clip]
-
-    def repair(self, exam: str, patient_id: str) -> None:
-        """Take a picture out, perhaps bring it back, perhaps give the exam to another patient."""
-        uid = self.chance.choice([one for one, of in self.exam_of.items() if of == exam])
-        for act, body, state in (("reject", {"reason": "blurred"}, "rejected"), ("restore", None, "saved")):
-            if self.chance.random() < 0.5:
-                self.step = f"to {act}"
-                self.until_state(uid, exam, act, body, state)
-                self.rejected ^= {uid}
-            else:
-                break
-        if self.chance.random() < 0.4:
-            self.step = "assigning"
-            self.insist(f"/exams/{exam}/assign", {"patient": patient(patient_id + "-B")}, creates=False)
-            self.patient_of[exam] = patient_id + "-B"
-
-    def until_state(self, uid: str, exam: str, act: str, body: dict[str, object] | None, state: str) -> None:
-        """Ask for it until the picture is in that state: after a kill nobody knows whether it was done."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            with suppress(OSError, http.client.HTTPException, Refusal):
-                self.box.post(f"/captures/{uid}/{act}", body)
-            try:
-                listed = self.box.get(f"/exams/{exam}")["captures"]
-                if any(one["sop_instance_uid"] == uid and one["state"] == state for one in listed):
-                    return
-            except (OSError, http.client.HTTPException, Refusal):
-                pass
-            assert time.monotonic() < end, f"{act} is not done"
-            time.sleep(0.02)
 
     def until_finished(self, exam: str) -> None:
         end = time.monotonic() + PATIENCE_S

@@ -15,6 +15,8 @@ from tests.crash.test_kills import WHOLE_STARTS
 from tests.memory import folder_in_memory
 
 A_PART = 40  # kills on one box
+# pynetdicom leaves sockets open whose other end, the box, was killed.
+pytestmark = pytest.mark.filterwarnings("ignore:.*socket:pytest.PytestUnraisableExceptionWarning")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,7 +40,7 @@ def test_no_step_at_which_a_process_dies_loses_an_acknowledged_capture(
     assert result.kills == kills_of_part
     assert result.lost == []
     assert result.wrong == []
-    assert result.arrived == result.acknowledged > 0
+    assert result.arrived == result.acknowledged - result.kept_back > 0
     assert not [step for step in result.hits if "by itself" in step]
 
 

@@ -1,7 +1,7 @@
 """The three real processes, forked from a program that has imported everything: a start costs a tenth of a second.
 
-`python -m tests.crash.warm CONFIG DATA [careless]`, driven by lines of JSON on its standard input, tells what
-happens on its standard output. Each child runs the product's own command line; see steps.py for how it is killed.
+`python -m tests.crash.warm CONFIG DATA MEDIUM [careless]`, driven by lines of JSON on its standard input, tells
+what happens on its standard output. Each child runs the product's own command line; watch.py is how it is killed.
 """
 
 import json
@@ -11,13 +11,14 @@ import select
 import signal
 import sqlite3
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from tests.crash import steps
+from tests.crash import steps, watch
 
-_current: steps.Watch | None = None  # of this process, once it is a child
-sqlite3.Connection = steps.watched_connection(lambda: _current)  # type: ignore[misc]  # before the product is imported
+_current: watch.Watch | None = None  # of this process, once it is a child
+sqlite3.Connection = watch.watched_connection(lambda: _current)  # type: ignore[misc]  # before the product is imported
 
 _LATE_S = 0.5
 
@@ -25,11 +26,11 @@ _LATE_S = 0.5
 class Warm:
     """Keeps the three roles alive and passes on who is to die where."""
 
-    def __init__(self, config: Path, data: Path, *, careless: bool) -> None:
+    def __init__(self, config: Path, roots: Sequence[Path], *, careless: bool) -> None:
         self._config = config
-        self._data = data
+        self._roots = roots  # the data folder, and where a medium is put
         self._careless = careless
-        self._orders = steps.Orders(mmap.mmap(-1, 4096))
+        self._orders = watch.Orders(mmap.mmap(-1, 4096))
         self._roles: dict[int, str] = {}
         self._ending = False
         self._alive, self._life = os.pipe()  # its end tells the children that their parent is gone
@@ -47,6 +48,7 @@ class Warm:
     def _obey(self, line: bytes) -> None:
         if not line:
             self._ending = True
+            os.close(self._life)  # as `scopegate run` does first: a process waits for the end of it
             for pid in self._roles:
                 os.kill(pid, signal.SIGTERM)
             return
@@ -86,11 +88,10 @@ class Warm:
         os.environ["SCOPEGATE_PARENT_FD"] = str(self._alive)
         report = os.dup(1)
         os.dup2(2, 1)
-        watch = steps.Watch(role=role, root=self._data, orders=self._orders, report=report)
-        watch.install()
-        _current = watch
+        _current = watch.Watch(role=role, roots=self._roots, orders=self._orders, report=report)
+        _current.install()
         if self._careless and role == "capture":
-            steps.rename_late(_LATE_S)
+            watch.rename_late(_LATE_S)
         from gateway.__main__ import main  # noqa: PLC0415 - imported before, see `warm_up`
 
         sys.argv = ["scopegate", role, "--config", str(self._config)]
@@ -114,4 +115,5 @@ def say(what: dict[str, object]) -> None:
 
 if __name__ == "__main__":
     warm_up()
-    Warm(Path(sys.argv[1]), Path(sys.argv[2]), careless="careless" in sys.argv[3:]).run()
+    config, data, medium, *more = sys.argv[1:]
+    Warm(Path(config), [Path(data), Path(medium)], careless="careless" in more).run()
