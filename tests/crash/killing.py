@@ -25,6 +25,7 @@ from tests.crash.warm_box import WarmBox
 
 _UNTIL_S = 2.5  # a step that does not come in this time: the process is killed where it is
 _NAMED_SHARE = 0.7  # of the kills
+_OF_ITS_OWN = 2  # times that a plan has what only its box does
 _A_PARTS_STEPS = 14  # that a part comes to, of the forward process
 
 
@@ -51,11 +52,10 @@ class Setting:
 
     def plan(self, role: str, seed: int) -> list[str]:
         """Return the named steps that such a box meets, in an order in which parts take turns at beginning."""
-        never = {
-            *([] if self.at_once else named(AT_ONCE)),
-            *([] if self.purging else named(PURGING)),
-        }
-        steps = [step for step in STEPS[role] if step not in never or role != "forward"]
+        own = named((*(AT_ONCE if self.at_once else ()), *(PURGING if self.purging else ())))
+        steps = [step for step in STEPS[role] if role != "forward" or step not in named(AT_ONCE + PURGING)]
+        if role == "forward":
+            steps += own * _OF_ITS_OWN  # only a third of the parts can meet them
         random.Random(role).shuffle(steps)
         first = seed // 3 * _A_PARTS_STEPS % len(steps)
         return [*steps[first:], *steps[:first]]
@@ -191,8 +191,19 @@ def summary(parts: list[Part]) -> str:
         f"{sum(p.repeats for p in parts)} messages repeated; "
         f"{sum(len(p.lost) for p in parts)} lost, {sum(len(p.wrong) for p in parts)} wrong"
     )
-    return "\n".join([*lines, "", total])
+    every = {f"{role} {step}" for role, steps in STEPS.items() for step in steps}
+    at_them = sum(hits[step] for step in every)
+    met = f"{len(every & hits.keys())} of {len(every)} named steps were met, by {at_them} of the kills"
+    return "\n".join([*lines, "", total, met])
+
+
+def never_met(parts: list[Part]) -> list[str]:
+    """Return the named steps that no kill of these parts met."""
+    met = {name for one in parts for name in one.hits}
+    return [f"{role} {step}" for role, steps in STEPS.items() for step in steps if f"{role} {step}" not in met]
 
 
 if __name__ == "__main__":
-    print(summary(noted(Path(sys.argv[1]))))
+    everything = noted(Path(sys.argv[1]))
+    print(summary(everything))
+    print("never:", ", ".join(never_met(everything)) or "none")

@@ -36,7 +36,7 @@ _BY_ROLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("sync", "audit"),
         ("sync", "folder"),
         *(("commit", f"{what} rows") for what in ("exam", "seal", "sums", "delivery", "commitment", "step")),
-        ("commit", "worklist rows"),
+        *(("commit", f"{what} rows") for what in ("worklist", "request", "destination")),
     ),
     "panel": (
         ("make", "folder"),
@@ -46,7 +46,7 @@ _BY_ROLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("write", "audit"),
         ("sync", "audit"),
         ("sync", "folder"),
-        *(("commit", f"{what} rows") for what in ("exam", "capture")),
+        *(("commit", f"{what} rows") for what in ("exam", "capture", "request")),
     ),
 }
 # What only a box does that is set up that way; all of it is the forward process's.
