@@ -36,11 +36,20 @@ class BusyTechnician(Technician):
     longest_s = 0.4
 
     def __init__(
-        self, box: Box, chance: random.Random, *, orders: Sequence[Ordered], at_once: bool, captures_only: bool
+        self,
+        box: Box,
+        chance: random.Random,
+        *,
+        orders: Sequence[Ordered],
+        at_once: bool,
+        captures_only: bool,
+        medium: str,
     ) -> None:
         super().__init__(box, chance, slow_s=1.0 if captures_only else 0.0)
         self.at_once = at_once
         self.captures_only = captures_only
+        self.medium = medium  # the destination onto which exams are copied, "" = there is none
+        self.copies: dict[str, str] = {}  # what was asked for, by number, and of which exam
         self.study_of: dict[str, str] = {}
         self.kept_back: set[str] = set()
         self._orders = list(reversed(orders))
@@ -71,6 +80,8 @@ class BusyTechnician(Technician):
                 self.assign(exam, f"{patient_id}-B")
             if self.chance.random() < 0.25 and exam not in self.kept_back:
                 self.again(exam)
+        if self.medium and self.chance.random() < 0.25:
+            self.copy(self.chance.choice(self.exams[-3:]))
 
     # --- who --------------------------------------------------------------------------------------------------
 
@@ -181,6 +192,12 @@ class BusyTechnician(Technician):
         assert self.done(f"/exams/{exam}/reopen", None, lambda: not self.ended(exam))
         self.pictures(exam)
         self.end(exam)
+
+    def copy(self, exam: str) -> None:
+        """Have an exam's pictures put onto the medium for looking at; nobody waits for it."""
+        self.step = "asking for a copy"
+        asked = {"exams": [exam], "destination": self.medium, "jpeg": True}
+        self.copies[str(self.insist("/exports", asked)["id"])] = exam
 
     # --- asking -----------------------------------------------------------------------------------------------
 

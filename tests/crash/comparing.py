@@ -21,6 +21,7 @@ class Found:
     kept_back: int = 0
     committed: int = 0
     purged: int = 0
+    copied: int = 0
     steps: int = 0
     repeats: int = 0
     lost: list[str] = field(default_factory=list)
@@ -43,6 +44,7 @@ def compare(technician: BusyTechnician, clinic: Clinic) -> Found:
         rejected=len(technician.rejected),
         kept_back=len(back - technician.rejected),
         committed=len(vouched),
+        copied=sum(said["state"] == "done" for said in state.copies.values()),
         purged=sum(bool(one["purged_at"]) for one in state.captures.values()),
     )
     found.lost = sorted(lost(technician, clinic, state))
@@ -53,6 +55,7 @@ def compare(technician: BusyTechnician, clinic: Clinic) -> Found:
         holdings.stills_wrong(technician, clinic, state),
         holdings.sums_wrong(clinic.box.data / "exams"),
         holdings.medium_wrong(clinic, owners),
+        holdings.copies_wrong(clinic, state),
     ):
         found.wrong += each
     told = telling.told(clinic.steps)

@@ -16,10 +16,11 @@ from tests.crash.clinic import FILES, STILLS, Clinic, Vouching
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the box says once nothing moves any more. `at`: UID to destination to state."""
+    """What the box says once nothing moves any more. `at`: UID to destination to state; `copies`: by number."""
 
     exams: dict[str, dict[str, Any]]
     at: dict[str, dict[str, str]]
+    copies: dict[str, dict[str, Any]]
 
     @property
     def captures(self) -> dict[str, dict[str, Any]]:
@@ -125,3 +126,11 @@ def medium_wrong(clinic: Clinic, owners: dict[str, str]) -> Iterator[str]:
     yield from (f"{uid}: on the medium, though nobody let it go" for uid in named.keys() - owners.keys())
     yield from (f"{uid}: not on the medium" for uid in owners.keys() - named.keys())
     yield from (f"{uid}: twice on the medium" for uid, count in named.items() if count > 1)
+
+
+def copies_wrong(clinic: Clinic, state: State) -> Iterator[str]:
+    """Compare the copies for looking at: those of an exam that is called copied are all there."""
+    for said in state.copies.values():
+        there = [copy for exam in said["exams"] for copy in (clinic.medium or Path()).glob(f"JPEG/*_{exam}/*.JPG")]
+        if said["state"] == "done" and len(there) < said["objects"]:
+            yield f"{said['exams']}: called copied, and {said['objects'] - len(there)} pictures are not there"

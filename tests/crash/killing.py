@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Empty
 
 from tests.crash.busy import BusyTechnician
-from tests.crash.clinic import clinic
+from tests.crash.clinic import MEDIUM, clinic
 from tests.crash.comparing import Found, compare
 from tests.crash.steps import AT_ONCE, PURGING, ROLES, STEPS, named
 from tests.crash.technician import PATIENCE_S
@@ -115,6 +115,7 @@ def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, c
             orders=around.orders,
             at_once=setting.at_once,
             captures_only=careless,
+            medium=MEDIUM if around.medium else "",
         )
         of_forward = kills // 2 if "forward" in roles else 0
         plans = {role: setting.plan(role, seed) for role in roles}
@@ -188,7 +189,7 @@ def summary(parts: list[Part]) -> str:
         f"{sum(p.arrived for p in parts)} arrived, {sum(p.kept_back for p in parts)} kept back and "
         f"{sum(p.rejected for p in parts)} taken out by a person, {sum(p.committed for p in parts)} vouched for, "
         f"{sum(p.purged for p in parts)} let go; {sum(p.steps for p in parts)} procedure steps told, "
-        f"{sum(p.repeats for p in parts)} messages repeated; "
+        f"{sum(p.repeats for p in parts)} messages repeated, {sum(p.copied for p in parts)} exams copied; "
         f"{sum(len(p.lost) for p in parts)} lost, {sum(len(p.wrong) for p in parts)} wrong"
     )
     every = {f"{role} {step}" for role, steps in STEPS.items() for step in steps}

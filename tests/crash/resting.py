@@ -38,6 +38,9 @@ def at_rest(technician: BusyTechnician, clinic: Clinic) -> State | None:
         at.setdefault(one["sop_instance_uid"], {})[one["destination"]] = one["state"]
         if one["state"] not in _SETTLED or one["code"] == "key-stills-wanted":
             return None
+    copies = {copy: clinic.box.get(f"/exports/{copy}") for copy in technician.copies}
+    if any(said["state"] not in {"done", "failed"} for said in copies.values()):
+        return None
     for exam in exams.values():
         leaves = exam["id"] not in technician.kept_back
         if not telling.is_told(exam, leaves=leaves):
@@ -48,4 +51,4 @@ def at_rest(technician: BusyTechnician, clinic: Clinic) -> State | None:
             if waits and one["state"] != "rejected" and not one["problem"]:
                 return None
     # The list of an exam's files is written again after whatever changes them.
-    return None if any(holdings.sums_wrong(clinic.box.data / "exams")) else State(exams=exams, at=at)
+    return None if any(holdings.sums_wrong(clinic.box.data / "exams")) else State(exams=exams, at=at, copies=copies)

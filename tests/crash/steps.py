@@ -25,7 +25,7 @@ _BY_ROLE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "forward": (
         *_made("object", "seal", "sums", "exam", "step beginning", "step end", "key still plan"),
-        *_made("medium object", "medium directory"),
+        *_made("medium object", "medium directory", "medium copy"),
         ("make", "medium folder"),
         ("sync", "medium folder"),
         ("remove", "still"),
@@ -80,6 +80,7 @@ _PATTERNS = tuple(
         (r"step-.+\.set\.dcm", "step end"),
         (r".+\.key-stills-\d+", "key still plan"),
         (r"I\d{7}", "medium object"),
+        (r".+\.JPG", "medium copy"),
         (r"audit\..+", "audit"),
         (r"scopegate\.db.*", "index"),
         (r".+\.probe", "probe"),

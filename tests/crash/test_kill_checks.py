@@ -40,6 +40,7 @@ NAMES = {
     LAYOUT.database: "index",
     Path("/medium/DICOM/SG000000/I0000001"): "medium object",
     Path("/medium/DICOMDIR"): "medium directory",
+    Path("/medium/JPEG/20261126_0930_e/0001.JPG"): "medium copy",
 }
 
 
