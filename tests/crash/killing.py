@@ -50,12 +50,13 @@ class Setting:
     def of(cls, seed: int) -> "Setting":
         return cls(at_once=seed % 3 == 1, purging=seed % 3 == 2)
 
-    def plan(self, role: str, seed: int) -> list[str]:
+    def plan(self, role: str, seed: int, *, medium: bool) -> list[str]:
         """Return the named steps that such a box meets, in an order in which parts take turns at beginning."""
         own = named((*(AT_ONCE if self.at_once else ()), *(PURGING if self.purging else ())))
         steps = [step for step in STEPS[role] if role != "forward" or step not in named(AT_ONCE + PURGING)]
         if role == "forward":
             steps += own * _OF_ITS_OWN  # only a third of the parts can meet them
+        steps = [step for step in steps if medium or " medium " not in step]
         random.Random(role).shuffle(steps)
         first = seed // 3 * _A_PARTS_STEPS % len(steps)
         return [*steps[first:], *steps[:first]]
@@ -118,7 +119,7 @@ def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, c
             medium=MEDIUM if around.medium else "",
         )
         of_forward = kills // 2 if "forward" in roles else 0
-        plans = {role: setting.plan(role, seed) for role in roles}
+        plans = {role: setting.plan(role, seed, medium=around.medium is not None) for role in roles}
         alone = {role: plans.pop(role) for role in ("forward",) if role in plans}
         reapers = [
             Reaper(around.box, random.Random(seed + 1), alone, of_forward),
