@@ -120,6 +120,8 @@ def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, c
         )
         of_forward = kills // 2 if "forward" in roles else 0
         plans = {role: setting.plan(role, seed, medium=around.medium is not None) for role in roles}
+        if careless:  # only what it does with stills is careless
+            plans = {role: [step for step in steps if " clip " not in step] for role, steps in plans.items()}
         alone = {role: plans.pop(role) for role in ("forward",) if role in plans}
         reapers = [
             Reaper(around.box, random.Random(seed + 1), alone, of_forward),
