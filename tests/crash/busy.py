@@ -80,8 +80,8 @@ class BusyTechnician(Technician):
                 self.assign(exam, f"{patient_id}-B")
             if self.chance.random() < 0.25 and exam not in self.kept_back:
                 self.again(exam)
-        if self.medium and self.chance.random() < 0.25:
-            self.copy(self.chance.choice(self.exams[-3:]))
+        if self.medium and self.chance.random() < 0.4:
+            self.copy(self.chance.choice(self.exams[-4:-1] or self.exams))
 
     # --- who --------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import cycle
 from pathlib import Path
 from queue import Empty
 
@@ -25,6 +24,8 @@ from tests.crash.warm_box import WarmBox
 
 _UNTIL_S = 2.5  # a step that does not come in this time: the process is killed where it is
 _NAMED_SHARE = 0.7  # of the kills
+_ANY_SHARE = 0.15
+_AIMED_AT = 6  # steps at a time: what is rare is waited for while others are met
 _OF_ITS_OWN = 2  # times that a plan has what only its box does
 _A_PARTS_STEPS = 14  # that a part comes to, of the forward process
 
@@ -69,7 +70,7 @@ class Reaper:
         self._box = box
         self._chance = chance
         self._roles = list(plans)
-        self._plans = {role: cycle(steps) for role, steps in plans.items()}
+        self._plans = {role: list(steps) for role, steps in plans.items()}
         self._count = count
         self.hits: Counter[str] = Counter()
         self.stop = threading.Event()
@@ -81,7 +82,7 @@ class Reaper:
             while self.hits.total() < self._count and not self.stop.is_set():
                 role, step = self.kill()
                 self.hits[f"{role} {step}"] += 1
-                time.sleep(self._chance.uniform(0.0, 0.3))  # until the next one
+                time.sleep(self._chance.uniform(0.0, 0.8))  # until the next one: work gets on meanwhile
         except BaseException as error:  # noqa: BLE001 - told by the test
             self.error = error
 
@@ -91,18 +92,27 @@ class Reaper:
         role = self._chance.choice(self._roles)
         if kind < _NAMED_SHARE:
             # Some pass: stills that are sealed together make the same step several times.
-            self._box.kill_at(role, next(self._plans[role]), self._chance.choice((0, 0, 0, 1, 2)))
-        elif kind < 0.85:
-            self._box.kill_at(role, "", self._chance.randint(0, 40))
+            self._box.kill_at(role, self._plans[role][:_AIMED_AT], self._chance.choice((0, 0, 0, 1, 2)))
+        elif kind < _NAMED_SHARE + _ANY_SHARE:
+            self._box.kill_at(role, [], self._chance.randint(0, 40))
         else:
             time.sleep(self._chance.uniform(0.02, 0.6))  # the random moment
             self._box.kill_now(role)
-        deaths = self._box.deaths[role]
+        return role, self._death(role)
+
+    def _death(self, role: str) -> str:
+        """Wait for the end of a process and plan what is next: what was met, or did not come, goes to the end."""
+        deaths, plan = self._box.deaths[role], self._plans[role]
         try:
-            return role, deaths.get(timeout=_UNTIL_S)
+            step = deaths.get(timeout=_UNTIL_S)
         except Empty:
             self._box.kill_now(role)
-            return role, deaths.get(timeout=PATIENCE_S)
+            step = deaths.get(timeout=PATIENCE_S)
+            plan.append(plan.pop(0))
+        if step in plan:
+            plan.remove(step)
+            plan.append(step)
+        return step
 
 
 def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, careless: bool = False) -> Part:

@@ -54,7 +54,7 @@ class Warm:
             return
         order = json.loads(line)
         if order["do"] == "kill-at":
-            self._orders.kill(order["role"], order["step"], order["passing"])
+            self._orders.kill(order["role"], order["steps"], order["passing"])
         elif order["do"] == "kill-now":
             self._orders.forget(order["role"])
             for pid, role in self._roles.items():

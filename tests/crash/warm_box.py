@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -64,9 +65,9 @@ class WarmBox(Box):
     def pid(self, role: str) -> int:
         return self._pids.get(role, 0)
 
-    def kill_at(self, role: str, step: str, passing: int) -> None:
-        """Let the process die at this step (steps.STEPS; "" = any), when so many of them have passed."""
-        self._tell({"do": "kill-at", "role": role, "step": step, "passing": passing})
+    def kill_at(self, role: str, steps: Sequence[str], passing: int) -> None:
+        """Let the process die at one of these steps (steps.STEPS; none = any), when so many of them have passed."""
+        self._tell({"do": "kill-at", "role": role, "steps": list(steps), "passing": passing})
 
     def kill_now(self, role: str) -> None:
         self._tell({"do": "kill-now", "role": role})

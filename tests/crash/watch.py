@@ -18,32 +18,35 @@ from typing import Any
 
 from tests.crash.steps import ROLES, STEPS, rows, subject
 
-_ANY = 255  # whatever the next step is
+NUMBERS = {role: {step: number for number, step in enumerate(steps)} for role, steps in STEPS.items()}
 
 
 class Orders:
-    """Shared memory between who kills and who is killed: at which step of each role, and how many of them pass."""
+    """Shared memory between who kills and who is killed: at which steps of each role, and how many of them pass."""
 
-    _FORM = struct.Struct("=BH")
+    _FORM = struct.Struct("=32sH")  # a bit for each of at most 256 steps
+    _ANY = bytes([255]) * 32
 
     def __init__(self, memory: Any) -> None:
         self._memory = memory
 
-    def kill(self, role: str, step: str = "", passing: int = 0) -> None:
-        """End the role's process at this step, "" = at any."""
-        number = STEPS[role].index(step) + 1 if step else _ANY
-        self._FORM.pack_into(self._memory, self._place(role), number, passing)
+    def kill(self, role: str, steps: Sequence[str] = (), passing: int = 0) -> None:
+        """End the role's process at the first of these steps that comes, none named = at any."""
+        wanted = sum(1 << STEPS[role].index(step) for step in set(steps)).to_bytes(32, "little")
+        self._FORM.pack_into(self._memory, self._place(role), wanted if steps else self._ANY, passing)
 
     def forget(self, role: str) -> None:
-        self._FORM.pack_into(self._memory, self._place(role), 0, 0)
+        self._FORM.pack_into(self._memory, self._place(role), bytes(32), 0)
 
     def due(self, role: str, step: str) -> bool:
         """Say whether this step, just reached, is the one."""
-        number, passing = self._FORM.unpack_from(self._memory, self._place(role))
-        if not number or (number != _ANY and STEPS[role][number - 1] != step):
-            return False
+        wanted, passing = self._FORM.unpack_from(self._memory, self._place(role))
+        if wanted != self._ANY:
+            number = NUMBERS[role].get(step)
+            if number is None or not wanted[number // 8] >> number % 8 & 1:
+                return False
         if passing:
-            self._FORM.pack_into(self._memory, self._place(role), number, passing - 1)
+            self._FORM.pack_into(self._memory, self._place(role), wanted, passing - 1)
             return False
         return True
 
