@@ -94,10 +94,9 @@ def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
     names = [destination.name for destination in settings.destinations]
     ours = settings.station.ae_title
     finders = {each.name: finder for each in settings.destinations if (finder := finder_of(each, our_ae=ours))}
-    trusted = [each.name for each in settings.destinations if each.trust_query]
     return {
         "disk": Housekeeping(spool=spool, clock=spool.clock).step,
-        "retention": Retention(spool=spool, rules=rules_of(settings, trusted)).step,
+        "retention": Retention(spool=spool, rules=rules_of(settings)).step,
         "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
     }
 

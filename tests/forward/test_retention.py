@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock, Moment
+from gateway.config import reader
 from gateway.errors import DiskFailed, DiskFull, Purged
-from gateway.forward.keeping.retention import DAY_S, Age, Retention, Rules, Why, grown, its_time, may_go
+from gateway.forward.keeping.retention import DAY_S, Age, Retention, Rules, Why, grown, its_time, may_go, rules_of
 from gateway.forward.media.export import export
 from gateway.model import CaptureState, Delivery, DeliveryState, Exam, ExamState
 from gateway.spool import recovery
@@ -101,6 +102,46 @@ TABLE = {
     ),
     "removed from an open exam": (facts(state=CaptureState.REJECTED, exam_state=ExamState.OPEN), RULES, None),
 }
+
+
+CONFIGURED = """
+config_version = 1
+[[destination]]
+name = "vouches"
+ae_title = "PACS"
+host = "127.0.0.1"
+port = 104
+commitment = true
+query = true
+[[destination]]
+name = "trusted"
+kind = "stow"
+url = "https://pacs.example/dicom-web"
+query = true
+trust_query = true
+[[destination]]
+name = "second"
+ae_title = "SECOND"
+host = "10.0.0.6"
+port = 104
+required = false
+query = true
+trust_query = true
+[retention]
+keep_days = 7
+rejected_days = 3
+"""
+
+
+def test_the_rules_are_those_of_the_configuration_file(tmp_path: Path) -> None:
+    file = tmp_path / "scopegate.toml"
+    file.write_text(CONFIGURED)
+    assert rules_of(reader.read(file, {})) == Rules(
+        required=frozenset({"vouches", "trusted"}),
+        keep_days=7,
+        rejected_days=3,
+        trusted_queries=frozenset({"trusted", "second"}),
+    )
 
 
 @pytest.mark.parametrize("case", TABLE)

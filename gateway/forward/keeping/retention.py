@@ -5,13 +5,12 @@ days are counted in the box's own age. docs/decisions/0017-retention.md.
 """
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from gateway.clock import Moment
-from gateway.config import settings
+from gateway.config.settings import Settings
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import CaptureState, Delivery, DeliveryState, ExamState
@@ -101,12 +100,12 @@ def its_time(facts: Facts, age_s: int, rules: Rules, *, low: bool) -> bool:
     return waited >= rules.keep_days * DAY_S or (low and waited >= DAY_S)
 
 
-def rules_of(configured: settings.Settings, trusted_queries: Iterable[str] = ()) -> Rules:
+def rules_of(settings: Settings) -> Rules:
     return Rules(
-        required=frozenset(each.name for each in configured.destinations if each.required),
-        keep_days=configured.retention.keep_days,
-        rejected_days=configured.retention.rejected_days,
-        trusted_queries=frozenset(trusted_queries),
+        required=frozenset(each.name for each in settings.destinations if each.required),
+        keep_days=settings.retention.keep_days,
+        rejected_days=settings.retention.rejected_days,
+        trusted_queries=frozenset(each.name for each in settings.destinations if each.trust_query),
     )
 
 
