@@ -267,6 +267,14 @@ def test_a_wrong_entry_that_never_left_is_taken_back(spool: Spool, server: Serve
     assert [told.data_set.PatientID for told in server.told] == ["OTHER-1"]
 
 
+def test_after_a_wrong_entry_was_taken_back_there_is_nothing_more_to_do_until_the_exam_ends(spool: Spool) -> None:
+    exam = open_exam(spool, ordered())
+    forward_works(spool)
+    spool.exams.assign(exam.id, typed(OTHER))
+    forward_works(spool)
+    assert not planner(spool).step()
+
+
 def test_a_wrong_entry_that_may_have_left_is_told_to_its_end(spool: Spool, server: Server) -> None:
     exam = open_exam(spool, ordered())
     forward_works(spool)

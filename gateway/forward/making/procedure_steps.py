@@ -145,7 +145,11 @@ class ProcedureSteps:
     def _conclude(self, exam_id: str) -> bool:
         """Queue the end of those of an exam's steps that are over; say whether there were any."""
         exam = self._spool.exams.get(exam_id)
-        said = {(message.step, message.kind) for message in self._spool.steps.of_exam(exam_id)}
+        said = {  # what was taken back before it left was told to nobody, and needs no end
+            (message.step, message.kind)
+            for message in self._spool.steps.of_exam(exam_id)
+            if message.kind is MessageKind.SET or message.state is not MessageState.WITHDRAWN
+        }
         over = [
             step
             for at, step in enumerate(exam.steps)
@@ -171,7 +175,8 @@ class ProcedureSteps:
         return self._spool.captures.are_settled(exam.id, above=step.above, upto=upto)
 
     def _end(self, exam: Exam, step: Step) -> None:
-        creates = self._spool.steps.of_step(step.sop_instance_uid, MessageKind.CREATE)
+        queued = self._spool.steps.of_step(step.sop_instance_uid, MessageKind.CREATE)
+        creates = [each for each in queued if each.state is not MessageState.WITHDRAWN]
         if step.reason == WRONG_ENTRY:
             creates = [each for each in creates if not self._withdrawn(each)]
         if not creates:
@@ -195,8 +200,6 @@ class ProcedureSteps:
 
     def _withdrawn(self, create: StepMessage) -> bool:
         """Take back the announcement of a wrong entry that never left."""
-        if create.state is MessageState.WITHDRAWN:
-            return True
         return create.state is MessageState.QUEUED and self._spool.steps.withdraw(create)
 
     def _series(self, exam: Exam, step: Step) -> list[PerformedSeries]:
