@@ -238,7 +238,8 @@ def _said(what: str, name: str, answer: "EchoAnswer", clock: Clock) -> Iterator[
 def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:
     """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
     live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
-    for told in (live.read() or {}).get("destinations", []):
+    said = live.read() or {}
+    for told in said.get("destinations", []):
         name = told["name"]
         if told["state"] == "not-configured":
             yield Line(
@@ -256,6 +257,14 @@ def _queues(settings: Settings, clock: Clock) -> Iterator[Line]:
                     f"If it does not have them: `scopegate queue resend --destination {name}`. "
                     f"If it is the same one and only moved: `scopegate queue same --destination {name}`."
                 ),
+            )
+    for told in said.get("procedure_steps", []):
+        if told["state"] == "not-configured":
+            yield Line(
+                what=f"messages {told['name']}",
+                ok=False,
+                says=f"{told['waiting']} wait for a procedure step server that is not configured any more",
+                action=f"Configure it again, or `scopegate queue drop --server {told['name']}`.",
             )
 
 

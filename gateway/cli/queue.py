@@ -22,7 +22,7 @@ def overview(context: typer.Context, config: Config = DEFAULT_CONFIG) -> None:
 @app.command("list")
 def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     """List what was not sent yet, oldest first."""
-    from gateway.cli.opened import print_table, spool_of
+    from gateway.cli.opened import counted, print_table, spool_of
 
     with spool_of(config) as (settings, spool):
         waiting = spool.deliveries.list(states_wanted=UNSETTLED)
@@ -33,9 +33,13 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
             for name in spool.destinations.with_queue()
             if name not in configured
         }
+        servers = {server.name for server in settings.procedure_steps}
+        unheard = {name: count for name, count in spool.steps.waiting().items() if name not in servers}
     for name, count in orphans.items():
         if count:
             print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
+    for name, count in unheard.items():
+        print(f"{counted(count, 'message')} for {name}, which is not configured any more: queue drop --server.")
     if not waiting and not messages:
         print("Nothing is waiting.")
         return

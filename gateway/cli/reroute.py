@@ -1,5 +1,6 @@
 """`scopegate queue move, add, resend, same, drop`: what to do with whole queues when archives change."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.config.settings import Destination, Settings
+from gateway.config.settings import Destination, ProcedureStep, Settings
 from gateway.errors import BadValue
 from gateway.model import DeliveryState
 from gateway.spool import routing
@@ -100,30 +101,58 @@ def same(
 
 
 def drop(
-    destination: Annotated[str, typer.Option(help="A destination that is not configured any more.")],
-    yes: Annotated[
-        int, typer.Option(help="The number of deliveries that are given up, as this command names it.")
-    ] = 0,
+    destination: Annotated[str, typer.Option(help="A destination that is not configured any more.")] = "",
+    server: Annotated[str, typer.Option(help="A procedure step server that is not configured any more.")] = "",
+    yes: Annotated[int, typer.Option(help="How many are given up, as this command names it.")] = 0,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Give up what waits for a destination that is not configured any more. The pictures stay on the box."""
+    """Give up what waits for who is not configured any more. The pictures stay on the box."""
     from gateway.cli.opened import spool_of
 
+    if bool(destination) == bool(server):
+        raise typer.BadParameter("Name a destination, or a procedure step server with --server.")
     with spool_of(config) as (settings, spool):
-        if destination in {each.name for each in settings.destinations}:
-            raise BadValue(
-                f"{destination} is configured: its queue is not dropped.",
-                action="Take it out of the configuration and restart the processes first.",
-            )
-        waiting = spool.destinations.unsettled(destination)
-        _counts(spool, "before", destination)
-        if waiting and yes != waiting:
-            print(f"Nothing was dropped. To give up {waiting} deliveries for {destination}: --yes {waiting}")
-            raise typer.Exit(1)
-        count = spool.rerouting.drop(destination)
-        spool.audit.note("queue-dropped", by="command-line", target=destination, count=count)
-        _counts(spool, "after", destination)
-    print(f"{count} deliveries to {destination} were given up; the pictures stay on this box.")
+        if server:
+            _drop_messages(settings, spool, server, yes)
+        else:
+            _drop_deliveries(settings, spool, destination, yes)
+
+
+def _drop_deliveries(settings: Settings, spool: Spool, name: str, yes: int) -> None:
+    _not_configured(name, settings.destinations)
+    _counts(spool, "before", name)
+    _agreed("delivery", name, spool.destinations.unsettled(name), yes)
+    count = spool.rerouting.drop(name)
+    spool.audit.note("queue-dropped", by="command-line", target=name, count=count)
+    _counts(spool, "after", name)
+    print(f"{count} deliveries to {name} were given up; the pictures stay on this box.")
+
+
+def _drop_messages(settings: Settings, spool: Spool, name: str, yes: int) -> None:
+    from gateway.cli.opened import counted
+
+    _not_configured(name, settings.procedure_steps)
+    _agreed("message", name, spool.steps.waiting().get(name, 0), yes)
+    count = spool.rerouting.drop_messages(name)
+    spool.audit.note("step-messages-dropped", by="command-line", target=name, count=count)
+    print(f"Given up: {counted(count, 'message')} to {name}. Pictures are not affected.")
+
+
+def _not_configured(name: str, peers: Sequence[Destination | ProcedureStep]) -> None:
+    if name in {each.name for each in peers}:
+        raise BadValue(
+            f"{name} is configured: its queue is not dropped.",
+            action="Take it out of the configuration and restart the processes first.",
+        )
+
+
+def _agreed(what: str, name: str, waiting: int, yes: int) -> None:
+    """End the command unless whoever typed it names the number of what is given up."""
+    from gateway.cli.opened import counted
+
+    if waiting and yes != waiting:
+        print(f"Nothing was dropped. To give up {counted(waiting, what)} for {name}: --yes {waiting}")
+        raise typer.Exit(1)
 
 
 def _configured(settings: Settings, name: str) -> Destination:

@@ -1,14 +1,15 @@
-"""What somebody should know of the queues: destinations that are not configured any more, archives replaced."""
+"""What somebody should know of the queues: peers that are not configured any more, archives replaced."""
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, SpoolError
 from gateway.log import warn
 from gateway.spool.destinations import Destinations
+from gateway.spool.steps import Steps
 
 _log = logging.getLogger(__name__)
 _EVERY_S = 30.0
@@ -16,20 +17,31 @@ _EVERY_S = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """`orphans`: name of a destination that is not configured any more -> what waits for it. `elsewhere`: name of a
-    configured one -> how many objects only its predecessor got.
+    """`orphans`: name of a destination that is not configured any more -> what waits for it; `servers`: the same of
+    procedure step servers. `elsewhere`: name of a configured one -> how many objects only its predecessor got.
     """
 
     orphans: dict[str, int] = field(default_factory=dict)
+    servers: dict[str, int] = field(default_factory=dict)
     elsewhere: dict[str, int] = field(default_factory=dict)
 
 
 class Notices:
     """Looks now and then; a person may have settled it meanwhile."""
 
-    def __init__(self, *, destinations: Destinations, configured: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        destinations: Destinations,
+        configured: Sequence[str],
+        steps: Steps,
+        servers: Sequence[str],
+        clock: Clock,
+    ) -> None:
         self._destinations = destinations
         self._configured = configured
+        self._steps = steps
+        self._servers = servers
         self._clock = clock
         self._lock = threading.Lock()
         self._due_ns = 0
@@ -42,7 +54,9 @@ class Notices:
             if self._clock.boottime_ns() >= self._due_ns:
                 self._due_ns = self._clock.boottime_ns() + int(_EVERY_S * 1e9)
                 try:
-                    self._found = Found(orphans=self._orphans(), elsewhere=self._elsewhere())
+                    self._found = Found(
+                        orphans=self._orphans(), servers=self._unheard(), elsewhere=self._elsewhere()
+                    )
                 except SpoolError as error:
                     warn(_log, "notices_not_read", code=error.code)
             return self._found
@@ -51,8 +65,14 @@ class Notices:
         gone = (name for name in self._destinations.with_queue() if name not in self._configured)
         counts = {name: self._destinations.unsettled(name) for name in gone}
         found = {name: count for name, count in counts.items() if count}
-        for name in sorted(found.keys() - self._found.orphans.keys()):
+        for name in _news(found, self._found.orphans):
             warn(_log, "destination_not_configured", destination=name, waiting=found[name])
+        return found
+
+    def _unheard(self) -> dict[str, int]:
+        found = {name: count for name, count in self._steps.waiting().items() if name not in self._servers}
+        for name in _news(found, self._found.servers):
+            warn(_log, "step_server_not_configured", server=name, waiting=found[name])
         return found
 
     def _elsewhere(self) -> dict[str, int]:
@@ -69,3 +89,7 @@ class Notices:
             return self._destinations.get(name).generation > 0
         except NotFound:
             return False
+
+
+def _news(found: Mapping[str, int], known: Mapping[str, int]) -> list[str]:
+    return sorted(found.keys() - known.keys())

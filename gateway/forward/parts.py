@@ -64,7 +64,13 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
         senders=senders,
         tellers=tellers,
         followers=followers,
-        notices=Notices(destinations=spool.destinations, configured=list(senders), clock=spool.clock),
+        notices=Notices(
+            destinations=spool.destinations,
+            configured=list(senders),
+            steps=spool.steps,
+            servers=list(tellers),
+            clock=spool.clock,
+        ),
         proving=proving,
         port=listener.port,
     )

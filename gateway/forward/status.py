@@ -51,12 +51,12 @@ class Status:
         return {
             "destinations": [
                 *(self._destination(name, sender.pause, notices) for name, sender in self._senders.items()),
-                *(
-                    {"name": name, "state": "not-configured", "waiting": count}
-                    for name, count in notices.orphans.items()
-                ),
+                *_orphans(notices.orphans),
             ],
-            "procedure_steps": [self._line(name, teller.pause) for name, teller in self._tellers.items()],
+            "procedure_steps": [
+                *(self._line(name, teller.pause) for name, teller in self._tellers.items()),
+                *_orphans(notices.servers),
+            ],
             "wrapping": _said(troubles.get("wrap")),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
             "listening": self._port,
@@ -90,6 +90,10 @@ class Status:
             "attempt": pause.attempt,
             "next_attempt_in_s": round(left_s),
         }
+
+
+def _orphans(waiting: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "state": "not-configured", "waiting": count} for name, count in waiting.items()]
 
 
 def _said(error: ScopegateError | None) -> dict[str, str] | None:

@@ -201,6 +201,22 @@ class Health:
                 action="" if state == OK else "Pictures are not affected. Call IT if it lasts.",
             )
             lines.append({**line, "name": server.name, "since": found.get("since", line["since"]), **numbers})
+        return [*lines, *self._unheard(counts)]
+
+    def _unheard(self, counts: Mapping[tuple[str, MessageState], int]) -> list[Json]:
+        """Name the servers that left the configuration while messages waited for them."""
+        configured = {server.name for server in self._context.settings.procedure_steps}
+        lines = []
+        for name in sorted({name for name, _ in counts} - configured):
+            numbers = {str(state): counts.get((name, state), 0) for state in _UNTOLD}
+            line = self._line(
+                f"procedure_step {name}",
+                "not-configured",
+                code="step-server-not-configured",
+                what=f"Waiting for {name}, which is not configured any more: {sum(numbers.values())}.",
+                action="Pictures are not affected. Call IT: configure it again, or give these messages up.",
+            )
+            lines.append({**line, "name": name, **numbers})
         return lines
 
     def _disk(self, capture: Json | None, forward: Json | None) -> Json:

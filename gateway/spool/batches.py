@@ -35,6 +35,15 @@ class PeerRows:
                 ).rowcount
         return total
 
+    def unsettled(self) -> dict[str, int]:
+        """Return how many rows of each peer did not leave; none of those with none."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {self._peer}, count(*) FROM {self._table} "  # noqa: S608 - fixed words
+                "WHERE state IN ('queued', 'sending', 'held') GROUP BY 1"
+            )
+            return {row[0]: row[1] for row in rows}
+
     def take_asked(self, peer: str) -> bool:
         """Say whether a person asked for a try at once since this was called last: one wish, one try."""
         where = f"{self._peer} = ? AND asked = 1"

@@ -1,4 +1,4 @@
-"""Whole queues by a person's hand: moved to another destination, filled, sent or asked about again, dropped.
+"""Whole queues by a person's hand: moved to another destination, filled, sent or asked about again, given up.
 
 In short transactions, so that the processes go on; what is cut off in the middle is done by asking again. Never
 touches an object.
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.model import Capture, DeliveryState, SealedObject
+from gateway.model import Capture, DeliveryState, MessageState, SealedObject
 from gateway.spool import records, states
-from gateway.spool.batches import BATCH
+from gateway.spool.batches import BATCH, PeerRows
 from gateway.spool.database import Database
 from gateway.spool.deliveries import BY_PERSON
 from gateway.spool.states import Owner
@@ -130,6 +130,20 @@ class Rerouting:
                     (destination, *batch),
                 ).rowcount
         return count
+
+    def drop_messages(self, server: str) -> int:
+        """Give up what waits or is held for a procedure step server; return how many messages.
+
+        Their rows stay: they say that nothing more is to be said to this server.
+        """
+        for old in (MessageState.QUEUED, MessageState.HELD):
+            states.check(states.GIVEN_UP, old, MessageState.WITHDRAWN, Owner.PANEL)
+        messages = PeerRows("step_message", peer="server", database=self._database, clock=self._clock)
+        return messages.update(
+            "state = 'withdrawn', ended = 1, code = '', reason = '', status = ''",
+            "state IN ('queued', 'held') AND server = ?",
+            (server,),
+        )
 
     def add(self, destination: str, *, since: datetime, wants: Callable[[Capture], bool]) -> int:
         """Queue the sealed objects of exams opened since then that the destination does not have; return how many.

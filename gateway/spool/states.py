@@ -83,6 +83,11 @@ STEP_MESSAGE: Moves = {
     ),
     (MessageState.HELD, MessageState.QUEUED): (Owner.PANEL, "a person lets it go"),
 }
+# A second way for the first of these: whoever removed a server gives up what waits for it.
+GIVEN_UP: Moves = {
+    (old, MessageState.WITHDRAWN): (Owner.PANEL, "a person gives it up: its server is not configured any more")
+    for old in (MessageState.QUEUED, MessageState.HELD)
+}
 COMMITMENT: Moves = {
     (CommitmentState.ASKED, CommitmentState.ACCEPTED): (
         Owner.FORWARD,

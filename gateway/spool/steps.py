@@ -77,6 +77,10 @@ class Steps:
             )
             return {(row[0], MessageState(row[1])): row[2] for row in rows}
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many unsettled messages each server has, also one that is not configured any more."""
+        return self._rows.unsettled()
+
     def under_way(self) -> builtins.list[str]:
         """Return the exams with a step of which something is still to be said."""
         with self._database.read() as connection:

@@ -56,7 +56,9 @@ def states(spool: Spool) -> list[DeliveryState]:
 
 def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, object]:
     """What the live state says of this destination."""
-    notices = Notices(destinations=spool.destinations, configured=(NAME,), clock=clock)
+    notices = Notices(
+        destinations=spool.destinations, configured=(NAME,), steps=spool.steps, servers=(), clock=clock
+    )
     proving = Proving(spool=spool, destinations=(), our_ae="SCOPEGATE", stop=threading.Event())
     status = Status(
         clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, proving=proving, port=0

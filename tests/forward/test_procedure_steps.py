@@ -28,8 +28,8 @@ def server() -> Server:
     return Server()
 
 
-def tell(spool: Spool, server: Server, times: int = 10) -> None:
-    part = teller(spool, server)
+def tell(spool: Spool, server: Server, times: int = 10, *, name: str = "ris") -> None:
+    part = teller(spool, server, name)
     for _ in range(times):
         part.step()
 
@@ -272,6 +272,43 @@ def test_after_a_wrong_entry_was_taken_back_there_is_nothing_more_to_do_until_th
     forward_works(spool)
     spool.exams.assign(exam.id, typed(OTHER))
     forward_works(spool)
+    assert not planner(spool).step()
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_is_given_up_of_a_server_that_is_gone_is_over_and_the_other_server_hears_everything(
+    spool: Spool,
+    server: Server,
+    told: bool,  # noqa: FBT001 - whether the old server heard of the beginning
+) -> None:
+    exam, gone = open_exam(spool), Server()
+    forward_works(spool, "ris", "gone")
+    tell(spool, server)
+    if told:
+        tell(spool, gone, name="gone")
+        spool.exams.finish(exam.id)
+        forward_works(spool)
+    assert spool.rerouting.drop_messages("gone") == 1
+    if not told:
+        spool.exams.finish(exam.id)
+        forward_works(spool)
+    tell(spool, server)
+    assert server.words == [("create", "IN PROGRESS"), ("set", "COMPLETED")]
+    assert spool.steps.waiting() == {}
+    assert spool.steps.under_way() == []
+    assert not planner(spool).step()
+
+
+def test_what_was_given_up_is_not_said_again_when_its_exam_is_opened_again(spool: Spool) -> None:
+    exam, gone = open_exam(spool), Server()
+    forward_works(spool, "gone")
+    tell(spool, gone, name="gone")
+    spool.exams.finish(exam.id)
+    forward_works(spool, "gone")
+    assert spool.rerouting.drop_messages("gone") == 1
+    reopen(spool, exam.id, within=timedelta(hours=1))
+    forward_works(spool)
+    assert kinds(spool, exam.id) == [("create", SENT), ("set", WITHDRAWN), ("create", QUEUED)]
     assert not planner(spool).step()
 
 

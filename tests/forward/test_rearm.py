@@ -11,8 +11,9 @@ from gateway.forward.sending.rearm import OF_SETTINGS, rearm
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
-from tests.forward.bench import deliveries, delivery, sealed_exam
+from tests.forward.bench import deliveries, delivery, open_exam, sealed_exam
 from tests.forward.channels import BROKEN, Archive, pacs, run, sender
+from tests.forward.step_bench import forward_works
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 PACS = pacs()
@@ -23,6 +24,13 @@ def held(spool: Spool, code: str) -> None:
     seen = delivery(spool)
     spool.deliveries.move(seen, SENDING, Owner.FORWARD)
     spool.deliveries.move(replace(seen, state=SENDING), HELD, Owner.FORWARD, code=code, in_doubt=True)
+
+
+def notices_of(spool: Spool, clock: FakeClock) -> Notices:
+    """Return what a box says that has the destination "pacs" and the procedure step server "ris"."""
+    return Notices(
+        destinations=spool.destinations, configured=["pacs"], steps=spool.steps, servers=["ris"], clock=clock
+    )
 
 
 @pytest.mark.parametrize("code", sorted(OF_SETTINGS))
@@ -108,11 +116,26 @@ def test_a_start_waits_for_no_next_try(spool: Spool) -> None:
 
 def test_somebody_is_told_of_queues_that_go_nowhere_until_they_are_settled(spool: Spool, clock: FakeClock) -> None:
     sealed_exam(spool, "gone", "pacs", stills=2)
-    notices = Notices(destinations=spool.destinations, configured=["pacs"], clock=clock)
+    notices = notices_of(spool, clock)
     assert notices.look().orphans == {"gone": 2}
     spool.rerouting.move("gone", "pacs")
     clock.move(31)
     assert notices.look().orphans == {}
+
+
+def test_somebody_is_told_of_messages_whose_procedure_step_server_is_gone_until_they_are_given_up(
+    spool: Spool, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_exam(spool)
+    forward_works(spool, "ris", "gone")
+    notices = notices_of(spool, clock)
+    assert notices.look().servers == {"gone": 1}
+    clock.move(31)
+    notices.look()
+    assert caplog.text.count("step_server_not_configured server=gone waiting=1") == 1
+    assert spool.rerouting.drop_messages("gone") == 1
+    clock.move(31)
+    assert notices.look().servers == {}
 
 
 def test_somebody_is_told_what_only_the_archive_before_has_until_it_was_sent_again(
@@ -134,4 +157,4 @@ def test_somebody_is_told_what_only_the_archive_before_has_until_it_was_sent_aga
 
 @pytest.fixture
 def opened_again(spool: Spool, clock: FakeClock) -> Callable[[], Notices]:
-    return lambda: Notices(destinations=spool.destinations, configured=["pacs"], clock=clock)
+    return lambda: notices_of(spool, clock)

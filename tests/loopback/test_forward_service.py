@@ -16,7 +16,7 @@ import pytest
 from gateway.clock import Clock, FakeClock
 from gateway.config.settings import Address, Destination, Release, Settings, Station, Worklist
 from gateway.forward import service
-from gateway.model import DeliveryState, ExamState, Identity
+from gateway.model import DeliveryState, ExamState, Identity, MessageKind
 from gateway.net.echo import echo
 from gateway.spool import records
 from gateway.spool.opening import open_spool
@@ -122,6 +122,20 @@ def test_the_setting_to_send_without_patient_is_obeyed(tmp_path: Path, spool: Sp
         still(spool, exam)
         spool.exams.finish(exam.id)
         until("the exam to be sent", lambda: states(spool) == [SENT])
+
+
+def test_what_waits_for_who_was_taken_out_of_the_configuration_is_said_by_name(
+    tmp_path: Path, spool: Spool, archive: Scripted
+) -> None:
+    exam = sealed_exam(spool, "old")
+    spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["gone"])
+    with running(settings(tmp_path, destinations=(destination(archive),))) as look:
+        said = look()
+    assert said["destinations"] == [
+        {"name": "pacs", "state": "ok"},
+        {"name": "old", "state": "not-configured", "waiting": 1},
+    ]
+    assert said["procedure_steps"] == [{"name": "gone", "state": "not-configured", "waiting": 1}]
 
 
 def test_a_destination_that_is_away_shows_since_when_and_when_it_is_tried_again(

@@ -16,8 +16,11 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
         {"name": "cloud", "state": "ok"},
         {"name": "old", "state": "not-configured", "waiting": 3},
     ]
-    LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock).write({"destinations": told})
-    replaced, orphan = doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), clock)
+    unheard = [{"name": "ris", "state": "ok"}, {"name": "his", "state": "not-configured", "waiting": 2}]
+    LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock).write(
+        {"destinations": told, "procedure_steps": unheard}
+    )
+    replaced, orphan, messages = doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), clock)
     assert (replaced.ok, replaced.what) == (None, "queue pacs")
     assert replaced.says.startswith("12 objects were sent to the archive that bore this name before")
     assert "queue resend --destination pacs" in replaced.action
@@ -26,6 +29,9 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
         "3 objects wait for a destination that is not configured any more",
     )
     assert "queue move --from old --to ANOTHER" in orphan.action
+    assert (messages.ok, messages.what) == (False, "messages his")
+    assert messages.says == "2 wait for a procedure step server that is not configured any more"
+    assert "queue drop --server his" in messages.action
 
 
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.clock import Clock
+from gateway.errors import BadValue
 from gateway.model import Exam, MessageKind, MessageState
 from gateway.spool.opening import open_spool
 from tests.memory import folder_in_memory
 from tests.unit.spool.values import subject
 
 Run = Callable[..., str]
+SERVER = '[[procedure_step]]\nname = "ris"\nae_title = "RIS"\nhost = "127.0.0.1"\nport = 10400\n'
 
 
 @pytest.fixture
@@ -55,3 +57,33 @@ def test_the_queue_names_messages_and_lets_them_go(run: Run) -> None:
         listed = run(folder, "queue", "list")
     assert "queued" in listed
     assert "held" not in listed
+
+
+def test_what_waits_for_a_server_that_is_gone_is_named_and_given_up_by_whoever_names_its_number(run: Run) -> None:
+    with folder_in_memory() as folder:
+        refused(folder)
+        assert "1 message for ris, which is not configured any more: queue drop" in run(folder, "queue", "list")
+        drop = ("queue", "drop", "--server", "ris")
+        asked = CliRunner().invoke(app, [*drop, "--config", str(folder / "scopegate.toml")])
+        assert (asked.exit_code, asked.output) == (
+            1,
+            "Nothing was dropped. To give up 1 message for ris: --yes 1\n",
+        )
+        assert "Given up: 1 message to ris." in run(folder, *drop, "--yes", "1")
+        assert run(folder, "queue", "list") == "Nothing is waiting.\n"
+        assert '"what":"step-messages-dropped"' in (folder / "data" / "audit.jsonl").read_text().replace(" ", "")
+
+
+def test_what_waits_for_a_server_that_is_configured_is_not_given_up() -> None:
+    with folder_in_memory() as folder:
+        refused(folder)
+        config = folder / "scopegate.toml"
+        config.write_text(config.read_text() + SERVER)
+        for words, what in (
+            (("--server", "ris", "--yes", "1"), BadValue),
+            ((), SystemExit),
+            (("--server", "ris", "--destination", "ris"), SystemExit),
+        ):
+            done = CliRunner().invoke(app, ["queue", "drop", *words, "--config", str(config)])
+            assert isinstance(done.exception, what)
+        assert not (folder / "data" / "audit.jsonl").exists()

@@ -200,7 +200,7 @@ TABLES = {
     "exam-states": lambda: moves_table(states.EXAM),
     "capture-states": lambda: moves_table(states.CAPTURE),
     "delivery-states": lambda: moves_table(states.DELIVERY, states.BY_PERSON),
-    "step-message-states": lambda: moves_table(states.STEP_MESSAGE),
+    "step-message-states": lambda: moves_table(states.STEP_MESSAGE, states.GIVEN_UP),
     "request-states": lambda: moves_table(states.REQUEST),
     "commitment-states": lambda: moves_table(states.COMMITMENT),
     "failure-reasons": proof.as_markdown,

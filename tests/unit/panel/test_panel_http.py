@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 from gateway.clock import Clock
 from gateway.config.settings import Address, Panel
 from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
+from gateway.model import MessageKind
 from gateway.panel import service
 from gateway.panel.hub import Hub
 from gateway.spool.live import LiveState
@@ -257,6 +258,16 @@ def test_health_names_a_procedure_step_server_that_does_not_answer(bench: Bench)
     (line,) = bench.get("/health")["procedure_steps"]
     assert (line["name"], line["state"], line["code"], line["held"]) == ("ris", "paused", "unreachable", 0)
     assert "Pictures are not affected" in line["action"]
+
+
+def test_health_names_messages_whose_procedure_step_server_is_not_configured_any_more(bench: Bench) -> None:
+    exam = bench.spool.exams.get(bench.open_exam())
+    bench.spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["old"])
+    ris, old = bench.get("/health")["procedure_steps"]
+    assert ris["name"] == "ris"
+    assert (old["name"], old["state"], old["queued"]) == ("old", "not-configured", 1)
+    assert old["code"] == "step-server-not-configured"
+    assert "Pictures are not affected" in old["action"]
 
 
 # --- events and live picture -----------------------------------------------------------------------------------
