@@ -20,7 +20,7 @@ def files(box: Box, uid: str) -> set[str]:
 def test_a_picture_goes_once_its_archive_vouches_and_the_box_still_says_who_has_it(
     tmp_path: Path, archive_of_everything: StoreScp
 ) -> None:
-    with VouchingArchive() as vouching:
+    with VouchingArchive("same") as vouching:
         box = Box(
             tmp_path,
             destinations=[
