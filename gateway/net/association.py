@@ -48,10 +48,7 @@ class Link:
         self._inbox = inbox
         self._ears = ears
         self._late = False
-        self.accepted = tuple(
-            Context(abstract_syntax=str(c.abstract_syntax), transfer_syntax=str(c.transfer_syntax[0]))
-            for c in association.accepted_contexts
-        )
+        self.accepted = tuple(agreed(association).values())  # in the order of the offer
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +87,7 @@ class Link:
 
     def context(self, context_id: int) -> Context | None:
         """Return what was agreed on under that number."""
-        found = self.association._accepted_cx.get(context_id)  # noqa: SLF001 - the one way to the syntax
-        if found is None:
-            return None
-        return Context(abstract_syntax=str(found.abstract_syntax), transfer_syntax=str(found.transfer_syntax[0]))
+        return agreed(self.association).get(context_id)
 
     def broken(self) -> DeliveryError:
         """Say why no answer came, and drop the association: nothing that follows on it could be trusted."""
@@ -189,6 +183,16 @@ def open_link(
         link.drop()
         raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
     return link
+
+
+def agreed(association: Association) -> dict[int, Context]:
+    """Return what was agreed on, by the number of its context."""
+    return {
+        int(c.context_id or 0): Context(
+            abstract_syntax=str(c.abstract_syntax), transfer_syntax=str(c.transfer_syntax[0])
+        )
+        for c in association.accepted_contexts
+    }
 
 
 def _associate(

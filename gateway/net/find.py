@@ -7,7 +7,7 @@ from pynetdicom import evt
 from pynetdicom.dimse_messages import C_FIND_RSP
 
 from gateway.errors import TryLater
-from gateway.net.association import Link
+from gateway.net.association import Link, agreed
 from gateway.net.peers import capital
 from gateway.net.wires import WireBroken
 
@@ -40,8 +40,8 @@ class Answers:
         if message.command_set.get("Status") not in _PENDING:
             return
         raw = message.data_set.getvalue()
-        context = heard.assoc._accepted_cx.get(message.context_id or 0)  # noqa: SLF001 - the one way to the syntax
-        syntax = str(context.transfer_syntax[0]) if context else ""
+        context = agreed(heard.assoc).get(message.context_id or 0)
+        syntax = context.transfer_syntax if context else ""
         self.answers.append(RawAnswer(raw=raw, transfer_syntax_uid=syntax))
 
 

@@ -17,7 +17,7 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
-from pynetdicom.transport import AssociationServer, RequestHandler
+from pynetdicom.transport import AssociationServer
 
 from gateway.config.settings import Address, Tls
 from gateway.errors import ListenerFailed
@@ -127,18 +127,6 @@ def _usable(secured: Tls) -> None:
         ) from None
 
 
-class _Handler(RequestHandler):
-    """Tunes an incoming association before its first byte."""
-
-    server: "_Server"
-
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        tune(association)
-        self.server.limit(association)
-        return association
-
-
 class _Server(AssociationServer):
     """Starts an association's threads itself, so that it has counted one caller before it looks at the next."""
 
@@ -163,7 +151,7 @@ class _Server(AssociationServer):
         self._negotiate = timeouts.negotiate
         syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
         contexts = [build_context(Verification, syntaxes)]
-        handlers: list[Any] = [(evt.EVT_C_ECHO, _echo)]
+        handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._begins), (evt.EVT_C_ECHO, _echo)]
         if hear is not None:
             reports = build_context(PUSH_MODEL, syntaxes)
             reports.scu_role, reports.scp_role = False, True  # of the caller, who is the SCP (PS3.4 J.3.3.1)
@@ -175,7 +163,6 @@ class _Server(AssociationServer):
             ae_title,
             contexts,
             evt_handlers=handlers,
-            request_handler=_Handler,
         )
         self.timeout = _GLANCE
 
@@ -227,7 +214,12 @@ class _Server(AssociationServer):
         del request
         event(_log, "caller_vanished", address=client_address[0])
 
-    def limit(self, association: Association) -> None:
+    def _begins(self, opened: evt.Event) -> None:
+        """Tune an association; its threads start when this has returned."""
+        tune(opened.assoc)
+        self._limit(opened.assoc)
+
+    def _limit(self, association: Association) -> None:
         """Cut off who has not asked in time or does not end, also one who talks on, byte by byte, inside a message.
 
         pynetdicom reads a message to its end before it looks at any clock.

@@ -1,7 +1,7 @@
 """N-CREATE and N-SET to one procedure step server: the attribute list goes out as it lies in its file.
 
-pynetdicom would take a Dataset and write it anew; what a worklist server wrote would not come back to it byte for
-byte. What an answer means stands in `step_statuses`.
+Written anew, what a worklist server wrote would not come back to it byte for byte. What an answer means stands in
+`step_statuses`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from gateway.config.settings import ProcedureStep
 from gateway.errors import TryLater
-from gateway.net import step_statuses, tuning
+from gateway.net import encoded, step_statuses
 from gateway.net.peers import Peer, Timeouts, in_both_syntaxes
 from gateway.net.service import ServiceAssociation
 from gateway.net.step_statuses import Meaning
@@ -57,17 +57,17 @@ class StepAssociation(ServiceAssociation):
 
         sent_before: an earlier try may have arrived. Raises TryLater, NeedsConfiguration, NeverAccepted.
         """
-        status, error_id = self._ask(tuning.n_create, step, attributes)
+        status, error_id = self._ask(encoded.n_create, step, attributes)
         rule = step_statuses.rule_for(_CLOSED if error_id == _CLOSED else status)
         return self._judge(status, rule, rule.create, sent_before=sent_before)
 
     def set(self, step: str, modifications: Mapping[str, bytes], *, sent_before: bool) -> StepAnswer:
         """Say how a step ended; arguments and errors as for `create`."""
-        status, error_id = self._ask(tuning.n_set, step, modifications)
+        status, error_id = self._ask(encoded.n_set, step, modifications)
         rule = step_statuses.rule_for(_CLOSED if error_id == _CLOSED else status)
         return self._judge(status, rule, rule.set, sent_before=sent_before)
 
-    def _ask(self, send: tuning.Send, step: str, attributes: Mapping[str, bytes]) -> tuple[int, int]:
+    def _ask(self, send: encoded.Send, step: str, attributes: Mapping[str, bytes]) -> tuple[int, int]:
         link = self._link
         if link is None or not link.usable:
             raise TryLater(f"The connection to {self._peer.who} has ended.", code="dropped")
@@ -78,7 +78,7 @@ class StepAssociation(ServiceAssociation):
             with link.within(self._timeouts.for_bytes(len(data))):
                 answer = send(
                     link.association,
-                    tuning.Message(
+                    encoded.Message(
                         number=self._message,
                         sop_class_uid=SOP_CLASS,
                         sop_instance_uid=step,

@@ -1,11 +1,10 @@
 """The one place that knows pynetdicom's insides: what it sends with, how long it waits, what it may log.
 
-Seven seams are used, each proven by a test that fails when pynetdicom moves it: `ApplicationEntity._create_socket`
-and `AssociationServer.get_request` hand out the socket, `AssociationSocket.ready` is asked before anything is read
-from it, `DULServiceProvider.to_provider_queue` takes what is sent, `DIMSEServiceProvider.get_msg` gives answers and
-its `send_msg` sends requests, also one that is encoded already, `Association._serve_request` gets requests, and the
-reactors are `Thread.run`.
-docs/decisions/0005-network.md says why.
+Its seams are `ApplicationEntity._create_socket`, which makes a caller's socket; `AssociationSocket.ready`, asked
+before anything is read; `DULServiceProvider.to_provider_queue`, which takes what is sent, and `to_user_queue`, at
+which one who is called waits; `DIMSEServiceProvider.get_msg`, `send_msg` and `msg_queue` for answers;
+`Association._serve_request` for requests; `_is_paused`, for which calls wait; `Thread.run` of both reactors.
+tests/loopback/test_seams.py fails when pynetdicom moves one. docs/decisions/0005-network.md says why.
 """
 
 import logging
@@ -15,15 +14,11 @@ import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
-from pydicom.uid import UID
 from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import N_CREATE, N_SET
 from pynetdicom.pdu_primitives import A_ABORT, A_RELEASE, P_DATA, MaximumLengthNotification
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
@@ -208,52 +203,6 @@ def _in_turn(association: Association, inbox: Inbox | None) -> Serve:
                 inbox.put_nowait((message, context_id))
 
     return sort
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """What an N-CREATE or N-SET says. `data`: its attribute list, encoded in that transfer syntax."""
-
-    number: int
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    data: bytes
-
-
-Send = Callable[[Association, Message], tuple[int, int] | None]
-"""Sends a message; returns status and Error ID (0 = none), or None when no answer came."""
-
-
-def n_create(association: Association, message: Message) -> tuple[int, int] | None:
-    """Send an N-CREATE whose attribute list goes out as it is; pynetdicom's own call would write it anew."""
-    request = N_CREATE()
-    request.AffectedSOPClassUID = UID(message.sop_class_uid)
-    request.AffectedSOPInstanceUID = UID(message.sop_instance_uid)
-    request.AttributeList = BytesIO(message.data)
-    return _asked(association, request, message)
-
-
-def n_set(association: Association, message: Message) -> tuple[int, int] | None:
-    """Send an N-SET whose modification list goes out as it is."""
-    request = N_SET()
-    request.RequestedSOPClassUID = UID(message.sop_class_uid)
-    request.RequestedSOPInstanceUID = UID(message.sop_instance_uid)
-    request.ModificationList = BytesIO(message.data)
-    return _asked(association, request, message)
-
-
-def _asked(association: Association, request: N_CREATE | N_SET, message: Message) -> tuple[int, int] | None:
-    """Send a request and wait for its answer. The reactor need not rest meanwhile: it takes no answers here."""
-    request.MessageID = message.number
-    wanted = (message.sop_class_uid, message.transfer_syntax_uid)
-    accepted = association.accepted_contexts
-    context = next(c for c in accepted if (str(c.abstract_syntax), str(c.transfer_syntax[0])) == wanted)
-    association.dimse.send_msg(request, cast("int", context.context_id))
-    _, answer = association.dimse.get_msg(block=True)
-    if not isinstance(answer, (N_CREATE, N_SET)) or not answer.is_valid_response:
-        return None
-    return int(answer.Status or 0), int(getattr(answer, "ErrorID", None) or 0)
 
 
 def wire_of(association: Association) -> WatchedSocket | None:

@@ -1,6 +1,5 @@
 """Storage commitment and queries over the network: an archive of our own that lies and dawdles, and Orthanc."""
 
-import inspect
 import threading
 import time
 from collections.abc import Iterator
@@ -9,8 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pynetdicom.association import Association
-from pynetdicom.dimse import DIMSEServiceProvider
 
 from gateway.cli import doctor
 from gateway.config.settings import Address, Destination, Entity
@@ -187,14 +184,6 @@ def test_reports_of_one_caller_are_served_in_their_turn(archive: VouchingArchive
         archive._say = say  # type: ignore[method-assign]  # the peer's own manners, not ours
         assert archive.report("2.25.1") == 0
     assert ears.most_at_once == 1
-
-
-def test_pynetdicom_still_hands_reports_to_a_thread_of_their_own() -> None:
-    """gateway.net.tuning takes them from there; if pynetdicom changes this, they would take an answer's place."""
-    source = inspect.getsource(DIMSEServiceProvider.receive_primitive)
-    assert "make_target(self.assoc._serve_request)" in source
-    assert "isinstance(d_primitive, N_EVENT_REPORT) and d_primitive.is_valid_request" in source
-    assert "self._serve_request(msg, cast(int, context_id))" in inspect.getsource(Association._run_reactor)
 
 
 FAILING = {

@@ -1,6 +1,5 @@
 """Sending to archives: real ones, and ones that misbehave."""
 
-import inspect
 import json
 import os
 import re
@@ -11,10 +10,8 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from pynetdicom.association import Association
 
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged, TryLater
@@ -409,20 +406,6 @@ def test_objects_go_straight_to_the_network_and_nothing_waits_for_small_packets(
             entity.dimse_timeout,
             entity.network_timeout,
         )
-
-
-def test_an_answer_is_there_for_the_call_that_waits_and_not_for_the_reactor(fault_archive):
-    """pynetdicom's reactor drops what it takes: a late one made a store wait for an answer that had come."""
-    with _open(fault_archive, ae_title="TAKES") as association:
-        dimse = association._link.association.dimse
-        answer = (1, SimpleNamespace(MessageIDBeingRespondedTo=None))  # nothing was asked yet
-        dimse.msg_queue.put(answer)
-        deadline = time.monotonic() + 0.2  # some hundred rounds of the reactor
-        while time.monotonic() < deadline:
-            assert dimse.get_msg(block=False) == (None, None)
-        assert dimse.get_msg(block=True) == answer
-    source = inspect.getsource(Association._run_reactor)
-    assert "self.dimse.get_msg(block=False)" in source, "pynetdicom's reactor looks for messages in another way"
 
 
 def test_an_archive_that_sets_no_limit_gets_pieces_all_the_same(fault_archive, tmp_path):

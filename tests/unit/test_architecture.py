@@ -2,6 +2,9 @@
 """The rules of the code that a program can check, and proof that this program notices each breach."""
 
 import ast
+import inspect
+import pydoc
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +56,7 @@ CLOCK_ONLY = {
 CLOCK_ONLY_MODULES = {"random", "secrets"}
 CLOCK = "gateway.clock"
 SUPERVISOR = "gateway.threads"
+TUNING = "gateway.net.tuning"
 LONGEST_MODULE = 500
 LONGEST_FUNCTION = 40
 
@@ -225,6 +229,46 @@ def own_time_and_chance(modules: dict[str, Module]) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno}: {name}"
 
 
+def pynetdicom_inside(modules: dict[str, Module]) -> Iterator[str]:
+    """One module knows what pynetdicom keeps to itself; a new pynetdicom is looked at there."""
+    for module in modules.values():
+        if module.name == TUNING or not (module.part == "gateway.net" or "pynetdicom" in foreign(module)):
+            continue
+        for name in module.aliases.values():
+            if name.startswith("pynetdicom.") and "._" in name:
+                yield f"{module.name}: imports {name}"
+        for node in module.nodes:
+            if isinstance(node, ast.Attribute) and private(node.attr) and not own(node.value):
+                yield f"{module.name}:{node.lineno}: {ast.unparse(node)}"
+            elif isinstance(node, ast.ClassDef):
+                taken = {name for base in node.bases for name in privates_of(dotted(base, module))}
+                for name in sorted(taken & set(privates(ast.unparse(node)))):
+                    yield f"{module.name}:{node.lineno}: {node.name} uses or replaces {name}"
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def own(value: ast.AST) -> bool:
+    return isinstance(value, ast.Name) and value.id in {"self", "cls"}
+
+
+def privates(text: str) -> Iterator[str]:
+    """Return the private names that the text of a class defines or uses as its own."""
+    return (name for name in re.findall(r"\b(?:self\.|cls\.|def )(_\w+)", text) if private(name))
+
+
+def privates_of(name: str) -> set[str]:
+    """Return the private names of a class of pynetdicom and of those it is made of; of other classes none."""
+    if not name.startswith("pynetdicom."):
+        return set()
+    found = pydoc.locate(name)
+    assert isinstance(found, type), name
+    family = [each for each in found.__mro__ if each.__module__.startswith("pynetdicom")]
+    return {private for each in family for private in privates(inspect.getsource(each))}
+
+
 def too_long(modules: dict[str, Module]) -> Iterator[str]:
     for module in modules.values():
         if module.lines > LONGEST_MODULE:
@@ -249,6 +293,7 @@ RULES = (
     capture_apart,
     broad_excepts,
     own_time_and_chance,
+    pynetdicom_inside,
     too_long,
     silent_modules,
 )
@@ -294,6 +339,11 @@ BREACHES = [
     (own_time_and_chance, "gateway/log.py", "from datetime import date\ndate.today()", "datetime.date.today"),
     (own_time_and_chance, "hardware/fakes.py", "import uuid\nuuid.uuid4()", "uuid.uuid4"),
     (own_time_and_chance, "gateway/log.py", "import random", "imports random"),
+    (pynetdicom_inside, "gateway/net/echo.py", "from pynetdicom import _config", "imports pynetdicom._config"),
+    (pynetdicom_inside, "gateway/net/find.py", "def f(link):\n    return link.association._accepted_cx", "link.association._accepted_cx"),
+    (pynetdicom_inside, "gateway/demo/peers.py", "import pynetdicom\ndef f(a):\n    a._is_paused = True", "a._is_paused"),
+    (pynetdicom_inside, "gateway/net/a.py", "from pynetdicom.transport import RequestHandler\nclass H(RequestHandler):\n    def _create_association(self):\n        return None", "H uses or replaces _create_association"),
+    (pynetdicom_inside, "gateway/net/a.py", "from pynetdicom import transport as t\nclass H(t.ThreadedAssociationServer):\n    def f(self):\n        return self._handlers", "H uses or replaces _handlers"),
     (too_long, "gateway/log.py", "\n" * 501, "lines"),
     (too_long, "gateway/log.py", "def f():\n" + "    x = 1\n" * 60, "f has 61 lines"),
     (silent_modules, "gateway/log.py", "x = 1", "does not say"),
@@ -314,6 +364,8 @@ def made_up(tmp_path):
         "gateway/config/settings.py": "from gateway import errors",
         "gateway/spool/files.py": "from gateway.config.settings import Settings",
         "gateway/net/store.py": "import pynetdicom\nimport socket",
+        "gateway/net/listener.py": "from pynetdicom.transport import AssociationServer\nclass S(AssociationServer):\n    def f(self):\n        return self._mine",
+        "gateway/net/tuning.py": "from pynetdicom import _config\n_config.x = 1",
         "gateway/dicom/draft.py": "import pydicom",
         "gateway/capture/ring.py": "import hardware.fakes\nfrom gateway.spool import files\nimport gateway.wire",
         "gateway/forward/a.py": "from gateway.net import store\nimport gateway.dicom.draft",
