@@ -52,6 +52,12 @@ class Authority:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
+    def client(self, shown: Identity) -> ssl.SSLContext:
+        """Return the context of a caller that shows an identity and trusts this authority."""
+        context = ssl.create_default_context(cafile=self.ca)
+        context.load_cert_chain(shown.certificate, shown.key)
+        return context
+
     def tls(self, ours: Identity | None = None, **more: object) -> Tls:
         """Return settings that trust this authority and show `ours`."""
         if ours is not None:

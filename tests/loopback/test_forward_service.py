@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import Clock, FakeClock
-from gateway.config.settings import Address, Destination, Release, Settings, Station, Worklist
+from gateway.config.settings import Address, Destination, ProcedureStep, Release, Settings, Station, Worklist
 from gateway.forward import service
 from gateway.model import DeliveryState, ExamState, Identity, MessageKind
 from gateway.net.echo import echo
@@ -44,7 +44,7 @@ from tests.loopback.forward_archive import (
     memory_spool,
     sender,
 )
-from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, RawServer, StoreScp, free_port
+from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, RawServer, StepServer, StoreScp, free_port
 from tests.loopback.peers.faults import silent
 from tests.loopback.peers.items import worklist_item
 from tests.loopback.whole_box import today
@@ -369,17 +369,24 @@ def test_an_exam_finished_by_time_leaves_only_after_a_look(archive: Scripted) ->
         assert states(spool) == [SENT]
 
 
-def test_an_exam_reaches_a_secured_archive_and_one_on_the_web_and_the_box_is_heard_over_tls(
+def test_an_exam_and_its_step_reach_secured_peers_and_the_box_is_heard_over_tls(
     tmp_path: Path, spool: Spool
 ) -> None:
     clinic = Authority(tmp_path / "clinic")
     box, pacs = clinic.issue("127.0.0.1", label="box"), clinic.issue("127.0.0.1", label="pacs")
-    with FaultArchive(secured=clinic.server(pacs)) as dicom, FaultWeb(secured=clinic.server(pacs)) as web:
+    with (
+        FaultArchive(secured=clinic.server(pacs)) as dicom,
+        FaultWeb(secured=clinic.server(pacs)) as web,
+        StepServer(secured=clinic.server(pacs)) as ris,
+    ):
         wanted = settings(
             tmp_path,
             destinations=(
                 destination(dicom, ae_title="TAKES", tls=clinic.tls(box)),
                 Destination(name="web", kind="stow", url=web.url, tls=clinic.tls(box)),
+            ),
+            procedure_steps=(
+                ProcedureStep(name="ris", ae_title="STEPS", host="127.0.0.1", port=ris.port, tls=clinic.tls(box)),
             ),
         )
         station = replace(wanted.station, tls=clinic.tls(box))
@@ -388,6 +395,7 @@ def test_an_exam_reaches_a_secured_archive_and_one_on_the_web_and_the_box_is_hea
             kept = [still(spool, exam), clip(spool, exam)]
             spool.exams.finish(exam.id)
             until("both to have it", lambda: states(spool) + states(spool, "web") == [SENT] * 4)
+            until("the step to be over", lambda: ris.words == [("create", 0), ("set", 0)])
             port = station.listen.port
             assert echo("127.0.0.1", port, "SCOPEGATE", "TAKES", tls=clinic.tls(pacs)).ok
             assert not echo("127.0.0.1", port, "SCOPEGATE", "TAKES").ok

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +43,14 @@ class StepServer(_Scp):
 
     ae_title = "STEPS"
 
-    def __init__(self, *, syntaxes: tuple[str, ...] = _UNCOMPRESSED, late_s: float = 0.3) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        *,
+        syntaxes: tuple[str, ...] = _UNCOMPRESSED,
+        late_s: float = 0.3,
+        secured: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(secured=secured)
         self.heard: list[Message] = []
         self.states: dict[str, str] = {}
         self.creates: dict[str, Dataset] = {}

@@ -1,12 +1,13 @@
 """An archive that stores, vouches, and can be asked; `how` says in which way it misbehaves.
 
 how: "same" (reports on the same association), "separate" (on one of its own), "twice" (separate, two times),
-"partial" (the last object failed with `reason`), "unknown" (under a Transaction UID that nobody asked), "foreign"
-(names one more object), "stranger" (calls under another title), "never", "early" (before it answers the request),
-"mute" (never answers the request), "leaves" (reports and hangs up), "many" (a hundred reports without waiting),
-"S<4 hex digits>" (that status).
+"partial" (the last `lost` objects failed with `reason`), "unknown" (under a Transaction UID that nobody asked),
+"foreign" (names one more object), "stranger" (calls under another title), "never", "early" (before it answers the
+request), "mute" (never answers the request), "leaves" (reports and hangs up), "many" (a hundred reports without
+waiting), "S<4 hex digits>" (that status).
 """
 
+import ssl
 import threading
 from collections.abc import Iterator
 from io import BytesIO
@@ -26,20 +27,29 @@ from pynetdicom.sop_class import (
 )
 
 from tests.loopback.peers.faults import FaultArchive
+from tests.loopback.peers.items import SECONDARY_CAPTURE
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 
 
 class VouchingArchive(FaultArchive):
-    """`requests`: what was asked, by Transaction UID; `answers`: statuses our reports were answered with."""
+    """`requests`: what was asked, by Transaction UID; `answers`: statuses our reports were answered with.
 
-    def __init__(self, how: str = "separate", *, ae_title: str = "VOUCHES") -> None:
-        super().__init__()
+    `calls_with`: how the associations it opens itself are secured; None: in clear.
+    """
+
+    def __init__(
+        self, how: str = "separate", *, ae_title: str = "VOUCHES", secured: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(secured=secured)
+        self.calls_with: ssl.SSLContext | None = None
         self.how = how
         self.reason = 0x0112
+        self.lost = 1  # so many of the last objects, when "partial"
         self.ae_title = ae_title
         self.box_port = 0  # where the box listens
         self.requests: dict[str, list[str]] = {}
+        self._classes: dict[str, str] = {}  # of what was asked about
         self.answers: list[int | None] = []
         self.has: dict[str, dict[str, list[str]]] = {}  # study -> series -> objects, for queries
         self.unavailable: set[str] = set()
@@ -64,8 +74,11 @@ class VouchingArchive(FaultArchive):
 
     def _action(self, event: evt.Event) -> tuple[int, None]:
         asked = event.action_information
-        uids = [str(item.ReferencedSOPInstanceUID) for item in asked.ReferencedSOPSequence]
-        self.requests[str(asked.TransactionUID)] = uids
+        named = [
+            (str(i.ReferencedSOPInstanceUID), str(i.ReferencedSOPClassUID)) for i in asked.ReferencedSOPSequence
+        ]
+        self.requests[str(asked.TransactionUID)] = [uid for uid, _ in named]
+        self._classes |= dict(named)
         how = self.how
         if how.startswith("S") and len(how) == 5:
             return int(how[1:], 16), None
@@ -97,13 +110,21 @@ class VouchingArchive(FaultArchive):
         uids = list(self.requests.get(transaction, ()))
         if self.how == "foreign":
             uids.append("2.25.4711")
-        failed = uids[-1:] if self.how == "partial" else []
+        failed = uids[-self.lost :] if self.how == "partial" else []
         said = Dataset()
         said.TransactionUID = "2.25.99" if self.how == "unknown" else transaction
-        said.ReferencedSOPSequence = Sequence([_item(uid) for uid in uids if uid not in failed])
+        said.ReferencedSOPSequence = Sequence([self._item(uid) for uid in uids if uid not in failed])
         if failed:
-            said.FailedSOPSequence = Sequence([_item(uid, self.reason) for uid in failed])
+            said.FailedSOPSequence = Sequence([self._item(uid, self.reason) for uid in failed])
         return said, 2 if failed else 1
+
+    def _item(self, uid: str, reason: int = 0) -> Dataset:
+        made = Dataset()
+        made.ReferencedSOPClassUID = self._classes.get(uid, SECONDARY_CAPTURE)
+        made.ReferencedSOPInstanceUID = uid
+        if reason:
+            made.FailureReason = reason
+        return made
 
     def report(self, transaction: str, *, calling: str = "") -> int | None:
         """Report on an association of our own; return the status of the answer, None when there was none."""
@@ -115,6 +136,7 @@ class VouchingArchive(FaultArchive):
             self.box_port,
             ae_title="SCOPEGATE",
             ext_neg=[build_role(StorageCommitmentPushModel, scp_role=True)],
+            tls_args=(self.calls_with, "127.0.0.1") if self.calls_with else None,
         )
         if not assoc.is_established:
             self.answers.append(None)
@@ -180,12 +202,3 @@ def _answer(keys: Dataset, **found: str) -> Dataset:
     for keyword, value in found.items():
         setattr(answer, keyword, value)
     return answer
-
-
-def _item(uid: str, reason: int = 0) -> Dataset:
-    made = Dataset()
-    made.ReferencedSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    made.ReferencedSOPInstanceUID = uid
-    if reason:
-        made.FailureReason = reason
-    return made
