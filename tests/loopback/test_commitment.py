@@ -24,6 +24,7 @@ from tests.loopback.peers import FaultArchive, Orthanc, VouchingArchive, free_po
 from tests.loopback.peers import items as samples
 from tests.loopback.peers.vouching import flood
 from tests.loopback.test_forward_service import (
+    clip,
     deliveries,
     open_exam,
     running,
@@ -259,12 +260,26 @@ def vouching(archive: VouchingArchive, **more: object) -> Destination:
     return Destination(**{**values, **more})  # type: ignore[arg-type]
 
 
-def finished_exam(spool: Spool, *, stills: int) -> None:
+def finished_exam(spool: Spool, *, stills: int, clips: int = 0) -> None:
     """Leave an exam to the forward process that runs: two would seal the same pictures."""
     exam = open_exam(spool)
     for _ in range(stills):
         still(spool, exam)
+    for _ in range(clips):
+        clip(spool, exam)
     spool.exams.finish(exam.id)
+
+
+def wait_is_over(spool: Spool) -> None:
+    """Let what was asked or sent again be due at once."""
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET proof_due_ns = 0")
+
+
+def taken(spool: Spool) -> int:
+    """Return how many requests wait for their report."""
+    with spool.database.read() as connection:
+        return int(connection.execute("SELECT count(*) FROM commitment WHERE state = 'accepted'").fetchone()[0])
 
 
 @pytest.mark.parametrize("how", ["same", "separate", "twice", "early"])
@@ -273,7 +288,7 @@ def test_what_the_archive_vouches_for_is_safe_however_it_reports(
 ) -> None:
     archive.how = how
     archive.box_port = free_port()
-    exam = sealed_exam(spool, stills=3)
+    sealed_exam(spool, stills=2, clips=1)
     with running(settings(tmp_path, listen=archive.box_port, destinations=(vouching(archive),))):
         until("the archive to vouch", lambda: states(spool) == [COMMITTED] * 3)
         until("our answers", lambda: len(archive.answers) == (2 if how == "twice" else 1))
@@ -281,23 +296,24 @@ def test_what_the_archive_vouches_for_is_safe_however_it_reports(
     assert len(archive.requests) == 1
     assert {each.proof for each in deliveries(spool)} == {"commitment"}
     assert len(archive.arrived) == 3
-    assert exam.id
 
 
 def test_what_the_archive_has_lost_goes_again_and_the_rest_is_safe(
     tmp_path: Path, spool: Spool, archive: VouchingArchive
 ) -> None:
     archive.how = "partial"
+    archive.lost = 2
     archive.box_port = free_port()
-    sealed_exam(spool, stills=3)
+    sealed_exam(spool, stills=2, clips=1)
     with running(settings(tmp_path, listen=archive.box_port, destinations=(vouching(archive),))):
-        until("the report", lambda: states(spool) == [COMMITTED, COMMITTED, QUEUED])
+        until("the report", lambda: archive.answers)
         archive.how = "separate"
-        until("it to be sent again", lambda: states(spool)[2] is SENT)
-        with spool.database.write() as connection:
-            connection.execute("UPDATE delivery SET proof_due_ns = 0")  # as if the wait were over
-        until("the lost one to be safe", lambda: states(spool) == [COMMITTED] * 3)
-    assert len(archive.arrived) == 4
+        until("a still and a clip to be sent again", lambda: len(archive.arrived) == 5)
+        until("them to be sent", lambda: states(spool) == [COMMITTED, SENT, SENT])
+        wait_is_over(spool)
+        until("the lost ones to be safe", lambda: states(spool) == [COMMITTED] * 3)
+    sent = [each.sop_instance_uid for each in archive.arrived]
+    assert sorted(sent[3:]) == sorted(each.sop_instance_uid for each in deliveries(spool)[1:])
 
 
 @pytest.mark.parametrize("how", ["unknown", "foreign", "stranger"])
@@ -306,7 +322,7 @@ def test_a_forged_report_makes_nothing_safe_and_stands_in_the_audit_file(
 ) -> None:
     archive.how = how
     archive.box_port = free_port()
-    sealed_exam(spool, stills=2)
+    sealed_exam(spool, stills=1, clips=1)
     other = vouching(archive, name="other", ae_title="STRANGER", port=free_port())
     with running(settings(tmp_path, listen=archive.box_port, destinations=(vouching(archive), other))):
         until("our answer", lambda: archive.answers)
@@ -315,7 +331,32 @@ def test_a_forged_report_makes_nothing_safe_and_stands_in_the_audit_file(
     assert "commitment-report-refused" in spool.layout.audit.read_text()
 
 
-def test_an_archive_that_never_reports_keeps_nothing_from_being_sent_and_is_named(
+def test_an_archive_that_never_reports_is_asked_anew_and_its_late_word_counts_once(
+    tmp_path: Path, spool: Spool, archive: VouchingArchive
+) -> None:
+    archive.how = "never"
+    archive.box_port = free_port()
+    sealed_exam(spool, stills=1, clips=1)
+    to = vouching(archive, commitment_wait_s=0)
+    with running(settings(tmp_path, listen=archive.box_port, destinations=(to,))):
+        until("a request that is taken", lambda: taken(spool) == 1)
+        wait_is_over(spool)
+        until("another request", lambda: len(archive.requests) == 2)
+        assert states(spool) == [SENT] * 2
+        first, second = archive.requests
+        assert first != second
+        assert archive.requests[first] == archive.requests[second]
+        archive.how = "separate"
+        assert archive.report(first) == 0x0000
+        assert states(spool) == [COMMITTED] * 2
+        archive.how = "partial"
+        assert archive.report(first) == 0x0000, "it said so before"
+        assert archive.report(second) == 0x0000
+        assert states(spool) == [COMMITTED] * 2
+    assert len(archive.arrived) == 2
+
+
+def test_an_archive_that_refuses_to_vouch_keeps_nothing_from_being_sent_and_is_named(
     tmp_path: Path, spool: Spool, archive: VouchingArchive
 ) -> None:
     archive.how = "S0122"
@@ -340,7 +381,7 @@ def test_orthanc_vouches_for_what_it_has_and_says_what_it_has_not(tmp_path: Path
         to = Destination(
             name="pacs", ae_title="ORTHANC", host="127.0.0.1", port=peer.port, commitment=True, query=True
         )
-        exam = sealed_exam(spool, stills=3)
+        exam = sealed_exam(spool, stills=2, clips=1)
         uids = [each.sop_instance_uid for each in deliveries(spool)]
         ears = Ears()
         with running(settings(tmp_path, listen=port, destinations=(to,))):
@@ -349,14 +390,14 @@ def test_orthanc_vouches_for_what_it_has_and_says_what_it_has_not(tmp_path: Path
             assert finder is not None
             assert finder.find(exam.study_instance_uid, [*uids, "1.2.3"]) == set(uids)
             assert finder.find("1.2.3.4", uids) == frozenset()
-            finished_exam(spool, stills=1)
-            until("the second exam to be sent", lambda: states(spool)[3:] == [SENT])
-            lost = deliveries(spool)[3].sop_instance_uid
-            peer.delete(lost)
-            until("it to be sent again", lambda: peer.sop_instance_uids().count(lost) == 1)
-            with spool.database.write() as connection:
-                connection.execute("UPDATE delivery SET proof_due_ns = 0")  # as if the wait were over
-            until("Orthanc to vouch for it", lambda: states(spool) == [COMMITTED] * 4)
+            finished_exam(spool, stills=1, clips=1)
+            until("the second exam to be sent", lambda: states(spool)[3:] == [SENT] * 2)
+            lost = {each.sop_instance_uid for each in deliveries(spool)[3:]}
+            for uid in lost:
+                peer.delete(uid)
+            until("both to be sent again", lambda: lost <= set(peer.sop_instance_uids()))
+            wait_is_over(spool)
+            until("Orthanc to vouch for them", lambda: states(spool) == [COMMITTED] * 5)
     assert ears.heard == []
 
 

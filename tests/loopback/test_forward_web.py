@@ -16,6 +16,7 @@ from tests.loopback.peers import FaultWeb, free_port
 from tests.loopback.peers.web import json_answer
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
+KINDS = {"still": {"stills": 1}, "clip": {"stills": 0, "clips": 1}}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def _run(part):
 
 
 def test_an_exam_arrives_as_it_was_sealed(spool, peer):
-    sealed_exam(spool, stills=5)
+    sealed_exam(spool, stills=4, clips=1)
     part = _sender(spool, peer.url)
     _run(part)
     assert {(d.state, d.status, d.attempts) for d in deliveries(spool)} == {(SENT, "HTTP 200", 1)}
@@ -59,8 +60,9 @@ def test_an_exam_arrives_as_it_was_sealed(spool, peer):
     assert len(peer.posts()) == 5
 
 
-def test_an_object_whose_answer_was_lost_is_not_sent_twice(spool, peer, clock):
-    sealed_exam(spool)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_whose_answer_was_lost_is_not_sent_twice(spool, peer, clock, kind):
+    sealed_exam(spool, **KINDS[kind])
 
     def vanish(request, asked):
         request.take(asked)
@@ -79,7 +81,7 @@ def test_an_object_whose_answer_was_lost_is_not_sent_twice(spool, peer, clock):
 
 
 def test_an_archive_that_is_away_leaves_no_doubt_and_gets_everything_later(spool, peer, clock):
-    sealed_exam(spool, stills=3)
+    sealed_exam(spool, stills=2, clips=1)
     part = _sender(spool, f"http://127.0.0.1:{free_port()}/dicom-web")
     _run(part)
     assert {(d.state, d.code, d.in_doubt) for d in deliveries(spool)} == {(Q, "unreachable", False)}
@@ -90,8 +92,9 @@ def test_an_archive_that_is_away_leaves_no_doubt_and_gets_everything_later(spool
     assert peer.searches() == []
 
 
-def test_an_archive_that_asks_for_a_pause_gets_it_but_not_for_ever(spool, peer, clock):
-    sealed_exam(spool)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_that_asks_for_a_pause_gets_it_but_not_for_ever(spool, peer, clock, kind):
+    sealed_exam(spool, **KINDS[kind])
     part = _sender(spool, peer.url)
     for asked, seconds in (("120", 120), ("1", 30), ("86400", 900)):
 
@@ -109,6 +112,7 @@ def test_an_archive_that_asks_for_a_pause_gets_it_but_not_for_ever(spool, peer, 
     assert delivery(spool).state is SENT
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("status", "reason", "state", "code"),
     [
@@ -121,9 +125,9 @@ def test_an_archive_that_asks_for_a_pause_gets_it_but_not_for_ever(spool, peer, 
         (404, None, Q, "wrong-address"),
     ],
 )
-def test_an_answer_holds_the_object_or_pauses_the_archive(request, clock, status, reason, state, code):  # noqa: PLR0917
+def test_an_answer_holds_the_object_or_pauses_the_archive(request, clock, kind, status, reason, state, code):  # noqa: PLR0917
     spool, peer = request.getfixturevalue("spool"), request.getfixturevalue("peer")
-    sealed_exam(spool)
+    sealed_exam(spool, **KINDS[kind])
 
     def refuse(handler, asked):
         handler.take(asked)
@@ -142,7 +146,7 @@ def test_an_answer_holds_the_object_or_pauses_the_archive(request, clock, status
 
 
 def test_three_big_clips_are_no_outage(spool, peer):
-    sealed_exam(spool, stills=4)
+    sealed_exam(spool, stills=0, clips=4)
     peer.behave = lambda request, asked: (request.take(asked), request.answer(413))
     _run(_sender(spool, peer.url))
     assert {(d.state, d.code) for d in deliveries(spool)} == {(HELD, "too-large")}

@@ -12,6 +12,7 @@ from tests.loopback.forward_archive import memory_spool, sender
 from tests.loopback.peers import JavaScriptPeer
 
 EVERY = [(status, rule) for rule in statuses.TABLE for status in sorted({rule.first, rule.last})]
+KINDS = {"still": {"stills": 1}, "clip": {"stills": 0, "clips": 1}}
 # what becomes of a delivery whose first try is answered so, and of one that is always answered so
 FIRST = {
     Meaning.STORED: "sent",
@@ -28,13 +29,16 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaScriptPeer
         yield peer
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("status", "rule"), EVERY, ids=[f"{status:04X}" for status, _ in EVERY])
-def test_each_status_of_an_archive_leads_to_its_state(archive: JavaScriptPeer, status: int, rule: Rule) -> None:
+def test_each_status_of_an_archive_leads_to_its_state(
+    archive: JavaScriptPeer, status: int, rule: Rule, kind: str
+) -> None:
     clock = FakeClock()
     archive.forget()
     archive.answers(store=[status])
     with memory_spool(clock) as spool:
-        sealed_exam(spool)
+        sealed_exam(spool, **KINDS[kind])
         part = sender(spool, archive)
         part.step()
         found = delivery(spool)
@@ -47,13 +51,14 @@ def test_each_status_of_an_archive_leads_to_its_state(archive: JavaScriptPeer, s
         assert (delivery(spool).state, len(archive.heard)) == ("sent", 2)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("status", [0xA900, 0xC000, 0x0106, 0x0111])
-def test_an_object_that_is_refused_twice_is_held(archive: JavaScriptPeer, status: int) -> None:
+def test_an_object_that_is_refused_twice_is_held(archive: JavaScriptPeer, status: int, kind: str) -> None:
     clock = FakeClock()
     archive.forget()
     archive.answers(store=[status] * 9)
     with memory_spool(clock) as spool:
-        sealed_exam(spool)
+        sealed_exam(spool, **KINDS[kind])
         part = sender(spool, archive)
         for _ in range(4):
             part.step()
