@@ -1,4 +1,4 @@
-"""A large clip over a line of 1 MB/s: it arrives whole, and the sending process does not grow with it.
+"""A line of 1 MB/s: a large clip arrives whole in little memory, and an object has the time that its size takes.
 
 `pytest tests/loopback/test_slow_link.py -s --megabytes=300` is the long run; it takes five minutes.
 """
@@ -13,11 +13,15 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import Clock
+from gateway.config.settings import Destination
+from gateway.forward.sending.channel import connector
 from gateway.model import DeliveryState, SealedObject
+from gateway.net.peers import Timeouts
+from gateway.net.store import Wanted
 from gateway.spool.opening import open_spool
 from tests.forward.bench import clip, deliveries, let_go, objects, open_exam, still, wrap_all
-from tests.loopback.peers import SlowLink, StoreScp
-from tests.loopback.peers.items import data_set_bytes
+from tests.loopback.peers import FaultArchive, FaultWeb, SlowLink, StoreScp
+from tests.loopback.peers.items import EXPLICIT, SECONDARY_CAPTURE, data_set_bytes, sample
 
 MB = 1_000_000
 LINE = 1 * MB  # bytes/s
@@ -134,3 +138,30 @@ def test_a_large_clip_over_a_slow_line_arrives_whole_in_little_memory(
     )
     assert ours <= min(ALLOWED, sealed.bytes / 3)
     assert theirs > 0.9 * sealed.bytes, "the measure does not see what it is to see"
+
+
+@pytest.mark.parametrize("kind", ["dicom", "stow"])
+def test_an_object_has_the_time_that_its_size_takes_on_a_slow_line(tmp_path: Path, kind: str) -> None:
+    """It takes three seconds; an answer may take one, and a line that carries 500 kB/s gets six more."""
+    patience = Timeouts(answer=1, stall=1, slowest=LINE / 2)
+    file = sample(tmp_path, pixels=bytes(3 * MB - 3 * MB % 256))
+    wanted = [Wanted(sop_class_uid=SECONDARY_CAPTURE, transfer_syntax_uid=EXPLICIT, lossy=False)]
+    with (
+        FaultArchive() as archive,
+        FaultWeb() as web,
+        SlowLink({"dicom": archive, "stow": web}[kind].port, bytes_per_s=LINE) as line,
+    ):
+        where = {
+            "dicom": {"ae_title": "TAKES", "host": "127.0.0.1", "port": line.port},
+            "stow": {"kind": "stow", "url": f"http://127.0.0.1:{line.port}/dicom-web"},
+        }[kind]
+        pacs = Destination(name="pacs", **where)  # type: ignore[arg-type]
+        with connector(pacs, our_ae="SCOPEGATE", timeouts=patience)(wanted) as channel:
+            channel.store(
+                file,
+                sop_class_uid=SECONDARY_CAPTURE,
+                sop_instance_uid=file.stem,
+                transfer_syntax_uid=EXPLICIT,
+            )
+        arrived = archive.arrived[0].data_set if kind == "dicom" else data_set_bytes(web.has[file.stem])
+    assert arrived == data_set_bytes(file.read_bytes())
