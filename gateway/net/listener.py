@@ -215,9 +215,14 @@ class _Server(AssociationServer):
         event(_log, "caller_vanished", address=client_address[0])
 
     def _begins(self, opened: evt.Event) -> None:
-        """Tune an association; its threads start when this has returned."""
-        tune(opened.assoc)
-        self._limit(opened.assoc)
+        """Tune an association before its threads start; pynetdicom would go on with one that cannot be."""
+        try:
+            tune(opened.assoc)
+            self._limit(opened.assoc)
+        except BaseException:
+            if wire := wire_of(opened.assoc):
+                wire.cut()
+            raise
 
     def _limit(self, association: Association) -> None:
         """Cut off who has not asked in time or does not end, also one who talks on, byte by byte, inside a message.
