@@ -103,7 +103,8 @@ class Recorder:
             try:
                 self._spool.captures.put_row(self._rowless[0])
             except SpoolError:
-                return
+                if self._spool.layout.exam(self._rowless[0].exam).is_dir():
+                    return  # else its exam was erased, and its files with it
             self._rowless.popleft()
 
     def without_row(self) -> list[Capture]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import exams, processes, queue, reroute, spools
+from gateway.cli import erase, exams, processes, queue, reroute, spools
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 reroute.add_to(queue.app)
 app.add_typer(queue.app, name="queue")
+erase.add_to(exams.app)
 app.add_typer(exams.app, name="exam")
 app.add_typer(spools.app, name="spool")
 

@@ -19,7 +19,7 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
 
     with spool_of(config) as (_, spool):
         spool.database.check()
-        exams = sorted(path.parent.name for path in spool.layout.exams.glob("*/exam.json"))
+        exams = sorted(path.parent.name for path in spool.layout.of_exams("exam.json"))
         found = [f for exam in track(exams, "Reading exams", transient=True) for f in inspect_exam(spool, exam)]
     for finding in found:
         print(f"{finding.exam}/{finding.file}: {finding.what}")

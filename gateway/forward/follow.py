@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from gateway.clock import Clock
-from gateway.errors import DiskFailed, DiskFull, SpoolBusy
+from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy
 from gateway.log import event, warn
 from gateway.spool.database import Database
 
@@ -52,6 +52,9 @@ class Follower:
         except (DiskFull, DiskFailed, SpoolBusy) as error:
             self._wait(_TROUBLED_S)
             self._note(error)
+        except NotFound as error:  # an exam was erased under this step; the next one does not find it
+            warn(_log, "work_vanished", thread=self._name, code=error.code)
+            self._wait(_IDLE_S)
 
     def _is_time(self) -> bool:
         overdue = self._clock.boottime_ns() >= self._due_ns

@@ -1,7 +1,9 @@
 """audit.jsonl: who did what to which exam. Append-only, flushed line by line; names no patient."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from gateway.clock import Clock
 from gateway.spool.files import Files, locked
@@ -27,6 +29,21 @@ class Audit:
                 file.sync()
             finally:
                 file.close()
+
+    def about(self, exam: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines about an exam, the oldest first; what cannot be read is passed over."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for line in file:
+                if exam.encode() not in line:
+                    continue
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(entry, dict) and entry.get("exam") == exam:
+                    yield entry
 
     def _line(self, what: str, by: str, details: dict[str, str | int]) -> bytes:
         entry = {"utc": self._clock.utc().isoformat(), "what": what, "by": by, **details}

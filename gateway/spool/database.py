@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 
-from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
+from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy, SpoolDamaged
 from gateway.spool.files import Relief
 
 VERSION = 2  # of the last schema_*.sql, kept in user_version; a release only adds
 _BUSY_MS = 10_000
+_LOOK_MS = 2_000  # longer than any look of ours
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}  # the second: no room for the shared memory's file
 _BROKEN = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -86,6 +87,35 @@ class Database:
                 raise
         if self._inode(0) != connection.inode:
             raise SpoolBusy("The index of the box is being made anew.")
+
+    @contextmanager
+    def erasing(self) -> Iterator[None]:
+        """Let this thread's changes take a row before those that refer to it, and zeros take the place of both."""
+        connection = self._connection()
+        with self._translated():
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA foreign_keys = OFF")
+            try:
+                yield
+            finally:
+                connection.execute("PRAGMA foreign_keys = ON")
+
+    def rewrite(self) -> bool:
+        """Write the file anew without what rows that went or changed left in it; empty its log.
+
+        Zeros in the place of a row are not enough: SQLite leaves copies where it moved rows from page to page.
+        False when somebody's look kept the log from being emptied. Raises SpoolError.
+        """
+        connection = self._connection()
+        if self._relief:
+            self._relief.ease(2 * self._path.stat().st_size)
+        with self._translated():
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            connection.execute("PRAGMA temp_store = MEMORY")  # else a copy of it all lies in /var/tmp for a moment
+            connection.execute("VACUUM")
+            connection.execute(f"PRAGMA busy_timeout = {_LOOK_MS}")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def version(self) -> int:
         """Return a number that changes when another connection committed (PRAGMA data_version)."""
@@ -168,7 +198,9 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.IntegrityError:
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+                raise NotFound("What this belongs to is not on this box any more.") from error
             raise
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) or 0
@@ -183,6 +215,12 @@ class Database:
             if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise SpoolBusy from error
             raise
+
+
+def put_aside(path: Path) -> list[Path]:
+    """Return what `move_aside` made of earlier databases of this name, and halves of new ones."""
+    used = {path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"}
+    return sorted(found for found in path.parent.glob(f"{path.name}*") if found.name not in used)
 
 
 def move_aside(path: Path, aside: str) -> None:

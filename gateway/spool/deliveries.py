@@ -23,8 +23,9 @@ SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key still
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
-# The destination is compared as well: a person may have moved the queue meanwhile. Only `proofs` gives a proof; it
-# ends with the state that it proves. What is held for anything else than a refusal counts as refused no more.
+# The destination is compared as well: a person may have moved the queue meanwhile; and the object: SQLite gives the
+# id of what was erased to another one. Only `proofs` gives a proof; it ends with the state that it proves. What is
+# held for anything else than a refusal counts as refused no more.
 _MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
     status = ?,
     changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
@@ -32,7 +33,7 @@ _MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt
     sent_to = CASE ? WHEN 'sending'
         THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)
         ELSE sent_to END
-    WHERE id = ? AND state = ? AND destination = ?"""
+    WHERE id = ? AND state = ? AND destination = ? AND sop_instance_uid = ?"""
 
 
 class Line(Enum):
@@ -186,7 +187,7 @@ class Deliveries:
         values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked)
         marks = (setbacks, refused, new, new)
         with self._database.write() as connection:
-            where = (delivery.id, delivery.state, delivery.destination)
+            where = (delivery.id, delivery.state, delivery.destination, delivery.sop_instance_uid)
             changed = connection.execute(_MOVE, (*values, *marks, *where)).rowcount
         return changed == 1
 
@@ -210,8 +211,8 @@ class Deliveries:
             connection.executemany(
                 "UPDATE delivery SET attempts = attempts + 1, next_attempt_ns = ?, code = ?, reason = ?, "
                 "status = ?, changed_ns = ?, asked = 0, setbacks = setbacks + ? "
-                "WHERE id = ? AND state = 'queued' AND destination = ?",
-                [(*values, d.id, d.destination) for d in deliveries],
+                "WHERE id = ? AND state = 'queued' AND destination = ? AND sop_instance_uid = ?",
+                [(*values, d.id, d.destination, d.sop_instance_uid) for d in deliveries],
             )
 
     def explain_waiting(self, destination: str, *, code: str, reason: str) -> None:
@@ -228,8 +229,8 @@ class Deliveries:
         with self._database.write() as connection:
             changed = connection.execute(
                 "UPDATE delivery SET code = ?, reason = ?, changed_ns = ? "
-                "WHERE id = ? AND state = 'held' AND code = ?",
-                (code, reason, self._clock.utc_ns(), delivery.id, delivery.code),
+                "WHERE id = ? AND state = 'held' AND code = ? AND sop_instance_uid = ?",
+                (code, reason, self._clock.utc_ns(), delivery.id, delivery.code, delivery.sop_instance_uid),
             ).rowcount
         return changed == 1
 

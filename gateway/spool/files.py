@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gateway.errors import DiskFailed, DiskFull
+from gateway.errors import DiskFailed, DiskFull, NotFound
 
 PART = ".part"  # the suffix of a file that is not complete yet
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -34,7 +34,7 @@ class Written:
 class Relief(Protocol):
     """Who makes a little room on a disk that is nearly full."""
 
-    def ease(self) -> None: ...
+    def ease(self, needed: int = ...) -> None: ...
 
 
 class Files:
@@ -91,6 +91,12 @@ class Files:
                     gone[path.parent] = None
             for folder in gone:
                 self._sync_folder(folder)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove an empty folder, durably; one that is not there is no error."""
+        with _translated(), suppress(FileNotFoundError):
+            self._rmdir(path)
+            self._sync_folder(path.parent)
 
     def cut(self, path: Path, size: int) -> None:
         """Shorten a file to `size` bytes, durably."""
@@ -221,6 +227,9 @@ class Files:
     def _unlink(self, path: Path) -> None:
         path.unlink()
 
+    def _rmdir(self, path: Path) -> None:
+        path.rmdir()
+
     def _sync_folder(self, path: Path) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -273,17 +282,27 @@ class Appender:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive flock(2) on `path`, which is created when missing and never removed.
+    """Hold an exclusive flock(2) on `path`, which is created when missing and goes with its folder alone.
 
-    Raises DiskFull or DiskFailed when it cannot be created.
+    Raises DiskFull or DiskFailed when it cannot be created, NotFound when its folder is gone, before or meanwhile.
     """
-    with _translated():
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    with still_there():
+        with _translated():
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def still_there() -> Iterator[None]:
+    """Say NotFound where a file or its folder is gone: an exam may be erased at any moment."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(fd)
+    except FileNotFoundError as error:
+        raise NotFound("What this is about is not on this box any more.") from error
 
 
 def sha256_of(path: Path) -> str:

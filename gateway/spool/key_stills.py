@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock, Moment
 from gateway.spool import records
-from gateway.spool.files import Files
+from gateway.spool.files import Files, still_there
 from gateway.spool.paths import Layout
 
 
@@ -61,5 +61,6 @@ class KeyStills:
             ),
             planned=self._clock.now(),
         )
-        self._files.write(path, [records.dump(made)])
+        with still_there():
+            self._files.write(path, [records.dump(made)])
         return made

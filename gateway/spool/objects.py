@@ -11,7 +11,7 @@ from gateway.errors import NotFound, SpoolDamaged, SpoolError, WrongState
 from gateway.model import Capture, DeliveryState, SealedObject
 from gateway.spool import records
 from gateway.spool.database import Database
-from gateway.spool.files import Files, Written, locked, sha256_of
+from gateway.spool.files import Files, Written, locked, sha256_of, still_there
 from gateway.spool.paths import FRAMES, OBJECT, Layout
 
 _BATCH = 200  # rows a transaction
@@ -79,7 +79,8 @@ class Objects:
         if any(self._layout.seal(exam, uid).exists() for uid in contents):
             raise WrongState("This object is sealed and never changes again.")
         files = [(self._layout.object(exam, uid), chunks) for uid, chunks in contents.items()]
-        return self._files.write_all(files, picture=True)
+        with still_there():
+            return self._files.write_all(files, picture=True)
 
     def seal(self, sealed: SealedObject, destinations: Sequence[str]) -> None:
         """Make the written file final: its seal, its row and one delivery a destination."""
@@ -89,7 +90,8 @@ class Objects:
         """Make written files final together, each with its destinations; rows and all, at most 200."""
         documents = [records.dump(each) for each, _ in made]
         seals = [self._layout.seal(each.exam, each.sop_instance_uid) for each, _ in made]
-        self._files.write_all([(seal, [document]) for seal, document in zip(seals, documents, strict=True)])
+        with still_there():
+            self._files.write_all([(seal, [document]) for seal, document in zip(seals, documents, strict=True)])
         try:
             with self._database.write() as connection:
                 for (each, destinations), document in zip(made, documents, strict=True):
@@ -112,7 +114,7 @@ class Objects:
         """
         objects = self.of_exam(exam)
         sums = sorted((each.sop_instance_uid, each.sha256) for each in objects)
-        with suppress(FileNotFoundError), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
+        with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
             gone = {o.sop_instance_uid for o in objects if self._layout.purged(exam, o.capture).exists()}
             here = [(uid, digest) for uid, digest in sums if uid not in gone]
             lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)

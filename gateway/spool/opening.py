@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.log import warn
 from gateway.spool import database as databases
-from gateway.spool import locks, rebuild, recovery
+from gateway.spool import erasing, locks, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
 from gateway.spool.reserve import Reserve
@@ -45,6 +45,7 @@ def open_spool(
         spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints, reserve_bytes=reserve_mb * MB)
         try:
             spool.database.migrate()
+            erasing.take_up(spool)  # before anybody looks: what is half erased is no exam any more
             recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
         except SpoolError:

@@ -1,5 +1,6 @@
 """Where things lie in the data folder. Names carry no patient data."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ SUMS = "SHA256SUMS"
 KEY_STILLS = ".key-stills-"
 FRAMES = ".frames"
 INDEX = ".index"
+ERASED = ".erased"  # of a folder: its exam is no more, and what is left of it goes
+ERASURE = "erasure"
 DAMAGED = ".damaged"  # kept for service, used by nobody
 
 
@@ -56,6 +59,13 @@ class Layout:
 
     def exam(self, exam: str) -> Path:
         return self.root.joinpath("exams", exam)
+
+    def erased(self, exam: str) -> Path:
+        return self.root.joinpath("exams", exam + ERASED)
+
+    def of_exams(self, pattern: str) -> Iterator[Path]:
+        """Yield the files of that name in the exams' folders; what is being erased is nobody's."""
+        return (path for path in self.exams.glob(f"*/{pattern}") if not path.parent.name.endswith(ERASED))
 
     def exam_json(self, exam: str) -> Path:
         return self._in(exam, "exam.json")

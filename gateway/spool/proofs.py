@@ -116,9 +116,16 @@ class Proofs:
             connection.executemany(
                 "UPDATE delivery SET state = ?, code = '', reason = '', next_attempt_ns = 0, in_doubt = 1, "
                 "changed_ns = ?, sent_to = coalesce((SELECT generation FROM destination AS d "
-                "WHERE d.name = delivery.destination), 0) WHERE id = ? AND state = 'held' AND code = ?",
+                "WHERE d.name = delivery.destination), 0) WHERE id = ? AND sop_instance_uid = ? AND state = 'held' "
+                "AND code = ?",
                 [
-                    (DeliveryState.SENT if there(each) else DeliveryState.QUEUED, now, each.delivery, AFTER_REBUILD)
+                    (
+                        DeliveryState.SENT if there(each) else DeliveryState.QUEUED,
+                        now,
+                        each.delivery,
+                        each.sop_instance_uid,
+                        AFTER_REBUILD,
+                    )
                     for each in asked
                 ],
             )
@@ -138,11 +145,12 @@ def apply(connection: sqlite3.Connection, asked: Unproven, verdict: Verdict, *, 
         "now": now_ns,
         "then": now_ns + int(verdict.wait_s * 1e9),
         "id": asked.delivery,
+        "uid": asked.sop_instance_uid,  # SQLite gives the id of what was erased to another one
         "round": asked.round,
     }
     changed = connection.execute(
         f"UPDATE delivery SET state = :state, proof_round = proof_round + 1, {_CHANGES[verdict.state]} "  # noqa: S608 - fixed words
-        "WHERE id = :id AND state = 'sent' AND proof_round = :round",
+        "WHERE id = :id AND sop_instance_uid = :uid AND state = 'sent' AND proof_round = :round",
         values,
     )
     return changed.rowcount == 1

@@ -13,7 +13,7 @@ from gateway.errors import SpoolError
 from gateway.log import event
 from gateway.model import CaptureState, Delivery, DeliveryState, ExamState, MediaKind, SealedObject
 from gateway.spool import marks, records
-from gateway.spool.files import PART
+from gateway.spool.files import PART, still_there
 from gateway.spool.marks import Mark, Proof
 from gateway.spool.paths import DAMAGED, KEY_STILLS, PURGED, RELEASED, SEAL, SIDECAR, TOMBSTONE
 from gateway.spool.spool import Spool
@@ -104,7 +104,8 @@ class Purging:
             proofs=tuple(Proof(destination=name, proof=proof) for name, proof in sorted(proofs)),
         )
         try:
-            self._spool.files.write(self._spool.layout.purged(facts.exam, facts.uid), [records.dump(mark)])
+            with still_there():
+                self._spool.files.write(self._spool.layout.purged(facts.exam, facts.uid), [records.dump(mark)])
         except SpoolError:
             with suppress(SpoolError):  # else the next start does it: there is no mark
                 self._spool.captures.obey_mark(facts.exam, facts.uid)
@@ -118,8 +119,7 @@ class Purging:
             rows = connection.execute("SELECT exam, sop_instance_uid, purged <> '' FROM capture").fetchall()
         known = {(row[0], row[1]): bool(row[2]) for row in rows}
         found = {
-            (path.parent.name, path.name.removesuffix(PURGED))
-            for path in self._spool.layout.exams.glob("*/*" + PURGED)
+            (path.parent.name, path.name.removesuffix(PURGED)) for path in self._spool.layout.of_exams("*" + PURGED)
         }
         with_pictures = self._with_pictures()
         for exam, uid in sorted(known):
@@ -205,7 +205,7 @@ class Purging:
         of_object = {row[0]: row[1] for row in rows}
         files = (
             path
-            for path in self._spool.layout.exams.glob("*/*.*")
+            for path in self._spool.layout.of_exams("*.*")
             if not path.name.endswith(_REMAINS) and KEY_STILLS not in path.name
         )
         pairs = ((path.parent.name, path.name.rpartition(".")[0]) for path in files)

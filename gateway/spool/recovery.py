@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.errors import SpoolDamaged
+from gateway.errors import NotFound, SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
 from gateway.spool import clips, performed, records, routing
@@ -55,7 +55,7 @@ def every_exam(spool: Spool) -> list[Exam]:
 
     In this order a row that still says "open" is corrected before the exam that followed it is entered.
     """
-    found = (load_exam(path) for path in sorted(spool.layout.exams.glob("*/exam.json")))
+    found = (load_exam(path) for path in sorted(spool.layout.of_exams("exam.json")))
     exams = sorted((exam for exam in found if exam), key=lambda exam: exam.opened.utc, reverse=True)
     return sorted(exams, key=lambda exam: exam.state is ExamState.OPEN)
 
@@ -98,7 +98,7 @@ def reconcile_rejections(spool: Spool) -> None:
         )
         rejected = {tuple(row) for row in rows}
     marked = {
-        (path.parent.name, path.name.removesuffix(TOMBSTONE)) for path in spool.layout.exams.glob("*/*" + TOMBSTONE)
+        (path.parent.name, path.name.removesuffix(TOMBSTONE)) for path in spool.layout.of_exams("*" + TOMBSTONE)
     }
     for exam, uid in sorted(rejected ^ marked):
         if spool.captures.obey_tombstone(exam, uid):
@@ -135,12 +135,12 @@ def adopt_seals(spool: Spool, destinations: Sequence[Addressee]) -> None:
     """
     with spool.database.read() as connection:
         known = {row[0] for row in connection.execute("SELECT sop_instance_uid FROM object")}
-    for path in sorted(spool.layout.exams.glob("*/*" + SEAL)):
+    for path in sorted(spool.layout.of_exams("*" + SEAL)):
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
                 _enter(spool, records.load(SealedObject, path.read_bytes()), destinations)
-            except (SpoolDamaged, sqlite3.IntegrityError) as error:
+            except (SpoolDamaged, NotFound, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue
             event(_log, "object_adopted", exam=exam, uid=uid)
@@ -183,7 +183,7 @@ def adopt_capture(captures: Captures, capture: Capture) -> None:
     """Write the row of a capture that has only its sidecar, rejected when it has a tombstone."""
     try:
         captures.put_row(capture)
-    except sqlite3.IntegrityError as error:  # its number, request id or UID stands in another row
+    except (NotFound, sqlite3.IntegrityError) as error:  # its number, request id or UID stands in another row
         warn(_log, "capture_not_adopted", exam=capture.exam, uid=capture.sop_instance_uid, why=error)
         return
     captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
@@ -245,7 +245,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
     paths = (
         path
-        for path in spool.layout.exams.glob("*/*.*")
+        for path in spool.layout.of_exams("*.*")
         if not path.name.endswith(kept) and KEY_STILLS not in path.name
     )
     for uid in sorted({path.name.rsplit(".", 1)[0] for path in paths} & sealed):

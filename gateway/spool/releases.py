@@ -72,7 +72,7 @@ class Releases:
 
     def reconcile(self) -> int:
         """Make the rows say what the marks say, where a cut came between the two; return how many did not."""
-        marked = {path.name.removesuffix(RELEASED) for path in self._layout.exams.glob("*/*" + RELEASED)}
+        marked = {path.name.removesuffix(RELEASED) for path in self._layout.of_exams("*" + RELEASED)}
         with self._database.read() as connection:
             known = {
                 row[0] for row in connection.execute("SELECT sop_instance_uid FROM capture WHERE released = 1")

@@ -16,7 +16,7 @@ from gateway.model import Exam, MessageKind, MessageState, StepMessage
 from gateway.spool import states
 from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
-from gateway.spool.files import Files
+from gateway.spool.files import Files, still_there
 from gateway.spool.paths import Layout
 from gateway.spool.states import Owner
 
@@ -44,7 +44,8 @@ class Steps:
 
     def write(self, exam: str, step: str, kind: MessageKind, content: bytes) -> None:
         """Write what a message says, a PS3.10 file, durably; before it is queued."""
-        self._files.write(self.path(exam, step, kind), [content])
+        with still_there():
+            self._files.write(self.path(exam, step, kind), [content])
 
     # --- looking ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The cached worklist: the last good answer of each server and its age. Usable with every server down."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
@@ -91,6 +91,12 @@ class Worklist:
                 "problem = excluded.problem",
                 (server, self._clock.utc_ns(), error.code, error.what),
             )
+
+    def forget(self, is_meant: Callable[[WorklistItem], bool]) -> None:
+        """Remove entries; a server that still has them brings them again with its next answer."""
+        meant = [(item.server, item.id) for item in self.items() if is_meant(item)]
+        with self._database.write() as connection:
+            connection.executemany("DELETE FROM worklist_item WHERE server = ? AND id = ?", meant)
 
     def keep_only(self, servers: Sequence[str]) -> None:
         """Forget servers that are no longer configured."""

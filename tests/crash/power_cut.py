@@ -60,6 +60,7 @@ class Recording(Files):
         self.root = root
         self.log: list[Operation] = []
         self._numbers: dict[int, int] = {}  # inode of the real disk to file number
+        self._moved: dict[str, str] = {}  # a folder's present path to the one it was made under
         self._count = 0
         self._lock = threading.RLock()
         for path in sorted(root.rglob("*")) if root.exists() else ():
@@ -104,13 +105,21 @@ class Recording(Files):
     def _rename(self, old: Path, new: Path) -> None:
         assert old.parent == new.parent, "a rename across folders has no model here"
         with self._lock:
-            number = self._numbers[old.stat().st_ino]
+            is_folder = old.is_dir()
+            entry: Entry = self._key(old) if is_folder else self._numbers[old.stat().st_ino]
             super()._rename(old, new)
-            self._name(new, Change(gone=old.name, name=new.name, entry=number))
+            self._name(new, Change(gone=old.name, name=new.name, entry=entry))
+            if is_folder:
+                self._moved[str(new.relative_to(self.root))] = str(entry)
 
     def _unlink(self, path: Path) -> None:
         with self._lock:
             super()._unlink(path)
+            self._name(path, Change(gone=path.name))
+
+    def _rmdir(self, path: Path) -> None:
+        with self._lock:
+            super()._rmdir(path)
             self._name(path, Change(gone=path.name))
 
     def _sync_folder(self, path: Path) -> None:
@@ -125,7 +134,10 @@ class Recording(Files):
 
     def _key(self, path: Path) -> str:
         """Return a folder's path under the root; "" is the root, "/" what lies above it and outlives every cut."""
-        return str(path.relative_to(self.root)).removeprefix(".") if path.is_relative_to(self.root) else "/"
+        if not path.is_relative_to(self.root):
+            return "/"
+        found = str(path.relative_to(self.root)).removeprefix(".")
+        return self._moved.get(found, found)
 
     def _number(self, fd: int) -> int:
         return self._numbers[os.fstat(fd).st_ino]
@@ -316,15 +328,15 @@ class _Disk:
     def tree(self, variant: Variant, dice: random.Random) -> Tree:
         """Return what is found under the root."""
         tree: Tree = {}
-        folders = [""]
+        folders = [("", "")]
         while folders:
-            path = folders.pop()
-            found = self._folders.get(path, _Folder()).names(variant.names, dice)
+            path, made_as = folders.pop()
+            found = self._folders.get(made_as, _Folder()).names(variant.names, dice)
             for name, entry in found.items():
                 below = f"{path}/{name}".removeprefix("/")
                 if isinstance(entry, str):
                     tree[below] = None
-                    folders.append(entry)
+                    folders.append((below, entry))
                 else:
                     tree[below] = self._files.get(entry, _File()).content(variant.data, dice)
         return tree

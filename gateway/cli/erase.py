@@ -1,0 +1,119 @@
+"""`scopegate exam erase`: an exam, or everything of a patient, leaves this box for good; said before it is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_CONFIG, Config
+from gateway.errors import BadValue, NotFound
+from gateway.model import Exam, ExamState
+from gateway.spool.erasable import Copy, Loss
+from gateway.spool.spool import Spool
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give this command to `scopegate exam`."""
+    app.command()(erase)
+
+
+def erase(
+    exam: Annotated[str, typer.Argument(help="The number of one exam.")] = "",
+    patient_id: Annotated[
+        str, typer.Option(help="Everything of the patient with exactly this ID; - asks for it.")
+    ] = "",
+    issuer: Annotated[str | None, typer.Option(help="Of the ID, where several have the same.")] = None,
+    yes: Annotated[int | None, typer.Option(help="The number of pictures, as this command names it.")] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Erase an exam, or every exam of a patient, from this box. What was sent stays where it is."""
+    if bool(exam) == bool(patient_id) or (issuer is not None and exam):
+        raise typer.BadParameter("Name one exam, or a patient with --patient-id.")
+    if patient_id == "-":  # so that it stands in no list of commands
+        patient_id = typer.prompt("Patient ID")
+    raise typer.Exit(_erase(config, exam, patient_id, issuer, yes))
+
+
+def _erase(config: Path, exam: str, patient_id: str, issuer: str | None, yes: int | None) -> int:
+    from gateway.cli.opened import counted, spool_of
+    from gateway.spool import erasing
+
+    with spool_of(config) as (settings, spool):
+        servers = [each.name for each in settings.procedure_steps]
+        required = [each.name for each in settings.destinations if each.required]
+        found = _of_patient(spool, patient_id, issuer) if patient_id else [spool.exams.get(exam)]
+        losses = _losses(spool, found, required, servers, alone=bool(exam))
+        pictures = sum(each.pictures for each in losses)
+        what = f"{counted(len(losses), 'exam')} with {counted(pictures, 'picture')}"
+        if not losses or yes != pictures:
+            print("Nothing was erased.", end="")
+            print(f" To erase {what} from this box for good: --yes {pictures}" if losses else "")
+            return 1
+        clean = erasing.erase(spool, losses, by="command-line", servers=servers)
+    print(f"Erased from this box: {what}. Copies elsewhere, also in backups, are as they were.")
+    if settings.worklists:
+        print("A worklist server that has the patient on its list brings that entry again.")
+    if not clean:
+        print("Traces are left on the disk: the next command, or the next start of the box, tries again.")
+    return 0 if clean else 1
+
+
+def _of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
+    """Return the patient's exams. Raises NotFound, BadValue when the ID may be two persons'."""
+    from gateway.spool import erasable
+
+    found = erasable.of_patient(spool, patient_id, issuer)
+    if not found:
+        raise NotFound(
+            "There is no exam of a patient with exactly this ID.", action="Look at `scopegate exam list`."
+        )
+    issuers = sorted({each.patient.issuer for each in found})
+    if len(issuers) > 1:
+        raise BadValue(
+            "This ID was given by several issuers: it may be two persons'.",
+            action=f"Add one of these: {', '.join(f'--issuer {name!r}' for name in issuers)}.",
+        )
+    return found
+
+
+def _losses(
+    spool: Spool, found: Sequence[Exam], required: Sequence[str], servers: Sequence[str], *, alone: bool
+) -> list[Loss]:
+    """Return, and print, what would go. Raises WrongState; `alone`: also for an open exam, which else stays."""
+    from gateway.spool import erasable
+
+    kept = [each for each in found if each.state is ExamState.OPEN and not alone]
+    losses = [erasable.loss(spool, each.id, required) for each in found if each not in kept]
+    with spool.database.read() as connection:
+        for each in losses:
+            erasable.refuse(connection, each.exam.id, servers)
+    for each in losses:
+        _print(each, required)
+    for stays in kept:
+        print(f"{stays.id} is open and stays. Finish or discontinue it first.")
+    return losses
+
+
+def _print(loss: Loss, required: Sequence[str]) -> None:
+    from gateway.cli.opened import counted
+
+    exam = loss.exam
+    print(f"{exam.id}  {exam.opened.local:%d-%b-%Y %H:%M}  {exam.state}  {exam.patient.name}  {exam.patient.id}")
+    archives = " or ".join(required)
+    lost = f", {loss.unsent} never sent to {archives}, {loss.unproven} not vouched for by {archives}"
+    print(f"    {counted(loss.pictures, 'picture')}{lost if required else '; no destination is required'}")
+    if loss.untold:
+        print(f"    {counted(loss.untold, 'message')} about its procedure steps never went to their server")
+    for copy in loss.copies:
+        print(f"    elsewhere: {_words(copy)}")
+    if not loss.copies:
+        print("    elsewhere: nothing that this box knows of")
+
+
+def _words(copy: Copy) -> str:
+    from gateway.cli.opened import counted
+
+    vouched = f", vouches for {copy.proven}" if copy.proven else ""
+    perhaps = f", perhaps {copy.perhaps} more" if copy.perhaps else ""
+    return f"{copy.where}: {counted(copy.objects, 'object')}{vouched}{perhaps}"

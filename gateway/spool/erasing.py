@@ -1,0 +1,216 @@
+"""Erasing exams for good. Decides nothing; `scopegate exam erase` does, and `erasable` says what forbids it.
+
+The mark is the folder's new name, `<exam>.erased`: one rename, flushed. A cut before it leaves the exam as it was,
+a cut after it leaves work for `take_up`, which every process does before it looks at anything else. Running ones
+find nothing from the rename on: their paths lead nowhere.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import DiskFull, SpoolDamaged, SpoolError
+from gateway.log import event, warn
+from gateway.model import Exam, ExamState
+from gateway.spool import database, erasable, records
+from gateway.spool.erasable import Loss
+from gateway.spool.files import locked
+from gateway.spool.paths import ERASED, ERASURE
+from gateway.spool.spool import Spool
+from gateway.spool.subjects import same_patient
+
+_log = logging.getLogger(__name__)
+BEING_ERASED = "being-erased"  # the code of deliveries that nobody may send any more
+_BATCH = 200  # rows a transaction
+_OF_EXAM = ("step_message", "delivery", "object", "capture")  # those that refer to others first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erasure:
+    """What is remembered of an exam until the audit has it: no word about a patient."""
+
+    exam: str
+    utc: str
+    by: str
+    pictures: int
+    unsent: int
+    unproven: int
+
+
+def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str]) -> bool:
+    """Erase exams; False when the index's log, which somebody reads, still holds traces until the next start.
+
+    servers: those of procedure steps that are configured. Raises WrongState or ClipRecording when one of them
+    cannot be erased at this moment, NotFound, SpoolError; those before it are erased then.
+    """
+    with locked(spool.layout.migration_lock):  # no start and no rebuild looks at half of it
+        try:
+            with spool.database.read() as connection:
+                for each in exams:
+                    erasable.refuse(connection, each.exam.id, servers)
+            for each in exams:
+                _begin(spool, each, by=by, servers=servers)
+        finally:
+            clean = take_up(spool)
+    return clean
+
+
+def take_up(spool: Spool) -> bool:
+    """Finish every erasure that was begun; False when traces are left. Under the migration lock only.
+
+    A file that cannot be removed, and a full disk, keep no process from starting: the next start tries again.
+    """
+    _take_back_claims(spool)
+    came_back = _forget_again(spool)
+    folders = sorted(spool.layout.exams.glob(f"*{ERASED}"))
+    if not folders and not came_back:
+        return True
+    try:
+        for folder in folders:
+            _finish(spool, folder)
+        for path in database.put_aside(spool.layout.database):  # nobody uses them, and everybody's name is in them
+            spool.files.remove(path)
+        if not spool.database.rewrite():
+            return False
+        for folder in folders:
+            spool.files.remove_folder(folder)
+    except (SpoolError, OSError) as error:
+        warn(_log, "erasure_not_finished", error=type(error).__name__)
+        return False
+    return True
+
+
+# --- until the mark --------------------------------------------------------------------------------------------
+
+
+def _begin(spool: Spool, exam: Loss, *, by: str, servers: Collection[str]) -> None:
+    """Claim the exam's queue, write down what is lost, and give the folder its new name."""
+    uid, layout = exam.exam.id, spool.layout
+    with suppress(SpoolDamaged):  # a damaged exam may be erased as well
+        spool.exams.change(uid, lambda old: old)  # brings a row up to date that fell behind
+    with locked(layout.exam_lock(uid)):
+        if _state(layout.exam_json(uid)) is ExamState.OPEN:
+            raise erasable.still_open()
+        with spool.database.write() as connection:
+            erasable.refuse(connection, uid, servers)
+            connection.execute(
+                "UPDATE delivery SET state = 'held', code = ? WHERE exam = ? AND state = 'queued'",
+                (BEING_ERASED, uid),
+            )
+        record = Erasure(
+            exam=uid,
+            utc=spool.clock.utc().isoformat(),
+            by=by,
+            pictures=exam.pictures,
+            unsent=exam.unsent,
+            unproven=exam.unproven,
+        )
+        spool.files.write(layout.media(uid, ERASURE), [records.dump(record)])
+        spool.files.rename(layout.exam(uid), layout.erased(uid))
+    event(_log, "exam_erasure_begun", exam=uid)
+
+
+def _state(path: Path) -> ExamState | None:
+    exam = _exam_in(path)
+    return exam.state if exam else None
+
+
+def _exam_in(path: Path) -> Exam | None:
+    try:
+        return records.load(Exam, path.read_bytes())
+    except (SpoolDamaged, OSError):
+        return None
+
+
+def _take_back_claims(spool: Spool) -> None:
+    """Let the deliveries go again of an exam that did not get its mark."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT exam FROM delivery WHERE state = 'held' AND code = ?", (BEING_ERASED,)
+        ).fetchall()
+    for row in rows:
+        if not spool.layout.erased(row["exam"]).is_dir():
+            with spool.database.write() as connection:
+                connection.execute(
+                    "UPDATE delivery SET state = 'queued', code = '', reason = '' "
+                    "WHERE exam = ? AND state = 'held' AND code = ?",
+                    (row["exam"], BEING_ERASED),
+                )
+
+
+# --- from the mark on ------------------------------------------------------------------------------------------
+
+
+def _finish(spool: Spool, folder: Path) -> None:
+    """Rows, files, audit line, record; what was done before a cut is done again, and no harm in it."""
+    exam = folder.name.removesuffix(ERASED)
+    named, record = folder / "exam.json", folder / ERASURE
+    known, full = _exam_in(named), False
+    try:
+        _forget(spool, exam, known)
+    except DiskFull:  # the files make room
+        full = True
+    spool.files.remove(named)  # before the others: by this one release 0.1 knows an exam
+    spool.files.remove(*(path for path in sorted(folder.iterdir()) if path != record))
+    if full:
+        _forget(spool, exam, known)
+    if record.exists():
+        _note(spool, exam, record)
+        spool.files.remove(record)
+
+
+def _note(spool: Spool, exam: str, record: Path) -> None:
+    try:
+        found = records.load(Erasure, record.read_bytes())
+        counts = {"pictures": found.pictures, "unsent": found.unsent, "unproven": found.unproven}
+        spool.audit.note("exam-erased", by=found.by, exam=exam, begun=found.utc, **counts)
+    except SpoolDamaged:
+        spool.audit.note("exam-erased", by="unknown", exam=exam)
+    event(_log, "exam_erased", exam=exam)
+
+
+def _forget(spool: Spool, exam: str, known: Exam | None) -> None:
+    """Remove every row of an exam; its own first, so that nobody is shown a half of it."""
+    with spool.database.erasing():
+        with spool.database.write() as connection:
+            connection.execute("DELETE FROM exam WHERE id = ?", (exam,))
+            connection.execute(f"DELETE FROM request WHERE {erasable.MENTIONS}", (exam,))  # noqa: S608 - fixed words
+            connection.execute(
+                "DELETE FROM commitment_item WHERE sop_instance_uid IN "
+                "(SELECT sop_instance_uid FROM object WHERE exam = ?)",
+                (exam,),
+            )
+            connection.execute(
+                "DELETE FROM commitment WHERE transaction_uid NOT IN (SELECT transaction_uid FROM commitment_item)"
+            )
+        for table in _OF_EXAM:
+            while _removed(spool, table, exam) == _BATCH:
+                pass
+        if known:
+            spool.worklist.forget(lambda item: same_patient(item.patient, known.patient))
+
+
+def _removed(spool: Spool, table: str, exam: str) -> int:
+    with spool.database.write() as connection:
+        done: sqlite3.Cursor = connection.execute(
+            f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE exam = ? LIMIT ?)",  # noqa: S608 - fixed names
+            (exam, _BATCH),
+        )
+    return done.rowcount
+
+
+def _forget_again(spool: Spool) -> bool:
+    """Remove what an older copy of the index brought back, if somebody put one in place: the audit knows."""
+    found = False
+    with spool.database.read() as connection:
+        listed = [row["id"] for row in connection.execute("SELECT id FROM exam")]
+    there = {path.name.removesuffix(ERASED) for path in spool.layout.exams.iterdir()}
+    for exam in sorted(set(listed) - there):
+        if any(line.get("what") == "exam-erased" for line in spool.audit.about(exam)):
+            _forget(spool, exam, spool.exams.get(exam))
+            event(_log, "erased_exam_forgotten_again", exam=exam)
+            found = True
+    return found
