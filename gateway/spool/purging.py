@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.errors import SpoolError
+from gateway.errors import NotFound, SpoolError
 from gateway.log import event
 from gateway.model import CaptureState, Delivery, DeliveryState, ExamState, MediaKind, SealedObject
 from gateway.spool import marks, records
@@ -125,7 +125,8 @@ class Purging:
         for exam, uid in sorted(known):
             marked = (exam, uid) in found
             if marked != known[exam, uid]:
-                self._spool.captures.obey_mark(exam, uid)  # the cut came between its row and its mark
+                with suppress(NotFound):  # the whole folder is gone
+                    self._spool.captures.obey_mark(exam, uid)  # the cut came between its row and its mark
             mark = (
                 marks.read(self._spool.layout.purged(exam, uid))
                 if marked and (exam, uid) in with_pictures

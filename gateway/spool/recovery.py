@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,8 +102,9 @@ def reconcile_rejections(spool: Spool) -> None:
         (path.parent.name, path.name.removesuffix(TOMBSTONE)) for path in spool.layout.of_exams("*" + TOMBSTONE)
     }
     for exam, uid in sorted(rejected ^ marked):
-        if spool.captures.obey_tombstone(exam, uid):
-            event(_log, "rejection_reconciled", exam=exam, uid=uid)
+        with suppress(NotFound):  # the whole folder is gone: the alarm for that is sounded elsewhere
+            if spool.captures.obey_tombstone(exam, uid):
+                event(_log, "rejection_reconciled", exam=exam, uid=uid)
 
 
 def question_after_reboot(spool: Spool) -> None:

@@ -423,7 +423,8 @@ def test_an_older_copy_of_the_index_brings_no_erased_exam_back(spool: Spool, reo
 
 
 def test_an_exam_whose_files_are_lost_but_not_erased_stays_listed(spool: Spool, reopened: Opened) -> None:
-    exam = of_another(spool)
+    exam, _ = spool.exams.open(subject(BORIS))
+    spool.captures.reject(store(spool, exam, 1).sop_instance_uid, "blurred")
     for path in spool.layout.exam(exam.id).iterdir():
         path.unlink()
     spool.layout.exam(exam.id).rmdir()
