@@ -99,6 +99,7 @@ def _context(spool: Spool, settings: Settings, clock: Clock, capture_socket: Pat
 def _changes(context: Context) -> Changes:
     return Changes(
         spool=context.spool,
+        pictures=context.pictures,
         work=context.work,
         hub=context.hub,
         recorder=context.recorder,

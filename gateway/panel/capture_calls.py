@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotSealed, Purged
+from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotFound, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
 from gateway.panel import bodies, ranges, views
 from gateway.panel.bodies import Asked
@@ -152,8 +152,11 @@ class CaptureCalls:
         sealed = await self._context.work.spool(lambda: spool.objects.of_capture(capture.sop_instance_uid))
         if sealed is None:
             raise NotSealed
+        path = spool.objects.path(sealed)
+        if not path.exists():
+            raise NotFound("The files of this picture are not on the disk any more.")
         return FileResponse(
-            spool.objects.path(sealed),
+            path,
             media_type="application/dicom",
             filename=f"{sealed.sop_instance_uid}.dcm",
         )

@@ -8,6 +8,7 @@ from gateway.errors import SpoolError
 from gateway.log import warn
 from gateway.panel import answers, views
 from gateway.panel.hub import Hub
+from gateway.panel.pictures import Pictures
 from gateway.panel.recorder import Recorder
 from gateway.panel.work import Work
 from gateway.spool.spool import Spool
@@ -18,10 +19,17 @@ Topics = dict[str, dict[str, Any]]
 
 
 class Changes:
-    """Turns new rows and capture's words into events: exam, capture, delivery, worklist, source."""
+    """Turns new rows and capture's words into events: exam, capture, delivery, worklist, source.
 
-    def __init__(self, *, spool: Spool, work: Work, hub: Hub, recorder: Recorder, poll_s: float) -> None:
+    When exams are gone, so are the pictures that the panel kept of them.
+    """
+
+    def __init__(
+        self, *, spool: Spool, pictures: Pictures, work: Work, hub: Hub, recorder: Recorder, poll_s: float
+    ) -> None:
         self._spool = spool
+        self._pictures = pictures
+        self._exams = 0
         self._work = work
         self._hub = hub
         self._recorder = recorder
@@ -63,6 +71,9 @@ class Changes:
         self._hub.publish("source", source_event(self._recorder))
 
     def _look(self) -> Topics:
+        before, self._exams = self._exams, self._spool.exams.count()
+        if self._exams < before:
+            self._pictures.forget()
         exams = self._spool.exams.list(limit=_LATEST)
         current = next((exam for exam in exams if exam.state == "open"), exams[0] if exams else None)
         captures = self._spool.captures.of_exam(current.id) if current else []
@@ -71,6 +82,7 @@ class Changes:
             "exam": {
                 "open": current.id if current and current.state == "open" else "",
                 "exams": {exam.id: exam.revision for exam in exams},
+                "count": self._exams,
             },
             "capture": {
                 "exam": current.id if current else "",

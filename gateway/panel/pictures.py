@@ -50,6 +50,10 @@ class Lru(Generic[K, V]):
         with self._lock:
             self._values.pop(key, None)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+
 
 class Pictures:
     """Thumbnails and views of captures. Used from several threads."""
@@ -71,6 +75,11 @@ class Pictures:
         """
         codestream = self._codestream(capture, number)
         return viewable(codestream, codec=capture.codec, width=min(width or _LARGEST_WIDTH, _LARGEST_WIDTH))
+
+    def forget(self) -> None:
+        """Forget every thumbnail: an exam was erased, and they are made again quickly."""
+        self._thumbnails.clear()
+        self._indexes.clear()
 
     def _codestream(self, capture: Capture, number: int) -> bytes:
         uid = capture.sop_instance_uid

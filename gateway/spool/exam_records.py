@@ -65,6 +65,11 @@ class ExamRecords:
             ).fetchall()
         return [records.load(Exam, row["document"]) for row in rows]
 
+    def count(self) -> int:
+        """Return how many exams are on this box."""
+        with self._database.read() as connection:
+            return int(connection.execute("SELECT count(*) FROM exam").fetchone()[0])
+
     def order(self, exam: Exam) -> bytes | None:
         """Return the worklist answer this exam was opened with or assigned to, as received."""
         return self._layout.media(exam.id, exam.order).read_bytes() if exam.order else None

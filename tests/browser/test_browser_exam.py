@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gateway.model import ExamState, Identity
+from gateway.spool import erasable, erasing
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
@@ -172,3 +173,13 @@ def test_a_refused_touch_says_what_happened_and_what_to_do(page: Page, box: Box)
     tap(page, "Yes, start exam")
     expect(page.locator("#problem")).to_contain_text("no longer on the worklist")
     expect(page.locator("#problem")).to_contain_text("Refresh the list and choose again.")
+
+
+@front
+def test_an_exam_that_is_erased_leaves_the_screen_too(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    box.spool.exams.finish(exam)
+    page.goto(f"{box.address}/exam/{exam}")
+    expect(page.locator(".bar-title")).to_contain_text("MEIER, Anna")
+    erasing.erase(box.spool, [erasable.loss(box.spool, exam, [])], by="command-line", servers=())
+    page.wait_for_url(f"{box.address}/")

@@ -80,6 +80,51 @@ def test_the_canary_is_nowhere_but_in_the_spool(
     assert PATIENT_ID.encode() in next(box.data.glob("exams/*/exam.json")).read_bytes()  # the search can find it
 
 
+def test_an_erased_patient_is_nowhere_in_the_data_of_a_box_that_runs(
+    tmp_path: Path, worklist_server: WlmScpfs
+) -> None:
+    item = worklist_item(name=NAME, character_set="ISO_IR 192", number=78, day=today())
+    item.PatientID, item.AccessionNumber, item.PatientBirthDate = PATIENT_ID, ACCESSION, BIRTH
+    worklist_server.clear()
+    worklist_server.add("canary", item)
+    with StoreScp(tmp_path / "archive", "+xi") as archive:
+        box = Box(
+            tmp_path / "box",
+            worklists=[as_worklist(worklist_server)],
+            destinations=[as_destination("pacs", archive)],
+        )
+        with box:
+            exam = str(box.create("/exams", {"worklist_item": box.worklist_item(PATIENT_ID)})["id"])
+            uid = str(box.still(exam)["sop_instance_uid"])
+            box.clip(exam, 0.5)
+            box.finish(exam)
+            until("all to be settled", lambda: {d["state"] for d in box.deliveries(exam)} == {"sent", "held"})
+            assert box.request("GET", f"/captures/{uid}/thumbnail")[0] == 200
+            worklist_server.clear()
+            assert in_the_data(box)  # the search can find it
+            roles = {role: box.pid(role) for role in ("capture", "forward", "panel")}
+            assert b"elsewhere: pacs: 1 object" in command(box, "exam", "erase", exam)
+            assert b"Erased from this box" in command(box, "exam", "erase", exam, "--yes", "2")
+            assert in_the_data(box) == []
+            for path in (f"/exams/{exam}", f"/captures/{uid}/thumbnail", f"/captures/{uid}/dicom"):
+                assert box.request("GET", path)[0] == 404
+            other = box.open_typed()
+            box.still(other)
+            box.finish(other)
+            box.until_delivered(other, 1)
+            assert {role: box.pid(role) for role in roles} == roles  # nobody died of it
+        assert in_the_data(box) == []
+    assert not [word for word in disguises() if word in box.log.read_bytes()]
+    assert b"exam-erased" in (box.data / "audit.jsonl").read_bytes()
+
+
+def in_the_data(box: Box) -> list[str]:
+    """Return the files of a box's folders in which the canary stands in any coding."""
+    paths = [*box.data.rglob("*"), *box.runtime.rglob("*")]
+    files = [path for path in paths if path.is_file() and path.name != "reserve"]
+    return [path.name for path in files if any(word in path.read_bytes() for word in disguises())]
+
+
 def command(box: Box, *words: str) -> bytes:
     """Return what a command says."""
     asked = [sys.executable, "-m", "gateway", *words, "--config", str(box.config)]
