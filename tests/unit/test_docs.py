@@ -32,7 +32,7 @@ from gateway.net import commitment as net_commitment
 from gateway.net import statuses, step_statuses, webanswers
 from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
-from gateway.spool import deliveries, space, states
+from gateway.spool import deliveries, erasing, space, states
 from hardware import errors as device_errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -281,9 +281,13 @@ def codes_in_the_code() -> set[str]:
     ]
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
-    found |= {deliveries.AFTER_REBUILD, deliveries.BY_PERSON, deliveries.LOST_BY_ARCHIVE, *deliveries.QUIET} | {
-        words[0] for words in problems._WORDS.values()
-    }
+    found |= {
+        erasing.BEING_ERASED,
+        deliveries.AFTER_REBUILD,
+        deliveries.BY_PERSON,
+        deliveries.LOST_BY_ARCHIVE,
+        *deliveries.QUIET,
+    } | {words[0] for words in problems._WORDS.values()}
     found |= {code for code in space.CODES.values() if code}
     found |= {row.code for row in webanswers.TABLE}
     found |= {rule.code for rule in STEP_FAILING} | {step_sender.TAKEN_BEFORE, step_sender.TAKEN_WITH_WARNING}
