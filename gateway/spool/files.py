@@ -90,7 +90,8 @@ class Files:
                     self._unlink(path)
                     gone[path.parent] = None
             for folder in gone:
-                self._sync_folder(folder)
+                with suppress(FileNotFoundError):  # it went as a whole
+                    self._sync_folder(folder)
 
     def remove_folder(self, path: Path) -> None:
         """Remove an empty folder, durably; one that is not there is no error."""

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged
+from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy, SpoolDamaged
 from gateway.forward.follow import Follower
 from gateway.spool.spool import Spool
 from tests.forward.bench import open_exam
@@ -126,3 +126,17 @@ def test_work_goes_on_when_the_wall_clock_is_set_back_for_years(
     clock.move(2)
     follower.turn()
     assert work.calls == 1
+
+
+def test_an_exam_that_was_erased_under_a_step_ends_no_thread(
+    follower: Follower, work: Work, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    work.error = NotFound()
+    clock.move(2)
+    follower.turn()
+    work.error = None
+    clock.move(2)
+    follower.turn()
+    assert work.calls == 2
+    assert follower.trouble is None
+    assert "work_vanished thread=wrap code=not-found" in caplog.messages

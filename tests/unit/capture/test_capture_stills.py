@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import Busy, DiskFull, RequestReused, ScopegateError
+from gateway.spool import erasable, erasing
 from hardware.sources import Picture, PixelFormat
 
 STEPS = [
@@ -146,6 +147,21 @@ def test_a_row_that_cannot_be_written_holds_up_nothing_and_comes_later(box, stam
     assert numbers(box, exam) == [1]
     assert box.recorder.without_row() == []
     assert box.press(request=stamp()).result(10).sop_instance_uid == stored.sop_instance_uid
+
+
+def test_a_row_whose_exam_was_erased_meanwhile_is_waited_for_no_longer(box):
+    exam = box.exam()
+    box.show()
+    with sqlite3.connect(box.spool.layout.database) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        box.press().result(10)
+        blocker.rollback()
+    blocker.close()
+    box.spool.exams.finish(exam.id)
+    erasing.erase(box.spool, [erasable.loss(box.spool, exam.id, [])], by="command-line", servers=())
+    box.recorder.write_rows()
+    assert box.recorder.without_row() == []
+    assert not box.spool.layout.exam(exam.id).exists()
 
 
 def test_a_disk_that_does_not_answer_is_said_in_time_and_the_press_is_not_stored_afterwards(box, wait):
