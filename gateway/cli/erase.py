@@ -37,13 +37,15 @@ def erase(
 
 def _erase(config: Path, exam: str, patient_id: str, issuer: str | None, yes: int | None) -> int:
     from gateway.cli.opened import counted, spool_of
-    from gateway.spool import erasing
+    from gateway.spool import erasable, erasing
 
     with spool_of(config) as (settings, spool):
         servers = [each.name for each in settings.procedure_steps]
         required = [each.name for each in settings.destinations if each.required]
         found = _of_patient(spool, patient_id, issuer) if patient_id else [spool.exams.get(exam)]
         losses = _losses(spool, found, required, servers, alone=bool(exam))
+        for other in erasable.named_in(spool, patient_id) if patient_id else ():
+            print(f"{other} was this patient's first and is another's now: its records name both, and it stays.")
         pictures = sum(each.pictures for each in losses)
         what = f"{counted(len(losses), 'exam')} with {counted(pictures, 'picture')}"
         if not losses or yes != pictures:

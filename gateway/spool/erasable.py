@@ -66,6 +66,18 @@ def of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
     return [exam for exam in exams if issuer is None or exam.patient.issuer == issuer]
 
 
+def named_in(spool: Spool, patient_id: str) -> list[str]:
+    """Return other patients' exams with a picture whose record names this ID: it was taken under it."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT exam.id FROM capture JOIN exam ON exam.id = capture.exam "
+            "WHERE json_extract(capture.document, '$.patient.id') = ?1 "
+            "AND json_extract(exam.document, '$.patient.id') <> ?1 ORDER BY exam.opened_at, exam.id",
+            (patient_id,),
+        ).fetchall()
+    return [row["id"] for row in rows]
+
+
 def refuse(connection: sqlite3.Connection, exam: str, servers: Collection[str]) -> None:
     """Raise what forbids erasing this exam at this moment; within a transaction nothing of it changes.
 

@@ -157,6 +157,21 @@ def test_a_patient_goes_with_every_exam_but_the_open_one(config: Path, root: Pat
     assert set(listed(root)) == {still_open.id, other.id}
 
 
+def test_an_exam_that_was_given_to_another_patient_is_named_and_stays(config: Path, root: Path) -> None:
+    spool = box(root)
+    ended(spool)
+    exam, _ = spool.exams.open(subject(CANARY))
+    store(spool, exam, 1)
+    spool.exams.assign(exam.id, subject(BORIS))
+    spool.exams.finish(exam.id)
+    spool.close()
+    done = erase(config, "--patient-id", CANARY.id)
+    assert f"{exam.id} was this patient's first and is another's now" in done.output
+    assert erase(config, "--patient-id", CANARY.id, "--yes", "3").exit_code == 0
+    assert listed(root) == [exam.id]
+    assert "first" not in erase(config, "--patient-id", BORIS.id).output
+
+
 @pytest.mark.parametrize("near", ["CANARY7703", "canary77031", "CANARY77031 ", "CANARY%", "CANARY770310"])
 def test_an_id_that_is_only_nearly_the_patients_finds_nobody(config: Path, root: Path, near: str) -> None:
     spool = box(root)
