@@ -105,6 +105,8 @@ def _print(loss: Loss, required: Sequence[str]) -> None:
     archives = " or ".join(required)
     lost = f", {loss.unsent} never sent to {archives}, {loss.unproven} not vouched for by {archives}"
     print(f"    {counted(loss.pictures, 'picture')}{lost if required else '; no destination is required'}")
+    if exam.keep:
+        print("    somebody asked to keep its pictures on this box")
     if loss.untold:
         print(f"    {counted(loss.untold, 'message')} about its procedure steps never went to their server")
     for copy in loss.copies:

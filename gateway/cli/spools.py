@@ -15,16 +15,20 @@ def check(config: Config = DEFAULT_CONFIG) -> None:
     from rich.progress import track
 
     from gateway.cli.opened import counted, spool_of
+    from gateway.spool import erasing
     from gateway.spool.inspection import inspect_exam
 
     with spool_of(config) as (_, spool):
         spool.database.check()
         exams = sorted(path.parent.name for path in spool.layout.of_exams("exam.json"))
         found = [f for exam in track(exams, "Reading exams", transient=True) for f in inspect_exam(spool, exam)]
+        left = erasing.unfinished(spool)
     for finding in found:
         print(f"{finding.exam}/{finding.file}: {finding.what}")
-    print(f"{counted(len(exams), 'exam')} read, {counted(len(found), 'problem')}.")
-    raise typer.Exit(1 if found else 0)
+    for exam in left:
+        print(f"{exam}: was erased, and traces of it are left on the disk; every start of the box tries again")
+    print(f"{counted(len(exams), 'exam')} read, {counted(len(found) + len(left), 'problem')}.")
+    raise typer.Exit(1 if found or left else 0)
 
 
 @app.command()

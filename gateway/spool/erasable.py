@@ -42,7 +42,8 @@ def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
     pictures = [listed.capture.sop_instance_uid for listed in spool.captures.of_exam(exam)]
     own = {each.sop_instance_uid: each.capture for each in spool.objects.of_exam(exam) if not each.derived_from}
     deliveries = spool.deliveries.list(exam=exam, limit=1_000_000)
-    there = [d for d in deliveries if d.destination in required and d.state in _ARRIVED]
+    before = _of_earlier_bearers(spool, exam)
+    there = [d for d in deliveries if d.destination in required and d.state in _ARRIVED and d.id not in before]
     sent = {own.get(d.sop_instance_uid, "") for d in there}
     proven = {own.get(d.sop_instance_uid, "") for d in there if d.state is DeliveryState.COMMITTED}
     return Loss(
@@ -51,7 +52,11 @@ def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
         unsent=sum(uid not in sent for uid in pictures),
         unproven=sum(uid not in proven for uid in pictures),
         untold=_untold(spool, exam),
-        copies=(*_delivered(deliveries), *_exported(spool, exam, {d.destination for d in deliveries})),
+        copies=(
+            *_delivered([d for d in deliveries if d.id not in before], "{}"),
+            *_delivered([d for d in deliveries if d.id in before], "{} as it was before it was replaced"),
+            *_exported(spool, exam, {d.destination for d in deliveries}),
+        ),
     )
 
 
@@ -127,11 +132,22 @@ def _untold(spool: Spool, exam: str) -> int:
     return int(count)
 
 
-def _delivered(deliveries: Collection[Delivery]) -> Iterator[Copy]:
+def _of_earlier_bearers(spool: Spool, exam: str) -> frozenset[int]:
+    """Return the deliveries that another archive got, which bore the name before."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT delivery.id FROM delivery JOIN destination ON destination.name = delivery.destination "
+            "WHERE delivery.exam = ? AND delivery.state IN ('sent', 'committed') AND sent_to <> generation",
+            (exam,),
+        )
+        return frozenset(row[0] for row in rows)
+
+
+def _delivered(deliveries: Collection[Delivery], words: str) -> Iterator[Copy]:
     for name in sorted({d.destination for d in deliveries}):
         there = [d for d in deliveries if d.destination == name]
         copy = Copy(
-            where=name,
+            where=words.format(name),
             objects=sum(d.state in _ARRIVED for d in there),
             proven=sum(d.state is DeliveryState.COMMITTED for d in there),
             perhaps=sum(d.in_doubt and d.state not in _ARRIVED for d in there),

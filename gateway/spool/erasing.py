@@ -83,6 +83,11 @@ def take_up(spool: Spool) -> bool:
     return True
 
 
+def unfinished(spool: Spool) -> list[str]:
+    """Return the exams of which something is left on the disk though they were erased."""
+    return sorted(path.name.removesuffix(ERASED) for path in spool.layout.exams.glob(f"*{ERASED}"))
+
+
 # --- until the mark --------------------------------------------------------------------------------------------
 
 

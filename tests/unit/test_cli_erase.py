@@ -231,3 +231,32 @@ def test_a_procedure_step_is_not_left_in_progress_at_its_server(config: Path, ro
 def test_it_must_be_said_whether_an_exam_or_a_patient_is_meant(config: Path, root: Path, words: tuple[str]) -> None:
     box(root).close()
     assert erase(config, *words).exit_code == 2
+
+
+def test_what_only_an_archive_has_that_was_replaced_counts_for_nobody(config: Path, root: Path) -> None:
+    spool = box(root)
+    exam = ended(spool)
+    spool.exams.keep(exam.id, keep=True)
+    with spool.database.write() as connection:
+        connection.execute("INSERT INTO destination (name, peer, settings, generation) VALUES ('pacs', '', '', 1)")
+    spool.close()
+    said = erase(config, exam.id).output
+    assert "3 pictures, 3 never sent to pacs, 3 not vouched for by pacs" in said
+    assert "elsewhere: pacs as it was before it was replaced: 2 objects, vouches for 1" in said
+    assert "somebody asked to keep its pictures" in said
+
+
+def test_a_check_of_the_spool_names_what_is_left_of_an_erased_exam_and_reads_nothing_of_it(
+    config: Path, root: Path
+) -> None:
+    spool = box(root)
+    exam = ended(spool)
+    spool.close()
+    spool.layout.exam(exam.id).rename(spool.layout.erased(exam.id))
+    (spool.layout.erased(exam.id) / "a folder that somebody made").mkdir()
+    done = CliRunner().invoke(app, ["spool", "check", "--config", str(config)])
+    assert done.exit_code == 1
+    assert f"{exam.id}: was erased, and traces of it are left" in done.output
+    (spool.layout.erased(exam.id) / "a folder that somebody made").rmdir()
+    done = CliRunner().invoke(app, ["spool", "check", "--config", str(config)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "0 exams read, 0 problems.")
