@@ -32,10 +32,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def box_on(folder: Path, **words: Any) -> Box:
-    box = Box(folder, **words)
-    with box.config.open("a") as config:
-        config.write("\n[retention]\nreserve_mb = 64\n")
-    return box
+    return Box(folder, retention={"reserve_mb": 64}, **words)
 
 
 def health(box: Box) -> dict[str, Any]:
