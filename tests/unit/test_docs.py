@@ -481,3 +481,14 @@ if __name__ == "__main__":
         old = page_of_it.read_text()
         if (new := renewed(old)) != old:
             page_of_it.write_text(new)
+
+
+def test_every_crash_test_stands_in_the_summary_of_what_was_done():
+    page = (DOCS / "reliability.md").read_text()
+    summary = page[page.index("## Summary") : page.index("## Kills")]
+    missing = [
+        path.name
+        for path in sorted((ROOT / "tests/crash").glob("test_*.py"))
+        if f"`{path.stem.removeprefix('test_')}`" not in summary
+    ]
+    assert missing == []
