@@ -190,3 +190,36 @@ def test_another_archive_under_the_same_name_has_refused_nothing(spool: Spool) -
     assert len(spool.destinations.refused("pacs")) == 3
     rearm(spool, [pacs(host="10.0.0.9")])
     assert spool.destinations.refused("pacs") == {}
+
+
+def in_an_outage(spool: Spool, clock: FakeClock) -> tuple[Sender, Archive, int]:
+    """Return a sender whose archive refuses everything, the archive, and the first of two that were held."""
+    archive = refusing()
+    part = sender(spool, archive)
+    first = held_for_itself(spool, clock, part)
+    held_for_itself(spool, clock, part)
+    sealed_exam(spool)
+    run(part)
+    assert part.pause is not None
+    return part, archive, next(d.id for d in deliveries(spool) if d.sop_instance_uid == first)
+
+
+def test_what_a_person_held_back_meanwhile_does_not_go_when_the_outage_ends(spool: Spool, clock: FakeClock) -> None:
+    part, archive, mine = in_an_outage(spool, clock)
+    spool.deliveries.release(mine)
+    spool.deliveries.hold(mine)
+    archive.say = stored
+    well_again(clock, part)
+    assert [d.state for d in deliveries(spool)] == [HELD, SENT, SENT]
+
+
+def test_an_outage_ends_also_when_a_person_moved_away_what_was_held_in_it(spool: Spool, clock: FakeClock) -> None:
+    part, archive, mine = in_an_outage(spool, clock)
+    seen = spool.deliveries.get(mine)
+    spool.objects.put_row(spool.objects.get(seen.sop_instance_uid), ["new"])
+    assert spool.rerouting.move("pacs", "new").merged == 1
+    sealed_exam(spool)
+    archive.say = stored
+    well_again(clock, part)
+    assert [d.state for d in deliveries(spool)] == [SENT]
+    assert spool.destinations.refused("pacs") == {}

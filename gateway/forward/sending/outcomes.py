@@ -4,12 +4,13 @@ The only place that decides that. What an answer means stands in gateway/net.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 
 from gateway.config.settings import Destination
-from gateway.errors import DeliveryError, NeverAccepted, ScopegateError, TryLater, WrongState
+from gateway.errors import DeliveryError, NeverAccepted, NotFound, ScopegateError, TryLater, WrongState
 from gateway.forward import backoff
 from gateway.forward.patience import Patience
 from gateway.forward.sending import outgoing
@@ -60,12 +61,20 @@ class Outcomes:
             status=result.status,
         )
         begun = self._refusals.begun
-        for held in self._refusals.taken(delivery.id):
-            with suppress(WrongState):  # a person was faster
-                self._deliveries.release(held)
-                event(_log, "delivery_released_after_outage", destination=delivery.destination, delivery=held)
-        if begun:  # last: after a cut the next success lets go what this one did not
-            self._destinations.took(self._destination.name)
+        held = self._refusals.taken(delivery.id)
+        if begun:
+            self._end_row(held)
+
+    def _end_row(self, held: Sequence[int]) -> None:
+        """End a row of refusals; of `held` goes again what is held for it still, not what a person held since."""
+        name = self._destination.name
+        marked = self._destinations.refused(name) if held else {}
+        for each in held:
+            with suppress(WrongState, NotFound):  # a person was faster
+                if marked.get(each):
+                    self._deliveries.release(each)
+                    event(_log, "delivery_released_after_outage", destination=name, delivery=each)
+        self._destinations.took(name)  # last: after a cut the next success lets go what this one did not
 
     def not_sent(self, delivery: Delivery, error: DeliveryError, *, in_doubt: bool) -> None:
         if isinstance(error, NeverAccepted) and error.code not in _AT_ONCE:
