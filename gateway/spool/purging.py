@@ -181,8 +181,9 @@ class Purging:
             return (
                 connection.execute(
                     "UPDATE capture SET purged = ? WHERE sop_instance_uid = ? AND purged = '' AND state = ? "
-                    "AND settled_why = ?",
-                    (now, facts.uid, facts.state, facts.settled_why),
+                    "AND settled_why = ? AND EXISTS (SELECT 1 FROM exam WHERE id = capture.exam AND state = ? "
+                    "AND NOT coalesce(json_extract(document, '$.keep'), 0))",
+                    (now, facts.uid, facts.state, facts.settled_why, facts.exam_state),
                 ).rowcount
                 == 1
             )

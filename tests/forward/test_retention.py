@@ -18,6 +18,7 @@ from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
+from gateway.spool.reopening import reopen
 from gateway.spool.room import Room
 from gateway.spool.space import Space
 from gateway.spool.spool import Spool
@@ -296,6 +297,22 @@ def test_an_exam_that_a_person_keeps_stays(box: Box) -> None:
     assert len(box.objects(exam)) == 1, "its days begin when it may go"
     box.live(2)
     assert box.objects(exam) == []
+
+
+@pytest.mark.parametrize("what", ["keeps", "opens again"])
+def test_an_exam_that_a_person_claims_while_its_pictures_go_loses_no_more_of_them(box: Box, what: str) -> None:
+    spool = box.spool
+    exam = sealed_exam(spool, stills=3)
+    commit(spool)
+    box.live(2)
+    first, *others = Purging(spool).here(after=0)[0]
+    assert Purging(spool).let_go(first)
+    if what == "keeps":
+        spool.exams.keep(exam.id, keep=True)
+    else:
+        reopen(spool, exam.id, within=timedelta(days=400))
+    assert [Purging(spool).let_go(each) for each in others] == [False, False]
+    assert len(box.objects(exam)) == 2
 
 
 def test_what_the_archive_no_longer_vouches_for_begins_its_days_anew(box: Box) -> None:
