@@ -45,7 +45,7 @@ def test_what_settings_kept_here_is_tried_again_once_when_they_change(spool: Spo
     assert rearm(spool, [changed]) == (code == "no-context")  # what is seen from here did not change again
 
 
-@pytest.mark.parametrize("code", ["refused", "held-by-person", "after-rebuild", "spool-damaged"])
+@pytest.mark.parametrize("code", ["refused", "held-by-person", "after-rebuild", "spool-damaged", "purged"])
 def test_what_no_setting_kept_here_stays(spool: Spool, code: str) -> None:
     sealed_exam(spool)
     rearm(spool, [PACS])

@@ -279,6 +279,37 @@ def test_what_another_archive_lost_after_the_box_let_it_go_is_no_alarm(spool: Sp
     assert spool.deliveries.stopped() == {}
 
 
+def test_what_was_let_go_is_no_alarm_when_its_destination_takes_nothing_of_its_kind(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box, cloud = Box(spool, clock), pacs("cloud")
+    sealed_exam(spool, "pacs", "cloud", stills=2)
+    run(sender(spool, Archive(), cloud))
+    commit(spool)
+    box.live(32)
+    asked = spool.proofs.due("cloud", cap_s=1e9)
+    spool.proofs.settle(asked, lambda _: Verdict(state=QUEUED, code="not-committed", reason="It does not have it."))
+    archive = NoClips()
+    archive.accepts = lambda _: ()
+    run(sender(spool, archive, cloud))
+    assert [(d.state, d.code) for d in deliveries(spool, "cloud")] == [(HELD, "purged")] * 2
+
+
+def test_a_clip_that_was_let_go_is_no_alarm_when_its_destination_is_to_get_more_stills_of_it(
+    spool: Spool, clock: FakeClock
+) -> None:
+    box, cloud = Box(spool, clock), replace(STILLS_FOR_CLIPS, name="cloud")
+    rearm(spool, [cloud])
+    exam = clip_here_and_stills_there(spool)
+    commit(spool)
+    box.live(32)
+    assert box.objects(exam) == []
+    rearm(spool, [replace(cloud, key_stills=5)])
+    forward(spool, NoClips(), replace(cloud, key_stills=5))
+    assert [d.code for d in deliveries(spool, "cloud") if d.state is HELD] == ["purged"]
+    assert spool.deliveries.stopped() == {}
+
+
 def test_a_mark_names_no_archive_that_lost_the_picture_since_it_vouched(spool: Spool, clock: FakeClock) -> None:
     box, cloud = Box(spool, clock), pacs("cloud")
     exam = sealed_exam(spool, "pacs", "cloud")

@@ -35,6 +35,8 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
     Raises NeedsConfiguration (`no-context`) when there is none, NeverAccepted (`too-large`, `purged`), SpoolDamaged
     when the file is not the one that was sealed, ObjectError when it cannot be written uncompressed.
     """
+    if gone := let_go(path, sealed, destination):
+        raise gone
     syntax = sealed.transfer_syntax_uid
     if syntax not in accepted:
         syntax = next((each for each in accepted if each in _UNCOMPRESSED), "")
@@ -48,14 +50,21 @@ def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destin
         # One still's pixels: clips of JPEG frames are lossy and never come here.
         return Outgoing(source=b"".join(transcode.uncompressed(path, syntax)), transfer_syntax_uid=syntax)
     except OSError as error:
-        if path.with_name(sealed.capture + PURGED).exists():
-            raise NeverAccepted(
-                f"{destination.name} does not get this: another archive vouched for it, and the box let it go.",
-                code=LET_GO,
-                action="Send it there from the archive that has it.",
-            ) from None
+        if gone := let_go(path, sealed, destination):  # at this very moment
+            raise gone from None
         code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
         raise SpoolDamaged(f"An object's file cannot be read ({type(error).__name__}).", code=code) from error
+
+
+def let_go(path: Path, sealed: SealedObject, destination: Destination) -> NeverAccepted | None:
+    """Return the error of an object that the box let go: whatever a destination takes, nobody can send it."""
+    if path.exists() or not path.with_name(sealed.capture + PURGED).exists():
+        return None
+    return NeverAccepted(
+        f"{destination.name} does not get this: another archive vouched for it, and the box let it go.",
+        code=LET_GO,
+        action="Send it there from the archive that has it.",
+    )
 
 
 def check_size(sealed: SealedObject, destination: Destination) -> None:

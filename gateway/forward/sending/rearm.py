@@ -13,14 +13,21 @@ from gateway.config.settings import Destination
 from gateway.errors import NotFound
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
-from gateway.spool.deliveries import QUIET
+from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS
 from gateway.spool.destinations import Known
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _PEER = ("kind", "ae_title", "host", "port", "url")  # what makes it another archive when it changes
 # Held for what a setting, here or there, may put right.
-OF_SETTINGS = (*outgoing.OF_THE_FORM, "too-large", "not-authorized", "needs-configuration", *QUIET)
+OF_SETTINGS = (
+    *outgoing.OF_THE_FORM,
+    "too-large",
+    "not-authorized",
+    "needs-configuration",
+    KEY_STILLS_WANTED,
+    SENT_AS_KEY_STILLS,
+)
 
 
 def rearm(spool: Spool, destinations: Sequence[Destination]) -> int:

@@ -174,9 +174,9 @@ class Sender:
     def _hold_all(self, left: Sequence[tuple[Delivery, SealedObject]]) -> None:
         for delivery, sealed in left:
             if claimed := self._claim(delivery):
-                self._outcomes.hold(
-                    claimed, outgoing.no_context(sealed, self._destination), in_doubt=delivery.in_doubt
-                )
+                gone = outgoing.let_go(self._spool.objects.path(sealed), sealed, self._destination)
+                why = gone or outgoing.no_context(sealed, self._destination)
+                self._outcomes.hold(claimed, why, in_doubt=delivery.in_doubt)
         self._patience.works()
 
 
