@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Self
 
 from gateway.config.settings import Destination
-from gateway.errors import DeliveryError, TryLater
+from gateway.errors import DeliveryError, NeverAccepted, TryLater
 from gateway.net import webanswers
 from gateway.net.peers import Timeouts, capital
 from gateway.net.web import Answer, Web
@@ -14,7 +14,8 @@ _PAGE = 500
 _MOST_PAGES = 100
 _LARGEST = 16 * 1024 * 1024  # bytes of one page
 _NOTHING = 204
-_NO_SEARCH = frozenset({400, 404, 405, 406, 501})  # what servers without this search answer
+# What servers answer without this search, or to one who may store but not search.
+_NO_SEARCH = frozenset({400, 403, 404, 405, 406, 501})
 
 
 class QidoFinder:
@@ -52,10 +53,15 @@ def has(web: Web, sop_instance_uid: str, *, seconds: float) -> bool | None:
     """Say whether the archive has this object; None when it knows no such search."""
     params = {"SOPInstanceUID": sop_instance_uid, "limit": "2"}
     answer = _search(web, params, seconds=seconds)
-    if answer.status in _NO_SEARCH:
+    if answer.status in _NO_SEARCH or _refuses(answer):
         return None
     # Compared again: some servers ignore what they do not know, and answer with anything.
     return sop_instance_uid in {each.uid for each in _read(web, answer) if each.there}
+
+
+def _refuses(answer: Answer) -> bool:
+    """Say whether the search is refused for itself: that says nothing about the object."""
+    return not answer.ok and isinstance(webanswers.by_status(answer.status, who=""), NeverAccepted)
 
 
 def _search(web: Web, params: dict[str, str], *, seconds: float) -> Answer:

@@ -477,7 +477,7 @@ def test_what_is_not_found_goes_again(peer, still):
     assert len(peer.posts()) == 2
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 406, 501, 204])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 406, 413, 415, 422, 501, 204])
 def test_an_archive_without_that_search_gets_the_same_bytes_again(peer, still, status):
     def no_search(request, asked):
         return request.answer(status) if asked.method == "GET" else False
