@@ -1,6 +1,7 @@
 """`scopegate queue move, add, resend, same, drop`: what to do with whole queues when archives change."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -9,7 +10,7 @@ import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.config.settings import Destination, ProcedureStep, Settings
-from gateway.errors import BadValue
+from gateway.errors import BadValue, NotFound
 from gateway.model import DeliveryState
 from gateway.spool import routing
 from gateway.spool.spool import Spool
@@ -92,12 +93,15 @@ def same(
     from gateway.cli.opened import spool_of
 
     with spool_of(config) as (settings, spool):
-        _configured(settings, destination)
+        at = _configured(settings, destination)
+        _started_with(spool, at)
         _counts(spool, "before", destination)
         count = spool.rerouting.same(destination)
         spool.audit.note("queue-same-archive", by="command-line", target=destination, count=count)
         _counts(spool, "after", destination)
-    print(f"{count} deliveries count as sent to {destination} where it is now; it will be asked for them again.")
+    asked = at.commitment or at.trust_query
+    then = "it will be asked for them again" if asked else "nothing here asks it whether it has them"
+    print(f"{count} deliveries count as sent to {destination} where it is now; {then}.")
 
 
 def drop(
@@ -153,6 +157,18 @@ def _agreed(what: str, name: str, waiting: int, yes: int) -> None:
     if waiting and yes != waiting:
         print(f"Nothing was dropped. To give up {counted(waiting, what)} for {name}: --yes {waiting}")
         raise typer.Exit(1)
+
+
+def _started_with(spool: Spool, destination: Destination) -> None:
+    """Refuse what is to be said of an address that the forward process does not know yet."""
+    from gateway.forward.sending.rearm import peer_of
+
+    with suppress(NotFound):  # it never started with any
+        if spool.destinations.get(destination.name).peer != peer_of(destination):
+            raise BadValue(
+                f"{destination.name} got another address since the processes were started.",
+                action="Restart them first, then repeat this.",
+            )
 
 
 def _configured(settings: Settings, name: str) -> Destination:

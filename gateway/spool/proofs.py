@@ -37,6 +37,7 @@ _OF_EXAM = (  # the plus signs keep SQLite on the index of the exam
     "AND +state = 'sent' AND (proof_due_ns <= ?3 OR proof_due_ns > ?4) "
     "AND (changed_ns <= ?5 OR changed_ns > ?6) ORDER BY id LIMIT ?7"
 )
+ROUNDS = 12  # answers in vain until a person is asked; by a person's hand it is counted anew
 MOST = 99  # deliveries at a time: with two rows each and one more, below the 200 rows of a transaction
 
 

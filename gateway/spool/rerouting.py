@@ -15,12 +15,14 @@ from gateway.spool import records, states
 from gateway.spool.batches import BATCH, PeerRows
 from gateway.spool.database import Database
 from gateway.spool.deliveries import BY_PERSON
+from gateway.spool.proofs import ROUNDS
 from gateway.spool.states import Owner
 
-# A report about what was sent before, from the same archive or from another one, says nothing about what goes now.
+# A report about what was sent before, from the same archive or from another one, says nothing about what goes now;
+# nor do its answers in vain count.
 _ANEW = (
-    "proof = '', proof_round = proof_round + 1, proof_due_ns = 0, attempts = 0, next_attempt_ns = 0, status = '', "
-    "asked = 0, setbacks = 0, refused = 0"
+    f"proof = '', proof_round = (proof_round / {ROUNDS} + 1) * {ROUNDS}, proof_due_ns = 0, attempts = 0, "
+    "next_attempt_ns = 0, status = '', asked = 0, setbacks = 0, refused = 0"
 )
 
 _BEARER = "coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)"
@@ -99,7 +101,8 @@ class Rerouting:
         """Take what was sent to earlier bearers of a name as sent to the present one; return how many deliveries.
 
         Nothing is believed for that: what counted as proof is void, and the archive is asked again where it stands
-        now. What the box let go cannot be sent any more, and keeps its proof.
+        now. What the box let go cannot be sent any more, and keeps its proof. What waits or is held after a try may
+        have arrived by it: its doubts ended when the address changed, and hold again.
         """
         states.check(states.BY_PERSON, DeliveryState.COMMITTED, DeliveryState.SENT, Owner.PANEL)
         elsewhere = f"destination = ? AND state IN ('sent', 'committed') AND NOT {_GOT_IT}"
@@ -117,6 +120,11 @@ class Rerouting:
                 count += self._change(
                     connection, f"delivery SET sent_to = {_BEARER}", elsewhere, (destination,), batch
                 )
+        sure = f"in_doubt = 0 AND attempts > 0 AND {_BEARER} > 0"  # as if nothing of it could be there
+        tried = f"destination = ? AND state IN ('queued', 'held') AND {sure}"
+        for batch in self._batches(tried, (destination,)):
+            with self._database.write() as connection:
+                self._change(connection, "delivery SET in_doubt = 1", tried, (destination,), batch)
         return count
 
     def drop(self, destination: str) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination, Entity
-from gateway.errors import NeverAccepted, Purged, WrongState
+from gateway.errors import NeverAccepted, Purged, TryLater, WrongState
 from gateway.forward.making.release import Release
 from gateway.forward.media.export import export, items_of
 from gateway.forward.proving.query import Querier
@@ -40,10 +40,11 @@ from tests.forward.bench import (
     wrap_all,
     wrapper,
 )
-from tests.forward.channels import Archive, pacs, run, sender
+from tests.forward.channels import BROKEN, Archive, pacs, run, sender
 from tests.forward.step_bench import kinds, planner
 from tests.forward.test_fallback import PACS as STILLS_FOR_CLIPS
 from tests.forward.test_fallback import NoClips, exam_with_clip, forward
+from tests.forward.test_outage import refusing
 from tests.forward.test_retention import Box, commit
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
@@ -144,6 +145,76 @@ def test_what_only_the_archive_before_has_stays_until_the_new_one_vouches_for_it
     assert box.objects(exam) == []
 
 
+def only_once(archive: Archive) -> Archive:
+    """Refuse what came before, as an archive does that says "duplicate" (0111)."""
+    refusal = NeverAccepted("The archive has another object of this identity.", code="duplicate")
+    refusal.status = "0111"
+    before = list(archive.got)
+    archive.say = lambda uid: refusal if uid in before and uid not in archive.doubted else "0000"
+    return archive
+
+
+def stores_and_dies(archive: Archive) -> Archive:
+    """Keep what comes, without an answer."""
+
+    def keeps(uid: str) -> TryLater:
+        archive.got.append(uid)
+        return BROKEN
+
+    archive.say = keeps
+    return archive
+
+
+@pytest.mark.parametrize("said", ["before it goes again", "after it was refused"])
+def test_what_broke_off_when_the_archive_moved_may_have_arrived_at_the_same_archive(
+    spool: Spool, clock: FakeClock, said: str
+) -> None:
+    old, new, archive = pacs(), pacs(host="10.0.0.9"), Archive()
+    rearm(spool, [old])
+    sealed_exam(spool)
+    run(sender(spool, stores_and_dies(archive), old))
+    rearm(spool, [new])
+    part = sender(spool, only_once(archive), new)
+    if said == "after it was refused":
+        for _ in range(2):
+            run(part)
+            clock.move(700)
+        assert (delivery(spool).state, delivery(spool).code) == (HELD, "duplicate")
+    assert spool.rerouting.same("pacs") == 0
+    spool.deliveries.release_all("duplicate")
+    run(part)
+    assert delivery(spool).state is SENT
+
+
+def test_nothing_is_doubted_at_an_archive_that_never_moved(spool: Spool) -> None:
+    archive = refusing()
+    rearm(spool, [pacs()])
+    sealed_exam(spool)
+    run(sender(spool, archive))
+    spool.rerouting.same("pacs")
+    assert not delivery(spool).in_doubt
+
+
+@pytest.mark.parametrize("how", ["resend", "same"])
+def test_what_a_person_had_sent_or_asked_about_again_gets_twelve_answers_more(
+    spool: Spool, clock: FakeClock, how: str
+) -> None:
+    rearm(spool, [pacs()])
+    asked_about(spool, clock)
+    with spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET proof_round = 10")
+    if how == "same":
+        rearm(spool, [pacs(host="10.0.0.9")])
+    getattr(spool.rerouting, how)("pacs")
+    run(sender(spool, Archive(), pacs(host="10.0.0.9")))
+    clock.move(700)
+    archive = asking.Archive()
+    asking.committer(spool, archive).step()
+    ((transaction, uids),) = archive.asked
+    asking.reports(spool).hear(asking.report(transaction, (), dict.fromkeys(uids, 0x0112)), asking.PACS)
+    assert asking.states(spool) == [QUEUED, QUEUED]
+
+
 # --- an index that was lost --------------------------------------------------------------------------------------
 
 
@@ -161,15 +232,6 @@ def rebuilt(spool: Spool, clock: FakeClock, *destinations: Destination) -> Spool
     for path in spool.layout.root.glob("scopegate.db*"):
         path.unlink()
     return open_spool(spool.layout.root, clock=clock, destinations=destinations or (pacs(),))
-
-
-def only_once(archive: Archive) -> Archive:
-    """Refuse what came before, as an archive does that says "duplicate" (0111)."""
-    refusal = NeverAccepted("The archive has another object of this identity.", code="duplicate")
-    refusal.status = "0111"
-    before = list(archive.got)
-    archive.say = lambda uid: refusal if uid in before and uid not in archive.doubted else "0000"
-    return archive
 
 
 def test_after_a_rebuild_an_archive_that_takes_nothing_twice_is_no_outage(spool: Spool, clock: FakeClock) -> None:

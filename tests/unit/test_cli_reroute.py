@@ -110,13 +110,17 @@ def test_an_archive_that_only_moved_counts_as_the_one_before(config: Path, root:
         connection.execute(
             "UPDATE delivery SET state = 'committed', proof = 'commitment' WHERE destination = 'pacs'"
         )
-    spool.destinations.put("pacs", peer="PACS 10.0.0.7 104", settings="b")
+    same = ("same", "--destination", "pacs")
+    early = queue(config, *same)
+    assert isinstance(early.exception, BadValue)
+    assert "Restart them first" in early.exception.action
+    spool.destinations.put("pacs", peer="dicom PACS 127.0.0.1 10400", settings="b")
     spool.close()
-    done = queue(config, "same", "--destination", "pacs")
+    done = queue(config, *same)
     assert done.output.splitlines() == [
         "before: pacs: 0 queued, 0 sending, 0 sent, 3 committed, 0 held",
         "after: pacs: 0 queued, 0 sending, 3 sent, 0 committed, 0 held",
-        "3 deliveries count as sent to pacs where it is now; it will be asked for them again.",
+        "3 deliveries count as sent to pacs where it is now; nothing here asks it whether it has them.",
     ]
     assert audited(root)[-1] == {
         "what": "queue-same-archive",
@@ -124,3 +128,7 @@ def test_an_archive_that_only_moved_counts_as_the_one_before(config: Path, root:
         "target": "pacs",
         "count": 3,
     }
+    config.write_text(config.read_text() + "query = true\ntrust_query = true\n")
+    assert queue(config, *same).output.splitlines()[-1] == (
+        "0 deliveries count as sent to pacs where it is now; it will be asked for them again."
+    )

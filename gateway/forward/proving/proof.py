@@ -8,11 +8,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from gateway.model import DeliveryState
-from gateway.spool.proofs import Verdict
+from gateway.spool.proofs import ROUNDS, Verdict
 
 FIRST = timedelta(seconds=15)
-CAP = timedelta(hours=8)
-ROUNDS = 12  # answers in vain until a person is asked; with the waits between them about two days
+CAP = timedelta(hours=8)  # with the waits between them twelve answers take about two days
 _LATE = 3  # rounds in which a query that finds nothing may be too early: archives file some time after they store
 _FOURFOLD = 8  # beyond the cap anyway
 
