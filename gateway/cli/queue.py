@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import UNSETTLED, Delivery, MessageState
+from gateway.model import Delivery, MessageState
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
 _UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
@@ -21,11 +21,11 @@ def overview(context: typer.Context, config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("list")
 def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
-    """List what was not sent yet, oldest first."""
+    """List what was not sent yet, oldest first, and last what needs nobody."""
     from gateway.cli.opened import counted, print_table, spool_of
 
     with spool_of(config) as (settings, spool):
-        waiting = spool.deliveries.list(states_wanted=UNSETTLED)
+        waiting = spool.deliveries.unsettled()
         messages = spool.steps.list(states_wanted=_UNTOLD)
         configured = {destination.name for destination in settings.destinations}
         orphans = {

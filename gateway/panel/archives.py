@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import Delivery, DeliveryState
 from gateway.panel import names
-from gateway.spool.deliveries import QUIET, Deliveries
+from gateway.spool.deliveries import Deliveries
 
 _PATIENCE = timedelta(hours=1)  # yellow for the first hour, then red
 _NO_HELP = "Trying again will not help as things are: call IT."
@@ -40,9 +40,8 @@ def troubles(
     found = []
     for destination in destinations:
         name = destination.name
-        held = deliveries.list(states_wanted=[DeliveryState.HELD])
-        if ours := [each for each in held if each.destination == name and each.code not in QUIET]:
-            found.append(_held(name, ours, stopped.get(name, len(ours))))
+        if first := deliveries.first_stopped(name):
+            found.append(_held(first, stopped.get(name, 1)))
         waiting = counts.get((name, DeliveryState.QUEUED), 0)
         state = said.get(name, {})
         if waiting and state.get("state") == "paused":
@@ -55,9 +54,10 @@ def troubles(
     return found
 
 
-def _held(name: str, held: Sequence[Delivery], count: int) -> Trouble:
-    first = held[0]
-    return Trouble(name=name, what=first.reason, count=count, action=_NO_HELP, code=first.code, bad=True)
+def _held(first: Delivery, count: int) -> Trouble:
+    return Trouble(
+        name=first.destination, what=first.reason, count=count, action=_NO_HELP, code=first.code, bad=True
+    )
 
 
 def _paused(name: str, state: Mapping[str, Any], count: int, clock: Clock) -> Trouble:

@@ -123,6 +123,7 @@ class Health:
         for destination in self._context.settings.destinations:
             numbers = {str(state): counts.get((destination.name, state), 0) for state in DeliveryState}
             found: Json = said.get(destination.name, {})
+            elsewhere = found.get("sent_to_the_one_before")
             state = found.get("state") or ("unknown" if forward is None else OK)
             if state == OK and (proof := found.get("proof") or {}).get("state", OK) != OK:
                 state, found = "unconfirmed", proof  # it takes the pictures but does not say that it has them
@@ -139,7 +140,7 @@ class Health:
             )
             since = found.get("since", line["since"])
             facts = {"name": destination.name, "since": since, "required": destination.required}
-            if elsewhere := found.get("sent_to_the_one_before"):
+            if elsewhere:
                 facts["sent_to_the_one_before"] = elsewhere
             lines.append({**line, **facts, **numbers})
         return [*lines, *self._orphans(counts)]
@@ -162,8 +163,7 @@ class Health:
         return lines
 
     def _first_held(self, destination: str) -> Json:
-        held = self._context.spool.deliveries.list(states_wanted=[DeliveryState.HELD])
-        first = next((each for each in held if each.destination == destination), None)
+        first = self._context.spool.deliveries.first_stopped(destination)
         return {"code": first.code, "what": first.reason} if first else {}
 
     def _worklists(self) -> list[Json]:

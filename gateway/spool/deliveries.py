@@ -74,6 +74,11 @@ class Deliveries:
                 values = (*values, value)
         return self._select(f"{where} ORDER BY id LIMIT ?", (*values, limit))
 
+    def unsettled(self, *, limit: int = 500) -> builtins.list[Delivery]:
+        """Return what did not leave, oldest first; what needs nobody comes last: in time it would fill the list."""
+        where, needless = "state IN ('queued', 'sending', 'held')", f"state = 'held' AND code IN ({_QUIET})"
+        return self._select(f"{where} ORDER BY {needless}, id LIMIT ?", (*QUIET, limit))
+
     def counts(self) -> dict[tuple[str, DeliveryState], int]:
         """Return how many deliveries each destination has in each state."""
         with self._database.read() as connection:
@@ -96,6 +101,14 @@ class Deliveries:
         held = {name: count for (name, state), count in self.counts().items() if state is DeliveryState.HELD}
         left = {name: count - quiet.get(name, 0) for name, count in held.items()}
         return {name: count for name, count in left.items() if count > 0}
+
+    def first_stopped(self, destination: str) -> Delivery | None:
+        """Return the oldest delivery of a destination that is held and needs a person."""
+        found = self._select(
+            f"state = 'held' AND destination = ? AND code NOT IN ({_QUIET}) ORDER BY id LIMIT 1",
+            (destination, *QUIET),
+        )
+        return found[0] if found else None
 
     def newest(self) -> int:
         """Return the id of the delivery that was queued last; 0 when there is none."""

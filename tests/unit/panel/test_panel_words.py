@@ -175,6 +175,33 @@ def test_an_exam_without_pictures_asks_nobody_to_check_it(bench: Bench) -> None:
     assert "1 to check" in bench.client.get("/delivery").text
 
 
+def test_what_waits_for_a_person_is_said_however_much_is_held_that_needs_nobody(bench: Bench) -> None:
+    exam = bench.open_exam()
+    for _ in range(2):
+        seal(bench, exam, bench.still(exam), ("pacs",))
+    clip, refused = bench.spool.deliveries.list()
+    with bench.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'held', code = 'sent-as-key-stills', reason = 'Stills.' WHERE id = ?",
+            (clip.id,),
+        )
+        connection.executemany(
+            "INSERT INTO delivery (id, sop_instance_uid, exam, destination, state, code, changed_ns) "
+            "VALUES (?, ?, ?, ?, 'held', 'sent-as-key-stills', 0)",
+            [(-number, clip.sop_instance_uid, exam, f"d{number}") for number in range(1, 600)],
+        )
+    live = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    live.write({"destinations": [{"name": "pacs", "state": "ok", "sent_to_the_one_before": 3}]})
+    assert bench.get("/health")["destinations"][0]["state"] == "ok"
+    bench.spool.deliveries.hold(refused.id)
+    health = bench.get("/health")["destinations"][0]
+    assert (health["state"], health["code"], health["sent_to_the_one_before"]) == ("held", "held-by-person", 3)
+    assert "Held back by a person." in bench.client.get("/delivery").text
+    assert bench.spool.deliveries.unsettled()[0].id == refused.id
+
+
 def test_the_delivery_screen_says_what_each_archive_waits_for(bench: Bench) -> None:
     exam = bench.open_exam()
     seal(bench, exam, bench.still(exam))
