@@ -112,6 +112,16 @@ class Destinations:
             ).fetchone()
         return int(count)
 
+    def got(self, delivery: int) -> bool:
+        """Say whether the present bearer of its destination's name got what was sent, not only one before it."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM delivery JOIN destination ON destination.name = delivery.destination "
+                "WHERE delivery.id = ? AND sent_to <> generation",
+                (delivery,),
+            ).fetchone()
+        return row is None
+
     def sent_to_others(self, name: str) -> int:
         """Return how many objects were sent to a peer that bore this name before, and not to the present one."""
         with self._database.read() as connection:

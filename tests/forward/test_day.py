@@ -9,6 +9,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import TryLater
 from gateway.forward.keeping.day import DayCheck
+from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, ExamState, RequestState
 from gateway.panel.days import report
 from gateway.spool import days
@@ -16,6 +17,7 @@ from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
 from tests.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
+from tests.forward.channels import pacs
 
 TODAY = date(2026, 11, 21)
 PACS = frozenset({"pacs"})
@@ -245,3 +247,16 @@ def test_a_day_with_too_many_exams_for_the_time_says_what_was_not_asked(spool: S
     asked = checked(spool, pacs=Slow())
     assert [each["asked"] for each in asked["archives"]] == [True, True, False, False]
     assert not told(spool, asked)["all_safe"]
+
+
+def test_an_archive_that_took_the_name_of_another_one_lost_nothing_that_it_never_got(spool: Spool) -> None:
+    rearm(spool, [pacs()])
+    exam = sealed_exam(spool)
+    become(spool, "committed", "commitment")
+    rearm(spool, [pacs(host="10.0.0.9")])
+    (sealed,) = spool.objects.of_exam(exam.id)
+    found = told(spool, checked(spool, pacs=Archive(sealed.sop_instance_uid)))
+    assert not found["all_safe"], "it does not have it, and says so"
+    assert [d.state for d in spool.deliveries.list()] == [DeliveryState.COMMITTED]
+    assert spool.destinations.sent_to_others("pacs") == 1
+    assert "lost-by-archive" not in spool.layout.audit.read_text()

@@ -76,7 +76,8 @@ class DayCheck:
             return {**said, "asked": False, "found": 0, "lost": [], "code": error.code, "what": error.what}
         lost = sorted(given.keys() - found)
         for uid in lost:
-            self._hold(exam, given[uid])
+            if self._spool.destinations.got(given[uid].id):  # who bears the name now lost nothing that it never got
+                self._hold(exam, given[uid])
         return {**said, "asked": True, "found": len(given) - len(lost), "lost": lost}
 
     def _found(self, exam: ExamOfDay, name: str, uids: Sequence[str], *, out_of_time: bool) -> frozenset[str]:
