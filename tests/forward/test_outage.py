@@ -1,5 +1,9 @@
 """One refused object waits for a person; an archive that refuses everything is waited for."""
 
+import sqlite3
+
+import pytest
+
 from gateway.clock import FakeClock
 from gateway.errors import NeverAccepted
 from gateway.forward.sending.outage import Refusals, Verdict
@@ -223,3 +227,21 @@ def test_an_outage_ends_also_when_a_person_moved_away_what_was_held_in_it(spool:
     well_again(clock, part)
     assert [d.state for d in deliveries(spool)] == [SENT]
     assert spool.destinations.refused("pacs") == {}
+
+
+def test_an_outage_whose_end_the_index_refused_ends_with_the_next_success(spool: Spool, clock: FakeClock) -> None:
+    part, archive, _ = in_an_outage(spool, clock)
+    with spool.database.write() as connection:
+        connection.execute(
+            "CREATE TRIGGER refuses BEFORE UPDATE ON delivery WHEN OLD.state = 'held' "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    archive.say = stored
+    clock.move(700)
+    with pytest.raises(sqlite3.IntegrityError):
+        run(part)
+    with spool.database.write() as connection:
+        connection.execute("DROP TRIGGER refuses")
+    sealed_exam(spool)
+    well_again(clock, part)
+    assert {d.state for d in deliveries(spool)} == {SENT}

@@ -63,7 +63,11 @@ class Outcomes:
         begun = self._refusals.begun
         held = self._refusals.taken(delivery.id)
         if begun:
-            self._end_row(held)
+            try:
+                self._end_row(held)
+            except BaseException:
+                del self._refusals  # what the index has of the row still counts, and ends with the next success
+                raise
 
     def _end_row(self, held: Sequence[int]) -> None:
         """End a row of refusals; of `held` goes again what is held for it still, not what a person held since."""
