@@ -522,6 +522,21 @@ def test_a_server_that_never_knows_the_step_is_not_told_for_ever(spool: Spool, s
     assert message(spool, exam, MessageKind.SET) == (HELD, "unknown-step", "0112")
 
 
+def test_a_server_that_dies_of_an_end_and_forgets_the_step_each_time_gets_it_created_again_once(
+    spool: Spool, server: Server, clock: FakeClock
+) -> None:
+    exam = both(spool)
+    forgotten = StepAnswer(took=Took.UNKNOWN_STEP, status="0112")
+    server.say = answers(set=[forgotten, TryLater("It broke off.", code="aborted"), forgotten])
+    part = teller(spool, server)
+    for _ in range(4):
+        while part.step():
+            pass
+        clock.move(700)
+    assert [kind for kind, _ in server.words] == ["create", "set", "create", "set", "set"]
+    assert message(spool, exam, MessageKind.SET) == (HELD, "unknown-step", "0112")
+
+
 def test_an_end_that_counts_as_taken_says_so(spool: Spool, server: Server) -> None:
     exam = both(spool)
     server.say = answers(set=[StepAnswer(took=Took.BEFORE, status="0110")])

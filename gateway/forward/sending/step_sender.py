@@ -173,7 +173,8 @@ class StepSender:
             MessageState.QUEUED,
             Owner.FORWARD,
             wait_s=wait.total_seconds(),
-            code=error.code,
+            # That a step was created again once outlasts what comes in between, else it would be for ever.
+            code=_UNKNOWN_STEP if message.code == _UNKNOWN_STEP else error.code,
             reason=error.what,
             status=error.status,
             in_doubt=in_doubt,
