@@ -11,7 +11,7 @@ from gateway.forward.making.release import Release
 from gateway.model import DeliveryState, MessageKind
 from gateway.net import statuses, webanswers
 from gateway.spool.spool import Spool
-from tests.forward.bench import clip, deliveries, let_go, open_exam, ordered, sealed_exam, wrap_all
+from tests.forward.bench import clip, deliveries, let_go, open_exam, ordered, sealed_exam, still, wrap_all
 from tests.forward.channels import Archive, pacs, run, sender
 from tests.forward.step_bench import kinds, planner
 from tests.forward.test_fallback import (
@@ -224,3 +224,22 @@ def test_a_refused_clip_stays_on_the_disk_where_its_archive_must_have_it(
         connection.execute("UPDATE delivery SET state = 'committed', proof = 'commitment' WHERE state = 'sent'")
     box.live(40)
     assert len(box.objects(exam)) == left
+
+
+def test_clips_that_are_refused_in_an_outage_do_not_begin_it_anew(spool: Spool, clock: FakeClock) -> None:
+    exam = open_exam(spool)
+    for _ in range(6):
+        still(spool, exam)
+        clip(spool, exam)
+    let_go(spool, exam)
+    wrap_all(spool)
+    archive = Archive()
+    archive.say = lambda _: http(415)
+    part = sender(spool, archive, PACS)
+    pauses = []
+    for _ in range(8):
+        run(part)
+        assert part.pause
+        pauses.append((part.pause.error.code, part.pause.attempt, part.pause.since))
+        clock.move(700)
+    assert pauses == [("outage", number, pauses[0][2]) for number in range(1, 9)]

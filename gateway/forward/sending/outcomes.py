@@ -84,7 +84,8 @@ class Outcomes:
         if isinstance(error, NeverAccepted) and error.code not in _AT_ONCE:
             self._refused(delivery, error, in_doubt=in_doubt)
         elif isinstance(error, NeverAccepted) or error.code in _OF_THE_OBJECT:
-            self._patience.works()
+            if not self._refusals.outage:  # that it refuses this too is no sign that it is well
+                self._patience.works()
             self.hold(delivery, error, in_doubt=in_doubt)
         else:
             # Longer than its destination: if this object is what breaks it, the others go first.
