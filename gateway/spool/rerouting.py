@@ -14,7 +14,7 @@ from gateway.model import Capture, DeliveryState, MessageState, SealedObject
 from gateway.spool import records, states
 from gateway.spool.batches import BATCH, PeerRows
 from gateway.spool.database import Database
-from gateway.spool.deliveries import BY_PERSON
+from gateway.spool.deliveries import AFTER_REBUILD, BY_PERSON
 from gateway.spool.proofs import ROUNDS
 from gateway.spool.states import Owner
 
@@ -102,7 +102,7 @@ class Rerouting:
 
         Nothing is believed for that: what counted as proof is void, and the archive is asked again where it stands
         now. What the box let go cannot be sent any more, and keeps its proof. What waits or is held after a try may
-        have arrived by it: its doubts ended when the address changed, and hold again.
+        have arrived, by this one or under the archive's old address or name: from now on that is in doubt.
         """
         states.check(states.BY_PERSON, DeliveryState.COMMITTED, DeliveryState.SENT, Owner.PANEL)
         elsewhere = f"destination = ? AND state IN ('sent', 'committed') AND NOT {_GOT_IT}"
@@ -120,8 +120,8 @@ class Rerouting:
                 count += self._change(
                     connection, f"delivery SET sent_to = {_BEARER}", elsewhere, (destination,), batch
                 )
-        sure = f"in_doubt = 0 AND attempts > 0 AND {_BEARER} > 0"  # as if nothing of it could be there
-        tried = f"destination = ? AND state IN ('queued', 'held') AND {sure}"
+        may_be_there = f"(attempts > 0 OR code = '{AFTER_REBUILD}')"
+        tried = f"destination = ? AND state IN ('queued', 'held') AND in_doubt = 0 AND {may_be_there}"
         for batch in self._batches(tried, (destination,)):
             with self._database.write() as connection:
                 self._change(connection, "delivery SET in_doubt = 1", tried, (destination,), batch)

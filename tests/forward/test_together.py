@@ -44,7 +44,6 @@ from tests.forward.channels import BROKEN, Archive, pacs, run, sender
 from tests.forward.step_bench import kinds, planner
 from tests.forward.test_fallback import PACS as STILLS_FOR_CLIPS
 from tests.forward.test_fallback import NoClips, exam_with_clip, forward
-from tests.forward.test_outage import refusing
 from tests.forward.test_retention import Box, commit
 
 QUEUED, SENDING, SENT, COMMITTED, HELD = DeliveryState
@@ -186,13 +185,39 @@ def test_what_broke_off_when_the_archive_moved_may_have_arrived_at_the_same_arch
     assert delivery(spool).state is SENT
 
 
-def test_nothing_is_doubted_at_an_archive_that_never_moved(spool: Spool) -> None:
-    archive = refusing()
-    rearm(spool, [pacs()])
-    sealed_exam(spool)
+def test_an_archive_that_was_renamed_here_and_takes_nothing_twice_has_what_it_got_under_its_old_name(
+    spool: Spool, clock: FakeClock
+) -> None:
+    archive, new = Archive(), pacs("new")
+    sealed_exam(spool, "old", stills=4)
+    run(sender(spool, archive, pacs("old")))
+    rearm(spool, [new])
+    spool.rerouting.add("new", since=clock.utc() - timedelta(days=400), wants=lambda _: True)
+    part = sender(spool, only_once(archive), new)
+    for _ in range(4):
+        run(part)
+        clock.move(700)
+    assert SENT not in asking.states(spool, "new")
+    spool.rerouting.same("new")
+    spool.deliveries.release_all("duplicate")
+    run(part)
+    assert asking.states(spool, "new") == [SENT] * 4
+
+
+def test_an_archive_that_moved_after_a_rebuild_and_takes_nothing_twice_is_no_outage(
+    spool: Spool, clock: FakeClock
+) -> None:
+    archive, new = Archive(), pacs(host="10.0.0.9")
+    sealed_exam(spool, stills=4)
     run(sender(spool, archive))
-    spool.rerouting.same("pacs")
-    assert not delivery(spool).in_doubt
+    again = rebuilt(spool, clock)
+    rearm(again, [pacs()])
+    rearm(again, [new])
+    again.rerouting.same("pacs")
+    again.deliveries.release_all("after-rebuild")
+    run(sender(again, only_once(archive), new))
+    assert asking.states(again) == [SENT] * 4
+    again.close()
 
 
 @pytest.mark.parametrize("how", ["resend", "same"])
