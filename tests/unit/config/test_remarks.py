@@ -23,6 +23,7 @@ def said(**more: object) -> str:
         {"commitment": True},
         {"query": True, "trust_query": True},
         {"commitment": True, "fallback": "key-stills", "required": False, "name": "b"},
+        {"commitment": True, "fallback": "key-stills", "types": ("still",), "name": "b"},  # no clip goes there
     ],
 )
 def test_nothing_is_remarked_where_the_archive_that_must_have_a_picture_vouches_for_it(
