@@ -8,7 +8,8 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.spool.spool import Spool
 from tests.loopback.forward_archive import Scripted, memory_spool
-from tests.loopback.peers import FaultArchive, FaultWorklist, Orthanc, StoreScp, WlmScpfs
+from tests.loopback.peers import FaultArchive, FaultWeb, FaultWorklist, Orthanc, StoreScp, WlmScpfs, items
+from tests.loopback.peers.orthanc import DICOM_WEB
 from tests.loopback.whole_box import Archives
 
 
@@ -20,6 +21,13 @@ def peers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def orthanc(peers_folder: Path) -> Iterator[Orthanc]:
     with Orthanc(peers_folder / "orthanc") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def orthanc_web(peers_folder: Path) -> Iterator[Orthanc]:
+    """Orthanc with its DICOMweb plug-in."""
+    with Orthanc(peers_folder / "orthanc-web", Plugins=[DICOM_WEB], DicomWeb={"Enable": True}) as peer:
         yield peer
 
 
@@ -79,6 +87,19 @@ def archive(only_scripted_archive: Scripted) -> Scripted:
     """The archive that says what a test wants, with nothing left of the test before."""
     only_scripted_archive.forget()
     return only_scripted_archive
+
+
+@pytest.fixture
+def web_archive() -> Iterator[FaultWeb]:
+    """A web archive that takes everything until a test says otherwise."""
+    with FaultWeb() as peer:
+        yield peer
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Path:
+    """A small object as a PS3.10 file, named by its SOP Instance UID."""
+    return items.sample(tmp_path)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A clip whose form an archive refuses with its answer, over either wire: its key stills arrive in its place."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from tests.loopback.peers import FaultWeb
 from tests.loopback.peers.web import Asked, json_answer
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
-
-
-@pytest.fixture
-def web() -> Iterator[FaultWeb]:
-    with FaultWeb() as started:
-        yield started
 
 
 def forward(spool: Spool, to: Destination) -> dict[str, tuple[DeliveryState, str, str]]:
@@ -69,16 +62,16 @@ def test_an_archive_that_answers_a_clip_with_its_class_gets_stills_of_it(
 
 @pytest.mark.parametrize(("status", "reason"), [(415, None), (409, 0x0122), (202, 0x0122), (409, 0xC122)])
 def test_a_web_archive_that_answers_a_clip_with_its_form_gets_stills_of_it(
-    spool: Spool, web: FaultWeb, status: int, reason: int | None
+    spool: Spool, web_archive: FaultWeb, status: int, reason: int | None
 ) -> None:
     exam = sealed_exam(spool, stills=1, clips=1)
     still, clip = (each.sop_instance_uid for each in objects(spool, exam))
-    refusing(web, clip, status, reason)
-    found = forward(spool, Destination(name="pacs", kind="stow", url=web.url, fallback="key-stills"))
+    refusing(web_archive, clip, status, reason)
+    found = forward(spool, Destination(name="pacs", kind="stow", url=web_archive.url, fallback="key-stills"))
     made = {each.sop_instance_uid for each in spool.objects.of_exam(exam.id) if each.derived_from}
     said = f"{reason:04X}" if reason else f"HTTP {status}"
     assert found[clip] == (HELD, "sent-as-key-stills", said)
     assert {found[uid] for uid in (still, *made)} == {(SENT, "", "HTTP 200")}
     assert len(made) == 3
-    assert set(web.has) == {still, *made}
-    assert len(web.posts()) == 5, "the clip was offered once"
+    assert set(web_archive.has) == {still, *made}
+    assert len(web_archive.posts()) == 5, "the clip was offered once"

@@ -1,11 +1,7 @@
 """Sending to archives: real ones, and ones that misbehave."""
 
-import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -57,11 +53,6 @@ def _try(peer, ae_title, file, **more):
             return _store(association, file, **more), association.usable
         except DeliveryError as error:
             return error, association.usable
-
-
-@pytest.fixture
-def still(tmp_path):
-    return items.sample(tmp_path)
 
 
 # --- what arrives ----------------------------------------------------------------------------------------
@@ -437,61 +428,3 @@ def test_failures_leave_no_thread_and_no_socket_behind(fault_archive, tmp_path):
     while ours() and time.monotonic() < until:
         time.sleep(0.02)
     assert ours() == 0
-
-
-_SENDER = """
-import json, sys
-from pathlib import Path
-
-def memory(what):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
-
-how, port, file, uid = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
-SOP, SYNTAX = "1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.1.2.1"
-if how == "ours":
-    from gateway.config.settings import Destination
-    from gateway.net.store import StoreAssociation, Wanted
-    pacs = Destination(name="pacs", ae_title="STORESCP", host="127.0.0.1", port=port)
-    wanted = [Wanted(sop_class_uid=SOP, transfer_syntax_uid=SYNTAX, lossy=False)]
-    with StoreAssociation(pacs, our_ae="SCOPEGATE", wanted=wanted) as association:
-        before = memory("VmRSS")
-        association.store(file, sop_class_uid=SOP, sop_instance_uid=uid, transfer_syntax_uid=SYNTAX)
-else:
-    from pydicom import dcmread
-    from pynetdicom import AE
-    entity = AE("SCOPEGATE")
-    entity.add_requested_context(SOP, SYNTAX)
-    association = entity.associate("127.0.0.1", port, ae_title="STORESCP")
-    before = memory("VmRSS")
-    assert association.send_c_store(dcmread(file)).Status == 0
-    association.release()
-print(json.dumps({"growth": memory("VmHWM") - before}))
-"""
-
-
-def _growth(how: str, port: int, file: Path) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", _SENDER, how, str(port), str(file), file.stem],
-        capture_output=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": "."},
-        text=True,
-        timeout=120,
-    )
-    return int(json.loads(done.stdout)["growth"])
-
-
-def test_a_big_object_goes_out_in_little_memory(archive_of_everything, tmp_path):
-    size = 100_000_000
-    file = items.sample(tmp_path, pixels=bytes(size - size % 256))
-    ours = _growth("ours", archive_of_everything.port, file)
-    arrived = archive_of_everything.file(file.stem)
-    assert items.data_set_bytes(arrived.read_bytes()) == items.data_set_bytes(file.read_bytes())
-    arrived.unlink()
-    library = _growth("library", archive_of_everything.port, file)
-    archive_of_everything.file(file.stem).unlink()
-    print(f"memory growth / size: ours {ours / size:.3f}, the library's own way {library / size:.3f}")
-    assert ours < 0.1 * size
-    assert library > 0.6 * size, "the measure does not see what it is to see"
