@@ -12,11 +12,12 @@ from gateway.errors import DeliveryError
 from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.making.release import Release
 from gateway.forward.sending.step_sender import StepSender
-from gateway.model import Exam, MessageKind
+from gateway.model import Exam, MessageKind, Patient
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.spool import Spool
 from tests.forward.bench import STATION, wrap_all
 
+OTHER = Patient(name="Zweite^Zoe", id="OTHER-1")
 EXPLICIT = "1.2.840.10008.1.2.1"
 Say = Callable[[str, str, bool], StepAnswer]  # kind, step, sent before
 
@@ -35,6 +36,27 @@ class Told:
 def takes(kind: str, step: str, sent_before: bool) -> StepAnswer:  # noqa: FBT001 - as Say
     del kind, step, sent_before
     return StepAnswer(took=Took.NOW, status="0000")
+
+
+def answers(**by_kind: object) -> Callable[[str, str, bool], StepAnswer]:
+    """Answer each kind with its list, then take everything."""
+    left = {kind: list(said) for kind, said in by_kind.items()}  # type: ignore[call-overload]
+
+    def say(kind: str, step: str, sent_before: bool) -> StepAnswer:  # noqa: FBT001 - as Say
+        del step, sent_before
+        answer = left[kind].pop(0) if left.get(kind) else StepAnswer(took=Took.NOW, status="0000")
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, StepAnswer)
+        return answer
+
+    return say
+
+
+def failure(kind: type[DeliveryError], code: str, status: str = "") -> DeliveryError:
+    error = kind("no", code=code)
+    error.status = status
+    return error
 
 
 class Server:
@@ -90,6 +112,13 @@ def planner(
 
 def teller(spool: Spool, server: Server, name: str = "ris") -> StepSender:
     return StepSender(spool=spool, server=name, connect=server.connect)  # type: ignore[arg-type]  # stands in for it
+
+
+def tell(spool: Spool, server: Server, times: int = 10, *, name: str = "ris") -> None:
+    """Let the messages leave for one server."""
+    part = teller(spool, server, name)
+    for _ in range(times):
+        part.step()
 
 
 def forward_works(spool: Spool, *servers: str, temporary: str = "hold") -> None:
