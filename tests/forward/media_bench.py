@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pydicom
 
-from gateway.forward.media.writer import Item
+from gateway.clock import FakeClock
+from gateway.forward.media.writer import Item, Writing
 from gateway.model import Exam
+from gateway.spool.files import Files
 from gateway.spool.spool import Spool
 from tests.forward.bench import Disk
 
@@ -18,6 +20,14 @@ def items(spool: Spool, *exams: Exam) -> list[Item]:
         for exam in exams
         for sealed in spool.objects.of_exam(exam.id)
     ]
+
+
+def write(stick: Path, wanted: list[Item], *, files: Files | None = None, **more: object) -> None:
+    """Write objects onto a stick in one session. Raises MediaError."""
+    with Writing(stick, wanted, files=files or Files(), clock=FakeClock(), **more) as writing:  # type: ignore[arg-type]
+        for item in wanted:
+            writing.put(item)
+        writing.finish()
 
 
 def listed(stick: Path) -> dict[str, Path]:

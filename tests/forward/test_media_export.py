@@ -16,13 +16,6 @@ from tests.forward.bench import Disk, let_go, open_exam, sealed_exam, still, wra
 from tests.forward.media_bench import holds, items, listed
 
 
-@pytest.fixture
-def stick(tmp_path: Path) -> Path:
-    folder = tmp_path / "stick"
-    folder.mkdir()
-    return folder
-
-
 def test_several_exams_go_onto_one_medium(spool: Spool, stick: Path) -> None:
     first, second = sealed_exam(spool, stills=2), sealed_exam(spool, clips=1)
     done = media.export(spool, [first.id, second.id, first.id], stick, by="test")

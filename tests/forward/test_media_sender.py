@@ -22,13 +22,6 @@ NAME = "usb"
 
 
 @pytest.fixture
-def stick(tmp_path: Path) -> Path:
-    folder = tmp_path / "stick"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def slot() -> Slot:
     return Slot()
 
