@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.cli import doctor
+from gateway.cli import this_box
 from gateway.clock import Clock
 from gateway.config.settings import Settings, Station
 from gateway.spool.files import Files
@@ -20,7 +20,7 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
     LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock).write(
         {"destinations": told, "procedure_steps": unheard}
     )
-    replaced, orphan, messages = doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), clock)
+    replaced, orphan, messages = this_box.queues(Settings(station=Station(runtime_dir=tmp_path)), clock)
     assert (replaced.ok, replaced.what) == (None, "queue pacs")
     assert replaced.says.startswith("12 objects were sent to the archive that bore this name before")
     assert "queue resend --destination pacs" in replaced.action
@@ -35,4 +35,4 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
 
 
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:
-    assert list(doctor._queues(Settings(station=Station(runtime_dir=tmp_path)), Clock())) == []
+    assert list(this_box.queues(Settings(station=Station(runtime_dir=tmp_path)), Clock())) == []

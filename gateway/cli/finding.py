@@ -1,0 +1,33 @@
+"""What `scopegate doctor` found: one thing that was looked at or asked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.clock import Clock
+
+_SOON_DAYS = 60  # before a certificate ends; a hospital's PKI takes its time
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that was looked at. `ok` None = nothing is wrong, but somebody should know."""
+
+    what: str
+    ok: bool | None
+    says: str
+    action: str = ""
+
+    def __str__(self) -> str:
+        mark = {True: "ok     ", False: "problem", None: "note   "}[self.ok]
+        action = f"  -> {self.action}" if self.action else ""
+        return f"{mark}  {self.what}: {self.says}{action}"
+
+
+def until(what: str, end: datetime, clock: Clock, action: str) -> Finding:
+    """Say until when a certificate holds; `action` is what to do when that is soon or over."""
+    left = (end - clock.utc()).days
+    if left < 0:
+        return Finding(what=what, ok=False, says=f"expired on {end:%d-%b-%Y}", action=action)
+    soon = left < _SOON_DAYS
+    says = f"holds until {end:%d-%b-%Y}{f', {left} days more' if soon else ''}"
+    return Finding(what=what, ok=None if soon else True, says=says, action=action if soon else "")

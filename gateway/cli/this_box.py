@@ -1,0 +1,179 @@
+"""What `scopegate doctor` sees on this box: processes, devices, disk, clock, certificates. Opens no connection."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.cli.finding import Finding, until
+from gateway.clock import Clock
+from gateway.config.settings import Settings, Tls
+from gateway.errors import SpoolError
+from gateway.spool.files import Files
+from gateway.spool.live import LiveState
+from gateway.spool.paths import Layout
+from gateway.spool.reserve import Reserve
+from gateway.spool.room import MB, Level, Typical
+from gateway.spool.space import judge
+
+
+def processes(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    for name in ("capture", "forward", "panel"):
+        running = _said(settings, name, clock) is not None
+        yield Finding(
+            what=f"process {name}",
+            ok=running,
+            says="runs" if running else "does not run",
+            action="" if running else f"Start it: `systemctl start scopegate-{name}` or `scopegate run`.",
+        )
+
+
+def sources(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    capture = _said(settings, "capture", clock) or {}
+    said = {source["name"]: source for source in capture.get("sources", [])}
+    for source in settings.sources:
+        state = said.get(source.name)
+        what = f"source {source.name}"
+        if state is None:
+            yield Finding(what=what, ok=None, says="not known while capture does not run")
+        elif state["state"] == "live":
+            size = f"{state['width']}x{state['height']} at {state['rate']:g}/s"
+            yield Finding(what=what, ok=True, says=f"live, {size}, {state['lost']} frames lost")
+        else:
+            yield Finding(
+                what=what,
+                ok=False,
+                says=f"{state['what']} [{state['code']}]",
+                action="Check that the device is on and its cable is plugged in.",
+            )
+
+
+def pedals(settings: Settings) -> Iterator[Finding]:
+    for trigger in settings.triggers:
+        there = os.access(trigger.device, os.R_OK | os.W_OK)
+        yield Finding(
+            what=f"pedal {trigger.device}",
+            ok=there,
+            says="there" if there else "is not there, or may not be opened",
+            action="" if there else "Plug it in; on the box its user must be in the group dialout.",
+        )
+
+
+def attached() -> Iterator[Finding]:
+    """Say what the kernel sees, for the person who has to write the configuration."""
+    import pyudev
+
+    context = pyudev.Context()
+    for kind, subsystem in (("grabber", "video4linux"), ("serial adapter", "tty")):
+        for device in context.list_devices(subsystem=subsystem):
+            if device.device_node and device.find_parent("usb"):
+                name = device.get("ID_V4L_PRODUCT") or device.get("ID_MODEL") or "unnamed"
+                yield Finding(what=f"{kind} {device.device_node}", ok=None, says=f"attached: {name}")
+
+
+def disk(settings: Settings, clock: Clock) -> Finding:
+    folder = settings.station.data_dir
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    wanted = settings.retention.reserve_mb * MB
+    capture = _said(settings, "capture", clock) or {}
+    measured = (capture.get("disk") or {}).get("sizes") or {}
+    try:
+        found = Reserve(path=place / Layout(folder).reserve.name, wanted=wanted, files=Files()).room()
+    except SpoolError as error:
+        return Finding(what=f"disk {folder}", ok=False, says=error.what, action=error.action)
+    seen = judge(found, Typical(**measured))
+    may_write = os.access(place, os.W_OK)
+    says = f"{found.free / 1e9:.1f} GB of {found.total / 1e9:.1f} GB free ({found.free / found.total:.0%})"
+    says += f", room for about {seen.stills} stills or {seen.clip_seconds // 60} minutes of clip"
+    return Finding(
+        what=f"disk {folder}",
+        ok=seen.level is Level.OK and may_write,
+        says=f"{says}. {seen.what}" if seen.what else says,
+        action=seen.action or ("" if may_write else "Check who may write there."),
+    )
+
+
+def time_of_day(clock: Clock) -> Finding:
+    now = clock.now()
+    return Finding(
+        what="clock",
+        ok=now.trusted,
+        says=f"{now.local:%d-%b-%Y %H:%M:%S %z}",
+        action="" if now.trusted else "Set the clock: it was never set since the start.",
+    )
+
+
+def media(settings: Settings) -> Iterator[Finding]:
+    from gateway.forward.media.medium import is_mounted
+
+    for destination in settings.destinations:
+        if destination.kind == "media":
+            there = is_mounted(destination.folder, settings.station.data_dir)
+            says = f"{shutil.disk_usage(destination.folder).free / 1e9:.1f} GB free" if there else "no medium"
+            yield Finding(what=f"destination {destination.name}", ok=True if there else None, says=says)
+
+
+def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Look at the files of every `tls`, each once: how long they hold, and who may read the keys."""
+    from gateway.net import expiry
+
+    every = [
+        settings.station.tls,
+        *(server.tls for server in settings.worklists),
+        *(server.tls for server in settings.procedure_steps),
+        *(destination.tls for destination in settings.destinations),
+    ]
+    used: list[Tls] = [tls for tls in every if tls is not None]
+    # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
+    files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
+    for path, choose in files.items():
+        what = f"certificate {path}"
+        try:
+            yield until(what, choose(expiry.ends(path)), clock, "Have it renewed; no restart is needed then.")
+        except (OSError, ValueError):
+            yield Finding(what=what, ok=False, says="cannot be read", action="Put the file right.")
+    keys = {tls.key: "key" for tls in used if tls.key}
+    for peer in settings.destinations:
+        keys |= {path: "secret" for path in (peer.token_file, peer.password_file) if path}
+    for path, kind in keys.items():
+        if path.stat().st_mode & 0o007:
+            says = "everybody on this box may read it"
+            yield Finding(what=f"{kind} {path}", ok=None, says=says, action=f"chmod 640 {path}")
+
+
+def queues(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
+    forward = _said(settings, "forward", clock) or {}
+    for told in forward.get("destinations", []):
+        name = told["name"]
+        if told["state"] == "not-configured":
+            yield Finding(
+                what=f"queue {name}",
+                ok=False,
+                says=f"{told['waiting']} objects wait for a destination that is not configured any more",
+                action=f"Configure it again, or `scopegate queue move --from {name} --to ANOTHER`.",
+            )
+        elif count := told.get("sent_to_the_one_before"):
+            yield Finding(
+                what=f"queue {name}",
+                ok=None,
+                says=f"{count} objects were sent to the archive that bore this name before, not to this one",
+                action=(
+                    f"If it does not have them: `scopegate queue resend --destination {name}`. "
+                    f"If it is the same one and only moved: `scopegate queue same --destination {name}`."
+                ),
+            )
+    for told in forward.get("procedure_steps", []):
+        if told["state"] == "not-configured":
+            yield Finding(
+                what=f"messages {told['name']}",
+                ok=False,
+                says=f"{told['waiting']} wait for a procedure step server that is not configured any more",
+                action=f"Configure it again, or `scopegate queue drop --server {told['name']}`.",
+            )
+
+
+def _said(settings: Settings, process: str, clock: Clock) -> dict[str, Any] | None:
+    """Return what a process of this box says of itself; None when it does not run."""
+    folder = settings.station.runtime_dir
+    return LiveState(folder=folder, process=process, files=Files(), clock=clock).read()
