@@ -54,6 +54,9 @@ class MessageState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)  # what a server was not told
+
+
 class RequestState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"

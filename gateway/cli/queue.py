@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import Delivery, MessageState
+from gateway.model import UNTOLD, Delivery
 
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
-_UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 
 
 @app.callback()
@@ -26,18 +25,11 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
 
     with spool_of(config) as (settings, spool):
         waiting = spool.deliveries.unsettled()
-        messages = spool.steps.list(states_wanted=_UNTOLD)
-        configured = {destination.name for destination in settings.destinations}
-        orphans = {
-            name: spool.destinations.unsettled(name)
-            for name in spool.destinations.with_queue()
-            if name not in configured
-        }
-        servers = {server.name for server in settings.procedure_steps}
-        unheard = {name: count for name, count in spool.steps.waiting().items() if name not in servers}
+        messages = spool.steps.list(states_wanted=UNTOLD)
+        orphans = spool.destinations.orphans({destination.name for destination in settings.destinations})
+        unheard = spool.steps.orphans({server.name for server in settings.procedure_steps})
     for name, count in orphans.items():
-        if count:
-            print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
+        print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
     for name, count in unheard.items():
         print(f"{counted(count, 'message')} for {name}, which is not configured any more: queue drop --server.")
     if not waiting and not messages:

@@ -62,15 +62,13 @@ class Notices:
             return self._found
 
     def _orphans(self) -> dict[str, int]:
-        gone = (name for name in self._destinations.with_queue() if name not in self._configured)
-        counts = {name: self._destinations.unsettled(name) for name in gone}
-        found = {name: count for name, count in counts.items() if count}
+        found = self._destinations.orphans(self._configured)
         for name in _news(found, self._found.orphans):
             warn(_log, "destination_not_configured", destination=name, waiting=found[name])
         return found
 
     def _unheard(self) -> dict[str, int]:
-        found = {name: count for name, count in self._steps.waiting().items() if name not in self._servers}
+        found = self._steps.orphans(self._servers)
         for name in _news(found, self._found.servers):
             warn(_log, "step_server_not_configured", server=name, waiting=found[name])
         return found

@@ -10,20 +10,17 @@ from starlette.routing import Route
 
 from gateway.clock import Clock
 from gateway.errors import DiskFailed, DiskFull, SpoolError
-from gateway.model import UNSETTLED, DeliveryState, MessageState
+from gateway.model import UNSETTLED, UNTOLD, DeliveryState, MessageState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
 from gateway.spool.room import MB, Level
 
-_UNTOLD = (MessageState.QUEUED, MessageState.SENDING, MessageState.HELD)
 OK = "ok"
 _ADVICE = {
     "capture": "It starts again by itself within seconds; call service if it stays away.",
     "forward": "It starts again by itself; pictures are stored meanwhile. Call service if it stays away.",
 }
-
-
 _GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
 _CABLE = "Check that the device is on and its cable is plugged in."
 
@@ -189,7 +186,7 @@ class Health:
         lines = []
         for server in self._context.settings.procedure_steps:
             found: Json = said.get(server.name, {})
-            numbers = {str(state): counts.get((server.name, state), 0) for state in _UNTOLD}
+            numbers = {str(state): counts.get((server.name, state), 0) for state in UNTOLD}
             state = found.get("state") or ("unknown" if forward is None else OK)
             if numbers["held"] and state == OK:
                 state = "held"
@@ -208,7 +205,7 @@ class Health:
         configured = {server.name for server in self._context.settings.procedure_steps}
         lines = []
         for name in sorted({name for name, _ in counts} - configured):
-            numbers = {str(state): counts.get((name, state), 0) for state in _UNTOLD}
+            numbers = {str(state): counts.get((name, state), 0) for state in UNTOLD}
             line = self._line(
                 f"procedure_step {name}",
                 "not-configured",

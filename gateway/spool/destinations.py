@@ -3,7 +3,7 @@
 A rebuild loses it, and may: it is learned again, and every delivery waits for a person then anyway.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -90,6 +90,11 @@ class Destinations:
         """Note that a destination took something: what it refused before is no row of refusals any more."""
         with self._database.write() as connection:
             connection.execute("UPDATE delivery SET refused = 0 WHERE destination = ? AND refused = 1", (name,))
+
+    def orphans(self, configured: Container[str]) -> dict[str, int]:
+        """Return what waits for nobody: how many deliveries did not leave for each name that is not configured."""
+        counts = {name: self.unsettled(name) for name in self.with_queue() if name not in configured}
+        return {name: count for name, count in counts.items() if count}
 
     def with_queue(self) -> tuple[str, ...]:
         """Return the names for which anything is, or ever was, in the queue."""

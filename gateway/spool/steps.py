@@ -6,7 +6,7 @@ set never goes before its create was taken.
 
 import builtins
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +81,10 @@ class Steps:
     def waiting(self) -> dict[str, int]:
         """Return how many unsettled messages each server has, also one that is not configured any more."""
         return self._rows.unsettled()
+
+    def orphans(self, configured: Container[str]) -> dict[str, int]:
+        """Return what waits for nobody: how many unsettled messages each server has that is not configured."""
+        return {name: count for name, count in self.waiting().items() if name not in configured}
 
     def under_way(self) -> builtins.list[str]:
         """Return the exams with a step of which something is still to be said."""

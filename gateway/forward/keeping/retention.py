@@ -13,7 +13,7 @@ from gateway.clock import Moment
 from gateway.config.settings import Settings
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
-from gateway.model import CaptureState, Delivery, DeliveryState, ExamState
+from gateway.model import UNSETTLED, CaptureState, Delivery, DeliveryState, ExamState
 from gateway.spool import records
 from gateway.spool.deliveries import SENT_AS_KEY_STILLS
 from gateway.spool.purging import Facts, Purging
@@ -28,7 +28,6 @@ _PAGE = 100
 _JUMP = timedelta(hours=1)
 _LONGEST_OFF = timedelta(days=3)  # a weekend; a longer time without power cannot be told from a wrong clock
 _ENDED = frozenset({ExamState.RELEASED, ExamState.DISCONTINUED})
-_UNSETTLED = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
 
 
 class Why(StrEnum):
@@ -77,7 +76,7 @@ def may_go(facts: Facts, rules: Rules) -> Why | None:
     deliveries = [delivery for of_one in (*facts.deliveries, *facts.of_key_stills) for delivery in of_one]
     if not rules.required or facts.keep or facts.exam_state not in _ENDED:
         return None
-    if any(delivery.state in _UNSETTLED and not _needs_no_clip(delivery, rules) for delivery in deliveries):
+    if any(delivery.state in UNSETTLED and not _needs_no_clip(delivery, rules) for delivery in deliveries):
         return None  # also one to a destination that left the configuration
     if facts.state is CaptureState.REJECTED:
         return Why.REJECTED
