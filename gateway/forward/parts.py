@@ -72,7 +72,6 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
             clock=spool.clock,
         ),
         proving=proving,
-        port=listener.port,
     )
     return Parts(listener=listener, followers=followers, status=status)
 

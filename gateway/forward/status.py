@@ -35,7 +35,6 @@ class Status:
         followers: Mapping[str, Follower],
         notices: Notices,
         proving: Proving,
-        port: int,
     ) -> None:
         self._clock = clock
         self._senders = senders
@@ -43,7 +42,6 @@ class Status:
         self._followers = followers
         self._notices = notices
         self._proving = proving
-        self._port = port
 
     def state(self) -> dict[str, Any]:
         troubles = {name: follower.trouble for name, follower in self._followers.items()}
@@ -57,9 +55,7 @@ class Status:
                 *(self._line(name, teller.pause) for name, teller in self._tellers.items()),
                 *_orphans(notices.servers),
             ],
-            "wrapping": _said(troubles.get("wrap")),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
-            "listening": self._port,
         }
 
     def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:

@@ -53,9 +53,7 @@ def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, objec
         destinations=spool.destinations, configured=(NAME,), steps=spool.steps, servers=(), clock=clock
     )
     proving = Proving(spool=spool, destinations=(), our_ae="SCOPEGATE", stop=threading.Event())
-    status = Status(
-        clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, proving=proving, port=0
-    )
+    status = Status(clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, proving=proving)
     (destination,) = status.state()["destinations"]
     return dict(destination)
 

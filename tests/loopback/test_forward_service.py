@@ -234,12 +234,12 @@ def test_a_problem_of_the_wrapping_is_said_and_ends_by_itself(tmp_path: Path, sp
     with running(settings(tmp_path)) as look:
         ended = replace(spool.exams.get(exam.id), state=ExamState.FINISHED)
         spool.exams.put_row(ended)
-        said = until("the trouble to be said", lambda: look()["wrapping"])
+        said = until("the trouble to be said", lambda: look()["troubles"].get("wrap"))
         assert said["code"] == "disk-failed"  # type: ignore[index]
         lock.rmdir()
         (folder / "exam.json").write_bytes(records.dump(ended))
         until("the exam to be released", lambda: spool.exams.get(exam.id).state is ExamState.RELEASED)
-        until("the trouble to be over", lambda: look()["wrapping"] is None)
+        until("the trouble to be over", lambda: "wrap" not in look()["troubles"])
 
 
 def test_no_log_line_and_no_live_state_names_a_patient(
