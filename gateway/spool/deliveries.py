@@ -3,6 +3,7 @@
 import builtins
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import Enum, auto
 
 from gateway.clock import Clock
@@ -23,17 +24,18 @@ SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key still
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
+# :state and what it is compared with are as the delivery was seen, :new is where it goes.
 # The destination is compared as well: a person may have moved the queue meanwhile; and the object: SQLite gives the
 # id of what was erased to another one. Only `proofs` gives a proof; it ends with the state that it proves. What is
 # held for anything else than a refusal counts as refused no more.
-_MOVE = """UPDATE delivery SET state = ?, proof = '', attempts = ?, next_attempt_ns = ?, code = ?, reason = ?,
-    status = ?,
-    changed_ns = ?, in_doubt = ?, asked = ?, setbacks = ?,
-    refused = ? OR (refused AND ? <> 'held'),
-    sent_to = CASE ? WHEN 'sending'
+_MOVE = """UPDATE delivery SET state = :new, proof = '', attempts = :attempts, next_attempt_ns = :then,
+    code = :code, reason = :reason, status = :status, changed_ns = :now,
+    in_doubt = :in_doubt, asked = :asked, setbacks = :setbacks,
+    refused = :refused OR (refused AND :new <> 'held'),
+    sent_to = CASE :new WHEN 'sending'
         THEN coalesce((SELECT generation FROM destination AS d WHERE d.name = delivery.destination), 0)
         ELSE sent_to END
-    WHERE id = ? AND state = ? AND destination = ? AND sop_instance_uid = ?"""
+    WHERE id = :id AND state = :state AND destination = :destination AND sop_instance_uid = :sop_instance_uid"""
 
 
 class Line(Enum):
@@ -194,14 +196,21 @@ class Deliveries:
         """
         states.check(states.DELIVERY, delivery.state, new, owner)
         now = self._clock.utc_ns()
-        tries = delivery.attempts if attempts is None else attempts
-        doubt = delivery.in_doubt if in_doubt is None else in_doubt
-        setbacks = 0 if asked else delivery.setbacks + set_back
-        values = (new, tries, now + int(wait_s * 1e9), code, reason, status, now, doubt, asked)
-        marks = (setbacks, refused, new, new)
+        values = {
+            "new": new,
+            "attempts": delivery.attempts if attempts is None else attempts,
+            "then": now + int(wait_s * 1e9),
+            "code": code,
+            "reason": reason,
+            "status": status,
+            "now": now,
+            "in_doubt": delivery.in_doubt if in_doubt is None else in_doubt,
+            "asked": asked,
+            "setbacks": 0 if asked else delivery.setbacks + set_back,
+            "refused": refused,
+        }
         with self._database.write() as connection:
-            where = (delivery.id, delivery.state, delivery.destination, delivery.sop_instance_uid)
-            changed = connection.execute(_MOVE, (*values, *marks, *where)).rowcount
+            changed = connection.execute(_MOVE, {**asdict(delivery), **values}).rowcount
         return changed == 1
 
     def postpone(
