@@ -24,7 +24,7 @@ SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key still
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
 QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
-# :state and what it is compared with are as the delivery was seen, :new is where it goes.
+# A delivery's own fields say how it was seen; `new` is where it goes.
 # The destination is compared as well: a person may have moved the queue meanwhile; and the object: SQLite gives the
 # id of what was erased to another one. Only `proofs` gives a proof; it ends with the state that it proves. What is
 # held for anything else than a refusal counts as refused no more.
