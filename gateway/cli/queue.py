@@ -27,10 +27,10 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
         waiting = spool.deliveries.unsettled()
         messages = spool.steps.list(states_wanted=UNTOLD)
         orphans = spool.destinations.orphans({destination.name for destination in settings.destinations})
-        unheard = spool.steps.orphans({server.name for server in settings.procedure_steps})
+        orphan_messages = spool.steps.orphans({server.name for server in settings.procedure_steps})
     for name, count in orphans.items():
         print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
-    for name, count in unheard.items():
+    for name, count in orphan_messages.items():
         print(f"{counted(count, 'message')} for {name}, which is not configured any more: queue drop --server.")
     if not waiting and not messages:
         print("Nothing is waiting.")

@@ -55,7 +55,7 @@ class Notices:
                 self._due_ns = self._clock.boottime_ns() + int(_EVERY_S * 1e9)
                 try:
                     self._found = Found(
-                        orphans=self._orphans(), servers=self._unheard(), elsewhere=self._elsewhere()
+                        orphans=self._orphans(), servers=self._orphan_messages(), elsewhere=self._elsewhere()
                     )
                 except SpoolError as error:
                     warn(_log, "notices_not_read", code=error.code)
@@ -67,7 +67,7 @@ class Notices:
             warn(_log, "destination_not_configured", destination=name, waiting=found[name])
         return found
 
-    def _unheard(self) -> dict[str, int]:
+    def _orphan_messages(self) -> dict[str, int]:
         found = self._steps.orphans(self._servers)
         for name in _news(found, self._found.servers):
             warn(_log, "step_server_not_configured", server=name, waiting=found[name])
