@@ -88,6 +88,7 @@ class PleaseCheck(StrEnum):
     CLOSED_BY_NEXT = "closed-by-next"  # another patient was chosen while it was open
     REBOOT = "reboot"  # the box restarted while it was open
     STUDY_SHARED = "study-shared"  # the server gave its Study UID to another patient as well
+    WRONG_ENTRY = "incorrect-worklist-entry"  # it was discontinued because of that: its patient is another one
 
 
 class MediaKind(StrEnum):
@@ -205,7 +206,7 @@ class Exam:
     confirmed: Moment | None = None  # when a person last said whose exam this is, after its opening
     ended: Moment | None = None
     released: Moment | None = None
-    please_check: str = ""  # why a person must confirm the patient: "closed-by-next", "reboot", "idle"; "" = no
+    please_check: str = ""  # why a person must confirm the patient, a PleaseCheck; "" = no
     discontinued: str = ""  # CID 9300 code value; "" = completed
     series: tuple[Series, ...] = ()
     keep: bool = False  # a person wants its pictures to stay on this box

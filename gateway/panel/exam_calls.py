@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.errors import BadValue, RequestReused
-from gateway.model import Exam, ExamState, RequestStamp
+from gateway.model import WRONG_ENTRY, Exam, ExamState, PleaseCheck, RequestStamp
 from gateway.panel import answers, bodies, subjects
 from gateway.panel.bodies import Asked, Values
 from gateway.panel.context import Context
@@ -31,11 +31,10 @@ REASONS = {
     "cancelled-by-nursing-unit": "110511",
     "incorrect-side": "110512",
     "unspecified": "110513",
-    "incorrect-worklist-entry": "110514",
+    "incorrect-worklist-entry": WRONG_ENTRY,
     "condition-prevented-continuing": "110515",
     "equipment-change": "110516",
 }
-_WRONG_ENTRY = "incorrect-worklist-entry"
 _MOST = 500
 _MOST_ITEMS = 10  # orders that one exam can be for
 
@@ -106,7 +105,7 @@ class ExamCalls:
             raise BadValue("This is no reason for discontinuing an exam.", action=f"One of: {', '.join(REASONS)}.")
         exam = request.path_params["exam"]
         # Pictures of a wrong entry belong to nobody until a person says to whom.
-        please_check = _WRONG_ENTRY if code == REASONS[_WRONG_ENTRY] else ""
+        please_check = PleaseCheck.WRONG_ENTRY if code == WRONG_ENTRY else ""
         await self._end(exam, "exam-discontinued", discontinued=code, please_check=please_check)
         return await self._answer(exam)
 

@@ -15,6 +15,7 @@ from gateway.model import (
     Identity,
     MediaKind,
     Patient,
+    PleaseCheck,
     WorklistItem,
 )
 from gateway.panel import fates, names, similar
@@ -38,11 +39,11 @@ _MISSING = {
     "SpecificCharacterSet": "character set (check the name)",
 }
 _BY_RULES = "No archive gets this: it stays on this box by the rules of your IT."
-WHY_CHECK = {
-    "closed-by-next": "It was closed when another patient was chosen.",
-    "reboot": "The box restarted while it was open.",
-    "study-shared": "The worklist server gave the same study to another patient.",
-    "incorrect-worklist-entry": "It was ended because the worklist entry was wrong.",
+WHY_CHECK: dict[str, str] = {
+    PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
+    PleaseCheck.REBOOT: "The box restarted while it was open.",
+    PleaseCheck.STUDY_SHARED: "The worklist server gave the same study to another patient.",
+    PleaseCheck.WRONG_ENTRY: "It was ended because the worklist entry was wrong.",
 }
 
 
