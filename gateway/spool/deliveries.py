@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
-from gateway.model import Delivery, DeliveryState, SealedObject
+from gateway.model import Delivery, DeliveryState
 from gateway.spool import states
 from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
@@ -154,22 +154,6 @@ class Deliveries:
                 (destination,),
             ).fetchone()
         return None if first is None else int(first)
-
-    def enter_proven(self, sealed: SealedObject, destination: str, proof: str) -> None:
-        """Enter, into a new index, that this destination vouched for an object whose file was let go since."""
-        with self._database.write() as connection:
-            connection.execute(
-                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, proof, changed_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (
-                    sealed.sop_instance_uid,
-                    sealed.exam,
-                    destination,
-                    DeliveryState.COMMITTED,
-                    proof,
-                    self._clock.utc_ns(),
-                ),
-            )
 
     # --- moving -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.errors import WrongState
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, SealedObject
 from gateway.spool import states
 from gateway.spool.database import Database
 from gateway.spool.deliveries import AFTER_REBUILD
@@ -129,6 +129,22 @@ class Proofs:
                     )
                     for each in asked
                 ],
+            )
+
+    def enter(self, sealed: SealedObject, destination: str, proof: str) -> None:
+        """Enter, into a new index, that this destination vouched for an object whose file was let go since."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO delivery (sop_instance_uid, exam, destination, state, proof, changed_ns) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    sealed.sop_instance_uid,
+                    sealed.exam,
+                    destination,
+                    DeliveryState.COMMITTED,
+                    proof,
+                    self._clock.utc_ns(),
+                ),
             )
 
 

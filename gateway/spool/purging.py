@@ -140,7 +140,7 @@ class Purging:
         mark = marks.read(self._spool.layout.purged(exam, uid))
         for sealed in self._spool.objects.made_of(uid) if mark else ():
             for proof in mark.proofs if mark else ():
-                self._spool.deliveries.enter_proven(sealed, proof.destination, proof.proof)
+                self._spool.proofs.enter(sealed, proof.destination, proof.proof)
 
     # --- inside -------------------------------------------------------------------------------------------
 
