@@ -6,7 +6,6 @@ A rebuild loses it, and may: it is learned again, and every delivery waits for a
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from gateway.clock import Clock
 from gateway.errors import NotFound
 from gateway.spool.database import Database
 
@@ -19,23 +18,19 @@ class Known:
     peer: str  # its address, for people
     settings: str  # a digest of all of its settings
     generation: int = 0  # how often another peer took the name
-    peer_before: str = ""
-    replaced_ns: int = 0  # when the last one took it, UTC ns since 1970; 0 = never
 
 
 class Destinations:
     """The table `destination`."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def get(self, name: str) -> Known:
         """Return what is remembered. Raises NotFound for one that was never started with."""
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT name, peer, settings, generation, peer_before, replaced_ns FROM destination WHERE name = ?",
-                (name,),
+                "SELECT name, peer, settings, generation FROM destination WHERE name = ?", (name,)
             ).fetchone()
         if row is None:
             raise NotFound("There is no such destination.")
@@ -46,11 +41,9 @@ class Destinations:
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO destination (name, peer, settings) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "generation = generation + (peer <> excluded.peer), "
-                "peer_before = CASE WHEN peer = excluded.peer THEN peer_before ELSE peer END, "
-                "replaced_ns = CASE WHEN peer = excluded.peer THEN replaced_ns ELSE ? END, "
-                "peer = excluded.peer, settings = excluded.settings",
-                (name, peer, settings, self._clock.utc_ns()),
+                "generation = generation + (peer <> excluded.peer), peer = excluded.peer, "
+                "settings = excluded.settings",
+                (name, peer, settings),
             )
         return self.get(name)
 

@@ -21,9 +21,7 @@ CREATE TABLE destination (
     name TEXT PRIMARY KEY,
     peer TEXT NOT NULL,                    -- its address
     settings TEXT NOT NULL,                -- a digest of its settings
-    generation INTEGER NOT NULL DEFAULT 0, -- how often another peer took the name
-    peer_before TEXT NOT NULL DEFAULT '',
-    replaced_ns INTEGER NOT NULL DEFAULT 0
+    generation INTEGER NOT NULL DEFAULT 0  -- how often another peer took the name
 ) STRICT;
 ALTER TABLE delivery ADD COLUMN sent_to INTEGER NOT NULL DEFAULT 0;
 

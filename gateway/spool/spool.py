@@ -81,7 +81,7 @@ def assemble(
         key_stills=KeyStills(layout=layout, files=files, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
         deliveries=Deliveries(database=database, clock=clock),
-        destinations=Destinations(database=database, clock=clock),
+        destinations=Destinations(database=database),
         rerouting=Rerouting(database=database, clock=clock),
         steps=Steps(layout=layout, files=files, database=database, clock=clock),
         proofs=Proofs(database=database, clock=clock),
