@@ -145,6 +145,8 @@ class Runner:
         if stage.tests:
             self._read_report(outcome)
         word = "FAILED" if outcome.problem else "passed"
+        if not outcome.problem:  # where nothing is wrong one line is enough
+            lines = [line for line in lines if line.strip()][-1:]
         head = "" if stage.alone else f"=== {stage.name}: {stage.what}\n"
         self._print(f"{head}{''.join(lines)}--- {stage.name} {word} in {outcome.seconds:.1f} s\n")
         return outcome

@@ -31,8 +31,8 @@ DAYS = 30
 STILLS = 10  # an exam
 LONGEST_EXAM = 50
 FIRST = 10**30  # UIDs count from here in the order in which the objects are made
-# Bytes, whatever waits. The sender takes 0.3 MB; with enough names of files Python's table of interned strings, which
-# pathlib fills and which is emptied with them, doubles once by 1.9 MB.
+# Bytes, whatever waits. The sender takes 0.3 to 0.6 MB. Python's table of interned strings, into which pathlib puts
+# the parts of every path, doubles once by 1.9 MB, and is emptied with them.
 MOST_GROWTH = 3_000_000
 GREEDY = 2500  # objects at once, of the control
 
