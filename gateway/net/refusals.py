@@ -5,11 +5,10 @@ Owns the codes unreachable, silent, busy, rejected, rejected-title, no-context, 
 
 import errno
 import ssl
-from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.pdu import A_ABORT_RQ
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 
 from gateway.errors import DeliveryError, NeedsConfiguration, TryLater
 from gateway.net import tls
@@ -20,15 +19,21 @@ AGAIN = "It is tried again by itself. If it lasts, call IT"
 
 
 class Ears:
-    """Hears what pynetdicom reports but does not keep."""
+    """Hears what pynetdicom reports but does not keep.
+
+    It calls an association aborted when a rejection came, and the connection ended, before it looked for either.
+    """
 
     def __init__(self) -> None:
         self.aborted = False
         self.garbage = False
+        self.rejection: A_ASSOCIATE_RJ | None = None
 
     def pdu(self, heard: evt.Event) -> None:
         if isinstance(heard.pdu, A_ABORT_RQ):
             self.aborted = True
+        elif isinstance(heard.pdu, A_ASSOCIATE_RJ):
+            self.rejection = heard.pdu
 
     def machine(self, heard: evt.Event) -> None:
         if heard.action == "AA-8":  # PS3.8 table 9-8: an unexpected or unreadable PDU
@@ -44,8 +49,8 @@ def refusal(peer: Peer, our_ae: str, association: Association, wire: WatchedSock
         return not_secured(peer, wire.failure)
     if wire.failure is not None:
         return not_connected(peer, wire.failure)
-    if association.is_rejected:
-        return _rejected(peer, our_ae, association)
+    if ears.rejection is not None:
+        return _rejected(peer, our_ae, ears.rejection)
     if association.rejected_contexts and not association.accepted_contexts:
         return NeedsConfiguration(
             f"{capital(peer.who)} takes none of the kinds of data that were offered.",
@@ -97,11 +102,10 @@ def unreachable(peer: Peer, because: str, check: str) -> TryLater:
     )
 
 
-def _rejected(peer: Peer, our_ae: str, association: Association) -> DeliveryError:
+def _rejected(peer: Peer, our_ae: str, answer: A_ASSOCIATE_RJ) -> DeliveryError:
     """PS3.8 table 9-21: result 1 is permanent, 2 transient; source 1 service user, 2 and 3 the provider."""
-    answer: Any = association.acceptor.primitive
-    result, source, reason = answer.result, answer.result_source, answer.diagnostic
-    if result != 1:
+    source, reason = answer.source, answer.reason_diagnostic
+    if answer.result != 1:
         return TryLater(f"{capital(peer.who)} takes no further connection now.", code="busy")
     if (source, reason) == (1, 7):
         return NeedsConfiguration(

@@ -428,3 +428,10 @@ def test_failures_leave_no_thread_and_no_socket_behind(fault_archive, tmp_path):
     while ours() and time.monotonic() < until:
         time.sleep(0.02)
     assert ours() == 0
+
+
+def test_an_archive_that_refuses_and_hangs_up_at_once_is_heard_each_time(tmp_path):
+    # When the end comes before it looked, pynetdicom takes it for one that was never connected: one in 15 here.
+    with StoreScp(tmp_path, "+xa", "--refuse") as peer:
+        heard = [echo("127.0.0.1", peer.port, "SCOPEGATE", peer.ae_title).code for _ in range(200)]
+    assert heard == ["rejected"] * 200

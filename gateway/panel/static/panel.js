@@ -88,7 +88,8 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) { location.assign(answer.url); return; }
-    if (answer.status === 404) { location.assign("/"); return; } // erased: its patient may not stay on the screen
+    // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so.
+    if (answer.status === 404 && document.getElementById("banner")) { location.assign("/"); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-refresh]")) {
       const now = fresh.getElementById(part.id);
