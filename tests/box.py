@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from tests.loopback.peers.process import free_port
 
 _DEADLINE_S = 60.0
 T = TypeVar("T")
@@ -28,12 +29,6 @@ class Refusal(Exception):
     @property
     def code(self) -> str:
         return str(self.body.get("code", ""))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(what: str, look: Callable[[], T], deadline_s: float = _DEADLINE_S) -> T:

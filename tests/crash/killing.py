@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -115,8 +115,19 @@ class Reaper:
         return step
 
 
-def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, careless: bool = False) -> Part:
-    """Kill that often, then let everything come to rest and compare. Half of the kills meet forward alone."""
+def part(
+    folder: Path,
+    *,
+    seed: int,
+    kills: int,
+    roles: Sequence[str] = ROLES,
+    careless: bool = False,
+    met: Collection[str] = (),
+) -> Part:
+    """Kill that often, then let everything come to rest and compare. Half of the kills meet forward alone.
+
+    met: hits of other parts; what none of them met is aimed at first.
+    """
     began = time.monotonic()
     setting = Setting(at_once=False, purging=False) if careless else Setting.of(seed)
     with clinic(folder, careless=careless, at_once=setting.at_once, purging=setting.purging) as around:
@@ -130,6 +141,7 @@ def part(folder: Path, *, seed: int, kills: int, roles: Sequence[str] = ROLES, c
         )
         of_forward = kills // 2 if "forward" in roles else 0
         plans = {role: setting.plan(role, seed, medium=around.medium is not None) for role in roles}
+        plans = {role: sorted(plan, key=lambda step: f"{role} {step}" in met) for role, plan in plans.items()}
         if careless:  # only what it does with stills is careless
             plans = {role: [step for step in steps if " clip " not in step] for role, steps in plans.items()}
         alone = {role: plans.pop(role) for role in ("forward",) if role in plans}

@@ -1,21 +1,26 @@
 """Starts a server program, waits until that very process listens, and ends it."""
 
+import secrets
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 _PATIENCE = 15.0  # seconds until a server must listen
 _LISTENING = "0A"  # state in /proc/net/tcp
+_SERVED = range(10_000, 32_000)  # below Linux' ip_local_port_range
 
 
 def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses now, and that no outgoing connection is given while its server is stopped."""
+    while True:
+        port = _SERVED.start + secrets.randbelow(len(_SERVED))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
