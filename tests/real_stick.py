@@ -66,7 +66,7 @@ class RealStick:
 
     def _attached(self) -> Path:
         done = subprocess.run(["losetup", "--find"], capture_output=True, text=True, check=False)
-        self._loop = done.stdout.strip()
+        self._loop = next(iter(done.stdout.split()), "")  # "/dev/loop0 (lost)" where the node is missing
         if not self._loop:
             _none(f"no loop device: {done.stderr.strip()}")
         try:
