@@ -57,6 +57,7 @@ STAGES = (
     Stage(name="format", what="ruff format", words=("ruff", "format", "--check", ".")),
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
+    Stage(name="rules", what="layers, documents, units, lock files", tests="tests/rules"),
     Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=3, alone=True),
     Stage(
         name="forward",

@@ -1,7 +1,7 @@
 """What the documents say is what the code does: tables, examples, commands, addresses, codes, defaults.
 
-Tables between `<!-- table: NAME -->` and `<!-- end -->` are made here; `python tests/unit/test_docs.py` writes them
-anew.
+Tables between `<!-- table: NAME -->` and `<!-- end -->` are made here; `python tests/rules/test_docs.py` writes
+them anew.
 """
 
 import ast
@@ -218,7 +218,7 @@ def renewed(text: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_table_that_the_code_knows_is_as_the_code_says(page):
     text = page.read_text()
-    assert renewed(text) == text, "write it anew: .venv/bin/python tests/unit/test_docs.py"
+    assert renewed(text) == text, "write it anew: .venv/bin/python tests/rules/test_docs.py"
 
 
 def test_every_table_stands_in_some_document():
