@@ -36,7 +36,7 @@ class Stage:
     words: tuple[str, ...] = ()
     tests: str = ""
     workers: int = 1
-    by: str = "loadfile"  # a file's tests share what it started; "load" = each test stands alone
+    by: str = "loadfile"  # a file's tests share what it started; "load" and "worksteal" = each test stands alone
     alone: bool = False
 
 
@@ -58,7 +58,14 @@ STAGES = (
     Stage(name="lint", what="ruff check", words=("ruff", "check", ".")),
     Stage(name="shell", what="shellcheck", words=("shellcheck",)),
     Stage(name="rules", what="layers, documents, units, lock files", tests="tests/rules"),
-    Stage(name="unit", what="no network, no peers, no devices", tests="tests/unit", workers=3, alone=True),
+    Stage(
+        name="unit",
+        what="no network, no peers, no devices",
+        tests="tests/unit",
+        workers=4,
+        by="worksteal",
+        alone=True,
+    ),
     Stage(
         name="forward",
         what="days on a moved clock, disks that fail",
