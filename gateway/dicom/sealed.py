@@ -1,6 +1,7 @@
 """Reads a sealed file back: its header at once, its codestreams one by one, each byte counted and hashed."""
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,11 +21,10 @@ class SealedFile:
     """An open sealed file, used with `with`. Raises ObjectError for whatever is not as this product writes it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self._left = path.stat().st_size
-        self.size = self._left
         self._digest = hashlib.sha256()
+        self._file = path.open("rb")
         try:
+            self.size = self._left = os.fstat(self._file.fileno()).st_size
             self.meta, self.header, self._rest = self._head()
         except BaseException:
             self._file.close()
