@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from hardware.errors import DeviceError, DeviceMissing
-from hardware.sources import Picture, PixelFormat
+from hardware.sources import Loss, Picture, PixelFormat
 from hardware.sources.pattern import Pattern
 from hardware.triggers import Action, Press
 
@@ -60,8 +60,8 @@ class Scripted(Generic[Given]):
         self._script = None
 
 
-class ScriptedSource(Scripted[Picture]):
-    """None in the script means: no signal."""
+class ScriptedSource(Scripted[Picture | Loss]):
+    """None in the script means: nothing came; a Loss is what the device says of its input."""
 
 
 class ScriptedTrigger(Scripted[Press]):

@@ -10,7 +10,7 @@ from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
 from gateway.log import event, warn
 from hardware.errors import DeviceError, DeviceMissing
-from hardware.sources import Picture, Source
+from hardware.sources import Loss, Picture, Source
 
 _log = logging.getLogger(__name__)
 _READ_S = 0.5  # longer than the frame interval of any usual source
@@ -21,8 +21,22 @@ _HANGS_S = 2.0  # a driver may never return from a read
 class Signal(StrEnum):
     LIVE = "live"
     NO_SIGNAL = "no-signal"
+    NO_CABLE = "no-cable"
+    OUT_OF_RANGE = "out-of-range"
     MISSING = "missing"
     REFUSED = "refused"
+
+
+# What a device says of its input: the state, its stable code and its words.
+_SAID = {
+    Loss.NO_SIGNAL: (Signal.NO_SIGNAL, "VID-01", "The device says that its input has no signal."),
+    Loss.NO_CABLE: (Signal.NO_CABLE, "VID-06", "The device says that no cable is connected to its input."),
+    Loss.OUT_OF_RANGE: (
+        Signal.OUT_OF_RANGE,
+        "VID-07",
+        "The device gets a signal of a size or rate that it cannot take: set another one on the scanner.",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +95,10 @@ class Grabber:
             signal, code = (Signal.MISSING, "VID-04") if missing else (Signal.REFUSED, "VID-05")
             self._change(signal, code=code, what=str(error))
             return False
-        if picture is None:
+        if isinstance(picture, Loss):
+            signal, code, what = _SAID[picture]
+            self._change(signal, code=code, what=what)
+        elif picture is None:
             self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
         else:
             self._read_ns = self._clock.boottime_ns()
@@ -89,7 +106,7 @@ class Grabber:
             self._change(Signal.LIVE, width=picture.width, height=picture.height)
         return True
 
-    def _read(self) -> Picture | None:
+    def _read(self) -> Picture | Loss | None:
         if not self._open:
             self._source.open()
             self.ring.reopened()

@@ -10,6 +10,7 @@ from gateway.config.settings import Source
 from gateway.spool.opening import open_spool
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.fakes import ScriptedSource, pictures, worst_source
+from hardware.sources import Loss
 
 FRAME_BYTES = 320 * 180 * 3
 
@@ -124,6 +125,20 @@ def test_a_source_that_refuses_and_one_without_signal_are_told_apart(clock):
     clock.move(5)
     assert not eye.step()
     assert eye.state.since != since
+
+
+@pytest.mark.parametrize(
+    ("loss", "code"), [(Loss.NO_SIGNAL, "VID-01"), (Loss.NO_CABLE, "VID-06"), (Loss.OUT_OF_RANGE, "VID-07")]
+)
+def test_what_the_device_says_of_its_input_is_said_until_the_picture_is_back(clock, loss, code):
+    now = clock.boottime_ns()
+    eye = grabber(ScriptedSource([*pictures(1, start_ns=now), loss, *pictures(1, start_ns=now, first=1)]), clock)
+    assert eye.step()
+    assert eye.step()
+    assert (eye.state.signal, eye.state.code) == (loss.value, code)
+    assert eye.state.what
+    assert eye.step()
+    assert (eye.state.signal, eye.state.code, eye.state.what) == ("live", "", "")
 
 
 def test_the_worst_grabber_of_its_kind_gets_through(clock):
