@@ -241,7 +241,7 @@ class Capture:
     source: str
     instance_number: int
     media: str  # file name inside the exam's folder
-    codec: str  # "jpeg-lossless" or "jpeg"
+    codec: str  # "jpeg-lossless", "jpeg-ls", "jpeg" or "uncompressed"
     rows: int
     columns: int
     samples: int  # 1 grey, 3 colour
@@ -254,7 +254,7 @@ class Capture:
     pressed: Moment
     patient: Patient  # evidence of what the screen said; the exam's current patient counts
     equipment: "Equipment"
-    lossy_ratio: float = 0  # uncompressed bytes / compressed bytes, 0 = lossless
+    lossy_ratio: float = 0  # uncompressed bytes / those of its lossy form, also of one before; 0 = none
     lost_frames: int = 0
     salvaged: bool = False
     request: RequestStamp | None = None

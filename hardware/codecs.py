@@ -1,6 +1,8 @@
 """Lossless codestreams for stills. Gives back every sample as it was, or raises; never something in between."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import imagecodecs
 import numpy as np
@@ -10,6 +12,7 @@ from hardware.errors import EncodingFailed
 
 _LARGEST = 65_535  # lines and samples a line, ISO/IEC 10918-1 B.2.2
 _SOF3 = b"\xff\xc3"  # lossless, sequential, Huffman
+_SOF55 = b"\xff\xf7"  # JPEG-LS, ISO/IEC 14495-1
 
 
 def lossless_jpeg(pixels: NDArray[np.uint8]) -> bytes:
@@ -22,15 +25,36 @@ def lossless_jpeg(pixels: NDArray[np.uint8]) -> bytes:
     # Named as RGB on both sides the encoder transforms no colour and writes one interleaved scan.
     space = "RGB" if samples == 3 else None  # noqa: PLR2004 - R, G, B
     whole = np.ascontiguousarray(pixels)
-    try:
+    with _encoding(rows, columns):
         stream = bytes(
             imagecodecs.jpeg8_encode(whole, lossless=True, predictor=1, colorspace=space, outcolorspace=space)
         )
+    return _checked(stream, _SOF3, rows, columns, samples)
+
+
+def jpeg_ls(pixels: NDArray[np.uint8]) -> bytes:
+    """Return `pixels` as lossless JPEG-LS (ISO/IEC 14495-1, NEAR = 0, PS3.5 A.4.3), colours interleaved by sample.
+
+    pixels, length and errors as with `lossless_jpeg`. Releases the interpreter while it works.
+    """
+    rows, columns, samples = _shape(pixels)
+    with _encoding(rows, columns):
+        stream = bytes(imagecodecs.jpegls_encode(np.ascontiguousarray(pixels), level=0))
+    return _checked(stream, _SOF55, rows, columns, samples)
+
+
+@contextmanager
+def _encoding(rows: int, columns: int) -> Iterator[None]:
+    try:
+        yield
     except (RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise EncodingFailed(
             f"A picture of {columns} x {rows} could not be compressed: {type(error).__name__}."
         ) from error
-    if _frame_header(stream) != (8, rows, columns, samples):
+
+
+def _checked(stream: bytes, marker: bytes, rows: int, columns: int, samples: int) -> bytes:
+    if _frame_header(stream, marker) != (8, rows, columns, samples):
         raise EncodingFailed(f"A picture of {columns} x {rows} was compressed to something else.")
     return stream
 
@@ -46,11 +70,11 @@ def _shape(pixels: NDArray[np.uint8]) -> tuple[int, int, int]:
     return rows, columns, 3 if colour else 1
 
 
-def _frame_header(stream: bytes) -> tuple[int, ...]:
-    """Return precision, rows, columns and components as the lossless frame header says; () without one."""
+def _frame_header(stream: bytes, marker: bytes) -> tuple[int, ...]:
+    """Return precision, rows, columns and components as the frame header of that kind says; () without one."""
     place = 2
     while stream[place : place + 1] == b"\xff" and place + 10 <= len(stream):
-        if stream[place : place + 2] == _SOF3:
+        if stream[place : place + 2] == marker:
             return struct.unpack(">BHHB", stream[place + 4 : place + 10])
         place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
     return ()

@@ -73,11 +73,17 @@ def _table(zero: int, factor: float, base: int) -> NDArray[np.uint8]:
     return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
+def sampling(luma: tuple[int, ...], chroma: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many lines and how many columns of luma one chroma sample covers: 1, 2 or 4 each."""
+    down, across = (
+        1 << (-(-whole // part) - 1).bit_length() for whole, part in zip(luma[:2], chroma[:2], strict=True)
+    )
+    return down, across
+
+
 def _cover(plane: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return a chroma plane as large as the luma: each sample repeated, the surplus of odd sizes cut off."""
-    down, across = (
-        1 << (-(-whole // part) - 1).bit_length() for whole, part in zip(shape, plane.shape, strict=True)
-    )  # 1, 2 or 4
+    down, across = sampling(shape, plane.shape)
     if (down, across) == (1, 1):
         return plane
     size = (plane.shape[1] * across, plane.shape[0] * down)

@@ -90,13 +90,14 @@ def pictures(
         )
 
 
-def worst_source(*, start_ns: int) -> Iterator[Picture | None]:
+def worst_source(*, start_ns: int) -> Iterator[Picture | Loss | None]:
     """Yield what the worst grabber gives: bursts of one time, gaps, silence, other sizes, other formats."""
     yield from pictures(3, start_ns=start_ns)
     yield None  # the cable was touched
     yield from pictures(4, start_ns=start_ns + 10 * _PERIOD_NS, first=10, period_ns=0)  # all at once
     yield from pictures(2, start_ns=start_ns + 40 * _PERIOD_NS, first=40, size=(322, 182))  # another mode
     yield from _odd(counter=42, time_ns=start_ns + 42 * _PERIOD_NS)
+    yield Loss.NO_SIGNAL
     yield None
     yield from pictures(1, start_ns=start_ns + 90 * _PERIOD_NS, first=90)
 
@@ -111,7 +112,7 @@ def worst_trigger(*, start_ns: int) -> Iterator[Press | None]:
 
 
 def _odd(*, counter: int, time_ns: int) -> Iterator[Picture]:
-    """Yield a grey picture and a YUV one of odd sizes."""
+    """Yield a grey picture and a YUV one of odd sizes, and a JPEG that is none."""
     grey = np.full((5, 7), 90, np.uint8)
     chroma = np.full((3, 4), 128, np.uint8)
     yield Picture(counter=counter, time_ns=time_ns, format=PixelFormat.GRAY8, width=7, height=5, planes=(grey,))
@@ -123,3 +124,5 @@ def _odd(*, counter: int, time_ns: int) -> Iterator[Picture]:
         height=5,
         planes=(grey, chroma, chroma),
     )
+    torn = np.full(500, 0xFF, np.uint8)
+    yield Picture(counter=counter + 2, time_ns=time_ns, format=PixelFormat.JPEG, width=7, height=5, planes=(torn,))

@@ -1,9 +1,14 @@
 """A picture as RGB, as grey, as a JPEG for looking and as a JPEG for a clip. The only module that knows how.
 
+A picture that is a JPEG already stays one where nothing has to be changed.
+
 Everything here releases the interpreter while it works on pixels.
 """
 
+from dataclasses import replace
+
 import cv2
+import imagecodecs
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
@@ -18,8 +23,10 @@ Pixels = NDArray[np.uint8]
 def to_rgb(picture: Picture) -> Pixels:
     """Return uint8, shape (rows, columns, 3), RGB, full range; `colour` states the formula.
 
-    RGB24 is returned as it is, not copied; grey is repeated in all three.
+    RGB24 is returned as it is, not copied; grey is repeated in all three. Raises EncodingFailed for a JPEG that
+    cannot be decoded.
     """
+    picture = decoded(picture)
     if picture.format is PixelFormat.RGB24:
         return picture.planes[0]
     if picture.format is PixelFormat.GRAY8:
@@ -28,15 +35,53 @@ def to_rgb(picture: Picture) -> Pixels:
 
 
 def to_gray_or_rgb(picture: Picture) -> Pixels:
-    """Return GRAY8 as it is, shape (rows, columns); everything else as `to_rgb` does."""
+    """Return grey as it is, shape (rows, columns); everything else as `to_rgb` does."""
+    picture = decoded(picture)
     return picture.planes[0] if picture.format is PixelFormat.GRAY8 else to_rgb(picture)
+
+
+def is_jfif(picture: Picture) -> bool:
+    """Say whether its colours are those that every reader of a JPEG takes it to have (ISO/IEC 10918-5)."""
+    return picture.matrix == "bt601" and picture.full_range
+
+
+def decoded(picture: Picture) -> Picture:
+    """Return a JPEG as GRAY8, RGB24 or, with colours of another kind, PLANAR_YUV; every other picture as it is.
+
+    Raises EncodingFailed for a JPEG that cannot be decoded.
+    """
+    if picture.format is not PixelFormat.JPEG:
+        return picture
+    stream = picture.planes[0].tobytes()
+    try:
+        form, planes = _samples(stream, jfif=is_jfif(picture))
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise _undecoded(picture, error) from error
+    if planes[0].shape[:2] != (picture.height, picture.width):
+        raise _undecoded(picture, None)
+    return replace(picture, format=form, planes=planes)
+
+
+def _samples(stream: bytes, *, jfif: bool) -> tuple[PixelFormat, tuple[Pixels, ...]]:
+    """Decode a JPEG; colours that are not those of JFIF stay as they are."""
+    if simplejpeg.decode_jpeg_header(stream)[2] == "Gray":
+        return PixelFormat.GRAY8, (simplejpeg.decode_jpeg(stream, "GRAY")[..., 0],)
+    if jfif:
+        return PixelFormat.RGB24, (simplejpeg.decode_jpeg(stream, "RGB"),)
+    pixels = imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR")
+    return PixelFormat.PLANAR_YUV, (pixels[..., 0], pixels[..., 1], pixels[..., 2])
 
 
 def preview_jpeg(picture: Picture, max_width: int, quality: int = 75) -> bytes:
     """Return a baseline JPEG for looking, at most `max_width` wide, never larger than the picture.
 
-    Scales before it converts; grey stays grey. Raises EncodingFailed.
+    Scales before it converts; grey stays grey, a JPEG that is small enough is not touched. Raises EncodingFailed.
     """
+    if picture.format is PixelFormat.JPEG and is_jfif(picture):
+        if picture.width <= max_width:
+            return picture.planes[0].tobytes()
+        picture = _decoded_small(picture, max_width)
+    picture = decoded(picture)
     small = _scaled(picture, min(max_width, picture.width))
     if small.format is PixelFormat.GRAY8:
         return _encode(small.planes[0][..., np.newaxis], quality, "GRAY", "Gray")
@@ -46,11 +91,16 @@ def preview_jpeg(picture: Picture, max_width: int, quality: int = 75) -> bytes:
 
 
 def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
-    """Return a baseline JPEG, full size, 4:2:2, always Y'CbCr of three components (YBR_FULL_422, PS3.5 8.2.1).
+    """Return a baseline JPEG, full size, always Y'CbCr of three components (YBR_FULL_422, PS3.5 8.2.1).
+
+    One that is a JPEG already is returned as it is, everything else is compressed with 4:2:2.
 
     JPEG means BT.601 at full range (ISO/IEC 10918-5). BT.601 planes of 4:2:0 and 4:2:2 go in without a detour
     through RGB; grey gets neutral chroma. Raises EncodingFailed.
     """
+    if picture.format is PixelFormat.JPEG and is_jfif(picture) and _has_colour(picture):
+        return picture.planes[0].tobytes()
+    picture = decoded(picture)
     rows, columns = picture.height, picture.width
     half = (columns + 1) // 2
     if columns % 2:
@@ -68,6 +118,33 @@ def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
     return _encode(to_rgb(picture), quality, "RGB", "422")
 
 
+def _has_colour(picture: Picture) -> bool:
+    try:
+        return bool(simplejpeg.decode_jpeg_header(picture.planes[0].tobytes())[2] != "Gray")
+    except (RuntimeError, ValueError) as error:
+        raise _undecoded(picture, error) from error
+
+
+def _decoded_small(picture: Picture, width: int) -> Picture:
+    """Return a JPEG decoded at the least eighths of its size that are `width` wide: what is finer is skipped."""
+    stream = picture.planes[0].tobytes()
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            stream, "RGB", fastdct=True, fastupsample=True, min_width=width, min_factor=1
+        )
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise _undecoded(picture, error) from error
+    rows, columns = pixels.shape[:2]
+    return replace(picture, format=PixelFormat.RGB24, planes=(pixels,), width=columns, height=rows)
+
+
+def _undecoded(picture: Picture, error: Exception | None) -> EncodingFailed:
+    why = type(error).__name__ if error else "another size"
+    return EncodingFailed(
+        f"A picture of {picture.width} x {picture.height} from the device cannot be decoded: {why}."
+    )
+
+
 def _full(picture: Picture) -> tuple[Pixels, ...]:
     """Return YUV planes at full range."""
     if picture.full_range:
@@ -82,16 +159,8 @@ def _scaled(picture: Picture, width: int) -> Picture:
         return picture
     height = max(1, round(picture.height * width / picture.width))
     sizes = [(width, height)] + [((width + 1) // 2, (height + 1) // 2)] * (len(picture.planes) - 1)
-    return Picture(
-        counter=picture.counter,
-        time_ns=picture.time_ns,
-        format=picture.format,
-        width=width,
-        height=height,
-        planes=tuple(_resized(plane, size) for plane, size in zip(picture.planes, sizes, strict=True)),
-        matrix=picture.matrix,
-        full_range=picture.full_range,
-    )
+    planes = tuple(_resized(plane, size) for plane, size in zip(picture.planes, sizes, strict=True))
+    return replace(picture, width=width, height=height, planes=planes)
 
 
 def _resized(plane: Pixels, size: tuple[int, int]) -> Pixels:

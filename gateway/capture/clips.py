@@ -18,6 +18,7 @@ from gateway.spool import recovery, room
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
 from hardware.pixels import clip_jpeg
+from hardware.views import seen
 
 _log = logging.getLogger(__name__)
 LIMIT_S = 600.0  # a forgotten clip ends by itself
@@ -144,7 +145,8 @@ class Clips:
 
     def _add(self, recording: Recording, frame: Frame) -> None:
         assert recording.writer
-        jpeg = clip_jpeg(frame.picture, recording.grabber.settings.jpeg_quality)
+        picture = seen(frame.picture, recording.grabber.view)
+        jpeg = clip_jpeg(picture, recording.grabber.settings.jpeg_quality)
         recording.writer.add(jpeg, time_ns=frame.time_ns, sequence=frame.sequence)
 
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:

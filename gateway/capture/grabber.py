@@ -10,6 +10,7 @@ from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
 from gateway.log import event, warn
 from hardware.errors import DeviceError, DeviceMissing
+from hardware.profiles import Profile
 from hardware.sources import Loss, Picture, Source
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class Signal(StrEnum):
     MISSING = "missing"
     REFUSED = "refused"
 
+
+_ANY_DEVICE = Profile()
 
 # What a device says of its input: the state, its stable code and its words.
 _SAID = {
@@ -54,9 +57,19 @@ class SourceState:
 class Grabber:
     """One source, its thread's work and its ring."""
 
-    def __init__(self, *, settings: SourceSettings, source: Source, ring: Ring, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        settings: SourceSettings,
+        source: Source,
+        ring: Ring,
+        clock: Clock,
+        profile: Profile = _ANY_DEVICE,
+    ) -> None:
         self.settings = settings
         self.ring = ring
+        self.view = profile.view
+        self.delay_ns = profile.input_delay_ms * 1_000_000
         self._source = source
         self._clock = clock
         self._open = False

@@ -11,6 +11,8 @@ from gateway.model import Equipment, Exam, RequestStamp
 from gateway.spool.spool import Spool
 
 _FIRST_FRAME_S = 0.5  # a press right after the opening waits so long for a frame of this exam
+_HALF = 0.5  # a frame interval: sources wobble
+_FRAMES_ON_THEIR_WAY = 3
 _STALE_NS = 2_000_000_000  # a frame that old was not on the screen any more: the source had gone silent
 
 
@@ -87,7 +89,7 @@ class Moments:
         return exam
 
     def _frame(self, ask: Ask, exam: Exam, grabber: Grabber) -> Frame:
-        since = self._since(exam)
+        since = self._since(exam) + grabber.delay_ns  # what arrived before shows the screen of before the opening
         frame = self._shown(ask, grabber) if ask.frame else self._newest(ask, grabber, since)
         if frame.time_ns < since:
             raise FrameGone
@@ -111,14 +113,23 @@ class Moments:
         """
         if grabber.state.signal is not Signal.LIVE:
             raise NoSignal(f"The picture was NOT stored: {grabber.state.what}")
-        frame = grabber.ring.newest(until_ns=ask.time_ns)
+        on_screen_ns = ask.time_ns + grabber.delay_ns  # when what the screen showed at the press reaches the box
+        frame = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))
         if frame is None and grabber.ring.evicted:
             raise FrameGone
         if frame is None or frame.time_ns < since:
-            frame = grabber.ring.first_since(max(since, ask.time_ns), _FIRST_FRAME_S)
+            frame = grabber.ring.first_since(max(since, on_screen_ns), _FIRST_FRAME_S)
         if frame is None:
             raise NoSignal
         return frame
+
+    def _on_its_way_s(self, grabber: Grabber, time_ns: int) -> float:
+        """Return how long a frame of that time may be on its way; 0 when none can follow the newest before it."""
+        newest, rate = grabber.ring.newest(), grabber.ring.rate()
+        if newest is None or not rate or time_ns - newest.time_ns < _HALF * 1e9 / rate:
+            return 0
+        ahead_s = max(0.0, (time_ns - self._clock.boottime_ns()) / 1e9)
+        return min(ahead_s + _FRAMES_ON_THEIR_WAY / rate, _FIRST_FRAME_S)
 
     def _since(self, exam: Exam) -> int:
         """Return from when on frames may enter this exam: of an earlier boot there are none left."""

@@ -1,7 +1,7 @@
 """The capture process as built, before any of its threads runs: every part, by keyword, from the settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
@@ -19,9 +19,14 @@ from gateway.config.settings import Settings
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Trigger as TriggerSettings
 from gateway.spool.spool import Spool
+from hardware import profiles
+from hardware.errors import DeviceRefused
 from hardware.indicators import Indicator
+from hardware.profiles import Profile
 from hardware.sources import Source
+from hardware.sources.absent import AbsentSource
 from hardware.triggers import Trigger
+from hardware.views import Box
 
 _MB = 1024 * 1024
 
@@ -78,7 +83,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     desk = Desk(
         presses=presses,
         recorder=recorder,
-        previews={name: Preview(ring=grabber.ring) for name, grabber in grabbers.items()},
+        previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
         status=status,
         start_counter=start_counter,
         clock=clock,
@@ -89,12 +94,27 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
 
 
 def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_counter: int) -> Grabber:
+    try:
+        profile, device = profile_of(source), devices.source(source)
+    except DeviceRefused as error:  # the other sources go on
+        profile, device = Profile(), AbsentSource(error)
     return Grabber(
         settings=source,
-        source=devices.source(source),
+        source=device,
+        profile=profile,
         ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
         clock=spool.clock,
     )
+
+
+def profile_of(source: SourceSettings) -> Profile:
+    """Return the device profile of a source, with what its own settings say instead. Raises DeviceRefused."""
+    profile = profiles.load(source.profile)
+    view = replace(profile.view, square=source.aspect == "square")
+    if source.crop:
+        x, y, width, height = source.crop
+        view = replace(view, crop=Box(x=x, y=y, width=width, height=height))
+    return replace(profile, view=view)
 
 
 def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses) -> list[Pedal]:

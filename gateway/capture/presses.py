@@ -23,6 +23,7 @@ from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.indicators import Answer, Indicator
+from hardware.stills import StillKind
 
 _ENDED = {  # what is said of a clip that nobody stopped
     End.LIMIT: "The clip was ended: it reached its longest time. It is stored.",
@@ -153,6 +154,9 @@ class Presses:
                 source=fixed.grabber.settings.name,
                 equipment=self._equipment(fixed.grabber),
                 frame=fixed.frame,
+                view=fixed.grabber.view,
+                still=StillKind(fixed.grabber.settings.still),
+                quality=fixed.grabber.settings.jpeg_quality,
                 taken=self._clock.at(fixed.frame.time_ns),
                 pressed=self._clock.at(ask.time_ns),
                 sop_instance_uid=fixed.uid,
@@ -170,6 +174,7 @@ class Presses:
         if not room.clip_fits(self._spool.space.room()):
             raise DiskFull("No clip was started: the box is nearly full and the rest is kept for stills.")
         fixed = self._moments.fix(ask)
+        columns, rows = fixed.grabber.view.size_seen(fixed.frame.picture)
         header = ClipHeader(
             exam=fixed.exam.id,
             source=fixed.grabber.settings.name,
@@ -179,8 +184,8 @@ class Presses:
             pressed=self._clock.at(ask.time_ns),
             patient=fixed.exam.patient,
             equipment=self._equipment(fixed.grabber),
-            rows=fixed.frame.picture.height,
-            columns=fixed.frame.picture.width,
+            rows=rows,
+            columns=columns,
             request=ask.request,
         )
         return self._clips.start(header, fixed.grabber, fixed.frame)

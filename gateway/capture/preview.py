@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.capture.ring import Ring
 from hardware.pixels import preview_jpeg
+from hardware.views import AS_DELIVERED, View, seen
 
 WIDTHS = (320, 640, 960, 1280)  # a viewer gets the next one up, so that viewers share
 
@@ -23,8 +24,9 @@ class PreviewPicture:
 class Preview:
     """The preview of one source."""
 
-    def __init__(self, *, ring: Ring) -> None:
+    def __init__(self, *, ring: Ring, view: View = AS_DELIVERED) -> None:
         self._ring = ring
+        self._view = view
         self._encoding = threading.Lock()
         self._made: dict[int, PreviewPicture] = {}  # by width, the newest each
 
@@ -41,11 +43,12 @@ class Preview:
             assert frame
             made = self._made.get(fitting)
             if made is None or made.sequence != frame.sequence:
+                picture = seen(frame.picture, self._view)
                 made = self._made[fitting] = PreviewPicture(
                     sequence=frame.sequence,
                     time_ns=frame.time_ns,
-                    width=frame.picture.width,
-                    height=frame.picture.height,
-                    jpeg=preview_jpeg(frame.picture, fitting),
+                    width=picture.width,
+                    height=picture.height,
+                    jpeg=preview_jpeg(picture, fitting),
                 )
         return made

@@ -17,12 +17,17 @@ from gateway.log import event, warn
 from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
 from gateway.spool.files import PART
 from gateway.spool.spool import Spool
-from hardware.codecs import lossless_jpeg
-from hardware.pixels import to_gray_or_rgb
+from hardware.stills import StillKind, still_of
+from hardware.views import View
 
 _log = logging.getLogger(__name__)
 MAX_PINS = 16
-_GRAY_AXES = 2
+_SUFFIXES = {
+    StillKind.JPEG_LOSSLESS: ".ljpg",
+    StillKind.JPEG_LS: ".jls",
+    StillKind.JPEG: ".jpg",
+    StillKind.UNCOMPRESSED: ".raw",
+}
 _WAIT_S = 0.05  # between two looks at `stop`
 
 
@@ -35,6 +40,9 @@ class Pressed:
     source: str
     equipment: Equipment
     frame: Frame
+    view: View
+    still: StillKind
+    quality: int
     taken: Moment
     pressed: Moment
     sop_instance_uid: str
@@ -131,11 +139,10 @@ class Recorder:
 
     def _store(self, pressed: Pressed, future: Future[Capture]) -> Capture:
         """Encode and store one press; it is durable when this returns. One given up meanwhile is not stored."""
-        pixels = to_gray_or_rgb(pressed.frame.picture)
-        codestream = lossless_jpeg(pixels)
-        name = pressed.sop_instance_uid + ".ljpg"
+        still = still_of(pressed.frame.picture, pressed.view, kind=pressed.still, quality=pressed.quality)
+        name = pressed.sop_instance_uid + _SUFFIXES[still.codec]
         try:
-            written = self._spool.captures.write_media(pressed.exam, name, [codestream])
+            written = self._spool.captures.write_media(pressed.exam, name, [still.data])
             capture = Capture(
                 sop_instance_uid=pressed.sop_instance_uid,
                 exam=pressed.exam,
@@ -143,10 +150,11 @@ class Recorder:
                 source=pressed.source,
                 instance_number=pressed.instance_number,
                 media=name,
-                codec="jpeg-lossless",
-                rows=pixels.shape[0],
-                columns=pixels.shape[1],
-                samples=1 if pixels.ndim == _GRAY_AXES else pixels.shape[2],
+                codec=still.codec.value,
+                rows=still.rows,
+                columns=still.columns,
+                samples=still.samples,
+                lossy_ratio=still.lossy_ratio,
                 frames=1,
                 frame_times=(pressed.frame.time_ns,),
                 sequence=pressed.frame.sequence,

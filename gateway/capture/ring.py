@@ -65,17 +65,26 @@ class Ring:
         with self._arrived:
             return next((frame for frame in reversed(self._frames) if frame.sequence == sequence), None)
 
-    def newest(self, *, until_ns: int | None = None) -> Frame | None:
-        """Return the newest frame, or the newest one that was on the wire at `until_ns` (CLOCK_BOOTTIME)."""
+    def newest(self) -> Frame | None:
+        """Return the newest frame."""
         with self._arrived:
-            frames = reversed(self._frames)
-            return next((frame for frame in frames if until_ns is None or frame.time_ns <= until_ns), None)
+            return self._frames[-1] if self._frames else None
 
     def after(self, sequence: int, timeout: float) -> Frame | None:
         """Return the first frame that follows `sequence`, waiting for it at most `timeout` seconds."""
         with self._arrived:
             self._arrived.wait_for(lambda: bool(self._frames) and self._frames[-1].sequence > sequence, timeout)
             return next((frame for frame in self._frames if frame.sequence > sequence), None)
+
+    def newest_by(self, time_ns: int, timeout: float) -> Frame | None:
+        """Return the newest frame that was on the wire at `time_ns`, also one that is still on its way from there.
+
+        A frame arrives after its time: it is the newest for sure once a later one is here, which is waited for at
+        most `timeout` seconds.
+        """
+        with self._arrived:
+            self._arrived.wait_for(lambda: bool(self._frames) and self._frames[-1].time_ns > time_ns, timeout)
+            return next((frame for frame in reversed(self._frames) if frame.time_ns <= time_ns), None)
 
     def first_since(self, time_ns: int, timeout: float) -> Frame | None:
         """Return the first frame taken at `time_ns` or later, waiting for it at most `timeout` seconds."""

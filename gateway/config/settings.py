@@ -54,8 +54,12 @@ class Source:
 
     name: str = "test-picture"
     device: str = "pattern:bars"  # KIND:WHERE
+    profile: str = ""  # a name of hardware/profiles, or a file
     modality: str = "OT"
+    still: str = "auto"
     jpeg_quality: int = 90
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
+    aspect: str = "square"  # or "keep"
     ring_mb: int = 96
     manufacturer: str = ""
     model: str = ""

@@ -16,6 +16,8 @@ from gateway.config.settings import Address
 Check = Callable[[object], Any]
 
 NOT_YET = "not in this version"
+_BOX = 4  # numbers
+_LARGEST_PICTURE = 16_384
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -125,6 +127,32 @@ def several(check: Check) -> Check:
         return found
 
     return checked
+
+
+def box(value: object) -> tuple[int, int, int, int]:
+    """Check a part of a picture: the left upper pixel, width and height."""
+    if not isinstance(value, list) or len(value) != _BOX:
+        raise Wrong(f"must be [x, y, width, height] in pixels, not {shown(value)}")
+    x, y = (number(0, _LARGEST_PICTURE, "pixels")(each) for each in value[:2])
+    width, height = (number(1, _LARGEST_PICTURE, "pixels")(each) for each in value[2:])
+    return x, y, width, height
+
+
+def profile(base: Path) -> Check:
+    """Return a check for a device profile: the name of one that comes with the product, or a file."""
+
+    def check(value: object) -> str:
+        words = words_of(value)
+        if words.endswith(".toml"):
+            path = base / words
+            if not path.is_file():
+                raise Wrong(f"there is no file {shown(str(path))}")
+            return str(path)
+        if words and not _NAME.fullmatch(words):
+            raise Wrong(f'must be the name of a device profile or a file that ends in ".toml", not {shown(words)}')
+        return words
+
+    return check
 
 
 def host(value: object) -> str:

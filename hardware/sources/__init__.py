@@ -50,8 +50,8 @@ class Picture:
     width: int
     height: int
     planes: tuple[NDArray[np.uint8], ...] = field(repr=False)
-    matrix: str = "bt601"  # or "bt709"; of YUV
-    full_range: bool = False  # of YUV
+    matrix: str = "bt601"  # or "bt709"; of YUV, also of that in a JPEG
+    full_range: bool = False  # of YUV; a JPEG is bt601 at full range, unless its device is known to do otherwise
     scan: Scan = Scan.PROGRESSIVE
     pixel_aspect: Fraction = Fraction(1)  # width of a pixel : its height
 

@@ -14,19 +14,23 @@
 | what libswscale cannot convert                       | refused    |                                          |
 
 Grey is full range, as libswscale takes it, unless the stream says limited; then it is stretched.
+Fields and the shape of the pixels are passed on as the stream says them (`Shape`); nothing is resampled here.
 """
 
 import re
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
 import av.error
+import av.video.stream
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware import colour
 from hardware.errors import DeviceRefused
-from hardware.sources import Picture, PixelFormat
+from hardware.sources import Picture, PixelFormat, Scan
 
 # ISO/IEC 23091-2 table 4 (MatrixCoefficients); 0 and 2 say nothing about YUV
 _UNTAGGED = (0, 2)
@@ -37,10 +41,32 @@ _PLANAR = re.compile(r"yuv[aj]?4\d\dp")
 _ABORTING = "yaf"  # libswscale ends the whole process over these (yaf32le, FFmpeg 8)
 _EIGHT = 8
 _GREY_AND_ALPHA = 2  # components; YUV has at least three
+_BOTTOM_SHOWN_FIRST = (3, 4)  # AV_FIELD_BB, AV_FIELD_TB
+_ODDEST = Fraction(1, 4)
 _HD = (1280, 576)  # from this width or above this height on, video without tags is BT.709
 
 
-def picture_of(frame: av.VideoFrame, *, counter: int, time_ns: int) -> Picture:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What a stream says of all of its frames: the shape of a pixel, and the older field of interlaced ones."""
+
+    pixel_aspect: Fraction = Fraction(1)
+    first: Scan = Scan.TOP_FIRST
+
+
+def shape_of(stream: av.video.stream.VideoStream) -> Shape:
+    """Return a stream's shape; pixels that are more than four times as long as wide are taken as a mistake."""
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
+    return Shape(
+        pixel_aspect=aspect if _ODDEST <= aspect <= 1 / _ODDEST else Fraction(1),
+        first=Scan.BOTTOM_FIRST if stream.codec_context.field_order in _BOTTOM_SHOWN_FIRST else Scan.TOP_FIRST,
+    )
+
+
+_USUAL = Shape()
+
+
+def picture_of(frame: av.VideoFrame, *, counter: int, time_ns: int, shape: Shape = _USUAL) -> Picture:
     """Return the frame's picture; it keeps nothing of the decoder's memory.
 
     Raises DeviceRefused for pixels and for a colour matrix (YCgCo, ICtCp) that cannot be expressed.
@@ -58,6 +84,8 @@ def picture_of(frame: av.VideoFrame, *, counter: int, time_ns: int) -> Picture:
         planes=planes,
         matrix=_matrix(frame) if form is PixelFormat.PLANAR_YUV else "bt601",
         full_range=frame.color_range == _FULL or frame.format.name.startswith("yuvj"),
+        scan=shape.first if frame.interlaced_frame else Scan.PROGRESSIVE,
+        pixel_aspect=shape.pixel_aspect,
     )
 
 

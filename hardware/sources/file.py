@@ -5,14 +5,14 @@ passage at the latest, and memory does not grow with its length.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import av
 
 from hardware.errors import DeviceMissing
 from hardware.sources import Picture
-from hardware.sources.decode import picture_of
+from hardware.sources.decode import Shape, picture_of
 from hardware.sources.pace import Pace
 from hardware.sources.passage import SECOND, Passage
 
@@ -22,12 +22,17 @@ _LATE_NS = SECOND  # a reader that comes later than this has lost what would hav
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Due:
     frame: av.VideoFrame = field(repr=False)
+    shape: Shape
     time_ns: int
     counter: int
 
+    def picture(self) -> Picture:
+        """Return what is shown then. Raises DeviceRefused."""
+        return picture_of(self.frame, counter=self.counter, time_ns=self.time_ns, shape=self.shape)
+
 
 class FileSource:
-    """Plays one video file. One thread calls its methods; rotation, aspect and interlacing are left alone."""
+    """Plays one video file. One thread calls its methods; rotation is left alone."""
 
     def __init__(self, *, path: Path, clock_ns: Callable[[], int], wait: Callable[[float], None]) -> None:
         self._path = path
@@ -41,7 +46,7 @@ class FileSource:
         self.close()
         self._shown = (self._pace.now(), -1)
         self._due = self._next(first=True)
-        picture_of(self._due.frame, counter=0, time_ns=0)  # refuses here what no picture can be made of
+        self._due.picture()  # refuses here what no picture can be made of
 
     def read(self, timeout: float) -> Picture | None:
         if self._passage is None:
@@ -53,9 +58,9 @@ class FileSource:
         late = self._pace.now() - due.time_ns
         if late > _LATE_NS:
             lost = late // self._passage.usual_step_ns
-            due = _Due(frame=due.frame, time_ns=due.time_ns + late, counter=due.counter + lost)
+            due = replace(due, time_ns=due.time_ns + late, counter=due.counter + lost)
         self._shown, self._due = (due.time_ns, due.counter), None
-        return picture_of(due.frame, counter=due.counter, time_ns=due.time_ns)
+        return due.picture()
 
     def close(self) -> None:
         self._due = None
@@ -66,13 +71,14 @@ class FileSource:
     def _next(self, *, first: bool = False) -> _Due:
         """Return the next frame of this passage, or the first one of the next passage."""
         timed = self._passage.next() if self._passage is not None else None
-        while timed is None:
+        while timed is None or self._passage is None:
             self.close()
             self._passage = Passage(self._path)
             timed = self._passage.next()
         time_ns, counter = self._shown
         return _Due(
             frame=timed.frame,
+            shape=self._passage.shape,
             time_ns=time_ns + (0 if first else timed.step_ns),
             counter=counter + 1 + timed.lost,
         )

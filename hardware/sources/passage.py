@@ -14,6 +14,7 @@ import av.error
 import av.video.stream
 
 from hardware.errors import DeviceError, DeviceMissing, DeviceRefused
+from hardware.sources.decode import shape_of
 
 SECOND = 1_000_000_000
 _USUAL_STEP = SECOND // 25  # of a file that does not say
@@ -49,6 +50,7 @@ class Passage:
         rate = stream.average_rate or stream.guessed_rate or 0
         step = round(SECOND / rate) if rate > 0 else _USUAL_STEP
         self.usual_step_ns = step if _STEPS[0] <= step <= _STEPS[1] else _USUAL_STEP
+        self.shape = shape_of(stream)
         self._frames = self._decoded(stream)
 
     def next(self) -> Timed | None:

@@ -57,9 +57,9 @@ def test_the_rate_is_measured_and_unknown_at_first():
 
 def test_frames_are_found_by_time_and_by_what_follows():
     ring = ring_of(4, budget=FRAME_BYTES * 20)
-    first, last = ring.newest(until_ns=1_000_000_000), ring.newest()
+    first, last = ring.newest_by(1_000_000_000, 0), ring.newest()
     assert first.sequence == (5 << 32) | 1
-    assert ring.newest(until_ns=999_999_999) is None
+    assert ring.newest_by(999_999_999, 0) is None
     assert ring.after(first.sequence, 0).sequence == first.sequence + 1
     assert ring.after(last.sequence, 0) is None
     assert ring.first_since(last.time_ns, 0) is last

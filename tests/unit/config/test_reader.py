@@ -231,16 +231,18 @@ WRONG = [
     ("[release]\n", 'when = "never"', "release.when", '"finish" or "at-once"'),
     ("[release]\n", 'when = "finnish"', "release.when", "did you mean finish?"),
     ("[release]\n", "temporary = true", "release.temporary", "must be text"),
-    (SOURCE, 'profile = "endo"', "source.profile", "not in this version"),
+    (SOURCE, 'profile = "en do"', "source.profile", "name of a device profile"),
+    (SOURCE, 'profile = "missing.toml"', "source.profile", "there is no file"),
     (SOURCE, 'modality = "us"', "source.modality", "DICOM modality"),
     (SOURCE, 'object = "ultrasound"', "source.object", "not in this version"),
-    (SOURCE, 'still = "jpeg-ls"', "source.still", "not in this version"),
+    (SOURCE, 'still = "jpeg2000"', "source.still", 'must be "auto" or "jpeg-lossless"'),
     (SOURCE, 'clip = "h264"', "source.clip", "not in this version"),
     (SOURCE, "jpeg_quality = 101", "source.jpeg_quality", "from 1 to 100, not 101"),
     (SOURCE, "jpeg_quality = 90.0", "source.jpeg_quality", "whole number"),
     (SOURCE, "ring_mb = true", "source.ring_mb", "not true"),
-    (SOURCE, "crop = [0, 0, 1920, 1080]", "source.crop", "not in this version"),
-    (SOURCE, 'aspect = "keep"', "source.aspect", "not in this version"),
+    (SOURCE, "crop = [0, 0, 1920]", "source.crop", "must be [x, y, width, height] in pixels"),
+    (SOURCE, "crop = [0, 0, 1920, 0]", "source.crop", "from 1 to"),
+    (SOURCE, 'aspect = "wide"', "source.aspect", 'must be "square" or "keep"'),
     (SOURCE, "model = 1979-05-27", "source.model", "must be text"),
     ('[[source]]\nname = "us"\n', 'device = "v4l2:/dev/video0"', "source.device", "not in this version"),
     ('[[source]]\nname = "us"\n', 'device = "file:missing.mp4"', "source.device", "cannot be read: No such file"),
@@ -355,9 +357,9 @@ model = '''two lines, one a key = 3
 are not printable'''
 [[source]] #< source: device is missing
 name = "us" #< source.name: called "us" already
-crop = [ #< source.crop: not in this version
+crop = [ #< source.crop: must be a whole number
   0, 0,
-  9, 9,
+  9, true,
 ]
 still = 4 #< source.still: must be text
 [[trigger]]

@@ -6,7 +6,7 @@ from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.factory import source, trigger
 from hardware.fakes import ScriptedSource, ScriptedTrigger, pictures, worst_source, worst_trigger
 from hardware.indicators import Answer, Recorded, Silent
-from hardware.sources import PixelFormat
+from hardware.sources import Loss, Picture, PixelFormat
 from hardware.sources.counter import read
 from hardware.sources.file import FileSource
 from hardware.sources.pattern import PatternSource
@@ -58,8 +58,8 @@ def test_a_scripted_error_is_raised_in_its_place():
 def test_the_worst_grabber_has_bursts_gaps_silence_and_other_sizes():
     fake = ScriptedSource(worst_source(start_ns=1_000))
     fake.open()
-    seen = [fake.read(0) for _ in range(14)]
-    there = [picture for picture in seen if picture]
+    seen = [fake.read(0) for _ in range(16)]
+    there = [picture for picture in seen if isinstance(picture, Picture)]
     counters = [picture.counter for picture in there]
     assert counters == sorted(set(counters))
     assert max(b - a for a, b in pairwise(counters)) > 1
@@ -67,6 +67,7 @@ def test_the_worst_grabber_has_bursts_gaps_silence_and_other_sizes():
     assert len({(picture.width, picture.height) for picture in there}) > 2
     assert {picture.format for picture in there} == set(PixelFormat)
     assert None in seen
+    assert Loss.NO_SIGNAL in seen
     with pytest.raises(DeviceMissing):
         fake.read(0)
 

@@ -1,0 +1,179 @@
+"""Device profiles: what is known of one kind of device, as data. One TOML file each; the errors name file and key.
+
+A profile says what the device cannot say itself: how its picture lies in the delivered one, which colours it means,
+how late it comes. docs/devices.md lists the keys.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from hardware.colour import MATRICES
+from hardware.errors import DeviceRefused
+from hardware.sources import Scan
+from hardware.views import Box, View
+from hardware.views.shape import TURNS
+
+_HERE = Path(__file__).parent
+_LONGEST_DELAY_MS = 1000
+_LARGEST = 16_384
+_RANGES = {"limited": False, "full": True}
+_FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom-first": Scan.BOTTOM_FIRST}
+
+
+class ProfileBroken(DeviceRefused):
+    """A profile file has errors; `problems` names each with its key."""
+
+    code = "profile-broken"
+
+    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"The device profile {path} has errors: {'; '.join(self.problems)}.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """One kind of device. `input_delay_ms`: from the scanner's screen to the grabber's time stamp."""
+
+    title: str = ""
+    view: View = field(default_factory=View)
+    input_delay_ms: int = 0
+
+
+def names() -> list[str]:
+    """Return the profiles that come with the product."""
+    return sorted(path.stem for path in _HERE.glob("*.toml"))
+
+
+def load(name: str) -> Profile:
+    """Return the profile of that name, or of the file that ends in ".toml"; "" is a device that says all itself.
+
+    Raises ProfileBroken with every problem, DeviceRefused when there is no such profile.
+    """
+    if not name:
+        return Profile()
+    path = Path(name) if name.endswith(".toml") else _HERE / f"{name}.toml"
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise DeviceRefused(f"There is no device profile {name!r}: there are {', '.join(names())}.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProfileBroken(path, [f"it cannot be read ({error})"]) from error
+    return _Reader(raw).profile(path)
+
+
+class Unfit(Exception):
+    """A value is not what its key takes."""
+
+
+class _Reader:
+    """Takes one file's values apart and collects what is wrong with them."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._raw = raw
+        self._problems: list[str] = []
+        self._known: set[str] = set()
+
+    def profile(self, path: Path) -> Profile:
+        size = self._take("size", _pair, None)
+        crop, masks = self._take("crop", _box, None), self._take("masks", _boxes, ())
+        view = View(
+            size=size,
+            deinterlace=self._take("deinterlace", _flag, True),
+            crop=crop,
+            masks=masks,
+            turn=self._take("turn", _one_of(*TURNS), 0),
+            mirror=self._take("mirror", _flag, False),
+            scan=self._take("scan", _word(_FIELDS), None),
+            pixel_aspect=self._take("pixel_aspect", _ratio, None),
+            matrix=self._take("matrix", _one_of(*MATRICES), None),
+            full_range=self._take("range", _word(_RANGES), None),
+        )
+        title = self._take("title", _text, "")
+        delay = self._take("input_delay_ms", _number(0, _LONGEST_DELAY_MS), 0)
+        self._boxes_fit(view)
+        self._problems += [f"{key} is no key of a profile" for key in self._raw if key not in self._known]
+        if self._problems:
+            raise ProfileBroken(path, self._problems)
+        return Profile(title=title, view=view, input_delay_ms=delay)
+
+    def _take(self, key: str, check: Callable[[Any], Any], default: Any) -> Any:  # noqa: ANN401 - TOML's values
+        self._known.add(key)
+        if key not in self._raw:
+            return default
+        try:
+            return check(self._raw[key])
+        except Unfit as error:
+            self._problems.append(f"{key} {error}")
+            return default
+
+    def _boxes_fit(self, view: View) -> None:
+        if (view.crop or view.masks) and not view.size:
+            self._problems.append("crop and masks need the size that they are for")
+        elif view.crop and view.size and not view.crop.inside(*view.size):
+            self._problems.append("crop does not lie inside the size")
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Unfit("must be true or false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit("must be a text")
+    return value
+
+
+def _number(least: int, most: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise Unfit(f"must be a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def _numbers(value: object, count: int, least: int) -> list[int]:
+    if not isinstance(value, list) or len(value) != count:
+        raise Unfit(f"must be a list of {count} numbers")
+    return [_number(least, _LARGEST)(each) for each in value]
+
+
+def _pair(value: object) -> tuple[int, int]:
+    width, height = _numbers(value, 2, 1)
+    return width, height
+
+
+def _ratio(value: object) -> Fraction:
+    return Fraction(*_numbers(value, 2, 1))
+
+
+def _box(value: object) -> Box:
+    x, y, width, height = _numbers(value, 4, 0)
+    if not (width and height):
+        raise Unfit("must have a width and a height")
+    return Box(x=x, y=y, width=width, height=height)
+
+
+def _boxes(value: object) -> tuple[Box, ...]:
+    if not isinstance(value, list):
+        raise Unfit("must be a list of boxes")
+    return tuple(map(_box, value))
+
+
+def _one_of(*allowed: str | int) -> Callable[[object], str | int]:
+    def check(value: object) -> str | int:
+        if value not in allowed or isinstance(value, bool):
+            raise Unfit(f"must be one of {', '.join(map(str, allowed))}")
+        return next(each for each in allowed if each == value)
+
+    return check
+
+
+def _word(meanings: Mapping[str, Any]) -> Callable[[object], Any]:
+    return lambda value: meanings[str(_one_of(*meanings)(value))]

@@ -1,0 +1,73 @@
+"""A picture as a still of a chosen kind. Says of each what it is, and what the device had done to it before."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware import codecs
+from hardware.pixels import clip_jpeg, is_jfif, to_gray_or_rgb
+from hardware.sources import Picture, PixelFormat
+from hardware.views import View, seen
+
+_GRAY_AXES = 2
+
+
+class StillKind(StrEnum):
+    AUTO = "auto"  # a device's own JPEG as it is, everything else lossless
+    JPEG_LOSSLESS = "jpeg-lossless"
+    JPEG_LS = "jpeg-ls"
+    JPEG = "jpeg"  # lossy
+    UNCOMPRESSED = "uncompressed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Still:
+    """A codestream, or for "uncompressed" the samples line by line, R G B R G B ...
+
+    `lossy_ratio`: how much smaller than its samples the lossy form is that this is or was made of; 0 = none.
+    """
+
+    codec: StillKind
+    data: bytes = field(repr=False)
+    rows: int
+    columns: int
+    samples: int
+    lossy_ratio: float
+
+
+def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> Still:
+    """Return what is seen of a picture as a still; `quality` is that of "jpeg", 1 to 100. Raises EncodingFailed."""
+    made = seen(picture, view)
+    delivered_jpeg = picture.format is PixelFormat.JPEG
+    if kind is StillKind.AUTO:
+        whole = made.format is PixelFormat.JPEG and is_jfif(made)
+        kind = StillKind.JPEG if whole else StillKind.JPEG_LOSSLESS
+    if kind is StillKind.JPEG:
+        data = clip_jpeg(made, quality)
+        rows, columns = made.height, made.width
+        ratio = rows * columns * 3 / len(data)
+        return Still(codec=kind, data=data, rows=rows, columns=columns, samples=3, lossy_ratio=ratio)
+    pixels = to_gray_or_rgb(made)
+    samples = 1 if pixels.ndim == _GRAY_AXES else pixels.shape[2]
+    ratio = picture.width * picture.height * samples / picture.bytes if delivered_jpeg else 0
+    return Still(
+        codec=kind,
+        data=_ENCODERS[kind](pixels),
+        rows=pixels.shape[0],
+        columns=pixels.shape[1],
+        samples=samples,
+        lossy_ratio=ratio,
+    )
+
+
+def _samples(pixels: NDArray[np.uint8]) -> bytes:
+    return pixels.tobytes()
+
+
+_ENCODERS = {
+    StillKind.JPEG_LOSSLESS: codecs.lossless_jpeg,
+    StillKind.JPEG_LS: codecs.jpeg_ls,
+    StillKind.UNCOMPRESSED: _samples,
+}

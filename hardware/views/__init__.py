@@ -1,0 +1,96 @@
+"""What the technician shall see of a picture: `seen` applies a `View` to one, whoever needs it.
+
+Applied on demand and in this order: what the profile knows better than the device, one field of two, masks, crop,
+turning, square pixels. Boxes are in pixels of the picture as delivered, so they count for one size of it alone.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from hardware.pixels import decoded, is_jfif
+from hardware.sources import Picture, PixelFormat, Scan
+from hardware.views.boxes import Box, cropped, masked
+from hardware.views.fields import one_field
+from hardware.views.shape import mirrored, size_of_squared, squared, turned
+
+__all__ = ["AS_DELIVERED", "Box", "View", "seen"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What is done to a picture. Everything is left alone by default but fields and pixels that are no squares.
+
+    `scan`, `pixel_aspect`, `matrix`, `full_range`: what is known of the device; None = what it says itself.
+    """
+
+    size: tuple[int, int] | None = None  # columns, rows that `crop` and `masks` are for; None = any
+    deinterlace: bool = True
+    crop: Box | None = None
+    masks: tuple[Box, ...] = ()
+    turn: int = 0  # degrees clockwise: 0, 90, 180 or 270
+    mirror: bool = False  # left and right change places, after turning
+    square: bool = True
+    scan: Scan | None = None
+    pixel_aspect: Fraction | None = None
+    matrix: str | None = None
+    full_range: bool | None = None
+
+    def fits(self, picture: Picture) -> bool:
+        """Say whether crop and masks are for pictures of this size."""
+        size = (picture.width, picture.height)
+        return self.size in (None, size) and (self.crop is None or self.crop.inside(*size))
+
+    def size_seen(self, picture: Picture) -> tuple[int, int]:
+        """Return columns and rows of what is seen of this picture."""
+        aspect = self.pixel_aspect or picture.pixel_aspect
+        box = self.crop if self.crop and self.fits(picture) else picture
+        width, height = box.width, box.height
+        if self.turn % 180:
+            width, height, aspect = height, width, 1 / aspect
+        return size_of_squared(width, height, aspect) if self.square else (width, height)
+
+    def leaves_alone(self, picture: Picture) -> bool:
+        """Say whether this picture is seen as it was delivered."""
+        told = _told(picture, self)
+        boxes = self.fits(picture) and (self.crop or self.masks)
+        shape = self.turn or self.mirror or (self.square and told.pixel_aspect != 1)
+        fields = self.deinterlace and told.scan is not Scan.PROGRESSIVE
+        colours = picture.format is PixelFormat.JPEG and not is_jfif(told)
+        return not (boxes or shape or fields or colours)
+
+
+AS_DELIVERED = View(deinterlace=False, square=False)
+
+
+def seen(picture: Picture, view: View) -> Picture:
+    """Return what shall be seen of a picture; the same one when that is all of it, as it is.
+
+    Raises EncodingFailed for a JPEG that cannot be decoded. Crop and masks for another size are not applied:
+    `View.fits` says so.
+    """
+    if view.leaves_alone(picture):
+        return _told(picture, view)
+    made = decoded(_told(picture, view))
+    if view.deinterlace:
+        made = one_field(made)
+    if view.fits(picture):
+        made = masked(made, view.masks)
+        if view.crop:
+            made = cropped(made, view.crop)
+    made = turned(made, view.turn)
+    if view.mirror:
+        made = mirrored(made)
+    return squared(made) if view.square else made
+
+
+def _told(picture: Picture, view: View) -> Picture:
+    """Return the picture with what is known of its device."""
+    if all(known is None for known in (view.scan, view.pixel_aspect, view.matrix, view.full_range)):
+        return picture
+    return replace(
+        picture,
+        scan=view.scan or picture.scan,
+        pixel_aspect=view.pixel_aspect or picture.pixel_aspect,
+        matrix=view.matrix or picture.matrix,
+        full_range=picture.full_range if view.full_range is None else view.full_range,
+    )
