@@ -3,9 +3,12 @@
 DeviceError
 ├── DeviceMissing     not there, or unplugged
 ├── DeviceRefused     there, but it will not do what was asked
+│   └── ProfileBroken what is known of its kind is written down wrongly
 └── EncodingFailed    a picture that cannot be compressed
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -25,6 +28,16 @@ class DeviceRefused(DeviceError):
     """The device is there but will not do what was asked."""
 
     code = "device-refused"
+
+
+class ProfileBroken(DeviceRefused):
+    """A profile file has errors; `problems` names each with its key."""
+
+    code = "profile-broken"
+
+    def __init__(self, path: Path, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"The device profile {path} has errors: {'; '.join(self.problems)}.")
 
 
 class EncodingFailed(DeviceError):

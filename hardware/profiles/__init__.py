@@ -5,14 +5,14 @@ how late it comes. docs/devices.md lists the keys.
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from hardware.colour import MATRICES
-from hardware.errors import DeviceRefused
+from hardware.errors import DeviceRefused, ProfileBroken
 from hardware.sources import Scan
 from hardware.views import Box, View
 from hardware.views.shape import TURNS
@@ -22,16 +22,6 @@ _LONGEST_DELAY_MS = 1000
 _LARGEST = 16_384
 _RANGES = {"limited": False, "full": True}
 _FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom-first": Scan.BOTTOM_FIRST}
-
-
-class ProfileBroken(DeviceRefused):
-    """A profile file has errors; `problems` names each with its key."""
-
-    code = "profile-broken"
-
-    def __init__(self, path: Path, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__(f"The device profile {path} has errors: {'; '.join(self.problems)}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

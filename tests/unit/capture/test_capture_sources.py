@@ -145,5 +145,5 @@ def test_the_worst_grabber_of_its_kind_gets_through(clock):
     eye = grabber(ScriptedSource(worst_source(start_ns=clock.boottime_ns())), clock)
     while eye.step():
         pass
-    assert eye.ring.lost == 7 + 26 + 46
+    assert eye.ring.lost == 7 + 26 + 45
     assert eye.state.signal == "missing"

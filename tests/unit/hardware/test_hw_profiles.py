@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hardware import profiles
-from hardware.errors import DeviceRefused
+from hardware.errors import DeviceRefused, ProfileBroken
 from hardware.pixels import to_rgb
-from hardware.profiles import Profile, ProfileBroken
+from hardware.profiles import Profile
 from hardware.sources import Picture, PixelFormat
 from hardware.views import Box, View, seen
 
