@@ -74,7 +74,7 @@ class Pictures:
         Raises NotFound, SpoolDamaged, CodestreamBroken.
         """
         codestream = self._codestream(capture, number)
-        return viewable(codestream, codec=capture.codec, width=min(width or _LARGEST_WIDTH, _LARGEST_WIDTH))
+        return viewable(codestream, capture, width=min(width or _LARGEST_WIDTH, _LARGEST_WIDTH))
 
     def forget(self) -> None:
         """Forget every thumbnail: an exam was erased, and they are made again quickly."""
@@ -94,10 +94,10 @@ class Pictures:
         raise NotFound("The files of this picture are not on the disk any more.")
 
 
-def viewable(codestream: bytes, *, codec: str, width: int) -> bytes:
-    """Return a codestream of ours as baseline JPEG of at most that width. Raises CodestreamBroken."""
+def viewable(codestream: bytes, capture: Capture, *, width: int) -> bytes:
+    """Return a picture of this capture as baseline JPEG of at most that width. Raises CodestreamBroken."""
     try:
-        pixels = _decoded(codestream, codec, width)
+        pixels = _decoded(codestream, capture, width)
     except (ValueError, RuntimeError) as error:
         raise CodestreamBroken("A stored picture cannot be decoded.") from error
     if pixels.shape[1] > width:
@@ -106,10 +106,16 @@ def viewable(codestream: bytes, *, codec: str, width: int) -> bytes:
     return _encoded(pixels)
 
 
-def _decoded(codestream: bytes, codec: str, width: int) -> NDArray[np.uint8]:
+def _decoded(codestream: bytes, capture: Capture, width: int) -> NDArray[np.uint8]:
     """Return pixels of shape (rows, columns) or (rows, columns, 3) RGB, not necessarily all of them."""
-    if codec == "jpeg-lossless":
-        return np.asarray(imagecodecs.jpeg8_decode(codestream), np.uint8)
+    match capture.codec:
+        case "jpeg-lossless":
+            return np.asarray(imagecodecs.jpeg8_decode(codestream), np.uint8)
+        case "jpeg-ls":
+            return np.asarray(imagecodecs.jpegls_decode(codestream), np.uint8)
+        case "uncompressed":
+            colours = (capture.samples,) if capture.samples > 1 else ()
+            return np.frombuffer(codestream, np.uint8).reshape(capture.rows, capture.columns, *colours)
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
         codestream, "RGB", fastdct=True, min_width=width, min_factor=1
     )

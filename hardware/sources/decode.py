@@ -41,7 +41,7 @@ _PLANAR = re.compile(r"yuv[aj]?4\d\dp")
 _ABORTING = "yaf"  # libswscale ends the whole process over these (yaf32le, FFmpeg 8)
 _EIGHT = 8
 _GREY_AND_ALPHA = 2  # components; YUV has at least three
-_BOTTOM_SHOWN_FIRST = (3, 4)  # AV_FIELD_BB, AV_FIELD_TB
+_BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB, AV_FIELD_BT; TB and BT are written for a picture that begins with T and B
 _ODDEST = Fraction(1, 4)
 _HD = (1280, 576)  # from this width or above this height on, video without tags is BT.709
 
@@ -59,7 +59,7 @@ def shape_of(stream: av.video.stream.VideoStream) -> Shape:
     aspect = Fraction(stream.sample_aspect_ratio or 1)
     return Shape(
         pixel_aspect=aspect if _ODDEST <= aspect <= 1 / _ODDEST else Fraction(1),
-        first=Scan.BOTTOM_FIRST if stream.codec_context.field_order in _BOTTOM_SHOWN_FIRST else Scan.TOP_FIRST,
+        first=Scan.BOTTOM_FIRST if stream.codec_context.field_order in _BOTTOM_FIRST else Scan.TOP_FIRST,
     )
 
 

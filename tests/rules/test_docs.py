@@ -34,6 +34,7 @@ from gateway.net import worklist as net_worklist
 from gateway.panel import exam_calls, problems
 from gateway.spool import deliveries, erasing, space, states
 from hardware import errors as device_errors
+from hardware import profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -185,7 +186,14 @@ def decision_table() -> str:
     )
 
 
+def profile_table() -> str:
+    found = {name: profiles.load(name) for name in profiles.names()}
+    rows = ((f"`{name}`", each.title, "{} x {}".format(*each.view.size or "??")) for name, each in found.items())
+    return table(("profile", "for", "delivered"), rows)
+
+
 TABLES = {
+    "profiles": profile_table,
     "errors": error_table,
     "device-errors": device_table,
     "store-failures": store_failure_table,

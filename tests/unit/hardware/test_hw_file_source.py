@@ -1,5 +1,6 @@
 import resource
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -9,8 +10,9 @@ import pytest
 
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.pixels import to_rgb
-from hardware.sources import PixelFormat
+from hardware.sources import PixelFormat, Scan
 from hardware.sources.decode import picture_of
+from hardware.views import View, seen
 
 ODD = (33, 25)
 OPEN_FILES = Path("/proc/self/fd")
@@ -129,6 +131,20 @@ def test_colours_coded_in_an_unknown_way_are_refused(film, play):
     path, _ = film("yuv444p", codec="libx264", tags=(8, 1))
     with pytest.raises(DeviceRefused, match=r"BT\.709"):
         play(path)
+
+
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264"])
+def test_a_film_of_fields_says_which_came_first_and_what_shape_its_pixels_have(tmp_path, ffmpeg, play, codec):
+    path = tmp_path / "film.mkv"
+    bars = ["-f", "lavfi", "-i", "testsrc=size=704x576:rate=50", "-frames:v", "2"]
+    for first_field, scan in (("tff", Scan.TOP_FIRST), ("bff", Scan.BOTTOM_FIRST)):
+        filters = ["-vf", f"interlace=scan={first_field},setsar=12/11", "-pix_fmt", "yuv420p"]
+        ffmpeg("-y", *bars, *filters, "-c:v", codec, "-flags", "+ilme+ildct", str(path))
+        picture = play(path).read(1.0)
+        assert picture.scan is scan
+        assert picture.pixel_aspect == Fraction(12, 11)
+        made = seen(picture, View())
+        assert (made.width, made.height, made.scan) == (768, 576, Scan.PROGRESSIVE)
 
 
 @pytest.mark.parametrize("form", ["nv16", "nv24", "nv42"])
