@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gateway.clock import Clock
 from gateway.config.settings import Station
-from gateway.dicom import multiframe, secondary_capture
+from gateway.dicom import multiframe
+from gateway.dicom import still as still_object
 from gateway.dicom.encapsulate import file_chunks
 from gateway.model import Capture, Equipment, Exam, ExamState, Identity, MediaKind, Patient, Procedure, Series
 from gateway.spool.subjects import Subject
@@ -127,7 +128,7 @@ def capture(
 
 def write_object(path: Path, clock: Clock, record: Capture, stream: bytes) -> None:
     """Write a record's DICOM file as the wrapper does, unflushed."""
-    build = secondary_capture.build if record.kind is MediaKind.STILL else multiframe.build
+    build = still_object.build if record.kind is MediaKind.STILL else multiframe.build
     header = build(exam(clock), record, SERIES, order=None, station=STATION)
     streams = (stream for _ in range(record.frames))
     with path.open("wb") as file:

@@ -151,7 +151,7 @@ class Series:
     """One series of an exam: one per source and SOP class family, numbered in order of first capture."""
 
     source: str
-    family: str  # "still" or "clip" family of SOP classes
+    family: str  # of SOP classes: "still", "clip", "key-still"; "ultrasound-still" and so on
     number: int
     series_instance_uid: str
     step: str = ""  # UID of the performed procedure step that it is of; "" in exams of release 0.1
@@ -241,7 +241,7 @@ class Capture:
     source: str
     instance_number: int
     media: str  # file name inside the exam's folder
-    codec: str  # "jpeg-lossless", "jpeg-ls", "jpeg" or "uncompressed"
+    codec: str  # "jpeg-lossless", "jpeg-ls", "jpeg" or "uncompressed": then its bytes are pixels, row by row
     rows: int
     columns: int
     samples: int  # 1 grey, 3 colour
@@ -273,6 +273,7 @@ class Equipment:
     institution: str = ""
     department: str = ""
     digital: bool = True  # HDMI, SDI, USB; False = composite, S-Video
+    object: str = "secondary-capture"  # the family of SOP classes that its captures become
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

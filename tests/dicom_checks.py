@@ -16,7 +16,7 @@ import simplejpeg
 from pydicom.encaps import generate_frames
 
 _ALLOWED = tomllib.loads(Path(__file__).with_name("dciodvfy_allow.toml").read_text())["allow"]
-BASELINE, LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
+BASELINE, LOSSLESS, LS = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 70, 80))
 _TOOLS = ("dcmftest", "dcmdump")
 
 
@@ -71,7 +71,8 @@ def problems(path):
 def unseen(path):
     """What dciodvfy does not see (measured: it passed objects with each of these faults)."""
     dataset = pydicom.dcmread(path)
-    return [*_lossy(dataset), *_pixels(dataset), *_rules(dataset), *_performed(dataset)]
+    parts = (_lossy, _pixels, _rules, _performed, _visible_light, _captured_by)
+    return [found for part in parts for found in part(dataset)]
 
 
 def _lossy(dataset):
@@ -88,7 +89,8 @@ def _lossy(dataset):
 
 def _pixels(dataset):
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax not in {BASELINE, LOSSLESS}:
+    if syntax not in {BASELINE, LOSSLESS, LS}:
+        yield from _plain_pixels(dataset)
         return
     frames = int(dataset.get("NumberOfFrames", 1))
     streams = list(generate_frames(dataset.PixelData, number_of_frames=frames))
@@ -96,9 +98,9 @@ def _pixels(dataset):
         yield f"{frames} frames are promised, {len(streams)} are there"
     wanted = (dataset.Rows, dataset.Columns) + (dataset.SamplesPerPixel,) * (dataset.SamplesPerPixel > 1)
     for stream in streams:
-        if imagecodecs.jpeg8_decode(stream).shape != wanted:
+        if (imagecodecs.jpegls_decode if syntax == LS else imagecodecs.jpeg8_decode)(stream).shape != wanted:
             yield "a codestream has another size than the header says"
-    colour = "RGB" if syntax == LOSSLESS else "YBR_FULL_422"
+    colour = "YBR_FULL_422" if syntax == BASELINE else "RGB"
     expected = colour if dataset.SamplesPerPixel == 3 else "MONOCHROME2"
     if dataset.PhotometricInterpretation != expected:
         yield f"PhotometricInterpretation is {dataset.PhotometricInterpretation}, not {expected}"
@@ -108,10 +110,21 @@ def _pixels(dataset):
             yield f"chroma is sampled {sampling}"
 
 
+def _plain_pixels(dataset):
+    pixels = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * int(dataset.get("NumberOfFrames", 1))
+    if len(dataset.PixelData) != pixels + pixels % 2:
+        yield "there are more or fewer pixels than the header says"
+    if dataset.PhotometricInterpretation != ("RGB" if dataset.SamplesPerPixel == 3 else "MONOCHROME2"):
+        yield f"PhotometricInterpretation is {dataset.PhotometricInterpretation} without compression"
+
+
 def _rules(dataset):
     if dataset.get("BurnedInAnnotation") != "YES":
         yield "BurnedInAnnotation is not YES"
-    if "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
+    if "AnatomicRegionSequence" in dataset:  # a video's: the entire body has no side
+        if "Laterality" in dataset or "ImageLaterality" in dataset:
+            yield "there is a side of the entire body"
+    elif "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
         yield "Laterality is not the empty one of an unknown body part"
     for forbidden in ("PixelSpacing", "ImagerPixelSpacing", "SequenceOfUltrasoundRegions"):
         if forbidden in dataset:
@@ -132,3 +145,24 @@ def _performed(dataset):
         yield "the performed procedure step is told by halves"
     if any(each.ReferencedSOPClassUID != "1.2.840.10008.3.1.2.3.3" for each in references):
         yield "the referenced procedure step is of another class"
+
+
+def _visible_light(dataset):
+    """A visible light object says what its colours are; as a video, of which region it is (PS3.3 C.8.12.1)."""
+    if ".77.1." not in dataset.SOPClassUID:
+        return
+    if ("ICCProfile" in dataset) != (dataset.SamplesPerPixel == 3):
+        yield "a colour profile is missing, or explains grey"
+    try:
+        imagecodecs.cms_profile_validate(dataset.get("ICCProfile", imagecodecs.cms_profile("srgb")))
+    except imagecodecs.CmsError as error:
+        yield f"littlecms does not read the colour profile: {error}"
+    if ("AnatomicRegionSequence" in dataset) != ("NumberOfFrames" in dataset):
+        yield "a video names no region, or a still names one"
+
+
+def _captured_by(dataset):
+    plain = dataset.SOPClassUID.startswith("1.2.840.10008.5.1.4.1.1.7") and ".77." not in dataset.SOPClassUID
+    gateway = [item.ManufacturerModelName for item in dataset.get("ContributingEquipmentSequence", [])]
+    if plain != ("ConversionType" in dataset) or plain == bool(gateway):
+        yield "the gateway that captured it is not named once"

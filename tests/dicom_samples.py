@@ -11,7 +11,8 @@ import simplejpeg
 
 from gateway.clock import Moment
 from gateway.config.settings import Station
-from gateway.dicom import multiframe, secondary_capture
+from gateway.dicom import multiframe
+from gateway.dicom import still as still_object
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.order import worklist_item, wrap_answer
 from gateway.model import (
@@ -206,17 +207,31 @@ def baseline(pixels):
     return simplejpeg.encode_jpeg(pixels, 90, "RGB", "422")
 
 
+MODALITIES = {"secondary-capture": "US", "ultrasound": "US", "endoscopic": "ES", "photographic": "XC"}
+
+
+def made_as(kind, made):
+    """A record and its codestreams, of a source that is configured for that kind of object."""
+    record, streams = made
+    return replace(record, equipment=replace(record.equipment, object=kind, modality=MODALITIES[kind])), streams
+
+
+def jpeg_ls(pixels):
+    return bytes(imagecodecs.jpegls_encode(pixels))
+
+
+CODECS = {"jpeg-lossless": lossless, "jpeg-ls": jpeg_ls, "jpeg": baseline, "uncompressed": np.ndarray.tobytes}
+
+
 def still(*, samples=3, codec="jpeg-lossless", rows=48, columns=51, **other):
     """A still's record and its one codestream."""
-    pixels = picture(rows, columns, samples)
-    stream = lossless(pixels) if codec == "jpeg-lossless" else baseline(pixels)
+    stream = CODECS[codec](picture(rows, columns, samples))
     return capture([stream], rows=rows, columns=columns, samples=samples, codec=codec, **other), [stream]
 
 
 def clip(*, frames=5, samples=3, rows=48, columns=64, step=40_000_000, times=(), codec="jpeg", **other):
     """A clip's record and its codestreams, 25 frames a second unless told otherwise."""
-    compress = baseline if codec == "jpeg" else lossless
-    streams = [compress(picture(rows, columns, samples, seed)) for seed in range(frames)]
+    streams = [CODECS[codec](picture(rows, columns, samples, seed)) for seed in range(frames)]
     times = times or tuple(2_000_000_000 + number * step for number in range(frames))
     record = capture(streams, rows=rows, columns=columns, samples=samples, codec=codec, **other)
     return replace(record, kind=MediaKind.CLIP, frames=frames, frame_times=tuple(times)), streams
@@ -252,7 +267,7 @@ def capture(streams, *, rows, columns, samples, codec, **other):
 
 
 def build(exam, record, order=None, series=SERIES, further=()):
-    maker = secondary_capture if record.kind is MediaKind.STILL else multiframe
+    maker = still_object if record.kind is MediaKind.STILL else multiframe
     return maker.build(exam, record, series, order=order, station=STATION, further=further)
 
 

@@ -147,4 +147,5 @@ def equipment_of(grabber: Grabber, *, station: str, institution: str) -> Equipme
         station_name=source.station_name or station,
         institution=institution,
         department=source.department,
+        object=source.object,
     )

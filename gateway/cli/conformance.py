@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, __version__
 from gateway.clock import Clock
 from gateway.config.dicom import TRANSFER_SYNTAXES
-from gateway.config.settings import Destination, Settings, Tls
+from gateway.config.settings import Destination, Settings, Source, Tls
 
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _STILL, _CLIP = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"
@@ -63,7 +63,7 @@ def services(settings: Settings) -> Iterator[Service]:
     for archive in settings.destinations:
         if archive.kind != "dicom":
             continue
-        yield from _storing(archive)
+        yield from _storing(archive, settings.sources)
         for model, who in ((commitment.PUSH_MODEL, archive.commitment), (query.MODEL, archive.query)):
             if entity := archive.entity(who):
                 peer = f"{archive.name} ({entity.ae_title})"
@@ -76,17 +76,18 @@ def _asked(sop_class: str, peer: str, at: str, tls: Tls | None) -> Service:
     )
 
 
-def _storing(archive: Destination) -> Iterator[Service]:
+def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Service]:
     """Yield the storage contexts, as they are made for an association with every kind of object."""
-    from gateway.dicom.multiframe import MULTIFRAME_COLOUR
-    from gateway.dicom.secondary_capture import SECONDARY_CAPTURE
+    from gateway.dicom.objects import FAMILIES
     from gateway.net.store import Wanted, contexts_for
 
-    stills = Wanted(sop_class_uid=SECONDARY_CAPTURE, transfer_syntax_uid=_STILL, lossy=False)
-    clips = Wanted(sop_class_uid=MULTIFRAME_COLOUR, transfer_syntax_uid=_CLIP, lossy=True)
     takes_clips = not archive.types or "clip" in archive.types
     takes_stills = not archive.types or "still" in archive.types or archive.fallback == "key-stills"
-    wanted = [stills] * takes_stills + [clips] * takes_clips
+    wanted: list[Wanted] = []
+    for kind in dict.fromkeys(each.object for each in sources if each.name in (archive.sources or (each.name,))):
+        stills = Wanted(sop_class_uid=FAMILIES[kind].still, transfer_syntax_uid=_STILL, lossy=False)
+        clips = Wanted(sop_class_uid=FAMILIES[kind].clip, transfer_syntax_uid=_CLIP, lossy=True)
+        wanted += [stills] * takes_stills + [clips] * takes_clips
     for each in wanted:
         offered = contexts_for([each], archive.transfer_syntaxes)
         yield Service(

@@ -19,6 +19,7 @@ _EXTENDED = frozenset(f"ISO 2022 IR {number}" for number in (*_SINGLE_BYTE, "6",
 
 TRANSFER_SYNTAXES = {  # those of this version, in the words of people
     "1.2.840.10008.1.2.4.70": "JPEG Lossless SV1",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
     "1.2.840.10008.1.2.4.50": "JPEG Baseline",
     "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
     "1.2.840.10008.1.2": "Implicit VR Little Endian",

@@ -18,6 +18,9 @@ from gateway.config.values import is_loopback, near, shown
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
+# What DICOM lets the objects of a kind be of (PS3.3 C.7.3.1.1.1, A.6, A.32); Secondary Captures may be of anything.
+_MODALITIES = {"ultrasound": ("US",), "endoscopic": ("ES",), "photographic": ("XC",)}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
@@ -76,6 +79,16 @@ def _references(parts: Parts) -> Iterator[Finding]:
 def _no_source(part: Part, key: str, wanted: str, names: list[str]) -> Finding:
     reason = f"there is no [[source]] called {shown(wanted)}{near(wanted, names)}"
     return Finding(place=(*part.place, key), reason=reason)
+
+
+def _objects(parts: Parts) -> Iterator[Finding]:
+    for part in parts.get("source", []):
+        kind = part.good.get("object", Source().object)
+        modality = part.good.get("modality", Source().modality)
+        fitting = _MODALITIES.get(kind)
+        if fitting and modality not in fitting and ("modality" in part.good or "modality" not in part.raw):
+            reason = f"must be {' or '.join(map(shown, fitting))} for object {shown(kind)}, not {shown(modality)}"
+            yield Finding(place=(*part.place, "modality" if "modality" in part.raw else "object"), reason=reason)
 
 
 def _pedals(parts: Parts) -> Iterator[Finding]:
@@ -234,6 +247,7 @@ def _station(parts: Parts) -> Mapping[str, Any]:
 _RULES = (
     _names,
     _references,
+    _objects,
     _pedals,
     _folders,
     _peers,

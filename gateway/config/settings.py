@@ -56,6 +56,7 @@ class Source:
     device: str = "pattern:bars"  # KIND:WHERE
     profile: str = ""  # a name of hardware/profiles, or a file
     modality: str = "OT"
+    object: str = "secondary-capture"  # or "ultrasound", "endoscopic", "photographic"
     still: str = "auto"
     jpeg_quality: int = 90
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source

@@ -1,4 +1,4 @@
-"""JPEG codestreams by their markers: what they say of themselves, and whether that is what the record says."""
+"""JPEG and JPEG-LS codestreams by their markers: what they say of themselves, and whether the record agrees."""
 
 import re
 import struct
@@ -7,11 +7,13 @@ from itertools import pairwise
 
 from gateway.errors import CodestreamBroken
 
-BASELINE, LOSSLESS = 0xC0, 0xC3
-_SOI, _EOI, _SOS, _APP0, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xEE
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+BASELINE, LOSSLESS, JPEG_LS = 0xC0, 0xC3, 0xF7
+UNCOMPRESSED = "uncompressed"  # a codec that has no codestream: the pixels themselves
+_SOI, _EOI, _SOS, _APP0, _APP8, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE8, 0xEE
+_FRAMES = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {JPEG_LS}
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # stuffed zeros and restarts are no end
-_PROCESS = {"jpeg": BASELINE, "jpeg-lossless": LOSSLESS}
+_MARKER_IN_JPEG_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]", re.DOTALL)  # a bit is stuffed, not a byte (T.87 C.2)
+_PROCESS = {"jpeg": BASELINE, "jpeg-lossless": LOSSLESS, "jpeg-ls": JPEG_LS}
 _YCC = 1  # Adobe's colour transform
 _BITS = 8
 _COLOURS = 3
@@ -22,13 +24,15 @@ _IN_422 = ((2, 1), (1, 1), (1, 1))
 class Codestream:
     """The facts of one JPEG picture."""
 
-    process: int  # low byte of the frame marker: 0xC0 baseline, 0xC3 lossless
+    process: int  # low byte of the frame marker: 0xC0 baseline, 0xC3 lossless, 0xF7 JPEG-LS
     precision: int
     rows: int
     columns: int
     components: tuple[int, ...]  # identifiers
     sampling: tuple[tuple[int, int], ...]  # horizontal, vertical
     predictor: int  # of the first scan: selection value of lossless JPEG
+    near: int  # of JPEG-LS: the largest error that any of its scans allows
+    transformed: bool  # by the colour transforms that some JPEG-LS writers know, and DICOM does not
     adobe: int | None  # colour transform, None without Adobe marker
     jfif: bool
     length: int  # bytes up to and with the end marker
@@ -46,7 +50,8 @@ def read(codestream: bytes) -> Codestream:
     if codestream[:2] != bytes((0xFF, _SOI)):
         raise CodestreamBroken("A picture does not begin as a JPEG.")
     frame: tuple[int, bytes] | None = None
-    scan, adobe, jfif, position = b"", None, False, 2
+    scans: list[bytes] = []
+    adobe, jfif, transformed, position = None, False, False, 2
     while True:
         marker, body, position = _segment(codestream, position)
         if marker == _EOI:
@@ -57,18 +62,21 @@ def read(codestream: bytes) -> Codestream:
             adobe = body[11]
         elif marker == _APP0 and body[:4] == b"JFIF":
             jfif = True
+        elif marker == _APP8 and body[:4] == b"mrfx":
+            transformed = body[4:5] != b"\0"
         elif marker == _SOS:
-            scan = scan or body
-            position = _end_of_scan(codestream, position)
-    if frame is None or not scan:
+            scans.append(body)
+            position = _end_of_scan(codestream, position, jpeg_ls=frame is not None and frame[0] == JPEG_LS)
+    if frame is None or not all(scans) or not scans:
         raise CodestreamBroken("A JPEG has no picture in it.")
-    return _facts(frame, scan, adobe, length=position, jfif=jfif)
+    return _facts(frame, scans, adobe, length=position, jfif=jfif, transformed=transformed)
 
 
 def check(codestream: bytes, *, rows: int, columns: int, samples: int, codec: str) -> Codestream:
     """Compare a codestream with its record. Raises CodestreamBroken; returns the facts.
 
-    `codec`: "jpeg-lossless" (process 14, selection value 1, RGB or grey) or "jpeg" (baseline, YCbCr 4:2:2 or grey).
+    `codec`: "jpeg-lossless" (process 14, selection value 1, RGB or grey), "jpeg-ls" (without any loss, RGB or grey)
+    or "jpeg" (baseline, YCbCr 4:2:2 or grey).
     """
     found = read(codestream)
     if len(codestream) - found.length > 1 or codestream[found.length :].strip(b"\0"):
@@ -79,11 +87,32 @@ def check(codestream: bytes, *, rows: int, columns: int, samples: int, codec: st
         raise CodestreamBroken("A picture is not of the size that its record says.")
     if codec == "jpeg-lossless" and found.predictor != 1:
         raise CodestreamBroken("A lossless JPEG does not use selection value 1.")
-    if samples == _COLOURS and found.is_ycbcr != (codec == "jpeg"):
+    if codec == "jpeg-ls" and found.near:
+        raise CodestreamBroken("A picture that should have lost nothing was compressed with loss.")
+    if samples == _COLOURS and not _coded_as(found, codec):
         raise CodestreamBroken("A picture's colours are not coded as its record says.")
     if samples == _COLOURS and not _sampled_as(found, codec):
         raise CodestreamBroken("A picture's colours are not sampled as its record says.")
     return found
+
+
+def own(stream: bytes, *, rows: int, columns: int, samples: int, codec: str) -> bytes:
+    """Return a picture's own bytes, without the zero that made them even, after the comparison of `check`.
+
+    codec: "uncompressed" as well. Raises CodestreamBroken.
+    """
+    if codec != UNCOMPRESSED:
+        return stream[: check(stream, rows=rows, columns=columns, samples=samples, codec=codec).length]
+    length = rows * columns * samples
+    if stream[length:] not in {b"", b"\0"} or len(stream) < length:
+        raise CodestreamBroken("A picture is not of the size that its record says.")
+    return stream[:length]
+
+
+def _coded_as(found: Codestream, codec: str) -> bool:
+    if codec == "jpeg-ls":  # its components have numbers, whatever they are
+        return not found.transformed and found.adobe != _YCC and not found.jfif
+    return found.is_ycbcr == (codec == "jpeg")
 
 
 def _sampled_as(found: Codestream, codec: str) -> bool:
@@ -108,20 +137,29 @@ def _segment(codestream: bytes, position: int) -> tuple[int, bytes, int]:
     return marker, codestream[position + 4 : end], end
 
 
-def _end_of_scan(codestream: bytes, position: int) -> int:
-    match = _MARKER_IN_SCAN.search(codestream, position)
+def _end_of_scan(codestream: bytes, position: int, *, jpeg_ls: bool) -> int:
+    match = (_MARKER_IN_JPEG_LS if jpeg_ls else _MARKER_IN_SCAN).search(codestream, position)
     if match is None:
         raise CodestreamBroken("A JPEG has no end.")
     return match.start()
 
 
-def _facts(frame: tuple[int, bytes], scan: bytes, adobe: int | None, *, length: int, jfif: bool) -> Codestream:
+def _facts(
+    frame: tuple[int, bytes],
+    scans: list[bytes],
+    adobe: int | None,
+    *,
+    length: int,
+    jfif: bool,
+    transformed: bool,
+) -> Codestream:
     process, body = frame
     count = body[5] if len(body) > 5 else 0  # noqa: PLR2004 - number of components, ITU-T T.81 B.2.2
-    if not count or len(body) != 6 + 3 * count or len(scan) < 4 + 2 * scan[0]:
+    if not count or len(body) != 6 + 3 * count or any(len(scan) < 4 + 2 * scan[0] for scan in scans):
         raise CodestreamBroken("A JPEG's header does not add up.")
     precision, rows, columns = struct.unpack_from(">BHH", body)
     starts = range(6, len(body) + 1, 3)
+    third = [scan[1 + 2 * scan[0]] for scan in scans]  # selection value, or NEAR of JPEG-LS (T.87 C.2.3)
     parts = [body[start:end] for start, end in pairwise(starts)]
     return Codestream(
         process=process,
@@ -130,7 +168,9 @@ def _facts(frame: tuple[int, bytes], scan: bytes, adobe: int | None, *, length: 
         columns=columns,
         components=tuple(part[0] for part in parts),
         sampling=tuple((part[1] >> 4, part[1] & 15) for part in parts),
-        predictor=scan[1 + 2 * scan[0]],
+        predictor=third[0],
+        near=max(third) if process == JPEG_LS else 0,
+        transformed=transformed,
         adobe=adobe,
         jfif=jfif,
         length=length,

@@ -59,6 +59,11 @@ class Draft:
         self._values[elements.tag(keyword)] = struct.pack(f"<{len(words)}H", *words)
         return self
 
+    def octets(self, keyword: str, value: bytes) -> Self:
+        """Write an OB value."""
+        self._values[elements.tag(keyword)] = value
+        return self
+
     def sequence(self, keyword: str, items: Sequence["Draft"]) -> Self:
         """Write a sequence; one without items, or with empty ones only, is left out."""
         if kept := tuple(item for item in items if not item.is_empty):
@@ -75,6 +80,12 @@ class Draft:
                 self._items[number] = ()
             else:
                 self._texts[number] = ""
+        return self
+
+    def leave_out(self, keyword: str) -> Self:
+        """Take a value back: here the element must not be there at all."""
+        for each in (self._texts, self._values, self._items):
+            each.pop(elements.tag(keyword), None)
         return self
 
     def has(self, keyword: str) -> bool:

@@ -1,4 +1,4 @@
-"""Streams a PS3.10 file with encapsulated pixel data, one fragment a frame; holds one fragment at a time."""
+"""Streams a PS3.10 file: pixels encapsulated, one fragment a frame, or native; one frame in memory at a time."""
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +11,13 @@ from gateway.errors import CodestreamBroken
 _ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0" + bytes(4)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
+_NATIVE = Element(tag=0x7FE00010, vr="OB")
 _UNDEFINED = 0xFFFFFFFF
 _ITEM_HEAD = 8
 
 
 def file_chunks(header: Header, lengths: Sequence[int], fragments: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the file piece by piece (PS3.10 7, PS3.5 A.4).
+    """Yield the file piece by piece (PS3.10 7, PS3.5 A.4; A.2 for what is not compressed).
 
     `lengths`: bytes of each frame's codestream, known beforehand; `fragments`: these codestreams in order. Raises
     CodestreamBroken when the two do not agree: the file is unusable then.
@@ -28,19 +29,45 @@ def file_chunks(header: Header, lengths: Sequence[int], fragments: Iterable[byte
     )
     if len(lengths) != header.frames:
         raise CodestreamBroken("A clip has another number of frames than its record says.")
-    yield part10.preface(meta) + header.data + _tables(lengths)
+    native = header.transfer_syntax_uid == part10.EXPLICIT_LE
+    yield part10.preface(meta) + header.data + (_native_head(lengths) if native else _tables(lengths))
+    yield from (_native if native else _encapsulated)(_as_recorded(lengths, fragments))
+
+
+def _as_recorded(lengths: Sequence[int], fragments: Iterable[bytes]) -> Iterator[bytes]:
     expected = iter(lengths)
     for fragment in fragments:
         if len(fragment) != next(expected, -1):
             raise CodestreamBroken("A frame's length is not the one in the record.")
+        yield fragment
+    if next(expected, None) is not None:
+        raise CodestreamBroken("A clip ends before its last frame.")
+
+
+def _encapsulated(fragments: Iterator[bytes]) -> Iterator[bytes]:
+    for fragment in fragments:
         padding = len(fragment) % 2
         yield _ITEM + struct.pack("<L", len(fragment) + padding)
         yield fragment
         if padding:
             yield b"\0"
-    if next(expected, None) is not None:
-        raise CodestreamBroken("A clip ends before its last frame.")
     yield _SEQUENCE_END
+
+
+def _native(frames: Iterator[bytes]) -> Iterator[bytes]:
+    total = 0
+    for frame in frames:
+        total += len(frame)
+        yield frame
+    if total % 2:
+        yield b"\0"
+
+
+def _native_head(lengths: Sequence[int]) -> bytes:
+    total = sum(lengths)
+    if total >= _UNDEFINED - 1:
+        raise CodestreamBroken("A picture is too large to be stored uncompressed.")
+    return elements.head(_NATIVE, total + total % 2, explicit=True)
 
 
 def _tables(lengths: Sequence[int]) -> bytes:

@@ -1,19 +1,28 @@
 """General Image, Image Pixel, the lossy trio and SOP Common: what every capture's object says of its picture."""
 
 from gateway.dicom.draft import Draft, Header
-from gateway.dicom.part10 import JPEG_BASELINE, JPEG_LOSSLESS_SV1
+from gateway.dicom.part10 import EXPLICIT_LE, JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS
 from gateway.dicom.patient_study import local
 from gateway.dicom.request import Request
 from gateway.errors import ObjectError
 from gateway.model import Capture, Exam
 
-TRANSFER_SYNTAX = {"jpeg-lossless": JPEG_LOSSLESS_SV1, "jpeg": JPEG_BASELINE}
-# (codec, samples) to photometric interpretation: PS3.5 8.2.1 and 8.2.2
+TRANSFER_SYNTAX = {
+    "jpeg-lossless": JPEG_LOSSLESS_SV1,
+    "jpeg-ls": JPEG_LS,
+    "jpeg": JPEG_BASELINE,
+    "uncompressed": EXPLICIT_LE,
+}
+# (codec, samples) to photometric interpretation: PS3.5 8.2.1 and 8.2.3; PS3.3 C.8.5.6.1.2 for native ultrasound
 PHOTOMETRIC = {
     ("jpeg-lossless", 1): "MONOCHROME2",
     ("jpeg-lossless", 3): "RGB",
+    ("jpeg-ls", 1): "MONOCHROME2",
+    ("jpeg-ls", 3): "RGB",
     ("jpeg", 1): "MONOCHROME2",
     ("jpeg", 3): "YBR_FULL_422",
+    ("uncompressed", 1): "MONOCHROME2",
+    ("uncompressed", 3): "RGB",
 }
 _LARGEST = 65535
 

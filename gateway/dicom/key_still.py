@@ -15,12 +15,11 @@ import numpy as np
 import simplejpeg
 
 from gateway.config.settings import Station
-from gateway.dicom import codestream
+from gateway.dicom import codestream, objects
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.image import finish, image
 from gateway.dicom.patient_study import patient_study, request_of
 from gateway.dicom.sealed import SealedFile
-from gateway.dicom.secondary_capture import SECONDARY_CAPTURE
 from gateway.dicom.series_equipment import performed_step, series_equipment
 from gateway.errors import CodestreamBroken, ObjectError, SpoolDamaged
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
@@ -127,4 +126,5 @@ def build(
     draft.put("LossyImageCompression", "01")  # for ever, whatever it is compressed with since (PS3.3 C.7.6.1.1.5)
     draft.put("LossyImageCompressionRatio", origin.lossy_ratio)
     draft.put("LossyImageCompressionMethod", "ISO_10918_1")
-    return finish(draft, still, SECONDARY_CAPTURE, request)
+    objects.modules(draft, still, station)
+    return finish(draft, still, objects.sop_class(still), request)

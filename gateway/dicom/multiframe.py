@@ -1,9 +1,9 @@
-"""Multi-frame Secondary Capture, true colour or grey: one part of a clip, one JPEG a frame (PS3.3 A.8.3, A.8.5)."""
+"""One part of a clip, one JPEG a frame, as the object that its source is configured for."""
 
 from collections.abc import Sequence
 
 from gateway.config.settings import Station
-from gateway.dicom import elements
+from gateway.dicom import elements, objects
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.frame_times import frame_time, is_even, vector
 from gateway.dicom.image import finish, image
@@ -11,9 +11,6 @@ from gateway.dicom.patient_study import patient_study, request_of
 from gateway.dicom.series_equipment import performed_step, series_equipment
 from gateway.errors import ObjectError
 from gateway.model import Capture, Exam, Series
-
-MULTIFRAME_GREY = "1.2.840.10008.5.1.4.1.1.7.2"
-MULTIFRAME_COLOUR = "1.2.840.10008.5.1.4.1.1.7.4"
 
 
 def build(
@@ -35,16 +32,17 @@ def build(
     performed_step(draft, exam, exam.step_of(capture.instance_number))
     image(draft, exam, capture)
     _cine(draft, capture)
-    if capture.samples == 1:
-        _grey(draft)
-    return finish(draft, capture, MULTIFRAME_GREY if capture.samples == 1 else MULTIFRAME_COLOUR, request)
+    objects.modules(draft, capture, station)
+    return finish(draft, capture, objects.sop_class(capture), request)
 
 
 def _cine(draft: Draft, capture: Capture) -> None:
     draft.put("NumberOfFrames", str(capture.frames))
     times = capture.frame_times
-    if len(times) == 1:
-        return  # one frame has no time to the next, and may not point to one (PS3.3 C.7.6.6)
+    if len(times) == 1:  # one frame has no time to the next
+        if not objects.is_plain(capture):  # but must point to something (PS3.3 C.7.6.6); SC Multi-frame must not
+            draft.put("FrameTimeVector", "0").binary("FrameIncrementPointer", elements.tag("FrameTimeVector"))
+        return
     step = frame_time(times)
     each = "" if is_even(times) else vector(times)
     if each:
@@ -53,9 +51,3 @@ def _cine(draft: Draft, capture: Capture) -> None:
         draft.put("FrameTime", f"{step:.6g}").binary("FrameIncrementPointer", elements.tag("FrameTime"))
     if step:
         draft.put("RecommendedDisplayFrameRate", str(max(1, round(1000 / step))))
-
-
-def _grey(draft: Draft) -> None:
-    """Write the display pipeline that PS3.3 A.8.3 wants: stored values are what was seen."""
-    draft.put("RescaleIntercept", "0").put("RescaleSlope", "1").put("RescaleType", "US")
-    draft.put("PresentationLUTShape", "IDENTITY")

@@ -1,4 +1,4 @@
-"""Reads a sealed file back: its header at once, its codestreams one by one, each byte counted and hashed."""
+"""Reads a sealed file back: its header at once, its frames one by one, each byte counted and hashed."""
 
 import hashlib
 import os
@@ -13,7 +13,8 @@ from gateway.dicom.elements import Elements, Malformed
 from gateway.errors import ObjectError
 
 _START = 1 << 20  # bytes; more than any header of ours
-_PIXEL_DATA = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff"
+_NATIVE = b"\xe0\x7f\x10\x00OB\0\0"  # then four bytes of length
+_PIXEL_DATA = _NATIVE + b"\xff\xff\xff\xff"
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
@@ -40,7 +41,41 @@ class SealedFile:
         self._file.close()
 
     def fragments(self) -> Iterator[bytes]:
-        """Yield each frame's fragment, padding included; afterwards `offsets` and `sha256` are valid."""
+        """Yield each frame's fragment, padding included; of what is not compressed each frame's pixels.
+
+        Afterwards `offsets` and `sha256` are valid.
+        """
+        if self.meta.transfer_syntax_uid == part10.EXPLICIT_LE:
+            yield from self._native()
+        else:
+            yield from self._encapsulated()
+        if self._left or self._rest:
+            raise ObjectError("The sealed object goes on after its end.")
+
+    def _native(self) -> Iterator[bytes]:
+        head = self._take(len(_PIXEL_DATA))
+        frame, frames = self.frame_bytes(), self.frames()
+        total = int.from_bytes(head[len(_NATIVE) :], "little")
+        if not head.startswith(_NATIVE) or not frame or total != frame * frames + frame * frames % 2:
+            raise ObjectError("The sealed object has other pixel data than it says.")
+        for _ in range(frames):
+            yield self._take(frame)
+        if total > frame * frames and self._take(1) != b"\0":
+            raise ObjectError("The sealed object has other pixel data than it says.")
+
+    def frame_bytes(self) -> int:
+        """Return the bytes of one frame's pixels, as the header says them."""
+        rows, columns, samples = (self.header.number(each) for each in ("Rows", "Columns", "SamplesPerPixel"))
+        return rows * columns * samples
+
+    def frames(self) -> int:
+        """Return how many frames the header says. Raises ObjectError when it does not."""
+        frames = self.header.text("NumberOfFrames") or "1"
+        if not frames.isdecimal():
+            raise ObjectError("The sealed object does not say how many frames it has.")
+        return int(frames)
+
+    def _encapsulated(self) -> Iterator[bytes]:
         extended = self._extended()
         if self._take(len(_PIXEL_DATA)) != _PIXEL_DATA:
             raise ObjectError("The sealed object has no encapsulated pixel data.")
@@ -51,8 +86,6 @@ class SealedFile:
         self.offsets = basic or extended
         while (fragment := self._item()) is not None:
             yield fragment
-        if self._left or self._rest:
-            raise ObjectError("The sealed object goes on after its end.")
 
     @property
     def sha256(self) -> str:

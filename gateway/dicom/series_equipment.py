@@ -1,4 +1,4 @@
-"""General Series, General Equipment and SC Equipment: which device, through which gateway."""
+"""General Series and General Equipment: which device, through which gateway."""
 
 from gateway import __version__
 from gateway.config.settings import Station
@@ -9,14 +9,14 @@ from gateway.dicom.request import Request
 from gateway.errors import ObjectError
 from gateway.model import Equipment, Exam, Series, Step
 
-_MAKER = "Scopegate"
+GATEWAY = "Scopegate"  # who made it, and what it is called
 PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"  # Modality Performed Procedure Step SOP Class
 
 
 def series_equipment(
     draft: Draft, series: Series, equipment: Equipment, request: Request, station: Station
 ) -> None:
-    """Write the series, the imaging device that the picture came from, and the gateway that captured it."""
+    """Write the series, and the imaging device that the picture came from."""
     modality = equipment.modality.strip()
     if not modality or not values.allowed("CS", modality):
         raise ObjectError("The modality of this capture is not usable.")
@@ -32,11 +32,22 @@ def series_equipment(
     draft.describe("StationName", equipment.station_name or station.name)
     draft.describe("InstitutionName", equipment.institution or station.institution)
     draft.describe("InstitutionalDepartmentName", equipment.department)
-    draft.put("ConversionType", "DI" if equipment.digital else "DV")
-    draft.describe("SecondaryCaptureDeviceID", station.name)
-    draft.describe("SecondaryCaptureDeviceManufacturer", _MAKER)
-    draft.describe("SecondaryCaptureDeviceManufacturerModelName", _MAKER)
-    draft.describe("SecondaryCaptureDeviceSoftwareVersions", __version__)
+
+
+def contributing_gateway(draft: Draft, station: Station) -> None:
+    """Write the gateway as Contributing Equipment, in objects that have no SC Equipment (PS3.3 C.12.1)."""
+    item = Draft().sequence("PurposeOfReferenceCodeSequence", [code("109102", "DCM", "Processing Equipment")])
+    item.put("Manufacturer", GATEWAY).put("ManufacturerModelName", GATEWAY)
+    item.describe("StationName", station.name)
+    item.describe("InstitutionName", station.institution)
+    item.describe("SoftwareVersions", __version__)
+    item.put("ContributionDescription", "Captured from a video output")
+    draft.sequence("ContributingEquipmentSequence", [item])
+
+
+def code(value: str, scheme: str, meaning: str) -> Draft:
+    """Return the item of a code (PS3.3 8.8)."""
+    return Draft().put("CodeValue", value).put("CodingSchemeDesignator", scheme).put("CodeMeaning", meaning)
 
 
 def performed_step(draft: Draft, exam: Exam, step: Step | None) -> None:

@@ -1,9 +1,9 @@
-"""The lossless ladder: a sealed lossless JPEG as uncompressed pixels for archives that take nothing else.
+"""The lossless ladder: a sealed lossless JPEG or JPEG-LS as plain pixels for archives that take nothing else.
 
 Same object, same attributes, same pixels: two independent decoders must agree. Refuses what is sealed with loss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import imagecodecs
@@ -12,12 +12,17 @@ from libjpeg.utils import decode
 
 from gateway.dicom import codestream, elements, part10
 from gateway.dicom.elements import Element, Elements
-from gateway.dicom.part10 import EXPLICIT_LE, IMPLICIT_LE, JPEG_LOSSLESS_SV1
+from gateway.dicom.part10 import EXPLICIT_LE, IMPLICIT_LE, JPEG_LOSSLESS_SV1, JPEG_LS
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import CodestreamBroken, NeverAccepted, ObjectError
 
 _PIXEL_DATA = Element(tag=0x7FE00010, vr="OB")
 _LARGEST = 0xFFFFFFFE
+# Transfer syntax to the word for its codestreams, and the second decoder beside pylibjpeg-libjpeg.
+_DECODERS: dict[str, tuple[str, Callable[[bytes], object]]] = {
+    JPEG_LOSSLESS_SV1: ("jpeg-lossless", imagecodecs.jpeg8_decode),
+    JPEG_LS: ("jpeg-ls", imagecodecs.jpegls_decode),
+}
 
 
 def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
@@ -40,7 +45,7 @@ def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
         yield elements.head(_PIXEL_DATA, length + length % 2, explicit=explicit)
         written = 0
         for fragment in file.fragments():
-            pixels = _decoded(fragment, file.header)
+            pixels = _decoded(fragment, file)
             written += len(pixels)
             yield pixels
         if written != length:
@@ -52,17 +57,14 @@ def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
 def _length(file: SealedFile) -> int:
     """Return the bytes of the uncompressed pixel data, or refuse."""
     header = file.header
-    if file.meta.transfer_syntax_uid != JPEG_LOSSLESS_SV1:
+    if file.meta.transfer_syntax_uid not in {*_DECODERS, EXPLICIT_LE}:
         raise NeverAccepted(
             "This object is JPEG-compressed with loss; the archive takes uncompressed pictures only.",
             action="Have the archive set up for JPEG Baseline, or send the clip to another archive.",
         )
     if header.text("PhotometricInterpretation") not in {"RGB", "MONOCHROME2"}:
         raise NeverAccepted("The colours of this object cannot be written uncompressed.")
-    frames = header.text("NumberOfFrames") or "1"
-    if not frames.isdecimal():
-        raise ObjectError("The sealed object does not say how many frames it has.")
-    length = header.number("Rows") * header.number("Columns") * header.number("SamplesPerPixel") * int(frames)
+    length = file.frame_bytes() * file.frames()
     if length > _LARGEST:
         raise NeverAccepted("This clip is too long to be sent uncompressed.")
     return length
@@ -78,13 +80,15 @@ def _header(header: Elements, *, explicit: bool) -> bytes:
     return data
 
 
-def _decoded(fragment: bytes, header: Elements) -> bytes:
-    rows, columns = header.number("Rows"), header.number("Columns")
-    samples = header.number("SamplesPerPixel")
-    codestream.check(fragment, rows=rows, columns=columns, samples=samples, codec="jpeg-lossless")
+def _decoded(fragment: bytes, file: SealedFile) -> bytes:
+    if file.meta.transfer_syntax_uid == EXPLICIT_LE:
+        return fragment
+    codec, second = _DECODERS[file.meta.transfer_syntax_uid]
+    rows, columns, samples = (file.header.number(each) for each in ("Rows", "Columns", "SamplesPerPixel"))
+    codestream.check(fragment, rows=rows, columns=columns, samples=samples, codec=codec)
     try:
         one = np.asarray(decode(fragment, colour_transform=0))
-        other = np.asarray(imagecodecs.jpeg8_decode(fragment))
+        other = np.asarray(second(fragment))
     except (RuntimeError, ValueError) as error:  # both libraries' own errors derive from these
         raise CodestreamBroken("A sealed picture cannot be decoded.") from error
     shape = (rows, columns) if samples == 1 else (rows, columns, samples)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.dicom import charset, codestream, copies, elements, values
+from gateway.dicom import charset, codestream, copies, elements, icc, objects, values
 from gateway.dicom.elements import Elements
 from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX
 from gateway.dicom.sealed import SealedFile
@@ -19,6 +19,9 @@ from gateway.model import Capture, Exam, Identity, MediaKind, Series
 _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
 _SEVERAL = frozenset(map(elements.tag, ("ImageType", "FrameTimeVector", "SpecificCharacterSet")))
 _ITEM_HEAD = 8
+_COLOURS = 3
+_VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
+_ENTIRE_BODY = "38266002"  # SNOMED CT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +55,12 @@ def verify_sealed(
         header, meta = file.header, file.meta
         _identity(header, exam, capture, series)
         _same("SOPInstanceUID", meta.sop_instance_uid, capture.sop_instance_uid)
-        _same("SOPClassUID", meta.sop_class_uid, header.text("SOPClassUID"))
+        for sop_class in (meta.sop_class_uid, header.text("SOPClassUID")):
+            _same("SOPClassUID", sop_class, objects.sop_class(capture))
         _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
         _readable(header)
         _truthful(header, capture, lossy=lossy)
+        _of_its_family(header, capture)
         _origin(header, derived=clip is not None)
         _performed(header, exam, clip or capture)
         copies.check(header, exam, order, further)
@@ -143,17 +148,32 @@ def _truthful(header: Elements, capture: Capture, *, lossy: bool) -> None:
     ):
         _same(keyword, str(header.number(keyword)), str(number))
     _same("BurnedInAnnotation", header.text("BurnedInAnnotation"), "YES")
-    laterality = header.find("Laterality")
-    if laterality is None or laterality.bare or header.find("ImageLaterality"):
-        raise ObjectError("Laterality must be present and empty while the body part is unknown.")
     if capture.kind is MediaKind.CLIP:
         _cine(header, capture)
+
+
+def _of_its_family(header: Elements, capture: Capture) -> None:
+    """Check what hangs on the object's family: what captured it, its colours, which part of the body it shows."""
+    plain, visible = objects.is_plain(capture), capture.equipment.object in _VISIBLE_LIGHT
+    gateway = "ConversionType" if plain else "ContributingEquipmentSequence"
+    if header.find(gateway) is None:
+        raise ObjectError("The sealed object does not say what captured it.")
+    profile = header.find("ICCProfile")
+    wanted = icc.srgb() if visible and capture.samples == _COLOURS else b""
+    if (profile.value if profile else b"") != wanted:
+        raise ObjectError("The sealed object does not say which colours its numbers mean.")
+    everywhere = visible and capture.kind is MediaKind.CLIP
+    region = header.first("AnatomicRegionSequence").text("CodeValue")
+    _same("AnatomicRegionSequence", region, _ENTIRE_BODY if everywhere else "")
+    laterality = header.find("Laterality")
+    if header.find("ImageLaterality") or (laterality is None) != everywhere or (laterality and laterality.bare):
+        raise ObjectError("Laterality must be present and empty while the body part is unknown, and else absent.")
 
 
 def _cine(header: Elements, capture: Capture) -> None:
     _same("NumberOfFrames", header.text("NumberOfFrames"), str(capture.frames))
     pointer = header.find("FrameIncrementPointer")
-    if capture.frames == 1 and pointer is None:
+    if capture.frames == 1 and pointer is None and objects.is_plain(capture):
         return
     number = (
         int.from_bytes(pointer.value[:2], "little") << 16 | int.from_bytes(pointer.value[2:4], "little")
@@ -178,21 +198,21 @@ def _pixels(file: SealedFile, capture: Capture) -> None:
         raise CodestreamBroken("The sealed object has another number of frames than its record.")
     if (total, digest.hexdigest()) != (capture.bytes, capture.sha256):
         raise CodestreamBroken("The sealed pictures are not the captured ones.")
-    if file.offsets != tuple(starts[:-1]) and (capture.frames > 1 or file.offsets):
+    tabled = capture.frames > 1 and capture.codec != codestream.UNCOMPRESSED
+    if file.offsets != tuple(starts[:-1]) and (tabled or file.offsets):
         raise ObjectError("The sealed object's offset table does not point to its frames.")
 
 
 def _checked(file: SealedFile, capture: Capture) -> Iterator[bytes]:
-    """Yield the codestreams, without padding, after comparing each with the record."""
+    """Yield the codestreams, or the pixels, without padding, after comparing each with the record."""
     for fragment in file.fragments():
-        facts = codestream.check(
+        yield codestream.own(
             fragment,
             rows=capture.rows,
             columns=capture.columns,
             samples=capture.samples,
             codec=capture.codec,
         )
-        yield fragment[: facts.length]
 
 
 def _same(what: str, found: str, wanted: str) -> None:

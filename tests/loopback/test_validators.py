@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from gateway.dicom import key_still, multiframe
+from gateway.dicom import key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
@@ -30,6 +30,7 @@ from tests.dicom_samples import (
     exam_of,
     grouped,
     lossless,
+    made_as,
     order_file,
     picture,
     seal,
@@ -187,6 +188,21 @@ def test_dcmtk_decodes_the_still_to_the_captured_pixels(tmp_path, samples):
     assert np.array_equal(decoded, ours)
 
 
+KINDS = ["ultrasound", "endoscopic", "photographic"]
+
+
+@pytest.mark.parametrize("made", PICTURES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_of_every_kind_of_source_has_no_errors(tmp_path, kind, made):
+    order = order_file("utf-8")
+    about, (record, streams) = exam_of(order), made_as(kind, PICTURES[made]())
+    path = seal(tmp_path / "o.dcm", about, record, streams, order)
+
+    verify_sealed(path, exam=about, capture=record, series=SERIES, order=order)
+    assert problems(path) == []
+    assert shown(path, "0010,0010") == [NAMES["utf-8"]]
+
+
 # The validators themselves: each deliberate breakage must be seen by one of them.
 
 
@@ -270,7 +286,7 @@ def test_a_key_still_has_no_errors_in_any_form_and_the_pixels_of_its_frame(tmp_p
     still_of = key_still.without_further_loss(streams[-1], record)
     as_record = key_still.record(record, still_of, uid="2.25.7001", frame=frame, number=331)
     origin = key_still.Origin(
-        sop_class_uid=multiframe.MULTIFRAME_COLOUR,
+        sop_class_uid=objects.FAMILIES[objects.PLAIN].clip,
         sop_instance_uid=record.sop_instance_uid,
         frame=frame,
         frames=frame,

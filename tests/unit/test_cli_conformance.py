@@ -60,6 +60,22 @@ def test_every_service_that_is_configured_is_stated_with_who_gives_it(statement)
     assert rows(lines, "| Modality | ES |")
 
 
+def test_the_classes_are_those_of_the_sources_that_go_to_an_archive(statement):
+    sources = "".join(
+        f"[[source]]\nname = '{name}'\ndevice = 'pattern:bars'\nmodality = '{modality}'\nobject = '{kind}'\n"
+        for name, modality, kind in (("us", "US", "ultrasound"), ("scope", "ES", "endoscopic"))
+    )
+    lines = statement(
+        BARE, sources, ARCHIVE, "sources = ['scope']\n", ARCHIVE.replace("pacs", "all").replace("104", "105")
+    )
+    stated = [row.split(" | ")[1:5:3] for row in rows(lines, "1.2.840.10008.5.1.4.1.1.")]
+    scope = ["1.2.840.10008.5.1.4.1.1.77.1.1", "1.2.840.10008.5.1.4.1.1.77.1.1.1"]
+    ultrasound = ["1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"]
+    assert stated == [[uid, "127.0.0.1:104"] for uid in scope] + [
+        [uid, "127.0.0.1:105"] for uid in [*ultrasound, *scope]
+    ]
+
+
 def test_contexts_are_those_that_the_sender_makes(statement):
     (still,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
     assert still.endswith("| JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian |")

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from gateway.config.settings import Station
-from gateway.dicom import key_still
+from gateway.dicom import key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.key_still import Origin
 from gateway.dicom.verify import verify_sealed
@@ -68,7 +68,7 @@ class Maker:
         """Return the series of the key stills of this clip's source and procedure step."""
         step = self._spool.exams.get(clip.exam).step_of(clip.instance_number)
         uid = step.sop_instance_uid if step else ""
-        return self._spool.exams.series_for(clip.exam, clip.source, FAMILY, uid)
+        return self._spool.exams.series_for(clip.exam, clip.source, objects.series_family(clip, FAMILY), uid)
 
     def _written(
         self, clip: SealedObject, of: Capture, still: Capture, stream: bytes, origin: Origin

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from gateway.config.settings import Source, Station
-from gateway.dicom import procedure_step
+from gateway.dicom import objects, procedure_step
 from gateway.dicom.procedure_step import PerformedSeries
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import NotFound, ObjectError, ScopegateError, SpoolDamaged
@@ -226,7 +226,7 @@ class ProcedureSteps:
         except FileNotFoundError:
             if not self._spool.layout.purged(exam.id, sealed.capture).exists():
                 raise
-        family = KEY_STILL if sealed.derived_from else capture.kind.value
+        family = objects.series_family(capture, KEY_STILL if sealed.derived_from else "")
         return self._spool.exams.series_for(
             exam.id, capture.source, family, step.sop_instance_uid
         ).series_instance_uid

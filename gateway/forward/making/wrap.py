@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.config.settings import Station
-from gateway.dicom import multiframe, secondary_capture
+from gateway.dicom import multiframe, objects, still
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import Sealed, verify_sealed
 from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged
@@ -123,7 +123,7 @@ class Wrapper:
         contents = {}
         for capture in captures:
             uid = capture.sop_instance_uid
-            build = secondary_capture.build if capture.kind is MediaKind.STILL else multiframe.build
+            build = still.build if capture.kind is MediaKind.STILL else multiframe.build
             header = build(exam, capture, series[uid], order=order, station=self._station, further=further)
             with _reading("this picture"):
                 contents[uid] = file_chunks(header, *self._codestreams(capture))
@@ -181,7 +181,7 @@ class Wrapper:
 def _series_of(exam: Exam, capture: Capture) -> tuple[str, str, str]:
     """Return what a series is made for: source, family, procedure step."""
     step = exam.step_of(capture.instance_number)
-    return capture.source, capture.kind.value, step.sop_instance_uid if step else ""
+    return capture.source, objects.series_family(capture), step.sop_instance_uid if step else ""
 
 
 def _together(captures: Sequence[Capture]) -> Iterator[list[Capture]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.config.settings import Destination
 from gateway.dicom import part10, transcode
-from gateway.dicom.multiframe import MULTIFRAME_COLOUR, MULTIFRAME_GREY
+from gateway.dicom.objects import CLIPS
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.model import SealedObject
 from gateway.spool.deliveries import KEY_STILLS_WANTED, LET_GO
@@ -80,7 +80,7 @@ def check_size(sealed: SealedObject, destination: Destination) -> None:
 
 def is_clip(sealed: SealedObject) -> bool:
     """Say whether an object is a clip of JPEG frames, whatever their number: it never goes uncompressed."""
-    return sealed.sop_class_uid in {MULTIFRAME_GREY, MULTIFRAME_COLOUR} and not sealed.may_go_uncompressed
+    return sealed.sop_class_uid in CLIPS and not sealed.may_go_uncompressed
 
 
 def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destination) -> DeliveryError:

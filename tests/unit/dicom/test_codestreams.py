@@ -2,18 +2,18 @@ import imagecodecs
 import pytest
 import simplejpeg
 
-from gateway.dicom.codestream import check, read
+from gateway.dicom.codestream import check, own, read
 from gateway.errors import CodestreamBroken
-from tests.dicom_samples import baseline, lossless, picture
+from tests.dicom_samples import CODECS, jpeg_ls, lossless, picture
 
 SHAPE = {"rows": 48, "columns": 51}
+COMPRESSED = ["jpeg", "jpeg-lossless", "jpeg-ls"]
 
 
 @pytest.mark.parametrize("samples", [1, 3])
-@pytest.mark.parametrize("codec", ["jpeg", "jpeg-lossless"])
+@pytest.mark.parametrize("codec", COMPRESSED)
 def test_a_codestream_says_what_its_record_says(codec, samples):
-    pixels = picture(samples=samples)
-    stream = baseline(pixels) if codec == "jpeg" else lossless(pixels)
+    stream = CODECS[codec](picture(samples=samples))
     facts = check(stream, samples=samples, codec=codec, **SHAPE)
 
     assert (facts.rows, facts.columns, facts.length) == (48, 51, len(stream))
@@ -27,6 +27,7 @@ def test_a_codestream_says_what_its_record_says(codec, samples):
         {"columns": 50},
         {"samples": 1},
         {"codec": "jpeg"},
+        {"codec": "jpeg-ls"},
         {"codec": "h264"},
     ],
 )
@@ -53,9 +54,9 @@ def test_colours_coded_otherwise_are_caught():
             check(as_ycc, samples=3, codec="jpeg-lossless", **SHAPE)
 
 
-@pytest.mark.parametrize("codec", ["jpeg", "jpeg-lossless"])
+@pytest.mark.parametrize("codec", COMPRESSED)
 def test_a_cut_codestream_is_caught_wherever_it_was_cut(codec):
-    stream = baseline(picture()) if codec == "jpeg" else lossless(picture())
+    stream = CODECS[codec](picture())
     for end in [*range(700), *range(700, len(stream), 97), len(stream) - 1]:
         with pytest.raises(CodestreamBroken):
             check(stream[:end], samples=3, codec=codec, **SHAPE)
@@ -66,3 +67,38 @@ def test_what_follows_the_end_is_caught():
     for tail in (b"\0\0", b"\1", stream):
         with pytest.raises(CodestreamBroken):
             check(stream + tail, samples=3, codec="jpeg-lossless", **SHAPE)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_own_bytes_of_a_picture_are_those_that_were_captured(codec, samples):
+    stream = CODECS[codec](picture(samples=samples))
+    for padded in (stream, stream + b"\0"):
+        assert own(padded, samples=samples, codec=codec, **SHAPE) == stream
+    for wrong in (stream[:-1], stream + b"\1", stream + b"\0\0"):
+        with pytest.raises(CodestreamBroken):
+            own(wrong, samples=samples, codec=codec, **SHAPE)
+
+
+def test_a_jpeg_ls_that_lost_something_or_changed_its_colours_is_caught():
+    near = bytes(imagecodecs.jpegls_encode(picture(), level=2))
+    assert read(near).near == 2
+    good = jpeg_ls(picture())
+    as_hp3 = good[:2] + b"\xff\xe8\x00\x07mrfx\x03" + good[2:]
+    assert read(as_hp3).transformed
+    as_ycc = good[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\0\0\0\0\1" + good[2:]
+    for stream in (near, as_hp3, as_ycc):
+        with pytest.raises(CodestreamBroken):
+            check(stream, samples=3, codec="jpeg-ls", **SHAPE)
+
+
+def test_a_jpeg_ls_of_one_scan_for_each_colour_is_read_to_its_end():
+    """Every scan says for itself how much it may lose."""
+    good, grey = jpeg_ls(picture()), jpeg_ls(picture(samples=1))
+    start = grey.index(b"\xff\xda")
+    head = good[: good.index(b"\xff\xda")]
+    scans = [b"\xff\xda\x00\x08\x01" + bytes((number, 0, near, 0, 0)) for number, near in ((1, 0), (2, 0), (3, 1))]
+    body = grey[start + 10 : -2]
+    stream = head + b"".join(scan + body for scan in scans) + b"\xff\xd9"
+    assert read(stream).near == 1
+    assert read(stream).length == len(stream)

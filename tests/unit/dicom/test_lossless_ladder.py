@@ -27,9 +27,10 @@ def attributes(dataset):
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("samples", [1, 3])
-def test_the_uncompressed_form_is_the_same_object_with_the_same_pixels(tmp_path, syntax, script, samples):
+@pytest.mark.parametrize("codec", ["jpeg-lossless", "jpeg-ls", "uncompressed"])
+def test_the_uncompressed_form_is_the_same_object_with_the_same_pixels(tmp_path, syntax, script, samples, codec):
     order = order_file(script)
-    record, streams = still(samples=samples, rows=49, columns=51)
+    record, streams = still(samples=samples, rows=49, columns=51, codec=codec)
     path = seal(tmp_path / "o.dcm", exam_of(order), record, streams, order)
     written = b"".join(uncompressed(path, syntax))
     sealed, plain = pydicom.dcmread(path), pydicom.dcmread(io.BytesIO(written))

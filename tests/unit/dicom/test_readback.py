@@ -9,6 +9,7 @@ from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import CodestreamBroken, NeverAccepted, ObjectError
 from tests.dicom_samples import (
+    CODECS,
     EXPLICIT,
     SCRIPTS,
     SERIES,
@@ -41,6 +42,36 @@ def test_a_good_object_of_an_order_is_found_good(tmp_path, script):
     assert (sealed.bytes, sealed.frames, sealed.lossy) == (path.stat().st_size, 1, False)
     assert sealed.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert sealed.sop_class_uid == "1.2.840.10008.5.1.4.1.1.7"
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("columns", [51, 52])
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_good_still_of_every_codec_is_found_good(tmp_path, codec, columns, samples):
+    record, streams = still(codec=codec, rows=49, columns=columns, samples=samples)
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    sealed = verify(path, exam(), record)
+    assert (sealed.lossy, sealed.bytes) == (codec == "jpeg", path.stat().st_size)
+
+
+def test_the_readback_catches_pixels_that_are_not_the_captured_ones(tmp_path):
+    record, streams = still(codec="uncompressed", rows=5, columns=7)
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+    whole = path.read_bytes()
+    assert len(streams[0]) % 2, "there is a padding byte"
+    for changed in (
+        whole[:-1] + b"\1",
+        whole[:-2] + bytes([whole[-2] ^ 1]) + b"\0",
+        whole[:-1],
+        whole + b"\0\0",
+        whole.replace(b"\xe0\x7f\x10\0OB\0\0j", b"\xe0\x7f\x10\0OB\0\0h"),
+        whole.replace(element(0x00280010, "US", b"\5\0"), element(0x00280010, "US", b"\0\0")),
+    ):
+        assert changed != whole
+        path.write_bytes(changed)
+        with pytest.raises(ObjectError):
+            verify(path, exam(), record)
 
 
 @pytest.mark.parametrize("made", [clip(), clip(frames=1), clip(samples=1), clip(codec="jpeg-lossless")])
