@@ -220,6 +220,13 @@ class NoSignal(Refused):
     action = "Check that the device is on and its cable is plugged in."
 
 
+class NoSignalPicture(NoSignal):
+    """The picture was NOT stored: it is the one that the device shows when it has no signal."""
+
+    code = "no-signal-picture"
+    action = "Check that the scanner is on and its cable is plugged in. Is it the scanner's own? Store it anyway."
+
+
 class CaptureGone(Refused):
     """The picture was NOT stored: the recorder is not running."""
 

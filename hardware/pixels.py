@@ -90,6 +90,14 @@ def preview_jpeg(picture: Picture, max_width: int, quality: int = 75) -> bytes:
     return _encode(to_rgb(small), quality, "RGB", "420")
 
 
+def small_rgb(picture: Picture, width: int) -> Pixels:
+    """Return the picture averaged to at most `width`: uint8, (rows, columns, 3), RGB. Raises EncodingFailed."""
+    if picture.format is PixelFormat.JPEG and is_jfif(picture):
+        picture = _decoded_small(picture, width)
+    picture = decoded(picture)
+    return to_rgb(_scaled(picture, min(width, picture.width)))
+
+
 def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
     """Return a baseline JPEG, full size, always Y'CbCr of three components (YBR_FULL_422, PS3.5 8.2.1).
 

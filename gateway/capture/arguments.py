@@ -32,6 +32,13 @@ class Arguments:
             raise BadValue(f"{name!r} must be a whole number from 0 to 2^53 - 1.")
         return value
 
+    def flag(self, name: str) -> bool:
+        """Return true or false, false when missing."""
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            raise BadValue(f"{name!r} must be true or false.")
+        return value
+
     def seconds(self, name: str, *, most: float) -> float:
         """Return a duration, at most `most`."""
         value = self._values.get(name)

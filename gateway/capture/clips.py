@@ -190,11 +190,17 @@ class Clips:
             return End.SIZE
         if time_ns - recording.started_ns > LIMIT_S * 1e9:
             return End.LIMIT
-        silent = frame is None and recording.grabber.state.signal is not Signal.LIVE
-        if silent and now - last.time_ns > _LOST_SIGNAL_S * 1e9:
+        if self._signal_lost(recording, last, frame, now):
             return End.SIGNAL
         recorded = recording.writer.frames.size if recording.writer else 0
         return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
+
+    def _signal_lost(self, recording: Recording, last: Frame, frame: Frame | None, now: int) -> bool:
+        """Say whether there has been no picture for too long, or only the one of a device without signal."""
+        state = recording.grabber.state
+        if state.signal is Signal.CARD:
+            return recording.grabber.watch.plain_s > _LOST_SIGNAL_S
+        return frame is None and state.signal is not Signal.LIVE and now - last.time_ns > _LOST_SIGNAL_S * 1e9
 
     def _close(self, recording: Recording) -> Capture:
         assert recording.writer

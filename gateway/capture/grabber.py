@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.capture.ring import Ring
+from gateway.capture.watch import Watch
 from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
 from gateway.log import event, warn
@@ -24,6 +25,7 @@ class Signal(StrEnum):
     NO_SIGNAL = "no-signal"
     NO_CABLE = "no-cable"
     OUT_OF_RANGE = "out-of-range"
+    CARD = "no-signal-picture"
     MISSING = "missing"
     REFUSED = "refused"
 
@@ -69,6 +71,7 @@ class Grabber:
         self.settings = settings
         self.ring = ring
         self.view = profile.view
+        self.watch = Watch(ring=ring, clock=clock, card=profile.card)
         self.delay_ns = profile.input_delay_ms * 1_000_000
         self._source = source
         self._clock = clock
@@ -80,6 +83,8 @@ class Grabber:
     def state(self) -> SourceState:
         """What the source does now; one whose driver hangs is not live, whatever it did last."""
         state, read_ns = self._state, self._read_ns
+        if state.signal is Signal.LIVE and self.watch.plain:
+            return replace(state, signal=Signal.CARD, code="VID-08", what="The device shows that it has no signal.")
         if state.signal is not Signal.LIVE or self._clock.boottime_ns() - read_ns <= _HANGS_S * 1e9:
             return state
         return replace(

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from gateway.capture.grabber import Grabber, Signal
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
-from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal
+from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, NoSignalPicture
 from gateway.model import Equipment, Exam, RequestStamp
 from gateway.spool.spool import Spool
+from hardware.errors import EncodingFailed
 
 _FIRST_FRAME_S = 0.5  # a press right after the opening waits so long for a frame of this exam
+_SHOWING = (Signal.LIVE, Signal.CARD)
 _HALF = 0.5  # a frame interval: sources wobble
 _FRAMES_ON_THEIR_WAY = 3
 _STALE_NS = 2_000_000_000  # a frame that old was not on the screen any more: the source had gone silent
@@ -24,6 +26,7 @@ class Ask:
     source: str = ""
     exam: str = ""  # the exam on the screen
     frame: int = 0  # the sequence of the frame on the screen
+    anyway: bool = False  # also when it is a picture that a device shows without signal
     request: RequestStamp | None = None
 
 
@@ -93,9 +96,20 @@ class Moments:
         frame = self._shown(ask, grabber) if ask.frame else self._newest(ask, grabber, since)
         if frame.time_ns < since:
             raise FrameGone
-        if ask.time_ns - frame.time_ns > _STALE_NS and (not ask.frame or grabber.state.signal is not Signal.LIVE):
+        self._is_a_picture(ask, grabber, frame)
+        named = ask.frame and grabber.state.signal in _SHOWING
+        if ask.time_ns - frame.time_ns > _STALE_NS and not named:
             raise NoSignal
         return frame
+
+    def _is_a_picture(self, ask: Ask, grabber: Grabber, frame: Frame) -> None:
+        """Refuse what a device shows without signal, unless somebody looked at it and says that it counts."""
+        try:
+            if ask.anyway or not grabber.watch.is_no_picture(frame.picture):
+                return
+        except EncodingFailed:
+            return  # storing it says why
+        raise NoSignalPicture
 
     def _shown(self, ask: Ask, grabber: Grabber) -> Frame:
         """Return the very frame that the screen showed."""
@@ -111,7 +125,7 @@ class Moments:
 
         The first one after it only when none of this exam had arrived yet, never because it was evicted since.
         """
-        if grabber.state.signal is not Signal.LIVE:
+        if grabber.state.signal not in _SHOWING:
             raise NoSignal(f"The picture was NOT stored: {grabber.state.what}")
         on_screen_ns = ask.time_ns + grabber.delay_ns  # when what the screen showed at the press reaches the box
         frame = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))

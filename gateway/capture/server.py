@@ -161,6 +161,7 @@ class Server:
             source=arguments.text("source"),
             exam=arguments.text("exam"),
             frame=arguments.whole("frame"),
+            anyway=arguments.flag("anyway"),
             request=arguments.request(),
         )
 

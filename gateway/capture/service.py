@@ -24,6 +24,7 @@ __all__ = ["Devices", "next_start", "run"]
 _log = logging.getLogger(__name__)
 _WORKERS = 2
 _ALARM_S = 2.0  # between two tries of a disk that refused
+_LOOK_S = 0.5  # between two looks at what a source shows
 _DUE_S = 0.2  # between two looks for answers that are late
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
@@ -89,6 +90,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
+        supervisor.every(f"look-{name}", _LOOK_S, grabber.watch.step)
         supervisor.start(f"clip-{name}", partial(parts.clips.work, name, stop))
     for pedal in parts.pedals:
         supervisor.start(f"{pedal.name}-read", partial(pedal.listen, stop))

@@ -109,4 +109,7 @@ def _source(grabber: Grabber) -> dict[str, Any]:
         "rate": grabber.ring.rate(),
         "sequence": newest.sequence if newest else 0,
         "lost": grabber.ring.lost,
+        "unchanged_s": round(grabber.watch.unchanged_s),
+        "levels_cut": grabber.watch.cut,
+        "size_expected": grabber.view.fits(newest.picture) if newest else True,
     }

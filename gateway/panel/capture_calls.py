@@ -18,7 +18,7 @@ from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1
 _JPEG = "image/jpeg"
-_OF_A_PRESS = ("source", "frame")
+_OF_A_PRESS = ("source", "frame", "anyway")
 
 
 class CaptureCalls:
@@ -59,17 +59,23 @@ class CaptureCalls:
         """Store the frame that was asked for, or raise why it was not; durable when this returns."""
         source = self._source(asked.values)
         frame = bodies.number(asked.values, "frame", least=1, most=_MOST_FRAME, default=0)
+        anyway = bodies.flag(asked.values, "anyway")
         try:
-            return await self._context.recorder.press(source=source, exam=exam, frame=frame, request=asked.stamp)
+            return await self._context.recorder.press(
+                source=source, exam=exam, frame=frame, anyway=anyway, request=asked.stamp
+            )
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)
             raise
 
     async def start_clip(self, request: Request) -> Response:
-        asked = await bodies.read(request, "source", creating=True)
+        asked = await bodies.read(request, "source", "anyway", creating=True)
         exam, source = request.path_params["exam"], self._source(asked.values)
+        anyway = bodies.flag(asked.values, "anyway")
         try:
-            started = await self._context.recorder.start_clip(source=source, exam=exam, request=asked.stamp)
+            started = await self._context.recorder.start_clip(
+                source=source, exam=exam, anyway=anyway, request=asked.stamp
+            )
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)
             raise

@@ -29,12 +29,19 @@ class Recorder:
         self.state: State | None = None  # what capture said last; None when it is not there
         self.trouble: Header | None = None  # why it is there but cannot begin
 
-    async def press(self, *, source: str, exam: str, frame: int, request: RequestStamp | None) -> Header:
-        """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely."""
-        return await self._call("press", {**_ask(source, exam, request), "frame": frame}, PRESS_S, ordered=True)
+    async def press(
+        self, *, source: str, exam: str, frame: int, anyway: bool, request: RequestStamp | None
+    ) -> Header:
+        """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely.
 
-    async def start_clip(self, *, source: str, exam: str, request: RequestStamp | None) -> Header:
-        return await self._call("clip_start", _ask(source, exam, request), PRESS_S, ordered=True)
+        `anyway`: also the picture that a device shows without signal.
+        """
+        asked = {**_ask(source, exam, request), "frame": frame, "anyway": anyway}
+        return await self._call("press", asked, PRESS_S, ordered=True)
+
+    async def start_clip(self, *, source: str, exam: str, anyway: bool, request: RequestStamp | None) -> Header:
+        asked = {**_ask(source, exam, request), "anyway": anyway}
+        return await self._call("clip_start", asked, PRESS_S, ordered=True)
 
     async def stop_clip(self, clip: str) -> Header:
         return await self._call("clip_stop", {"clip": clip}, _STOP_S)

@@ -4,6 +4,8 @@ A profile says what the device cannot say itself: how its picture lies in the de
 how late it comes. docs/devices.md lists the keys.
 """
 
+import base64
+import binascii
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from typing import Any
 
 from hardware.colour import MATRICES
 from hardware.errors import DeviceRefused, ProfileBroken
+from hardware.looks import CARD_BYTES
 from hardware.sources import Scan
 from hardware.views import Box, View
 from hardware.views.shape import TURNS
@@ -26,11 +29,16 @@ _FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """One kind of device. `input_delay_ms`: from the scanner's screen to the grabber's time stamp."""
+    """One kind of device.
+
+    `input_delay_ms`: from the scanner's screen to the grabber's time stamp; `card`: what the device shows without
+    signal, as `hardware.looks.card_of` returns it.
+    """
 
     title: str = ""
     view: View = field(default_factory=View)
     input_delay_ms: int = 0
+    card: bytes = b""
 
 
 def names() -> list[str]:
@@ -84,11 +92,12 @@ class _Reader:
         )
         title = self._take("title", _text, "")
         delay = self._take("input_delay_ms", _number(0, _LONGEST_DELAY_MS), 0)
+        card = self._take("no_signal_picture", _card, b"")
         self._boxes_fit(view)
         self._problems += [f"{key} is no key of a profile" for key in self._raw if key not in self._known]
         if self._problems:
             raise ProfileBroken(path, self._problems)
-        return Profile(title=title, view=view, input_delay_ms=delay)
+        return Profile(title=title, view=view, input_delay_ms=delay, card=card)
 
     def _take(self, key: str, check: Callable[[Any], Any], default: Any) -> Any:  # noqa: ANN401 - TOML's values
         self._known.add(key)
@@ -154,6 +163,16 @@ def _boxes(value: object) -> tuple[Box, ...]:
     if not isinstance(value, list):
         raise Unfit("must be a list of boxes")
     return tuple(map(_box, value))
+
+
+def _card(value: object) -> bytes:
+    try:
+        card = base64.b64decode(_text(value), validate=True)
+    except binascii.Error as error:
+        raise Unfit("is not as it was written by the product") from error
+    if len(card) != CARD_BYTES:
+        raise Unfit("is not as it was written by the product")
+    return card
 
 
 def _one_of(*allowed: str | int) -> Callable[[object], str | int]:

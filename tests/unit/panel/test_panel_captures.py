@@ -159,7 +159,10 @@ def test_presses_that_come_at_the_same_time_reach_the_recorder_in_their_order(be
 
     async def press() -> None:
         recorder = Recorder(bench.capture.path)
-        calls = [recorder.press(source="ultrasound", exam=exam, frame=frame, request=None) for frame in frames]
+        calls = [
+            recorder.press(source="ultrasound", exam=exam, frame=frame, anyway=False, request=None)
+            for frame in frames
+        ]
         await asyncio.gather(*calls)
 
     asyncio.run(press())

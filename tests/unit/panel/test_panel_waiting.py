@@ -52,7 +52,7 @@ def test_a_panel_whose_spool_cannot_be_opened_says_why_on_every_page(waiting: Wa
 
 def test_a_press_on_a_recorder_that_waits_for_room_says_that_the_box_is_full(tmp_path: Path) -> None:
     def press(recorder: Recorder) -> None:
-        asyncio.run(recorder.press(source="us", exam="1", frame=0, request=None))
+        asyncio.run(recorder.press(source="us", exam="1", frame=0, anyway=False, request=None))
 
     with pytest.raises(DiskFull, match="Nothing was stored"):
         press(Recorder(tmp_path / "nobody", lambda: TROUBLE))

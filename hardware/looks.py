@@ -1,0 +1,112 @@
+"""What a picture is at a glance: the one of a device without signal, the same as before, of cut levels.
+
+Rather a missed card than a refused picture: one colour means that nothing in it differs by more than rounding, and
+no sensor and no scanner's screen gives that.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.pixels import decoded, small_rgb
+from hardware.sources import Picture, PixelFormat
+
+SIZE = (64, 36)  # columns and rows of a glance
+_CARD_SIZE = (16, 9)
+CARD_BYTES = 16 * 9 * 3
+_STEP = 8  # every so many lines and columns are looked at
+_ROUNDING = 2
+_CARD_MEAN, _CARD_MOST = 4, 24  # how far a card may be from the learned one
+_BAR_ROWS = slice(2, 20)  # of a glance: bars fill the upper part, below there may be something else
+_LEAST_BARS, _VIVID = 6, 100
+_CUT_SHARE = 0.01
+_LIMITED = (16, 235)
+
+
+class Plain(StrEnum):
+    """A picture that no scanner sends."""
+
+    NO = ""
+    ONE_COLOUR = "one-colour"  # most grabbers show black or blue
+    BARS = "bars"  # a scanner may send a test picture as well: they count when they stand still
+    CARD = "card"  # the one that was learned of this grabber
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Look:
+    """`small`: uint8, shape (36, 64, 3), RGB; `cut`: levels beyond those of its range, so that detail is lost."""
+
+    small: NDArray[np.uint8] = field(repr=False)
+    plain: Plain
+    cut: bool
+
+
+def look_at(picture: Picture, card: bytes = b"") -> Look:
+    """Look at a picture; `card`: what `card_of` returned of the one without signal. Raises EncodingFailed."""
+    small = _glance(picture)
+    plain = Plain.NO
+    if card and _is_card(small, card):
+        plain = Plain.CARD
+    elif _is_one_colour(small) and _is_one_colour(*_some_of(picture)):
+        plain = Plain.ONE_COLOUR
+    elif _is_bars(small):
+        plain = Plain.BARS
+    return Look(small=small, plain=plain, cut=_is_cut(picture))
+
+
+def unchanged(one: Look, other: Look) -> bool:
+    """Say whether two pictures look the same, apart from the noise of an analog line."""
+    return bool(cv2.absdiff(one.small, other.small).max() <= _ROUNDING)
+
+
+def card_of(picture: Picture) -> bytes:
+    """Return what to remember of the picture that a device shows without signal. Raises EncodingFailed."""
+    return _as_card(_glance(picture)).tobytes()
+
+
+def _glance(picture: Picture) -> NDArray[np.uint8]:
+    small = small_rgb(picture, 2 * SIZE[0])
+    return np.asarray(cv2.resize(small, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _as_card(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(small, _CARD_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _is_card(small: NDArray[np.uint8], card: bytes) -> bool:
+    learned = np.frombuffer(card, np.uint8).reshape(_CARD_SIZE[1], _CARD_SIZE[0], 3)
+    difference = cv2.absdiff(_as_card(small), learned)
+    return bool(difference.mean() <= _CARD_MEAN and difference.max() <= _CARD_MOST)
+
+
+def _some_of(picture: Picture) -> tuple[NDArray[np.uint8], ...]:
+    """Return pixels as delivered, not averaged: in an average the noise of a sensor is gone."""
+    return tuple(plane[::_STEP, ::_STEP] for plane in decoded(picture).planes)
+
+
+def _is_one_colour(*planes: NDArray[np.uint8]) -> bool:
+    return all(np.ptp(plane.reshape(-1, *plane.shape[2:]), axis=0).max() <= _ROUNDING for plane in planes)
+
+
+def _is_bars(small: NDArray[np.uint8]) -> bool:
+    """Say whether the upper part has vertical bars of one colour each, some of them vivid."""
+    upper = small[_BAR_ROWS].astype(np.int16)
+    if np.ptp(upper, axis=0).max() > _ROUNDING:
+        return False
+    line = upper[0]
+    edges = np.abs(np.diff(line, axis=0)).max(axis=1) > _ROUNDING
+    flat = np.split(line, np.flatnonzero(edges) + 1)
+    wide = [bar[0] for bar in flat if len(bar) > 2]  # noqa: PLR2004 - an edge between two bars is one or two wide
+    vivid = sum(int(np.ptp(colour) >= _VIVID) for colour in wide)
+    return len(wide) >= _LEAST_BARS and vivid >= _LEAST_BARS // 2
+
+
+def _is_cut(picture: Picture) -> bool:
+    if picture.format is not PixelFormat.PLANAR_YUV or picture.full_range:
+        return False
+    luma = picture.planes[0][::_STEP, ::_STEP]
+    beyond = (luma < _LIMITED[0] - _ROUNDING) | (luma > _LIMITED[1] + _ROUNDING)
+    return bool(beyond.mean() > _CUT_SHARE)

@@ -1,0 +1,125 @@
+"""What a device shows without signal is no picture: it is said, and it is never stored unasked."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gateway.errors import NoSignalPicture
+from hardware.looks import card_of
+from hardware.profiles import Profile
+from hardware.sources import Picture, PixelFormat
+from tests.unit.capture.conftest import SIZE
+
+
+def plain(box, colour=(0, 0, 191)) -> Picture:
+    return shown(box, np.full((SIZE[1], SIZE[0], 3), colour, np.uint8))
+
+
+def shown(box, pixels) -> Picture:
+    facts = {"counter": 10_000, "format": PixelFormat.RGB24, "width": SIZE[0], "height": SIZE[1]}
+    return Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(pixels,))
+
+
+def logo() -> np.ndarray:
+    pixels = np.full((SIZE[1], SIZE[0], 3), (20, 20, 60), np.uint8)
+    cv2.putText(pixels, "NO SIGNAL", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (220, 220, 220), 5)
+    return pixels
+
+
+def state(box) -> tuple[str, str]:
+    box.grabbers["us"].watch.step()
+    found = box.grabbers["us"].state
+    return found.signal.value, found.code
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (0, 0, 191)], ids=["black", "blue"])
+def test_a_picture_of_one_colour_is_said_and_not_stored(box, colour):
+    exam = box.exam()
+    box.show()
+    assert state(box) == ("live", "")
+    box.clock.move(0.04)
+    box.give("us", plain(box, colour))
+    with pytest.raises(NoSignalPicture):
+        box.press()
+    assert state(box) == ("no-signal-picture", "VID-08")
+    with pytest.raises(NoSignalPicture):
+        box.press()
+    assert box.answers() == ["not-stored"] * 2
+    assert box.files(exam) == set()
+    box.show()
+    assert state(box) == ("live", "")
+    assert box.press().result(10).instance_number == 1
+
+
+def test_a_person_who_looked_may_store_it_anyway(box):
+    box.exam()
+    box.show()
+    box.clock.move(0.04)
+    box.give("us", plain(box))
+    assert state(box)[0] == "no-signal-picture"
+    assert box.press(anyway=True).result(10).instance_number == 1
+
+
+def test_no_clip_begins_with_it(box):
+    box.exam()
+    box.give("us", plain(box))
+    with pytest.raises(NoSignalPicture):
+        box.clip()
+
+
+def test_a_clip_ends_when_only_that_picture_came_for_ten_seconds(box, wait):
+    box.exam()
+    box.show()
+    clip = box.clip()
+    box.show(count=3)
+    for _ in range(12):
+        box.clock.move(1)
+        box.give("us", plain(box))
+        box.grabbers["us"].watch.step()
+    wait(lambda: not box.clips.running())
+    assert box.spool.captures.get(clip).capture.frames >= 4
+    assert box.presses.last.code == "clip-no-signal"
+
+
+def test_a_learned_card_is_no_picture_and_another_logo_is_one(box):
+    box.exam()
+    grabber = box.grabbers["us"]
+    card = card_of(shown(box, logo()))
+    grabber.watch = type(grabber.watch)(ring=grabber.ring, clock=box.clock, card=Profile(card=card).card)
+    box.give("us", shown(box, logo()))
+    with pytest.raises(NoSignalPicture):
+        box.press()
+    assert state(box) == ("no-signal-picture", "VID-08")
+    box.clock.move(0.04)
+    box.give("us", shown(box, 255 - logo()))
+    assert box.press().result(10).instance_number == 1
+
+
+def test_bars_are_a_card_only_while_they_stand_still(box):
+    box.exam()
+    moving = box.show()  # the test picture, whose counter runs
+    assert state(box) == ("live", "")
+    for _ in range(3):
+        box.clock.move(0.7)
+        box.give("us", shown(box, moving.picture.planes[0]))
+        box.grabbers["us"].watch.step()
+    assert state(box)[0] == "no-signal-picture"
+    with pytest.raises(NoSignalPicture):
+        box.press()
+    box.show()
+    assert state(box) == ("live", "")
+
+
+def test_a_picture_that_stands_still_is_told_and_can_be_stored(box):
+    box.exam()
+    still = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    for _ in range(4):
+        box.give("us", shown(box, still))
+        box.grabbers["us"].watch.step()
+        box.clock.move(1)
+    assert box.grabbers["us"].watch.unchanged_s >= 3
+    box.give("us", shown(box, still))
+    assert box.press().result(10).instance_number == 1
+    box.show()
+    box.grabbers["us"].watch.step()
+    assert box.grabbers["us"].watch.unchanged_s == 0
