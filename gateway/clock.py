@@ -68,6 +68,10 @@ class Clock:
     def boottime_ns(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
+    def monotonic_ns(self) -> int:
+        """Return CLOCK_MONOTONIC, in which some devices stamp: it stands still while the machine is suspended."""
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
     def now(self) -> Moment:
         return self._moment(self.utc(), self.boottime_ns())
 
@@ -136,6 +140,9 @@ class FakeClock(Clock):
         return self._utc
 
     def boottime_ns(self) -> int:
+        return self._boottime_ns
+
+    def monotonic_ns(self) -> int:
         return self._boottime_ns
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:

@@ -4,11 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hardware.errors import DeviceRefused
+from hardware.gpio import Wiring
+from hardware.indicators import Output
+from hardware.indicators.aplay import Aplay
+from hardware.indicators.lamp import Lamp
+from hardware.indicators.switches import GpioSwitch, SerialSwitch
+from hardware.indicators.tone import Tone
 from hardware.sources import Source
 from hardware.sources.file import FileSource
 from hardware.sources.pattern import KINDS, PatternSource
 from hardware.triggers import Trigger
+from hardware.triggers.gpio import GpioTrigger
+from hardware.triggers.input import InputTrigger
 from hardware.triggers.serial import SerialTrigger
+from hardware.triggers.words import number_of
 
 
 def source(device: str, *, clock_ns: Callable[[], int], wait: Callable[[float], None]) -> Source:
@@ -27,10 +36,58 @@ def source(device: str, *, clock_ns: Callable[[], int], wait: Callable[[float], 
     )
 
 
-def trigger(kind: str, *, device: str, still: str = "", clip: str = "", clock_ns: Callable[[], int]) -> Trigger:
-    """Return the trigger of that kind: "serial". Raises DeviceRefused for anything else."""
-    if kind != "serial":
-        raise DeviceRefused(f"There is no trigger of the kind {kind!r}: use serial.")
-    if not still and not clip:
-        raise DeviceRefused(f"The pedal on {device} does nothing: say what takes a still, as byte:0x53.")
-    return SerialTrigger(device=device, still=still, clip=clip, clock_ns=clock_ns)
+def trigger(
+    kind: str,
+    *,
+    device: str,
+    still: str = "",
+    clip: str = "",
+    identity: str = "",
+    wiring: Wiring | None = None,
+    clock_ns: Callable[[], int],
+    monotonic_ns: Callable[[], int],
+    wait: Callable[[float], None],
+) -> Trigger:
+    """Return the trigger of that kind: "serial", "input" (with `identity`) or "gpio" (with `wiring`).
+
+    clock_ns, monotonic_ns: CLOCK_BOOTTIME and CLOCK_MONOTONIC in ns. Raises DeviceRefused for anything else.
+    """
+    if kind == "serial":
+        return SerialTrigger(device=device, still=still, clip=clip, clock_ns=clock_ns, wait=wait)
+    if kind == "input":
+        return InputTrigger(device=device, still=still, clip=clip, identity=identity, clock_ns=clock_ns, wait=wait)
+    if kind == "gpio":
+        return GpioTrigger(
+            device=device,
+            still=still,
+            clip=clip,
+            wiring=wiring,
+            clock_ns=clock_ns,
+            monotonic_ns=monotonic_ns,
+            wait=wait,
+        )
+    raise DeviceRefused(f"There is no trigger of the kind {kind!r}: use serial, input or gpio.")
+
+
+def sign(
+    kind: str,
+    *,
+    device: str,
+    lamp: str = "",
+    wiring: Wiring | None = None,
+    clock_ns: Callable[[], int],
+    wait: Callable[[float], None],
+) -> Output:
+    """Return what answers presses: a "tone" on an ALSA device, a lamp at "pin:27" ("gpio") or "rts" ("serial").
+
+    Raises DeviceRefused for anything else.
+    """
+    wiring = wiring or Wiring(active="high")
+    if kind == "tone":
+        return Tone(player=Aplay(device or "default"), clock_ns=clock_ns, wait=wait)
+    if kind == "gpio":
+        pin = number_of(lamp, "pin", 1 << 16)
+        return Lamp(switch=GpioSwitch(chip=device, pin=pin, wiring=wiring), clock_ns=clock_ns)
+    if kind == "serial" and lamp in {"rts", "dtr"}:
+        return Lamp(switch=SerialSwitch(device=device, line=lamp, active=wiring.active), clock_ns=clock_ns)
+    raise DeviceRefused(f"There is no sign of the kind {kind!r} at {lamp!r}: use tone, gpio or serial.")

@@ -80,6 +80,7 @@ TOOLS = (
     Tool(
         program="mount.exfat-fuse", package="exfat-fuse", why="that stick's driver, which tests end as a pull does"
     ),
+    Tool(program="aplay", package="alsa-utils", why="plays the tones that answer a press"),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
 )
 

@@ -14,14 +14,16 @@ from gateway.capture.recorder import Recorder
 from gateway.capture.requests import Requests
 from gateway.capture.ring import Ring
 from gateway.capture.server import Desk
+from gateway.capture.signs import Sign, Signs
 from gateway.capture.status import Status
 from gateway.config.settings import Settings
+from gateway.config.settings import Sign as SignSettings
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Trigger as TriggerSettings
 from gateway.spool.spool import Spool
 from hardware import profiles
 from hardware.errors import DeviceRefused
-from hardware.indicators import Indicator
+from hardware.indicators import Output
 from hardware.profiles import Profile
 from hardware.sources import Source
 from hardware.sources.absent import AbsentSource
@@ -37,7 +39,7 @@ class Devices:
 
     source: Callable[[SourceSettings], Source]
     trigger: Callable[[TriggerSettings], Trigger]
-    indicator: Indicator
+    sign: Callable[[SignSettings], Output]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,7 @@ class Parts:
     clips: Clips
     due: Due
     pedals: list[Pedal]
+    signs: list[Sign]
     status: Status
     desk: Desk
 
@@ -59,6 +62,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
     clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers)
+    signs = _signs(settings, spool, devices)
     presses = Presses(
         spool=spool,
         moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
@@ -66,7 +70,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         clips=clips,
         requests=Requests(spool=spool, recorder=recorder),
         due=due,
-        indicator=devices.indicator,
+        indicator=Signs(signs),
         station=settings.station,
         clock=clock,
     )
@@ -75,6 +79,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         spool=spool,
         grabbers=grabbers,
         pedals=pedals,
+        signs=signs,
         presses=presses,
         clips=clips,
         recorder=recorder,
@@ -89,7 +94,14 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         clock=clock,
     )
     return Parts(
-        grabbers=grabbers, recorder=recorder, clips=clips, due=due, pedals=pedals, status=status, desk=desk
+        grabbers=grabbers,
+        recorder=recorder,
+        clips=clips,
+        due=due,
+        pedals=pedals,
+        signs=signs,
+        status=status,
+        desk=desk,
     )
 
 
@@ -127,4 +139,11 @@ def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses
             clock=spool.clock,
         )
         for number, trigger in enumerate(settings.triggers, 1)
+    ]
+
+
+def _signs(settings: Settings, spool: Spool, devices: Devices) -> list[Sign]:
+    return [
+        Sign(name=f"{sign.kind}-{number}", output=devices.sign(sign), clock=spool.clock)
+        for number, sign in enumerate(settings.signs, 1)
     ]

@@ -62,6 +62,8 @@ class Pedal:
                 warn(_log, "pedal_gone", pedal=self.name, code=error.code)
             self.connected, self._trouble = False, error.code
             return False
+        if press:
+            self._presses.pressed()
         if press and self._queue.qsize() < _WAITING:
             self._queue.put(press)
         elif press:

@@ -84,6 +84,10 @@ class Presses:
         self._saying = threading.Lock()
         self.last: LastAnswer | None = None
 
+    def pressed(self) -> None:
+        """Show that a pedal was heard. What it means is looked at later, and its answer follows."""
+        self._indicator.pressed()
+
     def take_still(self, ask: Ask, origin: Origin) -> Future[Capture]:
         """Pin the frame of this press and return what becomes of it.
 
@@ -92,6 +96,7 @@ class Presses:
         with self._refusals_said(origin), self._moments.lock:
             if known := self._requests.still(ask.request):
                 return known
+            self._noticed(origin)
             future = self._pin(ask)
             self._requests.note(ask.request, MediaKind.STILL, future)
         late = Busy("The picture was NOT stored: the box's disk does not answer.")
@@ -104,6 +109,7 @@ class Presses:
         with self._refusals_said(origin), self._moments.lock:
             if known := self._requests.clip(ask.request):
                 return known
+            self._noticed(origin)
             recording = self._begin_clip(ask)
             self._requests.note(ask.request, MediaKind.CLIP, recording.begun)
         late = Busy("No clip was started: the box's disk does not answer.")
@@ -127,6 +133,7 @@ class Presses:
         recording = next((running for running in self._clips.running() if running.uid == uid), None)
         if recording is None:
             return [self._stored_clip(uid)]
+        self._noticed(origin)
         return [self.end_clip(recording, self._clock.boottime_ns(), origin).result().sop_instance_uid]
 
     def toggle_clip(self, ask: Ask, origin: Origin) -> None:
@@ -230,6 +237,10 @@ class Presses:
         else:
             what = _ENDED[recording.end]
             self._say(Answer.CLIP_STOPPED, origin, code=f"clip-{recording.end}", what=what, uid=recording.uid)
+
+    def _noticed(self, origin: Origin) -> None:
+        if origin is not Origin.PEDAL:  # a pedal's press was shown when it was heard
+            self._indicator.pressed()
 
     @contextmanager
     def _refusals_said(self, origin: Origin) -> Iterator[None]:

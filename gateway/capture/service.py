@@ -79,7 +79,7 @@ def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:
 
 
 def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Supervisor) -> None:
-    """Start storing first, then the sources, then whatever can press."""
+    """Start storing first, then the sources, then what answers, then whatever can press."""
     stop = supervisor.stop
     for number in range(_WORKERS):
         supervisor.start(f"store-{number + 1}", partial(parts.recorder.work, stop))
@@ -92,6 +92,8 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.every(f"look-{name}", _LOOK_S, grabber.watch.step)
         supervisor.start(f"clip-{name}", partial(parts.clips.work, name, stop))
+    for sign in parts.signs:
+        supervisor.start(f"{sign.name}-show", partial(sign.work, stop))
     for pedal in parts.pedals:
         supervisor.start(f"{pedal.name}-read", partial(pedal.listen, stop))
         supervisor.start(f"{pedal.name}-act", partial(pedal.act, stop))

@@ -8,6 +8,7 @@ from gateway.capture.grabber import Grabber
 from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
+from gateway.capture.signs import Sign
 from gateway.clock import Clock
 from gateway.errors import DiskFull, SpoolError
 from gateway.spool.room import Level
@@ -23,6 +24,7 @@ class Status:
         spool: Spool,
         grabbers: dict[str, Grabber],
         pedals: list[Pedal],
+        signs: list[Sign],
         presses: Presses,
         clips: Clips,
         recorder: Recorder,
@@ -31,6 +33,7 @@ class Status:
         self._spool = spool
         self._grabbers = grabbers
         self._pedals = pedals
+        self._signs = signs
         self._presses = presses
         self._clips = clips
         self._recorder = recorder
@@ -44,6 +47,7 @@ class Status:
             "exam": self._open_exam(),
             "sources": [_source(grabber) for grabber in self._grabbers.values()],
             "pedals": [{"name": pedal.name, "connected": pedal.connected} for pedal in self._pedals],
+            "signs": [{"name": sign.name, "connected": sign.connected} for sign in self._signs],
             "clip": self._clip(),
             "pending": self._recorder.pending,
             "disk": self._disk(),

@@ -15,6 +15,7 @@ from gateway.log import to_stderr
 from gateway.threads import Supervisor
 
 if TYPE_CHECKING:
+    from hardware.indicators import Output
     from hardware.sources import Source
     from hardware.triggers import Trigger
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def capture(config: Path) -> None:
     from gateway.capture import service
     from hardware import factory
-    from hardware.indicators import Silent
+    from hardware.gpio import Wiring
 
     settings, clock, supervisor = _prepare("capture", config)
 
@@ -38,10 +39,24 @@ def capture(config: Path) -> None:
             device=trigger.device,
             still=trigger.still,
             clip=trigger.clip,
+            identity=trigger.identity,
+            wiring=Wiring(active=trigger.active, bias=trigger.bias),
             clock_ns=clock.boottime_ns,
+            monotonic_ns=clock.monotonic_ns,
+            wait=wait,
         )
 
-    devices = service.Devices(source=source, trigger=trigger, indicator=Silent())
+    def sign(sign: words.Sign) -> "Output":
+        return factory.sign(
+            sign.kind,
+            device=sign.device,
+            lamp=sign.lamp,
+            wiring=Wiring(active=sign.active),
+            clock_ns=clock.boottime_ns,
+            wait=wait,
+        )
+
+    devices = service.Devices(source=source, trigger=trigger, sign=sign)
     _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
 
 

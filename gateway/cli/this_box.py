@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.cli.finding import Finding, until
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Tls
+from gateway.config.settings import Settings, Sign, Tls, Trigger
 from gateway.errors import SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -48,15 +48,29 @@ def sources(settings: Settings, clock: Clock) -> Iterator[Finding]:
             )
 
 
-def pedals(settings: Settings) -> Iterator[Finding]:
-    for trigger in settings.triggers:
-        there = os.access(trigger.device, os.R_OK | os.W_OK)
-        yield Finding(
-            what=f"pedal {trigger.device}",
-            ok=there,
-            says="there" if there else "is not there, or may not be opened",
-            action="" if there else "Plug it in; on the box its user must be in the group dialout.",
-        )
+_GROUPS = {"serial": "dialout", "input": "input", "gpio": "gpio", "tone": "audio"}
+
+
+def pedals(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say which pedals, lamps and loudspeakers capture has open."""
+    capture = _said(settings, "capture", clock) or {}
+    tables: tuple[tuple[str, str, tuple[Trigger | Sign, ...]], ...] = (
+        ("pedal", "pedals", settings.triggers),
+        ("sign", "signs", settings.signs),
+    )
+    for what, key, wanted in tables:
+        said = {each["name"]: each["connected"] for each in capture.get(key, [])}
+        for number, each in enumerate(wanted, 1):
+            there = said.get(f"{each.kind}-{number}")
+            says = {True: "there", False: "is not there, or may not be used"}
+            yield Finding(
+                what=f"{what} {each.kind} {each.device or 'default'}",
+                ok=there,
+                says="not known while capture does not run" if there is None else says[there],
+                action=f"Plug it in; on the box its user must be in the group {_GROUPS[each.kind]}."
+                if there is False
+                else "",
+            )
 
 
 def attached() -> Iterator[Finding]:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import certificates, dicom, secret, values
+from gateway.config import certificates, contacts, dicom, secret, values
 from gateway.config.settings import (
     Destination,
     Panel,
     ProcedureStep,
     Release,
     Retention,
+    Sign,
     Source,
     Station,
     Tls,
@@ -40,9 +41,9 @@ class Table:
     only_for: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict
     )  # key -> the kinds that have it; the others refuse it
-    kinds_later: Mapping[str, tuple[str, ...]] = dataclasses.field(
+    by_kind: Mapping[str, Mapping[str, Check]] = dataclasses.field(
         default_factory=dict
-    )  # key -> values of a later version
+    )  # kind -> keys whose values differ from those of the other kinds
 
 
 def tables(base: Path) -> dict[str, Table]:
@@ -61,6 +62,7 @@ def tables(base: Path) -> dict[str, Table]:
         ),
         "source": _source(base),
         "trigger": _TRIGGER,
+        "sign": _SIGN,
         "worklist": _worklist(base),
         "procedure_step": _procedure_step(base),
         "destination": _destination(base),
@@ -149,13 +151,38 @@ _TRIGGER = Table(
     field="triggers",
     many=True,
     needed=("kind", "device", "source"),
-    kinds_later={"kind": ("input", "gpio")},
+    needed_by_kind=dict.fromkeys(contacts.TRIGGER_KINDS, ()),
+    only_for={"identity": ("input",), "active": ("gpio",), "bias": ("gpio",)},
+    by_kind=contacts.TRIGGER_KINDS,
     keys={
-        "kind": values.one_of("serial", then=("input", "gpio")),
-        "device": values.serial_device,
+        "kind": values.one_of(*contacts.TRIGGER_KINDS),
+        "device": values.words_of,
         "source": values.name,
-        "still": values.serial_press,
-        "clip": values.serial_press,
+        "still": values.words_of,
+        "clip": values.words_of,
+        "identity": contacts.identity,
+        "active": values.one_of("low", "high"),
+        "bias": values.one_of("", "pull-up", "pull-down", "none"),
+    },
+)
+
+_SIGN = Table(
+    made=Sign,
+    field="signs",
+    many=True,
+    needed=("kind",),
+    needed_by_kind={"tone": (), "gpio": ("device", "lamp"), "serial": ("device", "lamp")},
+    only_for={"lamp": ("gpio", "serial"), "active": ("gpio", "serial")},
+    by_kind={
+        "tone": {"device": contacts.sound_device},
+        "gpio": {"device": contacts.gpio_device, "lamp": contacts.pin},
+        "serial": {"device": contacts.serial_device, "lamp": values.one_of(*contacts.LAMP_LINES)},
+    },
+    keys={
+        "kind": values.one_of("tone", "gpio", "serial"),
+        "device": values.words_of,
+        "lamp": values.words_of,
+        "active": values.one_of("high", "low"),
     },
 )
 

@@ -136,22 +136,20 @@ class _Reading:
 
     def _part(self, place: Place, table: Table, raw: dict[str, Any]) -> Part:
         good: dict[str, Any] = {}
-        later = _is_later(table, raw)
+        kind = _kind(table, raw)
         for key, value in raw.items():
             here = (*place, key)
             if key not in table.keys:
                 self._unknown(here, list(table.keys), value)
-            elif later and key not in (*table.kinds_later, "name", "source"):
-                continue  # what such a kind needs is decided with it
-            elif (kind := _kind(table, raw)) and kind not in table.only_for.get(key, (kind,)):
+            elif kind and kind not in table.only_for.get(key, (kind,)):
                 kinds = " and ".join(f'"{each}"' for each in table.only_for[key])
                 self._find(here, f"is a key of kind {kinds} only; this one is of kind {shown(kind)}")
             else:
-                good |= self._checked(here, table.keys[key], value)
-        if not later:
-            for key in (*table.needed, *_needed_by_kind(table, raw)):
-                if key not in raw:
-                    self._find(place, f"{key} is missing")
+                rule = table.by_kind.get(kind, {}).get(key, table.keys[key])
+                good |= self._checked(here, rule, value)
+        for key in (*table.needed, *table.needed_by_kind.get(kind, ())):
+            if key not in raw:
+                self._find(place, f"{key} is missing")
         return Part(place=place, raw=raw, good=good)
 
     def _checked(self, place: Place, rule: values.Check | Table, value: object) -> dict[str, Any]:
@@ -217,14 +215,6 @@ def _kept(table: Table, part: Part) -> dict[str, Any]:
     assert table.made is not None
     known = {f.name for f in fields(table.made)}
     return {key: value for key, value in part.good.items() if key in known}
-
-
-def _is_later(table: Table, raw: Mapping[str, Any]) -> bool:
-    return any(isinstance(raw.get(key), str) and raw[key] in words for key, words in table.kinds_later.items())
-
-
-def _needed_by_kind(table: Table, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    return table.needed_by_kind.get(_kind(table, raw), ())
 
 
 def _kind(table: Table, raw: Mapping[str, Any]) -> str:

@@ -91,28 +91,51 @@ def _objects(parts: Parts) -> Iterator[Finding]:
             yield Finding(place=(*part.place, "modality" if "modality" in part.raw else "object"), reason=reason)
 
 
+_CONTACT = {"serial": "byte or line", "input": "key", "gpio": "pin"}
+
+
 def _pedals(parts: Parts) -> Iterator[Finding]:
     devices: set[str] = set()
     for part in parts.get("trigger", []):
-        device = part.good.get("device")
-        if device in devices:
-            yield Finding(
-                place=(*part.place, "device"),
-                reason="another [[trigger]] listens there: one port has one trigger with still and clip",
-            )
+        device, kind = part.good.get("device"), part.good.get("kind", "")
+        if device in devices and kind != "gpio":  # pins of one chip may belong to several sources
+            what = "port" if kind == "serial" else "device"
+            reason = f"another [[trigger]] listens there: one {what} has one trigger with still and clip"
+            yield Finding(place=(*part.place, "device"), reason=reason)
         elif device:
             devices.add(device)
-        if part.good.get("kind") != "serial":
+        if not kind:
             continue
         still, clip = part.good.get("still", ""), part.good.get("clip", "")
         if not part.raw.keys() & {"still", "clip"} or (not still and not clip and _both_good(part)):
             yield Finding(place=part.place, reason="takes neither a still nor a clip: give still, clip or both")
         elif still and still == clip:
-            yield Finding(place=(*part.place, "clip"), reason="is the same byte as still")
+            yield Finding(place=(*part.place, "clip"), reason=f"is the same {_CONTACT[kind]} as still")
 
 
 def _both_good(part: Part) -> bool:
     return all(key in part.good for key in ("still", "clip") if key in part.raw)
+
+
+def _wires(parts: Parts) -> Iterator[Finding]:
+    """A pin or a line belongs to one contact or one lamp, and one sound card to one tone."""
+    seen: set[tuple[str, str]] = set()
+    for table, names in (("trigger", ("still", "clip")), ("sign", ("lamp",))):
+        for part in parts.get(table, []):
+            device, own = part.good.get("device", ""), set()
+            for key in names:
+                word = part.good.get(key, "")
+                if not device or not word:
+                    continue
+                if (device, word) in seen:
+                    reason = f"{shown(word)} of {device} is used already"
+                    yield Finding(place=(*part.place, key), reason=reason)
+                own.add((device, word))
+            seen |= own
+    tones = [part for part in parts.get("sign", []) if part.good.get("kind") == "tone"]
+    for number, part in enumerate(tones):
+        if any(other.good.get("device") == part.good.get("device") for other in tones[:number]):
+            yield Finding(place=part.place, reason="another [[sign]] plays its tones there already")
 
 
 def _folders(parts: Parts) -> Iterator[Finding]:
@@ -249,6 +272,7 @@ _RULES = (
     _references,
     _objects,
     _pedals,
+    _wires,
     _folders,
     _peers,
     _listeners,

@@ -71,11 +71,24 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trigger:
-    kind: str  # "serial"
+    kind: str  # "serial", "input" or "gpio"
     device: str
     source: str
-    still: str = ""  # "byte:0x53"
+    still: str = ""  # "byte:0x53" or "cts"; "key:0xB7"; "pin:17"
     clip: str = ""
+    identity: str = ""  # of kind input: "VENDOR:PRODUCT" of what must be plugged in there
+    active: str = "low"  # of kind gpio, as bias: the level of a closed contact, or "high"
+    bias: str = ""  # "pull-up", "pull-down" or "none"; "" = towards the level of an open contact
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sign:
+    """A lamp or a loudspeaker that answers presses."""
+
+    kind: str  # "tone", "gpio" or "serial"
+    device: str = ""  # of kind tone "" = ALSA's default
+    lamp: str = ""  # "pin:27"; "rts" or "dtr"
+    active: str = "high"  # the level at which the lamp is lit, or "low"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,6 +177,7 @@ class Settings:
     release: Release = field(default_factory=Release)
     sources: tuple[Source, ...] = (Source(),)
     triggers: tuple[Trigger, ...] = ()
+    signs: tuple[Sign, ...] = ()
     worklists: tuple[Worklist, ...] = ()
     procedure_steps: tuple[ProcedureStep, ...] = ()
     destinations: tuple[Destination, ...] = ()

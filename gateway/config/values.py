@@ -21,8 +21,6 @@ _LARGEST_PICTURE = 16_384
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-_BYTE = re.compile(r"byte:(0x[0-9A-Fa-f]{1,2}|[0-9]{1,3})")
-_SERIAL_LINES = frozenset({"cts", "dsr", "cd", "ri"})
 
 
 class Wrong(ValueError):
@@ -263,24 +261,6 @@ def readable(path: Path) -> Path:
     if other:
         raise Wrong(f"{path} is not a file")
     return path
-
-
-def serial_device(value: object) -> str:
-    words = words_of(value)
-    if not words.startswith("/") or "\0" in words:
-        raise Wrong(f"must be the full path of a serial port, such as /dev/ttyUSB0, not {shown(value)}")
-    return words
-
-
-def serial_press(value: object) -> str:
-    """Check which byte of a serial pedal is a press; it becomes `byte:0x..`, or "" for none."""
-    words = words_of(value)
-    if words in _SERIAL_LINES:
-        raise Wrong(f"the line {shown(words)} is {NOT_YET}")
-    found = _BYTE.fullmatch(words)
-    if words and (not found or int(found[1], 0 if "x" in found[1] else 10) > 255):  # noqa: PLR2004 - a byte
-        raise Wrong(f'must be "byte:0x00" to "byte:0xFF", not {shown(words)}')
-    return f"byte:0x{int(found[1], 0 if 'x' in found[1] else 10):02X}" if found else ""
 
 
 def version(value: object) -> int:

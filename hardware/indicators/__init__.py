@@ -1,4 +1,4 @@
-"""The one answer that a press gets. Says what became of it; never decides it."""
+"""What a press is answered with: that it was seen, and what became of it. Says it; never decides it."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -11,25 +11,55 @@ class Answer(StrEnum):
     NOT_STORED = "not-stored"
 
 
+PRESSED = "pressed"
+Cue = str  # PRESSED, or one of Answer
+
+
 class Indicator(Protocol):
-    """A lamp or a tone. Returns at once and never raises: an answer must not hold up the next press."""
+    """Lamps and tones. Returns at once and never raises: an answer must not hold up the next press."""
+
+    def pressed(self) -> None:
+        """Show that a press was seen, within 100 ms; what became of it follows."""
 
     def show(self, answer: Answer) -> None:
         """Show this answer in place of the one before."""
 
 
+class Output(Protocol):
+    """One lamp or loudspeaker. Its own thread calls these; each may raise DeviceMissing or DeviceRefused."""
+
+    def open(self) -> None:
+        """Make ready. What was shown before is over."""
+
+    def perform(self, cues: list[Cue]) -> float:
+        """Go on with what is being shown, after taking in what happened since; return in how many seconds again.
+
+        Something new may be brought earlier, and has to be taken in at once.
+        """
+
+    def close(self) -> None:
+        """Be dark and silent, and let go of the device; harmless when it is not open."""
+
+
 class Silent:
     """Neither lamp nor sound: the screen alone answers."""
+
+    def pressed(self) -> None:
+        """Show nothing."""
 
     def show(self, answer: Answer) -> None:
         """Show nothing."""
 
 
 class Recorded:
-    """Remembers every answer, for tests and for the demo."""
+    """Remembers every answer and counts the presses, for tests and for the demo."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
+        self.presses = 0
+
+    def pressed(self) -> None:
+        self.presses += 1
 
     def show(self, answer: Answer) -> None:
         self.answers.append(answer)

@@ -12,7 +12,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Press:
-    """One press: what for, and when, as CLOCK_BOOTTIME in ns."""
+    """One press: what for, and when, as CLOCK_BOOTTIME in ns.
+
+    The time is the kernel's for the event, or that of the poll that saw it, and nothing else: how much later the
+    source shows what was there then is the source's to know.
+    """
 
     action: Action
     time_ns: int

@@ -28,7 +28,6 @@ from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceMissing
-from hardware.indicators import Silent
 from hardware.sources import Picture, PixelFormat
 from tests.box import until
 from tests.crash.power_cut import (
@@ -106,8 +105,8 @@ class Fed:
         """Stay there."""
 
 
-def no_trigger(_: object) -> None:
-    raise DeviceMissing("There is no pedal here.")
+def none_here(_: object) -> None:
+    raise DeviceMissing("There is no pedal and no lamp here.")
 
 
 class Day:
@@ -122,7 +121,7 @@ class Day:
             sources=(Source(name="us", device="pattern:bars", modality="US"),),
         )
         self.source = Fed()
-        devices = Devices(source=lambda _: self.source, trigger=no_trigger, indicator=Silent())  # type: ignore[arg-type, return-value]
+        devices = Devices(source=lambda _: self.source, trigger=none_here, sign=none_here)  # type: ignore[arg-type, return-value]
         self.parts = build(settings, self.spool, devices, 1)
         self.presses = self.parts.desk.presses
         self.supervisor = Supervisor()

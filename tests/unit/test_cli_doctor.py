@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.cli import this_box
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Station
+from gateway.config.settings import Settings, Sign, Station, Trigger
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -36,3 +36,23 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
 
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:
     assert list(this_box.queues(Settings(station=Station(runtime_dir=tmp_path)), Clock())) == []
+
+
+def test_doctor_says_which_pedals_and_lamps_capture_has(tmp_path: Path) -> None:
+    clock = Clock()
+    triggers = (
+        Trigger(kind="input", device="usb:1-1.4", source="us"),
+        Trigger(kind="gpio", device="/dev/gpiochip0", source="us"),
+    )
+    settings = Settings(station=Station(runtime_dir=tmp_path), triggers=triggers, signs=(Sign(kind="tone"),))
+    assert {finding.ok for finding in this_box.pedals(settings, clock)} == {None}
+    LiveState(folder=tmp_path, process="capture", files=Files(), clock=clock).write(
+        {
+            "pedals": [{"name": "input-1", "connected": True}, {"name": "gpio-2", "connected": False}],
+            "signs": [{"name": "tone-1", "connected": False}],
+        }
+    )
+    key, contact, tone = this_box.pedals(settings, clock)
+    assert (key.ok, key.what, key.says) == (True, "pedal input usb:1-1.4", "there")
+    assert (contact.ok, contact.action[-5:]) == (False, "gpio.")
+    assert (tone.ok, tone.what, tone.action[-6:]) == (False, "sign tone default", "audio.")

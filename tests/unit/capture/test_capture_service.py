@@ -10,7 +10,7 @@ import pytest
 from gateway import wire
 from gateway.capture import service
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Source, Station, Trigger
+from gateway.config.settings import Settings, Sign, Source, Station, Trigger
 from gateway.errors import DiskFull, SpoolLocked
 from gateway.model import Identity, Patient
 from gateway.spool.files import Files
@@ -19,7 +19,7 @@ from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware import factory
 from hardware.fakes import ScriptedTrigger
-from hardware.indicators import Recorded
+from hardware.indicators.fakes import FakeOutput
 from hardware.triggers import Action, Press
 
 
@@ -34,7 +34,7 @@ class Running:
     """A capture process in a thread of this one."""
 
     def __init__(self, settings: Settings, trigger: ScriptedTrigger | None = None, files: Files | None = None):
-        self.clock, self.supervisor, self.indicator = Clock(), Supervisor(), Recorded()
+        self.clock, self.supervisor, self.lamp = Clock(), Supervisor(), FakeOutput()
         self.settings, self.socket = settings, settings.station.runtime_dir / wire.SOCKET_NAME
         self.result: list[bool | Exception] = []
 
@@ -45,7 +45,7 @@ class Running:
         devices = service.Devices(
             source=lambda source: factory.source(source.device, clock_ns=self.clock.boottime_ns, wait=wait),
             trigger=lambda _: trigger,
-            indicator=self.indicator,
+            sign=lambda _: self.lamp,
         )
 
         def run() -> None:
@@ -80,7 +80,10 @@ def settings(root, tmp_path) -> Settings:
     source = Source(name="us", device="pattern:bars", modality="US")
     trigger = Trigger(kind="serial", device="/dev/pedal", source="us")
     return Settings(
-        station=Station(data_dir=root, runtime_dir=tmp_path / "run"), sources=(source,), triggers=(trigger,)
+        station=Station(data_dir=root, runtime_dir=tmp_path / "run"),
+        sources=(source,),
+        triggers=(trigger,),
+        signs=(Sign(kind="gpio", device="/dev/gpiochip0", lamp="pin:27"),),
     )
 
 
@@ -103,7 +106,7 @@ def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings,
     exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
     wait(box.live)
     pressed.set()
-    wait(lambda: box.indicator.answers == ["stored"])
+    wait(lambda: box.lamp.cues == ["pressed", "stored"])
     capture = spool.captures.of_exam(exam.id)[0].capture
     assert (capture.equipment.modality, capture.source, capture.sequence >> 32) == ("US", "us", 1)
     assert box.call("drain", exam=exam.id, seconds=1) == {"pending": 0}

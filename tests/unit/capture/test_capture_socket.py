@@ -15,11 +15,13 @@ from gateway import wire
 from gateway.capture.pedals import Pedal
 from gateway.capture.preview import Preview
 from gateway.capture.server import Desk, Server
+from gateway.capture.signs import Sign
 from gateway.capture.status import Status
 from gateway.clock import Clock
 from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoExam, NoSignal, RequestReused
 from hardware.errors import DeviceMissing
 from hardware.fakes import ScriptedTrigger
+from hardware.indicators.fakes import FakeOutput
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def desk(boxes, clock):
         spool=box.spool,
         grabbers=box.grabbers,
         pedals=[pedal],
+        signs=[Sign(name="tone-1", output=FakeOutput(), clock=clock)],
         presses=box.presses,
         clips=box.clips,
         recorder=box.recorder,
@@ -299,6 +302,7 @@ def test_the_state_is_said_at_every_change_and_once_a_second(served):
         assert first["event"] == "state"
         assert [(s["name"], s["state"]) for s in first["sources"]] == [("us", "no-signal"), ("scope", "no-signal")]
         assert first["pedals"] == [{"name": "serial-1", "connected": False}]
+        assert first["signs"] == [{"name": "tone-1", "connected": False}]
         assert (first["exam"], first["clip"], first["last"], first["pending"]) == ("", None, None, 0)
         exam = box.exam()
         frame = box.show()

@@ -261,12 +261,13 @@ WRONG = [
     (DESTINATION, 'types = ["still", "still"]', "destination.types", "twice"),
     (DESTINATION, 'types = ["video"]', "destination.types", '"still" or "clip"'),
     (DESTINATION, "longest_clip_s = -1", "destination.longest_clip_s", "0 to 3600"),
-    (SOURCE + TRIGGER, 'still = "cts"', "trigger.still", "not in this version"),
+    (SOURCE + TRIGGER, 'still = "rts"', "trigger.still", "one of the lines .cts., .dsr., .cd., .ri."),
+    (SOURCE + TRIGGER + 'still = "cts"\n', 'clip = "cts"', "trigger.clip", "same byte or line as still"),
     (SOURCE + TRIGGER, 'still = "byte:0x100"', "trigger.still", "byte:0x00"),
     (SOURCE + TRIGGER, 'still = "byte:256"', "trigger.still", "byte:0x00"),
-    (SOURCE + TRIGGER + 'still = "byte:83"\n', 'clip = "byte:0x53"', "trigger.clip", "same byte as still"),
+    (SOURCE + TRIGGER + 'still = "byte:83"\n', 'clip = "byte:0x53"', "trigger.clip", "same byte or line as still"),
     (SOURCE, '[[trigger]]\nkind = "serial"\ndevice = "/dev/x"\nsource = "us"', "trigger", "neither a still nor a clip"),
-    (SOURCE, '[[trigger]]\nkind = "gpio"\nsource = "us"\nstill = "pin:4"', "trigger.kind", "not in this version"),
+    (SOURCE, '[[trigger]]\nkind = "gpio"\nsource = "us"\nstill = "pin:4"', "trigger", "device is missing"),
     (
         SOURCE + TRIGGER + 'still = "byte:1"\n[[trigger]]\nkind = "serial"\nsource = "us"\nclip = "byte:2"\n',
         'device = "/dev/ttyUSB0"',
@@ -371,7 +372,13 @@ kind = "serial"
 device = "ttyUSB0" #< trigger.device: full path
 source = "usb" #< trigger.source: did you mean us
 still = "byte:0x1FF" #< trigger.still: byte:0x00
-clip = "cts" #< trigger.clip: not in this version
+clip = "key:F1" #< trigger.clip: one of the lines
+[[trigger]] #< trigger: device is missing
+kind = "pedal" #< trigger.kind: must be
+source = "us"
+[[sign]] #< sign: lamp is missing
+kind = "gpio"
+device = "/dev/gpiochip0"
 [[procedure_step]] #< procedure_step: port is missing
 name = "ris"
 ae_title = "RIS"

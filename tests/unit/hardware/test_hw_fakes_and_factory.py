@@ -3,14 +3,18 @@ from itertools import pairwise
 import pytest
 
 from hardware.errors import DeviceMissing, DeviceRefused
-from hardware.factory import source, trigger
+from hardware.factory import sign, source, trigger
 from hardware.fakes import ScriptedSource, ScriptedTrigger, pictures, worst_source, worst_trigger
 from hardware.indicators import Answer, Recorded, Silent
+from hardware.indicators.lamp import Lamp
+from hardware.indicators.tone import Tone
 from hardware.sources import Loss, Picture, PixelFormat
 from hardware.sources.counter import read
 from hardware.sources.file import FileSource
 from hardware.sources.pattern import PatternSource
 from hardware.triggers import Action, Press
+from hardware.triggers.gpio import GpioTrigger
+from hardware.triggers.input import InputTrigger
 from hardware.triggers.serial import SerialTrigger
 
 
@@ -22,7 +26,13 @@ def make(clock):
 @pytest.fixture
 def pedal(clock):
     def make(kind, **words):
-        return trigger(kind, clock_ns=clock.boottime_ns, **words)
+        return trigger(
+            kind,
+            clock_ns=clock.boottime_ns,
+            monotonic_ns=clock.monotonic_ns,
+            wait=clock.pause,
+            **words,
+        )
 
     return make
 
@@ -105,12 +115,28 @@ def test_an_unknown_source_is_refused_with_what_there_is(make, device):
 
 def test_the_configurations_word_chooses_the_trigger(pedal):
     assert type(pedal("serial", device="/dev/ttyUSB0", still="byte:0x53")) is SerialTrigger
+    assert type(pedal("input", device="usb:1-1.4", still="key:0xB7")) is InputTrigger
+    assert type(pedal("gpio", device="/dev/gpiochip0", clip="pin:4")) is GpioTrigger
+
+
+def test_the_configurations_word_chooses_the_lamp_or_the_tone(clock):
+    def of(kind, **words):
+        return sign(kind, clock_ns=clock.boottime_ns, wait=clock.pause, **words)
+
+    assert type(of("tone", device="")) is Tone
+    assert type(of("gpio", device="/dev/gpiochip0", lamp="pin:27")) is Lamp
+    assert type(of("serial", device="/dev/ttyUSB0", lamp="rts")) is Lamp
+    for kind, lamp in (("serial", "cts"), ("led", ""), ("gpio", "rts")):
+        with pytest.raises(DeviceRefused):
+            of(kind, device="/dev/null", lamp=lamp)
 
 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ({"kind": "gpio", "device": "pin:4"}, "use serial"),
+        ({"kind": "scanner", "device": "pin:4"}, "use serial, input or gpio"),
+        ({"kind": "input", "device": "usb:1-1", "still": "key:F1"}, "not key:0 to"),
+        ({"kind": "gpio", "device": "/dev/gpiochip0", "still": "pin:-1"}, "not pin:0 to"),
         ({"kind": "serial", "device": "/dev/ttyUSB0"}, "does nothing"),
     ],
 )
@@ -122,6 +148,8 @@ def test_a_trigger_that_cannot_work_is_refused_with_the_reason(pedal, words, rea
 def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():
     recorded = Recorded()
     for indicator in (recorded, Silent()):
+        indicator.pressed()
         for answer in Answer:
             indicator.show(answer)
     assert recorded.answers == ["stored", "clip-started", "clip-stopped", "not-stored"]
+    assert recorded.presses == 1

@@ -129,6 +129,7 @@ class FakeCapture:
             "exam": exam.id if exam else "",
             "sources": [source],
             "pedals": [],
+            "signs": [],
             "clip": clip,
             "pending": 0,
             "last": None,

@@ -1,0 +1,109 @@
+"""Which devices with keys are plugged in, and where. What sysfs says is the truth; opens no device."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardware.errors import DeviceMissing, DeviceRefused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyDevice:
+    """One device and all of its event nodes: some pedals send their keys on another node than the first."""
+
+    nodes: tuple[Path, ...]
+    port: str = ""  # of USB, as "1-1.4": bus, and the ports on the way; "" = not on USB
+    identity: str = ""  # vendor and product, as "0c45:7403"
+    name: str = ""
+
+    @property
+    def word(self) -> str:
+        """Return the word by which a configuration names it."""
+        return f"usb:{self.port}" if self.port else str(self.nodes[0])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Node:
+    path: Path
+    device: str  # what is the same for all nodes of a device
+    port: str
+    identity: str
+    name: str
+
+
+class Attached:
+    """The devices of this machine. sys, dev: where sysfs and the device nodes are."""
+
+    def __init__(self, *, sys: Path = Path("/sys"), dev: Path = Path("/dev")) -> None:
+        self._class = sys / "class" / "input"
+        self._dev = dev / "input"
+
+    def all(self) -> list[KeyDevice]:
+        """Return every device that has an event node now."""
+        found: dict[str, list[_Node]] = {}
+        for node in self._nodes():
+            found.setdefault(node.device, []).append(node)
+        return [
+            KeyDevice(
+                nodes=tuple(node.path for node in nodes),
+                port=nodes[0].port,
+                identity=nodes[0].identity,
+                name=nodes[0].name,
+            )
+            for nodes in found.values()
+        ]
+
+    def find(self, word: str, *, identity: str = "") -> KeyDevice:
+        """Return the device at "usb:PORT", the one that is "id:VENDOR:PRODUCT", or that of a path below /dev/input.
+
+        identity: "VENDOR:PRODUCT" that must be there, "" for any. Raises DeviceMissing, and DeviceRefused when
+        another one is there, or two.
+        """
+        kind, _, what = word.partition(":")
+        if kind == "usb":
+            found = [device for device in self.all() if device.port == what]
+        elif kind == "id":
+            found = [device for device in self.all() if device.identity == what.lower()]
+        else:
+            path = self._resolved(word)
+            found = [device for device in self.all() if path in device.nodes]
+        if not found:
+            raise DeviceMissing(f"There is no pedal or keyboard {word}: plug it in, or check the setting.")
+        if len(found) > 1:
+            ports = " or ".join(device.word for device in found)
+            raise DeviceRefused(f"Two devices are {word}: say which one, {ports}.")
+        if identity and found[0].identity != identity.lower():
+            raise DeviceRefused(
+                f"At {word} another device is plugged in ({found[0].identity} in place of {identity.lower()}): "
+                "plug the pedal in where it was, or enrol this one."
+            )
+        return found[0]
+
+    def _resolved(self, word: str) -> Path:
+        """Return the node that a link such as /dev/input/by-path/... leads to."""
+        return self._dev / Path(word).resolve().name
+
+    def _nodes(self) -> Iterator[_Node]:
+        entries = sorted(self._class.glob("event*"), key=lambda entry: (len(entry.name), entry.name))
+        for entry in entries:
+            try:
+                yield self._node(entry)
+            except OSError:
+                continue  # unplugged while it was looked at
+
+    def _node(self, entry: Path) -> _Node:
+        keys = entry.resolve(strict=True).parent  # .../inputN
+        usb = next((above for above in keys.parents if (above / "idVendor").exists()), None)
+        parent = keys / "device"
+        words = (usb / "idVendor", usb / "idProduct") if usb else (keys / "id/vendor", keys / "id/product")
+        return _Node(
+            path=self._dev / entry.name,
+            device=str(usb or (parent.resolve() if parent.exists() else keys)),
+            port=usb.name if usb else "",
+            identity=":".join(_text(word) for word in words),
+            name=_text(keys / "name"),
+        )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace").strip()
