@@ -63,17 +63,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     recorder, due = Recorder(spool=spool), Due(clock=clock)
     clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers)
     signs = _signs(settings, spool, devices)
-    presses = Presses(
-        spool=spool,
-        moments=Moments(spool=spool, grabbers=grabbers, clock=clock),
-        recorder=recorder,
-        clips=clips,
-        requests=Requests(spool=spool, recorder=recorder),
-        due=due,
-        indicator=Signs(signs),
-        station=settings.station,
-        clock=clock,
-    )
+    presses = _presses(settings, spool, grabbers=grabbers, recorder=recorder, clips=clips, due=due, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
     status = Status(
         spool=spool,
@@ -102,6 +92,29 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         signs=signs,
         status=status,
         desk=desk,
+    )
+
+
+def _presses(
+    settings: Settings,
+    spool: Spool,
+    *,
+    grabbers: dict[str, Grabber],
+    recorder: Recorder,
+    clips: Clips,
+    due: Due,
+    signs: list[Sign],
+) -> Presses:
+    return Presses(
+        spool=spool,
+        moments=Moments(spool=spool, grabbers=grabbers, clock=spool.clock),
+        recorder=recorder,
+        clips=clips,
+        requests=Requests(spool=spool, recorder=recorder),
+        due=due,
+        indicator=Signs(signs),
+        station=settings.station,
+        clock=spool.clock,
     )
 
 
