@@ -4,6 +4,7 @@ DeviceError
 ├── DeviceMissing     not there, or unplugged
 ├── DeviceRefused     there, but it will not do what was asked
 │   └── ProfileBroken what is known of its kind is written down wrongly
+├── PictureDamaged    a picture that is not whole
 └── EncodingFailed    a picture that cannot be compressed
 """
 
@@ -38,6 +39,12 @@ class ProfileBroken(DeviceRefused):
     def __init__(self, path: Path, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(f"The device profile {path} has errors: {'; '.join(self.problems)}.")
+
+
+class PictureDamaged(DeviceError):
+    """A picture that a device delivered is not whole; it is left out."""
+
+    code = "picture-damaged"
 
 
 class EncodingFailed(DeviceError):

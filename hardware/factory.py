@@ -13,26 +13,41 @@ from hardware.indicators.tone import Tone
 from hardware.sources import Source
 from hardware.sources.file import FileSource
 from hardware.sources.pattern import KINDS, PatternSource
+from hardware.sources.v4l2.finding import Place
+from hardware.sources.v4l2.wish import Wish
 from hardware.triggers import Trigger
 from hardware.triggers.gpio import GpioTrigger
 from hardware.triggers.input import InputTrigger
 from hardware.triggers.serial import SerialTrigger
 from hardware.triggers.words import number_of
 
+_ANYTHING = Wish()
 
-def source(device: str, *, clock_ns: Callable[[], int], wait: Callable[[float], None]) -> Source:
-    """Return the source named by `device`: "file:PATH", "pattern:bars" or "pattern:ultrasound".
 
-    clock_ns: CLOCK_BOOTTIME in ns; wait: holds the calling thread for some seconds, or less when it must stop.
-    Raises DeviceRefused for anything else.
+def source(
+    device: str,
+    *,
+    wish: Wish = _ANYTHING,
+    clock_ns: Callable[[], int],
+    monotonic_ns: Callable[[], int],
+    wait: Callable[[float], None],
+) -> Source:
+    """Return the source named by `device`: "v4l2:WHERE", "file:PATH", "pattern:bars" or "pattern:ultrasound".
+
+    wish: what is asked of a grabber; clock_ns, monotonic_ns: CLOCK_BOOTTIME and CLOCK_MONOTONIC in ns; wait: holds
+    the calling thread for some seconds, or less when it must stop. Raises DeviceRefused for anything else.
     """
     kind, _, where = device.partition(":")
     if kind == "file" and where:
         return FileSource(path=Path(where), clock_ns=clock_ns, wait=wait)
     if kind == "pattern" and where in KINDS:
         return PatternSource(kind=where, clock_ns=clock_ns, wait=wait)
+    if kind == "v4l2" and where:
+        from hardware.sources.v4l2.source import V4l2Source  # noqa: PLC0415 - loads linuxpy's tables of the kernel
+
+        return V4l2Source(place=Place(where), wish=wish, clock_ns=clock_ns, monotonic_ns=monotonic_ns, wait=wait)
     raise DeviceRefused(
-        f"There is no source {device!r}: use file:PATH, {' or '.join(f'pattern:{k}' for k in KINDS)}."
+        f"There is no source {device!r}: use v4l2:PATH, file:PATH, {' or '.join(f'pattern:{k}' for k in KINDS)}."
     )
 
 

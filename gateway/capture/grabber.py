@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 _READ_S = 0.5  # longer than the frame interval of any usual source
 _REOPEN_S = 1.0
 _HANGS_S = 2.0  # a driver may never return from a read
+_STANDS_STILL_S = 5.0  # a device that neither gives nor says anything is opened anew
+_STUCK_S = 10.0  # in a read, which returns after half a second
+_STUCK_OPENING_S = 30.0  # of several calls, each of which a slow USB device may answer late
 
 
 class Signal(StrEnum):
@@ -28,6 +31,7 @@ class Signal(StrEnum):
     CARD = "no-signal-picture"
     MISSING = "missing"
     REFUSED = "refused"
+    STOPPED = "stopped"
 
 
 _ANY_DEVICE = Profile()
@@ -77,6 +81,8 @@ class Grabber:
         self._clock = clock
         self._open = False
         self._read_ns = 0  # when the last picture came out of the source
+        self._heard_ns = 0  # when it last gave or said anything, or was opened
+        self._busy_ns: int | None = None  # since when it is asked for something
         self._state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
 
     @property
@@ -89,11 +95,18 @@ class Grabber:
             return state
         return replace(
             state,
-            signal=Signal.NO_SIGNAL,
+            signal=Signal.STOPPED,
             since=self._clock.at(read_ns),
-            code="VID-01",
+            code="VID-02",
             what="The device stopped giving pictures.",
         )
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the source's driver does not return: only a new process gets rid of it."""
+        since = self._busy_ns
+        allowed = _STUCK_S if self._open else _STUCK_OPENING_S
+        return since is not None and self._clock.boottime_ns() - since > allowed * 1e9
 
     def run(self, stop: threading.Event) -> None:
         """Read until stopped; open again what went away."""
@@ -105,21 +118,24 @@ class Grabber:
     def step(self) -> bool:
         """Read one picture, opening the source first when it is closed; False when it cannot be had now."""
         try:
+            self._busy_ns = self._clock.boottime_ns()
             picture = self._read()
         except DeviceError as error:
-            self._source.close()
-            self._open = False
+            self._close()
             missing = isinstance(error, DeviceMissing)
             signal, code = (Signal.MISSING, "VID-04") if missing else (Signal.REFUSED, "VID-05")
             self._change(signal, code=code, what=str(error))
             return False
+        finally:
+            self._busy_ns = None
+        if picture is None:
+            return self._nothing_came()
+        self._heard_ns = self._clock.boottime_ns()
         if isinstance(picture, Loss):
             signal, code, what = _SAID[picture]
             self._change(signal, code=code, what=what)
-        elif picture is None:
-            self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
         else:
-            self._read_ns = self._clock.boottime_ns()
+            self._read_ns = self._heard_ns
             self.ring.put(picture)
             self._change(Signal.LIVE, width=picture.width, height=picture.height)
         return True
@@ -129,7 +145,25 @@ class Grabber:
             self._source.open()
             self.ring.reopened()
             self._open = True
+            self._heard_ns = self._clock.boottime_ns()
         return self._source.read(_READ_S)
+
+    def _nothing_came(self) -> bool:
+        """Say so; open anew what stands still."""
+        silent = self._clock.boottime_ns() - self._heard_ns > _STANDS_STILL_S * 1e9
+        if silent and self._heard_ns == self._read_ns:
+            self._change(Signal.STOPPED, code="VID-02", what="The device stands still. It is opened anew.")
+        elif self._state.signal is not Signal.STOPPED:
+            self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
+        if silent:
+            self._close()
+        return not silent
+
+    def _close(self) -> None:
+        self._open = False
+        self._busy_ns = self._clock.boottime_ns()
+        self._source.close()
+        self._busy_ns = None
 
     def _change(self, signal: Signal, *, code: str = "", what: str = "", width: int = 0, height: int = 0) -> None:
         old = self._state

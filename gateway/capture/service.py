@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway import wire
 from gateway.capture.parts import Devices, Parts, build
 from gateway.capture.server import Server
+from gateway.capture.stuck import end_when_stuck
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
@@ -26,6 +27,7 @@ _WORKERS = 2
 _ALARM_S = 2.0  # between two tries of a disk that refused
 _LOOK_S = 0.5  # between two looks at what a source shows
 _DUE_S = 0.2  # between two looks for answers that are late
+_STUCK_CHECK_S = 1.0
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
 
@@ -87,6 +89,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
     supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
     supervisor.every("due", _DUE_S, parts.due.step)
+    supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))

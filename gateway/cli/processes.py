@@ -17,6 +17,7 @@ from gateway.threads import Supervisor
 if TYPE_CHECKING:
     from hardware.indicators import Output
     from hardware.sources import Source
+    from hardware.sources.v4l2.wish import Wish
     from hardware.triggers import Trigger
 
 
@@ -31,7 +32,13 @@ def capture(config: Path) -> None:
         clock.wait(supervisor.stop, seconds)
 
     def source(source: words.Source) -> "Source":
-        return factory.source(source.device, clock_ns=clock.boottime_ns, wait=wait)
+        return factory.source(
+            source.device,
+            wish=_wish(source),
+            clock_ns=clock.boottime_ns,
+            monotonic_ns=clock.monotonic_ns,
+            wait=wait,
+        )
 
     def trigger(trigger: words.Trigger) -> "Trigger":
         return factory.trigger(
@@ -58,6 +65,19 @@ def capture(config: Path) -> None:
 
     devices = service.Devices(source=source, trigger=trigger, sign=sign)
     _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
+
+
+def _wish(source: words.Source) -> "Wish":
+    """Return what the configuration asks of a grabber."""
+    from hardware.sources.v4l2.wish import Wish
+
+    return Wish(
+        input=source.input,
+        standard=source.standard,
+        size=source.size,
+        rate=source.rate,
+        formats=source.format,
+    )
 
 
 def forward(config: Path) -> None:

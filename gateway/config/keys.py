@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import certificates, contacts, dicom, secret, values
+from gateway.config import certificates, contacts, dicom, grabber, secret, values
 from gateway.config.settings import (
     Destination,
     Panel,
@@ -126,7 +126,12 @@ def _source(base: Path) -> Table:
         needed=("name", "device"),  # a forgotten device must not become a test picture
         keys={
             "name": values.name,
-            "device": values.device(base),
+            "device": values.device(base, grabber.where),
+            "input": grabber.input_name,
+            "standard": grabber.standard,
+            "size": grabber.size,
+            "rate": values.number(0, 240, "pictures a second"),
+            "format": grabber.formats,
             "profile": values.profile(base),
             "modality": dicom.code_string(empty=False),
             "object": values.one_of("secondary-capture", "ultrasound", "endoscopic", "photographic"),

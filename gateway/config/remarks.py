@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 
+from gateway.config import grabber
 from gateway.config.settings import Destination, Settings
 
 
 def remarks(settings: Settings) -> Iterator[str]:
-    """Say for which pictures the disk is never freed: docs/decisions/0017-retention.md."""
+    """Say which source may become another one, and for which pictures the disk is never freed."""
+    for source in settings.sources:
+        if grabber.may_move(source.device):
+            node = source.device.removeprefix("v4l2:")
+            yield (
+                f"{source.name} takes its pictures from {node}, whatever is there: the number may move to another "
+                "video adapter. Name where it is plugged in: `ls -l /dev/v4l/by-path`."
+            )
     required = [each for each in settings.destinations if each.required]
     if settings.destinations and not required:
         yield "No destination is required, so no picture ever leaves this box's disk to make room."

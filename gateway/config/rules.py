@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.config import certificates
+from gateway.config import certificates, grabber
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
 from gateway.config.lines import Place
 from gateway.config.settings import Address, Source, Station, Tls
@@ -89,6 +89,17 @@ def _objects(parts: Parts) -> Iterator[Finding]:
         if fitting and modality not in fitting and ("modality" in part.good or "modality" not in part.raw):
             reason = f"must be {' or '.join(map(shown, fitting))} for object {shown(kind)}, not {shown(modality)}"
             yield Finding(place=(*part.place, "modality" if "modality" in part.raw else "object"), reason=reason)
+
+
+def _grabbers(parts: Parts) -> Iterator[Finding]:
+    devices: set[str] = set()
+    for part in parts.get("source", []):
+        for key in grabber.misplaced(part.good, part.raw):
+            yield Finding(place=(*part.place, key), reason='is asked of a grabber only: device = "v4l2:..."')
+        device = part.good.get("device", "")
+        if device.startswith("v4l2:") and device in devices:
+            yield Finding(place=(*part.place, "device"), reason="another [[source]] takes its pictures already")
+        devices.add(device)
 
 
 _CONTACT = {"serial": "byte or line", "input": "key", "gpio": "pin"}
@@ -271,6 +282,7 @@ _RULES = (
     _names,
     _references,
     _objects,
+    _grabbers,
     _pedals,
     _wires,
     _folders,

@@ -55,6 +55,11 @@ class Source:
     name: str = "test-picture"
     device: str = "pattern:bars"  # KIND:WHERE
     profile: str = ""  # a name of hardware/profiles, or a file
+    input: str = ""  # of a grabber, as what follows: name or number; "" the first
+    standard: str = "auto"  # of an analog input
+    size: tuple[int, int] | None = None  # columns, lines; None: the device's best
+    rate: int = 0  # pictures a second; 0: the device's best up to 30
+    format: tuple[str, ...] = ()  # the preferred ones first; (): as the device can
     modality: str = "OT"
     object: str = "secondary-capture"  # or "ultrasound", "endoscopic", "photographic"
     still: str = "auto"

@@ -229,21 +229,27 @@ def directory_or_default(base: Path) -> Check:
     return lambda value: Path() if value == "" else check(value)
 
 
-def device(base: Path) -> Check:
-    """Return a check for a picture source, KIND:WHERE; relative files are taken from `base`."""
+def device(base: Path, grabber: Callable[[str], str]) -> Check:
+    """Return a check for a picture source, KIND:WHERE; relative files are taken from `base`.
+
+    `grabber` checks where a grabber is plugged in.
+    """
 
     def check(value: object) -> str:
         words = words_of(value)
         kind, colon, where = words.partition(":")
         if kind == "v4l2" and colon:
-            raise Wrong(f'"v4l2:" is {NOT_YET}')
+            return f"v4l2:{grabber(where)}"
         if kind == "pattern" and colon:
             if where not in {"bars", "ultrasound"}:
                 raise Wrong(f'must be "pattern:bars" or "pattern:ultrasound", not {shown(words)}')
             return words
         if kind == "file" and where:
             return f"file:{readable(base / where)}"
-        raise Wrong(f'must be "pattern:bars", "pattern:ultrasound" or "file:PATH", not {shown(words)}')
+        raise Wrong(
+            'must be "v4l2:/dev/v4l/by-path/...", "file:PATH", "pattern:bars" or "pattern:ultrasound", '
+            f"not {shown(words)}"
+        )
 
     return check
 

@@ -174,7 +174,7 @@ def test_a_driver_that_hangs_is_not_taken_for_a_live_picture(box):
     assert box.grabbers["us"].state.signal == "live"
     assert box.press().result(10).sequence == frame.sequence
     box.clock.move(0.2)
-    assert box.grabbers["us"].state.signal == "no-signal"
+    assert box.grabbers["us"].state.signal == "stopped"
     assert box.grabbers["us"].state.since.boottime_ns == frame.time_ns
     assert isinstance(refusal(box), NoSignal)
     assert isinstance(refusal(box, frame=frame.sequence), NoSignal)

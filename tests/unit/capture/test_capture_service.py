@@ -43,7 +43,9 @@ class Running:
 
         self.wait = wait
         devices = service.Devices(
-            source=lambda source: factory.source(source.device, clock_ns=self.clock.boottime_ns, wait=wait),
+            source=lambda source: factory.source(
+                source.device, clock_ns=self.clock.boottime_ns, monotonic_ns=self.clock.monotonic_ns, wait=wait
+            ),
             trigger=lambda _: trigger,
             sign=lambda _: self.lamp,
         )

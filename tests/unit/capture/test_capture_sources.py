@@ -1,10 +1,13 @@
 """Ring and grabber: frames within a budget, sequences that are never reused, sources that go and come back."""
 
+import threading
+
 import pytest
 
 from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Ring
 from gateway.capture.service import next_start
+from gateway.capture.stuck import end_when_stuck
 from gateway.clock import FakeClock
 from gateway.config.settings import Source
 from gateway.spool.opening import open_spool
@@ -147,3 +150,72 @@ def test_the_worst_grabber_of_its_kind_gets_through(clock):
         pass
     assert eye.ring.lost == 7 + 26 + 45
     assert eye.state.signal == "missing"
+
+
+def test_a_source_that_stands_still_is_opened_anew_and_says_so(clock):
+    now = clock.boottime_ns()
+    silence = [*pictures(1, start_ns=now), *[None] * 12]
+    source = ScriptedSource(silence, [None, None, *pictures(1, start_ns=now)], wait=clock.pause)
+    eye = grabber(source, clock)
+    assert all(eye.step() for _ in range(11))
+    assert (eye.state.signal, eye.state.code) == ("no-signal", "VID-01")
+    assert not eye.step()
+    assert (eye.state.signal, eye.state.code) == ("stopped", "VID-02")
+    assert (source.opened, source.closed) == (1, 1)
+    assert eye.step()
+    assert eye.state.signal == "stopped"
+    assert eye.step()
+    assert eye.step()
+    assert eye.state.signal == "live"
+    assert source.opened == 2
+
+
+def test_a_source_that_says_why_it_is_silent_is_left_alone(clock):
+    source = ScriptedSource([Loss.NO_SIGNAL] * 100, wait=clock.pause)
+    eye = grabber(source, clock)
+    for _ in range(100):
+        assert eye.step()
+        clock.move(0.5)
+    assert source.opened == 1
+
+
+class Stuck:
+    """A source whose driver does not return from this call until it is told to."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self.entered, self.free = threading.Event(), threading.Event()
+
+    def open(self) -> None:
+        self._enter("open")
+
+    def read(self, timeout: float) -> None:
+        del timeout
+        self._enter("read")
+
+    def close(self) -> None:
+        self._enter("close")
+
+    def _enter(self, call: str) -> None:
+        if call == self._call:
+            self.entered.set()
+            self.free.wait(10)
+
+
+@pytest.mark.parametrize(("call", "seconds"), [("read", 10), ("open", 30)])
+def test_a_driver_that_does_not_return_ends_the_process_and_one_that_is_slow_does_not(clock, call, seconds):
+    source = Stuck(call)
+    eye = grabber(source, clock)
+    end_when_stuck({"us": eye})
+    thread = threading.Thread(target=eye.step)
+    thread.start()
+    assert source.entered.wait(10)
+    clock.move(seconds)
+    end_when_stuck({"us": eye})
+    clock.move(1)
+    with pytest.raises(RuntimeError, match="does not return"):
+        end_when_stuck({"us": eye})
+    source.free.set()
+    thread.join(10)
+    clock.move(100)
+    end_when_stuck({"us": eye})

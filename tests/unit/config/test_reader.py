@@ -14,6 +14,7 @@ from gateway.errors import ConfigurationError
 ROOT = Path(__file__).resolve().parents[3]
 
 SOURCE = '[[source]]\nname = "us"\ndevice = "pattern:bars"\n'
+GRABBER = '[[source]]\nname = "us"\ndevice = "v4l2:/dev/video0"\n'
 TRIGGER = '[[trigger]]\nkind = "serial"\ndevice = "/dev/ttyUSB0"\nsource = "us"\n'
 PEER = 'name = "{}"\nae_title = "PACS"\nhost = "10.0.0.6"\nport = 104\n'
 MEDIA = '[[destination]]\nname = "usb"\nkind = "media"\nfolder = "/media/usb"\n'
@@ -248,7 +249,18 @@ WRONG = [
     (SOURCE, 'aspect = "wide"', "source.aspect", 'must be "square"'),
     (SOURCE, 'aspect = "keep"', "source.aspect", "not in this version"),
     (SOURCE, "model = 1979-05-27", "source.model", "must be text"),
-    ('[[source]]\nname = "us"\n', 'device = "v4l2:/dev/video0"', "source.device", "not in this version"),
+    ('[[source]]\nname = "us"\n', 'device = "v4l2:video0"', "source.device", 'must be "v4l2:/dev/v4l/by-path'),
+    ('[[source]]\nname = "us"\n', 'device = "v4l2:usb:1-1.4:534d"', "source.device", "port, vendor, product"),
+    (GRABBER, "input = 1", "source.input", "text"),
+    (GRABBER, f'input = "{"x" * 32}"', "source.input", "name or the number of an input"),
+    (GRABBER, 'standard = "pal"', "source.standard", 'must be "auto" or "PAL"'),
+    (GRABBER, "size = [1920]", "source.size", r"\[columns, lines\]"),
+    (GRABBER, "size = [1920, 8]", "source.size", r"\[columns, lines\]"),
+    (GRABBER, "rate = 241", "source.rate", "from 0 to 240"),
+    (GRABBER, 'format = "YUYV"', "source.format", "list in brackets"),
+    (GRABBER, 'format = ["YUVY"]', "source.format", "did you mean"),
+    (SOURCE, "size = [1920, 1080]", "source.size", "asked of a grabber only"),
+    (GRABBER, '[[source]]\nname = "b"\ndevice = "v4l2:/dev/video0"', "source.device", "takes its pictures already"),
     ('[[source]]\nname = "us"\n', 'device = "file:missing.mp4"', "source.device", "cannot be read: No such file"),
     ('[[source]]\nname = "us"\n', 'device = "pattern:snow"', "source.device", "pattern:bars"),
     ('[[source]]\nname = "us"\n', 'device = "/dev/video0"', "source.device", "pattern:bars"),
@@ -496,3 +508,13 @@ def test_a_pipe_or_a_device_in_place_of_a_video_file_is_refused_at_once(problems
     for name in ("pipe", "/dev/zero", "."):
         (found,) = problems(f'config_version = 1\n[[source]]\nname = "us"\ndevice = "file:{name}"\n')
         assert "is not a file" in str(found)
+
+
+def test_what_is_asked_of_a_grabber_is_read(settings):
+    (source,) = settings(
+        '[[source]]\nname = "us"\ndevice = "v4l2:usb:1-1.4:534D:2109"\ninput = " S-Video "\nstandard = "PAL"\n'
+        'size = [720, 576]\nrate = 25\nformat = ["UYVY", "YUYV"]\n'
+    ).sources
+    assert source.device == "v4l2:usb:1-1.4:534d:2109"
+    assert (source.input, source.standard, source.size) == ("S-Video", "PAL", (720, 576))
+    assert (source.rate, source.format) == (25, ("UYVY", "YUYV"))

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.config.remarks import remarks
-from gateway.config.settings import Destination, Settings
+from gateway.config.settings import Destination, Settings, Source
 
 PACS = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
 
@@ -73,3 +73,18 @@ def test_the_check_of_a_file_prints_the_remarks_below_its_verdict(tmp_path: Path
     verdict, note = done.output.splitlines()
     assert verdict == f"{file}: no mistakes found."
     assert note.startswith("note: pacs is required and never vouches for what it got")
+
+
+@pytest.mark.parametrize(
+    ("device", "remarked"),
+    [
+        ("v4l2:/dev/video0", True),
+        ("v4l2:/dev/v4l/by-path/platform-usb-0:1.4:1.0-video-index0", False),
+        ("v4l2:usb:1-1.4", False),
+        ("pattern:bars", False),
+    ],
+)
+def test_a_grabber_that_is_named_by_a_number_may_become_another_one(device: str, *, remarked: bool) -> None:
+    found = list(remarks(Settings(sources=(Source(name="us", device=device),))))
+    assert len(found) == remarked
+    assert all("us takes its pictures from /dev/video0" in each for each in found)

@@ -12,6 +12,7 @@ from hardware.sources import Loss, Picture, PixelFormat
 from hardware.sources.counter import read
 from hardware.sources.file import FileSource
 from hardware.sources.pattern import PatternSource
+from hardware.sources.v4l2.source import V4l2Source
 from hardware.triggers import Action, Press
 from hardware.triggers.gpio import GpioTrigger
 from hardware.triggers.input import InputTrigger
@@ -20,7 +21,9 @@ from hardware.triggers.serial import SerialTrigger
 
 @pytest.fixture
 def make(clock):
-    return lambda device: source(device, clock_ns=clock.boottime_ns, wait=clock.pause)
+    return lambda device: source(
+        device, clock_ns=clock.boottime_ns, monotonic_ns=clock.monotonic_ns, wait=clock.pause
+    )
 
 
 @pytest.fixture
@@ -101,15 +104,17 @@ def test_a_scripted_pedal_presses_and_is_then_unplugged(clock):
         ("pattern:bars", PatternSource),
         ("pattern:ultrasound", PatternSource),
         ("file:/videos/a:b.mp4", FileSource),
+        ("v4l2:/dev/v4l/by-path/x", V4l2Source),
+        ("v4l2:usb:1-1.4:534d:2109", V4l2Source),
     ],
 )
 def test_the_configurations_word_chooses_the_source(make, device, kind):
     assert type(make(device)) is kind
 
 
-@pytest.mark.parametrize("device", ["", "file:", "pattern:", "pattern:plaid", "camera:0", "/dev/video0", "v4l2:x"])
+@pytest.mark.parametrize("device", ["", "file:", "pattern:", "pattern:plaid", "camera:0", "/dev/video0", "v4l2:"])
 def test_an_unknown_source_is_refused_with_what_there_is(make, device):
-    with pytest.raises(DeviceRefused, match="file:PATH, pattern:bars or pattern:ultrasound"):
+    with pytest.raises(DeviceRefused, match="v4l2:PATH, file:PATH, pattern:bars or pattern:ultrasound"):
         make(device)
 
 
