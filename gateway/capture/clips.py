@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.grabber import Grabber, Signal
+from gateway.capture.prerecord import Developed, PreRecord, develop
 from gateway.capture.recorder import Recorder
 from gateway.capture.recording import End, Recording, placeholder
 from gateway.capture.ring import Frame
@@ -17,8 +18,6 @@ from gateway.model import Capture
 from gateway.spool import recovery, room
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
-from hardware.pixels import clip_jpeg
-from hardware.views import seen
 
 _log = logging.getLogger(__name__)
 LIMIT_S = 600.0  # a forgotten clip ends by itself
@@ -37,11 +36,13 @@ class Clips:
         recorder: Recorder,
         clock: Clock,
         sources: Iterable[str],
+        prerecords: Mapping[str, PreRecord] | None = None,
     ) -> None:
         self._spool = spool
         self._recorder = recorder
         self._clock = clock
         self._queues: dict[str, SimpleQueue[Recording]] = {source: SimpleQueue() for source in sources}
+        self._prerecords = prerecords or {}
         self._running: dict[str, Recording] = {}  # by source
         self._unclosed: dict[tuple[str, str], str] = {}  # (exam, UID) that the disk kept open: the code of why
 
@@ -57,9 +58,14 @@ class Clips:
         """Return why a clip that has ended is not stored yet."""
         return next((_kept(code) for (_, unclosed), code in self._unclosed.items() if unclosed == uid), None)
 
-    def start(self, header: ClipHeader, grabber: Grabber, first: Frame) -> Recording:
-        """Take a clip to be recorded from its first frame on."""
-        recording = Recording(header=header, grabber=grabber, first=first)
+    def start(self, header: ClipHeader, grabber: Grabber, first: Frame, *, since_ns: int) -> Recording:
+        """Take a clip to be recorded from its first frame on, or from what is kept of the time before.
+
+        Nothing from before `since_ns` enters it.
+        """
+        kept = self._prerecords.get(header.source)
+        before = kept.before(first, since_ns) if kept else ()
+        recording = Recording(header=header, grabber=grabber, first=first, before=before)
         self._running[header.source] = recording
         self._queues[header.source].put(recording)
         return recording
@@ -115,8 +121,8 @@ class Clips:
         try:
             self._spool.captures.begin_clip(placeholder(header, recording.first))
             recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
-            # The frame of the press, before the start is acknowledged: a clip that began is never empty.
-            self._add(recording, recording.first)
+            # A frame, before the start is acknowledged: a clip that began is never empty.
+            self._add(recording, recording.opening[0])
             recording.writer.sync()
         except FAILURES as failure:
             error = explained(failure)
@@ -143,20 +149,19 @@ class Clips:
         except FAILURES:
             self._salvage(header)
 
-    def _add(self, recording: Recording, frame: Frame) -> None:
+    def _add(self, recording: Recording, frame: Frame | Developed) -> None:
         assert recording.writer
-        picture = seen(frame.picture, recording.grabber.view)
-        jpeg = clip_jpeg(picture, recording.grabber.settings.jpeg_quality)
-        recording.writer.add(jpeg, time_ns=frame.time_ns, sequence=frame.sequence)
+        made = frame if isinstance(frame, Developed) else develop(frame, recording.grabber)
+        recording.writer.add(made.jpeg, time_ns=made.time_ns, sequence=made.sequence)
 
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
         """Write frame after frame; every 400 ms what was written is made safe."""
-        writer = recording.writer
+        writer, written = recording.writer, recording.opening[0]
         assert writer
         synced_ns = self._clock.boottime_ns()
         try:
             for frame in self._frames(recording, stop):
-                if frame and frame is not recording.first:
+                if frame and frame is not written:
                     self._add(recording, frame)
                 if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
                     writer.sync()
@@ -166,12 +171,16 @@ class Clips:
             writer.abandon()
             raise
 
-    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Frame | None]:
+    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Frame | Developed | None]:
         """Yield a clip's frames in order, and None whenever none came for a while, until it ends."""
-        last = recording.first
-        yield last
+        last = recording.opening[0]
+        for leading in recording.opening:
+            recording.lost += max(0, leading.sequence - last.sequence - 1)
+            last = leading
+            yield leading
+        queue = self._prerecords.get(recording.header.source) or recording.grabber.ring
         while not stop.is_set():
-            frame = recording.grabber.ring.after(last.sequence, _WAIT_S)
+            frame = queue.after(last.sequence, _WAIT_S)
             if end := self._end(recording, last, frame):
                 recording.end = end
                 return
@@ -180,13 +189,13 @@ class Clips:
                 last = frame
             yield frame
 
-    def _end(self, recording: Recording, last: Frame, frame: Frame | None) -> End | None:
+    def _end(self, recording: Recording, last: Frame | Developed, frame: Frame | Developed | None) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
         now = self._clock.boottime_ns()
         time_ns = frame.time_ns if frame else now
         if recording.stopped_ns and (frame is None or time_ns > recording.stopped_ns):
             return End.ASKED
-        if frame and _size(frame) != _size(recording.first):
+        if frame and frame.size != recording.first.size:
             return End.SIZE
         if time_ns - recording.started_ns > LIMIT_S * 1e9:
             return End.LIMIT
@@ -195,7 +204,9 @@ class Clips:
         recorded = recording.writer.frames.size if recording.writer else 0
         return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
 
-    def _signal_lost(self, recording: Recording, last: Frame, frame: Frame | None, now: int) -> bool:
+    def _signal_lost(
+        self, recording: Recording, last: Frame | Developed, frame: Frame | Developed | None, now: int
+    ) -> bool:
         """Say whether there has been no picture for too long, or only the one of a device without signal."""
         state = recording.grabber.state
         if state.signal is Signal.CARD:
@@ -231,7 +242,3 @@ def _kept(code: str) -> SpoolError:
         code=code,
         action="Make room on the box: the clip is closed by itself then.",
     )
-
-
-def _size(frame: Frame) -> tuple[int, int]:
-    return frame.picture.width, frame.picture.height

@@ -39,6 +39,7 @@ class Fixed:
     frame: Frame
     number: int
     uid: str
+    since_ns: int  # frames from before may not enter this exam
 
 
 class Moments:
@@ -61,7 +62,12 @@ class Moments:
             grabber = self.grabber(ask.source)
             frame = self._frame(ask, exam, grabber)
             return Fixed(
-                exam=exam, grabber=grabber, frame=frame, number=self._next_number(exam.id), uid=self._clock.uid()
+                exam=exam,
+                grabber=grabber,
+                frame=frame,
+                number=self._next_number(exam.id),
+                uid=self._clock.uid(),
+                since_ns=self._since(exam) + grabber.delay_ns,
             )
 
     def grabber(self, source: str) -> Grabber:

@@ -8,6 +8,7 @@ from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Moments
 from gateway.capture.pedals import Pedal
+from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Presses
 from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
@@ -20,6 +21,7 @@ from gateway.config.settings import Settings
 from gateway.config.settings import Sign as SignSettings
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Trigger as TriggerSettings
+from gateway.errors import SpoolError
 from gateway.spool.spool import Spool
 from hardware import profiles
 from hardware.errors import DeviceRefused
@@ -49,6 +51,7 @@ class Parts:
     grabbers: dict[str, Grabber]
     recorder: Recorder
     clips: Clips
+    prerecords: dict[str, PreRecord]
     due: Due
     pedals: list[Pedal]
     signs: list[Sign]
@@ -61,7 +64,8 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     clock = spool.clock
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers)
+    prerecords = _prerecords(spool, grabbers)
+    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=prerecords)
     signs = _signs(settings, spool, devices)
     presses = _presses(settings, spool, grabbers=grabbers, recorder=recorder, clips=clips, due=due, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
@@ -87,6 +91,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         grabbers=grabbers,
         recorder=recorder,
         clips=clips,
+        prerecords=prerecords,
         due=due,
         pedals=pedals,
         signs=signs,
@@ -130,6 +135,28 @@ def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_count
         ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
         clock=spool.clock,
     )
+
+
+def _prerecords(spool: Spool, grabbers: dict[str, Grabber]) -> dict[str, PreRecord]:
+    """Return what keeps the last seconds of the sources that want it."""
+
+    def exam_is_open() -> bool:
+        try:
+            return spool.exams.open_one() is not None
+        except SpoolError:
+            return True  # an index that cannot be read is no reason to lose what led to a clip
+
+    return {
+        name: PreRecord(
+            grabber=grabber,
+            seconds=grabber.settings.pre_record_s,
+            budget_bytes=grabber.settings.ring_mb * _MB,
+            clock=spool.clock,
+            wanted=exam_is_open,
+        )
+        for name, grabber in grabbers.items()
+        if grabber.settings.pre_record_s
+    }
 
 
 def profile_of(source: SourceSettings) -> Profile:

@@ -195,7 +195,7 @@ class Presses:
             columns=columns,
             request=ask.request,
         )
-        return self._clips.start(header, fixed.grabber, fixed.frame)
+        return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns)
 
     def _stored_clip(self, uid: str) -> str:
         if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):

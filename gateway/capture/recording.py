@@ -1,10 +1,12 @@
 """A clip that is being recorded, as a value that its thread and its callers share. Does nothing by itself."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.capture.grabber import Grabber
+from gateway.capture.prerecord import Developed
 from gateway.capture.ring import Frame
 from gateway.model import Capture, MediaKind
 from gateway.spool.clips import ClipHeader, ClipWriter
@@ -28,13 +30,19 @@ class Recording:
 
     header: ClipHeader
     grabber: Grabber
-    first: Frame
+    first: Frame  # that of the press
+    before: Sequence[Developed] = ()  # what led to it
     writer: ClipWriter | None = None
     stopped_ns: int = 0  # 0 = goes on; else frames up to this time belong to it
     end: End = End.PROCESS
     lost: int = 0
     begun: Future[str] = field(default_factory=Future)
     done: Future[Capture] = field(default_factory=Future)
+
+    @property
+    def opening(self) -> list[Frame | Developed]:
+        """Return what led to it and the frame of the press: what is there when it begins."""
+        return [*self.before, self.first]
 
     @property
     def uid(self) -> str:

@@ -24,6 +24,11 @@ class Frame:
     def time_ns(self) -> int:
         return self.picture.time_ns
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return columns and rows as delivered."""
+        return self.picture.width, self.picture.height
+
 
 class Ring:
     """Holds at least 8 frames, more while they fit into `budget_bytes`."""

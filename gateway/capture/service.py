@@ -97,6 +97,8 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
         supervisor.start(f"clip-{name}", partial(parts.clips.work, name, stop))
     for sign in parts.signs:
         supervisor.start(f"{sign.name}-show", partial(sign.work, stop))
+    for name, prerecord in parts.prerecords.items():
+        supervisor.start(f"before-{name}", partial(prerecord.work, stop))
     for pedal in parts.pedals:
         supervisor.start(f"{pedal.name}-read", partial(pedal.listen, stop))
         supervisor.start(f"{pedal.name}-act", partial(pedal.act, stop))

@@ -141,6 +141,7 @@ def _source(base: Path) -> Table:
             "crop": values.box,
             "aspect": values.one_of("square", then=("keep",)),
             "ring_mb": values.number(8, 8192, "MB"),
+            "pre_record_s": values.number(0, 30, "seconds"),
             "manufacturer": dicom.text(64),
             "model": dicom.text(64),
             "serial_number": dicom.text(64),

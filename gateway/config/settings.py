@@ -67,6 +67,7 @@ class Source:
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
     aspect: str = "square"  # or "keep"
     ring_mb: int = 96
+    pre_record_s: int = 0  # of a clip, before its press
     manufacturer: str = ""
     model: str = ""
     serial_number: str = ""
