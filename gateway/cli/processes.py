@@ -32,13 +32,8 @@ def capture(config: Path) -> None:
         clock.wait(supervisor.stop, seconds)
 
     def source(source: words.Source) -> "Source":
-        return factory.source(
-            source.device,
-            wish=_wish(source),
-            clock_ns=clock.boottime_ns,
-            monotonic_ns=clock.monotonic_ns,
-            wait=wait,
-        )
+        clocks = {"clock_ns": clock.boottime_ns, "monotonic_ns": clock.monotonic_ns}
+        return factory.source(source.device, wish=_wish(source), **clocks, wait=wait)
 
     def trigger(trigger: words.Trigger) -> "Trigger":
         return factory.trigger(
