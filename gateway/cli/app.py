@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import erase, exams, processes, queue, reroute, spools
+from gateway.cli import erase, exams, learn, processes, queue, reroute, spools
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(queue.app, name="queue")
 erase.add_to(exams.app)
 app.add_typer(exams.app, name="exam")
 app.add_typer(spools.app, name="spool")
+app.add_typer(learn.app, name="trigger")
 
 
 @app.callback(invoke_without_command=True)

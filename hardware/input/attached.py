@@ -6,6 +6,8 @@ from pathlib import Path
 
 from hardware.errors import DeviceMissing, DeviceRefused
 
+_NOBODY = "0000:0000"  # the identity of buttons of the machine itself
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyDevice:
@@ -18,8 +20,10 @@ class KeyDevice:
 
     @property
     def word(self) -> str:
-        """Return the word by which a configuration names it."""
-        return f"usb:{self.port}" if self.port else str(self.nodes[0])
+        """Return the word by which a configuration names it: a node's number changes when it is plugged in anew."""
+        if self.port:
+            return f"usb:{self.port}"
+        return f"id:{self.identity}" if self.identity != _NOBODY else str(self.nodes[0])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -94,6 +94,10 @@ class Node:
         """Keep its keys from everybody else, such as the screen."""
         self._ask(EVIOCGRAB, 1)
 
+    def free(self) -> None:
+        """Let others have its keys as well."""
+        self._ask(EVIOCGRAB, 0)
+
     def read(self) -> list[KeyChange]:
         """Return what changed since the last read, at most one batch; never waits.
 

@@ -200,13 +200,13 @@ def test_another_device_at_the_pedals_port_is_refused_and_so_is_one_of_two(machi
 
 def test_devices_on_no_bus_are_devices_of_their_own(machine):
     machine.plug(port="", nodes=1, name="virtual pedal")
-    machine.plug(port="", nodes=1, name="virtual scanner")
+    machine.plug(port="", nodes=1, name="power button", identity="0000:0000")
     found = machine.attached.all()
     assert [(device.name, device.port, len(device.nodes)) for device in found] == [
         ("virtual pedal", "", 1),
-        ("virtual scanner", "", 1),
+        ("power button", "", 1),
     ]
-    assert found[0].word == str(found[0].nodes[0])
+    assert [device.word for device in found] == ["id:0c45:7403", str(found[1].nodes[0])]
 
 
 def test_a_machine_without_keys_has_no_devices(tmp_path):
