@@ -29,6 +29,7 @@ from hardware.indicators import Output
 from hardware.profiles import Profile
 from hardware.sources import Source
 from hardware.sources.absent import AbsentSource
+from hardware.sources.v4l2.wish import Wish
 from hardware.triggers import Trigger
 from hardware.views import Box
 
@@ -163,10 +164,18 @@ def profile_of(source: SourceSettings) -> Profile:
     """Return the device profile of a source, with what its own settings say instead. Raises DeviceRefused."""
     profile = profiles.load(source.profile)
     view = replace(profile.view, square=source.aspect == "square")
+    known = profile.wish
+    wish = Wish(
+        input=source.input or known.input,
+        standard=known.standard if source.standard == "auto" else source.standard,
+        size=source.size or known.size,
+        rate=source.rate or known.rate,
+        formats=source.format or known.formats,
+    )
     if source.crop:
         x, y, width, height = source.crop
         view = replace(view, crop=Box(x=x, y=y, width=width, height=height))
-    return replace(profile, view=view)
+    return replace(profile, view=view, wish=wish)
 
 
 def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses) -> list[Pedal]:

@@ -5,74 +5,26 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gateway.cli.supervise import PARENT_FD, Children
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config import settings as words
+from gateway.config.settings import Settings
 from gateway.log import to_stderr
 from gateway.threads import Supervisor
-
-if TYPE_CHECKING:
-    from hardware.indicators import Output
-    from hardware.sources import Source
-    from hardware.sources.v4l2.wish import Wish
-    from hardware.triggers import Trigger
 
 
 def capture(config: Path) -> None:
     from gateway.capture import service
-    from hardware import factory
-    from hardware.gpio import Wiring
+    from gateway.cli.devices import devices_of
 
     settings, clock, supervisor = _prepare("capture", config)
 
     def wait(seconds: float) -> None:
         clock.wait(supervisor.stop, seconds)
 
-    def source(source: words.Source) -> "Source":
-        clocks = {"clock_ns": clock.boottime_ns, "monotonic_ns": clock.monotonic_ns}
-        return factory.source(source.device, wish=_wish(source), **clocks, wait=wait)
-
-    def trigger(trigger: words.Trigger) -> "Trigger":
-        return factory.trigger(
-            trigger.kind,
-            device=trigger.device,
-            still=trigger.still,
-            clip=trigger.clip,
-            identity=trigger.identity,
-            wiring=Wiring(active=trigger.active, bias=trigger.bias),
-            clock_ns=clock.boottime_ns,
-            monotonic_ns=clock.monotonic_ns,
-            wait=wait,
-        )
-
-    def sign(sign: words.Sign) -> "Output":
-        return factory.sign(
-            sign.kind,
-            device=sign.device,
-            lamp=sign.lamp,
-            wiring=Wiring(active=sign.active),
-            clock_ns=clock.boottime_ns,
-            wait=wait,
-        )
-
-    devices = service.Devices(source=source, trigger=trigger, sign=sign)
+    devices = devices_of(clock=clock, wait=wait)
     _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
-
-
-def _wish(source: words.Source) -> "Wish":
-    """Return what the configuration asks of a grabber."""
-    from hardware.sources.v4l2.wish import Wish
-
-    return Wish(
-        input=source.input,
-        standard=source.standard,
-        size=source.size,
-        rate=source.rate,
-        formats=source.format,
-    )
 
 
 def forward(config: Path) -> None:
@@ -99,7 +51,7 @@ def run_all(config: Path) -> None:
     children.run(stop)
 
 
-def _prepare(name: str, config: Path) -> tuple[words.Settings, Clock, Supervisor]:
+def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor]:
     to_stderr(name)
     settings = reader.read(config, os.environ)
     supervisor = Supervisor()

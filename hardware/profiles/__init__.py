@@ -17,12 +17,14 @@ from hardware.colour import MATRICES
 from hardware.errors import DeviceRefused, ProfileBroken
 from hardware.looks import CARD_BYTES
 from hardware.sources import Scan
+from hardware.sources.v4l2.wish import FORMATS, STANDARDS, Wish
 from hardware.views import Box, View
 from hardware.views.shape import TURNS
 
 _HERE = Path(__file__).parent
 _LONGEST_DELAY_MS = 1000
 _LARGEST = 16_384
+_FASTEST = 240  # pictures a second
 _RANGES = {"limited": False, "full": True}
 _FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom-first": Scan.BOTTOM_FIRST}
 
@@ -37,6 +39,7 @@ class Profile:
 
     title: str = ""
     view: View = field(default_factory=View)
+    wish: Wish = field(default_factory=Wish)
     input_delay_ms: int = 0
     card: bytes = b""
 
@@ -77,7 +80,7 @@ class _Reader:
 
     def profile(self, path: Path) -> Profile:
         size = self._take("size", _pair, None)
-        crop, masks = self._take("crop", _box, None), self._take("masks", _boxes, ())
+        crop, masks = self._take("crop", _box, None), self._take("masks", _several(_box), ())
         view = View(
             size=size,
             deinterlace=self._take("deinterlace", _flag, True),
@@ -90,6 +93,13 @@ class _Reader:
             matrix=self._take("matrix", _one_of(*MATRICES), None),
             full_range=self._take("range", _word(_RANGES), None),
         )
+        wish = Wish(
+            input=self._take("input", _text, ""),
+            standard=self._take("standard", _one_of(*STANDARDS), "auto"),
+            size=size,
+            rate=self._take("rate", _number(0, _FASTEST), 0),
+            formats=self._take("formats", _several(_one_of(*FORMATS)), ()),
+        )
         title = self._take("title", _text, "")
         delay = self._take("input_delay_ms", _number(0, _LONGEST_DELAY_MS), 0)
         card = self._take("no_signal_picture", _card, b"")
@@ -97,7 +107,7 @@ class _Reader:
         self._problems += [f"{key} is no key of a profile" for key in self._raw if key not in self._known]
         if self._problems:
             raise ProfileBroken(path, self._problems)
-        return Profile(title=title, view=view, input_delay_ms=delay, card=card)
+        return Profile(title=title, view=view, wish=wish, input_delay_ms=delay, card=card)
 
     def _take(self, key: str, check: Callable[[Any], Any], default: Any) -> Any:  # noqa: ANN401 - TOML's values
         self._known.add(key)
@@ -159,10 +169,13 @@ def _box(value: object) -> Box:
     return Box(x=x, y=y, width=width, height=height)
 
 
-def _boxes(value: object) -> tuple[Box, ...]:
-    if not isinstance(value, list):
-        raise Unfit("must be a list of boxes")
-    return tuple(map(_box, value))
+def _several(check: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
+    def checked(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Unfit("must be a list")
+        return tuple(map(check, value))
+
+    return checked
 
 
 def _card(value: object) -> bytes:

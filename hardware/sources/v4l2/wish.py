@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+STANDARDS = ("auto", "PAL", "NTSC", "SECAM", "PAL-M", "PAL-N", "PAL-60", "NTSC-443")
+FORMATS = (
+    *("YUYV", "UYVY", "YVYU", "VYUY", "NV12", "NV21", "YU12", "YV12"),
+    *("RGB3", "BGR3", "XR24", "XB24", "BGR4", "RGB4", "MJPEG", "JPEG", "GREY"),
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:

@@ -65,6 +65,16 @@ def test_colour_bars_through_a_profile_come_out_within_two_steps(name):
             assert np.abs(pixel - colour).max() <= 2, (number, pixel)
 
 
+def test_the_words_of_a_profile_are_those_of_a_grabber_and_of_the_configuration():
+    from gateway.config import grabber  # noqa: PLC0415 - the two sides must not know each other
+    from hardware.sources.v4l2 import inputs, layouts, wish  # noqa: PLC0415 - large tables
+
+    assert ("auto", *inputs.STANDARDS) == wish.STANDARDS == grabber.STANDARDS
+    assert set(layouts.ORDER) == set(wish.FORMATS) == set(grabber.FORMATS)
+    asked = profiles.load("pal-svideo").wish
+    assert (asked.standard, asked.size, asked.rate) == ("PAL", (720, 576), 25)
+
+
 def test_a_profile_of_ones_own_is_read_from_its_file(tmp_path):
     path = tmp_path / "tower.toml"
     path.write_text(
@@ -99,6 +109,10 @@ def test_a_profile_of_ones_own_is_read_from_its_file(tmp_path):
         ("size = [100, 100]\ncrop = [0, 0, 101, 10]", "crop does not lie inside the size"),
         ("input_delay_ms = 5000", "input_delay_ms must be a whole number from 0 to 1000"),
         ("title = 3", "title must be a text"),
+        ('standard = "PAL-X"', "standard must be one of auto, PAL"),
+        ('formats = "MJPEG"', "formats must be a list"),
+        ('formats = ["MPEG"]', "formats must be one of"),
+        ("rate = -1", "rate must be a whole number"),
         ("colour = 1", "colour is no key of a profile"),
         ("= 3", "it cannot be read"),
     ],
