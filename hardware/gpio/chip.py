@@ -90,6 +90,8 @@ class _Output:
             raise _failure(self._chip, error) from error
 
     def close(self) -> None:
+        if self._request.filenos() == [-1]:
+            return
         with suppress(OSError, DeviceMissing, DeviceRefused):
             self.set(False)
         with suppress(OSError):
