@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ from hardware.sources import Loss, Picture, Source
 _log = logging.getLogger(__name__)
 _READ_S = 0.5  # longer than the frame interval of any usual source
 _REOPEN_S = 1.0
+_LOOK_S = 0.1
 _HANGS_S = 2.0  # a driver may never return from a read
 _STANDS_STILL_S = 5.0  # a device that neither gives nor says anything is opened anew
 _STUCK_S = 10.0  # in a read, which returns after half a second
@@ -71,13 +73,16 @@ class Grabber:
         ring: Ring,
         clock: Clock,
         profile: Profile = _ANY_DEVICE,
+        plugged: Callable[[], int] = int,
     ) -> None:
+        """`plugged`: a number that grows when something is plugged in; 0 for ever where nobody looks."""
         self.settings = settings
         self.ring = ring
         self.view = profile.view
         self.watch = Watch(ring=ring, clock=clock, card=profile.card)
         self.delay_ns = profile.input_delay_ms * 1_000_000
         self._source = source
+        self._plugged = plugged
         self._clock = clock
         self._open = False
         self._read_ns = 0  # when the last picture came out of the source
@@ -112,8 +117,15 @@ class Grabber:
         """Read until stopped; open again what went away."""
         while not stop.is_set():
             if not self.step():
-                self._clock.wait(stop, _REOPEN_S)
+                self._pause(stop)
         self._source.close()
+
+    def _pause(self, stop: threading.Event) -> None:
+        """Wait before the device is opened again; less when something is plugged in."""
+        seen = self._plugged()
+        for _ in range(round(_REOPEN_S / _LOOK_S)):
+            if self._clock.wait(stop, _LOOK_S) or self._plugged() != seen:
+                return
 
     def step(self) -> bool:
         """Read one picture, opening the source first when it is closed; False when it cannot be had now."""

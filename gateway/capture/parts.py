@@ -8,6 +8,7 @@ from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Moments
 from gateway.capture.pedals import Pedal
+from gateway.capture.plugs import Plugs
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Presses
 from gateway.capture.preview import Preview
@@ -25,6 +26,7 @@ from gateway.errors import SpoolError
 from gateway.spool.spool import Spool
 from hardware import profiles
 from hardware.errors import DeviceRefused
+from hardware.hotplug import Hotplug
 from hardware.indicators import Output
 from hardware.profiles import Profile
 from hardware.sources import Source
@@ -43,6 +45,7 @@ class Devices:
     source: Callable[[SourceSettings], Source]
     trigger: Callable[[TriggerSettings], Trigger]
     sign: Callable[[SignSettings], Output]
+    hotplug: Hotplug | None = None  # None: devices are looked for once a second, and nobody says what came
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +53,7 @@ class Parts:
     """What the process's threads work on."""
 
     grabbers: dict[str, Grabber]
+    plugs: Plugs | None
     recorder: Recorder
     clips: Clips
     prerecords: dict[str, PreRecord]
@@ -63,7 +67,8 @@ class Parts:
 def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int) -> Parts:
     """Return the parts; no device is opened yet."""
     clock = spool.clock
-    grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
+    plugs = Plugs(devices.hotplug) if devices.hotplug else None
+    grabbers = {source.name: _grabber(source, spool, devices, start_counter, plugs) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
     prerecords = _prerecords(spool, grabbers)
     clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=prerecords)
@@ -90,6 +95,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     )
     return Parts(
         grabbers=grabbers,
+        plugs=plugs,
         recorder=recorder,
         clips=clips,
         prerecords=prerecords,
@@ -124,7 +130,9 @@ def _presses(
     )
 
 
-def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_counter: int) -> Grabber:
+def _grabber(
+    source: SourceSettings, spool: Spool, devices: Devices, start_counter: int, plugs: Plugs | None
+) -> Grabber:
     try:
         profile, device = profile_of(source), devices.source(source)
     except DeviceRefused as error:  # the other sources go on
@@ -135,6 +143,7 @@ def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_count
         profile=profile,
         ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
         clock=spool.clock,
+        plugged=plugs.seen if plugs else int,
     )
 
 

@@ -91,6 +91,8 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("due", _DUE_S, parts.due.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
+    if parts.plugs:
+        supervisor.start("hotplug", partial(parts.plugs.work, stop))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.every(f"look-{name}", _LOOK_S, grabber.watch.step)

@@ -8,6 +8,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Sign, Source, Trigger
 from hardware import factory, sources, triggers
 from hardware.gpio import Wiring
+from hardware.hotplug import Hotplug
 from hardware.indicators import Output
 
 
@@ -17,6 +18,7 @@ def devices_of(*, clock: Clock, wait: Callable[[float], None]) -> Devices:
         source=partial(_source, clock, wait),
         trigger=partial(_trigger, clock, wait),
         sign=partial(_sign, clock, wait),
+        hotplug=Hotplug(clock_ns=clock.boottime_ns, wait=wait),
     )
 
 

@@ -17,6 +17,7 @@ from hardware.sources.v4l2.wish import Wish
 
 _RATE_TOLERANCE = Fraction(1, 50)
 _LARGEST = 16384  # pixels each way: a driver that says more lies
+_ANY = (1920, 1080)
 _SD_WIDTH = 720
 _SD_HEIGHTS = {525: 480, 625: 576}
 _SEPARATE = frozenset({raw.Field.ALTERNATE, raw.Field.SEQ_TB, raw.Field.SEQ_BT})
@@ -79,12 +80,15 @@ def _candidates(device: Device, line: Line, wish: Wish) -> list[Offer]:
 
 
 def _asked_size(offer: Offer, line: Line, wish: Wish) -> tuple[int, int]:
-    """Return the size to ask for; of a device that takes any, the largest usual one."""
-    if wish.size:
-        return wish.size
+    """Return the size to ask for: that of the digital signal, unscaled; of others the wanted one.
+
+    Of a device that takes any it is the largest usual one.
+    """
+    if line.size or wish.size:
+        return line.size or wish.size or _ANY
     if line.lines:
         return _SD_WIDTH, _SD_HEIGHTS[line.lines]
-    return line.size or offer.size or (1920, 1080)
+    return offer.size or _ANY
 
 
 def _set_format(device: Device, offer: Offer, line: Line, wish: Wish) -> Any:  # noqa: ANN401 - a v4l2_pix_format

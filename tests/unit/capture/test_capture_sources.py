@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from gateway.capture.grabber import Grabber
+from gateway.capture.plugs import Plugs
 from gateway.capture.ring import Ring
 from gateway.capture.service import next_start
 from gateway.capture.stuck import end_when_stuck
@@ -13,6 +14,7 @@ from gateway.config.settings import Source
 from gateway.spool.opening import open_spool
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.fakes import ScriptedSource, pictures, worst_source
+from hardware.hotplug import Hotplug, Plugged
 from hardware.sources import Loss
 
 FRAME_BYTES = 320 * 180 * 3
@@ -219,3 +221,41 @@ def test_a_driver_that_does_not_return_ends_the_process_and_one_that_is_slow_doe
     thread.join(10)
     clock.move(100)
     end_when_stuck({"us": eye})
+
+
+def test_a_device_that_is_plugged_in_is_opened_at_once_and_without_that_word_after_a_second():
+    waited: list[int] = []
+
+    class Clocked(FakeClock):
+        def wait(self, stop: threading.Event, seconds: float) -> bool:
+            waited.append(1)
+            if len(waited) == 23:
+                stop.set()
+            return super().wait(stop, seconds)
+
+    ring = Ring(start_counter=1, budget_bytes=1 << 20)
+    source = ScriptedSource([DeviceMissing("gone")], [DeviceMissing("gone")], [])
+    plugged = iter([0, 0, 0, 1, *[1] * 99])
+    Grabber(
+        settings=Source(name="us"), source=source, ring=ring, clock=Clocked(), plugged=lambda: next(plugged)
+    ).run(threading.Event())
+    assert source.opened == 3
+    assert len(waited) == 23  # 3 after the word, then 10 and 10
+
+
+def test_what_is_plugged_in_and_out_stands_in_the_log(clock, caplog):
+    camera = Plugged(kind="video4linux", node="video0", port="1-1.4", identity="534d:2109")
+    looks = iter([frozenset(), frozenset({camera}), frozenset()])
+
+    def no_udev() -> None:
+        raise OSError
+
+    hotplug = Hotplug(clock_ns=clock.boottime_ns, wait=clock.pause, look=lambda: next(looks), monitor=no_udev)
+    plugs = Plugs(hotplug)
+    caplog.set_level("INFO")
+    for _ in range(3):
+        plugs.step()
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.split()[0] for line in said] == ["device_plugged", "device_unplugged"]
+    assert "usb=1-1.4 identity=534d:2109" in said[0]
+    assert plugs.seen() == 2
