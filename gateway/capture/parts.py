@@ -70,11 +70,12 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     plugs = Plugs(devices.hotplug) if devices.hotplug else None
     grabbers = {source.name: _grabber(source, spool, devices, start_counter, plugs) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
-    prerecords = _prerecords(spool, grabbers)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=prerecords)
+    pre = _prerecords(spool, grabbers)
+    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=pre)
     signs = _signs(settings, spool, devices)
     presses = _presses(settings, spool, grabbers=grabbers, recorder=recorder, clips=clips, due=due, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
+    previews = {name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()}
     status = Status(
         spool=spool,
         grabbers=grabbers,
@@ -88,7 +89,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     desk = Desk(
         presses=presses,
         recorder=recorder,
-        previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
+        previews=previews,
         status=status,
         start_counter=start_counter,
         clock=clock,
@@ -98,7 +99,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         plugs=plugs,
         recorder=recorder,
         clips=clips,
-        prerecords=prerecords,
+        prerecords=pre,
         due=due,
         pedals=pedals,
         signs=signs,
