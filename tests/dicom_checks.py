@@ -83,7 +83,7 @@ def _lossy(dataset):
     if "SourceImageSequence" in dataset:  # a key still: what was lost before stays said
         if trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1":
             yield f"the lossy attributes of a clip's frame say {trio}"
-    elif syntax != BASELINE and trio != ["00", None, None]:
+    elif syntax != BASELINE and trio != ["00", None, None] and (trio[::2] != ["01", "ISO_10918_1"] or not trio[1]):
         yield f"the lossy attributes of a lossless picture say {trio}"
 
 

@@ -15,7 +15,6 @@ from gateway.config.dicom import TRANSFER_SYNTAXES
 from gateway.config.settings import Destination, Settings, Source, Tls
 
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
-_STILL, _CLIP = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"
 _VERIFICATION = "1.2.840.10008.1.1"
 
 
@@ -78,26 +77,43 @@ def _asked(sop_class: str, peer: str, at: str, tls: Tls | None) -> Service:
 
 def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Service]:
     """Yield the storage contexts, as they are made for an association with every kind of object."""
+    from gateway.dicom.image import TRANSFER_SYNTAX
     from gateway.dicom.objects import FAMILIES
     from gateway.net.store import Wanted, contexts_for
 
-    takes_clips = not archive.types or "clip" in archive.types
-    takes_stills = not archive.types or "still" in archive.types or archive.fallback == "key-stills"
-    wanted: list[Wanted] = []
-    for kind in dict.fromkeys(each.object for each in sources if each.name in (archive.sources or (each.name,))):
-        stills = Wanted(sop_class_uid=FAMILIES[kind].still, transfer_syntax_uid=_STILL, lossy=False)
-        clips = Wanted(sop_class_uid=FAMILIES[kind].clip, transfer_syntax_uid=_CLIP, lossy=True)
-        wanted += [stills] * takes_stills + [clips] * takes_clips
-    for each in wanted:
-        offered = contexts_for([each], archive.transfer_syntaxes)
+    types = archive.types or ("still", "clip")
+    wanted: dict[str, list[Wanted]] = {}  # by SOP class
+    for source in sources:
+        if source.name not in (archive.sources or (source.name,)):
+            continue
+        stills = list(_codecs(source)) if "still" in types else []
+        stills += ["jpeg-lossless"] if archive.fallback == "key-stills" else []
+        clips = ["jpeg"] if "clip" in types else []
+        family = FAMILIES[source.object]
+        for sop_class, codecs in ((family.still, stills), (family.clip, clips)):
+            wanted.setdefault(sop_class, []).extend(
+                Wanted(sop_class_uid=sop_class, transfer_syntax_uid=TRANSFER_SYNTAX[codec], lossy=codec == "jpeg")
+                for codec in codecs
+            )
+    for sop_class, objects in wanted.items():
+        if not objects:
+            continue
+        offered = contexts_for(objects, archive.transfer_syntaxes)
         yield Service(
-            sop_class=each.sop_class_uid,
+            sop_class=sop_class,
             role="SCU",
             peer=f"{archive.name} ({archive.ae_title})",
             at=f"{archive.host}:{archive.port}",
             secured=archive.tls is not None,
             syntaxes=tuple(context.transfer_syntax for context in offered),
         )
+
+
+def _codecs(source: Source) -> tuple[str, ...]:
+    """Return what a source's stills are compressed with: with "auto" a grabber's own JPEG may be among them."""
+    if source.still != "auto":
+        return (source.still,)
+    return ("jpeg-lossless", "jpeg") if source.device.startswith("v4l2:") else ("jpeg-lossless",)
 
 
 def _overview(settings: Settings) -> Iterator[str]:

@@ -40,6 +40,11 @@ def image(draft: Draft, exam: Exam, capture: Capture) -> None:
     _lossy(draft, capture)
 
 
+def is_lossy(capture: Capture) -> bool:
+    """Say whether its pixels lost something, now or before: what a device gave as JPEG stays so (C.7.6.1.1.5)."""
+    return capture.codec == "jpeg" or capture.lossy_ratio > 0
+
+
 def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
     """Add the identity of the object and encode it."""
     draft.put("SOPClassUID", sop_class_uid).put("SOPInstanceUID", capture.sop_instance_uid)
@@ -66,7 +71,7 @@ def _pixels(draft: Draft, capture: Capture) -> None:
 
 
 def _lossy(draft: Draft, capture: Capture) -> None:
-    if capture.codec != "jpeg":
+    if not is_lossy(capture):
         draft.put("LossyImageCompression", "00")
         return
     pixels = capture.rows * capture.columns * capture.samples * capture.frames

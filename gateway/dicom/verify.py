@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.dicom import charset, codestream, copies, elements, icc, objects, values
 from gateway.dicom.elements import Elements
-from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX
+from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX, is_lossy
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
 from gateway.model import Capture, Exam, Identity, MediaKind, Series
@@ -50,7 +50,7 @@ def verify_sealed(
 
     `clip`: what a key still was made of; it is lossless itself, its clip is not.
     """
-    lossy = clip is not None or capture.codec == "jpeg"
+    lossy = clip is not None or is_lossy(capture)
     with SealedFile(path) as file:
         header, meta = file.header, file.meta
         _identity(header, exam, capture, series)

@@ -14,7 +14,7 @@ from gateway.spool.spool import Spool
 
 _LENGTH_BYTES = 4  # before each codestream of a clip's frames
 _START = 1 << 20  # bytes; a header of ours is shorter
-_PIXEL_DATA_HEAD = 12  # tag, VR and undefined length in explicit VR
+_PIXEL_DATA_HEAD = 12  # tag, VR and length in explicit VR
 _ITEM, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE0DD
 _OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})
 _PIXEL_DATA = 0x7FE00010
@@ -69,7 +69,7 @@ def as_recorded(frames: Frames, capture: Capture) -> list[tuple[bytes, int, int]
 
 
 def frames_in_object(path: Path) -> Frames:
-    """Index the fragments of a sealed object, one a frame (PS3.5 A.4). Raises SpoolDamaged."""
+    """Index the fragments of a sealed object, one a frame (PS3.5 A.4), or its plain one. Raises SpoolDamaged."""
     places: list[tuple[int, int]] = []
     try:
         with path.open("rb") as file:
@@ -77,6 +77,9 @@ def frames_in_object(path: Path) -> Frames:
             meta = part10.read_meta(start)
             _, end = elements.parse_head(start, explicit=True, start=meta.length)
             position = _first_item(start, end)
+            if meta.transfer_syntax_uid == part10.EXPLICIT_LE:
+                (length,) = struct.unpack_from("<L", start, position - 4)
+                return Frames(path=path, places=((position, length),))
             while True:
                 file.seek(position)
                 group, number, length = struct.unpack("<HHL", file.read(8))

@@ -115,7 +115,8 @@ def _decoded(codestream: bytes, capture: Capture, width: int) -> NDArray[np.uint
             return np.asarray(imagecodecs.jpegls_decode(codestream), np.uint8)
         case "uncompressed":
             colours = (capture.samples,) if capture.samples > 1 else ()
-            return np.frombuffer(codestream, np.uint8).reshape(capture.rows, capture.columns, *colours)
+            count = capture.rows * capture.columns * capture.samples  # a byte may follow that makes them even
+            return np.frombuffer(codestream, np.uint8, count).reshape(capture.rows, capture.columns, *colours)
     pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
         codestream, "RGB", fastdct=True, min_width=width, min_factor=1
     )

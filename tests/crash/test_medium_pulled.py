@@ -12,7 +12,8 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MediaForeign
-from gateway.forward.media.writer import Item, Writing
+from gateway.forward.media.forms import Item
+from gateway.forward.media.writer import Writing
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
 from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_cut

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MediaError
+from gateway.forward.media.forms import Item
 from gateway.forward.media.medium import is_mounted
-from gateway.forward.media.writer import Item, Writing
+from gateway.forward.media.writer import Writing
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool

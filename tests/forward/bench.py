@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.config.settings import Station
 from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
-from gateway.model import Capture, Delivery, Exam, Identity, Patient, Procedure, SealedObject
+from gateway.model import Capture, Delivery, Equipment, Exam, Identity, Patient, Procedure, SealedObject
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.files import Files
 from gateway.spool.spool import Spool
@@ -19,6 +19,10 @@ STATION = Station(name="US-ROOM-2", institution="Clinic")
 CANARY = Patient(name="Kanari^Vögelchen", id="CANARY-4711", issuer="CLINIC", birth_date="19010203", sex="F")
 ACCESSION = "ACC-CANARY-77"
 CANARY_WORDS = ("Kanari", "Vögelchen", "CANARY-4711", "19010203", "ACC-CANARY-77")
+
+
+# As the recorder names them.
+SUFFIXES = {"jpeg-lossless": ".ljpg", "jpeg-ls": ".jls", "jpeg": ".jpg", "uncompressed": ".raw"}
 
 
 class Disk(Files):
@@ -99,9 +103,11 @@ def open_exam(spool: Spool, subject: Subject | None = None) -> Exam:
     return spool.exams.open(subject or typed())[0]
 
 
-def still(spool: Spool, exam: Exam, *, source: str = "us", rows: int = 16, columns: int = 18) -> Capture:
+def still(
+    spool: Spool, exam: Exam, *, source: str = "us", rows: int = 16, columns: int = 18, **other: object
+) -> Capture:
     """Store a still as the recorder does: media, sidecar, row."""
-    record, streams = dicom_samples.still(rows=rows, columns=columns)
+    record, streams = dicom_samples.still(rows=rows, columns=columns, **other)
     uid = spool.clock.uid()
     capture = replace(
         record,
@@ -109,7 +115,7 @@ def still(spool: Spool, exam: Exam, *, source: str = "us", rows: int = 16, colum
         exam=exam.id,
         source=source,
         instance_number=spool.captures.highest_number(exam.id) + 1,
-        media=uid + ".ljpg",
+        media=uid + SUFFIXES[record.codec],
         patient=exam.patient,
     )
     spool.captures.write_media(exam.id, capture.media, streams)
@@ -119,7 +125,14 @@ def still(spool: Spool, exam: Exam, *, source: str = "us", rows: int = 16, colum
 
 
 def clip(
-    spool: Spool, exam: Exam, *, frames: int = 3, source: str = "us", copies: int = 1, padding: int = 0
+    spool: Spool,
+    exam: Exam,
+    *,
+    frames: int = 3,
+    source: str = "us",
+    copies: int = 1,
+    padding: int = 0,
+    equipment: Equipment | None = None,
 ) -> Capture:
     """Record a clip of JPEG frames as the recorder does.
 
@@ -136,7 +149,7 @@ def clip(
         part=1,
         pressed=record.pressed,
         patient=exam.patient,
-        equipment=record.equipment,
+        equipment=equipment or record.equipment,
         rows=record.rows,
         columns=record.columns,
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pydicom
 
 from gateway.clock import FakeClock
-from gateway.forward.media.writer import Item, Writing
+from gateway.forward.media.forms import Item
+from gateway.forward.media.writer import Writing
 from gateway.model import Exam
 from gateway.spool.files import Files
 from gateway.spool.spool import Spool

@@ -13,16 +13,17 @@ from pydicom.encaps import generate_frames
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination
-from gateway.dicom import key_still
+from gateway.dicom import key_still, objects
 from gateway.errors import ScopegateError
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.media.export import export
 from gateway.forward.sending.rearm import rearm
-from gateway.model import DeliveryState, Exam, SealedObject
+from gateway.model import DeliveryState, Equipment, Exam, SealedObject
 from gateway.spool import records, recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.dicom_samples import MODALITIES
 from tests.forward.bench import (
     STATION,
     Disk,
@@ -148,6 +149,33 @@ def test_a_key_still_says_what_it_was_made_of_and_what_was_lost(spool: Spool) ->
         expected = simplejpeg.decode_jpeg(frames[frame - 1], "RGB")
         assert np.array_equal(made.pixel_array, expected)
         assert made.ContentTime > source.ContentTime or frame == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("ultrasound", "Ultrasound Image Storage"),
+        ("endoscopic", "VL Endoscopic Image Storage"),
+        ("photographic", "VL Photographic Image Storage"),
+    ],
+)
+def test_key_stills_are_of_the_class_that_the_stills_of_their_source_have(
+    spool: Spool, kind: str, name: str
+) -> None:
+    exam = open_exam(spool, ordered())
+    equipment = Equipment(modality=MODALITIES[kind], object=kind)
+    still(spool, exam, equipment=equipment)
+    clip(spool, exam, equipment=equipment)
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    archive = NoClips()
+    archive.accepts = lambda sop_class: () if sop_class in objects.CLIPS else EVERYTHING
+    forward(spool, archive)
+    made = [pydicom.dcmread(spool.objects.path(each)) for each in key_stills(spool, exam)]
+    assert [each.SOPClassUID.name for each in made] == [name] * 3
+    assert {tuple(each.ImageType) for each in made} == {("DERIVED", "SECONDARY")}
+    families = [each.family for each in spool.exams.get(exam.id).series]
+    assert families == [f"{kind}-still", f"{kind}-clip", f"{kind}-key-still"]
 
 
 @pytest.mark.parametrize("form", [LOSSLESS, EXPLICIT, IMPLICIT])

@@ -6,10 +6,13 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
+import simplejpeg
 
 from gateway.clock import FakeClock
+from gateway.dicom import part10
 from gateway.errors import (
     DeliveryError,
     MediaAbsent,
@@ -28,6 +31,7 @@ from gateway.forward.media.writer import Writing
 from gateway.model import Patient
 from gateway.spool.files import Files
 from gateway.spool.spool import Spool
+from tests import dicom_samples
 from tests.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, typed, wrap_all
 from tests.forward.media_bench import BadStick, holds, items, listed, sha256, write
 
@@ -117,6 +121,56 @@ def test_jpeg_copies_lie_beside_it_under_names_that_tell_no_patient(spool: Spool
 
     for copy, shape in zip(copies, [(16, 18, 3), (16, 16, 3)], strict=True):
         assert cv2.imread(str(stick / "JPEG" / copy)).shape == shape
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize(
+    ("codec", "syntax"),
+    [
+        ("jpeg-ls", part10.EXPLICIT_LE),
+        ("uncompressed", part10.EXPLICIT_LE),
+        ("jpeg", part10.JPEG_BASELINE),
+        ("jpeg-lossless", part10.JPEG_LOSSLESS_SV1),
+    ],
+)
+def test_stills_of_every_codec_are_on_a_medium_in_a_form_of_its_profile(
+    spool: Spool, stick: Path, codec: str, syntax: str, samples: int
+) -> None:
+    exam = open_exam(spool)
+    still(spool, exam, codec=codec, samples=samples, rows=15, columns=18)
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    wanted = items(spool, exam)
+    write(stick, wanted, jpeg=True)
+    write(stick, wanted)
+
+    (file,) = listed(stick).values()
+    there, here = pydicom.dcmread(file), pydicom.dcmread(wanted[0].path)
+    assert there.file_meta.TransferSyntaxUID == syntax
+    assert (there.pixel_array == here.pixel_array).all()
+    (record,) = [r for r in pydicom.dcmread(stick / "DICOMDIR").DirectoryRecordSequence if "ReferencedFileID" in r]
+    assert record.ReferencedTransferSyntaxUIDInFile == syntax
+    assert len(list((stick / "DICOM").rglob("I*"))) == 1, "what is there already is not written again"
+    (copy,) = (stick / "JPEG").rglob("*.JPG")
+    looked_at = simplejpeg.decode_jpeg(copy.read_bytes(), "GRAY" if samples == 1 else "RGB")
+    shown = dicom_samples.picture(15, 18, samples)
+    assert np.abs(looked_at.reshape(shown.shape).astype(int) - shown).mean() < 12
+
+
+def test_a_jpeg_ls_file_that_the_box_s_disk_turned_goes_on_no_medium(spool: Spool, stick: Path) -> None:
+    exam = open_exam(spool)
+    still(spool, exam, codec="jpeg-ls")
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    (wanted,) = items(spool, exam)
+    content = bytearray(wanted.path.read_bytes())
+    content[-100] ^= 1
+    wanted.path.write_bytes(content)
+    with pytest.raises(SpoolDamaged):
+        write(stick, [wanted])
+    wanted.path.unlink()
+    with pytest.raises(SpoolDamaged):
+        write(stick, [wanted])
 
 
 def test_patients_whose_names_need_different_scripts_share_a_medium(spool: Spool, stick: Path) -> None:

@@ -1,5 +1,7 @@
 """In which form an object leaves, and what keeps it here."""
 
+import io
+
 import pydicom
 import pytest
 
@@ -8,9 +10,11 @@ from gateway.errors import NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.forward.sending.outgoing import prepare
 from gateway.model import SealedObject
 from gateway.spool.spool import Spool
-from tests.forward.bench import objects, sealed_exam
+from tests.dicom_samples import picture
+from tests.forward.bench import let_go, objects, open_exam, sealed_exam, wrap_all
+from tests.forward.bench import still as stored
 
-LOSSLESS, BASELINE = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"
+LOSSLESS, JPEG_LS, BASELINE = (f"1.2.840.10008.1.2.4.{number}" for number in (70, 80, 50))
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 
@@ -18,6 +22,15 @@ PACS = Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=104)
 @pytest.fixture
 def still(spool: Spool) -> SealedObject:
     (found,) = objects(spool, sealed_exam(spool))
+    return found
+
+
+def still_in(spool: Spool, codec: str) -> SealedObject:
+    exam = open_exam(spool)
+    stored(spool, exam, codec=codec, rows=15, columns=17)
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    (found,) = objects(spool, exam)
     return found
 
 
@@ -45,6 +58,48 @@ def test_a_still_goes_as_it_is_sealed_or_uncompressed(
     assert first == second
     assert first.transfer_syntax_uid == chosen
     assert isinstance(first.source, bytes) == (chosen != LOSSLESS)
+
+
+@pytest.mark.parametrize(
+    ("codec", "accepted", "chosen"),
+    [
+        ("jpeg-ls", (JPEG_LS, EXPLICIT, IMPLICIT), JPEG_LS),
+        ("jpeg-ls", (EXPLICIT, IMPLICIT), EXPLICIT),
+        ("jpeg-ls", (IMPLICIT,), IMPLICIT),
+        ("uncompressed", (EXPLICIT, IMPLICIT), EXPLICIT),
+        ("uncompressed", (IMPLICIT,), IMPLICIT),
+        ("jpeg", (BASELINE,), BASELINE),
+    ],
+)
+def test_stills_of_other_codecs_go_as_they_are_sealed_or_uncompressed(
+    spool: Spool, codec: str, accepted: tuple[str, ...], chosen: str
+) -> None:
+    sealed = still_in(spool, codec)
+    form = prepare(spool.objects.path(sealed), sealed, accepted=accepted, destination=PACS)
+    assert form.transfer_syntax_uid == chosen
+    content = form.source if isinstance(form.source, bytes) else form.source.read_bytes()
+    found = pydicom.dcmread(io.BytesIO(content))
+    assert found.file_meta.TransferSyntaxUID == chosen
+    if codec != "jpeg":
+        assert (found.pixel_array == picture(15, 17)).all()
+
+
+@pytest.mark.parametrize(
+    ("codec", "accepted", "named"),
+    [
+        ("jpeg-ls", (LOSSLESS,), JPEG_LS),
+        ("uncompressed", (LOSSLESS, JPEG_LS), "uncompressed"),
+        ("jpeg", (EXPLICIT, IMPLICIT, LOSSLESS), BASELINE),
+    ],
+)
+def test_an_archive_that_takes_no_form_of_a_codec_is_told_which_to_take(
+    spool: Spool, codec: str, accepted: tuple[str, ...], named: str
+) -> None:
+    sealed = still_in(spool, codec)
+    with pytest.raises(NeedsConfiguration) as caught:
+        prepare(spool.objects.path(sealed), sealed, accepted=accepted, destination=PACS)
+    assert caught.value.code == "no-context"
+    assert named in caught.value.action
 
 
 @pytest.mark.parametrize("accepted", [(), (BASELINE,)])

@@ -11,13 +11,14 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, ScopegateError
 from gateway.forward.making.wrap import Wrapper
-from gateway.model import Capture, DeliveryState, Exam
+from gateway.model import Capture, DeliveryState, Equipment, Exam
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.room import Room
 from gateway.spool.space import Space
 from gateway.spool.spool import Spool
+from tests.dicom_samples import MODALITIES
 from tests.forward.bench import (
     CANARY,
     STATION,
@@ -125,6 +126,44 @@ def test_series_are_numbered_by_source_and_kind_in_the_order_of_their_first_pict
     assert [data.InstanceNumber for data in written] == [1, 2, 3, 4, 5, 6]
     assert len({data.SeriesInstanceUID for data in written}) == 4
     assert [capture.sop_instance_uid for capture in order] == [str(data.SOPInstanceUID) for data in written]
+
+
+def of_kind(spool: Spool, exam: Exam, kind: str, make: Callable[..., Capture] = still) -> Capture:
+    """Store a picture of a source that was configured for that kind of object when it was taken."""
+    equipment = Equipment(modality=MODALITIES[kind], object=kind)
+    return make(spool, exam, equipment=equipment)
+
+
+def test_a_changed_kind_of_object_begins_another_series_and_leaves_what_was_taken_as_it_was(spool: Spool) -> None:
+    exam = open_exam(spool)
+    for kind in ("secondary-capture", "endoscopic", "secondary-capture", "endoscopic"):
+        of_kind(spool, exam, kind)
+    let_go(spool, exam)
+    wrap_all(spool)
+    written = [pydicom.dcmread(spool.objects.path(each)) for each in objects(spool, exam)]
+    assert [data.SeriesNumber for data in written] == [1, 2, 1, 2]
+    assert [data.SOPClassUID.name for data in written[:2]] == [
+        "Secondary Capture Image Storage",
+        "VL Endoscopic Image Storage",
+    ]
+    assert [(each.family, each.number) for each in spool.exams.get(exam.id).series] == [
+        ("still", 1),
+        ("endoscopic-still", 2),
+    ]
+
+
+def test_what_a_device_gave_as_jpeg_stays_lossy_for_ever_and_may_go_uncompressed(spool: Spool) -> None:
+    exam = open_exam(spool)
+    for codec in ("jpeg-lossless", "jpeg-ls", "uncompressed", "jpeg"):
+        still(spool, exam, codec=codec, lossy_ratio=12.5)
+    let_go(spool, exam)
+    wrap_all(spool)
+    sealed = objects(spool, exam)
+    for each in sealed:
+        data = pydicom.dcmread(spool.objects.path(each))
+        said = (data.LossyImageCompression, data.LossyImageCompressionRatio, data.LossyImageCompressionMethod)
+        assert said == ("01", 12.5, "ISO_10918_1")
+    assert [(each.lossy, each.may_go_uncompressed) for each in sealed] == [(True, True)] * 3 + [(True, False)]
 
 
 # --- what cannot become an object --------------------------------------------------------------------------------

@@ -1,20 +1,24 @@
 """Objects of every kind of source in real archives: taken, and unchanged there."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from gateway.config.settings import Destination
 from gateway.dicom import objects, part10
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
-from tests.dicom_samples import MODALITIES, clip, exam, made_as, seal, still
+from tests.dicom_samples import CODECS, MODALITIES, clip, exam, made_as, seal, still
 from tests.loopback.peers import items
 
-MADE = {"still": still, "grey still": lambda: still(samples=1), "clip": clip, "grey clip": lambda: clip(samples=1)}
+MADE = {
+    **{(codec, samples): partial(still, codec=codec, samples=samples) for codec in CODECS for samples in (1, 3)},
+    **{("clip", samples): partial(clip, samples=samples) for samples in (1, 3)},
+}
 
 
 def sealed_as(folder, kind, what):
-    number = list(MODALITIES).index(kind) * 10 + list(MADE).index(what)
+    number = list(MODALITIES).index(kind) * 100 + list(MADE).index(what)
     record, streams = made_as(kind, MADE[what]())
     uid = f"2.25.6600{number}"
     record = replace(record, sop_instance_uid=uid)
@@ -30,7 +34,7 @@ def test_an_archive_keeps_what_a_source_of_every_kind_makes(request, tmp_path, a
         path, record = sealed_as(tmp_path, kind, what)
         sop_class = objects.sop_class(record)
         syntax = part10.read_meta(path.read_bytes()[:4096]).transfer_syntax_uid
-        wanted = [Wanted(sop_class_uid=sop_class, transfer_syntax_uid=syntax, lossy="clip" in what)]
+        wanted = [Wanted(sop_class_uid=sop_class, transfer_syntax_uid=syntax, lossy=what[0] in {"jpeg", "clip"})]
         with StoreAssociation(destination, our_ae="SCOPEGATE", wanted=wanted) as association:
             result = association.store(
                 path,

@@ -16,15 +16,14 @@ import pydicom
 import pytest
 
 from gateway.clock import Clock
-from gateway.model import Exam
 from gateway.spool.opening import open_spool
-from tests.dicom_samples import picture
-from tests.forward.bench import clip, open_exam, ordered, sealed_exam, still
+from tests.dicom_samples import CODECS, picture
+from tests.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
 from tests.loopback.peers import StoreScp
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/recovery.md").read_text()
-TOOLS = ("dcmdump", "dcmj2pnm", "dcmmkdir", "dump2dcm", "storescu", "sha256sum", "python3")
+TOOLS = ("dcmdjpls", "dcmdump", "dcmj2pnm", "dcml2pnm", "dcmmkdir", "dump2dcm", "storescu", "sha256sum", "python3")
 missing = [tool for tool in TOOLS if not shutil.which(tool)]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"not installed: {missing}")
 
@@ -55,9 +54,18 @@ class DeadBox:
 
     def __init__(self, folder: Path) -> None:
         spool = open_spool(folder, clock=Clock(), destinations=("pacs",))
-        self.released: Exam = sealed_exam(spool, stills=2, clips=1)
+        released = open_exam(spool)
+        for codec in CODECS:
+            still(spool, released, codec=codec)
+        clip(spool, released)
+        self.released = let_go(spool, released)
+        wrap_all(spool)
         opened = open_exam(spool, ordered("gb18030"))
-        self.still = still(spool, opened, rows=48, columns=51)
+        self.stills = {
+            (codec, samples): still(spool, opened, rows=48, columns=51, codec=codec, samples=samples)
+            for codec in CODECS
+            for samples in (1, 3)
+        }
         self.clip = clip(spool, opened, frames=4)
         self.sealed = {each.sop_instance_uid: each for each in spool.objects.of_exam(self.released.id)}
         self.folder = folder
@@ -107,9 +115,9 @@ def test_every_picture_of_a_dead_box_is_found_by_the_commands_of_the_page(
     assert {path: path.read_bytes() for path in sorted(box.folder.rglob("*")) if path.is_file()} == before
     pictures = {path.name for path in (tmp_path / "pc/copy/pictures").iterdir()}
     stills = [uid for uid, each in box.sealed.items() if each.frames == 1]
-    assert len(box.sealed) == 3
+    assert len(box.sealed) == len(CODECS) + 1
     assert all(any(name.startswith(uid) for name in pictures) for uid in box.sealed)
-    assert len(stills) == 2
+    assert len(stills) == len(CODECS)
     for uid in box.sealed:
         assert pydicom.dcmread(archive_of_everything.file(uid)).SOPInstanceUID == uid
     records = pydicom.dcmread(tmp_path / "pc/copy/medium/DICOMDIR").DirectoryRecordSequence
@@ -123,8 +131,13 @@ def test_the_pictures_that_were_not_sealed_come_out_pixel_for_pixel(
 ) -> None:
     assert pc().returncode == 0
     copy = tmp_path / "pc/copy"
-    found = cv2.imread(str(copy / "pictures" / f"{box.still.sop_instance_uid}.png"))[..., ::-1]
-    assert np.array_equal(found, picture(48, 51, 3))
+    for (codec, samples), record in box.stills.items():
+        if codec == "jpeg":  # is one already
+            assert (copy / "exams" / record.exam / record.media).suffix == ".jpg"
+            continue
+        (file,) = (copy / "pictures").glob(f"{record.sop_instance_uid}.p*")
+        found = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(found if samples == 1 else found[..., ::-1], picture(48, 51, samples)), codec
     frames = sorted((copy / "exams" / box.clip.exam).glob("*.frames-*.jpg"))
     assert len(frames) == 4
     for frame in frames:

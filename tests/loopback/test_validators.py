@@ -17,8 +17,10 @@ from gateway.dicom.verify import verify_sealed
 from gateway.model import Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
+    CODECS,
     EXPLICIT,
     IMPLICIT,
+    MODALITIES,
     OPENED,
     RICH,
     SCRIPTS,
@@ -176,11 +178,14 @@ def test_the_uncompressed_form_has_no_errors_either(tmp_path, made, syntax):
     assert shown(plain, "0010,0010") == shown(path, "0010,0010") == ["Wang^XiaoDong=王^小东"]
 
 
-@pytest.mark.skipif(not shutil.which("dcmdjpeg"), reason="not installed: dcmdjpeg")
+@pytest.mark.skipif(not shutil.which("dcmdjpls"), reason="not installed: dcmdjpeg, dcmdjpls")
 @pytest.mark.parametrize("samples", [1, 3])
-def test_dcmtk_decodes_the_still_to_the_captured_pixels(tmp_path, samples):
-    path = seal(tmp_path / "o.dcm", exam(), *still(samples=samples))
-    subprocess.run(["dcmdjpeg", str(path), str(tmp_path / "d.dcm")], check=True, timeout=60)
+@pytest.mark.parametrize("kind", MODALITIES)
+@pytest.mark.parametrize(("codec", "tool"), [("jpeg-lossless", "dcmdjpeg"), ("jpeg-ls", "dcmdjpls")])
+def test_dcmtk_and_pydicom_decode_the_still_to_the_captured_pixels(tmp_path, codec, tool, kind, samples):
+    path = seal(tmp_path / "o.dcm", exam(), *made_as(kind, still(codec=codec, samples=samples)))
+    assert np.array_equal(pydicom.dcmread(path).pixel_array, picture(48, 51, samples))
+    subprocess.run([tool, str(path), str(tmp_path / "d.dcm")], check=True, timeout=60)
 
     decoded = pydicom.dcmread(tmp_path / "d.dcm").pixel_array
     assert np.array_equal(decoded, picture(48, 51, samples))
@@ -188,19 +193,38 @@ def test_dcmtk_decodes_the_still_to_the_captured_pixels(tmp_path, samples):
     assert np.array_equal(decoded, ours)
 
 
-KINDS = ["ultrasound", "endoscopic", "photographic"]
-
-
-@pytest.mark.parametrize("made", PICTURES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_picture_of_every_kind_of_source_has_no_errors(tmp_path, kind, made):
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_still_of_every_kind_and_codec_has_no_errors(tmp_path, kind, codec, samples):
     order = order_file("utf-8")
-    about, (record, streams) = exam_of(order), made_as(kind, PICTURES[made]())
+    about, (record, streams) = exam_of(order), made_as(kind, still(codec=codec, samples=samples, columns=52))
     path = seal(tmp_path / "o.dcm", about, record, streams, order)
 
     verify_sealed(path, exam=about, capture=record, series=SERIES, order=order)
     assert problems(path) == []
     assert shown(path, "0010,0010") == [NAMES["utf-8"]]
+
+
+CLIPS = [made for made in PICTURES if "clip" in made]
+
+
+@pytest.mark.parametrize("made", CLIPS)
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_clip_of_every_kind_has_no_errors(tmp_path, kind, made):
+    about, (record, streams) = exam(), made_as(kind, PICTURES[made]())
+    path = seal(tmp_path / "o.dcm", about, record, streams)
+
+    verify_sealed(path, exam=about, capture=record, series=SERIES, order=None)
+    assert problems(path) == []
+
+
+@pytest.mark.parametrize("codec", ["jpeg-lossless", "jpeg-ls", "uncompressed"])
+def test_a_lossless_still_of_a_device_that_gives_jpeg_has_no_errors(tmp_path, codec):
+    path = seal(tmp_path / "o.dcm", exam(), *still(codec=codec, lossy_ratio=12.5))
+
+    assert problems(path) == []
+    assert shown(path, "0028,2110") == ["01"]
 
 
 # The validators themselves: each deliberate breakage must be seen by one of them.

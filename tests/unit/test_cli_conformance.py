@@ -76,6 +76,23 @@ def test_the_classes_are_those_of_the_sources_that_go_to_an_archive(statement):
     ]
 
 
+@pytest.mark.parametrize(
+    ("still", "stated"),
+    [
+        ("auto", "JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian"),
+        ("jpeg-ls", "JPEG-LS Lossless, Explicit VR Little Endian, Implicit VR Little Endian"),
+        ("uncompressed", "Explicit VR Little Endian, Implicit VR Little Endian"),
+        ("jpeg", "JPEG Baseline"),
+    ],
+)
+def test_stills_are_stated_in_the_form_that_their_source_gives_them(statement, still, stated):
+    source = f"[[source]]\nname = 'us'\ndevice = 'pattern:bars'\nstill = '{still}'\n"
+    (row,) = rows(statement(BARE, source, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
+    assert row.endswith(f"| {stated} |")
+    (row,) = rows(statement(BARE, source, ARCHIVE, "fallback = 'key-stills'\n"), "1.2.840.10008.5.1.4.1.1.7 ")
+    assert "JPEG Lossless SV1" in row, "as which the key stills of a clip go"
+
+
 def test_contexts_are_those_that_the_sender_makes(statement):
     (still,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
     assert still.endswith("| JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian |")

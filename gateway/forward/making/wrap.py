@@ -160,6 +160,7 @@ class Wrapper:
             lossy=sealed.lossy,
             frames=sealed.frames,
             sealed=self._spool.clock.now(),
+            decoded=sealed.lossy and capture.codec != "jpeg",
         )
 
     def _codestreams(self, capture: Capture) -> tuple[Sequence[int], Iterator[bytes]]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from gateway.config.settings import Destination
 from gateway.errors import MediaAbsent, NotFound, NotSealed, Purged, ScopegateError, SpoolError
+from gateway.forward.media.forms import Item
 from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.progress import Progress, Report, unseen
-from gateway.forward.media.writer import Item, Writing
+from gateway.forward.media.writer import Writing
 from gateway.log import event, warn
 from gateway.model import CaptureState, ExamState
 from gateway.spool.files import Files

@@ -6,6 +6,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 from gateway.dicom import part10
 from gateway.dicom.elements import Elements
@@ -33,7 +34,7 @@ def copy_of(path: Path) -> Picture:
     return Picture(
         name=f"{int(header.text('InstanceNumber') or 0):04d}{clip}.JPG",
         started=_started(header),
-        content=_baseline(first, syntax),
+        content=_baseline(first, syntax, header),
     )
 
 
@@ -46,14 +47,23 @@ def _started(header: Elements) -> str:
     return f"{header.text('StudyDate')}_{header.text('StudyTime')[:4]}"
 
 
-def _baseline(codestream: bytes, syntax: str) -> bytes:
+def _baseline(frame: bytes, syntax: str, header: Elements) -> bytes:
     if syntax == part10.JPEG_BASELINE:
-        return codestream[: codestream.rfind(b"\xff\xd9") + 2]  # without the zero that made it even
+        return frame[: frame.rfind(b"\xff\xd9") + 2]  # without the zero that made it even
     try:
-        pixels = np.asarray(imagecodecs.jpeg8_decode(codestream), np.uint8)
+        pixels = _pixels(frame, syntax, header)
     except (ValueError, RuntimeError) as error:
         raise CodestreamBroken("A stored picture cannot be decoded.") from error
     if pixels.ndim == 2:  # noqa: PLR2004 - (rows, columns)
-        frame = np.ascontiguousarray(pixels[..., np.newaxis])
-        return bytes(simplejpeg.encode_jpeg(frame, quality=_QUALITY, colorspace="GRAY", colorsubsampling="Gray"))
+        grey = np.ascontiguousarray(pixels[..., np.newaxis])
+        return bytes(simplejpeg.encode_jpeg(grey, quality=_QUALITY, colorspace="GRAY", colorsubsampling="Gray"))
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=_QUALITY, colorsubsampling="422"))
+
+
+def _pixels(frame: bytes, syntax: str, header: Elements) -> NDArray[np.uint8]:
+    if syntax == part10.JPEG_LS:
+        return np.asarray(imagecodecs.jpegls_decode(frame), np.uint8)
+    if syntax != part10.EXPLICIT_LE:
+        return np.asarray(imagecodecs.jpeg8_decode(frame), np.uint8)
+    rows, columns, samples = (header.number(each) for each in ("Rows", "Columns", "SamplesPerPixel"))
+    return np.frombuffer(frame, np.uint8).reshape(rows, columns, *((samples,) if samples > 1 else ()))

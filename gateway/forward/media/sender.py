@@ -20,8 +20,9 @@ from gateway.errors import (
 )
 from gateway.forward import backoff
 from gateway.forward.leases import Leases
+from gateway.forward.media.forms import Item
 from gateway.forward.media.medium import is_mounted
-from gateway.forward.media.writer import Item, Writing
+from gateway.forward.media.writer import Writing
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn

@@ -1,7 +1,7 @@
 """Writes sealed objects to a medium, reads them back from it, and only then names them in its DICOMDIR.
 
     DICOMDIR                      last of all; before it, nothing of what was added belongs to the medium
-    DICOM/SG000000/I0000001 ...   objects, byte for byte as sealed
+    DICOM/SG000000/I0000001 ...   objects, byte for byte as sealed; JPEG-LS plain
     JPEG/...                      pictures for looking at, when asked for
     README.TXT
 
@@ -12,17 +12,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from gateway.clock import Clock, Stopwatch
-from gateway.dicom import dicomdir
+from gateway.dicom import dicomdir, part10
 from gateway.dicom.dicomdir import Directory, Entry
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import MediaDamaged, MediaForeign, MediaFull, ObjectError, SpoolDamaged
-from gateway.forward.media import jpegs
+from gateway.forward.media import forms, jpegs
 from gateway.forward.media.contents import DICOMDIR, Contents
+from gateway.forward.media.forms import Form, Item
 from gateway.forward.media.medium import Medium, sha256_on_medium, translated
 from gateway.forward.media.progress import Report, Tracker, unseen
 from gateway.log import event
@@ -30,7 +31,6 @@ from gateway.model import SealedObject
 from gateway.spool.files import Files
 
 _log = logging.getLogger(__name__)
-_PIECE = 1 << 20
 _MOST_OBJECTS = 20_000  # on one medium: its directory is read into memory whole, here and by every viewer
 _LOOK_S = 0.5  # between two tries to get a medium that somebody else writes
 _MARGIN = 1_000_000  # bytes for folders and the like
@@ -44,14 +44,6 @@ The folder JPEG, if there is one, has copies for looking at: no diagnosis from t
 \r
 IT CONTAINS PATIENTS' DATA. Keep it safe; erase it when it is no longer needed.\r
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """One sealed object and its file on the box."""
-
-    sealed: SealedObject
-    path: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,16 +106,20 @@ class Writing:
     def put(self, item: Item) -> None:
         """Have one object on the medium. Raises SpoolDamaged or ObjectError when the box's file is not sound."""
         self._medium.check()
-        there = self._already_there(item.sealed)
-        path = there or self._written(item)
+        with _on_the_box():
+            form = forms.form_of(item)
+        there = self._already_there(form.sealed)
+        path = there or self._written(form)
         try:
             with _on_the_box(), SealedFile(item.path) as file:
-                entry = dicomdir.entry(path.relative_to(self._root).parts, file.meta, file.header)
+                plain = replace(file.meta, transfer_syntax_uid=part10.EXPLICIT_LE)
+                meta = file.meta if form.plain is None else plain
+                entry = dicomdir.entry(path.relative_to(self._root).parts, meta, file.header)
         except ObjectError:
             if there is None:
                 self._remove(path)
             raise
-        self._checks.append(_Check(path=path, sha256=item.sealed.sha256, is_object=True))
+        self._checks.append(_Check(path=path, sha256=form.sealed.sha256, is_object=True))
         self._entries[entry.sop_instance_uid] = entry
         if self._jpeg:
             self._put_jpeg(item)
@@ -159,7 +155,7 @@ class Writing:
         known = self._contents.uids
         if len(known | {item.sealed.sop_instance_uid for item in self._items}) > self._most:
             raise MediaFull(f"A medium holds at most {self._most} objects.", action="Use another one.")
-        new = [i.sealed.bytes for i in self._items if i.sealed.sop_instance_uid not in known]
+        new = [forms.room_for(i) for i in self._items if i.sealed.sop_instance_uid not in known]
         new = [size for size in new if not self._contents.has_size(size)]
         needed = sum(map(room.needed, new)) + len(self._all_entries()) * _PER_ENTRY + _MARGIN * bool(new)
         needed += int(sum(i.sealed.bytes for i in self._items) * _JPEG_SHARE) if self._jpeg else 0
@@ -178,13 +174,13 @@ class Writing:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def _written(self, item: Item) -> Path:
+    def _written(self, form: Form) -> Path:
         path = self._contents.new_file()
         self._folder(path.parent.parent)
         self._folder(path.parent)
         with translated():
-            written = self._files.write(path, self._counted(item.path))
-        if written.sha256 != item.sealed.sha256:
+            written = self._files.write(path, self._counted(form))
+        if written.sha256 != form.sealed.sha256:
             self._remove(path)
             raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
         return path
@@ -200,8 +196,13 @@ class Writing:
             if not folder.is_dir():
                 self._files.make_folder(folder)
 
-    def _counted(self, path: Path) -> Iterator[bytes]:
-        for piece in _pieces(path):
+    def _counted(self, form: Form) -> Iterator[bytes]:
+        pieces = form.pieces()
+        while True:
+            with _on_the_box():
+                piece = next(pieces, b"")
+            if not piece:
+                return
             yield piece
             self.progress.moved(len(piece))
 
@@ -228,18 +229,6 @@ class Writing:
     def _all_entries(self) -> tuple[Entry, ...]:
         kept = [entry for entry in self._contents.directory.entries if entry.sop_instance_uid not in self._entries]
         return (*kept, *self._entries.values())
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with _on_the_box():
-        file = path.open("rb")
-    with file:
-        while True:
-            with _on_the_box():
-                piece = file.read(_PIECE)
-            if not piece:
-                return
-            yield piece
 
 
 @contextmanager

@@ -18,6 +18,10 @@ NO_CONTEXT = "no-context"
 # shorter clips are taken, and a setting may let this one through. "not-authorized" is about this box.
 OF_THE_FORM = frozenset({NO_CONTEXT, "sop-class", "format"})
 _UNCOMPRESSED = (part10.EXPLICIT_LE, part10.IMPLICIT_LE)
+_FORMS = {  # beside which they may go uncompressed
+    part10.JPEG_LOSSLESS_SV1: "JPEG Lossless SV1 (1.2.840.10008.1.2.4.70) or ",
+    part10.JPEG_LS: "JPEG-LS Lossless (1.2.840.10008.1.2.4.80) or ",
+}
 _MB = 1_000_000
 
 
@@ -105,7 +109,7 @@ def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
         needs = "JPEG Baseline (1.2.840.10008.1.2.4.50)"
     else:
         kind = "these pictures"
-        needs = "JPEG Lossless SV1 (1.2.840.10008.1.2.4.70) or uncompressed"
+        needs = _FORMS.get(sealed.transfer_syntax_uid, "") + "uncompressed"
     return NeedsConfiguration(
         f"The archive {destination.name} does not take {kind}.",
         code=NO_CONTEXT,
