@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
 
 from gateway.config.settings import Destination
 from gateway.dicom import objects, part10
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
+from tests.box import Box
+from tests.dicom_checks import problems
 from tests.dicom_samples import CODECS, MODALITIES, clip, exam, made_as, seal, still
 from tests.loopback.peers import items
+from tests.loopback.whole_box import Archives
 
 MADE = {
     **{(codec, samples): partial(still, codec=codec, samples=samples) for codec in CODECS for samples in (1, 3)},
@@ -46,3 +52,44 @@ def test_an_archive_keeps_what_a_source_of_every_kind_makes(request, tmp_path, a
         arrived = peer.file(record.sop_instance_uid)
         content = arrived if isinstance(arrived, bytes) else arrived.read_bytes()
         assert items.data_set_bytes(content) == items.data_set_bytes(path.read_bytes())
+
+
+SOURCES = {
+    "us": ("ultrasound", "jpeg-ls", "1.2.840.10008.1.2.4.80"),
+    "scope": ("endoscopic", "uncompressed", "1.2.840.10008.1.2.1"),
+    "camera": ("photographic", "jpeg", "1.2.840.10008.1.2.4.50"),
+}
+
+
+def test_a_box_with_three_kinds_of_sources_delivers_what_each_is_configured_for(
+    tmp_path: Path, archives: Archives
+) -> None:
+    sources = [
+        {"name": name, "device": "pattern:bars", "modality": MODALITIES[kind], "object": kind, "still": still}
+        for name, (kind, still, _) in SOURCES.items()
+    ]
+    with Box(tmp_path, sources=sources, destinations=archives.as_destinations()) as box:
+        exam = box.open_typed()
+        taken = {name: box.still(exam, source=name)["sop_instance_uid"] for name in SOURCES}
+        filmed = {name: box.clip(exam, 0.4, source=name)[0] for name in SOURCES}
+        box.finish(exam)
+        # The archive of Implicit VR gets the lossless stills alone.
+        box.until_delivered(exam, 6 + 6 + 2)
+        box.until_delivered(exam, 4, state="held")
+
+    for name, (kind, _, syntax) in SOURCES.items():
+        family = objects.FAMILIES[kind]
+        for uid, sop_class, form in (
+            (taken[name], family.still, syntax),
+            (filmed[name], family.clip, "1.2.840.10008.1.2.4.50"),
+        ):
+            file = archives.everything.file(uid)
+            assert problems(file) == []
+            arrived = pydicom.dcmread(file)
+            assert (arrived.SOPClassUID, arrived.file_meta.TransferSyntaxUID) == (sop_class, form)
+            assert archives.orthanc.file(uid)[-1000:] == file.read_bytes()[-1000:]
+        sent = pydicom.dcmread(archives.everything.file(taken[name])).pixel_array
+        if syntax != "1.2.840.10008.1.2.4.50":
+            plain = pydicom.dcmread(archives.implicit.file(taken[name]))
+            assert plain.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
+            assert np.array_equal(plain.pixel_array, sent)
