@@ -72,6 +72,10 @@ class Hotplug:
         """Whether udev is heard."""
         return self._monitor is not None
 
+    def seen(self) -> int:
+        """Return the count."""
+        return self.count
+
     def step(self) -> list[Change]:
         """Wait until something happens, at most two seconds; return what came and went since the last time."""
         if self._there is not None:

@@ -8,7 +8,6 @@ from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Moments
 from gateway.capture.pedals import Pedal
-from gateway.capture.plugs import Plugs
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Presses
 from gateway.capture.preview import Preview
@@ -53,7 +52,6 @@ class Parts:
     """What the process's threads work on."""
 
     grabbers: dict[str, Grabber]
-    plugs: Plugs | None
     recorder: Recorder
     clips: Clips
     prerecords: dict[str, PreRecord]
@@ -67,8 +65,7 @@ class Parts:
 def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int) -> Parts:
     """Return the parts; no device is opened yet."""
     clock = spool.clock
-    plugs = Plugs(devices.hotplug) if devices.hotplug else None
-    grabbers = {source.name: _grabber(source, spool, devices, start_counter, plugs) for source in settings.sources}
+    grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     recorder, due = Recorder(spool=spool), Due(clock=clock)
     pre = _prerecords(spool, grabbers)
     clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=pre)
@@ -96,7 +93,6 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     )
     return Parts(
         grabbers=grabbers,
-        plugs=plugs,
         recorder=recorder,
         clips=clips,
         prerecords=pre,
@@ -131,9 +127,7 @@ def _presses(
     )
 
 
-def _grabber(
-    source: SourceSettings, spool: Spool, devices: Devices, start_counter: int, plugs: Plugs | None
-) -> Grabber:
+def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_counter: int) -> Grabber:
     try:
         profile, device = profile_of(source), devices.source(source)
     except DeviceRefused as error:  # the other sources go on
@@ -144,7 +138,7 @@ def _grabber(
         profile=profile,
         ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
         clock=spool.clock,
-        plugged=plugs.seen if plugs else int,
+        plugged=devices.hotplug.seen if devices.hotplug else int,
     )
 
 

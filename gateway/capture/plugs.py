@@ -1,4 +1,4 @@
-"""Notes what is plugged in and out, for the log and for whoever waits for a device."""
+"""Says in the log what is plugged in and out: for the service engineer who was not there."""
 
 import logging
 import threading
@@ -9,29 +9,21 @@ from hardware.hotplug import Hotplug
 _log = logging.getLogger(__name__)
 
 
-class Plugs:
-    """`seen` grows whenever a device that was missing may be there again."""
+def note_plugs(hotplug: Hotplug, stop: threading.Event) -> None:
+    """Look until stopped; whoever waits for a device sees the hotplug's count."""
+    while not stop.is_set():
+        note(hotplug)
 
-    def __init__(self, hotplug: Hotplug) -> None:
-        self._hotplug = hotplug
 
-    def seen(self) -> int:
-        return self._hotplug.count
-
-    def work(self, stop: threading.Event) -> None:
-        """Look until stopped."""
-        while not stop.is_set():
-            self.step()
-
-    def step(self) -> None:
-        """Wait for the next look, and say what came and went."""
-        for change in self._hotplug.step():
-            what = change.what
-            event(
-                _log,
-                "device_plugged" if change.came else "device_unplugged",
-                kind=what.kind,
-                node=what.node,
-                usb=what.port,
-                identity=what.identity,
-            )
+def note(hotplug: Hotplug) -> None:
+    """Wait for the next look, and say what came and went."""
+    for change in hotplug.step():
+        what = change.what
+        event(
+            _log,
+            "device_plugged" if change.came else "device_unplugged",
+            kind=what.kind,
+            node=what.node,
+            usb=what.port,
+            identity=what.identity,
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway import wire
 from gateway.capture.parts import Devices, Parts, build
+from gateway.capture.plugs import note_plugs
 from gateway.capture.server import Server
 from gateway.capture.stuck import end_when_stuck
 from gateway.clock import Clock
@@ -54,6 +55,8 @@ def run(
             return supervisor.run()
         start_counter = next_start(spool, data_dir / "capture.start")
         _start(build(settings, spool, devices, start_counter), settings, live, supervisor)
+        if devices.hotplug:
+            supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
         supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
@@ -91,8 +94,6 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("due", _DUE_S, parts.due.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
-    if parts.plugs:
-        supervisor.start("hotplug", partial(parts.plugs.work, stop))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.every(f"look-{name}", _LOOK_S, grabber.watch.step)
