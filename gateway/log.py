@@ -25,7 +25,7 @@ def to_stderr(process: str) -> None:
         force=True,
     )
     # Foreign libraries print data sets at their lower levels, pynetdicom in its errors as well.
-    for name in ("pynetdicom", "pydicom", "libav", "uvicorn.access"):
+    for name in ("pynetdicom", "pydicom", "libav", "uvicorn.access", "linuxpy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -25,6 +25,7 @@ class Pedal:
     def __init__(self, *, name: str, trigger: Trigger, source: str, presses: Presses, clock: Clock) -> None:
         self.name = name
         self.connected = False
+        self.what = ""  # why it is not
         self._trigger = trigger
         self._source = source
         self._presses = presses
@@ -53,14 +54,14 @@ class Pedal:
         try:
             if not self.connected:
                 self._trigger.open()
-                self.connected, self._trouble = True, ""
+                self.connected, self._trouble, self.what = True, "", ""
                 event(_log, "pedal_connected", pedal=self.name)
             press = self._trigger.read(_READ_S)
         except DeviceError as error:
             self._trigger.close()
             if self._trouble != error.code:
                 warn(_log, "pedal_gone", pedal=self.name, code=error.code)
-            self.connected, self._trouble = False, error.code
+            self.connected, self._trouble, self.what = False, error.code, str(error)
             return False
         if press:
             self._presses.pressed()

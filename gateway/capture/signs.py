@@ -21,6 +21,7 @@ class Sign:
     def __init__(self, *, name: str, output: Output, clock: Clock) -> None:
         self.name = name
         self.connected = False
+        self.what = ""  # why it is not
         self._output = output
         self._clock = clock
         self._wake = threading.Event()
@@ -55,7 +56,7 @@ class Sign:
             self._output.close()
             if self._trouble != error.code:
                 warn(_log, "sign_gone", sign=self.name, code=error.code)
-            self.connected, self._trouble = False, error.code
+            self.connected, self._trouble, self.what = False, error.code, str(error)
             self._retry_ns = self._clock.boottime_ns() + round(_REOPEN_S * 1e9)
             return _REOPEN_S
 
@@ -65,7 +66,7 @@ class Sign:
         if left > 0:
             return left
         self._output.open()
-        self.connected, self._trouble = True, ""
+        self.connected, self._trouble, self.what = True, "", ""
         event(_log, "sign_connected", sign=self.name)
         return 0.0
 

@@ -46,8 +46,8 @@ class Status:
             "event": "state",
             "exam": self._open_exam(),
             "sources": [_source(grabber) for grabber in self._grabbers.values()],
-            "pedals": [{"name": pedal.name, "connected": pedal.connected} for pedal in self._pedals],
-            "signs": [{"name": sign.name, "connected": sign.connected} for sign in self._signs],
+            "pedals": [_attached(pedal) for pedal in self._pedals],
+            "signs": [_attached(sign) for sign in self._signs],
             "clip": self._clip(),
             "pending": self._recorder.pending,
             "disk": self._disk(),
@@ -96,6 +96,10 @@ class Status:
             "frames": recording.frames,
             "lost": recording.lost,
         }
+
+
+def _attached(device: Pedal | Sign) -> dict[str, Any]:
+    return {"name": device.name, "connected": device.connected, "what": device.what}
 
 
 def _source(grabber: Grabber) -> dict[str, Any]:

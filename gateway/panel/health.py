@@ -1,7 +1,7 @@
 """Whether pictures can be captured safely, and how everything else is doing. Looks; changes nothing."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.clock import Clock
+from gateway.config.settings import Sign, Trigger
 from gateway.errors import DiskFailed, DiskFull, SpoolError
 from gateway.model import UNSETTLED, UNTOLD, DeliveryState, MessageState
 from gateway.panel import answers
@@ -22,6 +23,7 @@ _ADVICE = {
     "forward": "It starts again by itself; pictures are stored meanwhile. Call service if it stays away.",
 }
 _GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
+_PLUG = "Check its plug; the screen and its keys work without it."
 _CABLE = "Check that the device is on and its cable is plugged in."
 
 
@@ -72,6 +74,8 @@ class Health:
             "can_capture": can_capture,
             "processes": [self._process("capture", capture), self._process("forward", forward)],
             "sources": sources,
+            "pedals": self._attached("pedal", "IN-01", self._context.settings.triggers, capture, "pedals"),
+            "signs": self._attached("sign", "IN-02", self._context.settings.signs, capture, "signs"),
             "destinations": self._destinations(forward),
             "worklists": self._worklists(),
             "procedure_steps": self._procedure_steps(forward),
@@ -110,6 +114,27 @@ class Health:
                 action="" if state == "live" else _CABLE if found else absent["action"],
             )
             lines.append({**line, "name": source.name, "since": (found or line).get("since", line["since"])})
+        return lines
+
+    def _attached(
+        self, word: str, code: str, wanted: Sequence[Trigger | Sign], capture: Json | None, key: str
+    ) -> list[Json]:
+        """Return the lines of pedals, or of lamps and loudspeakers: pictures are taken without them as well."""
+        said = {each["name"]: each for each in (capture or {}).get(key, [])}
+        lines = []
+        for number, each in enumerate(wanted, 1):
+            name = f"{each.kind}-{number}"
+            found = said.get(name)
+            state = "unknown" if found is None else OK if found["connected"] else "missing"
+            missing = state == "missing"
+            line = self._line(
+                f"{word} {name}",
+                state,
+                code=code if missing else "",
+                what=found["what"] if found and missing else "",
+                action=_PLUG if missing else "",
+            )
+            lines.append({**line, "name": name, "device": each.device})
         return lines
 
     def _destinations(self, forward: Json | None) -> list[Json]:

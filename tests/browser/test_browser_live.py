@@ -102,6 +102,18 @@ def test_a_device_without_signal_is_named_with_what_to_check(page: Page, box: Bo
     page.wait_for_selector("body[data-live=on]")
 
 
+def test_a_pedal_that_is_unplugged_is_said_and_capture_goes_on(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    expect(page.locator("#pedal")).to_be_hidden()
+    box.capture.script.pedals = [{"name": "input-1", "connected": False, "what": "There is no pedal."}]
+    expect(page.locator("#pedal")).to_have_text("Pedal is unplugged IN-01")
+    expect(page.locator("#sign")).to_be_hidden()
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+    box.capture.script.pedals = [{"name": "input-1", "connected": True, "what": ""}]
+    expect(page.locator("#pedal")).to_be_hidden()
+
+
 def test_a_dead_panel_is_not_live_and_comes_back_by_itself(page: Page, box: Box) -> None:
     open_first_patient(page, box)
     box.restart_panel()

@@ -76,6 +76,12 @@ function judge() {
   keys();
 }
 
+function attached() {
+  for (const [id, devices] of [["pedal", box.pedals], ["sign", box.signs]]) {
+    $(id).hidden = (devices || []).every((one) => one.connected);
+  }
+}
+
 function reason(ours) {
   if (!ours) return say.changed;
   if (box.trouble) return [box.trouble.what, box.trouble.action];
@@ -229,6 +235,7 @@ addEventListener("box-source", ({ detail }) => {
     if (last.answer === "stored") tell(`✓ ${say.stored}`, "done");
   }
   if (box.recorder === "ok") answers = last ? last.number : 0;
+  attached();
   judge();
 });
 addEventListener("box-capture", ({ detail }) => {

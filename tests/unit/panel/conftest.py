@@ -9,7 +9,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from gateway.clock import Clock
-from gateway.config.settings import Destination, ProcedureStep, Release, Settings, Source, Station, Worklist
+from gateway.config.settings import (
+    Destination,
+    ProcedureStep,
+    Release,
+    Settings,
+    Sign,
+    Source,
+    Station,
+    Trigger,
+    Worklist,
+)
 from gateway.dicom import part10
 from gateway.model import Patient, Procedure, SealedObject, WorklistItem
 from gateway.panel.app import create_app
@@ -28,6 +38,11 @@ def settings_for(tmp_path: Path) -> Settings:
     return Settings(
         station=Station(name="US-ROOM-2", issuer="CLINIC", data_dir=tmp_path / "data", runtime_dir=runtime),
         sources=(Source(name="ultrasound", device="pattern:ultrasound", modality="US"),),
+        triggers=(
+            Trigger(kind="input", device="usb:1-1.4", source="ultrasound"),
+            Trigger(kind="gpio", device="/dev/gpiochip0", source="ultrasound"),
+        ),
+        signs=(Sign(kind="tone"),),
         worklists=(Worklist(name="ris", ae_title="RIS", host="127.0.0.1", port=11113),),
         procedure_steps=(ProcedureStep(name="ris", ae_title="RIS", host="127.0.0.1", port=11116),),
         destinations=(

@@ -52,6 +52,8 @@ class Script:
     signal: str = "live"
     code: str = ""
     what: str = ""
+    pedals: list[dict[str, Any]] = field(default_factory=list)
+    signs: list[dict[str, Any]] = field(default_factory=list)
 
 
 class FakeCapture:
@@ -128,8 +130,8 @@ class FakeCapture:
             "event": "state",
             "exam": exam.id if exam else "",
             "sources": [source],
-            "pedals": [],
-            "signs": [],
+            "pedals": self.script.pedals,
+            "signs": self.script.signs,
             "clip": clip,
             "pending": 0,
             "last": None,

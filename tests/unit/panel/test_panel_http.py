@@ -226,6 +226,23 @@ def test_health_is_bad_without_picture_and_says_what_to_do(bench: Bench) -> None
     assert "cable" in answer["sources"][0]["action"]
 
 
+def test_health_names_pedals_and_lamps_that_are_missing_and_pictures_are_taken_all_the_same(bench: Bench) -> None:
+    script = bench.capture.script
+    assert {line["state"] for line in bench.get("/health")["pedals"]} == {"unknown"}
+    script.pedals = [
+        {"name": "input-1", "connected": False, "what": "There is no pedal usb:1-1.4."},
+        {"name": "gpio-2", "connected": True, "what": ""},
+    ]
+    script.signs = [{"name": "tone-1", "connected": False, "what": "The sound card does not play."}]
+    bench.capture._live.write(bench.capture.state())
+    answer = bench.get("/health")
+    missing, there = answer["pedals"]
+    assert (missing["state"], missing["code"], missing["device"]) == ("missing", "IN-01", "usb:1-1.4")
+    assert missing["what"] == "There is no pedal usb:1-1.4."
+    assert (there["state"], there["code"], there["what"]) == ("ok", "", "")
+    assert [(line["name"], line["code"]) for line in answer["signs"]] == [("tone-1", "IN-02")]
+
+
 def test_health_names_a_queue_whose_destination_is_not_configured_any_more(bench: Bench) -> None:
     exam = bench.open_exam()
     seal(bench, exam, bench.still(exam))
