@@ -46,6 +46,10 @@ class Devices:
     sign: Callable[[SignSettings], Output]
     hotplug: Hotplug | None = None  # None: devices are looked for once a second, and nobody says what came
 
+    def plugged(self) -> int:
+        """Return a number that grows when something is plugged in."""
+        return self.hotplug.seen() if self.hotplug else 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
@@ -138,7 +142,7 @@ def _grabber(source: SourceSettings, spool: Spool, devices: Devices, start_count
         profile=profile,
         ring=Ring(start_counter=start_counter, budget_bytes=source.ring_mb * _MB),
         clock=spool.clock,
-        plugged=devices.hotplug.seen if devices.hotplug else int,
+        plugged=devices.plugged,
     )
 
 
@@ -190,6 +194,7 @@ def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses
             source=trigger.source,
             presses=presses,
             clock=spool.clock,
+            plugged=devices.plugged,
         )
         for number, trigger in enumerate(settings.triggers, 1)
     ]
@@ -197,6 +202,11 @@ def _pedals(settings: Settings, spool: Spool, devices: Devices, presses: Presses
 
 def _signs(settings: Settings, spool: Spool, devices: Devices) -> list[Sign]:
     return [
-        Sign(name=f"{sign.kind}-{number}", output=devices.sign(sign), clock=spool.clock)
+        Sign(
+            name=f"{sign.kind}-{number}",
+            output=devices.sign(sign),
+            clock=spool.clock,
+            plugged=devices.plugged,
+        )
         for number, sign in enumerate(settings.signs, 1)
     ]

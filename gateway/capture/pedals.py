@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import ANSWER_S
@@ -16,13 +17,24 @@ from hardware.triggers import Action, Press, Trigger
 _log = logging.getLogger(__name__)
 _READ_S = 0.5
 _REOPEN_S = 2.0
+_LOOK_S = 0.1  # between two looks whether something was plugged in
 _WAITING = 16  # presses of one pedal that wait to be pinned
 
 
 class Pedal:
     """One trigger: `listen` reads it, `act` pins what was pressed; neither waits for the disk."""
 
-    def __init__(self, *, name: str, trigger: Trigger, source: str, presses: Presses, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        trigger: Trigger,
+        source: str,
+        presses: Presses,
+        clock: Clock,
+        plugged: Callable[[], int] = int,
+    ) -> None:
+        """`plugged`: a number that grows when something is plugged in; 0 for ever where nobody looks."""
         self.name = name
         self.connected = False
         self.what = ""  # why it is not
@@ -30,6 +42,7 @@ class Pedal:
         self._source = source
         self._presses = presses
         self._clock = clock
+        self._plugged = plugged
         self._trouble = ""  # code of what was said last
         self._queue: SimpleQueue[Press] = SimpleQueue()
 
@@ -37,7 +50,7 @@ class Pedal:
         """Read presses until stopped; open again what went away."""
         while not stop.is_set():
             if not self.step():
-                self._clock.wait(stop, _REOPEN_S)
+                self._pause(stop)
         self._trigger.close()
 
     def act(self, stop: threading.Event) -> None:
@@ -48,6 +61,13 @@ class Pedal:
             except Empty:
                 continue
             self._do(press)
+
+    def _pause(self, stop: threading.Event) -> None:
+        """Wait before the trigger is opened again; less when something is plugged in."""
+        seen = self._plugged()
+        for _ in range(round(_REOPEN_S / _LOOK_S)):
+            if self._clock.wait(stop, _LOOK_S) or self._plugged() != seen:
+                return
 
     def step(self) -> bool:
         """Read one press, opening the trigger first when it is closed; False when it is not there."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.clock import Clock
 from gateway.log import event, warn
@@ -18,7 +18,8 @@ _WAITING = 32  # cues of one output that is being opened or is slow
 class Sign:
     """One lamp or loudspeaker: `tell` never waits, `work` shows."""
 
-    def __init__(self, *, name: str, output: Output, clock: Clock) -> None:
+    def __init__(self, *, name: str, output: Output, clock: Clock, plugged: Callable[[], int] = int) -> None:
+        """`plugged`: a number that grows when something is plugged in; 0 for ever where nobody looks."""
         self.name = name
         self.connected = False
         self.what = ""  # why it is not
@@ -29,6 +30,8 @@ class Sign:
         self._cues: list[Cue] = []
         self._trouble = ""  # code of what was said last
         self._retry_ns = 0
+        self._plugged = plugged
+        self._seen = -1  # what was plugged in when it failed
 
     def tell(self, cue: Cue) -> None:
         """Note what is to be shown, and wake the thread."""
@@ -57,13 +60,14 @@ class Sign:
             if self._trouble != error.code:
                 warn(_log, "sign_gone", sign=self.name, code=error.code)
             self.connected, self._trouble, self.what = False, error.code, str(error)
+            self._seen = self._plugged()
             self._retry_ns = self._clock.boottime_ns() + round(_REOPEN_S * 1e9)
             return _REOPEN_S
 
     def _open(self) -> float:
-        """Open the output when it is time to; what was told meanwhile is over then."""
+        """Open the output when it is time to, or something was plugged in; what was told meanwhile is over then."""
         left = (self._retry_ns - self._clock.boottime_ns()) / 1e9
-        if left > 0:
+        if left > 0 and self._plugged() == self._seen:
             return left
         self._output.open()
         self.connected, self._trouble, self.what = True, "", ""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 from gateway.capture.pedals import Pedal
 from hardware.errors import DeviceRefused
@@ -90,6 +91,31 @@ def test_a_pedal_that_was_unplugged_works_when_it_is_back(box, wait, caplog):
     assert [pedal.step(), pedal.step(), pedal.step()] == [False, False, False]
     wait(lambda: box.answers() == ["stored", "stored"])
     assert caplog.text.count("pedal_gone") == 2  # once for each time, not once for each look
+
+
+def test_a_pedal_that_is_plugged_in_again_is_opened_at_once_and_otherwise_every_two_seconds(box):
+    looks: list[float] = []
+
+    class Missing(ScriptedTrigger):
+        def open(self) -> None:
+            looks.append(box.clock.boottime_ns() / 1e9)
+            if len(looks) == 4:
+                stop.set()
+            super().open()
+
+    stop = threading.Event()
+    plugs = iter([0] * 21 + [0, 0, 0, 1, *[1] * 99])  # something comes after 0.3 s of the second wait
+    pedal = Pedal(
+        name="input-1",
+        trigger=Missing(),
+        source="us",
+        presses=box.presses,
+        clock=box.clock,
+        plugged=lambda: next(plugs),
+    )
+    pedal.listen(stop)
+    waits = [round(later - sooner, 1) for sooner, later in pairwise(looks)]
+    assert waits == [2.0, 0.3, 2.0]
 
 
 def test_a_pedal_that_is_refused_is_said_in_the_log(box, caplog):

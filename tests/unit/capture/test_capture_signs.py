@@ -150,6 +150,20 @@ def test_what_is_missing_is_said_once_tried_now_and_then_and_works_when_it_is_ba
     assert caplog.text.count("sign_gone") == 2
 
 
+def test_a_lamp_that_is_plugged_in_again_is_opened_at_once(clock):
+    output, plugs = FakeOutput(), [0]
+    output.plugged = False
+    sign = Sign(name="serial-1", output=output, clock=clock, plugged=lambda: plugs[0])
+    sign.step()
+    output.plugged = True
+    sign.step()
+    assert not sign.connected
+    assert sign.what == "The lamp was unplugged."
+    plugs[0] += 1
+    sign.step()
+    assert sign.connected
+
+
 def test_a_thread_shows_what_is_told_at_once_and_ends_in_the_dark(box, wait):
     output, stop = FakeOutput(), threading.Event()
     sign = Sign(name="gpio-1", output=output, clock=box.clock)
