@@ -17,7 +17,9 @@ _PROCESS = {"jpeg": BASELINE, "jpeg-lossless": LOSSLESS, "jpeg-ls": JPEG_LS}
 _YCC = 1  # Adobe's colour transform
 _BITS = 8
 _COLOURS = 3
-_IN_422 = ((2, 1), (1, 1), (1, 1))
+# Of light beside one sample of each colour: 4:4:4, 4:2:2, 4:4:0, 4:2:0, 4:1:1. What a device samples otherwise than
+# 4:2:2 is YBR_FULL_422 all the same: the bit stream may differ, and that does no harm (PS3.3 C.7.6.3.1.2).
+_SUBSAMPLED = frozenset({(1, 1), (2, 1), (1, 2), (2, 2), (4, 1)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +78,7 @@ def check(codestream: bytes, *, rows: int, columns: int, samples: int, codec: st
     """Compare a codestream with its record. Raises CodestreamBroken; returns the facts.
 
     `codec`: "jpeg-lossless" (process 14, selection value 1, RGB or grey), "jpeg-ls" (without any loss, RGB or grey)
-    or "jpeg" (baseline, YCbCr 4:2:2 or grey).
+    or "jpeg" (baseline, YCbCr, its colours sampled as the device does it, or grey).
     """
     found = read(codestream)
     if len(codestream) - found.length > 1 or codestream[found.length :].strip(b"\0"):
@@ -116,8 +118,8 @@ def _coded_as(found: Codestream, codec: str) -> bool:
 
 
 def _sampled_as(found: Codestream, codec: str) -> bool:
-    wanted = _IN_422 if codec == "jpeg" else ((1, 1),) * _COLOURS
-    return found.sampling == wanted
+    luma, *colours = found.sampling
+    return all(each == (1, 1) for each in colours) and luma in (_SUBSAMPLED if codec == "jpeg" else {(1, 1)})
 
 
 def _segment(codestream: bytes, position: int) -> tuple[int, bytes, int]:

@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+import simplejpeg
 
 from gateway.dicom import key_still, objects
 from gateway.dicom.encapsulate import file_chunks
@@ -26,6 +27,7 @@ from tests.dicom_samples import (
     SCRIPTS,
     SERIES,
     STATION,
+    capture,
     clip,
     element,
     exam,
@@ -217,6 +219,21 @@ def test_a_clip_of_every_kind_has_no_errors(tmp_path, kind, made):
 
     verify_sealed(path, exam=about, capture=record, series=SERIES, order=None)
     assert problems(path) == []
+
+
+@pytest.mark.parametrize("sampling", ["444", "440", "422", "420"])
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_device_s_own_jpeg_has_no_errors_however_it_samples_colours(tmp_path, kind, sampling):
+    stream = simplejpeg.encode_jpeg(picture(48, 52), 90, "RGB", sampling)
+    record, streams = made_as(kind, (capture([stream], rows=48, columns=52, samples=3, codec="jpeg"), [stream]))
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None)
+    assert problems(path) == []
+    expected = simplejpeg.decode_jpeg(stream, "RGB")
+    subprocess.run(["dcmdjpeg", str(path), str(tmp_path / "d.dcm")], check=True, timeout=60)
+    for decoded in (path, tmp_path / "d.dcm"):
+        assert np.abs(pydicom.dcmread(decoded).pixel_array.astype(int) - expected).mean() < 6
 
 
 @pytest.mark.parametrize("codec", ["jpeg-lossless", "jpeg-ls", "uncompressed"])

@@ -40,13 +40,12 @@ def test_colours_coded_otherwise_are_caught():
     pixels = picture()
     as_ycc = bytes(imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, colorspace="RGB"))
     as_rgb = bytes(imagecodecs.jpeg8_encode(pixels, level=90, colorspace="RGB", outcolorspace="RGB"))
-    full = simplejpeg.encode_jpeg(pixels, 90, "RGB", "444")
     other = bytes(
         imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=4, colorspace="RGB", outcolorspace="RGB")
     )
 
     assert read(as_rgb).is_ycbcr is False
-    for stream, codec in ((as_rgb, "jpeg"), (full, "jpeg"), (other, "jpeg-lossless")):
+    for stream, codec in ((as_rgb, "jpeg"), (other, "jpeg-lossless")):
         with pytest.raises(CodestreamBroken):
             check(stream, samples=3, codec=codec, **SHAPE)
     if read(as_ycc).is_ycbcr:
@@ -102,3 +101,18 @@ def test_a_jpeg_ls_of_one_scan_for_each_colour_is_read_to_its_end():
     stream = head + b"".join(scan + body for scan in scans) + b"\xff\xd9"
     assert read(stream).near == 1
     assert read(stream).length == len(stream)
+
+
+@pytest.mark.parametrize("sampling", ["444", "440", "422", "420"])
+def test_a_device_s_own_jpeg_passes_however_it_samples_colours(sampling):
+    stream = simplejpeg.encode_jpeg(picture(), 90, "RGB", sampling)
+    assert own(stream, samples=3, codec="jpeg", **SHAPE) == stream
+
+
+def test_a_jpeg_whose_colours_are_finer_than_its_light_is_caught():
+    stream = bytearray(simplejpeg.encode_jpeg(picture(), 90, "RGB", "444"))
+    at = stream.index(b"\xff\xc0") + 11
+    assert stream[at] == 0x11
+    stream[at + 3] = 0x21
+    with pytest.raises(CodestreamBroken, match="sampled"):
+        check(bytes(stream), samples=3, codec="jpeg", **SHAPE)
