@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import values
+from gateway.config.findings import Finding, Part
 from gateway.config.keys import Table, tables
 from gateway.config.lines import Lines, Place
-from gateway.config.rules import Finding, Part, findings
+from gateway.config.rules import findings
 from gateway.config.settings import Settings, Station
 from gateway.config.values import NOT_YET, Wrong, near, shown
 from gateway.errors import ConfigurationError, Problem

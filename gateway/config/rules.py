@@ -4,14 +4,13 @@ Each rule reads values that passed their own checks, and leaves alone what is mi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.config import certificates, grabber
+from gateway.config import certificates, grabber, wiring
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
-from gateway.config.lines import Place
+from gateway.config.findings import Finding, Part, Parts
 from gateway.config.settings import Address, Source, Station, Tls
 from gateway.config.values import is_loopback, near, shown
 
@@ -20,26 +19,6 @@ _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 # What DICOM lets the objects of a kind be of (PS3.3 C.7.3.1.1.1, A.6, A.32); Secondary Captures may be of anything.
 _MODALITIES = {"ultrasound": ("US",), "endoscopic": ("ES",), "photographic": ("XC",)}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """One table of the file: where it stands, what it says, and those of its values that are right."""
-
-    place: Place
-    raw: Mapping[str, Any]
-    good: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """A problem whose line is still to be looked up."""
-
-    place: Place
-    reason: str
-
-
-Parts = Mapping[str, list[Part]]
 
 
 def findings(parts: Parts) -> Iterator[Finding]:
@@ -100,53 +79,6 @@ def _grabbers(parts: Parts) -> Iterator[Finding]:
         if device.startswith("v4l2:") and device in devices:
             yield Finding(place=(*part.place, "device"), reason="another [[source]] takes its pictures already")
         devices.add(device)
-
-
-_CONTACT = {"serial": "byte or line", "input": "key", "gpio": "pin"}
-
-
-def _pedals(parts: Parts) -> Iterator[Finding]:
-    devices: set[str] = set()
-    for part in parts.get("trigger", []):
-        device, kind = part.good.get("device"), part.good.get("kind", "")
-        if device in devices and kind != "gpio":  # pins of one chip may belong to several sources
-            what = "port" if kind == "serial" else "device"
-            reason = f"another [[trigger]] listens there: one {what} has one trigger with still and clip"
-            yield Finding(place=(*part.place, "device"), reason=reason)
-        elif device:
-            devices.add(device)
-        if not kind:
-            continue
-        still, clip = part.good.get("still", ""), part.good.get("clip", "")
-        if not part.raw.keys() & {"still", "clip"} or (not still and not clip and _both_good(part)):
-            yield Finding(place=part.place, reason="takes neither a still nor a clip: give still, clip or both")
-        elif still and still == clip:
-            yield Finding(place=(*part.place, "clip"), reason=f"is the same {_CONTACT[kind]} as still")
-
-
-def _both_good(part: Part) -> bool:
-    return all(key in part.good for key in ("still", "clip") if key in part.raw)
-
-
-def _wires(parts: Parts) -> Iterator[Finding]:
-    """A pin or a line belongs to one contact or one lamp, and one sound card to one tone."""
-    seen: set[tuple[str, str]] = set()
-    for table, names in (("trigger", ("still", "clip")), ("sign", ("lamp",))):
-        for part in parts.get(table, []):
-            device, own = part.good.get("device", ""), set()
-            for key in names:
-                word = part.good.get(key, "")
-                if not device or not word:
-                    continue
-                if (device, word) in seen:
-                    reason = f"{shown(word)} of {device} is used already"
-                    yield Finding(place=(*part.place, key), reason=reason)
-                own.add((device, word))
-            seen |= own
-    tones = [part for part in parts.get("sign", []) if part.good.get("kind") == "tone"]
-    for number, part in enumerate(tones):
-        if any(other.good.get("device") == part.good.get("device") for other in tones[:number]):
-            yield Finding(place=part.place, reason="another [[sign]] plays its tones there already")
 
 
 def _folders(parts: Parts) -> Iterator[Finding]:
@@ -283,8 +215,8 @@ _RULES = (
     _references,
     _objects,
     _grabbers,
-    _pedals,
-    _wires,
+    wiring.pedals,
+    wiring.wires,
     _folders,
     _peers,
     _listeners,
