@@ -7,6 +7,7 @@ import numpy as np
 
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.sources import Loss, Picture, PixelFormat
+from hardware.sources.pace import Pace
 from hardware.sources.pattern import Pattern
 from hardware.triggers import Action, Press
 
@@ -66,6 +67,61 @@ class ScriptedSource(Scripted[Picture | Loss]):
 
 class ScriptedTrigger(Scripted[Press]):
     """None in the script means: nobody pressed."""
+
+
+class LateSource:
+    """A test picture through a slow video chain: stamped `delay_s` after it was shown, and handed over later still.
+
+    Picture n is on the screen from `shown_ns(n)` on. Stamps wobble by `wobble_s` at most, and each picture takes up
+    to `jitter_s` from its stamp to its reader, as with a busy USB bus.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock_ns: Callable[[], int],
+        wait: Callable[[float], None],
+        delay_s: float,
+        jitter_s: float = 0.025,
+        wobble_s: float = 0.002,
+        size: tuple[int, int] = (320, 180),
+        rate: float = 30,
+        seed: int = 1,
+    ) -> None:
+        self._pace = Pace(clock_ns=clock_ns, wait=wait)
+        self._delay_s, self._jitter_s, self._wobble_s = delay_s, jitter_s, wobble_s
+        self._size, self.period_ns = size, round(1e9 / rate)
+        self._random = np.random.default_rng(seed)
+        self._pattern = Pattern("ultrasound", size)
+        self._start_ns = 0
+        self._next = 0
+
+    def shown_ns(self, counter: int) -> int:
+        """Return when a picture appeared on the screen."""
+        return self._start_ns + counter * self.period_ns
+
+    def open(self) -> None:
+        """Go on; the screen was never off."""
+        self._start_ns = self._start_ns or self._pace.now()
+        self._next = (self._pace.now() - self._start_ns) // self.period_ns
+
+    def read(self, timeout: float) -> Picture | None:
+        counter = self._next
+        stamp = self.shown_ns(counter) + round((self._delay_s + self._random.uniform(0, self._wobble_s)) * 1e9)
+        if not self._pace.until(stamp + round(self._random.uniform(0, self._jitter_s) * 1e9), timeout):
+            return None
+        self._next += 1
+        return Picture(
+            counter=counter,
+            time_ns=stamp,
+            format=PixelFormat.RGB24,
+            width=self._size[0],
+            height=self._size[1],
+            planes=(self._pattern.draw(counter),),
+        )
+
+    def close(self) -> None:
+        """Do nothing: the screen goes on."""
 
 
 def pictures(

@@ -14,7 +14,7 @@ from hardware.errors import EncodingFailed
 _FIRST_FRAME_S = 0.5  # a press right after the opening waits so long for a frame of this exam
 _SHOWING = (Signal.LIVE, Signal.CARD)
 _HALF = 0.5  # a frame interval: sources wobble
-_FRAMES_ON_THEIR_WAY = 3
+_ON_ITS_WAY_S = 1.0  # from its time to the ring: on a machine that is busy with everything else
 _STALE_NS = 2_000_000_000  # a frame that old was not on the screen any more: the source had gone silent
 
 
@@ -149,7 +149,7 @@ class Moments:
         if newest is None or not rate or time_ns - newest.time_ns < _HALF * 1e9 / rate:
             return 0
         ahead_s = max(0.0, (time_ns - self._clock.boottime_ns()) / 1e9)
-        return min(ahead_s + _FRAMES_ON_THEIR_WAY / rate, _FIRST_FRAME_S)
+        return ahead_s + _ON_ITS_WAY_S
 
     def _since(self, exam: Exam) -> int:
         """Return from when on frames may enter this exam: of an earlier boot there are none left."""
