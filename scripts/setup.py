@@ -62,6 +62,7 @@ class Tool:
 TOOLS = (
     Tool(program="storescp", package="dcmtk", why="an archive, a worklist server and DICOM checks"),
     Tool(program="dciodvfy", package="dicom3tools", why="checks DICOM objects against the standard"),
+    Tool(program="gdcmconv", package="libgdcm-tools", why="decodes pictures with codecs of another hand"),
     Tool(program="Orthanc", package="orthanc", why="an archive as clinics have it", service="orthanc"),
     Tool(
         file="/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
