@@ -43,6 +43,7 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from (Finding(what="configuration", ok=None, says=remark) for remark in remarks(settings))
     yield from this_box.processes(settings, clock)
     yield from this_box.sources(settings, clock)
+    yield from this_box.grabbers(settings)
     yield from this_box.pedals(settings, clock)
     yield from this_box.attached()
     yield this_box.disk(settings, clock)

@@ -73,16 +73,43 @@ def pedals(settings: Settings, clock: Clock) -> Iterator[Finding]:
             )
 
 
+def grabbers(settings: Settings) -> Iterator[Finding]:
+    """Ask every configured grabber itself what it is, how it is set and what arrives."""
+    from hardware.errors import DeviceError
+    from hardware.sources.v4l2.finding import Place
+    from hardware.sources.v4l2.probe import probe
+
+    for source in settings.sources:
+        kind, _, where = source.device.partition(":")
+        if kind != "v4l2":
+            continue
+        what = f"grabber {source.name}"
+        try:
+            seen = probe(Place(where))
+        except DeviceError as error:
+            yield Finding(
+                what=what, ok=False, says=f"{error} [{error.code}]", action="Check its plug and `device`."
+            )
+            continue
+        says = f"{seen.name} ({seen.driver}, {seen.bus}) at {seen.node}, {seen.mode}"
+        says += f', input "{seen.input}"' if seen.input else ""
+        action = "Check that the scanner is on and its cable is plugged in." if seen.loss else ""
+        yield Finding(what=what, ok=not seen.loss, says=f"{says}, {seen.loss or 'signal'}", action=action)
+
+
 def attached() -> Iterator[Finding]:
     """Say what the kernel sees, for the person who has to write the configuration."""
     import pyudev
 
-    context = pyudev.Context()
-    for kind, subsystem in (("grabber", "video4linux"), ("serial adapter", "tty")):
-        for device in context.list_devices(subsystem=subsystem):
-            if device.device_node and device.find_parent("usb"):
-                name = device.get("ID_V4L_PRODUCT") or device.get("ID_MODEL") or "unnamed"
-                yield Finding(what=f"{kind} {device.device_node}", ok=None, says=f"attached: {name}")
+    from hardware.sources.v4l2.finding import nodes
+
+    for node in nodes():
+        where = f'; device = "v4l2:usb:{node.port}:{node.vendor}:{node.product}"' if node.port else ""
+        yield Finding(what=f"grabber {node.node}", ok=None, says=f"attached: {node.name}{where}")
+    for device in pyudev.Context().list_devices(subsystem="tty"):
+        if device.device_node and device.find_parent("usb"):
+            name = device.get("ID_MODEL") or "unnamed"
+            yield Finding(what=f"serial adapter {device.device_node}", ok=None, says=f"attached: {name}")
 
 
 def disk(settings: Settings, clock: Clock) -> Finding:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.cli import this_box
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Sign, Station, Trigger
+from gateway.config.settings import Settings, Sign, Source, Station, Trigger
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -56,3 +56,17 @@ def test_doctor_says_which_pedals_and_lamps_capture_has(tmp_path: Path) -> None:
     assert (key.ok, key.what, key.says) == (True, "pedal input usb:1-1.4", "there")
     assert (contact.ok, contact.action[-5:]) == (False, "gpio.")
     assert (tone.ok, tone.what, tone.action[-6:]) == (False, "sign tone default", "audio.")
+
+
+def test_a_grabber_that_is_not_plugged_in_is_a_problem_and_other_sources_are_not_asked(tmp_path: Path) -> None:
+    settings = Settings(
+        sources=(
+            Source(name="us", device=f"v4l2:{tmp_path / 'video0'}"),
+            Source(name="scope", device="v4l2:usb:9-9.9"),
+            Source(name="bars"),
+        )
+    )
+    first, second = this_box.grabbers(settings)
+    assert (first.what, first.ok, second.what, second.ok) == ("grabber us", False, "grabber scope", False)
+    assert "There is no video adapter" in first.says
+    assert "USB port 9-9.9" in second.says

@@ -82,6 +82,11 @@ class FakeGrabber:
         self.streaming = False
         return FakeNode(self)
 
+    def open_beside(self, path: Path) -> Node:
+        """Stand for a second opening, of somebody who only asks."""
+        del path
+        return FakeNode(self, asks_only=True)
+
     def unplug(self) -> None:
         self.plugged = False
 

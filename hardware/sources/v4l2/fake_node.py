@@ -26,8 +26,8 @@ class _Memory(bytearray):
 class FakeNode:
     """One opening of the fake, as `Node` has it. `Any` is a structure of linuxpy, which has no types."""
 
-    def __init__(self, grabber: "FakeGrabber") -> None:
-        self._it = grabber
+    def __init__(self, grabber: "FakeGrabber", *, asks_only: bool = False) -> None:
+        self._it, self._asks_only = grabber, asks_only
         self._memory: list[_Memory] = []
         self._queued: deque[int] = deque()
 
@@ -61,7 +61,7 @@ class FakeNode:
         return Ready(picture=True)
 
     def close(self) -> None:
-        self._it.streaming = False
+        self._it.streaming = self._it.streaming and self._asks_only
 
     # --- what it is and what arrives ----------------------------------------------------------------------
 

@@ -87,6 +87,12 @@ def choose(device: Device, wanted: str) -> Input | None:
     return chosen
 
 
+def current(device: Device) -> Input | None:
+    """Return the input that the device is switched to; None when it has none to choose."""
+    found = {each.index: each for each in _inputs(device)}
+    return found.get(device.integer(raw.IOC.G_INPUT)) if found else None
+
+
 def _inputs(device: Device) -> list[Input]:
     found: list[Input] = []
     for each in device.every(raw.IOC.ENUMINPUT, raw.v4l2_input):

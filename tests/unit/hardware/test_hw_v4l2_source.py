@@ -13,6 +13,7 @@ from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.sources import Loss, Picture, PixelFormat, Scan
 from hardware.sources.v4l2.fake import FakeGrabber, FakeInput
 from hardware.sources.v4l2.finding import Place
+from hardware.sources.v4l2.probe import probe
 from hardware.sources.v4l2.source import V4l2Source
 from hardware.sources.v4l2.wish import Wish
 
@@ -435,3 +436,21 @@ def test_grey_of_limited_range_is_stretched(grabber, eye):
     )
     (picture,) = given(opened(eye(device)), 1)
     assert (picture.format, set(picture.planes[0].ravel().tolist())) == (PixelFormat.GRAY8, {0, 255})
+
+
+# --- asked by the service engineer -----------------------------------------------------------------------
+
+
+def test_a_grabber_tells_what_it_is_and_what_arrives_while_its_pictures_are_taken(grabber, eye):
+    device = grabber(inputs=[FakeInput(name="HDMI", timings=(64, 48, 60))])
+    source = opened(eye(device))
+    before = given(source, 1)[0].counter
+    seen = probe(Place("/dev/null"), device.open_beside)
+    assert (seen.name, seen.driver, seen.mode, seen.input) == ("Fake grabber", "fake", "YUYV 64x48", "HDMI")
+    assert seen.loss is None
+    assert given(source, 1)[0].counter == before + 1
+    device.lose_signal(errno.ERANGE)
+    assert probe(Place("/dev/null"), device.open_beside).loss is Loss.OUT_OF_RANGE
+    device.unplug()
+    with pytest.raises(DeviceMissing):
+        probe(Place("/dev/null"), device.open_beside)
