@@ -8,10 +8,11 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFull, TryLater
 from gateway.forward.making.release import Release
-from gateway.model import Exam, ExamState, Identity, MessageState, Patient, PleaseCheck
+from gateway.model import Equipment, Exam, ExamState, Identity, MessageState, Patient, PleaseCheck
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests import step_checks
+from tests.dicom_samples import MODALITIES
 from tests.forward.bench import Disk, let_go, objects, open_exam, ordered, still, typed, wrap_all
 from tests.forward.step_bench import (
     OTHER,
@@ -57,6 +58,37 @@ def test_an_exam_is_announced_when_it_opens_and_completed_when_its_pictures_are_
         assert found.SeriesInstanceUID == series.SeriesInstanceUID
         for keyword in ("PerformedProcedureStepID", "PerformedProcedureStepStartDate"):
             assert found[keyword].value == create[keyword].value
+
+
+@pytest.mark.parametrize("files", ["kept", "let go"])
+def test_a_step_lists_each_kind_of_object_in_its_own_series_also_of_what_the_box_let_go(
+    spool: Spool, server: Server, files: str
+) -> None:
+    exam = open_exam(spool, ordered())
+    forward_works(spool)
+    taken = {
+        kind: still(spool, exam, equipment=Equipment(modality=modality, object=kind))
+        for kind, modality in MODALITIES.items()
+    }
+    let_go(spool, exam)
+    wrap_all(spool)
+    series = {}
+    for sealed in objects(spool, exam):
+        path = spool.objects.path(sealed)
+        series[sealed.capture] = (pydicom.dcmread(path).SeriesInstanceUID, sealed.sop_class_uid)
+        if files == "let go":
+            spool.layout.purged(exam.id, sealed.capture).write_bytes(b"{}")
+            path.unlink()
+    forward_works(spool)
+    tell(spool, server)
+    listed = {
+        image.ReferencedSOPInstanceUID: (each.SeriesInstanceUID, image.ReferencedSOPClassUID)
+        for each in server.told[-1].data_set.PerformedSeriesSequence
+        for image in each.ReferencedImageSequence
+    }
+    assert listed == series
+    assert list(listed) == [capture.sop_instance_uid for capture in taken.values()]
+    assert len({uid for uid, _ in listed.values()}) == len(MODALITIES)
 
 
 def test_without_a_server_nothing_is_said_and_pictures_name_no_step(spool: Spool) -> None:
