@@ -18,13 +18,13 @@ from gateway.errors import MediaFull, MediaGone, MediaReadOnly
 from gateway.forward import service
 from gateway.forward.media import export as media
 from gateway.forward.media.progress import Progress
-from gateway.model import DeliveryState, Exam, Patient, RequestState
+from gateway.model import DeliveryState, Equipment, Exam, Patient, RequestState
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 from tests.box import until
 from tests.dicom_checks import findings, missing_tools, problems
-from tests.dicom_samples import SCRIPTS
+from tests.dicom_samples import MODALITIES, SCRIPTS
 from tests.forward.bench import (
     Disk,
     clip,
@@ -100,6 +100,15 @@ def in_every_script(spool: Spool) -> list[Exam]:
         still(spool, exam, source="second")
         clip(spool, exam)
         exams.append(let_go(spool, exam))
+    exam = open_exam(spool, typed(Patient(name="Every^Kind", id="T-2", issuer="CLINIC")))
+    for kind, modality in MODALITIES.items():
+        equipment = Equipment(modality=modality, object=kind)
+        for samples in (1, 3):
+            still(
+                spool, exam, equipment=equipment, samples=samples, codec="jpeg" if samples == 1 else "uncompressed"
+            )
+        clip(spool, exam, equipment=equipment)
+    exams.append(let_go(spool, exam))
     wrap_all(spool, NAME)
     return exams
 
@@ -128,7 +137,7 @@ def test_the_validators_find_no_error_on_the_directory_and_on_any_file(medium: P
     for word in ("dcmftest", "dcmdump"):
         assert dcmtk(word, "DICOMDIR", folder=medium)[1] == []
     files = list(listed(medium).values())
-    assert len(files) == 3 * (len(SCRIPTS) + 1)
+    assert len(files) == 3 * (len(SCRIPTS) + 1 + len(MODALITIES))
     for file in files:
         assert problems(file) == []
 
@@ -154,7 +163,8 @@ def test_dcmtk_makes_the_same_records_of_the_same_files(medium: Path, tmp_path: 
     _, noise = dcmtk("dcmmkdir", "-Pfl", "+r", "+id", ".", "DICOM", folder=copy)
     assert noise == []
 
-    assert len(records(medium)) == 5 * (1 + 1 + 3 + 3)
+    every_kind = 1 + 1 + 2 * len(MODALITIES) + 3 * len(MODALITIES)
+    assert len(records(medium)) == 5 * (1 + 1 + 3 + 3) + every_kind
     assert records(medium) == records(copy)
 
 
