@@ -18,7 +18,7 @@ _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 # What DICOM lets the objects of a kind be of (PS3.3 C.7.3.1.1.1, A.6, A.32); Secondary Captures may be of anything.
-_MODALITIES = {"ultrasound": ("US",), "endoscopic": ("ES",), "photographic": ("XC",)}
+_MODALITIES = {"ultrasound": "US", "endoscopic": "ES", "photographic": "XC"}
 
 
 def findings(parts: Parts) -> Iterator[Finding]:
@@ -63,11 +63,12 @@ def _no_source(part: Part, key: str, wanted: str, names: list[str]) -> Finding:
 def _objects(parts: Parts) -> Iterator[Finding]:
     for part in parts.get("source", []):
         kind = part.good.get("object", Source().object)
-        modality = part.good.get("modality", Source().modality)
-        fitting = _MODALITIES.get(kind)
-        if fitting and modality not in fitting and ("modality" in part.good or "modality" not in part.raw):
-            reason = f"must be {' or '.join(map(shown, fitting))} for object {shown(kind)}, not {shown(modality)}"
-            yield Finding(place=(*part.place, "modality" if "modality" in part.raw else "object"), reason=reason)
+        needed, modality = _MODALITIES.get(kind), part.good.get("modality")
+        if needed and "modality" not in part.raw:
+            yield Finding(place=(*part.place, "object"), reason=f"{shown(kind)} needs modality = {shown(needed)}")
+        elif needed and modality not in {needed, None}:
+            reason = f"must be {shown(needed)} for object {shown(kind)}, not {shown(modality)}"
+            yield Finding(place=(*part.place, "modality"), reason=reason)
 
 
 def _grabbers(parts: Parts) -> Iterator[Finding]:

@@ -236,7 +236,7 @@ WRONG = [
     (SOURCE, 'profile = "missing.toml"', "source.profile", "there is no file"),
     (SOURCE, 'modality = "us"', "source.modality", "DICOM modality"),
     (SOURCE, 'object = "doppler"', "source.object", '"secondary-capture" or "ultrasound" or'),
-    (SOURCE, 'object = "ultrasound"', "source.object", 'must be "US" for object "ultrasound", not "OT"'),
+    (SOURCE, 'object = "ultrasound"', "source.object", '"ultrasound" needs modality = "US"'),
     (SOURCE + 'object = "endoscopic"\n', 'modality = "US"', "source.modality", 'must be "ES" for object "endoscopic"'),
     (SOURCE + 'object = "photographic"\n', 'modality = "ES"', "source.modality", 'must be "XC"'),
     (SOURCE, 'still = "jpeg2000"', "source.still", 'must be "auto" or "jpeg-lossless"'),
