@@ -49,6 +49,11 @@ def names() -> list[str]:
     return sorted(path.stem for path in _HERE.glob("*.toml"))
 
 
+def text_of(name: str) -> str:
+    """Return the file of a profile that comes with the product, to begin another one with."""
+    return (_HERE / f"{name}.toml").read_text("utf-8")
+
+
 def load(name: str) -> Profile:
     """Return the profile of that name, or of the file that ends in ".toml"; "" is a device that says all itself.
 
