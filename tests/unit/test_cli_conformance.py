@@ -77,16 +77,21 @@ def test_the_classes_are_those_of_the_sources_that_go_to_an_archive(statement):
 
 
 @pytest.mark.parametrize(
-    ("still", "stated"),
+    ("device", "still", "stated"),
     [
-        ("auto", "JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian"),
-        ("jpeg-ls", "JPEG-LS Lossless, Explicit VR Little Endian, Implicit VR Little Endian"),
-        ("uncompressed", "Explicit VR Little Endian, Implicit VR Little Endian"),
-        ("jpeg", "JPEG Baseline"),
+        ("pattern:bars", "auto", "JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian"),
+        (
+            "v4l2:usb:1-1.4",
+            "auto",
+            "JPEG Lossless SV1, JPEG Baseline, Explicit VR Little Endian, Implicit VR Little Endian",
+        ),
+        ("v4l2:usb:1-1.4", "jpeg-ls", "JPEG-LS Lossless, Explicit VR Little Endian, Implicit VR Little Endian"),
+        ("pattern:bars", "uncompressed", "Explicit VR Little Endian, Implicit VR Little Endian"),
+        ("pattern:bars", "jpeg", "JPEG Baseline"),
     ],
 )
-def test_stills_are_stated_in_the_form_that_their_source_gives_them(statement, still, stated):
-    source = f"[[source]]\nname = 'us'\ndevice = 'pattern:bars'\nstill = '{still}'\n"
+def test_stills_are_stated_in_the_form_that_their_source_gives_them(statement, device, still, stated):
+    source = f"[[source]]\nname = 'us'\ndevice = '{device}'\nstill = '{still}'\n"
     (row,) = rows(statement(BARE, source, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
     assert row.endswith(f"| {stated} |")
     (row,) = rows(statement(BARE, source, ARCHIVE, "fallback = 'key-stills'\n"), "1.2.840.10008.5.1.4.1.1.7 ")
