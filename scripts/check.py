@@ -1,4 +1,5 @@
-"""Runs every check and test in stages, prints each one's seconds and an honest summary.
+"""Runs checks and tests in stages, prints each one's seconds and an honest summary: every one that needs no virtual
+machine, or those asked for.
 
 Usage: check.py [STAGE ...] [--list] [--fix] [-- PYTEST WORDS]. Exit 0 only when every stage asked for passed;
 a test stage in which no test ran has not passed.
@@ -35,6 +36,8 @@ class Stage:
     what: str
     words: tuple[str, ...] = ()
     tests: str = ""
+    options: tuple[str, ...] = ()  # of its pytest
+    asked: bool = False  # runs only when it is asked for
     workers: int = 1
     by: str = "loadfile"  # a file's tests share what it started; "load" and "worksteal" = each test stands alone
     alone: bool = False
@@ -77,6 +80,14 @@ STAGES = (
     Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", workers=2, alone=True),
     Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", workers=2, alone=True),
     Stage(name="browser", what="the panel in a browser", tests="tests/browser", workers=2, alone=True),
+    Stage(
+        name="kernel",
+        what="virtual devices in a virtual machine; only when asked for",
+        tests="tests/kernel",
+        options=("--vm", "-v"),
+        asked=True,
+        alone=True,
+    ),
 )
 
 
@@ -111,6 +122,7 @@ class Runner:
                 f"--junitxml={self._reports / stage.name}.xml", "-o", "junit_logging=system-out",
                 "-o", f"faulthandler_timeout={SILENCE}",
                 *(["-n", str(stage.workers), "--dist", stage.by] if stage.workers > 1 else []),
+                *stage.options,
                 *self._pytest_words,
             ]  # fmt: skip
         words = [str(BIN / stage.words[0]), *stage.words[1:]]
@@ -243,7 +255,9 @@ def main() -> int:
         for stage in STAGES:
             print(f"{stage.name:<9} {stage.what}")
         return 0
-    stages = [stage for stage in STAGES if not chosen.stages or stage.name in chosen.stages]
+    stages = [
+        stage for stage in STAGES if stage.name in chosen.stages or not (chosen.stages or stage.asked)
+    ]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scopegate-check-") as reports:
         runner = Runner(pytest_words=pytest_words, fix=chosen.fix, reports=Path(reports))

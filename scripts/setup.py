@@ -1,8 +1,8 @@
-"""Makes what the two commands need: the virtual environment from the lock file, Debian packages through apt, and
-for the tests the packages of their JavaScript peer.
+"""Makes what the commands need: the virtual environment from the lock file, Debian packages through apt, and for the
+tests the packages of their JavaScript peer.
 
-Usage: setup.py run | test | tools. Standard library only, any Python from 3.11 on. It installs nothing twice,
-repairs what was interrupted, and refuses to go on with half of what is needed.
+Usage: setup.py run | test | tools | kernel (tools, and what virtual machines need). Standard library only, any Python
+from 3.11 on. It installs nothing twice, repairs what was interrupted, and refuses to go on with half of what is needed.
 """
 
 import ctypes
@@ -26,6 +26,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "scopegate-stamp.json"
 UNFINISHED = VENV / "scopegate-unfinished"
 LOCKS = ("run", "test", "tools")  # each contains the one before it
+KERNEL = "kernel"
 OLDEST = (3, 11)
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -83,6 +84,12 @@ TOOLS = (
     ),
     Tool(program="aplay", package="alsa-utils", why="plays the tones that answer a press"),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
+)
+
+MACHINE_TOOLS = (
+    Tool(program="qemu-system-x86_64", package="qemu-system-x86", why="the virtual machine of tests/kernel"),
+    Tool(program="mmdebstrap", package="mmdebstrap", why="makes that machine's root tree"),
+    Tool(program="mkfs.ext4", package="e2fsprogs", why="makes that machine's disk"),
 )
 
 
@@ -193,8 +200,8 @@ def is_there(tool: Tool) -> bool:
     return True
 
 
-def missing_tools() -> list[Tool]:
-    return [tool for tool in TOOLS if not is_there(tool)]
+def missing_tools(*, machine: bool) -> list[Tool]:
+    return [tool for tool in (*TOOLS, *(MACHINE_TOOLS if machine else ())) if not is_there(tool)]
 
 
 # --- the virtual environment -----------------------------------------------------------------------------
@@ -305,15 +312,16 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def main() -> int:
-    if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:  # noqa: PLR2004
-        print("usage: setup.py run | test | tools", file=sys.stderr)
+    if len(sys.argv) != 2 or sys.argv[1] not in (*LOCKS, KERNEL):  # noqa: PLR2004
+        print("usage: setup.py run | test | tools | kernel", file=sys.stderr)
         return 2
-    name = sys.argv[1]
+    machine = sys.argv[1] == KERNEL
+    name = LOCKS[-1] if machine else sys.argv[1]
     try:
         if sys.version_info < OLDEST:
             raise SetupError("Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")  # noqa: TRY301
         with one_at_a_time():
-            if name != "run" and (missing := missing_tools()):
+            if name != "run" and (missing := missing_tools(machine=machine)):
                 install_packages(missing)
             make_environment(name)
             if name != "run":

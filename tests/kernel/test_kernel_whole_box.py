@@ -1,0 +1,68 @@
+"""The whole product on Debian's kernel, with a data folder on ext4 and a pedal on a USB port."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.box import Box, until
+from tests.kernel.gadgets import SerialPedal
+
+SLOW_S = 150.0  # an emulated processor starts three processes
+
+
+@pytest.fixture
+def pedal() -> Iterator[SerialPedal]:
+    made = SerialPedal()
+    made.plug()
+    yield made
+    made.throw_away()
+
+
+@pytest.fixture
+def box(tmp_path: Path, pedal: SerialPedal) -> Iterator[Box]:
+    trigger = {"kind": "serial", "device": pedal.device, "source": "us", "still": "byte:0x53", "clip": "byte:0x43"}
+    source = {"name": "us", "device": "pattern:ultrasound", "modality": "US"}
+    made = Box(tmp_path, sources=[source], triggers=[trigger])
+    made.start(wait=False)
+    until("the box to be ready", made.is_ready, SLOW_S)
+    yield made
+    made.stop()
+    (made.data / "reserve").unlink(missing_ok=True)
+    print(made.log.read_text(encoding="utf-8")[-4000:])
+
+
+def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, pedal: SerialPedal) -> None:
+    kind = subprocess.run(["stat", "-f", "-c", "%T", box.data], capture_output=True, text=True, check=True)
+    assert kind.stdout.strip() == "ext2/ext3"  # stat's name for ext4
+    exam = box.open_typed()
+    pedal.press()
+    until("the still", lambda: len(captures(box, exam)) == 1)
+    pedal.unplug()
+    until("the box to miss the pedal", lambda: "pedal_gone" in box.log.read_text(encoding="utf-8"))
+    pedal.plug()
+    until("the box to have it again", lambda: box.log.read_text(encoding="utf-8").count("pedal_connected") == 2)
+    pedal.press()
+    until("the second still", lambda: len(captures(box, exam)) == 2)
+    box.finish(exam)
+    until("both to be sealed", lambda: len(list(box.data.glob("exams/*/*.dcm"))) == 2)
+    assert [capture["instance_number"] for capture in captures(box, exam)] == [1, 2]
+    doctor = subprocess.run(
+        [sys.executable, "-m", "gateway", "doctor", "--json", "--config", str(box.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    findings = {finding["what"]: finding for finding in json.loads(doctor.stdout)}
+    assert findings[f"pedal {pedal.device}"]["ok"] is True
+    assert findings["source us"]["ok"] is True
+    assert any(what.startswith("serial adapter /dev/ttyACM") for what in findings)
+    assert [what for what, finding in findings.items() if finding["ok"] is False] in ([], ["clock"])
+
+
+def captures(box: Box, exam: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = box.get(f"/exams/{exam}")["captures"]
+    return found
