@@ -255,9 +255,7 @@ def main() -> int:
         for stage in STAGES:
             print(f"{stage.name:<9} {stage.what}")
         return 0
-    stages = [
-        stage for stage in STAGES if stage.name in chosen.stages or not (chosen.stages or stage.asked)
-    ]
+    stages = [stage for stage in STAGES if stage.name in chosen.stages or not (chosen.stages or stage.asked)]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scopegate-check-") as reports:
         runner = Runner(pytest_words=pytest_words, fix=chosen.fix, reports=Path(reports))

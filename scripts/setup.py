@@ -1,8 +1,9 @@
-"""Makes what the commands need: the virtual environment from the lock file, Debian packages through apt, and for the
-tests the packages of their JavaScript peer.
+"""Makes what the commands need: the virtual environment from the lock file, Debian packages through apt, and for
+the tests the packages of their JavaScript peer.
 
-Usage: setup.py run | test | tools | kernel (tools, and what virtual machines need). Standard library only, any Python
-from 3.11 on. It installs nothing twice, repairs what was interrupted, and refuses to go on with half of what is needed.
+Usage: setup.py run | test | tools | kernel (tools, and what virtual machines need). Standard library only, any
+Python from 3.11 on. It installs nothing twice, repairs what was interrupted, and refuses to go on with half of what
+is needed.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""USB devices that the kernel plays itself (configfs gadgets on dummy_hcd): real plugs, real drivers, real events."""
+"""USB devices that the kernel plays itself (configfs gadgets on dummy_hcd): real plugs, drivers and events."""
 
 import os
 import subprocess

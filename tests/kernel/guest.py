@@ -1,8 +1,9 @@
-"""Runs inside the virtual machine, sent there as text: does what the other end of the port asks, one thing at a time.
+"""Runs inside the virtual machine, sent there as text: does what the other end of the port asks, one by one.
 
 Requests are lines of JSON: {"unpack": bytes, "into": folder}, followed by so many bytes of a tar; {"run": [words],
-"folder": folder, "environment": {...}}. A command's output goes to the console as well; what it writes to the file
-descriptor named by SCOPEGATE_REPORT is passed on line by line as it comes. Standard library only.
+"folder": folder, "environment": {...}}. Each has an "id", which its answers bear. A command's output goes to the
+console as well; what it writes to the file descriptor named by SCOPEGATE_REPORT is passed on line by line as it
+comes. Standard library only.
 """
 
 import json
@@ -10,6 +11,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 from typing import Any, BinaryIO
 
 TAIL = 20_000  # bytes of a command's output that are told
@@ -24,7 +27,7 @@ def take(port: BinaryIO, count: int) -> bytes:
     while len(taken) < count:
         piece = port.read(min(count - len(taken), 1 << 16))
         if not piece:
-            raise EOFError
+            time.sleep(0.1)  # the other end is away: it may come back, as a machine that stays
         taken += piece
     return bytes(taken)
 
@@ -37,18 +40,19 @@ def take_line(port: BinaryIO) -> bytes:
 
 
 def unpack(port: BinaryIO, request: dict[str, Any]) -> None:
-    os.makedirs(request["into"], exist_ok=True)
+    Path(request["into"]).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         ["tar", "-x", "--no-same-owner", "-C", request["into"]],
         input=take(port, request["unpack"]),
         capture_output=True,
         check=False,
     )
-    say(port, exit=done.returncode, output=done.stderr.decode(errors="replace"))
+    say(port, id=request["id"], exit=done.returncode, output=done.stderr.decode(errors="replace"))
 
 
 def run(port: BinaryIO, request: dict[str, Any]) -> None:
     reports, report_end = os.pipe()
+    name = json.dumps(request["id"]).encode()
     process = subprocess.Popen(
         request["run"],
         cwd=request.get("folder"),
@@ -64,11 +68,10 @@ def run(port: BinaryIO, request: dict[str, Any]) -> None:
     reader = threading.Thread(target=collect, args=(process.stdout, output))
     reader.start()
     with os.fdopen(reports, "rb") as lines:
-        for line in lines:
-            port.write(b'{"report": ' + line.strip() + b"}\n")
+        port.writelines(b'{"id": ' + name + b', "report": ' + line.strip() + b"}\n" for line in lines)
     code = process.wait()
     reader.join(5)  # a child that lives on may hold the pipe
-    say(port, exit=code, output=output[-TAIL:].decode(errors="replace"))
+    say(port, id=request["id"], exit=code, output=output[-TAIL:].decode(errors="replace"))
 
 
 def collect(pipe: BinaryIO, output: bytearray) -> None:

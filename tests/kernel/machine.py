@@ -1,4 +1,4 @@
-"""The virtual machine: built by `image-build`, started under QEMU, told what to do through a serial port of its own.
+"""The virtual machine: built by `image-build`, started under QEMU, told what to do through a port of its own.
 
 `Machine` waits with deadlines only, and says with the console's last lines why a machine is no good. `python -m
 tests.kernel.machine COMMAND` runs a shell command in one that stays (see README.md).
@@ -17,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scopegate-image"
 BOOT_S = 400
 PRODUCT = "/opt/scopegate"
-RUNNER = "pytest pluggy iniconfig packaging pygments".split()
+RUNNER = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 _PORT = "scopegate.tests"
 
 # The machine's file system knows nothing of tests: a credential of the (virtual) mainboard names this unit, and it
@@ -37,12 +38,14 @@ _LOADER = (
     "while len(text)<size: text+=port.read(size-len(text))\n"
     "exec(compile(text,'guest.py','exec'))"
 )
+_LOADER_TEXT = base64.b64encode(_LOADER.encode()).decode()
+_KERNEL_WORDS = "root=LABEL=root rw console=ttyS0 panic=5 systemd.wants=tests.service systemd.show_status=no"
 _UNIT = f"""\
 [Unit]
 Description=Tests
 After=multi-user.target
 [Service]
-ExecStart=/usr/bin/python3 -c "import base64;exec(base64.b64decode('{base64.b64encode(_LOADER.encode()).decode()}'))"
+ExecStart=/usr/bin/python3 -c "import base64;exec(base64.b64decode('{_LOADER_TEXT}'))"
 StandardOutput=journal+console
 StandardError=journal+console
 Environment=HOME=/root PYTHONUNBUFFERED=1
@@ -85,7 +88,7 @@ class Machine:
         self.attach()
         guest = (Path(__file__).parent / "guest.py").read_bytes()
         self._send(f"{len(guest):08}".encode() + guest)
-        hello = next(self._answers(BOOT_S))
+        hello = next(self._answers("", BOOT_S))
         self.say(f"Linux {hello['hello']} takes requests {time.monotonic() - began:.0f} s after its start")
 
     def _words(self, system: Path) -> list[str]:
@@ -95,7 +98,7 @@ class Machine:
             "-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot",
             "-daemonize", "-pidfile", str(self._pid),
             "-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd"),
-            "-append", "root=LABEL=root rw console=ttyS0 panic=5 systemd.wants=tests.service systemd.show_status=no",
+            "-append", _KERNEL_WORDS,
             "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.extra-unit.tests.service={unit}",
             "-drive", f"file={system / 'root.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -121,6 +124,10 @@ class Machine:
         """Switch it off as one pulls a plug."""
         if self.runs:
             os.kill(int(self._pid.read_text()), signal.SIGKILL)
+        self.detach()
+
+    def detach(self) -> None:
+        """Leave it as it is."""
         if self._port:
             self._port.close()
         self._port = None
@@ -128,8 +135,7 @@ class Machine:
     # --- requests -----------------------------------------------------------------------------------------
 
     def unpack(self, tar: bytes, into: str = "/") -> None:
-        self._send(json.dumps({"unpack": len(tar), "into": into}).encode() + b"\n" + tar)
-        answer = next(self._answers(120))
+        (answer,) = self._ask({"unpack": len(tar), "into": into}, tar, silence_s=120)
         if answer["exit"]:
             raise MachineFailed(f"tar: {answer['output']}")
 
@@ -146,11 +152,7 @@ class Machine:
         Raises MachineFailed when nothing comes for `silence_s` seconds, or the machine ends.
         """
         request = {"run": list(words), "folder": folder, "environment": dict(environment or {})}
-        self._send(json.dumps(request).encode() + b"\n")
-        for answer in self._answers(silence_s):
-            yield answer
-            if "exit" in answer:
-                return
+        return self._ask(request, silence_s=silence_s)
 
     def shell(self, text: str, *, silence_s: float = 120) -> str:
         """Return what a shell command printed; raise MachineFailed when it failed."""
@@ -174,6 +176,14 @@ class Machine:
         text = self.console.read_text(errors="replace") if self.console.exists() else ""
         return "\n".join(["the console's last lines:", *text.splitlines()[-lines:]])
 
+    def _ask(self, request: dict[str, Any], data: bytes = b"", *, silence_s: float) -> Iterator[dict[str, Any]]:
+        name = uuid.uuid4().hex
+        self._send(json.dumps({"id": name, **request}).encode() + b"\n" + data)
+        for answer in self._answers(name, silence_s):
+            yield answer
+            if "exit" in answer:
+                return
+
     def _send(self, data: bytes) -> None:
         assert self._port, "the machine is not started"
         self._port.settimeout(BOOT_S)
@@ -182,20 +192,24 @@ class Machine:
         except OSError as error:
             raise MachineFailed(f"the machine takes nothing: {error}\n{self.last_words()}") from error
 
-    def _answers(self, silence_s: float) -> Iterator[dict[str, Any]]:
-        """Yield what the machine says, without end."""
+    def _answers(self, name: str, silence_s: float) -> Iterator[dict[str, Any]]:
+        """Yield what the machine says to the request of that name, without end."""
         assert self._port, "the machine is not started"
         self._port.settimeout(silence_s)
         while True:
             line, separator, rest = self._heard.partition(b"\n")
             if separator:
                 self._heard = rest
-                yield json.loads(line)
+                answer = json.loads(line)
+                if answer.get("id", "") == name:  # others were for somebody who hung up
+                    yield answer
                 continue
             try:
                 piece = self._port.recv(1 << 16)
             except TimeoutError:
                 raise MachineFailed(f"the machine was silent for {silence_s:.0f} s; {self.last_words()}") from None
+            except OSError as error:
+                raise MachineFailed(f"the machine ended: {error}; {self.last_words()}") from error
             if not piece:
                 raise MachineFailed(f"the machine ended; {self.last_words()}")
             self._heard += piece
@@ -269,10 +283,12 @@ def machine(keep: Path | None = None) -> Iterator[Machine]:
             if keep is None:
                 made.stop()
                 shutil.rmtree(folder)
+            else:
+                made.detach()
 
 
 def main() -> int:
-    keep = Path(os.environ.get("SCOPEGATE_VM", "/tmp/scopegate-machine"))  # noqa: S108
+    keep = Path(os.environ.get("SCOPEGATE_VM", "/tmp/scopegate-machine"))
     with machine(keep) as made:
         for answer in made.run(["sh", "-c", " ".join(sys.argv[1:])], silence_s=600):
             if "exit" in answer:

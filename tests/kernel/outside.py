@@ -1,5 +1,5 @@
-"""Two ends of one test run: inside the virtual machine tests run and report, outside their reports are told as if they
-had run there. A test that says nothing, or a machine that is no good, is a failure like any other.
+"""Two ends of one test run: inside the virtual machine tests run and report, outside their reports are told as if
+they had run there. A test that says nothing, or a machine that is no good, is a failure like any other.
 """
 
 import json
@@ -74,12 +74,20 @@ class Outside:
             except MachineFailed as error:
                 self._end = str(error)
                 return
-        words = ["-p", "no:cacheprovider", "-q", "--basetemp=/var/tmp/tests", "-o", f"faulthandler_timeout={SILENCE_S - 60}", *names]
+        words = [
+            "-p",
+            "no:cacheprovider",
+            "-q",
+            "--basetemp=/var/tmp/tests",
+            "-o",
+            f"faulthandler_timeout={SILENCE_S - 60}",
+            *names,
+        ]
         self._answers = made.run(
-            [f"{PRODUCT}/bin/python", "-m", "pytest", *words],
+            [f"{PRODUCT}/.venv/bin/python", "-m", "pytest", *words],
             silence_s=SILENCE_S,
             folder=PRODUCT,
-            environment={"PYTHONPATH": "/srv/pytest", "PATH": f"{PRODUCT}/bin:{os.defpath}:/usr/sbin:/sbin"},
+            environment={"PYTHONPATH": "/srv/pytest", "PATH": f"{PRODUCT}/.venv/bin:{os.defpath}:/usr/sbin:/sbin"},
         )
 
     def _reports(self, item: pytest.Item) -> Iterator[TestReport]:
@@ -105,15 +113,18 @@ class Outside:
             self._end = f"the tests in the machine ended with {answer['exit']}:\n{answer['output'][-6000:]}"
             return False
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=answer["report"])
+        if isinstance(report.longrepr, list):  # of a skip; JSON knows no tuples
+            report.longrepr = tuple(report.longrepr)
         self._early.setdefault(report.nodeid, []).append(report)
         return True
 
     def _failure(self, item: pytest.Item) -> TestReport:
+        why, self._end = self._end, self._end.splitlines()[0]  # the whole story once
         return TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords={},
             outcome="failed",
-            longrepr=f"no report came of this test: {self._end}",
+            longrepr=f"no report came of this test: {why}",
             when="call",
         )
