@@ -1,10 +1,13 @@
 """A network of their own for all tests, before anything starts a thread; options of the long tests."""
 
+import sys
+
 import pytest
 
 from tests.loopback.peers.namespace import enter_private_network
 
-enter_private_network()
+if "--vm" not in sys.argv:  # a virtual machine is made of packages from the network, and has one of its own
+    enter_private_network()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
