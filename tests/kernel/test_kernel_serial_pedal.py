@@ -1,5 +1,6 @@
 """A pedal on a USB port as the kernel's modem driver has it: presses, unplugged and plugged in again."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,10 +24,14 @@ def pedal() -> Iterator[SerialPedal]:
 
 @pytest.fixture
 def trigger(pedal: SerialPedal) -> Iterator[SerialTrigger]:
-    made = SerialTrigger(device=pedal.device, clock_ns=Clock().boottime_ns)
+    made = listener(pedal)
     made.open()
     yield made
     made.close()
+
+
+def listener(pedal: SerialPedal) -> SerialTrigger:
+    return SerialTrigger(device=pedal.device, clock_ns=Clock().boottime_ns, wait=time.sleep)
 
 
 def test_a_pedal_on_a_usb_port_takes_stills_and_clips(pedal: SerialPedal, trigger: SerialTrigger) -> None:
@@ -66,7 +71,7 @@ def test_a_pedal_keeps_its_name_beside_others_in_any_socket(pedal: SerialPedal) 
         third.plug()  # takes the socket of the first
         try:
             pedal.plug()
-            trigger = SerialTrigger(device=pedal.device, clock_ns=Clock().boottime_ns)
+            trigger = listener(pedal)
             trigger.open()
             other.press()
             third.press()

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from tests.box import Box, until
@@ -25,7 +27,8 @@ def pedal() -> Iterator[SerialPedal]:
 @pytest.fixture
 def box(tmp_path: Path, pedal: SerialPedal) -> Iterator[Box]:
     trigger = {"kind": "serial", "device": pedal.device, "source": "us", "still": "byte:0x53", "clip": "byte:0x43"}
-    source = {"name": "us", "device": "pattern:ultrasound", "modality": "US"}
+    film(tmp_path / "film.avi")
+    source = {"name": "us", "device": f"file:{tmp_path / 'film.avi'}", "modality": "US"}
     made = Box(tmp_path, sources=[source], triggers=[trigger])
     made.start(wait=False)
     until("the box to be ready", made.is_ready, SLOW_S)
@@ -57,10 +60,22 @@ def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, pedal
         check=False,
     )
     findings = {finding["what"]: finding for finding in json.loads(doctor.stdout)}
-    assert findings[f"pedal {pedal.device}"]["ok"] is True
+    assert [finding["ok"] for what, finding in findings.items() if what.startswith("pedal ")] == [True]
     assert findings["source us"]["ok"] is True
     assert any(what.startswith("serial adapter /dev/ttyACM") for what in findings)
     assert [what for what, finding in findings.items() if finding["ok"] is False] in ([], ["clock"])
+
+
+def film(path: Path) -> None:
+    """Write a small film of few pictures: an emulated processor would have no time for anything else."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mjpeg", rate=5, options={"qscale": "3"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        rows, columns = np.indices((240, 320))
+        for number in range(20):
+            picture = np.stack([rows, columns % 256, (rows + columns + 8 * number) % 256], axis=2).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
 
 
 def captures(box: Box, exam: str) -> list[dict[str, object]]:
