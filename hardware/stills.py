@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Still:
     columns: int
     samples: int
     lossy_ratio: float
+    pixel_aspect: Fraction  # width of a pixel : its height
 
 
 def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> Still:
@@ -48,7 +50,15 @@ def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> 
         data = clip_jpeg(made, quality)
         rows, columns = made.height, made.width
         ratio = rows * columns * 3 / len(data)
-        return Still(codec=kind, data=data, rows=rows, columns=columns, samples=3, lossy_ratio=ratio)
+        return Still(
+            codec=kind,
+            data=data,
+            rows=rows,
+            columns=columns,
+            samples=3,
+            lossy_ratio=ratio,
+            pixel_aspect=made.pixel_aspect,
+        )
     pixels = to_gray_or_rgb(made)
     samples = 1 if pixels.ndim == _GRAY_AXES else pixels.shape[2]
     ratio = picture.width * picture.height * samples / picture.bytes if delivered_jpeg else 0
@@ -59,6 +69,7 @@ def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> 
         columns=pixels.shape[1],
         samples=samples,
         lossy_ratio=ratio,
+        pixel_aspect=made.pixel_aspect,
     )
 
 

@@ -171,7 +171,7 @@ def _prerecords(spool: Spool, grabbers: dict[str, Grabber]) -> dict[str, PreReco
 def profile_of(source: SourceSettings) -> Profile:
     """Return the device profile of a source, with what its own settings say instead. Raises DeviceRefused."""
     profile = profiles.load(source.profile)
-    view = replace(profile.view, square=source.aspect == "square")
+    view = profile.view
     known = profile.wish
     wish = Wish(
         input=source.input or known.input,

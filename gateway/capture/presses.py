@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
@@ -161,7 +161,7 @@ class Presses:
                 source=fixed.grabber.settings.name,
                 equipment=self._equipment(fixed.grabber),
                 frame=fixed.frame,
-                view=fixed.grabber.view,
+                view=replace(fixed.grabber.view, square=fixed.grabber.settings.aspect == "square"),
                 still=StillKind(fixed.grabber.settings.still),
                 quality=fixed.grabber.settings.jpeg_quality,
                 taken=self._clock.at(fixed.frame.time_ns),

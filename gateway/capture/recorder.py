@@ -6,6 +6,7 @@ from collections import Counter, deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from queue import Empty, SimpleQueue
 
 from gateway.capture.alarm import Alarm
@@ -155,6 +156,7 @@ class Recorder:
                 columns=still.columns,
                 samples=still.samples,
                 lossy_ratio=still.lossy_ratio,
+                pixel_aspect=_vertical_first(still.pixel_aspect),
                 frames=1,
                 frame_times=(pressed.frame.time_ns,),
                 sequence=pressed.frame.sequence,
@@ -187,3 +189,8 @@ class Recorder:
             self._pending[exam] -= 1
             self._pending += Counter()  # forgets exams with nothing pending
             self._settled.notify_all()
+
+
+def _vertical_first(aspect: Fraction) -> str:
+    """Return the shape of a pixel in the order of DICOM, "" for a square (PS3.3 C.7.6.3.1.7)."""
+    return "" if aspect == 1 else f"{aspect.denominator}\\{aspect.numerator}"

@@ -139,7 +139,7 @@ def _source(base: Path) -> Table:
             "clip": values.one_of("auto", "jpeg", then=("h264",)),
             "jpeg_quality": values.number(1, 100),
             "crop": values.box,
-            "aspect": values.one_of("square", then=("keep",)),
+            "aspect": values.one_of("square", "keep"),
             "ring_mb": values.number(8, 8192, "MB"),
             "pre_record_s": values.number(0, 30, "seconds"),
             "manufacturer": dicom.text(64),

@@ -133,7 +133,7 @@ class Draft:
 
 
 def _each(keyword: str, text: str) -> list[str]:
-    return text.split("\\") if keyword in {"ImageType", "FrameTimeVector"} else [text]
+    return text.split("\\") if keyword in {"ImageType", "FrameTimeVector", "PixelAspectRatio"} else [text]
 
 
 def _text(number: int, text: str, written: str) -> Element:

@@ -68,6 +68,8 @@ def _pixels(draft: Draft, capture: Capture) -> None:
     draft.binary("Rows", capture.rows).binary("Columns", capture.columns)
     draft.binary("BitsAllocated", 8).binary("BitsStored", 8).binary("HighBit", 7)
     draft.binary("PixelRepresentation", 0)
+    if capture.pixel_aspect:
+        draft.put("PixelAspectRatio", capture.pixel_aspect)
 
 
 def _lossy(draft: Draft, capture: Capture) -> None:

@@ -17,7 +17,9 @@ from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
 from gateway.model import Capture, Exam, Identity, MediaKind, Series
 
 _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
-_SEVERAL = frozenset(map(elements.tag, ("ImageType", "FrameTimeVector", "SpecificCharacterSet")))
+_SEVERAL = frozenset(
+    map(elements.tag, ("ImageType", "FrameTimeVector", "SpecificCharacterSet", "PixelAspectRatio"))
+)
 _ITEM_HEAD = 8
 _COLOURS = 3
 _VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
@@ -147,6 +149,7 @@ def _truthful(header: Elements, capture: Capture, *, lossy: bool) -> None:
         ("HighBit", 7),
     ):
         _same(keyword, str(header.number(keyword)), str(number))
+    _same("PixelAspectRatio", header.text("PixelAspectRatio"), capture.pixel_aspect)
     _same("BurnedInAnnotation", header.text("BurnedInAnnotation"), "YES")
     if capture.kind is MediaKind.CLIP:
         _cine(header, capture)

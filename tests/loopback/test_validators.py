@@ -15,6 +15,7 @@ from gateway.dicom import key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
+from gateway.errors import ObjectError
 from gateway.model import Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
@@ -253,6 +254,18 @@ def test_a_lossless_still_of_a_device_that_gives_jpeg_has_no_errors(tmp_path, co
 
     assert problems(path) == []
     assert shown(path, "0028,2110") == ["01"]
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+def test_a_still_whose_pixels_are_no_squares_says_so_without_errors(tmp_path, kind):
+    record, streams = made_as(kind, still(codec="jpeg-lossless", pixel_aspect="11\\12"))
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None)
+    assert problems(path) == []
+    assert pydicom.dcmread(path).PixelAspectRatio == [11, 12]
+    with pytest.raises(ObjectError, match="PixelAspectRatio"):
+        verify_sealed(path, exam=exam(), capture=replace(record, pixel_aspect=""), series=SERIES, order=None)
 
 
 # The validators themselves: each deliberate breakage must be seen by one of them.

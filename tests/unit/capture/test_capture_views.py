@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from fractions import Fraction
 
 import imagecodecs
 import numpy as np
@@ -48,6 +49,20 @@ def test_a_clip_and_a_preview_have_what_is_seen(box):
     assert (stored.rows, stored.columns, stored.frames) == (100, 60, 4)
     shown = Preview(ring=box.grabbers["us"].ring, view=VIEW).next(after=0, width=320, timeout=0)
     assert (shown.width, shown.height) == (60, 100)
+
+
+def test_pixels_may_stay_as_they_are_in_stills_that_say_so_and_nowhere_else(box):
+    use(box, Profile(view=View(pixel_aspect=Fraction(12, 11))), aspect="keep")
+    box.exam()
+    box.show()
+    still = box.press().result(10)
+    assert (still.columns, still.rows, still.pixel_aspect) == (*SIZE, "11\\12")
+    clip = box.clip()
+    (uid,) = box.stop(clip)
+    stored = box.spool.captures.get(uid).capture
+    assert (stored.columns, stored.rows, stored.pixel_aspect) == (349, 180, "")
+    use(box, Profile(view=View(pixel_aspect=Fraction(12, 11))), aspect="square")
+    assert box.press().result(10).pixel_aspect == ""
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("jpeg", ".jpg"), ("jpeg-ls", ".jls"), ("uncompressed", ".raw")])
@@ -101,7 +116,7 @@ def test_a_frame_on_its_way_at_the_press_is_waited_for_and_taken(box):
 def test_settings_count_before_the_profile_and_a_wrong_profile_is_refused(tmp_path):
     profile = profile_of(Source(profile="pal-composite", crop=(0, 0, 360, 576), aspect="keep"))
     assert profile.view.crop == Box(x=0, y=0, width=360, height=576)
-    assert not profile.view.square
+    assert profile.view.square  # clips and the live picture are always of squares
     assert profile.view.pixel_aspect == profile_of(Source(profile="pal-svideo")).view.pixel_aspect
     broken = tmp_path / "broken.toml"
     broken.write_text("turn = 1")
