@@ -4,15 +4,15 @@ Grabbers leave out the Huffman tables that every JPEG of their kind has (an AVI 
 or only half of a picture. A decoder may then guess, and an archive's decoder guesses differently.
 """
 
-import re
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from hardware.errors import PictureDamaged
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DRI, _SOF0, _APP0 = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xC0, 0xE0
 _OTHER_FRAMES = frozenset({0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # stuffed bytes and restarts belong to the scan
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_FILL, _STUFFED, _RESTART, _RESTART_BITS = 0xFF, 0x00, 0xD0, 0xF8
 
 # ISO/IEC 10918-1 K.3: the number of codes of each length, then their values. Class << 4 | identifier.
 _LUMA_DC = bytes.fromhex("00010501010101010100000000000000") + bytes(range(12))
@@ -63,9 +63,8 @@ def whole(data: bytes, *, width: int, height: int) -> bytes:
         body = data[start + 2 : end]
         if marker == _SOS:
             kept.extend(_missing_tables(found, body))
-            stop = _scan_end(data, end)
-            _check_scan(found, body, data[end:stop] if found.interval else b"")
-            end = stop
+            end, restarts = _scan_end(data, end)
+            _check_scan(found, body, restarts)
         elif marker == _APP0 and body.startswith(b"AVI1"):
             place = end  # it speaks of the fields of an AVI file
             continue
@@ -96,11 +95,17 @@ def _segment_end(data: bytes, start: int) -> int:
     return start + length
 
 
-def _scan_end(data: bytes, start: int) -> int:
-    following = _NEXT_MARKER.search(data, start)
-    if following is None:
+def _scan_end(data: bytes, start: int) -> tuple[int, int]:
+    """Return where the scan that begins at `start` ends, and how many restarts it has."""
+    scan = np.frombuffer(data, np.uint8, offset=start)
+    places = np.flatnonzero(scan[:-1] == _FILL)
+    following = scan[places + 1]
+    is_restart = (following & _RESTART_BITS) == _RESTART
+    is_marker = ~(is_restart | (following == _STUFFED) | (following == _FILL))
+    if not is_marker.any():
         raise PictureDamaged("A JPEG ends before its end.")
-    return following.start()
+    first = int(is_marker.argmax())
+    return start + int(places[first]), int(np.count_nonzero(is_restart[:first]))
 
 
 def _note(found: _Found, marker: int, body: bytes) -> None:
@@ -167,7 +172,7 @@ def _missing_tables(found: _Found, scan: bytes) -> list[bytes]:
     return [b"\xff\xc4" + (len(body) + 2).to_bytes(2, "big") + body]
 
 
-def _check_scan(found: _Found, header: bytes, scan: bytes) -> None:
+def _check_scan(found: _Found, header: bytes, restarts: int) -> None:
     """Refuse a scan of components that do not exist, or with fewer restarts than its picture has room for."""
     components = set(header[1 : 1 + 2 * header[0] : 2])
     if not components <= found.tables.keys():
@@ -175,7 +180,7 @@ def _check_scan(found: _Found, header: bytes, scan: bytes) -> None:
     found.scanned |= components
     if found.interval and len(components) == len(found.tables):
         expected = -(-_units(found) // found.interval) - 1
-        if len(_RESTART.findall(scan)) < expected:
+        if restarts < expected:
             raise PictureDamaged("A part of a JPEG is missing.")
 
 

@@ -176,6 +176,8 @@ class FakeNode:
             it.word = next(word for word in it.offers if ORDER[word] == offered)
         if not self._here().timings:
             it.size = (pix.width, pix.height)
+        if it.field == raw.Field.ALTERNATE:  # it scales a field to the lines that it is asked for, as vivid does
+            it.size = (pix.width, pix.height * 2)
         it.size = it.gives or it.size
         self._tell(pix, it.size)
         return 0

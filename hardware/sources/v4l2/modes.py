@@ -20,6 +20,7 @@ _LARGEST = 16384  # pixels each way: a driver that says more lies
 _ANY = (1920, 1080)
 _SD_WIDTH = 720
 _SD_HEIGHTS = {525: 480, 625: 576}
+_SINGLE = frozenset({raw.Field.ALTERNATE, raw.Field.TOP, raw.Field.BOTTOM})
 _SEPARATE = frozenset({raw.Field.ALTERNATE, raw.Field.SEQ_TB, raw.Field.SEQ_BT})
 
 
@@ -92,18 +93,24 @@ def _asked_size(offer: Offer, line: Line, wish: Wish) -> tuple[int, int]:
 
 
 def _set_format(device: Device, offer: Offer, line: Line, wish: Wish) -> Any:  # noqa: ANN401 - a v4l2_pix_format
-    asked = raw.v4l2_format(type=CAPTURE)
-    pix = asked.fmt.pix
-    pix.width, pix.height = _asked_size(offer, line, wish)
-    pix.pixelformat = offer.layout.number
-    pix.field = raw.Field.INTERLACED if line.interlaced else raw.Field.ANY
-    return device.call(raw.IOC.S_FMT, asked).fmt.pix
+    """Return what the device answers. One that gives each field by itself is asked for a field's height."""
+    width, height = _asked_size(offer, line, wish)
+    field = raw.Field.INTERLACED if line.interlaced else raw.Field.ANY
+    for _ in range(2):
+        asked = raw.v4l2_format(type=CAPTURE)
+        pix = asked.fmt.pix
+        pix.width, pix.height, pix.field, pix.pixelformat = width, height, field, offer.layout.number
+        device.call(raw.IOC.S_FMT, asked)
+        if pix.field not in _SINGLE or pix.height * 2 <= height + 1:
+            break
+        height, field = height // 2, pix.field
+    return pix
 
 
 def _wrong(pix: Any, offer: Offer, line: Line, wish: Wish) -> str:  # noqa: ANN401 - a v4l2_pix_format
     """Say what is wrong with the format that the device agreed to; nothing when it can be used."""
     asked, layout = _asked_size(offer, line, wish), offer.layout
-    height = pix.height * (2 if pix.field == raw.Field.ALTERNATE else 1)
+    height = pix.height * (2 if pix.field in _SINGLE else 1)
     if pix.pixelformat != layout.number:
         return f"it offers {layout.fourcc} and then gives {_code(pix.pixelformat)}"
     if not (0 < pix.width <= _LARGEST and 0 < height <= _LARGEST):
