@@ -25,6 +25,7 @@ class FakeInput:
     status: int = 0
     query_error: int = 0  # of a question for standard or timings
     powered: bool = True
+    picture_aspect: tuple[int, int] | None = None
 
 
 @dataclass(kw_only=True)
@@ -61,7 +62,9 @@ class FakeGrabber:
     interlaced: bool = False  # its digital signal
     arriving: int = 0  # bits of the standard at its analog input
     abilities: int = int(raw.Capability.VIDEO_CAPTURE | raw.Capability.STREAMING)
+    promises: int = 0  # so often it says that it has a picture and an event, and has none
     opened: int = 0
+    calls: int = 0
 
     def __post_init__(self) -> None:
         self.events: deque[int] = deque()

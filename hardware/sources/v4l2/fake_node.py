@@ -32,6 +32,7 @@ class FakeNode:
         self._queued: deque[int] = deque()
 
     def ioctl(self, request: int, argument: Any) -> None:  # noqa: ANN401
+        self._it.calls += 1
         if not self._it.plugged:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         answer = getattr(self, f"_{_REQUESTS[int(request)]}", None)
@@ -48,6 +49,9 @@ class FakeNode:
         it = self._it
         if not it.plugged:
             return Ready(event=True, trouble=True)
+        if it.promises:
+            it.promises -= 1
+            return Ready(picture=bool(it.promises % 2), event=True)
         if it.events:
             return Ready(event=True)
         if pictures and not it.streaming:
@@ -116,7 +120,7 @@ class FakeNode:
     def _query_dv_timings(self, argument: Any) -> int:  # noqa: ANN401
         if self._here().timings is None:
             return errno.ENODATA
-        _fill_timings(argument, self._here().timings or (0, 0, 0), self._it.interlaced)
+        _fill_timings(argument, self._here().timings or (0, 0, 0), self._it)
         return self._here().query_error
 
     def _s_dv_timings(self, argument: Any) -> int:  # noqa: ANN401
@@ -127,7 +131,7 @@ class FakeNode:
         return 0
 
     def _g_dv_timings(self, argument: Any) -> None:  # noqa: ANN401
-        _fill_timings(argument, self._it.timings, self._it.interlaced)
+        _fill_timings(argument, self._it.timings, self._it)
 
     def _subscribe_event(self, _: Any) -> int:  # noqa: ANN401
         return 0 if any(each.timings for each in self._it.inputs) else errno.EINVAL
@@ -246,7 +250,7 @@ class FakeNode:
         it = self._it
         if not it.streaming:
             return errno.EINVAL
-        if it.stalled or not self._queued or it.clock_ns() < it.next_ns:
+        if it.stalled or it.promises or not self._queued or it.clock_ns() < it.next_ns:
             return errno.EAGAIN
         missed = max(0, (it.clock_ns() - it.next_ns) // it.period_ns - _LATE) if it.period_ns else 0
         it.sequence += missed
@@ -266,7 +270,10 @@ class FakeNode:
         return 0
 
 
-def _fill_timings(argument: Any, timings: tuple[int, int, int], interlaced: bool) -> None:  # noqa: ANN401, FBT001
+def _fill_timings(argument: Any, timings: tuple[int, int, int], grabber: "FakeGrabber") -> None:  # noqa: ANN401
     bt = argument.bt
     bt.width, bt.height, rate = timings
-    bt.interlaced, bt.pixelclock = int(interlaced), bt.width * bt.height * rate
+    bt.interlaced, bt.pixelclock = int(grabber.interlaced), bt.width * bt.height * rate
+    if aspect := grabber.inputs[grabber.input].picture_aspect:
+        bt.flags = raw.DVTimingsFlag.HAS_PICTURE_ASPECT
+        bt.picture_aspect.numerator, bt.picture_aspect.denominator = aspect

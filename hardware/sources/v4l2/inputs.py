@@ -60,7 +60,8 @@ class Line:
     size: tuple[int, int] | None = None  # of the whole picture, both fields
     lines: int = 0  # of the standard, 525 or 625
     interlaced: bool = False
-    rate: Fraction | None = None  # pictures, or fields of interlaced timings
+    rate: Fraction | None = None  # pictures a second
+    pixel_aspect: Fraction | None = None  # as digital timings say it
 
 
 def choose(device: Device, wanted: str) -> Input | None:
@@ -81,7 +82,8 @@ def choose(device: Device, wanted: str) -> Input | None:
     else:
         offered = ", ".join(f'"{each.name}"' for each in found)
         raise DeviceRefused(f'{device.name} has no input "{wanted}": it has {offered}.')
-    device.integer(raw.IOC.S_INPUT, chosen.index)
+    if device.integer(raw.IOC.G_INPUT) != chosen.index:
+        device.integer(raw.IOC.S_INPUT, chosen.index)
     if device.integer(raw.IOC.G_INPUT) != chosen.index:
         raise DeviceRefused(f'{device.name} does not switch to its input "{chosen.name}".')
     return chosen
@@ -185,6 +187,7 @@ def _line(found: Any, chosen: Input) -> Line:  # noqa: ANN401 - a v4l2_dv_timing
         size=(int(bt.width), int(bt.height)),
         interlaced=bool(bt.interlaced),
         rate=_rate(bt),
+        pixel_aspect=_pixel_aspect(bt),
     )
 
 
@@ -202,6 +205,14 @@ def _rate(bt: Any) -> Fraction | None:  # noqa: ANN401 - a v4l2_bt_timings
     if bt.interlaced:
         down += bt.il_vfrontporch + bt.il_vsync + bt.il_vbackporch
     return Fraction(int(bt.pixelclock), across * down) if bt.pixelclock and across * down else None
+
+
+def _pixel_aspect(bt: Any) -> Fraction | None:  # noqa: ANN401 - a v4l2_bt_timings
+    """Return the width of a pixel by its height, where a standard gives the picture's."""
+    across, down = bt.picture_aspect.numerator, bt.picture_aspect.denominator
+    if not bt.flags & raw.DVTimingsFlag.HAS_PICTURE_ASPECT or not (across and down and bt.width and bt.height):
+        return None
+    return Fraction(across * bt.height, down * bt.width)
 
 
 def _spoken(line: Line) -> str:

@@ -64,7 +64,7 @@ def negotiate(device: Device, line: Line, wish: Wish) -> Mode:
             continue
         rate = _set_rate(device, offer, line, wish)
         pix = _proved(device, pix)
-        aspect = _whole_picture(device, pix, line)
+        aspect = _whole_picture(device, pix, line) or line.pixel_aspect
         return _mode(device, pix, line, aspect, rate)
     if refused:
         raise DeviceRefused(f"{device.name} agrees to nothing that can be used: {'; '.join(refused[:3])}.")

@@ -14,6 +14,7 @@ from hardware.sources.v4l2.calls import Device
 from hardware.sources.v4l2.inputs import Input, Line
 
 _PERIOD_NS = 250_000_000
+_STANDARD_NS = 1_000_000_000  # the question for a standard goes over a slow bus, and a standard seldom changes
 _MOST_EVENTS = 64  # a driver queues a few
 
 
@@ -23,7 +24,7 @@ class Signal:
     def __init__(self, *, device: Device, chosen: Input | None, follow: bool, clock_ns: Callable[[], int]) -> None:
         self._device, self._follow, self._clock_ns = device, follow, clock_ns
         self.chosen = chosen
-        self.due_ns = 0  # when it is asked again
+        self.due_ns = self._standard_due_ns = 0  # when it is asked again
         self.loss: Loss | None = None  # as the device said last
         self._line = Line()
         device.ask(raw.IOC.SUBSCRIBE_EVENT, raw.v4l2_event_subscription(type=raw.EventType.SOURCE_CHANGE))
@@ -65,7 +66,8 @@ class Signal:
         if chosen.has_timings:
             found = inputs.timings(self._device, chosen)
             return found is not None and not isinstance(found, Loss) and not inputs.same(self._line, found)
-        if self._follow and self._line.lines:
+        if self._follow and self._line.lines and self._clock_ns() >= self._standard_due_ns:
+            self._standard_due_ns = self._clock_ns() + _STANDARD_NS
             lines = inputs.lines_of(inputs.detected(self._device))
             return lines not in {0, self._line.lines}
         return False

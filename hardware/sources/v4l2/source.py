@@ -99,7 +99,11 @@ class V4l2Source:
         """Return the first of the nodes there that takes pictures."""
         reasons: list[Exception] = []
         for path in self._place.look():
-            device = Device(self._node(path), self._place.where)
+            try:
+                device = Device(self._node(path), self._place.where)
+            except DeviceError as error:
+                reasons.append(error)
+                continue
             try:
                 self.identity = device.identity()
             except (DeviceError, OSError) as error:
@@ -146,14 +150,15 @@ class V4l2Source:
             device.identity()  # raises when the device is gone
             self._end()
             self._wait(_BREATH_S)
+        elif ready.event:
+            self._wait(_BREATH_S)  # an event that nobody can take
         return None
 
     def _idle(self, device: Device, signal: Signal, give_up: int) -> None:
         """Wait for a signal."""
         ready = device.node.wait(max(0, give_up - self._clock_ns()) / 1e9, pictures=False)
-        if ready.trouble:
+        if not signal.happened() and (ready.trouble or ready.event):
             self._wait(_BREATH_S)
-        signal.happened()
 
     def _take(self, signal: Signal) -> Picture | None:
         """Return the picture that waits; None when it is not whole, or of a signal that is lost."""
@@ -161,6 +166,7 @@ class V4l2Source:
         stream, pictures = self._running
         delivered = stream.take()
         if delivered is None:
+            self._wait(_BREATH_S / 5)  # a device that promises a picture and has none may go on like that
             return None
         try:
             picture = pictures.of(delivered)

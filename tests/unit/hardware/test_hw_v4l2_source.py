@@ -360,6 +360,16 @@ def test_a_closed_source_is_missing(grabber, eye):
         source.read(0.1)
 
 
+def test_a_device_that_promises_pictures_and_events_that_it_does_not_have_takes_no_processor(grabber, eye, clock):
+    device = grabber()
+    source = opened(eye(device))
+    device.promises = 100_000
+    start, asked = clock.boottime_ns(), device.calls
+    assert source.read(0.5) is None
+    assert clock.boottime_ns() - start >= 500_000_000
+    assert device.calls - asked < 200
+
+
 # --- fields ----------------------------------------------------------------------------------------------
 
 
@@ -394,6 +404,15 @@ def test_fields_that_come_by_themselves_are_woven_two_by_two(grabber, eye):
     ]
     lines = pictures[1].planes[0][:, 0].tolist()
     assert lines == [2, 3] * 24
+
+
+def test_digital_timings_say_the_shape_of_their_pixels(grabber, eye):
+    wide = FakeInput(name="HDMI", timings=(720, 576, 50), picture_aspect=(16, 9))
+    (picture,) = given(opened(eye(grabber(inputs=[wide]))), 1)
+    assert picture.pixel_aspect == Fraction(64, 45)
+    square = FakeInput(name="HDMI", timings=(1280, 720, 50), picture_aspect=(16, 9))
+    (picture,) = given(opened(eye(grabber(inputs=[square]))), 1)
+    assert picture.pixel_aspect == 1
 
 
 def test_a_compressed_picture_of_one_field_is_refused(grabber, eye):
