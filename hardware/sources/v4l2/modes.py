@@ -10,8 +10,8 @@ from hardware.errors import DeviceRefused
 from hardware.sources import Scan
 from hardware.sources.v4l2 import colours, offers
 from hardware.sources.v4l2.calls import CAPTURE, Device
-from hardware.sources.v4l2.inputs import Line
 from hardware.sources.v4l2.layouts import BY_NUMBER, Kind, Layout
+from hardware.sources.v4l2.line import Line
 from hardware.sources.v4l2.offers import Offer
 from hardware.sources.v4l2.wish import Wish
 

@@ -9,9 +9,9 @@ from typing import Any
 from linuxpy.video import raw
 
 from hardware.sources import Loss
-from hardware.sources.v4l2 import inputs
+from hardware.sources.v4l2 import analog, digital, inputs
 from hardware.sources.v4l2.calls import Device
-from hardware.sources.v4l2.inputs import Input, Line
+from hardware.sources.v4l2.line import Input, Line
 
 _PERIOD_NS = 250_000_000
 _STANDARD_NS = 1_000_000_000  # the question for a standard goes over a slow bus, and a standard seldom changes
@@ -64,10 +64,10 @@ class Signal:
 
     def _differs(self, chosen: Input) -> bool:
         if chosen.has_timings:
-            found = inputs.timings(self._device, chosen)
-            return found is not None and not isinstance(found, Loss) and not inputs.same(self._line, found)
+            found = digital.timings(self._device, chosen)
+            return found is not None and not isinstance(found, Loss) and not digital.same(self._line, found)
         if self._follow and self._line.lines and self._clock_ns() >= self._standard_due_ns:
             self._standard_due_ns = self._clock_ns() + _STANDARD_NS
-            lines = inputs.lines_of(inputs.detected(self._device))
+            lines = analog.lines_of(analog.detected(self._device))
             return lines not in {0, self._line.lines}
         return False

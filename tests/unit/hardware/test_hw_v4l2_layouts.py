@@ -7,7 +7,7 @@ from linuxpy.video import raw
 
 from gateway.config import grabber as words
 from hardware.sources import PixelFormat
-from hardware.sources.v4l2.inputs import STANDARDS
+from hardware.sources.v4l2.analog import STANDARDS
 from hardware.sources.v4l2.layouts import BY_NUMBER, ORDER, Kind, Layout
 
 # Our word: what libswscale calls the same bytes, and the planar format with the same samples.
