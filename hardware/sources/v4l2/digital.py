@@ -47,8 +47,8 @@ def agree(device: Device, chosen: Input) -> Line | Loss:
     found = timings(device, chosen)
     if isinstance(found, Loss):
         return found
-    if found is not None:
-        device.call(raw.IOC.S_DV_TIMINGS, found)
+    if found is not None and device.ask(raw.IOC.S_DV_TIMINGS, found) is None:
+        return Loss.OUT_OF_RANGE  # some drivers measure what they cannot take
     agreed = device.call(raw.IOC.G_DV_TIMINGS, raw.v4l2_dv_timings())
     line = _line(agreed, chosen)
     if found is not None and not same(line, found):

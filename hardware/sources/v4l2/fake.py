@@ -60,6 +60,7 @@ class FakeGrabber:
     no_room: bool = False  # of its USB port
     sequence_step: int = 1
     interlaced: bool = False  # its digital signal
+    widest: int = 4096  # digital picture that it can take
     arriving: int = 0  # bits of the standard at its analog input
     abilities: int = int(raw.Capability.VIDEO_CAPTURE | raw.Capability.STREAMING)
     promises: int = 0  # so often it says that it has a picture and an event, and has none

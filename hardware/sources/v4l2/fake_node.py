@@ -126,6 +126,8 @@ class FakeNode:
     def _s_dv_timings(self, argument: Any) -> int:  # noqa: ANN401
         if self._it.streaming:
             return errno.EBUSY
+        if argument.bt.width > self._it.widest:
+            return errno.EINVAL
         self._it.timings = self._here().timings or (0, 0, 0)
         self._it.size = (argument.bt.width, argument.bt.height)
         return 0

@@ -197,6 +197,14 @@ def test_a_digital_input_says_why_it_has_no_picture_and_the_picture_comes_back(g
     assert isinstance(given(source, 1)[0], Picture)
 
 
+def test_a_signal_that_is_measured_and_cannot_be_taken_is_out_of_range(grabber, eye):
+    device = grabber(inputs=[FakeInput(name="HDMI", timings=(3840, 2160, 30))], widest=1920)
+    source = opened(eye(device))
+    assert source.read(0.5) is Loss.OUT_OF_RANGE
+    device.change_signal(1920, 1080)
+    assert given(source, 1)[0].width == 1920
+
+
 @pytest.mark.parametrize(
     ("status", "loss"),
     [
@@ -447,14 +455,25 @@ def test_matrix_and_range_are_what_the_driver_says(grabber, eye, said, size, col
     assert (picture.matrix, picture.full_range) == colours
 
 
-def test_grey_of_limited_range_is_stretched(grabber, eye):
+@pytest.mark.parametrize(
+    ("space", "quantization", "samples"),
+    [
+        (raw.Colorspace.SRGB, raw.Quantization.LIM_RANGE, {0, 255}),
+        (raw.Colorspace.SMPTE170M, raw.Quantization.DEFAULT, {0, 255}),
+        (raw.Colorspace.REC709, raw.Quantization.FULL_RANGE, {16, 235}),
+        (raw.Colorspace.SRGB, raw.Quantization.DEFAULT, {16, 235}),
+        (raw.Colorspace.DEFAULT, raw.Quantization.DEFAULT, {16, 235}),
+    ],
+)
+def test_grey_of_limited_range_is_stretched_and_that_of_a_camera_is_not(grabber, eye, space, quantization, samples):
     device = grabber(
         offers={"GREY": {(64, 48): (30,)}},
-        quantization=int(raw.Quantization.LIM_RANGE),
+        colorspace=int(space),
+        quantization=int(quantization),
         content=lambda _: bytes([16, 235] * (32 * 48)),
     )
     (picture,) = given(opened(eye(device)), 1)
-    assert (picture.format, set(picture.planes[0].ravel().tolist())) == (PixelFormat.GRAY8, {0, 255})
+    assert (picture.format, set(picture.planes[0].ravel().tolist())) == (PixelFormat.GRAY8, samples)
 
 
 # --- asked by the service engineer -----------------------------------------------------------------------
