@@ -40,7 +40,7 @@ def _cine(draft: Draft, capture: Capture) -> None:
     draft.put("NumberOfFrames", str(capture.frames))
     times = capture.frame_times
     if len(times) == 1:  # one frame has no time to the next
-        if not objects.is_plain(capture):  # but must point to something (PS3.3 C.7.6.6); SC Multi-frame must not
+        if not objects.is_plain(capture):  # but must point to something (PS3.3 C.7.6.6); SC Multi-frame need not
             draft.put("FrameTimeVector", "0").binary("FrameIncrementPointer", elements.tag("FrameTimeVector"))
         return
     step = frame_time(times)
