@@ -16,7 +16,7 @@ from hardware.gpio import Changes, Inputs, Output, PinChange, Pins, Wiring
 _EVENT = sizeof(raw.gpio_v2_line_event)
 _BATCH = 16  # events a read; the kernel keeps that many a line
 _NAME = "scopegate"
-_GONE = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
+_GONE = {errno.ENOENT, errno.ENODEV}
 
 
 def listen(chip: str, pins: Pins, wiring: Wiring) -> Inputs:
@@ -117,6 +117,8 @@ def _failure(chip: str, error: OSError) -> DeviceMissing | DeviceRefused:
         return DeviceMissing(f"There is no GPIO chip {chip}: check the setting.")
     if error.errno == errno.EBUSY:
         return DeviceRefused(f"A pin of {chip} is used by something else: check the pins and what else is wired.")
+    if error.errno == errno.ENXIO:  # it has no interrupts
+        return DeviceRefused(f"The pins of {chip} cannot say when a contact closes: they do for lamps only.")
     return DeviceRefused(
         f"The GPIO chip {chip} cannot be used: check the pins, and that this user is in the group gpio."
     )

@@ -123,6 +123,9 @@ def test_a_pin_that_is_used_or_that_the_chip_has_not_is_refused_and_a_chip_that_
     kernel.refuses = errno.EBUSY
     with pytest.raises(DeviceRefused, match="used by something else"):
         drive(chip, 1, Wiring())
+    kernel.refuses = errno.ENXIO
+    with pytest.raises(DeviceRefused, match="for lamps only"):
+        listen(chip, (1,), Wiring())
     kernel.refuses = errno.ENODEV
     with pytest.raises(DeviceMissing):
         inputs.closed()
