@@ -91,16 +91,23 @@ class SerialPedal(Gadget):
         return self
 
     def press(self, byte: bytes = b"S") -> None:
+        self.close_contact()
+        os.write(self._line, byte)
+
+    def close_contact(self) -> None:
+        """Switch DSR and CD on, as the gadget does when its end is opened (gadget/function/f_acm.c of Linux)."""
         if self._line < 0:
             number = (self._function / "port_num").read_text().strip()
             self._line = os.open(f"/dev/ttyGS{number}", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             subprocess.run(["stty", "-F", f"/dev/ttyGS{number}", "raw", "-echo"], check=True)
-        os.write(self._line, byte)
 
-    def unplug(self) -> None:
+    def open_contact(self) -> None:
         if self._line >= 0:
             os.close(self._line)
         self._line = -1
+
+    def unplug(self) -> None:
+        self.open_contact()
         super().unplug()
         until("the pedal's port to go", lambda: not Path(self.device).exists())
 
@@ -131,11 +138,12 @@ class KeyPedal(Gadget):
         until("the pedal's events", Path(self.device).exists)
         return self
 
-    def hold(self, key: int = KEY_B) -> None:
-        self._report(key)
+    def hold(self, *keys: int) -> None:
+        """Keep these keys down, and no others."""
+        self._report(*(keys or (KEY_B,)))
 
     def release(self) -> None:
-        self._report(0)
+        self._report()
 
     def press(self, key: int = KEY_B) -> None:
         self.hold(key)
@@ -145,13 +153,13 @@ class KeyPedal(Gadget):
         super().unplug()
         until("the pedal's events to go", lambda: not Path(self.device).exists())
 
-    def _report(self, key: int) -> None:
+    def _report(self, *keys: int) -> None:
         major, minor = (self._function / "dev").read_text().strip().split(":")
         node = next(
             path for path in Path("/dev").glob("hidg*") if path.stat().st_rdev == os.makedev(int(major), int(minor))
         )
         with node.open("wb", buffering=0) as out:
-            out.write(bytes([0, 0, key, 0, 0, 0, 0, 0]))
+            out.write(bytes([0, 0, *keys]).ljust(8, b"\0"))
 
 
 @contextmanager
