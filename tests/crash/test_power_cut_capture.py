@@ -44,6 +44,7 @@ from tests.crash.power_cut import (
 from tests.memory import folder_in_memory
 
 SIZE = (64, 64)
+NOISE = np.random.default_rng(1).integers(0, 256, (*SIZE, 3), np.uint8)  # one colour alone is no picture
 PATIENCE_S = 10.0
 WORST = (Variant(names="lost", data="lost"), Variant(names="kept", data="lost"))  # enough to see a loss
 
@@ -151,7 +152,7 @@ class Day:
                 format=PixelFormat.RGB24,
                 width=SIZE[0],
                 height=SIZE[1],
-                planes=(np.full((*SIZE, 3), self.counter % 256, np.uint8),),
+                planes=(NOISE + np.uint8(self.counter % 256),),
             )
         )
         grabber = self.parts.grabbers["us"]
