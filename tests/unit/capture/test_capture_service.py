@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -30,11 +31,38 @@ class NoRoomToTalk(Files):
         raise DiskFull(f"no room for {len(content)} bytes in {path.parent.name}")
 
 
+class LateClock(Clock):
+    """The machine's clock, which a test may put forward."""
+
+    ahead_ns = 0
+
+    def boottime_ns(self) -> int:
+        return super().boottime_ns() + self.ahead_ns
+
+
+class StuckSource:
+    """A source whose driver does not return, until the test is over."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+
+    def open(self) -> None:
+        """Open nothing."""
+
+    def read(self, timeout: float) -> None:
+        del timeout
+        self.free.wait(20)
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
 class Running:
     """A capture process in a thread of this one."""
 
     def __init__(self, settings: Settings, trigger: ScriptedTrigger | None = None, files: Files | None = None):
-        self.clock, self.supervisor, self.lamp = Clock(), Supervisor(), FakeOutput()
+        self.stuck = StuckSource()
+        self.clock, self.supervisor, self.lamp = LateClock(), Supervisor(), FakeOutput()
         self.settings, self.socket = settings, settings.station.runtime_dir / wire.SOCKET_NAME
         self.result: list[bool | Exception] = []
 
@@ -43,9 +71,7 @@ class Running:
 
         self.wait = wait
         devices = service.Devices(
-            source=lambda source: factory.source(
-                source.device, clock_ns=self.clock.boottime_ns, monotonic_ns=self.clock.monotonic_ns, wait=wait
-            ),
+            source=self._source,
             trigger=lambda _: trigger,
             sign=lambda _: self.lamp,
         )
@@ -62,6 +88,12 @@ class Running:
 
         self.thread = threading.Thread(target=run)
         self.thread.start()
+
+    def _source(self, source):
+        if source.name == "stuck":
+            return self.stuck
+        clocks = {"clock_ns": self.clock.boottime_ns, "monotonic_ns": self.clock.monotonic_ns}
+        return factory.source(source.device, wait=self.wait, **clocks)
 
     def call(self, name: str, **arguments):
         return wire.call(self.socket, name, arguments, timeout=10)
@@ -138,6 +170,28 @@ def test_a_thread_that_dies_ends_the_process_with_false(settings):
     box = Running(settings, ScriptedTrigger(broken()))
     box.thread.join(20)
     assert box.result == [False]
+
+
+def test_a_driver_that_does_not_return_ends_the_process_and_the_other_sources_clip_is_stored(settings, wait):
+    both = replace(settings, sources=(*settings.sources, Source(name="stuck")), triggers=())
+    box = Running(both)
+    wait(box.live)
+    spool = open_spool(settings.station.data_dir, clock=box.clock)
+    exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
+    clip = box.call("clip_start", source="us")["clip"]
+    recorded = spool.layout.frames(exam.id, clip, recording=True)
+    for _ in range(2):
+        before = recorded.stat().st_size
+        box.clock.ahead_ns += 4_000_000_000  # less than ends a clip for want of pictures
+        wait(lambda before=before: recorded.stat().st_size > before)
+    box.clock.ahead_ns += 4_000_000_000
+    wait(box.supervisor.stop.is_set)
+    box.stuck.free.set()
+    box.thread.join(20)
+    assert box.result == [False]
+    assert spool.captures.get(clip).capture.frames >= 2
+    assert not spool.captures.get(clip).capture.salvaged
+    spool.close()
 
 
 def test_the_capture_process_knows_no_network_and_no_dicom_library():
