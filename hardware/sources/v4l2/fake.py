@@ -60,6 +60,8 @@ class FakeGrabber:
     no_room: bool = False  # of its USB port
     sequence_step: int = 1
     interlaced: bool = False  # its digital signal
+    top_first: bool = True  # of fields that come by themselves
+    counts_fields: bool = False  # rather than frames
     widest: int = 4096  # digital picture that it can take
     arriving: int = 0  # bits of the standard at its analog input
     abilities: int = int(raw.Capability.VIDEO_CAPTURE | raw.Capability.STREAMING)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from linuxpy.video import raw
 
-from hardware.sources.v4l2.layouts import BY_NUMBER, ORDER
+from hardware.sources.v4l2.layouts import BY_NUMBER, ORDER, Kind
 from hardware.sources.v4l2.node import Ready
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class FakeNode:
 
     def _streamon(self, _: Any) -> int:  # noqa: ANN401
         it = self._it
-        if it.no_room:
+        if it.no_room and ORDER[it.word].kind is not Kind.JPEG:
             return errno.ENOSPC
         it.streaming, it.next_ns = True, it.clock_ns() + it.period_ns
         it.sequence = it.delivered = 0
@@ -264,10 +264,11 @@ class FakeNode:
         argument.index, argument.bytesused, argument.flags = index, used, it.flags
         argument.sequence, argument.field = it.sequence % (1 << 32), it.field
         if it.field == raw.Field.ALTERNATE:
-            argument.field = raw.Field.BOTTOM if it.delivered % 2 else raw.Field.TOP
+            argument.field = raw.Field.TOP if (it.delivered % 2 == 0) == it.top_first else raw.Field.BOTTOM
         argument.timestamp.secs, argument.timestamp.usecs = divmod(taken // 1000, 1_000_000)
         it.delivered += 1
-        it.sequence += it.sequence_step if it.field != raw.Field.ALTERNATE or not it.delivered % 2 else 0
+        whole = it.field != raw.Field.ALTERNATE or it.counts_fields or not it.delivered % 2
+        it.sequence += it.sequence_step if whole else 0
         it.next_ns = taken + it.period_ns
         return 0
 

@@ -1,5 +1,6 @@
 """From a buffer to a `Picture`, or the reason why it is none. Joins fields that come by themselves."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,17 @@ from hardware.sources.v4l2.modes import Mode
 from hardware.sources.v4l2.stream import Delivered
 from hardware.sources.v4l2.timing import Count, Timing
 
+_BOTTOM_FIRST_LINES = 525
 _OPPOSITE = {raw.Field.TOP: raw.Field.BOTTOM, raw.Field.BOTTOM: raw.Field.TOP}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Field:
+    """A field whose other one did not come yet."""
+
+    delivered: Delivered
+    planes: Planes
+    time_ns: int
 
 
 class Pictures:
@@ -26,7 +37,8 @@ class Pictures:
         self._mode = mode
         self._count = count
         self._timing = timing
-        self._waiting: tuple[int, Planes, int] | None = None  # a field, its planes, its time
+        self._waiting: _Field | None = None
+        self._counts_fields = True  # until two fields come with one number
 
     def of(self, delivered: Delivered) -> Picture | None:
         """Return the picture; None when this is the first field of one. Raises PictureDamaged."""
@@ -44,21 +56,34 @@ class Pictures:
         return self._picture(counter, time_ns, planes, self._mode.height, scan)
 
     def _joined(self, delivered: Delivered, time_ns: int) -> Picture | None:
-        """Return the picture of two fields of one number; a field whose other one is missing is left out."""
+        """Return the picture of two fields; a field whose other one is missing is left out."""
         waiting, self._waiting = self._waiting, None
         field = delivered.field
         if field not in _OPPOSITE:
-            self._count.of(delivered.sequence)
+            self._count.of(self._frame_of(delivered))
             raise PictureDamaged("A field came without saying which one it is.")
-        if waiting is None or waiting[0] != _OPPOSITE[field]:
-            self._waiting = (field, self._planes(delivered), time_ns)
+        if waiting is None or not self._belong(waiting.delivered, delivered):
+            self._waiting = _Field(delivered=delivered, planes=self._planes(delivered), time_ns=time_ns)
             return None
-        counter = self._count.of(delivered.sequence)
-        first, second = waiting[1], self._planes(delivered)
+        counter = self._count.of(self._frame_of(delivered))
+        second = self._planes(delivered)
         top_first = field == raw.Field.BOTTOM
-        planes = weave(first, second) if top_first else weave(second, first)
+        planes = weave(waiting.planes, second) if top_first else weave(second, waiting.planes)
         scan = Scan.TOP_FIRST if top_first else Scan.BOTTOM_FIRST
-        return self._picture(counter, waiting[2], planes, self._mode.height * 2, scan)
+        return self._picture(counter, waiting.time_ns, planes, self._mode.height * 2, scan)
+
+    def _belong(self, first: Delivered, second: Delivered) -> bool:
+        """Say whether two fields are of one frame. V4L2 counts frames; some drivers count fields."""
+        if second.field != _OPPOSITE.get(first.field):
+            return False
+        if second.sequence == first.sequence:
+            self._counts_fields = False
+            return True
+        older = raw.Field.BOTTOM if self._mode.lines == _BOTTOM_FIRST_LINES else raw.Field.TOP
+        return self._counts_fields and first.field == older and second.sequence == first.sequence + 1
+
+    def _frame_of(self, delivered: Delivered) -> int:
+        return delivered.sequence // 2 if self._counts_fields else delivered.sequence
 
     def _planes(self, delivered: Delivered) -> Planes:
         mode, samples = self._mode, delivered.samples

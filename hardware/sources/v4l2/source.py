@@ -2,13 +2,15 @@
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hardware.errors import DeviceError, DeviceMissing, DeviceRefused, PictureDamaged
 from hardware.sources import Loss, Picture
-from hardware.sources.v4l2 import inputs, modes
+from hardware.sources.v4l2 import inputs, modes, offers
 from hardware.sources.v4l2.calls import Device, Identity
 from hardware.sources.v4l2.finding import Place
+from hardware.sources.v4l2.line import Line
 from hardware.sources.v4l2.modes import Mode
 from hardware.sources.v4l2.node import KernelNode, Node
 from hardware.sources.v4l2.pictures import Pictures
@@ -21,6 +23,7 @@ _DAMAGED_NS = 2_000_000_000  # so long nothing but damaged pictures: that is no 
 _MANY = 8  # damaged pictures in a row, from which on a device that floods is slowed down
 _BREATH_S = 0.05  # after what a device may do without end, so that it does not take the processor
 _PACE_NS = 2_000_000  # between two pictures: 500 a second are more than any scanner has
+_COMPRESSED = ("MJPEG", "JPEG")
 _WORDS = {
     errno.EBUSY: "another program uses it: end that one",
     errno.ENOSPC: "its USB port has no room for these pictures: use a port of its own, or a lower rate or size",
@@ -120,12 +123,23 @@ class V4l2Source:
             signal.loss = line
             return line
         self.mode = modes.negotiate(device, line, self._wish)
+        stream = self._started(device, line)
         self._count.anew()
-        stream = Stream(device)
         self._running = (stream, Pictures(mode=self.mode, count=self._count, timing=self._timing))
         self._good_ns, self._damaged = self._clock_ns(), 0
         signal.agreed(line)
         return None
+
+    def _started(self, device: Device, line: Line) -> Stream:
+        """Start the stream; compressed when the USB port has no room for it, and nobody asked for more."""
+        try:
+            return Stream(device)
+        except OSError as error:
+            smaller = replace(self._wish, formats=_COMPRESSED)
+            if error.errno != errno.ENOSPC or self._wish.formats or not offers.layouts(device, smaller):
+                raise
+        self.mode = modes.negotiate(device, line, smaller)
+        return Stream(device)
 
     def _end(self) -> None:
         running, self._running = self._running, None

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from libjpeg import decode
 from linuxpy.video import raw
 
 from gateway.clock import FakeClock
@@ -16,6 +17,7 @@ from hardware.sources.v4l2.finding import Place
 from hardware.sources.v4l2.probe import probe
 from hardware.sources.v4l2.source import V4l2Source
 from hardware.sources.v4l2.wish import Wish
+from tests.grabber_jpegs import as_avi, complete, without
 
 PAL, NTSC = 0xFF, 0xB000
 
@@ -356,6 +358,24 @@ def test_a_port_without_room_is_said_in_words(grabber, eye):
         eye(grabber(no_room=True)).open()
 
 
+def test_a_port_without_room_gets_compressed_pictures_when_nobody_asked_for_others(grabber, eye):
+    both = {"YUYV": {(64, 48): (30,)}, "MJPEG": {(64, 48): (30,)}}
+    assert opened(eye(grabber(no_room=True, offers=both))).mode.layout.fourcc == "MJPG"
+    with pytest.raises(DeviceRefused, match="its USB port has no room"):
+        eye(grabber(no_room=True, offers=both), formats=("YUYV",)).open()
+
+
+def test_a_grabbers_jpeg_without_tables_and_with_bytes_after_its_end_is_a_whole_picture(grabber, eye):
+    jpeg = complete("422", (104, 72))
+    sent = [as_avi(jpeg) + bytes(99), without(jpeg, 0xC4), jpeg[:700], jpeg, complete("422", (64, 48)), jpeg]
+    device = grabber(offers={"MJPEG": {(104, 72): (30,)}}, content=lambda number: sent[number % len(sent)])
+    pictures = given(opened(eye(device)), 4)
+    assert [each.counter for each in pictures] == [0, 1, 3, 5]  # one was cut off, one had another size
+    for picture in pictures:
+        assert (picture.format, picture.width, picture.height) == (PixelFormat.JPEG, 104, 72)
+        assert (decode(picture.planes[0].tobytes()) == decode(jpeg)).all()
+
+
 def test_a_node_that_takes_no_pictures_is_refused(grabber, eye):
     with pytest.raises(DeviceRefused, match="gives no pictures"):
         eye(grabber(abilities=int(raw.Capability.META_CAPTURE | raw.Capability.STREAMING))).open()
@@ -399,19 +419,34 @@ def test_fields_that_follow_each_other_are_woven(grabber, eye, field, scan):
     assert (picture.planes[0][1::2] == 30 - top).all()
 
 
-def test_fields_that_come_by_themselves_are_woven_two_by_two(grabber, eye):
-    device = grabber(
+def alternating(grabber, **more: object) -> FakeGrabber:
+    """Return a device that gives fields of one value each, counting up."""
+    return grabber(
         offers={"GREY": {(64, 48): (30,)}},
         field=int(raw.Field.ALTERNATE),
         content=lambda number: bytes([number]) * (64 * 24),
+        **more,
     )
-    pictures = given(opened(eye(device)), 2)
-    assert [(each.height, each.scan, each.counter) for each in pictures] == [
-        (48, Scan.TOP_FIRST, 0),
-        (48, Scan.TOP_FIRST, 1),
-    ]
-    lines = pictures[1].planes[0][:, 0].tolist()
-    assert lines == [2, 3] * 24
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+def test_fields_that_come_by_themselves_are_woven_two_by_two(grabber, eye, top_first):
+    pictures = given(opened(eye(alternating(grabber, top_first=top_first))), 2)
+    scan = Scan.TOP_FIRST if top_first else Scan.BOTTOM_FIRST
+    assert [(each.height, each.scan, each.counter) for each in pictures] == [(48, scan, 0), (48, scan, 1)]
+    assert pictures[1].planes[0][:, 0].tolist() == ([2, 3] if top_first else [3, 2]) * 24
+
+
+@pytest.mark.parametrize("counts_fields", [True, False])
+def test_a_lost_field_costs_its_picture_and_never_pairs_strangers(grabber, eye, counts_fields):
+    device = alternating(grabber, counts_fields=counts_fields)
+    source = opened(eye(device))
+    given(source, 2)
+    device.delivered += 1  # the top field of the third picture is lost
+    device.sequence += 1 if counts_fields else 0
+    after = given(source, 2)
+    assert [each.planes[0][:2, 0].tolist() for each in after] == [[6, 7], [8, 9]]
+    assert [each.counter for each in after] == [3, 4]
 
 
 def test_digital_timings_say_the_shape_of_their_pixels(grabber, eye):
