@@ -22,6 +22,7 @@ MODULES = (
     "p06_throughput",
     "p07_memory",
     "p08_preview",
+    "p09_frames",
     "p10_recording",
     "p11_start",
     "p12_private_memory",

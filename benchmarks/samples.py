@@ -17,6 +17,7 @@ from gateway.dicom.encapsulate import file_chunks
 from gateway.model import Capture, Equipment, Exam, ExamState, Identity, MediaKind, Patient, Procedure, Series
 from gateway.spool.subjects import Subject
 from hardware.codecs import lossless_jpeg
+from hardware.pixels import clip_jpeg
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import draw
 
@@ -73,6 +74,21 @@ def hd_video(clock_ns: Callable[[], int], counter: int = 0) -> Picture:
         ),
         matrix="bt709",
         full_range=False,
+    )
+
+
+def hd_jpeg(time_ns: int, counter: int = 0, quality: int = 90) -> Picture:
+    """Return the screen as a grabber with a JPEG encoder gives it: 1080p, 4:2:2."""
+    stream = clip_jpeg(hd_video(lambda: time_ns), quality)
+    columns, rows = HD
+    return Picture(
+        counter=counter,
+        time_ns=time_ns,
+        format=PixelFormat.JPEG,
+        width=columns,
+        height=rows,
+        planes=(np.frombuffer(stream, np.uint8),),
+        full_range=True,
     )
 
 
