@@ -1,4 +1,4 @@
-"""P9: a minute of 1080p JPEG at 30 pictures a second is recorded while another exam is sent: frames kept / given."""
+"""P9: a minute of 1080p JPEG at 30 pictures a second is recorded while another exam is sent: is a frame lost?"""
 
 import json
 import subprocess
@@ -39,9 +39,7 @@ def _pair(folder: Path) -> Iterator[Pair]:
             given.append(result["given"])
             return float(result["kept"])
 
-        facts = {
-            "sent meanwhile": f"objects of {_BYTES / 1e6:.0f} MB to storescp, one after the other, all the time"
-        }
+        facts = {"sent meanwhile": f"objects of {_BYTES / 1e6:.0f} MB to storescp, one after the other"}
         yield Pair(ours=kept, theirs=lambda: float(given[-1]), facts=facts)
 
 
@@ -53,7 +51,7 @@ def _send(peer: StoreScp, load: sending.Load, done: threading.Event, sent: list[
 BARS = (
     Bar(
         name="P9",
-        what="frames of 1080p JPEG at 30 a second that a clip has while an exam is sent / frames that the grabber gave",
+        what="frames of a 1080p30 JPEG clip while another exam is sent / frames that the grabber gave",
         ours="frames kept",
         theirs="frames given",
         pair=_pair,
