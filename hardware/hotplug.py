@@ -47,7 +47,7 @@ class Monitor(Protocol):
 
 
 class Hotplug:
-    """Looks for what is plugged in. `count` grows whenever something may have changed.
+    """Looks for what is plugged in.
 
     `look` says what is there; `monitor` makes one that is prompt; `wait` holds the calling thread for some seconds.
     """
@@ -65,7 +65,7 @@ class Hotplug:
         self._monitor: Monitor | None = None
         self._deaf_ns: int | None = None  # since when udev is not heard
         self._there: frozenset[Plugged] | None = None
-        self.count = 0
+        self._count = 0
 
     @property
     def prompt(self) -> bool:
@@ -73,8 +73,8 @@ class Hotplug:
         return self._monitor is not None
 
     def seen(self) -> int:
-        """Return the count."""
-        return self.count
+        """Return a number that grows whenever something may have changed."""
+        return self._count
 
     def step(self) -> list[Change]:
         """Wait until something happens, at most two seconds; return what came and went since the last time."""
@@ -85,7 +85,7 @@ class Hotplug:
             return []
         changes = [Change(came=False, what=each) for each in sorted(before - self._there)]
         changes += [Change(came=True, what=each) for each in sorted(self._there - before)]
-        self.count += bool(changes)
+        self._count += bool(changes)
         return changes
 
     def _hear(self) -> None:
@@ -101,7 +101,7 @@ class Hotplug:
                 pass
         except OSError:
             self._monitor, self._deaf_ns = None, self._clock_ns()
-        self.count += 1  # a node that was there before may now have its rights
+        self._count += 1  # a node that was there before may now have its rights
 
     def _listening(self) -> Monitor | None:
         deaf_ns = self._deaf_ns

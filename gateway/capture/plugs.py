@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 def note_plugs(hotplug: Hotplug, stop: threading.Event) -> None:
-    """Look until stopped; whoever waits for a device sees the hotplug's count."""
+    """Look until stopped; whoever waits for a device asks the hotplug itself."""
     while not stop.is_set():
         note(hotplug)
 

@@ -127,20 +127,20 @@ def _wrong(pix: Any, offer: Offer, line: Line, wish: Wish) -> str:  # noqa: ANN4
 def _set_rate(device: Device, offer: Offer, line: Line, wish: Wish) -> Fraction | None:
     """Set the rate of a device that has a choice; return the one that it then says.
 
-    Raises DeviceRefused when the configuration names a rate and the device says another one.
+    What comes from a scanner has the scanner's rate. Raises DeviceRefused when the configuration names a rate and a
+    device with a choice says another one.
     """
     told = device.ask(raw.IOC.G_PARM, raw.v4l2_streamparm(type=CAPTURE))
-    if told is None:
+    if line.rate or told is None:
         return line.rate
     wanted = Fraction(wish.rate) if wish.rate else offer.rate(0)
-    if told.parm.capture.capability & raw.Capability.TIMEPERFRAME and wanted and line.size is None:
+    if told.parm.capture.capability & raw.Capability.TIMEPERFRAME and wanted:
         told.parm.capture.timeperframe.numerator = wanted.denominator
         told.parm.capture.timeperframe.denominator = wanted.numerator
         device.ask(raw.IOC.S_PARM, told)
         told = device.ask(raw.IOC.G_PARM, raw.v4l2_streamparm(type=CAPTURE)) or told
     interval = told.parm.capture.timeperframe
-    found = Fraction(interval.denominator, interval.numerator) if interval.numerator else None
-    rate = found or line.rate
+    rate = Fraction(interval.denominator, interval.numerator) if interval.numerator else None
     if wish.rate and rate and abs(rate - wish.rate) > wish.rate * _RATE_TOLERANCE:
         raise DeviceRefused(
             f"{device.name} gives {float(rate):g} pictures a second where {wish.rate} are configured."

@@ -51,7 +51,7 @@ def test_what_comes_and_goes_is_told_once_and_what_was_there_is_not(hotplug):
     assert plugs.step() == [Change(came=True, what=PEDAL)]
     assert plugs.step() == [Change(came=False, what=CAMERA)]
     assert plugs.step() == []
-    assert plugs.count == 2
+    assert plugs.seen() == 2
 
 
 def test_without_udev_it_looks_every_two_seconds(hotplug, clock):
@@ -70,7 +70,7 @@ def test_with_udev_it_looks_as_soon_as_something_is_said(hotplug, clock):
     assert plugs.step() == [Change(came=True, what=CAMERA)]
     assert clock.boottime_ns() - start < 100_000_000
     assert plugs.prompt
-    assert plugs.count == 2  # whoever waits tries again when udev has set the rights, and when the node is there
+    assert plugs.seen() == 2  # whoever waits tries again when udev has set the rights, and when the node is there
 
 
 def test_udev_that_dies_of_a_burst_is_done_without_and_asked_again(hotplug, clock):

@@ -92,6 +92,12 @@ def test_a_rate_that_is_configured_is_given_or_refused(grabber, eye):
         eye(grabber(offers={"YUYV": {(64, 48): (30,)}}), rate=40).open()
 
 
+def test_a_scanners_signal_has_the_scanners_rate_whatever_is_configured(grabber, eye):
+    device = grabber(inputs=[FakeInput(name="HDMI", timings=(64, 48, 60))])
+    assert opened(eye(device, rate=25, size=(1920, 1080))).mode.rate == 60
+    assert given(opened(eye(device, rate=25, size=(1920, 1080))), 1)[0].width == 64
+
+
 def test_a_device_that_offers_nothing_usable_says_what_it_offers(grabber, eye):
     device = grabber(offers={"GREY": {(64, 48): (30,)}})
     with pytest.raises(DeviceRefused, match=r"no usable pixel format of YUYV or MJPEG\. It offers: GREY"):
