@@ -2,17 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
-from gateway.capture.grabber import Grabber, Signal
+from gateway.capture.ending import why
+from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import Developed, PreRecord, develop
 from gateway.capture.recorder import Recorder
-from gateway.capture.recording import End, Recording, placeholder
+from gateway.capture.recording import End, Made, Recording, placeholder
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
-from gateway.errors import Busy, ScopegateError, SpoolError
+from gateway.errors import Busy, DiskFull, ScopegateError, SpoolError
 from gateway.log import event, warn
 from gateway.model import Capture
 from gateway.spool import recovery, room
@@ -20,9 +22,9 @@ from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-LIMIT_S = 600.0  # a forgotten clip ends by itself
+_REMEMBERED = 32  # clips whose parts are told again
+MOST_PARTS = 20  # of a clip: a source whose size flaps makes no thousand files
 _SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
-_LOST_SIGNAL_S = 10.0
 _WAIT_S = 0.05  # between two looks at `stop` and at the limits of a clip
 
 
@@ -37,13 +39,16 @@ class Clips:
         clock: Clock,
         sources: Iterable[str],
         prerecords: Mapping[str, PreRecord] | None = None,
+        next_part: Callable[[ClipHeader, tuple[int, int]], ClipHeader] | None = None,
     ) -> None:
         self._spool = spool
         self._recorder = recorder
         self._clock = clock
         self._queues: dict[str, SimpleQueue[Recording]] = {source: SimpleQueue() for source in sources}
         self._prerecords = prerecords or {}
+        self._next_part = next_part  # from a header, and columns and rows of what is seen now
         self._running: dict[str, Recording] = {}  # by source
+        self._ended: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
         self._unclosed: dict[tuple[str, str], str] = {}  # (exam, UID) that the disk kept open: the code of why
 
     def of_source(self, source: str) -> Recording | None:
@@ -53,6 +58,10 @@ class Clips:
     def running(self) -> list[Recording]:
         """Return the clips that are recorded now."""
         return list(self._running.values())
+
+    def parts_of(self, uid: str) -> tuple[str, ...]:
+        """Return the UIDs of all parts of one of the last clips; of another one its own."""
+        return next((uids for uids in self._ended if uid in uids), (uid,))
 
     def kept_open(self, uid: str) -> SpoolError | None:
         """Return why a clip that has ended is not stored yet."""
@@ -72,7 +81,10 @@ class Clips:
 
     def stop(self, recording: Recording, time_ns: int) -> None:
         """End a clip with the frame of that time; a clip is ended once."""
-        recording.stopped_ns = recording.stopped_ns or time_ns
+        part: Recording | None = recording
+        while part:
+            part.stopped_ns = part.stopped_ns or time_ns
+            part = part.next
 
     def work(self, source: str, stop: threading.Event) -> None:
         """Record one clip of this source after the other until stopped."""
@@ -95,25 +107,57 @@ class Clips:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _record(self, recording: Recording, stop: threading.Event) -> None:
-        capture: Capture | None = None
-        error = self._begin(recording)
-        if error is None:
-            try:
-                self._add_frames(recording, stop)
-                capture = self._close(recording)
-            except FAILURES as failure:
-                error = explained(failure)
-                recording.end = End.FAILED
-                warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
-                capture = self._salvage(recording.header)
-        del self._running[recording.header.source]
+    def _record(self, first: Recording, stop: threading.Event) -> None:
+        """Record a clip; where the picture changes its size, another part follows."""
+        stored: Capture | None = None
+        recording: Recording | None = first
+        error: ScopegateError | None = None
+        while recording:
+            capture, error = self._part(recording, stop)
+            stored = capture or stored
+            recording = self._following(recording) if capture else None
+        last = self._running.pop(first.header.source)
+        self._ended.append(last.uids if last.has_begun else last.earlier)
+        if error and not last.has_begun:
+            last.end = End.DISK if isinstance(error, DiskFull) else End.FAILED
         self._recorder.alarm.note(error)
-        if capture:
-            give(recording.done, capture)
-            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
+        if stored:
+            give(first.done, stored)
         elif error:
-            fail(recording.done, self._why(recording.header, error))
+            fail(first.done, self._why(last.header, error))
+
+    def _part(self, recording: Recording, stop: threading.Event) -> tuple[Capture | None, ScopegateError | None]:
+        """Record one part to its end; return what is stored of it, and what went wrong."""
+        if error := self._begin(recording):
+            return None, error
+        try:
+            self._add_frames(recording, stop)
+            capture: Capture | None = self._close(recording)
+        except FAILURES as failure:
+            error = explained(failure)
+            recording.end = End.FAILED
+            warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
+            capture = self._salvage(recording.header)
+        if capture:
+            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
+        return capture, error
+
+    def _following(self, recording: Recording) -> Recording | None:
+        """Return the part that follows one whose picture changed its size, if one does."""
+        frame, grabber = recording.unfit, recording.grabber
+        if frame is None or recording.header.part >= MOST_PARTS or self._next_part is None:
+            return None
+        try:
+            made = frame if isinstance(frame, Developed) else develop(frame, grabber)
+            header = self._next_part(recording.header, made.seen)
+        except FAILURES as failure:
+            warn(_log, "clip_not_continued", uid=recording.uid, code=explained(failure).code)
+            return None
+        part = Recording(header=header, grabber=grabber, first=made, earlier=recording.uids, done=recording.done)
+        recording.next = part
+        part.stopped_ns = recording.stopped_ns  # whoever stops the clip from now on finds this part
+        self._running[header.source] = part
+        return part
 
     def _begin(self, recording: Recording) -> ScopegateError | None:
         """Make a clip's start durable; return why there is none, and nothing is left of it then."""
@@ -149,7 +193,7 @@ class Clips:
         except FAILURES:
             self._salvage(header)
 
-    def _add(self, recording: Recording, frame: Frame | Developed) -> None:
+    def _add(self, recording: Recording, frame: Made) -> None:
         assert recording.writer
         made = frame if isinstance(frame, Developed) else develop(frame, recording.grabber)
         recording.writer.add(made.jpeg, time_ns=made.time_ns, sequence=made.sequence)
@@ -171,7 +215,7 @@ class Clips:
             writer.abandon()
             raise
 
-    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Frame | Developed | None]:
+    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Made | None]:
         """Yield a clip's frames in order, and None whenever none came for a while, until it ends."""
         last = recording.opening[0]
         for leading in recording.opening:
@@ -182,36 +226,19 @@ class Clips:
         while not stop.is_set():
             frame = queue.after(last.sequence, _WAIT_S)
             if end := self._end(recording, last, frame):
-                recording.end = end
+                recording.end, recording.unfit = end, frame if end is End.SIZE else None
                 return
             if frame:
                 recording.lost += frame.sequence - last.sequence - 1
                 last = frame
             yield frame
 
-    def _end(self, recording: Recording, last: Frame | Developed, frame: Frame | Developed | None) -> End | None:
+    def _end(self, recording: Recording, last: Made, frame: Made | None) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
-        now = self._clock.boottime_ns()
-        time_ns = frame.time_ns if frame else now
-        if recording.stopped_ns and (frame is None or time_ns > recording.stopped_ns):
-            return End.ASKED
-        if frame and frame.size != recording.first.size:
-            return End.SIZE
-        if time_ns - recording.started_ns > LIMIT_S * 1e9:
-            return End.LIMIT
-        if self._signal_lost(recording, last, frame, now):
-            return End.SIGNAL
         recorded = recording.writer.frames.size if recording.writer else 0
+        if end := why(recording, last, frame, now_ns=self._clock.boottime_ns()):
+            return end
         return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
-
-    def _signal_lost(
-        self, recording: Recording, last: Frame | Developed, frame: Frame | Developed | None, now: int
-    ) -> bool:
-        """Say whether there has been no picture for too long, or only the one of a device without signal."""
-        state = recording.grabber.state
-        if state.signal is Signal.CARD:
-            return recording.grabber.watch.plain_s > _LOST_SIGNAL_S
-        return frame is None and state.signal is not Signal.LIVE and now - last.time_ns > _LOST_SIGNAL_S * 1e9
 
     def _close(self, recording: Recording) -> Capture:
         assert recording.writer

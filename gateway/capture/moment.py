@@ -1,13 +1,14 @@
 """The moment of a press: frame, exam, number and time are fixed here, once, and never looked up again."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.capture.grabber import Grabber, Signal
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, NoSignalPicture
 from gateway.model import Equipment, Exam, RequestStamp
+from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.errors import EncodingFailed
 
@@ -69,6 +70,21 @@ class Moments:
                 uid=self._clock.uid(),
                 since_ns=self._since(exam) + grabber.delay_ns,
             )
+
+    def next_part(self, header: ClipHeader, seen: tuple[int, int]) -> ClipHeader:
+        """Return the header of the part of a clip that follows this one; `seen`: its columns and rows."""
+        with self.lock:
+            number = self._next_number(header.exam)
+        columns, rows = seen
+        return replace(
+            header,
+            sop_instance_uid=self._clock.uid(),
+            instance_number=number,
+            part=header.part + 1,
+            rows=rows,
+            columns=columns,
+            request=None,
+        )
 
     def grabber(self, source: str) -> Grabber:
         """Return the source of that name, or the first one for "". Raises BadValue."""

@@ -70,13 +70,13 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     """Return the parts; no device is opened yet."""
     clock = spool.clock
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
+    moments = Moments(spool=spool, grabbers=grabbers, clock=clock)
     recorder, due = Recorder(spool=spool), Due(clock=clock)
     pre = _prerecords(spool, grabbers)
-    clips = Clips(spool=spool, recorder=recorder, clock=clock, sources=grabbers, prerecords=pre)
+    clips = _clips(spool, grabbers=grabbers, moments=moments, recorder=recorder, prerecords=pre)
     signs = _signs(settings, spool, devices)
-    presses = _presses(settings, spool, grabbers=grabbers, recorder=recorder, clips=clips, due=due, signs=signs)
+    presses = _presses(settings, spool, moments=moments, recorder=recorder, clips=clips, due=due, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
-    previews = {name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()}
     status = Status(
         spool=spool,
         grabbers=grabbers,
@@ -90,7 +90,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     desk = Desk(
         presses=presses,
         recorder=recorder,
-        previews=previews,
+        previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
         status=status,
         start_counter=start_counter,
         clock=clock,
@@ -108,11 +108,29 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     )
 
 
+def _clips(
+    spool: Spool,
+    *,
+    grabbers: dict[str, Grabber],
+    moments: Moments,
+    recorder: Recorder,
+    prerecords: dict[str, PreRecord],
+) -> Clips:
+    return Clips(
+        spool=spool,
+        recorder=recorder,
+        clock=spool.clock,
+        sources=grabbers,
+        prerecords=prerecords,
+        next_part=moments.next_part,
+    )
+
+
 def _presses(
     settings: Settings,
     spool: Spool,
     *,
-    grabbers: dict[str, Grabber],
+    moments: Moments,
     recorder: Recorder,
     clips: Clips,
     due: Due,
@@ -120,7 +138,7 @@ def _presses(
 ) -> Presses:
     return Presses(
         spool=spool,
-        moments=Moments(spool=spool, grabbers=grabbers, clock=spool.clock),
+        moments=moments,
         recorder=recorder,
         clips=clips,
         requests=Requests(spool=spool, recorder=recorder),

@@ -24,18 +24,25 @@ _ASK_S = 0.5  # between two looks for an open exam
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Developed:
-    """A frame as a clip holds it; `size`: columns and rows as delivered."""
+    """A frame as a clip holds it; `size`: columns and rows as delivered, `seen`: of the JPEG."""
 
     sequence: int
     time_ns: int
     size: tuple[int, int]
+    seen: tuple[int, int]
     jpeg: bytes = field(repr=False)
 
 
 def develop(frame: Frame, grabber: Grabber) -> Developed:
     """Return the JPEG of what is seen of a frame. Raises EncodingFailed."""
-    jpeg = clip_jpeg(seen(frame.picture, grabber.view), grabber.settings.jpeg_quality)
-    return Developed(sequence=frame.sequence, time_ns=frame.time_ns, size=frame.size, jpeg=jpeg)
+    picture = seen(frame.picture, grabber.view)
+    return Developed(
+        sequence=frame.sequence,
+        time_ns=frame.time_ns,
+        size=frame.size,
+        seen=(picture.width, picture.height),
+        jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
+    )
 
 
 class PreRecord:

@@ -28,7 +28,7 @@ from hardware.stills import StillKind
 _ENDED = {  # what is said of a clip that nobody stopped
     End.LIMIT: "The clip was ended: it reached its longest time. It is stored.",
     End.SIGNAL: "The clip was ended: the picture was lost. What was recorded until then is stored.",
-    End.SIZE: "The clip was ended: the size of the picture changed. What was recorded until then is stored.",
+    End.SIZE: "The clip was ended: the picture changed its size too often. What was recorded is stored.",
     End.DISK: "The clip was ended: the box is nearly full. What was recorded until then is stored.",
     End.FAILED: "The clip was ended by an error. What was recorded until then is stored.",
     End.PROCESS: "The clip was ended: the recorder was stopped. What was recorded until then is stored.",
@@ -130,11 +130,13 @@ class Presses:
 
     def stop_clip(self, uid: str, origin: Origin) -> list[str]:
         """End a clip and return its parts' UIDs when they are durable; a clip that ended before is named again."""
-        recording = next((running for running in self._clips.running() if running.uid == uid), None)
+        recording = next((running for running in self._clips.running() if uid in running.uids), None)
         if recording is None:
-            return [self._stored_clip(uid)]
-        self._noticed(origin)
-        return [self.end_clip(recording, self._clock.boottime_ns(), origin).result().sop_instance_uid]
+            self._stored_clip(uid)
+        else:
+            self._noticed(origin)
+            self.end_clip(recording, self._clock.boottime_ns(), origin).result()
+        return list(self._clips.parts_of(uid))
 
     def toggle_clip(self, ask: Ask, origin: Origin) -> None:
         """Begin a clip of this source, or end the running one: what a pedal does."""
@@ -232,11 +234,10 @@ class Presses:
             return  # said already
         if isinstance(error := done.exception(), ScopegateError):
             self.refuse(error, origin)
-        elif recording.end is End.ASKED:
-            self._say(Answer.CLIP_STOPPED, origin, uid=recording.uid)
+        elif (last := recording.last).end is End.ASKED:
+            self._say(Answer.CLIP_STOPPED, origin, uid=last.uid)
         else:
-            what = _ENDED[recording.end]
-            self._say(Answer.CLIP_STOPPED, origin, code=f"clip-{recording.end}", what=what, uid=recording.uid)
+            self._say(Answer.CLIP_STOPPED, origin, code=f"clip-{last.end}", what=_ENDED[last.end], uid=last.uid)
 
     def _noticed(self, origin: Origin) -> None:
         if origin is not Origin.PEDAL:  # a pedal's press was shown when it was heard

@@ -24,29 +24,53 @@ class End(StrEnum):
     PROCESS = "process-stopped"
 
 
+Made = Frame | Developed
+
+
 @dataclass(kw_only=True, slots=True, eq=False)
 class Recording:
-    """A clip that is being recorded. `begun` and `done` are settled when its start and its end are durable."""
+    """A clip, or one part of it, that is being recorded.
+
+    `begun` is settled when its start is durable, `done` when the end of the whole clip is, with its last part.
+    """
 
     header: ClipHeader
     grabber: Grabber
-    first: Frame  # that of the press
+    first: Made  # that of the press, or of the change of size
     before: Sequence[Developed] = ()  # what led to it
     writer: ClipWriter | None = None
     stopped_ns: int = 0  # 0 = goes on; else frames up to this time belong to it
     end: End = End.PROCESS
     lost: int = 0
+    earlier: tuple[str, ...] = ()  # UIDs of the parts before
+    unfit: Made | None = None  # the frame of another size that ended it
+    next: "Recording | None" = None  # the part that follows
     begun: Future[str] = field(default_factory=Future)
     done: Future[Capture] = field(default_factory=Future)
 
     @property
-    def opening(self) -> list[Frame | Developed]:
+    def opening(self) -> list[Made]:
         """Return what led to it and the frame of the press: what is there when it begins."""
         return [*self.before, self.first]
 
     @property
     def uid(self) -> str:
         return self.header.sop_instance_uid
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Return the UIDs of the clip's parts up to this one."""
+        return (*self.earlier, self.uid)
+
+    @property
+    def last(self) -> "Recording":
+        """Return the part that is recorded now, or was last."""
+        return self.next.last if self.next else self
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether its start is durable."""
+        return self.begun.done() and self.begun.exception() is None
 
     @property
     def started_ns(self) -> int:
@@ -57,7 +81,7 @@ class Recording:
         return len(self.writer.entries) if self.writer else 0
 
 
-def placeholder(header: ClipHeader, first: Frame) -> Capture:
+def placeholder(header: ClipHeader, first: Made) -> Capture:
     """Return the row's content while a clip is recorded."""
     return Capture(
         sop_instance_uid=header.sop_instance_uid,

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from gateway.capture.clips import LIMIT_S, Clips
+from gateway.capture.clips import Clips
+from gateway.capture.ending import LIMIT_S
 from gateway.capture.grabber import Grabber
 from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses

@@ -118,13 +118,14 @@ class Box:
             for name, source in self.sources.items()
         }
         self.recorder, self.due = Recorder(spool=self.spool, row_patience_ms=100), Due(clock=clock)
+        self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
         self.clips = Clips(
             spool=self.spool,
             recorder=self.recorder,
             clock=clock,
             sources=sources,
+            next_part=self.moments.next_part,
         )
-        self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
         self.presses = Presses(
             spool=self.spool,
             moments=self.moments,

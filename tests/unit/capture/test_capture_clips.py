@@ -8,7 +8,8 @@ from pathlib import Path
 import imagecodecs
 import pytest
 
-from gateway.capture.clips import LIMIT_S
+from gateway.capture.clips import MOST_PARTS
+from gateway.capture.ending import LIMIT_S
 from gateway.capture.presses import Origin
 from gateway.errors import Busy, ClipRecording, DiskFull, RequestReused, ScopegateError, WrongState
 from gateway.spool import recovery
@@ -179,7 +180,7 @@ def test_a_pedal_starts_a_clip_and_stops_it_at_its_own_time(box, wait):
     assert box.answers() == ["clip-started", "clip-stopped"]
 
 
-@pytest.mark.parametrize("why", ["limit", "no-signal", "size-changed", "disk-full"])
+@pytest.mark.parametrize("why", ["limit", "no-signal", "disk-full"])
 def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     exam = box.exam()
     box.show()
@@ -192,8 +193,6 @@ def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     elif why == "no-signal":
         box.give("us", DeviceMissing("unplugged"))
         box.clock.move(10.1)
-    elif why == "size-changed":
-        box.show(size=(640, 360))
     else:
         box.free = 0.14
     ended(box, wait)
@@ -205,6 +204,61 @@ def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     assert "is stored" in box.presses.last.what
     assert box.stop(uid) == [uid]
     box.spool.exams.finish(exam.id)
+
+
+def test_a_change_of_size_closes_the_part_and_begins_another(box, wait):
+    exam = box.exam()
+    box.show()
+    uid = box.clip()
+    box.show(count=2)
+    wait(lambda: recorded(box, uid) == 3)
+    box.show(count=4, size=(640, 360))
+    wait(lambda: (running := box.clips.of_source("us")) and running.frames == 4)
+    assert box.answers() == ["clip-started"]  # one clip, one answer
+    parts = box.stop(uid)
+    assert parts[0] == uid
+    assert len(parts) == 2
+    first, second = (stored(box, part) for part in parts)
+    assert (first.rows, first.columns, painted(box, first)) == (180, 320, [1, 2, 3])
+    assert (second.rows, second.columns, painted(box, second)) == (360, 640, [4, 5, 6, 7])
+    assert (first.instance_number, second.instance_number) == (1, 2)
+    assert first.pressed == second.pressed
+    assert second.taken.boottime_ns == second.frame_times[0]
+    assert box.answers() == ["clip-started", "clip-stopped"]
+    assert box.presses.last.code == ""
+    assert box.stop(uid) == parts  # told again
+    box.spool.exams.finish(exam.id)
+
+
+def test_a_source_whose_size_flaps_makes_no_more_than_twenty_parts(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    for number in range(MOST_PARTS + 5):
+        running = box.clips.of_source("us")
+        box.show(size=((640, 360), (320, 180))[number % 2])
+        wait(lambda before=running: before is None or box.clips.of_source("us") is not before)
+        if running is None:
+            break
+        wait(lambda: (now := box.clips.of_source("us")) is None or now.frames)
+    ended(box, wait)
+    assert len(box.stop(uid)) == MOST_PARTS
+    assert box.presses.last.code == "clip-size-changed"
+    assert "is stored" in box.presses.last.what
+
+
+def test_a_part_that_finds_no_disk_ends_the_clip_and_what_was_recorded_is_stored(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    wait(lambda: recorded(box, uid) == 1)
+    box.disk.full = lambda operation, name: operation == "create" and ".frames" in name and not name.startswith(uid)
+    box.show(size=(640, 360))
+    ended(box, wait)
+    assert box.stop(uid) == [uid]
+    assert stored(box, uid).frames == 1
+    assert box.presses.last.code == "clip-disk-full"
+    assert len(box.spool.captures.of_exam(box.spool.exams.open_one().id)) == 1
 
 
 def test_a_cable_that_was_touched_does_not_end_a_clip(box, wait):
