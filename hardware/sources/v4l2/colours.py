@@ -74,8 +74,6 @@ def scan(field: int, lines: int) -> Scan:
     return Scan.PROGRESSIVE
 
 
-def pixel_aspect(width: int, lines: int, told: Fraction | None) -> Fraction:
-    """Return the width of a pixel by its height; `told`: by the driver, None when it says nothing."""
-    if told is not None:
-        return told
+def pixel_aspect(width: int, lines: int) -> Fraction:
+    """Return the width of a pixel by its height, where nobody says it."""
     return _PIXELS.get(lines, Fraction(1)) if width in _SAMPLED else Fraction(1)

@@ -57,6 +57,7 @@ class FakeGrabber:
     is_set_to: tuple[int, int] | None = None  # the size that it says it is in, whatever it agreed to
     compose: tuple[int, int] | None = None  # a rectangle that was left behind; None: it has no such thing
     keeps_compose: bool = False
+    told_aspect: tuple[int, int] | None = None  # height by width of a pixel of 720 x 576
     no_room: bool = False  # of its USB port
     sequence_step: int = 1
     interlaced: bool = False  # its digital signal

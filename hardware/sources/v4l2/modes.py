@@ -64,7 +64,7 @@ def negotiate(device: Device, line: Line, wish: Wish) -> Mode:
             continue
         rate = _set_rate(device, offer, line, wish)
         pix = _proved(device, pix)
-        aspect = _whole_picture(device, pix, line) or line.pixel_aspect
+        aspect = _whole_picture(device, pix, line)
         return _mode(device, pix, line, aspect, rate)
     if refused:
         raise DeviceRefused(f"{device.name} agrees to nothing that can be used: {'; '.join(refused[:3])}.")
@@ -218,7 +218,8 @@ def _told_aspect(device: Device, pix: Any, crop: Any) -> Fraction | None:  # noq
     unscaled = Fraction(told.pixelaspect.denominator, told.pixelaspect.numerator)
     if unscaled == 1:
         return None  # what a driver says that never thought of it
-    return unscaled * Fraction(source.width, pix.width) / Fraction(source.height, pix.height)
+    height = pix.height * (2 if pix.field == raw.Field.ALTERNATE else 1)
+    return unscaled * Fraction(source.width, pix.width) / Fraction(source.height, height)
 
 
 def _mode(device: Device, pix: Any, line: Line, told: Fraction | None, rate: Fraction | None) -> Mode:  # noqa: ANN401 - a v4l2_pix_format
@@ -226,7 +227,7 @@ def _mode(device: Device, pix: Any, line: Line, told: Fraction | None, rate: Fra
     if pix.field in _SEPARATE and pix.height % 2 and pix.field != raw.Field.ALTERNATE:
         raise DeviceRefused(f"{device.name} gives fields of {pix.height} lines together: that cannot be halved.")
     colour = colours.of(pix, layout.format)
-    aspect = colours.pixel_aspect(pix.width, line.lines, told)
+    aspect = told or line.pixel_aspect or colours.pixel_aspect(pix.width, line.lines)
     if pix.field in {raw.Field.TOP, raw.Field.BOTTOM} and told is None:
         aspect /= 2  # every other line is missing
     return Mode(

@@ -464,6 +464,33 @@ def test_digital_timings_say_the_shape_of_their_pixels(grabber, eye):
     assert picture.pixel_aspect == 1
 
 
+@pytest.mark.parametrize(
+    ("told", "asked", "aspect"),
+    [
+        ((54, 59), (None, raw.Field.INTERLACED), Fraction(59, 54)),
+        ((54, 59), ((360, 576), raw.Field.INTERLACED), Fraction(59, 27)),
+        ((54, 59), (None, raw.Field.ALTERNATE), Fraction(59, 54)),
+        ((54, 59), ((720, 288), raw.Field.TOP), Fraction(59, 108)),
+        ((1, 1), (None, raw.Field.INTERLACED), Fraction(59, 54)),  # said without thinking
+        (None, ((768, 576), raw.Field.INTERLACED), Fraction(1)),
+    ],
+    ids=["whole", "narrow", "field by field", "one field", "square", "untold"],
+)
+def test_the_shape_of_an_analog_pixel_is_the_drivers_word_or_the_standards(grabber, eye, told, asked, aspect):
+    size, field = asked
+    device = grabber(
+        inputs=[FakeInput(name="S-Video", standards=PAL)],
+        offers={"GREY": {(720, 576): (25,)}},
+        arriving=PAL,
+        told_aspect=told,
+        field=int(field),
+        gives=size if field == raw.Field.TOP else None,
+    )
+    wish = {} if field == raw.Field.TOP else {"size": size}
+    (picture,) = given(opened(eye(device, **wish)), 1)
+    assert picture.pixel_aspect == aspect
+
+
 def test_a_compressed_picture_of_one_field_is_refused(grabber, eye):
     device = grabber(offers={"MJPEG": {(64, 48): (30,)}}, field=int(raw.Field.ALTERNATE))
     with pytest.raises(DeviceRefused, match="fields of MJPG by themselves"):
