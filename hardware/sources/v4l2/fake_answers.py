@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """The ioctls that move no pictures, by their names. Each returns an error number, 0 or nothing if all is well."""
+    """The ioctls that move no pictures, by their names. Each returns an error number, or nothing."""
 
     def __init__(self, grabber: "FakeGrabber") -> None:
         self._it = grabber
