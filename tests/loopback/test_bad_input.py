@@ -144,7 +144,7 @@ def test_what_a_destination_refuses_waits_for_a_person_and_is_sent_when_it_may(
         assert listed.returncode == 0
         box.post(f"/deliveries/{held['id']}/release")
         until("it to be refused again", lambda: box.log.read_text(encoding="utf-8").count("delivery_held") == 2)
-        assert box.deliveries(exam)[0]["state"] == "held"
+        until("it to be held again", lambda: box.deliveries(exam)[0]["state"] == "held")
 
 
 def answers(box: Box) -> bool:
