@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -158,3 +160,13 @@ def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():
             indicator.show(answer)
     assert recorded.answers == ["stored", "clip-started", "clip-stopped", "not-stored"]
     assert recorded.presses == 1
+
+
+def test_the_kernels_tables_of_video_are_not_loaded_before_a_grabber_is_configured():
+    code = (
+        "import sys, gateway.capture.service, hardware.factory as f; made = f.source('pattern:bars', clock_ns=int, "
+        "monotonic_ns=int, wait=print); before = 'linuxpy.video.raw' in sys.modules; f.source('v4l2:/dev/video0', "
+        "clock_ns=int, monotonic_ns=int, wait=print); print(before, 'linuxpy.video.raw' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "True"]
