@@ -258,6 +258,7 @@ class Capture:
     pixel_aspect: str = ""  # of pixels that are no squares: their height and width, as PixelAspectRatio has it
     lost_frames: int = 0
     salvaged: bool = False
+    clip_as: str = ""  # "h264": what its object is to be; "jpeg" and "" (release 0.1): as it is
     request: RequestStamp | None = None
     state: CaptureState = CaptureState.SAVED
 

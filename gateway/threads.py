@@ -1,6 +1,7 @@
 """Named threads that may not die in silence. The only place that catches every exception."""
 
 import logging
+import os
 import threading
 import traceback
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from gateway.log import warn
 
+_LAST = 10  # niceness: recording, sending and the screen come first
 _log = logging.getLogger(__name__)
 
 
@@ -74,6 +76,11 @@ class Supervisor:
             if not well:  # also after SystemExit, which threading takes for an ordinary end
                 self._died = True
                 self.stop.set()
+
+
+def give_way() -> None:
+    """Let all others have the processor before this thread and those that it starts from now on."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LAST)
 
 
 def hook(kind: type[BaseException], error: BaseException, _: object) -> None:

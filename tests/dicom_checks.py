@@ -3,20 +3,23 @@
 `problems(path)` is empty for a good object. Nothing here uses the product's own reader or writer.
 """
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
 import imagecodecs
 import pydicom
 import simplejpeg
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_fragments, generate_frames
 
 _ALLOWED = tomllib.loads(Path(__file__).with_name("dciodvfy_allow.toml").read_text())["allow"]
 BASELINE, LOSSLESS, LS = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 70, 80))
+H264 = "1.2.840.10008.1.2.4.102"
 _TOOLS = ("dcmftest", "dcmdump")
 
 
@@ -80,15 +83,24 @@ def _lossy(dataset):
     trio = [dataset.get(f"LossyImageCompression{part}") for part in ("", "Ratio", "Method")]
     if syntax == BASELINE and (trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1"):
         yield f"the lossy attributes of a JPEG say {trio}"
+    if syntax == H264 and (trio[0] != "01" or len(trio[1]) != 2 or trio[2] != ["ISO_10918_1", "ISO_14496_10"]):
+        yield f"the lossy attributes of an H.264 clip say {trio}"
     if "SourceImageSequence" in dataset:  # a key still: what was lost before stays said
         if trio[0] != "01" or not trio[1] or trio[2] != "ISO_10918_1":
             yield f"the lossy attributes of a clip's frame say {trio}"
-    elif syntax != BASELINE and trio != ["00", None, None] and (trio[::2] != ["01", "ISO_10918_1"] or not trio[1]):
+    elif (
+        syntax not in {BASELINE, H264}
+        and trio != ["00", None, None]
+        and (trio[::2] != ["01", "ISO_10918_1"] or not trio[1])
+    ):
         yield f"the lossy attributes of a lossless picture say {trio}"
 
 
 def _pixels(dataset):
     syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == H264:
+        yield from _film(dataset)
+        return
     if syntax not in {BASELINE, LOSSLESS, LS}:
         yield from _plain_pixels(dataset)
         return
@@ -108,6 +120,35 @@ def _pixels(dataset):
         sampling = simplejpeg.decode_jpeg_header(streams[0])[3]
         if sampling not in {"422", "420", "444", "440", "411"}:
             yield f"chroma is sampled {sampling}"
+
+
+def _film(dataset):
+    """What ffmpeg's own tool says of the stream, all of whose frames it decodes."""
+    (stream,) = generate_fragments(dataset.PixelData[8:])
+    asked = "stream=codec_name,profile,level,width,height,pix_fmt,sample_aspect_ratio,color_range,nb_read_frames"
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", asked, "-of", "json", "-i", "pipe:0"]
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        file.write(stream)
+        file.flush()
+        done = subprocess.run([*command[:-1], file.name], capture_output=True, check=False, timeout=60)
+    (found,) = json.loads(done.stdout)["streams"]
+    wanted = {
+        "codec_name": "h264",
+        "profile": "High",
+        "width": dataset.Columns,
+        "height": dataset.Rows,
+        "sample_aspect_ratio": "1:1",
+        "pix_fmt": "yuv420p",
+        "color_range": "tv",
+        "level": 41,
+        "nb_read_frames": str(dataset.NumberOfFrames),
+    }
+    if done.stderr or found != wanted:
+        yield f"the H.264 stream is {found} {done.stderr}"
+    if dataset.PixelData[:8] != b"\xfe\xff\x00\xe0" + bytes(4) or stream[4:8] != b"ftyp" or len(stream) % 2:
+        yield "the H.264 stream is no MP4 in one fragment after an empty offset table"
+    if dataset.PhotometricInterpretation != "YBR_PARTIAL_420" or "PixelAspectRatio" in dataset:
+        yield "an H.264 clip has other pixels than YBR_PARTIAL_420"
 
 
 def _plain_pixels(dataset):

@@ -1,6 +1,7 @@
 """Orders, exams and captures for the tests of objects. Writes orders with its own few lines, not the product's."""
 
 import hashlib
+import io
 import struct
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,9 @@ import simplejpeg
 
 from gateway.clock import Moment
 from gateway.config.settings import Station
-from gateway.dicom import multiframe
+from gateway.dicom import film, multiframe
 from gateway.dicom import still as still_object
-from gateway.dicom.encapsulate import file_chunks
+from gateway.dicom.encapsulate import file_chunks, film_chunks
 from gateway.dicom.order import worklist_item, wrap_answer
 from gateway.model import (
     Capture,
@@ -237,6 +238,24 @@ def clip(*, frames=5, samples=3, rows=48, columns=64, step=40_000_000, times=(),
     return replace(record, kind=MediaKind.CLIP, frames=frames, frame_times=tuple(times)), streams
 
 
+def encoded(**other):
+    """A clip's record and its one stream, once it is H.264."""
+    record, streams = clip(**other)
+    file = io.BytesIO()
+    film.make(file, streams, rows=record.rows, columns=record.columns, times=record.frame_times)
+    stream = file.getvalue()
+    made = replace(
+        record,
+        codec="h264",
+        rows=film.even(record.rows),
+        columns=film.even(record.columns),
+        bytes=len(stream),
+        sha256=hashlib.sha256(stream).hexdigest(),
+        lossy_ratio=7.25,
+    )
+    return made, [stream]
+
+
 def capture(streams, *, rows, columns, samples, codec, **other):
     taken = replace(OPENED, utc=OPENED.utc + timedelta(seconds=2), boottime_ns=2_000_000_000)
     joined = b"".join(streams)
@@ -274,5 +293,8 @@ def build(exam, record, order=None, series=SERIES, further=()):
 def seal(path, exam, record, streams, order=None, *, further=()):
     """Write the object's file as the product does."""
     header = build(exam, record, order, further=further)
+    if record.codec == "h264":
+        path.write_bytes(b"".join(film_chunks(header, len(streams[0]), streams)))
+        return path
     path.write_bytes(b"".join(file_chunks(header, [len(stream) for stream in streams], streams)))
     return path

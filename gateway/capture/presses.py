@@ -195,6 +195,7 @@ class Presses:
             equipment=self._equipment(fixed.grabber),
             rows=rows,
             columns=columns,
+            clip_as=fixed.grabber.settings.clip,
             request=ask.request,
         )
         return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns)

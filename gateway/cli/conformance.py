@@ -88,11 +88,15 @@ def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Servic
             continue
         stills = list(_codecs(source)) if "still" in types else []
         stills += ["jpeg-lossless"] if archive.fallback == "key-stills" else []
-        clips = ["jpeg"] if "clip" in types else []
+        clips = list(_clip_codecs(source)) if "clip" in types else []
         family = FAMILIES[source.object]
         for sop_class, codecs in ((family.still, stills), (family.clip, clips)):
             wanted.setdefault(sop_class, []).extend(
-                Wanted(sop_class_uid=sop_class, transfer_syntax_uid=TRANSFER_SYNTAX[codec], lossy=codec == "jpeg")
+                Wanted(
+                    sop_class_uid=sop_class,
+                    transfer_syntax_uid=TRANSFER_SYNTAX[codec],
+                    lossy=codec in {"jpeg", "h264"},
+                )
                 for codec in codecs
             )
     for sop_class, objects in wanted.items():
@@ -114,6 +118,11 @@ def _codecs(source: Source) -> tuple[str, ...]:
     if source.still != "auto":
         return (source.still,)
     return ("jpeg-lossless", "jpeg") if source.device.startswith("v4l2:") else ("jpeg-lossless",)
+
+
+def _clip_codecs(source: Source) -> tuple[str, ...]:
+    """Return what a source's clips are: one that cannot be H.264 stays JPEG whatever was wanted."""
+    return ("jpeg",) if source.clip == "jpeg" else ("jpeg", "h264")
 
 
 def _overview(settings: Settings) -> Iterator[str]:
@@ -152,7 +161,10 @@ def _association(settings: Settings) -> Iterator[str]:
 
 
 def _web_and_media(destinations: Iterable[Destination]) -> Iterator[str]:
-    places = {"stow": "STOW-RS, QIDO-RS (PS3.18 10.5, 10.6)", "media": "STD-GEN-USB-JPEG (PS3.11 J)"}
+    places = {
+        "stow": "STOW-RS, QIDO-RS (PS3.18 10.5, 10.6)",
+        "media": "STD-GEN-USB-JPEG (PS3.11 J), augmented by H.264 clips",
+    }
     rows = [
         (each.name, places[each.kind], each.url or str(each.folder)) for each in destinations if each.kind in places
     ]

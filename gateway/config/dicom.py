@@ -21,6 +21,7 @@ TRANSFER_SYNTAXES = {  # those of this version, in the words of people
     "1.2.840.10008.1.2.4.70": "JPEG Lossless SV1",
     "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
     "1.2.840.10008.1.2.4.50": "JPEG Baseline",
+    "1.2.840.10008.1.2.4.102": "H.264 High Profile level 4.1",
     "1.2.840.10008.1.2.1": "Explicit VR Little Endian",
     "1.2.840.10008.1.2": "Implicit VR Little Endian",
 }

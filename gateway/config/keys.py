@@ -136,7 +136,7 @@ def _source(base: Path) -> Table:
             "modality": dicom.code_string(empty=False),
             "object": values.one_of("secondary-capture", "ultrasound", "endoscopic", "photographic"),
             "still": values.one_of("auto", "jpeg-lossless", "jpeg-ls", "jpeg", "uncompressed"),
-            "clip": values.one_of("auto", "jpeg", then=("h264",)),
+            "clip": values.one_of("auto", "jpeg", "h264"),
             "jpeg_quality": values.number(1, 100),
             "crop": values.box,
             "aspect": values.one_of("square", "keep"),

@@ -63,6 +63,7 @@ class Source:
     modality: str = "OT"
     object: str = "secondary-capture"  # or "ultrasound", "endoscopic", "photographic"
     still: str = "auto"
+    clip: str = "auto"  # "h264" when longer than ten seconds, else "jpeg"
     jpeg_quality: int = 90
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
     aspect: str = "square"  # or "keep"

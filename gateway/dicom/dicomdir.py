@@ -14,12 +14,12 @@ from gateway.dicom import charset, elements, part10
 from gateway.dicom.elements import Element, Elements, Malformed
 from gateway.errors import ObjectError
 
-PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 J: uncompressed, JPEG baseline and JPEG lossless; not H.264
+PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 J: uncompressed, JPEG baseline and JPEG lossless; H.264 augments it
 FILE_SET_ID = "SCOPEGATE"
 _MOST_ELEMENTS = 1_000_000  # of 20,000 objects, were each of a patient of its own
 _CLASS = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage
 _OF_PROFILE = frozenset(
-    {part10.EXPLICIT_LE, part10.JPEG_BASELINE, part10.JPEG_LOSSLESS_SV1, "1.2.840.10008.1.2.4.51"}
+    {part10.EXPLICIT_LE, part10.JPEG_BASELINE, part10.JPEG_LOSSLESS_SV1, part10.H264, "1.2.840.10008.1.2.4.51"}
 )
 
 # The keys of each record: those of PS3.3 F.5 and those that the profile adds. A type 1 key that an object may leave

@@ -10,6 +10,15 @@ from gateway.dicom import charset, elements, values
 from gateway.dicom.elements import Element, Elements
 from gateway.errors import ObjectError, TextDoesNotFit
 
+SEVERAL = frozenset(  # of what is written here, what may have several values
+    {
+        "ImageType",
+        "FrameTimeVector",
+        "LossyImageCompressionRatio",
+        "LossyImageCompressionMethod",
+        "PixelAspectRatio",
+    }
+)
 _LIMITS = {"LO": 64, "SH": 16, "ST": 1024}
 
 
@@ -133,7 +142,7 @@ class Draft:
 
 
 def _each(keyword: str, text: str) -> list[str]:
-    return text.split("\\") if keyword in {"ImageType", "FrameTimeVector", "PixelAspectRatio"} else [text]
+    return text.split("\\") if keyword in SEVERAL else [text]
 
 
 def _text(number: int, text: str, written: str) -> Element:

@@ -34,6 +34,28 @@ def file_chunks(header: Header, lengths: Sequence[int], fragments: Iterable[byte
     yield from (_native if native else _encapsulated)(_as_recorded(lengths, fragments))
 
 
+def film_chunks(header: Header, size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the file of a clip that is one stream, in one fragment, with an empty offset table (PS3.5 A.4.7).
+
+    `size`: its bytes, an even number; `pieces`: these bytes. Raises CodestreamBroken when they do not agree.
+    """
+    if size % 2 or size >= _UNDEFINED:
+        raise CodestreamBroken("A clip's H.264 is too long for one object.")
+    meta = part10.Meta(
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+    )
+    yield part10.preface(meta) + header.data + _PIXEL_DATA + _ITEM + bytes(4) + _ITEM + struct.pack("<L", size)
+    written = 0
+    for piece in pieces:
+        written += len(piece)
+        yield piece
+    if written != size:
+        raise CodestreamBroken("A clip's H.264 has another length than it had.")
+    yield _SEQUENCE_END
+
+
 def _as_recorded(lengths: Sequence[int], fragments: Iterable[bytes]) -> Iterator[bytes]:
     expected = iter(lengths)
     for fragment in fragments:

@@ -13,6 +13,11 @@ def frame_time(times: Sequence[int]) -> float:
     return (times[-1] - times[0]) / (len(times) - 1) / _NS if len(times) > 1 else 0.0
 
 
+def has_vector(times: Sequence[int]) -> bool:
+    """Say whether a clip has a time for each frame: they wobble, and the element has room for it."""
+    return len(times) > 1 and not is_even(times) and bool(vector(times))
+
+
 def is_even(times: Sequence[int]) -> bool:
     """Say whether no frame lies further than a tenth of a frame time from an even grid."""
     step = frame_time(times) * _NS

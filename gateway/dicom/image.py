@@ -1,7 +1,7 @@
 """General Image, Image Pixel, the lossy trio and SOP Common: what every capture's object says of its picture."""
 
 from gateway.dicom.draft import Draft, Header
-from gateway.dicom.part10 import EXPLICIT_LE, JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS
+from gateway.dicom.part10 import EXPLICIT_LE, H264, JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS
 from gateway.dicom.patient_study import local
 from gateway.dicom.request import Request
 from gateway.errors import ObjectError
@@ -12,6 +12,7 @@ TRANSFER_SYNTAX = {
     "jpeg-ls": JPEG_LS,
     "jpeg": JPEG_BASELINE,
     "uncompressed": EXPLICIT_LE,
+    "h264": H264,
 }
 # (codec, samples) to photometric interpretation: PS3.5 8.2.1 and 8.2.3; PS3.3 C.8.5.6.1.2 for native ultrasound
 PHOTOMETRIC = {
@@ -23,6 +24,7 @@ PHOTOMETRIC = {
     ("jpeg", 3): "YBR_FULL_422",
     ("uncompressed", 1): "MONOCHROME2",
     ("uncompressed", 3): "RGB",
+    ("h264", 3): "YBR_PARTIAL_420",
 }
 _LARGEST = 65535
 
@@ -42,7 +44,14 @@ def image(draft: Draft, exam: Exam, capture: Capture) -> None:
 
 def is_lossy(capture: Capture) -> bool:
     """Say whether its pixels lost something, now or before: what a device gave as JPEG stays so (C.7.6.1.1.5)."""
-    return capture.codec == "jpeg" or capture.lossy_ratio > 0
+    return capture.codec in {"jpeg", "h264"} or capture.lossy_ratio > 0
+
+
+def lossy_method(capture: Capture) -> str:
+    """Return how its pixels lost something, each step in its order (C.7.6.1.1.5.1); "" when nothing was lost."""
+    if not is_lossy(capture):
+        return ""
+    return "ISO_10918_1\\ISO_14496_10" if capture.codec == "h264" else "ISO_10918_1"
 
 
 def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
@@ -77,7 +86,8 @@ def _lossy(draft: Draft, capture: Capture) -> None:
         draft.put("LossyImageCompression", "00")
         return
     pixels = capture.rows * capture.columns * capture.samples * capture.frames
-    ratio = capture.lossy_ratio or pixels / max(capture.bytes, 1)
+    now = pixels / max(capture.bytes, 1)
+    ratio = f"{capture.lossy_ratio or now:.2f}"
     draft.put("LossyImageCompression", "01")
-    draft.put("LossyImageCompressionRatio", f"{ratio:.2f}")
-    draft.put("LossyImageCompressionMethod", "ISO_10918_1")
+    draft.put("LossyImageCompressionRatio", f"{ratio}\\{now:.2f}" if capture.codec == "h264" else ratio)
+    draft.put("LossyImageCompressionMethod", lossy_method(capture))

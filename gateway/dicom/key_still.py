@@ -13,16 +13,21 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 from gateway.config.settings import Station
-from gateway.dicom import codestream, objects
+from gateway.dicom import codestream, film_frames, objects
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.image import finish, image
+from gateway.dicom.part10 import H264
 from gateway.dicom.patient_study import patient_study, request_of
 from gateway.dicom.sealed import SealedFile
 from gateway.dicom.series_equipment import performed_step, series_equipment
+from gateway.dicom.window import Window
 from gateway.errors import CodestreamBroken, ObjectError, SpoolDamaged
 from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
+
+Pixels = NDArray[np.uint8]
 
 _RGB = 3
 
@@ -35,7 +40,8 @@ class Origin:
     sop_instance_uid: str
     frame: int
     frames: int
-    lossy_ratio: str  # as the clip says it
+    lossy_ratio: str  # as the clip says it, as what follows
+    lossy_method: str
 
 
 def chosen(frames: int, wanted: int) -> tuple[int, ...]:
@@ -46,28 +52,48 @@ def chosen(frames: int, wanted: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(places))
 
 
-def frames_of(path: Path, sealed: SealedObject, numbers: Sequence[int]) -> tuple[Mapping[int, bytes], str]:
-    """Return these frames' codestreams, and the clip's LossyImageCompressionRatio, from its sealed file.
+def frames_of(
+    path: Path, sealed: SealedObject, clip: Capture, numbers: Sequence[int]
+) -> tuple[Mapping[int, Pixels], str, str]:
+    """Return these frames, RGB or grey, and the clip's ratio and method of loss, from its sealed file.
 
     Reads the whole file, one frame at a time. Raises ObjectError, SpoolDamaged when it is not what was sealed.
     """
     with SealedFile(path) as file:
-        found = {number: each for number, each in enumerate(file.fragments(), 1) if number in numbers}
-        ratio = file.header.text("LossyImageCompressionRatio")
+        if file.meta.transfer_syntax_uid == H264:
+            found = _of_film(file, clip, numbers)
+        else:
+            found = {
+                number: _decoded(each, clip) for number, each in enumerate(file.fragments(), 1) if number in numbers
+            }
+        ratio, method = (file.header.text(f"LossyImageCompression{each}") for each in ("Ratio", "Method"))
         if file.sha256 != sealed.sha256:
             raise SpoolDamaged("An object's file is not the one that was sealed: nothing was made of it.")
     if len(found) != len(numbers):
         raise ObjectError("A clip has another number of frames than its record says.")
-    return found, ratio
+    return found, ratio, method
 
 
-def without_further_loss(frame: bytes, clip: Capture) -> bytes:
-    """Return a frame's pixels as JPEG Lossless SV1. Raises CodestreamBroken."""
+def _of_film(file: SealedFile, clip: Capture, numbers: Sequence[int]) -> dict[int, Pixels]:
+    for _ in file.film_pieces():
+        pass  # counted and hashed
+    start, length = file.film
+    with Window(file.path, start=start, length=length) as stream:
+        shown = {number: film_frames.frame_of(stream, number, clip.frame_times) for number in numbers}
+    return {number: pixels[: clip.rows, : clip.columns] for number, pixels in shown.items()}
+
+
+def _decoded(frame: bytes, clip: Capture) -> Pixels:
     codestream.check(frame, rows=clip.rows, columns=clip.columns, samples=clip.samples, codec=clip.codec)
     try:
-        pixels = np.asarray(simplejpeg.decode_jpeg(frame, "RGB" if clip.samples == _RGB else "GRAY"))
+        return np.asarray(simplejpeg.decode_jpeg(frame, "RGB" if clip.samples == _RGB else "GRAY"))
     except ValueError as error:
         raise CodestreamBroken("A frame of a clip cannot be decoded.") from error
+
+
+def without_further_loss(pixels: Pixels, clip: Capture) -> bytes:
+    """Return a frame's pixels as JPEG Lossless SV1. Raises CodestreamBroken."""
+    pixels = np.ascontiguousarray(pixels)
     if clip.samples == _RGB:
         made = imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
     else:
@@ -125,6 +151,6 @@ def build(
     draft.sequence("SourceImageSequence", [source])
     draft.put("LossyImageCompression", "01")  # for ever, whatever it is compressed with since (PS3.3 C.7.6.1.1.5)
     draft.put("LossyImageCompressionRatio", origin.lossy_ratio)
-    draft.put("LossyImageCompressionMethod", "ISO_10918_1")
+    draft.put("LossyImageCompressionMethod", origin.lossy_method)
     objects.modules(draft, still, station)
     return finish(draft, still, objects.sop_class(still), request)

@@ -21,8 +21,12 @@ def build(
     order: bytes | None,
     station: Station,
     further: Sequence[bytes] = (),
+    recorded: Capture | None = None,
 ) -> Header:
-    """Return the clip's object without its pixel data; arguments and errors as for a still."""
+    """Return the clip's object without its pixel data; arguments and errors as for a still.
+
+    `recorded`: what the clip was before it was encoded anew.
+    """
     times = capture.frame_times
     if capture.frames < 1 or len(times) != capture.frames or list(times) != sorted(times):
         raise ObjectError("The record of this clip does not say when its frames were taken.")
@@ -32,8 +36,20 @@ def build(
     performed_step(draft, exam, exam.step_of(capture.instance_number))
     image(draft, exam, capture)
     _cine(draft, capture)
+    _repeated(draft, capture, recorded or capture)
     objects.modules(draft, capture, station)
     return finish(draft, capture, objects.sop_class(capture), request)
+
+
+def _repeated(draft: Draft, made: Capture, recorded: Capture) -> None:
+    """Say of an odd number of rows or columns that the last one is there twice: H.264 knows even ones only."""
+    twice = [
+        word
+        for word, more in (("row", made.rows - recorded.rows), ("column", made.columns - recorded.columns))
+        if more
+    ]
+    if twice:
+        draft.put("ImageComments", f"The last {' and the last '.join(twice)} repeats the one before, for H.264")
 
 
 def _cine(draft: Draft, capture: Capture) -> None:

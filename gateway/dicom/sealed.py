@@ -15,6 +15,7 @@ from gateway.errors import ObjectError
 _START = 1 << 20  # bytes; more than any header of ours
 _NATIVE = b"\xe0\x7f\x10\x00OB\0\0"  # then four bytes of length
 _PIXEL_DATA = _NATIVE + b"\xff\xff\xff\xff"
+_PIECE = 1 << 20
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
@@ -22,6 +23,7 @@ class SealedFile:
     """An open sealed file, used with `with`. Raises ObjectError for whatever is not as this product writes it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._digest = hashlib.sha256()
         self._file = path.open("rb")
         try:
@@ -31,6 +33,7 @@ class SealedFile:
             self._file.close()
             raise
         self.offsets: tuple[int, ...] = ()
+        self.film = (0, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -50,6 +53,24 @@ class SealedFile:
         else:
             yield from self._encapsulated()
         if self._left or self._rest:
+            raise ObjectError("The sealed object goes on after its end.")
+
+    def film_pieces(self) -> Iterator[bytes]:
+        """Yield the one fragment of an H.264 clip in pieces.
+
+        Afterwards `film` says where it begins and how long it is; `sha256` is valid as after `fragments`.
+        """
+        if self._take(len(_PIXEL_DATA)) != _PIXEL_DATA or self._item() != b"":
+            raise ObjectError("The sealed object is no clip of one stream.")
+        tag, length = struct.unpack("<4sL", self._take(8))
+        self.film = (self.size - self._left - len(self._rest), length)
+        if tag != _ITEM:
+            raise ObjectError("The sealed object's pixel data do not add up.")
+        while length:
+            piece = self._take(min(length, _PIECE))
+            length -= len(piece)
+            yield piece
+        if self._item() is not None or self._left or self._rest:
             raise ObjectError("The sealed object goes on after its end.")
 
     def _native(self) -> Iterator[bytes]:

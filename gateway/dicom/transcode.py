@@ -59,8 +59,8 @@ def _length(file: SealedFile) -> int:
     header = file.header
     if file.meta.transfer_syntax_uid not in {*_DECODERS, EXPLICIT_LE}:
         raise NeverAccepted(
-            "This object is JPEG-compressed with loss; the archive takes uncompressed pictures only.",
-            action="Have the archive set up for JPEG Baseline, or send the clip to another archive.",
+            "This object is compressed with loss; the archive takes uncompressed pictures only.",
+            action="Have the archive set up for JPEG Baseline and H.264, or send the clip to another archive.",
         )
     if header.text("PhotometricInterpretation") not in {"RGB", "MONOCHROME2"}:
         raise NeverAccepted("The colours of this object cannot be written uncompressed.")

@@ -9,17 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.dicom import charset, codestream, copies, elements, icc, objects, values
+from gateway.dicom import avc, charset, codestream, copies, draft, elements, icc, objects, values
 from gateway.dicom.elements import Elements
-from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX, is_lossy
+from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX, is_lossy, lossy_method
 from gateway.dicom.sealed import SealedFile
+from gateway.dicom.window import Window
 from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
 from gateway.model import Capture, Exam, Identity, MediaKind, Series
 
 _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
-_SEVERAL = frozenset(
-    map(elements.tag, ("ImageType", "FrameTimeVector", "SpecificCharacterSet", "PixelAspectRatio"))
-)
+_SEVERAL = frozenset(map(elements.tag, (*draft.SEVERAL, "SpecificCharacterSet")))
 _ITEM_HEAD = 8
 _COLOURS = 3
 _VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
@@ -61,12 +60,12 @@ def verify_sealed(
             _same("SOPClassUID", sop_class, objects.sop_class(capture))
         _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
         _readable(header)
-        _truthful(header, capture, lossy=lossy)
+        _truthful(header, capture, lossy=lossy_method(clip or capture))
         _of_its_family(header, capture)
         _origin(header, derived=clip is not None)
         _performed(header, exam, clip or capture)
         copies.check(header, exam, order, further)
-        _pixels(file, capture)
+        (_film if capture.codec == "h264" else _pixels)(file, capture)
         return Sealed(
             sop_class_uid=meta.sop_class_uid,
             transfer_syntax_uid=meta.transfer_syntax_uid,
@@ -132,11 +131,12 @@ def _origin(header: Elements, *, derived: bool) -> None:
         raise ObjectError("The sealed object does not say what it was made of.")
 
 
-def _truthful(header: Elements, capture: Capture, *, lossy: bool) -> None:
-    """Check what the header says of its picture against the record."""
+def _truthful(header: Elements, capture: Capture, *, lossy: str) -> None:
+    """Check what the header says of its picture against the record. `lossy`: how it lost something."""
     _same("LossyImageCompression", header.text("LossyImageCompression"), "01" if lossy else "00")
-    _same("LossyImageCompressionMethod", header.text("LossyImageCompressionMethod"), "ISO_10918_1" * lossy)
-    if lossy != (header.find("LossyImageCompressionRatio") is not None):
+    _same("LossyImageCompressionMethod", header.text("LossyImageCompressionMethod"), lossy)
+    ratios = header.text("LossyImageCompressionRatio")
+    if bool(ratios) != bool(lossy) or ratios.count("\\") != lossy.count("\\"):
         raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
     photometric = PHOTOMETRIC[capture.codec, capture.samples]
     _same("PhotometricInterpretation", header.text("PhotometricInterpretation"), photometric)
@@ -204,6 +204,18 @@ def _pixels(file: SealedFile, capture: Capture) -> None:
     tabled = capture.frames > 1 and capture.codec != codestream.UNCOMPRESSED
     if file.offsets != tuple(starts[:-1]) and (tabled or file.offsets):
         raise ObjectError("The sealed object's offset table does not point to its frames.")
+
+
+def _film(file: SealedFile, capture: Capture) -> None:
+    """Check a clip's one stream: that it is the one that was made, and what its own header says of it."""
+    digest = hashlib.sha256()
+    for piece in file.film_pieces():
+        digest.update(piece)
+    start, length = file.film
+    if (length, digest.hexdigest()) != (capture.bytes, capture.sha256):
+        raise CodestreamBroken("The sealed pictures are not the captured ones.")
+    with Window(file.path, start=start, length=length) as stream:
+        avc.check(stream, rows=capture.rows, columns=capture.columns, frames=capture.frames)
 
 
 def _checked(file: SealedFile, capture: Capture) -> Iterator[bytes]:

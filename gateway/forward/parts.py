@@ -10,6 +10,7 @@ from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
 from gateway.forward.keeping.retention import Retention, rules_of
 from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.making.films import Films
 from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
@@ -26,6 +27,7 @@ from gateway.forward.status import Sends, Status
 from gateway.forward.worklist import Refresher
 from gateway.net.listener import Listener
 from gateway.spool.spool import Spool
+from gateway.threads import give_way
 
 Step = Callable[[], bool]
 
@@ -46,8 +48,10 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
     listener = _listener(settings, proving)
     senders = {each.name: _sender(each, ours, spool, stop) for each in settings.destinations}
     tellers = _tellers(settings, spool, stop)
+    wrapper, films = _sealing(settings, spool, stop)
     steps: dict[str, Step] = {
-        "wrap": _making(settings, spool),
+        "wrap": _making(settings, spool, wrapper),
+        "film": films.step,
         "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
@@ -64,6 +68,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
         senders=senders,
         tellers=tellers,
         followers=followers,
+        encoding=lambda: films.progress,
         notices=Notices(
             destinations=spool.destinations,
             configured=list(senders),
@@ -76,7 +81,17 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
     return Parts(listener=listener, followers=followers, status=status)
 
 
-def _making(settings: Settings, spool: Spool) -> Step:
+def _sealing(settings: Settings, spool: Spool, stop: threading.Event) -> tuple[Wrapper, Films]:
+    """Return what makes objects of captures: at once, and after encoding."""
+    station, destinations = settings.station, settings.destinations
+    wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
+    films = Films(
+        spool=spool, station=station, destinations=destinations, wrapper=wrapper, stop=stop, give_way=give_way
+    )
+    return wrapper, films
+
+
+def _making(settings: Settings, spool: Spool, wrapper: Wrapper) -> Step:
     """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
     temporary = settings.release.temporary
     fallbacks = Fallbacks(spool=spool, station=settings.station, destinations=settings.destinations)
@@ -90,7 +105,6 @@ def _making(settings: Settings, spool: Spool) -> Step:
     )
     at_once = settings.release.when == "at-once"
     release = Release(spool=spool, temporary=temporary, at_once=at_once, announce=performed.announce)
-    wrapper = Wrapper(spool=spool, station=settings.station, destinations=settings.destinations)
     return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step()
 
 

@@ -1,11 +1,12 @@
 """What the forward process says of itself in its live state. Contains no patient data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
+from gateway.forward.making.films import Progress
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
 from gateway.forward.proving.parts import Proving
@@ -33,6 +34,7 @@ class Status:
         senders: Mapping[str, Sends],
         tellers: Mapping[str, StepSender],
         followers: Mapping[str, Follower],
+        encoding: Callable[[], Progress | None] = lambda: None,
         notices: Notices,
         proving: Proving,
     ) -> None:
@@ -40,6 +42,7 @@ class Status:
         self._senders = senders
         self._tellers = tellers
         self._followers = followers
+        self._encoding = encoding
         self._notices = notices
         self._proving = proving
 
@@ -55,8 +58,16 @@ class Status:
                 *(self._line(name, teller.pause) for name, teller in self._tellers.items()),
                 *_orphans(notices.servers),
             ],
+            **self._film(),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
         }
+
+    def _film(self) -> dict[str, Any]:
+        """Say which clip is being encoded, and how far it is in percent."""
+        at = self._encoding()
+        if at is None:
+            return {}
+        return {"film": {"exam": at.exam, "sop_instance_uid": at.uid, "percent": 100 * at.done // at.frames}}
 
     def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
         line = self._line(name, pause)

@@ -1,6 +1,5 @@
 """The calls that take pictures and those on pictures taken. Answers a press when capture says it is durable."""
 
-from collections.abc import Iterator
 from functools import partial
 
 from starlette.requests import Request
@@ -12,12 +11,13 @@ from gateway.model import Capture, CaptureState, ExamState
 from gateway.panel import bodies, ranges, views
 from gateway.panel.bodies import Asked
 from gateway.panel.context import API, Context
-from gateway.panel.media import as_recorded, frames_of, media_file
+from gateway.panel.media import Frames, as_recorded, frames_of, media_file
 from gateway.panel.ranges import Piece
 from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1
 _JPEG = "image/jpeg"
+_MP4 = "video/mp4"
 _OF_A_PRESS = ("source", "frame", "anyway")
 
 
@@ -38,6 +38,7 @@ class CaptureCalls:
             Route("/captures/{uid}/thumbnail", self.thumbnail, methods=["GET"]),
             Route("/captures/{uid}/image", self.image, methods=["GET"]),
             Route("/captures/{uid}/frames/{number}", self.frame, methods=["GET"]),
+            Route("/captures/{uid}/video", self.video, methods=["GET"]),
             Route("/captures/{uid}/media", self.media, methods=["GET"]),
             Route("/captures/{uid}/dicom", self.dicom, methods=["GET"]),
         ]
@@ -142,15 +143,26 @@ class CaptureCalls:
         kind = _JPEG if capture.codec == "jpeg" and capture.frames == 1 else "application/octet-stream"
         if path is not None:
             return FileResponse(path, media_type=kind, filename=capture.media)
+        frames = await self._context.work.picture(lambda: frames_of(spool, capture))
+        if frames.film:
+            return await self._film(request, capture, frames)
+        pieces = await self._context.work.picture(lambda: _pieces(frames, capture))
+        return await ranges.answer(request, pieces, kind, capture.media)
 
-        def pieces() -> Iterator[Piece]:
-            frames = frames_of(spool, capture)
-            for prefix, offset, length in as_recorded(frames, capture):
-                yield Piece(prefix=prefix, path=frames.path, offset=offset, length=length)
+    async def video(self, request: Request) -> Response:
+        """Answer a clip that became H.264 as the MP4 that it is."""
+        capture = await self._capture(request)
+        spool = self._context.spool
+        sealed = await self._context.work.spool(lambda: spool.objects.of_capture(capture.sop_instance_uid))
+        if sealed is None and capture.clip_as == "h264":
+            raise NotSealed
+        frames = await self._context.work.picture(lambda: frames_of(spool, capture)) if sealed else None
+        if frames is None or not frames.film:
+            raise NotFound("This is no H.264 clip.", action="Ask for its frames, one by one.")
+        return await self._film(request, capture, frames)
 
-        return await ranges.answer(
-            request, list(await self._context.work.picture(lambda: list(pieces()))), kind, capture.media
-        )
+    async def _film(self, request: Request, capture: Capture, frames: Frames) -> Response:
+        return await ranges.answer(request, _pieces(frames, capture), _MP4, capture.sop_instance_uid + ".mp4")
 
     async def dicom(self, request: Request) -> Response:
         capture = await self._capture(request)
@@ -174,3 +186,10 @@ class CaptureCalls:
         if listed.purged:
             raise Purged(views.gone(listed))
         return listed.capture
+
+
+def _pieces(frames: Frames, capture: Capture) -> list[Piece]:
+    return [
+        Piece(prefix=prefix, path=frames.path, offset=offset, length=length)
+        for prefix, offset, length in as_recorded(frames, capture)
+    ]

@@ -26,6 +26,7 @@ class Frames:
 
     path: Path
     places: tuple[tuple[int, int], ...]
+    film: bool = False  # one place has all frames of a clip, as an MP4
 
     def read(self, number: int) -> bytes:
         """Return codestream `number`, counted from 0."""
@@ -59,8 +60,13 @@ def media_file(spool: Spool, capture: Capture) -> Path | None:
 
 
 def as_recorded(frames: Frames, capture: Capture) -> list[tuple[bytes, int, int]]:
-    """Return (prefix, offset, length) of each piece of `frames.path` that together give the media file again."""
+    """Return (prefix, offset, length) of each piece of `frames.path` that together give the media file again.
+
+    Of a clip that became H.264 the one MP4 is what is left.
+    """
     pieces = []
+    if frames.film:  # the frames as recorded are gone
+        return [(b"", *place) for place in frames.places]
     for offset, padded in frames.places:
         length = _unpadded(frames, offset, padded) if capture.kind is MediaKind.CLIP else capture.bytes
         prefix = struct.pack(">I", length) if capture.kind is MediaKind.CLIP else b""
@@ -89,7 +95,8 @@ def frames_in_object(path: Path) -> Frames:
                 position += 8 + length
     except (OSError, Malformed, struct.error) as error:
         raise SpoolDamaged("A sealed object cannot be read.") from error
-    return Frames(path=path, places=tuple(places[1:]))  # the first item is the offset table
+    # The first item is the offset table.
+    return Frames(path=path, places=tuple(places[1:]), film=meta.transfer_syntax_uid == part10.H264)
 
 
 def _first_item(start: bytes, position: int) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from gateway.dicom import film_frames
+from gateway.dicom.window import Window
 from gateway.errors import CodestreamBroken, NotFound
 from gateway.model import Capture
 from gateway.panel import media
@@ -73,22 +75,23 @@ class Pictures:
 
         Raises NotFound, SpoolDamaged, CodestreamBroken.
         """
-        codestream = self._codestream(capture, number)
-        return viewable(codestream, capture, width=min(width or _LARGEST_WIDTH, _LARGEST_WIDTH))
+        width = min(width or _LARGEST_WIDTH, _LARGEST_WIDTH)
+        return self._of(capture, number, lambda frames: _viewed(frames, capture, number, width))
 
     def forget(self) -> None:
         """Forget every thumbnail: an exam was erased, and they are made again quickly."""
         self._thumbnails.clear()
         self._indexes.clear()
 
-    def _codestream(self, capture: Capture, number: int) -> bytes:
+    def _of(self, capture: Capture, number: int, show: Callable[[Frames], bytes]) -> bytes:
         uid = capture.sop_instance_uid
         for _ in range(2):
             frames = self._indexes.get(uid, lambda: media.frames_of(self._spool, capture))
-            if not 1 <= number <= len(frames.places):
-                raise NotFound(f"This capture has {len(frames.places)} pictures.", action="Ask for one of these.")
+            count = capture.frames if frames.film else len(frames.places)
+            if not 1 <= number <= count:
+                raise NotFound(f"This capture has {count} pictures.", action="Ask for one of these.")
             try:
-                return frames.read(number - 1)
+                return show(frames)
             except FileNotFoundError:
                 self._indexes.drop(uid)  # sealed in the meantime: the media file is gone
         raise NotFound("The files of this picture are not on the disk any more.")
@@ -100,6 +103,19 @@ def viewable(codestream: bytes, capture: Capture, *, width: int) -> bytes:
         pixels = _decoded(codestream, capture, width)
     except (ValueError, RuntimeError) as error:
         raise CodestreamBroken("A stored picture cannot be decoded.") from error
+    return _shown(pixels, width)
+
+
+def _viewed(frames: Frames, capture: Capture, number: int, width: int) -> bytes:
+    if not frames.film:
+        return viewable(frames.read(number - 1), capture, width=width)
+    ((start, length),) = frames.places
+    with Window(frames.path, start=start, length=length) as stream:
+        pixels = film_frames.frame_of(stream, number, capture.frame_times)
+    return _shown(pixels[: capture.rows, : capture.columns], width)
+
+
+def _shown(pixels: NDArray[np.uint8], width: int) -> bytes:
     if pixels.shape[1] > width:
         height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)

@@ -70,18 +70,19 @@ class Captures:
         """Return an exam's captures in the order of their presses, without what is being recorded."""
         return self._select("exam = ? AND state <> 'recording' ORDER BY instance_number", (exam,))
 
-    def unsealed(self, limit: int = 20) -> builtins.list[Listed]:
+    def unsealed(self, limit: int = 20, *, films: bool = False) -> builtins.list[Listed]:
         """Return saved captures that were released, alone or with their exam, and have no object yet.
 
-        None with a problem that prevents one.
+        None with a problem that prevents one. `films`: only those that are to be encoded before, else only others.
         """
         return self._select(
             "state = 'saved' AND problem_code = '' AND sealed = 0 "
+            "AND (coalesce(json_extract(document, '$.clip_as'), '') = 'h264') = ? "
             "AND (released = 1 "
             "OR (SELECT state FROM exam WHERE id = capture.exam) IN ('released', 'discontinued')) "
             "AND NOT EXISTS (SELECT 1 FROM object WHERE object.capture = capture.sop_instance_uid) "
             "ORDER BY exam, instance_number LIMIT ?",
-            (limit,),
+            (films, limit),
         )
 
     def are_settled(self, exam: str, *, above: int, upto: int | None) -> bool:

@@ -22,6 +22,7 @@ from gateway.spool import records
 from gateway.spool.files import Appender, Files
 from gateway.spool.paths import FRAMES, Layout
 
+_LONG_S = 10.0  # a clip that may become H.264 does from this length on
 _LENGTH = struct.Struct(">I")
 _ENTRY = struct.Struct(">QIIQQI")  # offset, length, CRC-32 of the codestream, time, sequence, CRC-32 of these five
 
@@ -40,6 +41,7 @@ class ClipHeader:
     equipment: Equipment
     rows: int
     columns: int
+    clip_as: str = ""  # "jpeg", "h264", or "auto": it hangs on the length; "" is as "jpeg"
     request: RequestStamp | None = None
 
 
@@ -211,8 +213,16 @@ def as_capture(
         lossy_ratio=round(header.rows * header.columns * 3 * len(entries) / size, 2),
         lost_frames=lost_frames,
         salvaged=salvaged,
+        clip_as=_wanted(header, entries),
         request=header.request,
     )
+
+
+def _wanted(header: ClipHeader, entries: list[Entry]) -> str:
+    """Say what a closed clip's object is to be, once and for all."""
+    if header.clip_as != "auto":
+        return header.clip_as
+    return "h264" if entries[-1].time_ns - entries[0].time_ns > _LONG_S * 1e9 else "jpeg"
 
 
 def _moment_of(time_ns: int, near: Moment) -> Moment:

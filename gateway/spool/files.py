@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 from typing import Protocol
 
@@ -129,6 +130,18 @@ class Files:
                 os.close(fd)
                 raise
         return Appender(self, fd)
+
+    @contextmanager
+    def scratch(self, path: Path) -> Iterator[BufferedRandom]:
+        """Open an empty file to write and to read, which is gone afterwards. Raises DiskFull or DiskFailed."""
+        with _translated():
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
+            try:
+                with os.fdopen(fd, "w+b") as file:
+                    yield file
+            finally:
+                with suppress(OSError):
+                    self._unlink(path)
 
     def probe(self, path: Path) -> None:
         """Raise DiskFull or DiskFailed when the disk does not take a small file."""

@@ -15,6 +15,7 @@ PURGED = ".purged"
 SUMS = "SHA256SUMS"
 KEY_STILLS = ".key-stills-"
 FRAMES = ".frames"
+FILM = ".mp4"  # a clip while it is encoded, then a part of its object
 INDEX = ".index"
 ERASED = ".erased"  # of a folder: its exam is no more, and what is left of it goes
 ERASURE = "erasure"
@@ -102,6 +103,14 @@ class Layout:
 
     def index(self, exam: str, uid: str, *, recording: bool = False) -> Path:
         return self._in(exam, uid + INDEX + (PART if recording else ""))
+
+    def film(self, exam: str, uid: str) -> Path:
+        """A clip that is being encoded: worthless once who made it is gone."""
+        return self._in(exam, uid + FILM + PART)
+
+    def unfinished_films(self) -> Iterator[Path]:
+        """Yield the clips that were being encoded when somebody was killed."""
+        return self.of_exams("*" + FILM + PART)
 
     def step(self, exam: str, step: str, kind: str) -> Path:
         """What a message about a procedure step says; to release 0.1 it is a DICOM file like any other: kept."""

@@ -16,6 +16,7 @@ from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
 from gateway.spool.paths import (
     DAMAGED,
+    FILM,
     FRAMES,
     INDEX,
     KEY_STILLS,
@@ -259,7 +260,7 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, DAMAGED, SUMS, ".lock", "exam.json")
+    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):

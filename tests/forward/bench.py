@@ -1,10 +1,12 @@
 """Exams with real pictures in a real spool, and a disk that can fail, for the tests of the forward process."""
 
 import errno
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.settings import Station
+from gateway.forward.making.films import Films
 from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, Delivery, Equipment, Exam, Identity, Patient, Procedure, SealedObject
@@ -133,6 +135,8 @@ def clip(
     copies: int = 1,
     padding: int = 0,
     equipment: Equipment | None = None,
+    clip_as: str = "",
+    step_ms: float = 40,
 ) -> Capture:
     """Record a clip of JPEG frames as the recorder does.
 
@@ -152,6 +156,7 @@ def clip(
         equipment=equipment or record.equipment,
         rows=record.rows,
         columns=record.columns,
+        clip_as=clip_as,
     )
     spool.captures.begin_clip(
         replace(
@@ -160,11 +165,17 @@ def clip(
     )
     writer = ClipWriter(layout=spool.layout, files=spool.files, header=header)
     for number, stream in enumerate(streams * copies):
-        writer.add(stream, time_ns=record.frame_times[0] + number * 40_000_000, sequence=number)
+        writer.add(stream, time_ns=record.frame_times[0] + round(number * step_ms * 1e6), sequence=number)
     capture = writer.close()
     spool.captures.write_sidecar(capture)
     spool.captures.put_row(capture)
     return capture
+
+
+def films(spool: Spool, *destinations: str, stop: threading.Event | None = None) -> Films:
+    maker = wrapper(spool, *destinations)
+    wanted = destinations or ("pacs",)
+    return Films(spool=spool, station=STATION, destinations=wanted, wrapper=maker, stop=stop or threading.Event())
 
 
 def let_go(spool: Spool, exam: Exam, **end: str) -> Exam:

@@ -13,14 +13,17 @@ from gateway.dicom import objects, part10
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
 from tests.box import Box
 from tests.dicom_checks import problems
-from tests.dicom_samples import CODECS, MODALITIES, clip, exam, made_as, seal, still
+from tests.dicom_samples import CODECS, MODALITIES, clip, encoded, exam, made_as, seal, still
 from tests.loopback.peers import items
 from tests.loopback.whole_box import Archives
 
 MADE = {
     **{(codec, samples): partial(still, codec=codec, samples=samples) for codec in CODECS for samples in (1, 3)},
     **{("clip", samples): partial(clip, samples=samples) for samples in (1, 3)},
+    ("h264", 3): encoded,
 }
+
+LOSSY = {"jpeg", "clip", "h264"}
 
 
 def sealed_as(folder, kind, what):
@@ -40,7 +43,7 @@ def test_an_archive_keeps_what_a_source_of_every_kind_makes(request, tmp_path, a
         path, record = sealed_as(tmp_path, kind, what)
         sop_class = objects.sop_class(record)
         syntax = part10.read_meta(path.read_bytes()[:4096]).transfer_syntax_uid
-        wanted = [Wanted(sop_class_uid=sop_class, transfer_syntax_uid=syntax, lossy=what[0] in {"jpeg", "clip"})]
+        wanted = [Wanted(sop_class_uid=sop_class, transfer_syntax_uid=syntax, lossy=what[0] in LOSSY)]
         with StoreAssociation(destination, our_ae="SCOPEGATE", wanted=wanted) as association:
             result = association.store(
                 path,

@@ -55,7 +55,9 @@ def test_every_service_that_is_configured_is_stated_with_who_gives_it(statement)
     assert rows(lines, "| cloud |") == [
         "| cloud | STOW-RS, QIDO-RS (PS3.18 10.5, 10.6) | https://pacs.example/dicom-web |"
     ]
-    assert rows(lines, "| stick |") == ["| stick | STD-GEN-USB-JPEG (PS3.11 J) | /media/usb |"]
+    assert rows(lines, "| stick |") == [
+        "| stick | STD-GEN-USB-JPEG (PS3.11 J), augmented by H.264 clips | /media/usb |"
+    ]
     assert len(rows(lines, "## Answers")) == 3
     assert rows(lines, "| Modality | ES |")
 
@@ -102,6 +104,9 @@ def test_contexts_are_those_that_the_sender_makes(statement):
     (still,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
     assert still.endswith("| JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian |")
     (clip,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
+    assert clip.endswith("| JPEG Baseline, H.264 High Profile level 4.1 |")
+    jpeg = "[[source]]\nname = 'us'\ndevice = 'pattern:bars'\nclip = 'jpeg'\n"
+    (clip,) = rows(statement(BARE, jpeg, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
     assert clip.endswith("| JPEG Baseline |")
     override = 'transfer_syntaxes = ["1.2.840.10008.1.2"]\n'
     for row in rows(statement(BARE, ARCHIVE, override), "1.2.840.10008.5.1.4.1.1.7"):

@@ -1,12 +1,14 @@
 """Makes the key stills of a clip: plan, build, write, read back, seal. Queues nothing; repeatable after a crash."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.config.settings import Station
 from gateway.dicom import key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.key_still import Origin
+from gateway.dicom.part10 import H264
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import DiskFailed, ObjectError, SpoolDamaged
 from gateway.log import event
@@ -33,6 +35,8 @@ class Maker:
         DiskFull or DiskFailed.
         """
         capture = self._spool.captures.get(clip.capture).capture
+        if clip.transfer_syntax_uid == H264:
+            capture = replace(capture, codec="h264")  # what its frames went through since
         frames = key_still.chosen(clip.frames, wanted)
         plan = self._spool.key_stills.plan(
             clip.exam, clip.sop_instance_uid, capture.instance_number, wanted=wanted, frames=frames
@@ -45,7 +49,7 @@ class Maker:
     def _make(self, clip: SealedObject, capture: Capture, stills: list[KeyStill]) -> None:
         try:
             path = self._spool.objects.path(clip)
-            frames, ratio = key_still.frames_of(path, clip, [still.frame for still in stills])
+            frames, ratio, method = key_still.frames_of(path, clip, capture, [still.frame for still in stills])
         except OSError as error:
             raise SpoolDamaged("The DICOM file of a clip cannot be read.", code="file-missing") from error
         for still in stills:
@@ -55,6 +59,7 @@ class Maker:
                 frame=still.frame,
                 frames=clip.frames,
                 lossy_ratio=ratio,
+                lossy_method=method,
             )
             stream = key_still.without_further_loss(frames[still.frame], capture)
             made = key_still.record(

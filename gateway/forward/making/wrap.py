@@ -51,7 +51,7 @@ class Wrapper:
         """
         waiting = self._spool.captures.unsealed(_BATCH)
         for group in _together([listed.capture for listed in waiting]):
-            self._try(group)
+            self.take(group)
         if len(waiting) == _BATCH:
             return True
         unlisted = self._spool.objects.unlisted(_BATCH)
@@ -75,8 +75,11 @@ class Wrapper:
             event(_log, "object_sealed", exam=each.exam, uid=uid, bytes=each.bytes, destinations=len(by_uid[uid]))
         self._spool.objects.drop_media(*captures)
 
-    def _try(self, captures: Sequence[Capture]) -> None:
-        """Seal captures together; when one of them is at fault, each for itself."""
+    def take(self, captures: Sequence[Capture]) -> None:
+        """Seal captures together as they are; when one of them is at fault, each for itself.
+
+        Raises DiskFull, DiskFailed or SpoolBusy.
+        """
         wanted = [capture for capture in captures if not self._taken_out(capture)]
         try:
             if wanted:
@@ -84,7 +87,7 @@ class Wrapper:
         except (ObjectError, SpoolDamaged, NotFound, DiskFull) as error:
             if len(wanted) > 1:  # on a full disk one may fit: its media makes room for the next
                 for capture in wanted:
-                    self._try([capture])
+                    self.take([capture])
                 return
             if isinstance(error, DiskFull):
                 raise
@@ -105,7 +108,7 @@ class Wrapper:
         path = self._spool.layout.seal(capture.exam, capture.sop_instance_uid)
         if not path.exists():
             return None
-        with _reading("the seal of this picture"):
+        with reading("the seal of this picture"):
             sealed = records.load(SealedObject, path.read_bytes())
             if sha256_of(self._spool.objects.path(sealed)) != sealed.sha256:
                 raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
@@ -114,18 +117,18 @@ class Wrapper:
     def _made(self, captures: Sequence[Capture]) -> list[SealedObject]:
         self._room_for(captures)
         exam = self._spool.exams.get(captures[0].exam)
-        kinds = {capture.sop_instance_uid: _series_of(exam, capture) for capture in captures}
+        kinds = {capture.sop_instance_uid: series_of(exam, capture) for capture in captures}
         made = {kind: self._spool.exams.series_for(exam.id, *kind) for kind in dict.fromkeys(kinds.values())}
         series = {uid: made[kind] for uid, kind in kinds.items()}
         exam = self._spool.exams.get(exam.id)
-        with _reading("the order of this exam"):
+        with reading("the order of this exam"):
             order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
         contents = {}
         for capture in captures:
             uid = capture.sop_instance_uid
             build = still.build if capture.kind is MediaKind.STILL else multiframe.build
             header = build(exam, capture, series[uid], order=order, station=self._station, further=further)
-            with _reading("this picture"):
+            with reading("this picture"):
                 contents[uid] = file_chunks(header, *self._codestreams(capture))
         written = self._spool.objects.write_all(exam.id, contents)
         check = partial(verify_sealed, exam=exam, order=order, further=further)
@@ -164,11 +167,9 @@ class Wrapper:
         )
 
     def _codestreams(self, capture: Capture) -> tuple[Sequence[int], Iterator[bytes]]:
-        media = self._spool.layout.media(capture.exam, capture.media)
-        if capture.kind is MediaKind.STILL:
-            return [capture.bytes], iter([media.read_bytes()])
-        _, entries = clips.read_index(self._spool.layout.index(capture.exam, capture.sop_instance_uid))
-        return [entry.length for entry in entries], _read(lambda: clips.codestreams(media, entries))
+        if capture.kind is MediaKind.CLIP:
+            return codestreams_of(self._spool, capture)
+        return [capture.bytes], iter([self._spool.layout.media(capture.exam, capture.media).read_bytes()])
 
     def _room_for(self, captures: Sequence[Capture]) -> None:
         """Make room for the second copies, from the reserve if need be: what leaves makes room. Raises DiskFull."""
@@ -179,7 +180,15 @@ class Wrapper:
         self._spool.reserve.ease(total + room.FLOOR)
 
 
-def _series_of(exam: Exam, capture: Capture) -> tuple[str, str, str]:
+def codestreams_of(spool: Spool, clip: Capture) -> tuple[Sequence[int], Iterator[bytes]]:
+    """Return the lengths of a recorded clip's codestreams, and these. Raises SpoolDamaged, now or while reading."""
+    media = spool.layout.media(clip.exam, clip.media)
+    with reading("this clip"):
+        _, entries = clips.read_index(spool.layout.index(clip.exam, clip.sop_instance_uid))
+    return [entry.length for entry in entries], _read(lambda: clips.codestreams(media, entries))
+
+
+def series_of(exam: Exam, capture: Capture) -> tuple[str, str, str]:
     """Return what a series is made for: source, family, procedure step."""
     step = exam.step_of(capture.instance_number)
     return capture.source, objects.series_family(capture), step.sop_instance_uid if step else ""
@@ -204,7 +213,7 @@ def _together(captures: Sequence[Capture]) -> Iterator[list[Capture]]:
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """Lay a file that cannot be read at its own door: the disk as a whole may be well."""
     try:
         yield
@@ -215,5 +224,5 @@ def _reading(what: str) -> Iterator[None]:
 
 
 def _read(open_it: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
-    with _reading("this clip"):
+    with reading("this clip"):
         yield from open_it()

@@ -10,7 +10,7 @@ A file has its final name only when it is complete and flushed. An object that i
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -158,7 +158,8 @@ class Writing:
         new = [forms.room_for(i) for i in self._items if i.sealed.sop_instance_uid not in known]
         new = [size for size in new if not self._contents.has_size(size)]
         needed = sum(map(room.needed, new)) + len(self._all_entries()) * _PER_ENTRY + _MARGIN * bool(new)
-        needed += int(sum(i.sealed.bytes for i in self._items) * _JPEG_SHARE) if self._jpeg else 0
+        if self._jpeg:
+            needed += sum(_copies(item.sealed) for item in self._items)
         if needed > room.free:
             raise MediaFull(
                 f"The medium has {room.free // 1_000_000} MB left; {needed // 1_000_000 + 1} MB are needed."
@@ -197,12 +198,7 @@ class Writing:
                 self._files.make_folder(folder)
 
     def _counted(self, form: Form) -> Iterator[bytes]:
-        pieces = form.pieces()
-        while True:
-            with _on_the_box():
-                piece = next(pieces, b"")
-            if not piece:
-                return
+        for piece in _off_the_box(form.pieces()):
             yield piece
             self.progress.moved(len(piece))
 
@@ -212,9 +208,14 @@ class Writing:
         folder = self._root / "JPEG" / jpegs.folder_name(item.sealed.exam, picture)
         self._folder(folder.parent)
         self._folder(folder)
-        path = folder / picture.name
+        self._put_copy(folder / picture.name, [picture.content])
+        if picture.film:
+            film = _off_the_box(jpegs.film_pieces(item.path, picture.film))
+            self._put_copy((folder / picture.name).with_suffix(".MP4"), film)
+
+    def _put_copy(self, path: Path, pieces: Iterable[bytes]) -> None:
         with translated():
-            written = self._files.write(path, [picture.content])
+            written = self._files.write(path, pieces)
         self._checks.append(_Check(path=path, sha256=written.sha256, is_object=False))
 
     # --- the end ------------------------------------------------------------------------------------------
@@ -229,6 +230,21 @@ class Writing:
     def _all_entries(self) -> tuple[Entry, ...]:
         kept = [entry for entry in self._contents.directory.entries if entry.sop_instance_uid not in self._entries]
         return (*kept, *self._entries.values())
+
+
+def _copies(sealed: SealedObject) -> int:
+    """Return about how many bytes the copies for looking at have."""
+    film = sealed.bytes if sealed.transfer_syntax_uid == part10.H264 else 0
+    return int(sealed.bytes * _JPEG_SHARE) + film
+
+
+def _off_the_box(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    while True:
+        with _on_the_box():
+            piece = next(pieces, b"")
+        if not piece:
+            return
+        yield piece
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def check_size(sealed: SealedObject, destination: Destination) -> None:
 
 
 def is_clip(sealed: SealedObject) -> bool:
-    """Say whether an object is a clip of JPEG frames, whatever their number: it never goes uncompressed."""
+    """Say whether an object is a clip, of JPEG frames or H.264, whatever their number: never uncompressed."""
     return sealed.sop_class_uid in CLIPS and not sealed.may_go_uncompressed
 
 
@@ -98,13 +98,16 @@ def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destina
 
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return the error of an object that the destination takes in no form, in words that name what to set there."""
+    is_film = sealed.transfer_syntax_uid == part10.H264
     if _as_key_stills(sealed, destination):
         return NeedsConfiguration(
-            f"The archive {destination.name} does not take JPEG clips.",
+            f"The archive {destination.name} does not take {'H.264' if is_film else 'JPEG'} clips.",
             code=KEY_STILLS_WANTED,
             action="Stills of it are made and go in its place.",
         )
-    if not sealed.may_go_uncompressed:
+    if is_film:
+        kind, needs = "H.264 clips", f"H.264 High Profile level 4.1 ({part10.H264})"
+    elif not sealed.may_go_uncompressed:
         kind = "JPEG clips" if sealed.frames > 1 else "JPEG pictures"
         needs = "JPEG Baseline (1.2.840.10008.1.2.4.50)"
     else:

@@ -314,7 +314,7 @@ def test_a_clip_of_one_frame_points_to_no_time():
     [
         clip(times=(0, 1))[0],
         clip(times=(0, 5, 4, 6, 7))[0],
-        replace(still()[0], codec="h264"),
+        replace(still()[0], codec="hevc"),
         replace(still()[0], rows=0),
         replace(still()[0], frames=2),
         replace(still()[0], equipment=replace(still()[0].equipment, modality="")),
