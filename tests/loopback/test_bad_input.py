@@ -25,7 +25,8 @@ def test_every_mistake_of_a_configuration_is_named_with_its_line(tmp_path: Path)
     file = tmp_path / "scopegate.toml"
     file.write_text(
         'config_version = 1\n[station]\nae_title = "MUCH_TOO_LONG_FOR_A_TITLE"\nnmae = "x"\n'
-        '[panel]\nlisten = "0.0.0.0:8080"\n[[source]]\nname = "us"\ndevice = "v4l2:/dev/video0"\nstation_ae_title = "X"\n',
+        '[panel]\nlisten = "0.0.0.0:8080"\n[[source]]\nname = "us"\ndevice = "v4l2:/dev/video0"\n'
+        'station_ae_title = "X"\n',
         encoding="utf-8",
     )
     for words in (("config", "check", str(file)), ("run", "--config", str(file))):
