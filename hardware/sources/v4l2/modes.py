@@ -1,6 +1,6 @@
 """The mode of a grabber: set, read back, and proved before the first picture is believed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -68,10 +68,18 @@ def negotiate(device: Device, line: Line, wish: Wish) -> Mode:
         return _mode(device, pix, line, aspect, rate)
     if refused:
         raise DeviceRefused(f"{device.name} agrees to nothing that can be used: {'; '.join(refused[:3])}.")
+    raise _nothing_offered(device, wish)
+
+
+def _nothing_offered(device: Device, wish: Wish) -> DeviceRefused:
+    """Return what to say of a device of which nothing can be tried: what it offers instead."""
+    sizes = {offer.size for offer in offers.of_camera(device, replace(wish, size=None)) if offer.size}
+    if wish.size and sizes:
+        offered = ", ".join(f"{width} x {height}" for width, height in sorted(sizes, reverse=True))
+        return DeviceRefused(f"{device.name} has no size {wish.size[0]} x {wish.size[1]}. It has: {offered}.")
     offered = ", ".join(offers.names(device)) or "none"
     wanted = f" of {' or '.join(wish.formats)}" if wish.formats else ""
-    size = f" at {wish.size[0]} x {wish.size[1]}" if wish.size else ""
-    raise DeviceRefused(f"{device.name} offers no usable pixel format{wanted}{size}. It offers: {offered}.")
+    return DeviceRefused(f"{device.name} offers no usable pixel format{wanted}. It offers: {offered}.")
 
 
 def _candidates(device: Device, line: Line, wish: Wish) -> list[Offer]:
