@@ -24,7 +24,6 @@ _OF_SPACE = {  # V4L2_MAP_YCBCR_ENC_DEFAULT; every other colour space has the ma
     raw.Colorspace.BT2020: "bt2020",
     raw.Colorspace.SMPTE240M: "smpte240m",
 }
-_OF_VIDEO = frozenset({*_OF_SPACE, raw.Colorspace.SMPTE170M})
 _WIDE, _HIGH = 1280, 576  # from here on an untold picture is taken for high definition, as in files
 _LINES_525, _LINES_625 = 525, 625
 _PIXELS = {_LINES_525: Fraction(10, 11), _LINES_625: Fraction(59, 54)}  # of 13.5 MHz (BT.601)
@@ -46,18 +45,9 @@ def of(pix: Any, form: PixelFormat) -> Colours:  # noqa: ANN401 - a v4l2_pix_for
         return Colours(matrix="bt601", full_range=True)  # ISO/IEC 10918-5, whatever the driver says
     if pix.quantization != raw.Quantization.DEFAULT:
         return Colours(matrix=matrix, full_range=pix.quantization == raw.Quantization.FULL_RANGE)
-    return Colours(matrix=matrix, full_range=_default_range(pix, form))
-
-
-def _default_range(pix: Any, form: PixelFormat) -> bool:  # noqa: ANN401 - a v4l2_pix_format
-    """Return whether a driver that does not say it means full range (V4L2_MAP_QUANTIZATION_DEFAULT).
-
-    V4L2 takes all grey for limited. Cameras mean full range with it, and what is stretched wrongly loses its
-    extremes: grey counts as limited in the colour spaces of video only.
-    """
-    if form is PixelFormat.GRAY8:
-        return pix.colorspace not in _OF_VIDEO
-    return form is PixelFormat.RGB24 or pix.colorspace == raw.Colorspace.JPEG
+    # As the kernel's own test pattern has it: grey is full range like RGB, which V4L2's text leaves open.
+    full = form is not PixelFormat.PLANAR_YUV or pix.colorspace == raw.Colorspace.JPEG
+    return Colours(matrix=matrix, full_range=full)
 
 
 def scan(field: int, lines: int) -> Scan:
