@@ -262,7 +262,11 @@ def one_at_a_time() -> Iterator[None]:
     """Two virtual machines on one computer would make each other late."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "machine.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("machine: waiting for another one to end", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

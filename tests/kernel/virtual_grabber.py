@@ -1,0 +1,69 @@
+"""A grabber that the kernel plays itself (vivid): inputs, standards, timings, faults and plugs on demand.
+
+What it is told goes through v4l2-ctl and sysfs, never through the product.
+"""
+
+import subprocess
+from pathlib import Path
+
+from tests.kernel.gadgets import until
+
+WEBCAM, TV, SVIDEO, HDMI = range(4)
+NO_SIGNAL, NO_LOCK, OUT_OF_RANGE = 1, 2, 3  # of `dv_timings_signal_mode` and `standard_signal_mode`
+SELECTED = 4  # of both: what `arrive` or `standard` says
+P720X480, P1280X720, I1024X768 = 2, 9, 30  # of `dv_timings`
+NTSC_M, PAL_BGH = 0, 4  # of `standard`
+TEN_PIXEL_CROSS = 19  # of `test_pattern`
+_DRIVER = Path("/sys/bus/platform/drivers/vivid")
+_ONE_CAPTURE_NODE = "0x1"
+# vivid's "100% Colorbar", from left to right.
+BARS = (
+    (255, 255, 255),
+    (255, 255, 0),
+    (0, 255, 255),
+    (0, 255, 0),
+    (255, 0, 255),
+    (255, 0, 0),
+    (0, 0, 255),
+    (0, 0, 0),
+)
+
+
+class VirtualGrabber:
+    """One vivid instance, as it is after loading: four inputs, text off, full colour bars."""
+
+    device = "/dev/v4l/by-path/platform-vivid.0-video-index0"
+
+    def __init__(self) -> None:
+        subprocess.run(["modprobe", "-r", "vivid"], check=True)
+        subprocess.run(["modprobe", "vivid", "n_devs=1", f"node_types={_ONE_CAPTURE_NODE}"], check=True)
+        until("the grabber", Path(self.device).exists)
+        self.switch(HDMI)
+        self.set(test_pattern=1, osd_text_mode=2)
+
+    def tell(self, *words: str) -> str:
+        """Return what v4l2-ctl says."""
+        done = subprocess.run(["v4l2-ctl", "-d", self.device, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"v4l2-ctl {words}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def set(self, **controls: int) -> None:
+        self.tell("--set-ctrl", ",".join(f"{name}={value}" for name, value in controls.items()))
+
+    def switch(self, number: int) -> None:
+        self.tell("--set-input", str(number))
+
+    def arrive(self, timings: int) -> None:
+        """Have these digital timings arrive."""
+        self.set(dv_timings_signal_mode=SELECTED, dv_timings=timings)
+
+    def unplug(self) -> None:
+        (_DRIVER / "unbind").write_text("vivid.0")
+        until("the grabber to go", lambda: not Path(self.device).exists())
+
+    def plug(self) -> None:
+        (_DRIVER / "bind").write_text("vivid.0")
+        until("the grabber", Path(self.device).exists)
+
+    def throw_away(self) -> None:
+        subprocess.run(["modprobe", "-r", "vivid"], check=True)
