@@ -20,7 +20,9 @@ from hardware.sources.v4l2.source import V4l2Source
 from hardware.sources.v4l2.wish import Wish
 from tests.kernel.virtual_grabber import (
     BARS,
+    FULL_RANGE,
     HDMI,
+    I720X480,
     I1024X768,
     NO_LOCK,
     NO_SIGNAL,
@@ -118,8 +120,8 @@ def test_every_format_shows_the_same_colours(form: str) -> None:
         assert_bars(picture)
 
 
-@pytest.mark.usefixtures("grabber")
-def test_grey_is_the_luma_of_the_bars() -> None:
+def test_grey_is_the_luma_of_the_bars(grabber: VirtualGrabber) -> None:
+    grabber.set(quantization=FULL_RANGE)  # vivid's grey always is, though its colour space says otherwise
     with opened(formats=("GREY",)) as source:
         picture = picture_of(source)
     assert picture.format is PixelFormat.GRAY8
@@ -166,6 +168,14 @@ def test_a_grabber_without_signal_is_opened_and_waits_for_one(grabber: VirtualGr
     with opened() as source:
         assert read_until(source, lambda each: each is not None) is Loss.NO_CABLE
         grabber.set(dv_timings_signal_mode=0)
+        assert_bars(picture_of(source))
+
+
+def test_a_signal_that_is_measured_and_cannot_be_taken_is_out_of_range(grabber: VirtualGrabber) -> None:
+    grabber.arrive(I720X480)  # 13.5 MHz, where vivid takes 25 MHz and more
+    with opened() as source:
+        assert read_until(source, lambda each: each is not None) is Loss.OUT_OF_RANGE
+        grabber.arrive(P1280X720)
         assert_bars(picture_of(source))
 
 

@@ -11,9 +11,10 @@ from tests.kernel.gadgets import until
 WEBCAM, TV, SVIDEO, HDMI = range(4)
 NO_SIGNAL, NO_LOCK, OUT_OF_RANGE = 1, 2, 3  # of `dv_timings_signal_mode` and `standard_signal_mode`
 SELECTED = 4  # of both: what `arrive` or `standard` says
-P720X480, P1280X720, I1024X768 = 2, 9, 30  # of `dv_timings`
+I720X480, P720X480, P1280X720, I1024X768 = 1, 2, 9, 30  # of `dv_timings`
+FULL_RANGE = 1  # of `quantization`
 NTSC_M, PAL_BGH = 0, 4  # of `standard`
-TEN_PIXEL_CROSS = 19  # of `test_pattern`
+COLOUR_SQUARES, TEN_PIXEL_CROSS = 4, 19  # of `test_pattern`
 _DRIVER = Path("/sys/bus/platform/drivers/vivid")
 _ONE_CAPTURE_NODE = "0x1"
 # vivid's "100% Colorbar", from left to right.
