@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
 from tests.box import Box, until
+from tests.kernel.films import film
 from tests.kernel.gadgets import SerialPedal
 
 SLOW_S = 150.0  # an emulated processor starts three processes
@@ -64,18 +63,6 @@ def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, pedal
     assert findings["source us"]["ok"] is True
     assert any(what.startswith("serial adapter /dev/ttyACM") for what in findings)
     assert [what for what, finding in findings.items() if finding["ok"] is False] in ([], ["clock"])
-
-
-def film(path: Path) -> None:
-    """Write a small film of few pictures: an emulated processor would have no time for anything else."""
-    with av.open(path, "w") as container:
-        stream = container.add_stream("mjpeg", rate=5, options={"qscale": "3"})
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
-        rows, columns = np.indices((240, 320))
-        for number in range(20):
-            picture = np.stack([rows, columns % 256, (rows + columns + 8 * number) % 256], axis=2).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def captures(box: Box, exam: str) -> list[dict[str, object]]:
