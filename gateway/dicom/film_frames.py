@@ -24,6 +24,7 @@ def frame_of(file: Seekable, number: int, times: Sequence[int]) -> Pixels:
     """
     shown = film.timing(times)
     wanted = shown.ticks[number - 1] * shown.base
+    file.seek(0)
     try:
         with av.open(file, "r") as container:
             stream = container.streams.video[0]
@@ -40,6 +41,7 @@ def frame_of(file: Seekable, number: int, times: Sequence[int]) -> Pixels:
 
 def decoded(file: Seekable, *, threads: int = 1) -> Iterator[av.VideoFrame]:
     """Yield every frame that a decoder makes of a stream, in order. Raises CodestreamBroken."""
+    file.seek(0)
     try:
         with av.open(file, "r") as container:
             stream = container.streams.video[0]

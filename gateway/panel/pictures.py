@@ -76,7 +76,7 @@ class Pictures:
         Raises NotFound, SpoolDamaged, CodestreamBroken.
         """
         width = min(width or _LARGEST_WIDTH, _LARGEST_WIDTH)
-        return self._of(capture, number, lambda frames: _viewed(frames, capture, number, width))
+        return self._of(capture, number, lambda frames: viewed(frames, capture, number, width))
 
     def forget(self) -> None:
         """Forget every thumbnail: an exam was erased, and they are made again quickly."""
@@ -106,7 +106,8 @@ def viewable(codestream: bytes, capture: Capture, *, width: int) -> bytes:
     return _shown(pixels, width)
 
 
-def _viewed(frames: Frames, capture: Capture, number: int, width: int) -> bytes:
+def viewed(frames: Frames, capture: Capture, number: int, width: int) -> bytes:
+    """Return frame `number`, counted from 1, as baseline JPEG of at most that width. Raises CodestreamBroken."""
     if not frames.film:
         return viewable(frames.read(number - 1), capture, width=width)
     ((start, length),) = frames.places

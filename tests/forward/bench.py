@@ -137,6 +137,7 @@ def clip(
     equipment: Equipment | None = None,
     clip_as: str = "",
     step_ms: float = 40,
+    cut: bool = False,
 ) -> Capture:
     """Record a clip of JPEG frames as the recorder does.
 
@@ -145,6 +146,8 @@ def clip(
     record, streams = dicom_samples.clip(frames=frames, rows=16, columns=16)
     comment = b"\xff\xfe" + (50_002).to_bytes(2, "big") + bytes(50_000)
     streams = [stream[:2] + comment * (padding // 50_000) + stream[2:] for stream in streams]
+    if cut:  # half of each picture's scan: its markers are right, and no decoder is content
+        streams = [stream[: -len(stream) // 8] + b"\xff\xd9" for stream in streams]
     header = ClipHeader(
         exam=exam.id,
         source=source,

@@ -1,13 +1,48 @@
 """Clips that become H.264: every frame once, verified before the frames go, and never in anybody's way."""
 
-import pydicom
+import io
+import threading
+from pathlib import Path
 
+import pydicom
+import pytest
+import simplejpeg
+
+from gateway.errors import DiskFull
+from gateway.forward.making.fallback import Fallbacks
 from gateway.model import Capture
+from gateway.spool import recovery
+from gateway.spool.files import sha256_of
 from gateway.spool.spool import Spool
-from tests.forward.bench import clip, deliveries, films, let_go, objects, open_exam, still, wrap_all
+from tests.forward.bench import (
+    STATION,
+    Disk,
+    clip,
+    deliveries,
+    films,
+    let_go,
+    objects,
+    open_exam,
+    still,
+    wrap_all,
+)
+from tests.forward.channels import EVERYTHING, Archive, pacs, run, sender
+from tests.forward.media_bench import items, listed, write
 
 H264 = "1.2.840.10008.1.2.4.102"
 BASELINE = "1.2.840.10008.1.2.4.50"
+
+
+class StopsAfter(threading.Event):
+    """Set once it was looked at so often."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def syntax(spool: Spool, capture: Capture) -> str:
@@ -53,8 +88,116 @@ def test_stills_behind_a_long_clip_do_not_wait_for_it(spool: Spool) -> None:
     picture = still(spool, exam)
     let_go(spool, exam)
     wrap_all(spool)
-    assert [each.capture for each in deliveries_of(spool)] == [picture.sop_instance_uid]
+    assert [each.sop_instance_uid for each in deliveries(spool)] == [picture.sop_instance_uid]
 
 
-def deliveries_of(spool: Spool):  # type: ignore[no-untyped-def]
-    return [spool.objects.get(each.sop_instance_uid) for each in deliveries(spool)]
+def test_a_box_that_is_switched_off_while_it_encodes_begins_anew(spool: Spool) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=5, clip_as="h264")
+    let_go(spool, exam)
+    stop = StopsAfter(3)
+    assert not films(spool, stop=stop).step()
+    assert left_of(spool, capture) == {".json", ".frames", ".index"}
+    assert not spool.captures.are_settled(exam.id, above=0, upto=None), "the procedure step waits for it"
+
+    assert films(spool).step()
+    assert syntax(spool, capture) == H264
+    assert spool.captures.are_settled(exam.id, above=0, upto=None)
+
+
+def test_what_a_killed_process_left_of_a_film_is_removed(spool: Spool) -> None:
+    exam = open_exam(spool)
+    left = spool.layout.film(exam.id, "2.25.1")
+    left.write_bytes(b"half")
+    recovery.recover_captures(spool)
+    assert left.exists(), "another process may be writing it"
+    films(spool).step()
+    assert not left.exists()
+
+
+def test_a_clip_that_cannot_be_encoded_is_sealed_as_it_is(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=4, clip_as="h264", cut=True)
+    let_go(spool, exam)
+    maker = films(spool)
+    assert maker.step()
+    assert "clip_not_encoded" in caplog.text
+    assert syntax(spool, capture) == BASELINE
+    assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+    assert not maker.step()
+
+
+def test_a_disk_that_fills_up_leaves_the_frames_and_seals_them_when_there_is_room(spool: Spool, disk: Disk) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=4, clip_as="h264")
+    let_go(spool, exam)
+    maker = films(spool)
+    disk.fail()
+    with pytest.raises(DiskFull):
+        maker.step()
+    assert left_of(spool, capture) == {".json", ".frames", ".index"}
+    disk.heal()
+    assert maker.step()
+    assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+    assert len(deliveries(spool)) == 1
+
+
+def test_more_frames_a_second_than_the_level_holds_stay_jpeg_frames(spool: Spool) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=4, clip_as="h264", step_ms=0.004)
+    let_go(spool, exam)
+    assert films(spool).step()
+    assert syntax(spool, capture) == BASELINE
+
+
+def test_an_archive_that_took_no_h264_gets_the_next_clips_as_jpeg_frames(spool: Spool) -> None:
+    archive = Archive()
+    first = one_film(spool)
+    run(sender(spool, archive))
+    (held,) = deliveries(spool)
+    assert (held.code, archive.got) == ("no-context", [])
+    assert "H.264" in held.reason
+    second = one_film(spool)
+    assert (syntax(spool, first), syntax(spool, second)) == (H264, BASELINE)
+    run(sender(spool, archive))
+    assert archive.got == [second.sop_instance_uid]
+
+
+def test_key_stills_of_an_h264_clip_say_both_losses(spool: Spool) -> None:
+    archive, to = Archive(), pacs(fallback="key-stills", key_stills=2)
+    archive.keep_files = True
+    archive.accepts = lambda sop_class: () if sop_class.endswith("7.4") else EVERYTHING
+    capture = one_film(spool)
+    run(sender(spool, archive, to))
+    while Fallbacks(spool=spool, station=STATION, destinations=(to,)).step():
+        pass
+    run(sender(spool, archive, to))
+    stills = [pydicom.dcmread(io.BytesIO(archive.forms[uid])) for uid in archive.got]
+    assert [each.SourceImageSequence[0].ReferencedFrameNumber for each in stills] == [1, 4]
+    for each in stills:
+        assert list(each.LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_14496_10"]
+        assert len(each.LossyImageCompressionRatio) == 2
+        assert (each.Rows, each.Columns) == (capture.rows, capture.columns)
+
+
+def test_a_stick_gets_an_h264_clip_as_it_is_and_an_mp4_for_looking(spool: Spool, stick: Path) -> None:
+    exam = open_exam(spool)
+    clip(spool, exam, frames=4, clip_as="h264")
+    exam = let_go(spool, exam)
+    films(spool).step()
+    (sealed,) = objects(spool, exam)
+    write(stick, items(spool, exam), jpeg=True)
+    assert sha256_of(listed(stick)[sealed.sop_instance_uid]) == sealed.sha256
+    (film,) = stick.glob("JPEG/*/*.MP4")
+    (still_of_it,) = stick.glob("JPEG/*/*.JPG")
+    assert film.read_bytes()[4:8] == b"ftyp"
+    assert simplejpeg.decode_jpeg(still_of_it.read_bytes()).shape == (16, 16, 3)
+
+
+def one_film(spool: Spool) -> Capture:
+    """Return a clip of a released exam after its sealing."""
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=4, clip_as="h264")
+    let_go(spool, exam)
+    films(spool).step()
+    return capture

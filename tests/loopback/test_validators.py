@@ -31,6 +31,7 @@ from tests.dicom_samples import (
     capture,
     clip,
     element,
+    encoded,
     exam,
     exam_of,
     grouped,
@@ -53,6 +54,8 @@ PICTURES = {
     "clip of one frame": lambda: clip(frames=1),
     "grey clip": lambda: clip(samples=1),
     "lossless clip": lambda: clip(codec="jpeg-lossless"),
+    "H.264 clip": lambda: encoded(rows=47, columns=65),
+    "uneven H.264 clip": lambda: encoded(times=(0, 40_000_000, 140_000_000, 180_000_000, 200_000_000)),
 }
 NAMES = {
     "latin-1": "Müller^Änne",

@@ -14,8 +14,9 @@ from functools import partial
 from io import BufferedRandom
 
 from gateway.config.settings import Station
-from gateway.dicom import film, film_frames, multiframe
+from gateway.dicom import film, film_frames, multiframe, objects
 from gateway.dicom.encapsulate import film_chunks
+from gateway.dicom.part10 import H264
 from gateway.dicom.sealed import SealedFile
 from gateway.dicom.verify import Sealed, verify_sealed
 from gateway.dicom.window import Window
@@ -120,10 +121,19 @@ class Films:
             return False
         why = film.why_not(
             rows=capture.rows, columns=capture.columns, samples=capture.samples, times=capture.frame_times
-        )
+        ) or ("not-taken" if self._is_unwelcome(capture) else "")
         if why:
             event(_log, "clip_stays_jpeg", exam=exam, uid=uid, why=why)
         return not why
+
+    def _is_unwelcome(self, capture: Capture) -> bool:
+        """Say whether one of its destinations took no such clip as H.264 the last time: all get JPEG then."""
+        try:
+            sop_class = objects.sop_class(capture)
+        except ObjectError:
+            return False  # said when its object is made
+        takes = self._spool.destinations.takes
+        return any(takes(name, sop_class, H264) is False for name in recipients(self._destinations, capture))
 
     def _note(self, capture: Capture, error: ScopegateError, failures: int) -> None:
         self._failed[capture.sop_instance_uid] = failures

@@ -5,8 +5,8 @@ import pytest
 import simplejpeg
 
 from gateway.panel.media import as_recorded, frames_in_object
-from gateway.panel.pictures import viewable
-from tests.dicom_samples import CODECS, exam, picture, seal, still
+from gateway.panel.pictures import viewable, viewed
+from tests.dicom_samples import CODECS, clip, encoded, exam, picture, seal, still
 
 
 @pytest.mark.parametrize("samples", [1, 3])
@@ -21,3 +21,15 @@ def test_a_sealed_still_of_every_codec_is_found_again(tmp_path, codec, samples):
         seen = simplejpeg.decode_jpeg(viewable(content, record, width=640), "GRAY" if samples == 1 else "RGB")
         wanted = picture(49, 51, samples)
         assert np.abs(seen.reshape(wanted.shape).astype(int) - wanted).mean() < 12
+
+
+def test_a_clip_that_became_h264_shows_its_frames_and_is_handed_out_as_mp4(tmp_path):
+    made, (stream,) = encoded(frames=4)
+    recorded, streams = clip(frames=4)
+    frames = frames_in_object(seal(tmp_path / "o.dcm", exam(), made, [stream]))
+    assert frames.film
+    ((prefix, offset, length),) = as_recorded(frames, recorded)
+    assert (prefix, frames.path.read_bytes()[offset : offset + length]) == (b"", stream)
+    for number in (4, 1):
+        seen = simplejpeg.decode_jpeg(viewed(frames, recorded, number, 640), "GRAY").astype(int)
+        assert np.abs(seen - simplejpeg.decode_jpeg(streams[number - 1], "GRAY")).mean() < 12
