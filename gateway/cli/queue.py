@@ -8,6 +8,7 @@ import typer
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.model import UNTOLD, Delivery
 
+_MOST_FILMS = 1000
 app = typer.Typer(help="What is waiting to be sent, and why.", invoke_without_command=True)
 
 
@@ -22,8 +23,12 @@ def overview(context: typer.Context, config: Config = DEFAULT_CONFIG) -> None:
 def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     """List what was not sent yet, oldest first, and last what needs nobody."""
     from gateway.cli.opened import counted, print_table, spool_of
+    from gateway.spool.live import LiveState
 
     with spool_of(config) as (settings, spool):
+        films = len(spool.captures.unsealed(_MOST_FILMS, films=True))
+        folder = settings.station.runtime_dir
+        said = LiveState(folder=folder, process="forward", files=spool.files, clock=spool.clock).read() or {}
         waiting = spool.deliveries.unsettled()
         messages = spool.steps.list(states_wanted=UNTOLD)
         orphans = spool.destinations.orphans({destination.name for destination in settings.destinations})
@@ -32,7 +37,10 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
         print(f"{count} wait for {name}, which is not configured any more: queue move, or queue drop.")
     for name, count in orphan_messages.items():
         print(f"{counted(count, 'message')} for {name}, which is not configured any more: queue drop --server.")
-    if not waiting and not messages:
+    if films:
+        at = f", the first is {said['film']['percent']} % done" if "film" in said else ""
+        print(f"{counted(films, 'clip')} to be encoded as H.264 before they are sent{at}.")
+    if not waiting and not messages and not films:
         print("Nothing is waiting.")
         return
     rows = [(d.id, d.destination, d.state, d.attempts, d.code or "-", d.reason or "-") for d in waiting]

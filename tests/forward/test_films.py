@@ -13,6 +13,7 @@ from gateway.forward.making.fallback import Fallbacks
 from gateway.model import Capture
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
+from gateway.spool.inspection import inspect_exam
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -68,6 +69,7 @@ def test_a_clip_that_is_to_be_h264_becomes_it_and_its_frames_go(spool: Spool) ->
     assert dataset.file_meta.TransferSyntaxUID == H264
     assert (dataset.NumberOfFrames, dataset.PhotometricInterpretation) == (7, "YBR_PARTIAL_420")
     assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+    assert list(inspect_exam(spool, exam.id)) == []
     assert [each.destination for each in deliveries(spool)] == ["pacs"]
 
 

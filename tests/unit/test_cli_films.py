@@ -1,0 +1,40 @@
+"""What the command line says of clips that are still to be encoded."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from gateway.cli.app import app
+from gateway.clock import Clock
+from gateway.spool.files import Files
+from gateway.spool.live import LiveState
+from gateway.spool.opening import open_spool
+from tests.forward.bench import clip, films, let_go, open_exam
+from tests.memory import folder_in_memory
+
+
+def listed(folder: Path) -> str:
+    done = CliRunner().invoke(app, ["queue", "list", "--config", str(folder / "scopegate.toml")])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_queue_says_how_many_clips_are_to_be_encoded_and_how_far_the_first_is() -> None:
+    with folder_in_memory() as folder:
+        (folder / "scopegate.toml").write_text(
+            f'[station]\ndata_dir = "{folder / "data"}"\nruntime_dir = "{folder}"\n'
+        )
+        spool = open_spool(folder / "data", clock=Clock())
+        exam = open_exam(spool)
+        clip(spool, exam, clip_as="h264")
+        clip(spool, exam, clip_as="h264")
+        let_go(spool, exam)
+        assert listed(folder) == "2 clips to be encoded as H.264 before they are sent.\n"
+        live = LiveState(folder=folder, process="forward", files=Files(), clock=Clock())
+        live.write({"film": {"exam": exam.id, "sop_instance_uid": "2.25.1", "percent": 40}})
+        assert ", the first is 40 % done." in listed(folder)
+        maker = films(spool)
+        while maker.step():
+            pass
+        assert "encoded" not in listed(folder)
+        spool.close()
