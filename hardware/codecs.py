@@ -39,7 +39,9 @@ def jpeg_ls(pixels: NDArray[np.uint8]) -> bytes:
     """
     rows, columns, samples = _shape(pixels)
     with _encoding(rows, columns):
-        stream = bytes(imagecodecs.jpegls_encode(np.ascontiguousarray(pixels), level=0))
+        whole = np.ascontiguousarray(pixels)
+        room = 2 * whole.nbytes + 1024  # noise grows: by itself the encoder takes too little
+        stream = bytes(imagecodecs.jpegls_encode(whole, level=0, out=room))
     return _checked(stream, _SOF55, rows, columns, samples)
 
 

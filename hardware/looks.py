@@ -1,7 +1,7 @@
 """What a picture is at a glance: the one of a device without signal, the same as before, of cut levels.
 
 Rather a missed card than a refused picture: one colour means that nothing in it differs by more than rounding, and
-no sensor and no scanner's screen gives that.
+no sensor and no scanner's screen gives that. A JPEG may lose a dark sensor's noise: there black must be quite so.
 """
 
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from hardware.pixels import decoded, small_rgb
 from hardware.sources import Picture, PixelFormat
 
 SIZE = (64, 36)  # columns and rows of a glance
-_CARD_SIZE = (16, 9)
-CARD_BYTES = 16 * 9 * 3
+_CARD_SIZE = (32, 18)
+CARD_BYTES = 32 * 18 * 3
 _STEP = 8  # every so many lines and columns are looked at
 _ROUNDING = 2
-_CARD_MEAN, _CARD_MOST = 4, 24  # how far a card may be from the learned one
+_CARD_MEAN, _CARD_MOST = 3, 16  # how far a card may be from the learned one
 _BAR_ROWS = slice(2, 20)  # of a glance: bars fill the upper part, below there may be something else
 _LEAST_BARS, _VIVID = 6, 100
 _CUT_SHARE = 0.01
@@ -50,7 +50,7 @@ def look_at(picture: Picture, card: bytes = b"") -> Look:
     plain = Plain.NO
     if card and _is_card(small, card):
         plain = Plain.CARD
-    elif _is_one_colour(small) and _is_one_colour(*_some_of(picture)):
+    elif _is_one_colour(small) and _is_one_colour(*_some_of(picture)) and not _may_be_dark(picture, small):
         plain = Plain.ONE_COLOUR
     elif _is_bars(small):
         plain = Plain.BARS
@@ -80,6 +80,13 @@ def _is_card(small: NDArray[np.uint8], card: bytes) -> bool:
     learned = np.frombuffer(card, np.uint8).reshape(_CARD_SIZE[1], _CARD_SIZE[0], 3)
     difference = cv2.absdiff(_as_card(small), learned)
     return bool(difference.mean() <= _CARD_MEAN and difference.max() <= _CARD_MOST)
+
+
+def _may_be_dark(picture: Picture, small: NDArray[np.uint8]) -> bool:
+    """Say whether compression may have made one colour of a dark room."""
+    colour = small.reshape(-1, 3).mean(axis=0)
+    grey = np.ptp(colour) < _VIVID // 2
+    return picture.format is PixelFormat.JPEG and bool(grey and colour.max() > _ROUNDING)
 
 
 def _some_of(picture: Picture) -> tuple[NDArray[np.uint8], ...]:

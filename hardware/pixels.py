@@ -45,6 +45,19 @@ def is_jfif(picture: Picture) -> bool:
     return picture.matrix == "bt601" and picture.full_range
 
 
+def is_storable(picture: Picture) -> bool:
+    """Say whether it is a JPEG that an object can hold as it is: Y'CbCr with the colours of JFIF.
+
+    Raises EncodingFailed for one that cannot be read.
+    """
+    if picture.format is not PixelFormat.JPEG or not is_jfif(picture):
+        return False
+    try:
+        return bool(simplejpeg.decode_jpeg_header(picture.planes[0].tobytes())[2] == "YCbCr")
+    except (RuntimeError, ValueError) as error:
+        raise _undecoded(picture, error) from error
+
+
 def decoded(picture: Picture) -> Picture:
     """Return a JPEG as GRAY8, RGB24 or, with colours of another kind, PLANAR_YUV; every other picture as it is.
 
@@ -66,8 +79,9 @@ def _samples(stream: bytes, *, jfif: bool) -> tuple[PixelFormat, tuple[Pixels, .
     """Decode a JPEG; colours that are not those of JFIF stay as they are."""
     if simplejpeg.decode_jpeg_header(stream)[2] == "Gray":
         return PixelFormat.GRAY8, (simplejpeg.decode_jpeg(stream, "GRAY")[..., 0],)
-    if jfif:
-        return PixelFormat.RGB24, (simplejpeg.decode_jpeg(stream, "RGB"),)
+    pixels = simplejpeg.decode_jpeg(stream, "RGB")  # strict: the other decoder takes half a picture for a whole one
+    if jfif or simplejpeg.decode_jpeg_header(stream)[2] == "RGB":
+        return PixelFormat.RGB24, (pixels,)
     pixels = imagecodecs.jpeg8_decode(stream, colorspace="YCBCR", outcolorspace="YCBCR")
     return PixelFormat.PLANAR_YUV, (pixels[..., 0], pixels[..., 1], pixels[..., 2])
 
@@ -106,7 +120,7 @@ def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
     JPEG means BT.601 at full range (ISO/IEC 10918-5). BT.601 planes of 4:2:0 and 4:2:2 go in without a detour
     through RGB; grey gets neutral chroma. Raises EncodingFailed.
     """
-    if picture.format is PixelFormat.JPEG and is_jfif(picture) and _has_colour(picture):
+    if is_storable(picture):
         return picture.planes[0].tobytes()
     picture = decoded(picture)
     rows, columns = picture.height, picture.width
@@ -124,13 +138,6 @@ def clip_jpeg(picture: Picture, quality: int = 90) -> bytes:
         if all(plane.shape == ((rows + 1) // 2, half) for plane in chroma):
             return _encode_planes((luma, *(plane.repeat(2, axis=0)[:rows] for plane in chroma)), quality)
     return _encode(to_rgb(picture), quality, "RGB", "422")
-
-
-def _has_colour(picture: Picture) -> bool:
-    try:
-        return bool(simplejpeg.decode_jpeg_header(picture.planes[0].tobytes())[2] != "Gray")
-    except (RuntimeError, ValueError) as error:
-        raise _undecoded(picture, error) from error
 
 
 def _decoded_small(picture: Picture, width: int) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware import codecs
-from hardware.pixels import clip_jpeg, is_jfif, to_gray_or_rgb
+from hardware.pixels import clip_jpeg, decoded, is_storable, to_gray_or_rgb
 from hardware.sources import Picture, PixelFormat
 from hardware.views import View, seen
 
@@ -44,9 +44,9 @@ def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> 
     made = seen(picture, view)
     delivered_jpeg = picture.format is PixelFormat.JPEG
     if kind is StillKind.AUTO:
-        whole = made.format is PixelFormat.JPEG and is_jfif(made)
-        kind = StillKind.JPEG if whole else StillKind.JPEG_LOSSLESS
+        kind = StillKind.JPEG if is_storable(made) else StillKind.JPEG_LOSSLESS
     if kind is StillKind.JPEG:
+        decoded(made)  # half a picture is none, though its JPEG ends as it should
         data = clip_jpeg(made, quality)
         rows, columns = made.height, made.width
         ratio = rows * columns * 3 / len(data)

@@ -198,9 +198,13 @@ def profile_of(source: SourceSettings) -> Profile:
         rate=source.rate or known.rate,
         formats=source.format or known.formats,
     )
+    if source.size and (view.crop or view.masks) and source.size != view.size:
+        raise DeviceRefused("The source's size is not that of its profile, whose crop and masks need it.")
     if source.crop:
         x, y, width, height = source.crop
         view = replace(view, crop=Box(x=x, y=y, width=width, height=height))
+        if view.size and view.crop and not view.crop.inside(*view.size):
+            raise DeviceRefused("The source's crop does not lie inside the size of its profile.")
     return replace(profile, view=view, wish=wish)
 
 

@@ -151,8 +151,9 @@ class Setup:
 
     def _card(self, profile: "Profile") -> bytes:
         from hardware.errors import DeviceError
-        from hardware.looks import card_of
+        from hardware.looks import Plain, card_of, look_at, unchanged
 
+        live = self._picture(profile)
         if not _yes(
             self.person.ask("Pull the scanner's cable out of the grabber, then type y (or nothing to skip)")
         ):
@@ -165,12 +166,19 @@ class Setup:
         if picture is None:
             self.person.say("The grabber says itself that it has no signal: nothing need be learned.")
             return b""
+        if live is not None and unchanged(look_at(live), look_at(picture)):
+            self.person.say("The grabber shows the same as before: it stands still, and nothing was learned.")
+            return b""
+        if look_at(picture).plain is Plain.ONE_COLOUR:
+            self.person.say("It shows one colour without signal: the box knows that anyway.")
+            return b""
         self.person.say("Learned what it shows without signal. Plug the cable in again.")
         return card_of(picture)
 
     def _delay(self, profile: "Profile") -> "Delay | None":
         from hardware.errors import DeviceError
         from hardware.measuring import input_delay
+        from hardware.profiles import LONGEST_DELAY_MS
 
         question = (
             "Lead this screen into the grabber in the scanner's place, then type y to measure (or nothing to skip)"
@@ -186,6 +194,9 @@ class Setup:
             return None
         finally:
             source.close()
+        if delay.ms > LONGEST_DELAY_MS:
+            self.person.say(f"The picture is {delay.ms} ms late: that is more than a press can wait for.")
+            return None
         self.person.say(f"The picture is {delay.ms} ms late; half of the flashes lie within {delay.spread_ms} ms.")
         return delay
 

@@ -22,8 +22,9 @@ from hardware.views import Box, View
 from hardware.views.shape import TURNS
 
 _HERE = Path(__file__).parent
-_LONGEST_DELAY_MS = 1000
+LONGEST_DELAY_MS = 1000
 _LARGEST = 16_384
+_ODDEST = Fraction(1, 4)  # pixel
 _FASTEST = 240  # pictures a second
 _RANGES = {"limited": False, "full": True}
 _FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom-first": Scan.BOTTOM_FIRST}
@@ -66,7 +67,7 @@ def load(name: str) -> Profile:
         raw = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise DeviceRefused(f"There is no device profile {name!r}: there are {', '.join(names())}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # a TOMLDecodeError is a ValueError
         raise ProfileBroken(path, [f"it cannot be read ({error})"]) from error
     return _Reader(raw).profile(path)
 
@@ -106,7 +107,7 @@ class _Reader:
             formats=self._take("formats", _several(_one_of(*FORMATS)), ()),
         )
         title = self._take("title", _text, "")
-        delay = self._take("input_delay_ms", _number(0, _LONGEST_DELAY_MS), 0)
+        delay = self._take("input_delay_ms", _number(0, LONGEST_DELAY_MS), 0)
         card = self._take("no_signal_picture", _card, b"")
         self._boxes_fit(view)
         self._problems += [f"{key} is no key of a profile" for key in self._raw if key not in self._known]
@@ -129,6 +130,8 @@ class _Reader:
             self._problems.append("crop and masks need the size that they are for")
         elif view.crop and view.size and not view.crop.inside(*view.size):
             self._problems.append("crop does not lie inside the size")
+        elif view.size and any(mask.x >= view.size[0] or mask.y >= view.size[1] for mask in view.masks):
+            self._problems.append("masks lie outside the size")
 
 
 def _flag(value: object) -> bool:
@@ -164,7 +167,10 @@ def _pair(value: object) -> tuple[int, int]:
 
 
 def _ratio(value: object) -> Fraction:
-    return Fraction(*_numbers(value, 2, 1))
+    found = Fraction(*_numbers(value, 2, 1))
+    if not _ODDEST <= found <= 1 / _ODDEST:
+        raise Unfit("must be a pixel that is at most four times as long as wide, or as wide as long")
+    return found
 
 
 def _box(value: object) -> Box:
@@ -186,7 +192,7 @@ def _several(check: Callable[[object], Any]) -> Callable[[object], tuple[Any, ..
 def _card(value: object) -> bytes:
     try:
         card = base64.b64decode(_text(value), validate=True)
-    except binascii.Error as error:
+    except (binascii.Error, ValueError) as error:
         raise Unfit("is not as it was written by the product") from error
     if len(card) != CARD_BYTES:
         raise Unfit("is not as it was written by the product")

@@ -7,6 +7,9 @@ turning, square pixels. Boxes are in pixels of the picture as delivered, so they
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import cv2
+
+from hardware.errors import EncodingFailed
 from hardware.pixels import decoded, is_jfif
 from hardware.sources import Picture, PixelFormat, Scan
 from hardware.views.boxes import Box, cropped, masked
@@ -37,8 +40,12 @@ class View:
 
     def fits(self, picture: Picture) -> bool:
         """Say whether crop and masks are for pictures of this size."""
-        size = (picture.width, picture.height)
-        return self.size in (None, size) and (self.crop is None or self.crop.inside(*size))
+        inside = self.crop is None or self.crop.inside(picture.width, picture.height)
+        return self.is_for(picture) and inside
+
+    def is_for(self, picture: Picture) -> bool:
+        """Say whether the picture has the size that this view was made for."""
+        return self.size in (None, (picture.width, picture.height))
 
     def size_seen(self, picture: Picture) -> tuple[int, int]:
         """Return columns and rows of what is seen of this picture."""
@@ -52,7 +59,7 @@ class View:
     def leaves_alone(self, picture: Picture) -> bool:
         """Say whether this picture is seen as it was delivered."""
         told = _told(picture, self)
-        boxes = self.fits(picture) and (self.crop or self.masks)
+        boxes = self.masks or (self.crop and self.fits(picture))
         shape = self.turn or self.mirror or (self.square and told.pixel_aspect != 1)
         fields = self.deinterlace and told.scan is not Scan.PROGRESSIVE
         colours = picture.format is PixelFormat.JPEG and not is_jfif(told)
@@ -65,18 +72,28 @@ AS_DELIVERED = View(deinterlace=False, square=False)
 def seen(picture: Picture, view: View) -> Picture:
     """Return what shall be seen of a picture; the same one when that is all of it, as it is.
 
-    Raises EncodingFailed for a JPEG that cannot be decoded. Crop and masks for another size are not applied:
-    `View.fits` says so.
+    Raises EncodingFailed for a JPEG that cannot be decoded, and when there are masks for another size: what they
+    hide would be seen. A crop for another size is not applied; `View.fits` says so.
     """
     if view.leaves_alone(picture):
         return _told(picture, view)
-    made = decoded(_told(picture, view))
+    if view.masks and not view.is_for(picture):
+        raise EncodingFailed(
+            f"The picture is {picture.width} x {picture.height} now, and the masks of its device profile are for "
+            "another size: nothing is shown or stored of it."
+        )
+    try:
+        return _applied(decoded(_told(picture, view)), view, crop=view.crop if view.fits(picture) else None)
+    except (cv2.error, MemoryError) as error:
+        raise EncodingFailed("The picture cannot be made as its device profile says.") from error
+
+
+def _applied(made: Picture, view: View, *, crop: Box | None) -> Picture:
     if view.deinterlace:
         made = one_field(made)
-    if view.fits(picture):
-        made = masked(made, view.masks)
-        if view.crop:
-            made = cropped(made, view.crop)
+    made = masked(made, view.masks)
+    if crop:
+        made = cropped(made, crop)
     made = turned(made, view.turn)
     if view.mirror:
         made = mirrored(made)

@@ -25,8 +25,8 @@ def one_field(picture: Picture) -> Picture:
 def _filled(plane: NDArray[np.uint8], first: int) -> NDArray[np.uint8]:
     """Return the plane with only its lines first, first + 2 ... kept."""
     lines = np.ascontiguousarray(plane[first::2])
-    if not len(lines):
-        return plane  # one line alone
+    if len(plane) < 2:  # noqa: PLR2004 - one line alone is no field of two
+        return plane
     made = np.empty(plane.shape, np.uint8)
     made[first::2] = lines
     missing = made[1 - first :: 2]

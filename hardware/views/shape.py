@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware import colour
-from hardware.sources import Picture
+from hardware.pixels import to_rgb
+from hardware.sources import Picture, PixelFormat
 
 _QUARTER = 90
 TURNS = (0, 90, 180, 270)
@@ -19,6 +20,7 @@ def turned(picture: Picture, degrees: int) -> Picture:
     assert degrees in TURNS
     if not degrees:
         return picture
+    picture = _even(picture)
     planes = tuple(np.rot90(plane, -(degrees // _QUARTER)) for plane in picture.planes)
     rows, columns = planes[0].shape[:2]
     lying = degrees % 180 != 0
@@ -28,7 +30,17 @@ def turned(picture: Picture, degrees: int) -> Picture:
 
 def mirrored(picture: Picture) -> Picture:
     """Return the picture with left and right changed."""
+    picture = _even(picture)
     return replace(picture, planes=tuple(plane[:, ::-1] for plane in picture.planes))
+
+
+def _even(picture: Picture) -> Picture:
+    """Return RGB where the last chroma sample covers less than the others: read backwards it would cover more."""
+    luma, *chroma = picture.planes
+    steps = [colour.sampling(luma.shape, plane.shape) for plane in chroma]
+    if all(picture.height % down == 0 and picture.width % across == 0 for down, across in steps):
+        return picture
+    return replace(picture, format=PixelFormat.RGB24, planes=(to_rgb(picture),))
 
 
 def squared(picture: Picture) -> Picture:

@@ -96,6 +96,17 @@ def test_a_grabber_that_says_itself_that_it_has_no_signal_needs_no_card(tmp_path
     assert any("nothing need be learned" in line for line in visit.said)
 
 
+BLACK = picture((1280, 720), np.zeros((720, 1280, 3), np.uint8))
+
+
+@pytest.mark.parametrize(("shown", "said"), [(picture((1280, 720)), "it stands still"), (BLACK, "knows that")])
+def test_what_is_no_card_is_not_learned_as_one(tmp_path, shown, said):
+    visit = Visit(tmp_path, ["hdmi-720p-scope", "y", ""], unplugged=[shown] * 20)
+    assert visit.run()
+    assert profiles.load(str(visit.out)).card == b""
+    assert any(said in line for line in visit.said)
+
+
 def test_a_delay_that_cannot_be_measured_is_said_and_the_profile_is_written_without_it(tmp_path):
     visit = Visit(tmp_path, ["hdmi-720p-scope", "", "y"])
     assert visit.run()

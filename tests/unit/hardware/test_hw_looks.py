@@ -81,6 +81,17 @@ def test_a_learned_card_is_known_again_and_a_picture_is_none(form):
         assert look_at(picture, card).plain is not Plain.CARD
 
 
+@pytest.mark.parametrize("form", [lambda picture: picture, as_jpeg], ids=["pixels", "jpeg"])
+def test_a_dark_room_and_a_dark_worksheet_are_no_cards(form):
+    assert look_at(form(noisy(5, 1.2))).plain is Plain.NO
+    black = card_of(one_colour(0, 0, 0))
+    for lines in (1, 6, 14):
+        sheet = np.zeros(SIZE, np.uint8)
+        for line in range(lines):
+            cv2.putText(sheet, "LVIDd 4.2 cm  IVSd 0.9 cm", (60, 60 + 45 * line), 0, 1, (255, 255, 255), 2)
+        assert look_at(form(rgb(sheet)), black).plain is Plain.NO
+
+
 def test_a_picture_that_stands_still_is_told_from_one_in_which_a_clock_runs():
     first, noise = rgb(draw("ultrasound", 3)), np.random.default_rng(2).integers(0, 3, (720, 1280, 3))
     analog = rgb(np.clip(first.planes[0] + noise, 0, 255).astype(np.uint8))

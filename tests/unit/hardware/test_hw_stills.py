@@ -149,6 +149,39 @@ def test_a_jpeg_that_cannot_be_decoded_is_refused_and_never_shown_half(damage):
             use(picture)
 
 
+@pytest.mark.parametrize("view", [View(), View(matrix="bt709"), View(crop=Box(x=0, y=0, width=8, height=8))])
+def test_half_a_picture_that_ends_as_a_whole_one_is_no_still(view):
+    whole = jpeg(scene())
+    start = whole.index(b"\xff\xda")
+    torn = whole[: start + (len(whole) - start) // 3] + b"\xff\xd9"
+    with pytest.raises(EncodingFailed, match="cannot be decoded"):
+        still_of(delivered(torn), view, kind=StillKind.AUTO, quality=90)
+
+
+def test_a_jpeg_of_red_green_and_blue_is_not_passed_on_as_what_it_is_not():
+    stream = bytes(imagecodecs.jpeg8_encode(scene(), level=95, colorspace="RGB", outcolorspace="RGB"))
+    picture = delivered(stream)
+    still = still_of(picture, View(), kind=StillKind.AUTO, quality=90)
+    assert still.codec is StillKind.JPEG_LOSSLESS
+    assert clip_jpeg(picture, 90) != stream
+    for view in (View(), View(matrix="bt709", full_range=False)):
+        made = still_of(picture, view, kind=StillKind.AUTO, quality=90)
+        assert np.abs(imagecodecs.jpeg8_decode(made.data).astype(int) - scene()).mean() < 3
+
+
+def test_a_grey_jpeg_is_kept_lossless_as_a_still_and_says_what_its_device_did():
+    stream = jpeg(scene()[..., :1], "GRAY", "Gray")
+    still = still_of(delivered(stream), View(), kind=StillKind.AUTO, quality=90)
+    assert (still.codec, still.samples) == (StillKind.JPEG_LOSSLESS, 1)
+    assert still.lossy_ratio == pytest.approx(ROWS * COLUMNS / len(stream))
+
+
+def test_noise_is_compressed_without_loss_as_well():
+    noise = np.random.default_rng(0).integers(0, 256, (576, 768, 3), np.uint8)
+    still = still_of(rgb(noise), View(), kind=StillKind.JPEG_LS, quality=90)
+    assert np.array_equal(imagecodecs.jpegls_decode(still.data), noise)
+
+
 def test_a_jpeg_of_another_size_than_its_device_says_is_refused():
     with pytest.raises(EncodingFailed, match="another size"):
         decoded(delivered(jpeg(scene()), ROWS + 1, COLUMNS))

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hardware.errors import EncodingFailed
 from hardware.pixels import to_rgb
 from hardware.sources import Picture, PixelFormat, Scan
 from hardware.views import AS_DELIVERED, Box, View, seen
@@ -113,13 +114,40 @@ def test_nothing_is_left_of_what_a_mask_covers_and_the_rest_is_untouched(samplin
     assert to_rgb(picture)[3:10, 5:14].any()  # the delivered picture itself is not changed
 
 
-def test_crop_and_masks_are_for_one_size_and_another_one_is_shown_whole():
-    view = View(size=(48, 32), crop=Box(x=0, y=0, width=8, height=8), masks=(Box(x=0, y=0, width=4, height=4),))
+def test_a_crop_is_for_one_size_and_another_one_is_shown_whole():
+    view = View(size=(48, 32), crop=Box(x=0, y=0, width=8, height=8))
     picture = noise(64, 96)
     assert not view.fits(picture)
     assert seen(picture, view) is picture
     assert view.fits(noise(32, 48))
     assert View(crop=Box(x=40, y=0, width=20, height=8)).fits(noise(32, 48)) is False
+
+
+def test_what_a_mask_hides_is_hidden_whatever_the_crop_and_never_shown_at_another_size():
+    name = Box(x=0, y=0, width=20, height=8)
+    made = seen(noise(32, 48), View(size=(48, 32), masks=(name,), crop=Box(x=1, y=0, width=48, height=32)))
+    assert not to_rgb(made)[:8, :20].any()  # the crop does not fit: it is left out, the mask is not
+    with pytest.raises(EncodingFailed, match="masks"):
+        seen(noise(64, 96), View(size=(48, 32), masks=(name,)))
+
+
+def test_a_picture_that_would_need_more_memory_than_there_is_is_refused():
+    with pytest.raises(EncodingFailed):
+        seen(noise(32, 48, pixel_aspect=Fraction(10**9)), View())
+
+
+@pytest.mark.parametrize("size", [(8, 9), (9, 8), (1, 5), (5, 1), (7, 7)])
+@pytest.mark.parametrize("sampling", [(1, 2), (2, 2)])
+@pytest.mark.parametrize("view", [View(mirror=True), View(turn=180), View(turn=90), View(scan=Scan.TOP_FIRST)])
+def test_pictures_of_odd_sizes_keep_every_colour_in_its_place(size, sampling, view):
+    picture = noise(*size, *sampling)
+    made = to_rgb(seen(picture, view))
+    whole = to_rgb(picture)
+    if view.scan:
+        assert np.array_equal(made[0], whole[0])
+        return
+    expected = np.rot90(whole, -view.turn // 90)
+    assert np.array_equal(made, expected[:, ::-1] if view.mirror else expected)
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
