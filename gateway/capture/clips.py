@@ -12,6 +12,7 @@ from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import Developed, PreRecord, develop
 from gateway.capture.recorder import Recorder
 from gateway.capture.recording import End, Made, Recording, placeholder
+from gateway.capture.reel import Reel
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.errors import Busy, DiskFull, ScopegateError, SpoolError
@@ -20,6 +21,7 @@ from gateway.model import Capture
 from gateway.spool import recovery, room
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.spool import Spool
+from hardware.errors import EncodingFailed
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 32  # clips whose parts are told again
@@ -67,14 +69,15 @@ class Clips:
         """Return why a clip that has ended is not stored yet."""
         return next((_kept(code) for (_, unclosed), code in self._unclosed.items() if unclosed == uid), None)
 
-    def start(self, header: ClipHeader, grabber: Grabber, first: Frame, *, since_ns: int) -> Recording:
+    def start(
+        self, header: ClipHeader, grabber: Grabber, first: Frame, *, since_ns: int, anyway: bool = False
+    ) -> Recording:
         """Take a clip to be recorded from its first frame on, or from what is kept of the time before.
 
         Nothing from before `since_ns` enters it.
         """
-        kept = self._prerecords.get(header.source)
-        before = kept.before(first, since_ns) if kept else ()
-        recording = Recording(header=header, grabber=grabber, first=first, before=before)
+        before = self._reel(header.source, grabber).before(first, since_ns=since_ns, anyway=anyway)
+        recording = Recording(header=header, grabber=grabber, first=first, before=before, anyway=anyway)
         self._running[header.source] = recording
         self._queues[header.source].put(recording)
         return recording
@@ -153,7 +156,14 @@ class Clips:
         except FAILURES as failure:
             warn(_log, "clip_not_continued", uid=recording.uid, code=explained(failure).code)
             return None
-        part = Recording(header=header, grabber=grabber, first=made, earlier=recording.uids, done=recording.done)
+        part = Recording(
+            header=header,
+            grabber=grabber,
+            first=made,
+            anyway=recording.anyway,
+            earlier=recording.uids,
+            done=recording.done,
+        )
         recording.next = part
         part.stopped_ns = recording.stopped_ns  # whoever stops the clip from now on finds this part
         self._running[header.source] = part
@@ -198,6 +208,16 @@ class Clips:
         made = frame if isinstance(frame, Developed) else develop(frame, recording.grabber)
         recording.writer.add(made.jpeg, time_ns=made.time_ns, sequence=made.sequence)
 
+    def _try_to_add(self, recording: Recording, frame: Made) -> None:
+        """Add a frame; one that cannot be compressed is lost, and the clip goes on."""
+        try:
+            self._add(recording, frame)
+        except EncodingFailed as error:
+            recording.lost += 1
+            if not recording.torn:
+                warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
+            recording.torn = True
+
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
         """Write frame after frame; every 400 ms what was written is made safe."""
         writer, written = recording.writer, recording.opening[0]
@@ -206,7 +226,7 @@ class Clips:
         try:
             for frame in self._frames(recording, stop):
                 if frame and frame is not written:
-                    self._add(recording, frame)
+                    self._try_to_add(recording, frame)
                 if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
                     writer.sync()
                     synced_ns = now
@@ -222,16 +242,20 @@ class Clips:
             recording.lost += max(0, leading.sequence - last.sequence - 1)
             last = leading
             yield leading
-        queue = self._prerecords.get(recording.header.source) or recording.grabber.ring
+        reel = self._reel(recording.header.source, recording.grabber)
         while not stop.is_set():
-            frame = queue.after(last.sequence, _WAIT_S)
+            frame = reel.after(last.sequence, _WAIT_S)
+            recording.waited = 0 if frame else recording.waited + 1
             if end := self._end(recording, last, frame):
                 recording.end, recording.unfit = end, frame if end is End.SIZE else None
                 return
             if frame:
                 recording.lost += frame.sequence - last.sequence - 1
                 last = frame
-            yield frame
+            yield None if frame and _is_left_out(recording, frame) else frame
+
+    def _reel(self, source: str, grabber: Grabber) -> Reel:
+        return Reel(grabber=grabber, kept=self._prerecords.get(source))
 
     def _end(self, recording: Recording, last: Made, frame: Made | None) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
@@ -269,3 +293,9 @@ def _kept(code: str) -> SpoolError:
         code=code,
         action="Make room on the box: the clip is closed by itself then.",
     )
+
+
+def _is_left_out(recording: Recording, frame: Made) -> bool:
+    """Say whether this is what the device shows without signal; the watch looks twice a second."""
+    card = recording.grabber.watch.plain or (isinstance(frame, Developed) and frame.card)
+    return bool(card) and not recording.anyway

@@ -1,27 +1,48 @@
 """Why a clip ends by itself, or when it was asked to. The room on the disk is not looked at here."""
 
 from gateway.capture.grabber import Signal
+from gateway.capture.prerecord import Developed
 from gateway.capture.recording import End, Made, Recording
 
 LIMIT_S = 600.0  # a forgotten clip ends by itself
 _LOST_SIGNAL_S = 10.0
+_HALF = 0.5  # of the time from frame to frame
+_QUIET = 6  # waits for a frame in a row, each 50 ms long
 
 
 def why(recording: Recording, last: Made, frame: Made | None, *, now_ns: int) -> End | None:
     """Return why a clip ends before `frame`, or before the one that did not come; `last` is its last frame yet."""
     time_ns = frame.time_ns if frame else now_ns
-    if recording.stopped_ns and (frame is None or time_ns > recording.stopped_ns):
+    if recording.stopped_ns and _is_over(recording, last, frame):
         return End.ASKED
-    if frame and frame.size != recording.first.size:
+    if frame and not _fits(recording, frame):
         return End.SIZE
     if time_ns - recording.started_ns > LIMIT_S * 1e9:
         return End.LIMIT
     return End.SIGNAL if _signal_lost(recording, last, frame, now_ns) else None
 
 
+def _is_over(recording: Recording, last: Made, frame: Made | None) -> bool:
+    """Say whether no frame of before the stop can come any more; they arrive some time after theirs."""
+    if frame:
+        return frame.time_ns > recording.stopped_ns
+    rate = recording.grabber.ring.rate()
+    missing = rate and recording.stopped_ns - last.time_ns > _HALF * 1e9 / rate
+    return not missing or recording.waited > _QUIET
+
+
+def _fits(recording: Recording, frame: Made) -> bool:
+    """Say whether a frame has the size of this part, as delivered and as seen."""
+    header = recording.header
+    seen = frame.seen if isinstance(frame, Developed) else recording.grabber.view.size_seen(frame.picture)
+    return frame.size == recording.first.size and seen == (header.columns, header.rows)
+
+
 def _signal_lost(recording: Recording, last: Made, frame: Made | None, now_ns: int) -> bool:
     """Say whether there has been no picture for too long, or only the one of a device without signal."""
     signal = recording.grabber.state.signal
+    if signal is Signal.CARD and recording.anyway:
+        return False
     if signal is Signal.CARD:
         return recording.grabber.watch.plain_s > _LOST_SIGNAL_S
     return frame is None and signal is not Signal.LIVE and now_ns - last.time_ns > _LOST_SIGNAL_S * 1e9

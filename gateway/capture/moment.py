@@ -1,6 +1,8 @@
 """The moment of a press: frame, exam, number and time are fixed here, once, and never looked up again."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from gateway.capture.grabber import Grabber, Signal
@@ -28,6 +30,7 @@ class Ask:
     exam: str = ""  # the exam on the screen
     frame: int = 0  # the sequence of the frame on the screen
     anyway: bool = False  # also when it is a picture that a device shows without signal
+    found: Frame | None = None  # the frame of its moment, once that was waited for
     request: RequestStamp | None = None
 
 
@@ -51,7 +54,23 @@ class Moments:
         self._spool = spool
         self._grabbers = grabbers
         self._clock = clock
+        self._turns = {name: threading.Lock() for name in grabbers}
         self._numbered: dict[str, int] = {}  # the highest InstanceNumber given, by exam
+
+    @contextmanager
+    def turn(self, ask: Ask) -> Iterator[Ask]:
+        """Wait for the frame of a press, then hold the lock of all presses; a source's presses keep their order.
+
+        A source whose frames are late holds up its own presses alone. Raises BadValue.
+        """
+        grabber = self.grabber(ask.source)
+        with self._turns[grabber.settings.name]:
+            found = None
+            if not ask.frame and grabber.state.signal in _SHOWING:
+                on_screen_ns = ask.time_ns + grabber.delay_ns
+                found = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))
+            with self.lock:
+                yield replace(ask, found=found)
 
     def fix(self, ask: Ask) -> Fixed:
         """Return what this press is about.
@@ -150,7 +169,7 @@ class Moments:
         if grabber.state.signal not in _SHOWING:
             raise NoSignal(f"The picture was NOT stored: {grabber.state.what}")
         on_screen_ns = ask.time_ns + grabber.delay_ns  # when what the screen showed at the press reaches the box
-        frame = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))
+        frame = ask.found or grabber.ring.newest_by(on_screen_ns, 0)
         if frame is None and grabber.ring.evicted:
             raise FrameGone
         if frame is None or frame.time_ns < since:

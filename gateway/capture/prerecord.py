@@ -7,7 +7,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Frame
@@ -30,6 +30,7 @@ class Developed:
     time_ns: int
     size: tuple[int, int]
     seen: tuple[int, int]
+    card: bool = False  # what a device shows without signal
     jpeg: bytes = field(repr=False)
 
 
@@ -52,7 +53,7 @@ class PreRecord:
         self, *, grabber: Grabber, seconds: float, budget_bytes: int, clock: Clock, wanted: Callable[[], bool]
     ) -> None:
         self._grabber = grabber
-        self._span_ns = round(seconds * 1e9)
+        self.span_ns = round(seconds * 1e9)
         self._budget = budget_bytes
         self._clock = clock
         self._wanted = wanted
@@ -61,6 +62,7 @@ class PreRecord:
         self._last = 0  # sequence of the frame that was looked at last
         self._asked_ns = 0
         self._works = False
+        self._torn = False  # whether the last frame could not be compressed: said once
         self._arrived = threading.Condition()
 
     def work(self, stop: threading.Event) -> None:
@@ -79,26 +81,33 @@ class PreRecord:
             return True  # it waited
         self._last = frame.sequence
         try:
-            developed = develop(frame, self._grabber)
+            card = self._grabber.watch.is_no_picture(frame.picture)
+            developed = replace(develop(frame, self._grabber), card=card)
         except EncodingFailed as error:
-            warn(_log, "frame_not_kept", source=self._grabber.settings.name, code=error.code)
+            if not self._torn:
+                warn(_log, "frames_not_kept", source=self._grabber.settings.name, code=error.code)
+            self._torn = True
             return True
+        self._torn = False
         with self._arrived:
             self._kept.append(developed)
             self._bytes += len(developed.jpeg)
-            while self._kept[0].time_ns < developed.time_ns - self._span_ns or self._bytes > self._budget:
+            while len(self._kept) > 1 and self._is_too_much(developed.time_ns):
                 self._bytes -= len(self._kept.popleft().jpeg)
             self._arrived.notify_all()
         return True
 
-    def before(self, frame: Frame, since_ns: int) -> list[Developed]:
-        """Return the frames from `since_ns` on that lead to this one in its size, without a break in either."""
+    def before(self, frame: Frame, since_ns: int, *, anyway: bool = False) -> list[Developed]:
+        """Return the frames from `since_ns` on that lead to this one in its size, without a break.
+
+        A picture of a device without signal is a break, unless `anyway`.
+        """
         found: list[Developed] = []
         with self._arrived:
             for kept in reversed(self._kept):
                 if kept.sequence >= frame.sequence:
                     continue
-                if kept.time_ns < max(since_ns, frame.time_ns - self._span_ns) or kept.size != frame.size:
+                if kept.time_ns < since_ns or kept.size != frame.size or (kept.card and not anyway):
                     break
                 found.append(kept)
         return found[::-1]
@@ -111,6 +120,9 @@ class PreRecord:
 
         with self._arrived:
             return self._arrived.wait_for(following, timeout)
+
+    def _is_too_much(self, newest_ns: int) -> bool:
+        return self._kept[0].time_ns < newest_ns - self.span_ns or self._bytes > self._budget
 
     def _is_wanted(self) -> bool:
         now = self._clock.boottime_ns()

@@ -93,11 +93,11 @@ class Presses:
 
         Raises Busy, DiskFull and RequestReused as well.
         """
-        with self._refusals_said(origin), self._moments.lock:
+        with self._refusals_said(origin), self._moments.turn(ask) as waited:
             if known := self._requests.still(ask.request):
                 return known
             self._noticed(origin)
-            future = self._pin(ask)
+            future = self._pin(waited)
             self._requests.note(ask.request, MediaKind.STILL, future)
         late = Busy("The picture was NOT stored: the box's disk does not answer.")
         self._due.expect(future, since_ns=ask.time_ns, late=late)
@@ -106,11 +106,11 @@ class Presses:
 
     def take_clip(self, ask: Ask, origin: Origin) -> Future[str]:
         """Begin a clip and return its UID to be. Raises ClipRecording, DiskFull and RequestReused as well."""
-        with self._refusals_said(origin), self._moments.lock:
+        with self._refusals_said(origin), self._moments.turn(ask) as waited:
             if known := self._requests.clip(ask.request):
                 return known
             self._noticed(origin)
-            recording = self._begin_clip(ask)
+            recording = self._begin_clip(waited)
             self._requests.note(ask.request, MediaKind.CLIP, recording.begun)
         late = Busy("No clip was started: the box's disk does not answer.")
         self._due.expect(recording.begun, since_ns=ask.time_ns, late=late)
@@ -120,7 +120,7 @@ class Presses:
 
     def end_clip(self, recording: Recording, time_ns: int, origin: Origin) -> Future[Capture]:
         """End a clip with the frame of that time and return what becomes of it."""
-        self._clips.stop(recording, time_ns)
+        self._clips.stop(recording, time_ns + recording.grabber.delay_ns)
         answer: Future[Capture] = Future()
         late = Busy("The clip is not stored yet: the box's disk does not answer.")
         self._due.expect(answer, since_ns=time_ns, late=late)
@@ -198,7 +198,7 @@ class Presses:
             clip_as=fixed.grabber.settings.clip,
             request=ask.request,
         )
-        return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns)
+        return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns, anyway=ask.anyway)
 
     def _stored_clip(self, uid: str) -> str:
         if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):

@@ -37,11 +37,14 @@ class Recording:
     header: ClipHeader
     grabber: Grabber
     first: Made  # that of the press, or of the change of size
-    before: Sequence[Developed] = ()  # what led to it
+    before: Sequence[Made] = ()  # what led to it
+    anyway: bool = False  # also what a device shows without signal
     writer: ClipWriter | None = None
     stopped_ns: int = 0  # 0 = goes on; else frames up to this time belong to it
     end: End = End.PROCESS
     lost: int = 0
+    waited: int = 0  # times in a row that no frame came
+    torn: bool = False  # whether a frame could not be compressed
     earlier: tuple[str, ...] = ()  # UIDs of the parts before
     unfit: Made | None = None  # the frame of another size that ended it
     next: "Recording | None" = None  # the part that follows

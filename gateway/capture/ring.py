@@ -81,6 +81,11 @@ class Ring:
             self._arrived.wait_for(lambda: bool(self._frames) and self._frames[-1].sequence > sequence, timeout)
             return next((frame for frame in self._frames if frame.sequence > sequence), None)
 
+    def between(self, after: int, before: int) -> list[Frame]:
+        """Return the frames whose sequences lie between these two, as far as they are here."""
+        with self._arrived:
+            return [frame for frame in self._frames if after < frame.sequence < before]
+
     def newest_by(self, time_ns: int, timeout: float) -> Frame | None:
         """Return the newest frame that was on the wire at `time_ns`, also one that is still on its way from there.
 

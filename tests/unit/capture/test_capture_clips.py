@@ -3,9 +3,12 @@
 import shutil
 import sqlite3
 from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import imagecodecs
+import numpy as np
 import pytest
 
 from gateway.capture.clips import MOST_PARTS
@@ -15,7 +18,8 @@ from gateway.errors import Busy, ClipRecording, DiskFull, RequestReused, Scopega
 from gateway.spool import recovery
 from gateway.spool.clips import codestreams, read_index
 from hardware.errors import DeviceMissing
-from hardware.sources import counter
+from hardware.sources import Picture, PixelFormat, counter
+from tests.unit.capture.conftest import picture
 
 
 def stored(box, uid: str):
@@ -204,6 +208,55 @@ def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     assert "is stored" in box.presses.last.what
     assert box.stop(uid) == [uid]
     box.spool.exams.finish(exam.id)
+
+
+def torn(box) -> Picture:
+    """A picture that cannot be compressed."""
+    box._counters["us"] += 1
+    facts = {"counter": box._counters["us"], "width": 320, "height": 180, "format": PixelFormat.JPEG}
+    return Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(np.full(500, 0xFF, np.uint8),))
+
+
+def test_a_frame_that_cannot_be_compressed_is_lost_and_the_clip_goes_on(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    box.clock.move(0.04)
+    box.give("us", torn(box))
+    box.show(count=2)
+    wait(lambda: recorded(box, uid) == 3)
+    box.stop(uid)
+    capture = stored(box, uid)
+    assert painted(box, capture) == [1, 3, 4]
+    assert capture.lost_frames == 1
+    assert box.presses.last.code == ""
+
+
+def test_a_clip_ends_with_what_the_screen_showed_at_the_stop_also_through_a_late_chain(box):
+    box.exam()
+    grabber = box.grabbers["us"]
+    grabber.delay_ns = 80_000_000
+    box.show(count=4)
+    box.clip()
+    stopped_ns = box.clock.boottime_ns()
+    running = box.clips.of_source("us")
+    answer = box.presses.end_clip(running, stopped_ns, Origin.SOCKET)
+    box.show(count=4)
+    assert answer.result(10).frame_times[-1] == stopped_ns + 80_000_000
+
+
+def test_a_pixel_shape_that_changes_in_the_middle_makes_another_part(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    wait(lambda: recorded(box, uid) == 1)
+    box.clock.move(0.04)
+    box._counters["us"] += 1
+    other = replace(picture(2, box.clock.boottime_ns()), pixel_aspect=Fraction(16, 11))
+    box.give("us", other)
+    wait(lambda: (now := box.clips.of_source("us")) and now.uid != uid and now.frames == 1)
+    first, second = (stored(box, part) for part in box.stop(uid))
+    assert (first.columns, second.columns) == (320, 465)
 
 
 def test_a_change_of_size_closes_the_part_and_begins_another(box, wait):

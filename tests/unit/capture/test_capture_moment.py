@@ -292,3 +292,21 @@ def _times_painted(box, capture) -> list[int]:
         _, entries = read_index(box.spool.layout.index(capture.exam, capture.sop_instance_uid))
         pictures = list(codestreams(path, entries))
     return [counter.read(imagecodecs.jpeg8_decode(stream)) << 16 for stream in pictures]
+
+
+def test_a_source_whose_frames_are_late_holds_up_no_press_of_another_one(boxes):
+    box = boxes(sources=("us", "scope"), ring_bytes=0)
+    box.exam()
+    box.show("us", count=3)
+    box.show("scope", count=3)
+    box.clock.move(0.5)  # "us" has gone silent, and nobody knows yet
+    box.show("scope")
+    first: list = []
+    waiting = threading.Thread(target=lambda: first.append(box.press(source="us")))
+    waiting.start()
+    wanted = box.grabbers["scope"].ring.newest().sequence
+    second = box.press(source="scope").result(10)
+    assert second.sequence == wanted
+    assert not first  # the other one still waits
+    waiting.join(10)
+    assert first

@@ -125,3 +125,52 @@ def test_a_picture_that_cannot_be_compressed_is_left_out_and_the_next_is_kept(bo
     assert kept.step()
     show(box, kept, 2)
     assert [each.sequence & 0xFF for each in kept.before(box.show(), 0)] == [1, 2, 4, 5]
+
+
+def test_a_clip_that_begins_before_the_prerecord_noticed_the_exam_misses_no_frame(box, kept, wait):
+    kept.step()  # it looks for an exam, and again in half a second
+    exam = box.exam()
+    box.show(count=3)
+    uid = box.clip()
+    box.show(count=4)
+    wait(lambda: box.clips.of_source("us").frames == 7)
+    box.stop(uid)
+    assert counters(box, exam, uid) == [1, 2, 3, 4, 5, 6, 7]
+    assert box.spool.captures.get(uid).capture.lost_frames == 0
+
+
+def test_a_prerecord_that_lags_makes_no_hole_before_the_press_and_cuts_no_end(box, kept, wait):
+    exam = box.exam()
+    kept.step()
+    show(box, kept, 10)
+    box.show(count=3)  # not compressed yet
+    uid = box.clip()
+    box.show(count=5)
+    wait(lambda: box.clips.of_source("us").frames == 18)
+    box.stop(uid)
+    assert counters(box, exam, uid) == list(range(1, 19))
+    assert box.spool.captures.get(uid).capture.lost_frames == 0
+
+
+def test_what_a_device_shows_without_signal_does_not_lead_to_a_clip(box, kept, wait):
+    exam = box.exam()
+    kept.step()
+    show(box, kept, 4)
+    facts = {"width": 320, "height": 180, "format": PixelFormat.RGB24}
+    blue = (np.full((180, 320, 3), (0, 0, 191), np.uint8),)
+    for number in range(5, 8):
+        box.clock.move(0.04)
+        box.give("us", Picture(counter=number, time_ns=box.clock.boottime_ns(), planes=blue, **facts))
+        kept.step()
+    box._counters["us"] = 7  # as the device does
+    show(box, kept, 3)
+    uid, _ = recorded(box, kept, wait)
+    assert counters(box, exam, uid) == [8, 9, 10]
+
+
+def test_one_picture_larger_than_all_that_fits_ends_nothing(box):
+    kept = keeping(box, seconds=2, budget=1000)
+    box.exam()
+    kept.step()
+    show(box, kept, 3)
+    assert len(kept.before(box.show(), 0)) == 1

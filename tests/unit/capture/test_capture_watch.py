@@ -72,13 +72,28 @@ def test_a_clip_ends_when_only_that_picture_came_for_ten_seconds(box, wait):
     box.show()
     clip = box.clip()
     box.show(count=3)
+    wait(lambda: box.clips.of_source("us").frames == 4)
     for _ in range(12):
         box.clock.move(1)
         box.give("us", plain(box))
         box.grabbers["us"].watch.step()
     wait(lambda: not box.clips.running())
-    assert box.spool.captures.get(clip).capture.frames >= 4
+    # The first of them came between two looks; nothing of the ten seconds after that is in the clip.
+    assert box.spool.captures.get(clip).capture.frames <= 5
     assert box.presses.last.code == "clip-no-signal"
+
+
+def test_a_clip_that_somebody_wants_anyway_goes_on_with_that_picture(box, wait):
+    box.exam()
+    box.give("us", plain(box))
+    clip = box.clip(anyway=True)
+    for number in range(12):
+        box.clock.move(1)
+        box.give("us", plain(box))
+        box.grabbers["us"].watch.step()
+        wait(lambda wanted=number + 2: box.clips.of_source("us").frames == wanted)
+    assert box.stop(clip) == [clip]
+    assert box.spool.captures.get(clip).capture.frames == 13
 
 
 def test_a_learned_card_is_no_picture_and_another_logo_is_one(box):
