@@ -70,6 +70,14 @@ STAGES = (
         alone=True,
     ),
     Stage(
+        name="hardware",
+        what="what devices give, faked at the kernel's calls; other decoders",
+        tests="tests/hardware",
+        workers=4,
+        by="worksteal",
+        alone=True,
+    ),
+    Stage(
         name="forward",
         what="days on a moved clock, disks that fail",
         tests="tests/forward",

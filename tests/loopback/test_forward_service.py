@@ -135,7 +135,9 @@ def test_what_waits_for_who_was_taken_out_of_the_configuration_is_said_by_name(
         {"name": "pacs", "state": "ok"},
         {"name": "old", "state": "not-configured", "waiting": 1},
     ]
-    assert said["procedure_steps"] == [{"name": "gone", "state": "not-configured", "waiting": 1}]
+    (server,) = said["procedure_steps"]
+    assert (server["name"], server["state"]) == ("gone", "not-configured")
+    assert server["waiting"] in {1, 2}  # the end of the step is queued by the process itself, before or after this
 
 
 def test_a_destination_that_is_away_shows_since_when_and_when_it_is_tried_again(
