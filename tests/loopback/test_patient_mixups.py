@@ -15,6 +15,7 @@ from tests.box import Box, Refusal, until
 from tests.loopback.peers import FaultArchive
 
 SECONDS = 8.0
+ENOUGH = 20  # pictures
 EXPECTED = {  # what people are told when they come too late or too early
     "bad-value", "busy", "capture-gone", "clip-recording", "exam-changed", "exam-ended", "exam-open", "frame-gone",
     "no-exam", "no-signal", "not-found", "spool-busy", "wrong-state",
@@ -101,6 +102,7 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
             for thread in threads:
                 thread.start()
             clinic.stop.wait(SECONDS)
+            until("enough pictures to be taken", lambda: len(clinic.taken) > ENOUGH or clinic.stop.is_set(), 60)
             clinic.stop.set()
             for thread in threads:
                 thread.join(60)
@@ -108,7 +110,7 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
             exams = {exam: until_settled(box, exam) for exam in clinic.exams}
             received = [dcmread(BytesIO(object_.data_set), force=True) for object_ in archive.arrived]
     assert clinic.failures == []
-    assert len(clinic.taken) > 20
+    assert len(clinic.taken) > ENOUGH
     kept = {capture["sop_instance_uid"]: exam for exam, found in exams.items() for capture in found["captures"]}
     assert [(exam, uid) for exam, uid in clinic.taken if kept.get(uid) != exam] == []
     rejected = {c["sop_instance_uid"] for e in exams.values() for c in e["captures"] if c["state"] == "rejected"}
