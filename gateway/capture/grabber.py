@@ -94,10 +94,11 @@ class Grabber:
     def state(self) -> SourceState:
         """What the source does now; one whose driver hangs is not live, whatever it did last."""
         state, read_ns = self._state, self._read_ns
-        if state.signal is Signal.LIVE and self.watch.plain:
-            return replace(state, signal=Signal.CARD, code="VID-08", what="The device shows that it has no signal.")
-        if state.signal is not Signal.LIVE or self._clock.boottime_ns() - read_ns <= _HANGS_S * 1e9:
+        if state.signal is not Signal.LIVE:
             return state
+        if self._clock.boottime_ns() - read_ns <= _HANGS_S * 1e9:
+            card = replace(state, signal=Signal.CARD, code="VID-08", what="The device shows that it has no signal.")
+            return card if self.watch.plain else state
         return replace(
             state,
             signal=Signal.STOPPED,

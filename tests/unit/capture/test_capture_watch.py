@@ -60,6 +60,13 @@ def test_a_person_who_looked_may_store_it_anyway(box):
     assert box.press(anyway=True).result(10).instance_number == 1
 
 
+def test_a_device_that_hangs_with_that_picture_is_said_to_have_stopped(box):
+    box.give("us", plain(box))
+    assert state(box) == ("no-signal-picture", "VID-08")
+    box.clock.move(5)
+    assert state(box) == ("stopped", "VID-02")
+
+
 def test_no_clip_begins_with_it(box):
     box.exam()
     box.give("us", plain(box))
