@@ -1,20 +1,17 @@
-"""Every press, whoever made it: stills, clips and the one answer that each of them gets."""
+"""Every press, whoever made it: what it takes, and what it begins or ends. `saying` answers it."""
 
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 
-from gateway.capture.answers import Due, fail, give
+from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Ask, Moments, equipment_of
 from gateway.capture.recorder import Pressed, Recorder
-from gateway.capture.recording import End, Recording
+from gateway.capture.recording import Recording
 from gateway.capture.requests import Requests
+from gateway.capture.saying import LastAnswer, Origin, Saying, pass_on
 from gateway.clock import Clock
 from gateway.config.settings import Station
 from gateway.errors import Busy, ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
@@ -22,34 +19,10 @@ from gateway.model import Capture, Equipment, MediaKind
 from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
-from hardware.indicators import Answer, Indicator
+from hardware.indicators import Indicator
 from hardware.stills import StillKind
 
-_ENDED = {  # what is said of a clip that nobody stopped
-    End.LIMIT: "The clip was ended: it reached its longest time. It is stored.",
-    End.SIGNAL: "The clip was ended: the picture was lost. What was recorded until then is stored.",
-    End.SIZE: "The clip was ended: the picture changed its size too often. What was recorded is stored.",
-    End.DISK: "The clip was ended: the box is nearly full. What was recorded until then is stored.",
-    End.FAILED: "The clip was ended by an error. What was recorded until then is stored.",
-    End.PROCESS: "The clip was ended: the recorder was stopped. What was recorded until then is stored.",
-}
-
-
-class Origin(StrEnum):
-    PEDAL = "pedal"
-    SOCKET = "socket"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LastAnswer:
-    """The answer that the last press got."""
-
-    number: int
-    answer: Answer
-    origin: Origin
-    code: str = ""
-    what: str = ""
-    sop_instance_uid: str = ""
+__all__ = ["Origin", "Presses"]
 
 
 class Presses:
@@ -78,44 +51,47 @@ class Presses:
         self._clips = clips
         self._requests = requests
         self._due = due
-        self._indicator = indicator
+        self._saying = Saying(indicator)
         self._station = station
         self._clock = clock
-        self._saying = threading.Lock()
-        self.last: LastAnswer | None = None
+
+    @property
+    def last(self) -> LastAnswer | None:
+        """The answer that the last press got."""
+        return self._saying.last
 
     def pressed(self) -> None:
         """Show that a pedal was heard. What it means is looked at later, and its answer follows."""
-        self._indicator.pressed()
+        self._saying.pressed()
 
     def take_still(self, ask: Ask, origin: Origin) -> Future[Capture]:
         """Pin the frame of this press and return what becomes of it.
 
         Raises Busy, DiskFull and RequestReused as well.
         """
-        with self._refusals_said(origin), self._moments.turn(ask) as waited:
+        with self._saying.refusals(origin), self._moments.turn(ask) as waited:
             if known := self._requests.still(ask.request):
                 return known
-            self._noticed(origin)
+            self._saying.noticed(origin)
             future = self._pin(waited)
             self._requests.note(ask.request, MediaKind.STILL, future)
         late = Busy("The picture was NOT stored: the box's disk does not answer.")
         self._due.expect(future, since_ns=ask.time_ns, late=late)
-        future.add_done_callback(partial(self._still_settled, origin))
+        future.add_done_callback(partial(self._saying.still, origin))
         return future
 
     def take_clip(self, ask: Ask, origin: Origin) -> Future[str]:
         """Begin a clip and return its UID to be. Raises ClipRecording, DiskFull and RequestReused as well."""
-        with self._refusals_said(origin), self._moments.turn(ask) as waited:
+        with self._saying.refusals(origin), self._moments.turn(ask) as waited:
             if known := self._requests.clip(ask.request):
                 return known
-            self._noticed(origin)
+            self._saying.noticed(origin)
             recording = self._begin_clip(waited)
             self._requests.note(ask.request, MediaKind.CLIP, recording.begun)
         late = Busy("No clip was started: the box's disk does not answer.")
         self._due.expect(recording.begun, since_ns=ask.time_ns, late=late)
-        recording.begun.add_done_callback(partial(self._clip_begun, origin))
-        recording.done.add_done_callback(partial(self._clip_done, origin, recording))
+        recording.begun.add_done_callback(partial(self._saying.clip_begun, origin))
+        recording.done.add_done_callback(partial(self._saying.clip_done, origin, recording))
         return recording.begun
 
     def end_clip(self, recording: Recording, time_ns: int, origin: Origin) -> Future[Capture]:
@@ -124,7 +100,7 @@ class Presses:
         answer: Future[Capture] = Future()
         late = Busy("The clip is not stored yet: the box's disk does not answer.")
         self._due.expect(answer, since_ns=time_ns, late=late)
-        recording.done.add_done_callback(partial(_pass_on, answer))
+        recording.done.add_done_callback(partial(pass_on, answer))
         answer.add_done_callback(lambda done: self.refuse(late, origin) if done.exception() is late else None)
         return answer
 
@@ -134,7 +110,7 @@ class Presses:
         if recording is None:
             self._stored_clip(uid)
         else:
-            self._noticed(origin)
+            self._saying.noticed(origin)
             self.end_clip(recording, self._clock.boottime_ns(), origin).result()
         return list(self._clips.parts_of(uid))
 
@@ -148,7 +124,7 @@ class Presses:
 
     def refuse(self, error: ScopegateError, origin: Origin) -> None:
         """Say that nothing was stored, and why."""
-        self._say(Answer.NOT_STORED, origin, code=error.code, what=error.what)
+        self._saying.refuse(error, origin)
 
     # --- what was pressed ---------------------------------------------------------------------------------
 
@@ -215,54 +191,3 @@ class Presses:
 
     def _equipment(self, grabber: Grabber) -> Equipment:
         return equipment_of(grabber, station=self._station.name, institution=self._station.institution)
-
-    # --- what is answered ---------------------------------------------------------------------------------
-
-    def _still_settled(self, origin: Origin, done: Future[Capture]) -> None:
-        if isinstance(error := done.exception(), ScopegateError):
-            self.refuse(error, origin)
-        else:
-            self._say(Answer.STORED, origin, uid=done.result().sop_instance_uid)
-
-    def _clip_begun(self, origin: Origin, begun: Future[str]) -> None:
-        if isinstance(error := begun.exception(), ScopegateError):
-            self.refuse(error, origin)
-        else:
-            self._say(Answer.CLIP_STARTED, origin, uid=begun.result())
-
-    def _clip_done(self, origin: Origin, recording: Recording, done: Future[Capture]) -> None:
-        if recording.begun.exception():
-            return  # said already
-        if isinstance(error := done.exception(), ScopegateError):
-            self.refuse(error, origin)
-        elif (last := recording.last).end is End.ASKED:
-            self._say(Answer.CLIP_STOPPED, origin, uid=last.uid)
-        else:
-            self._say(Answer.CLIP_STOPPED, origin, code=f"clip-{last.end}", what=_ENDED[last.end], uid=last.uid)
-
-    def _noticed(self, origin: Origin) -> None:
-        if origin is not Origin.PEDAL:  # a pedal's press was shown when it was heard
-            self._indicator.pressed()
-
-    @contextmanager
-    def _refusals_said(self, origin: Origin) -> Iterator[None]:
-        try:
-            yield
-        except ScopegateError as error:
-            self.refuse(error, origin)
-            raise
-
-    def _say(self, answer: Answer, origin: Origin, *, code: str = "", what: str = "", uid: str = "") -> None:
-        with self._saying:
-            number = self.last.number + 1 if self.last else 1
-            self.last = LastAnswer(
-                number=number, answer=answer, origin=origin, code=code, what=what, sop_instance_uid=uid
-            )
-            self._indicator.show(answer)
-
-
-def _pass_on(answer: Future[Capture], done: Future[Capture]) -> None:
-    if isinstance(error := done.exception(), ScopegateError):
-        fail(answer, error)
-    else:
-        give(answer, done.result())

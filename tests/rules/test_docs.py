@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from gateway import errors
-from gateway.capture.clips import End
+from gateway.capture.recording import End
 from gateway.cli.app import app
 from gateway.config import keys, reader, values
 from gateway.config.settings import Tls, Worklist

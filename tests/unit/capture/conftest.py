@@ -14,6 +14,7 @@ from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Ask, Moments
+from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Origin, Presses
 from gateway.capture.recorder import Recorder
 from gateway.capture.requests import Requests
@@ -119,11 +120,13 @@ class Box:
         }
         self.recorder, self.due = Recorder(spool=self.spool, row_patience_ms=100), Due(clock=clock)
         self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
+        self.prerecords: dict[str, PreRecord] = {}
         self.clips = Clips(
             spool=self.spool,
             recorder=self.recorder,
             clock=clock,
             sources=sources,
+            prerecords=self.prerecords,
             next_part=self.moments.next_part,
         )
         self.presses = Presses(

@@ -409,7 +409,7 @@ def test_a_disk_too_full_for_the_record_of_a_clip_closes_it_when_there_is_room(b
     with pytest.raises(ClipRecording):
         box.spool.exams.finish(exam.id)
     box.clips.close_leftovers()
-    assert list(box.clips._unclosed) == [(exam.id, uid)]
+    assert box.clips.kept_open(uid)
     with pytest.raises(ScopegateError) as again:
         box.stop(uid)
     assert (again.value.code, again.value.what) == (raised.value.code, raised.value.what)

@@ -23,7 +23,7 @@ def keeping(box, *, seconds: float, budget: int = 1 << 26) -> PreRecord:
         clock=box.clock,
         wanted=lambda: box.spool.exams.open_one() is not None,
     )
-    box.clips._prerecords = {"us": made}
+    box.prerecords["us"] = made
     return made
 
 

@@ -1,0 +1,147 @@
+"""Records one part of a clip: its start made durable, frame after frame, until something ends it."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+
+from gateway.capture.answers import FAILURES, explained, fail, give
+from gateway.capture.closing import Closing
+from gateway.capture.ending import why
+from gateway.capture.grabber import Grabber
+from gateway.capture.prerecord import Developed, PreRecord, develop
+from gateway.capture.recording import End, Made, Recording, placeholder
+from gateway.capture.reel import Reel
+from gateway.clock import Clock
+from gateway.errors import Busy, ScopegateError
+from gateway.log import event, warn
+from gateway.model import Capture
+from gateway.spool import room
+from gateway.spool.clips import ClipWriter
+from gateway.spool.spool import Spool
+from hardware.errors import EncodingFailed
+
+_log = logging.getLogger(__name__)
+_SYNC_NS = 400_000_000  # under the 500 ms that a power cut may cost
+_WAIT_S = 0.05  # between two looks at `stop` and at the limits of a clip
+
+
+class Filming:
+    """What a clip's thread does with one part of it."""
+
+    def __init__(
+        self, *, spool: Spool, closing: Closing, clock: Clock, prerecords: Mapping[str, PreRecord]
+    ) -> None:
+        self._spool = spool
+        self._closing = closing
+        self._clock = clock
+        self._prerecords = prerecords
+
+    def reel(self, source: str, grabber: Grabber) -> Reel:
+        """Return where the frames of this source come from."""
+        return Reel(grabber=grabber, kept=self._prerecords.get(source))
+
+    def record(self, recording: Recording, stop: threading.Event) -> tuple[Capture | None, ScopegateError | None]:
+        """Record one part to its end; return what is stored of it, and what went wrong."""
+        if error := self._begin(recording):
+            return None, error
+        try:
+            self._add_frames(recording, stop)
+            capture: Capture | None = self._closing.close(recording)
+        except FAILURES as failure:
+            error = explained(failure)
+            recording.end = End.FAILED
+            warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
+            capture = self._closing.salvage(recording.header)
+        if capture:
+            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
+        return capture, error
+
+    def _begin(self, recording: Recording) -> ScopegateError | None:
+        """Make a clip's start durable; return why there is none, and nothing is left of it then."""
+        header = recording.header
+        try:
+            self._spool.captures.begin_clip(placeholder(header, recording.first))
+            recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
+            # A frame, before the start is acknowledged: a clip that began is never empty.
+            _add(recording, recording.opening[0])
+            recording.writer.sync()
+        except FAILURES as failure:
+            error = explained(failure)
+            if recording.writer:
+                recording.writer.abandon()
+        else:
+            if give(recording.begun, header.sop_instance_uid):
+                event(_log, "clip_started", exam=header.exam, uid=recording.uid, source=header.source)
+                return None
+            recording.writer.abandon()
+            error = Busy()
+        warn(_log, "clip_not_started", exam=header.exam, uid=recording.uid, code=error.code)
+        self._closing.discard(header)
+        fail(recording.begun, error)
+        return error
+
+    def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
+        """Write frame after frame; every 400 ms what was written is made safe."""
+        writer, written = recording.writer, recording.opening[0]
+        assert writer
+        synced_ns = self._clock.boottime_ns()
+        try:
+            for frame in self._frames(recording, stop):
+                if frame and frame is not written:
+                    _try_to_add(recording, frame)
+                if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
+                    writer.sync()
+                    synced_ns = now
+            writer.sync()
+        except FAILURES:
+            writer.abandon()
+            raise
+
+    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Made | None]:
+        """Yield a clip's frames in order, and None whenever none came for a while, until it ends."""
+        last = recording.opening[0]
+        for leading in recording.opening:
+            recording.lost += max(0, leading.sequence - last.sequence - 1)
+            last = leading
+            yield leading
+        reel = self.reel(recording.header.source, recording.grabber)
+        while not stop.is_set():
+            frame = reel.after(last.sequence, _WAIT_S)
+            recording.waited = 0 if frame else recording.waited + 1
+            if end := self._end(recording, last, frame):
+                recording.end, recording.unfit = end, frame if end is End.SIZE else None
+                return
+            if frame:
+                recording.lost += frame.sequence - last.sequence - 1
+                last = frame
+            yield None if frame and _is_left_out(recording, frame) else frame
+
+    def _end(self, recording: Recording, last: Made, frame: Made | None) -> End | None:
+        """Say why a clip ends before `frame`, or before the one that did not come."""
+        recorded = recording.writer.frames.size if recording.writer else 0
+        if end := why(recording, last, frame, now_ns=self._clock.boottime_ns()):
+            return end
+        return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
+
+
+def _add(recording: Recording, frame: Made) -> None:
+    assert recording.writer
+    made = frame if isinstance(frame, Developed) else develop(frame, recording.grabber)
+    recording.writer.add(made.jpeg, time_ns=made.time_ns, sequence=made.sequence)
+
+
+def _try_to_add(recording: Recording, frame: Made) -> None:
+    """Add a frame; one that cannot be compressed is lost, and the clip goes on."""
+    try:
+        _add(recording, frame)
+    except EncodingFailed as error:
+        recording.lost += 1
+        if not recording.torn:
+            warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
+        recording.torn = True
+
+
+def _is_left_out(recording: Recording, frame: Made) -> bool:
+    """Say whether this is what the device shows without signal; the watch looks twice a second."""
+    card = recording.grabber.watch.plain or (isinstance(frame, Developed) and frame.card)
+    return bool(card) and not recording.anyway
