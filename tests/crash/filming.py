@@ -1,6 +1,8 @@
-"""A capture process that films, for tests that kill it: `python -m tests.crash.filming FOLDER [careless]`.
+"""A capture process that films, for tests that kill it: `python -m tests.crash.filming FOLDER [HOW]`.
 
-It opens an exam, starts a clip of the test picture at once and goes on until it is killed.
+It opens an exam, starts a clip of the test picture at once and goes on until it is killed. Meanwhile it writes down
+how much of each of the clip's files was flushed: more than that no power cut need leave. HOW: `careless` or
+`unflushed`.
 """
 
 import fcntl
@@ -22,6 +24,32 @@ from gateway.threads import Supervisor
 from hardware.sources.pattern import PatternSource
 
 FIRST = 60  # writes of a clip: its start and a few frames
+FLUSHED = "flushed"  # lines of a file's name and the size that is safe
+
+
+class Noted(Files):
+    """Writes down what was flushed of files that grow; flushes no more of them than `most` times."""
+
+    def __init__(self, note: Path, most: float = float("inf")) -> None:
+        self._note = os.open(note, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self._most = most
+
+    def _sync(self, fd: int) -> None:
+        growing = bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND)
+        self._most -= growing
+        if growing and self._most < 0:
+            return
+        size = os.fstat(fd).st_size
+        super()._sync(fd)
+        if growing:
+            name = Path(os.readlink(f"/proc/self/fd/{fd}")).name  # noqa: PTH115 - of a descriptor
+            os.write(self._note, f"{name} {size}\n".encode())
+
+
+def flushed(folder: Path) -> dict[str, int]:
+    """Return how much of each of a clip's files was flushed, by name; a torn last line counts for nothing."""
+    lines = (folder / FLUSHED).read_text().rpartition("\n")[0].splitlines()
+    return {name: int(size) for name, size in (line.split() for line in lines)}
 
 
 class Careless(Files):
@@ -64,4 +92,6 @@ def _none(_: object) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Careless() if "careless" in sys.argv else Files())
+    where, how = Path(sys.argv[1]), sys.argv[2:]
+    most = 3 if "unflushed" in how else float("inf")  # its header and its first frame
+    main(where, Careless() if "careless" in how else Noted(where / FLUSHED, most))
