@@ -255,6 +255,7 @@ class Capture:
     patient: Patient  # evidence of what the screen said; the exam's current patient counts
     equipment: "Equipment"
     lossy_ratio: float = 0  # uncompressed bytes / those of its lossy form, also of one before; 0 = none
+    lossy_before: float = 0  # likewise of a device's own JPEG that was changed and compressed anew; 0 = none
     pixel_aspect: str = ""  # of pixels that are no squares: their height and width, as PixelAspectRatio has it
     lost_frames: int = 0
     salvaged: bool = False

@@ -20,7 +20,7 @@ from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.indicators import Indicator
-from hardware.stills import StillKind
+from hardware.stills import StillKind, lost_before
 
 __all__ = ["Origin", "Presses"]
 
@@ -159,7 +159,8 @@ class Presses:
         if not room.clip_fits(self._spool.space.room()):
             raise DiskFull("No clip was started: the box is nearly full and the rest is kept for stills.")
         fixed = self._moments.fix(ask)
-        columns, rows = fixed.grabber.view.size_seen(fixed.frame.picture)
+        picture, view = fixed.frame.picture, fixed.grabber.view
+        columns, rows = view.size_seen(picture)
         header = ClipHeader(
             exam=fixed.exam.id,
             source=fixed.grabber.settings.name,
@@ -171,6 +172,7 @@ class Presses:
             equipment=self._equipment(fixed.grabber),
             rows=rows,
             columns=columns,
+            lossy_before=lost_before(picture, view),
             clip_as=fixed.grabber.settings.clip,
             request=ask.request,
         )

@@ -156,6 +156,7 @@ class Recorder:
                 columns=still.columns,
                 samples=still.samples,
                 lossy_ratio=still.lossy_ratio,
+                lossy_before=still.lossy_before,
                 pixel_aspect=_vertical_first(still.pixel_aspect),
                 frames=1,
                 frame_times=(pressed.frame.time_ns,),

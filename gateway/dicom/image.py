@@ -27,6 +27,7 @@ PHOTOMETRIC = {
     ("h264", 3): "YBR_PARTIAL_420",
 }
 _LARGEST = 65535
+_JPEG, _H264 = "ISO_10918_1", "ISO_14496_10"  # Lossy Image Compression Method (C.7.6.1.1.5.1)
 
 
 def image(draft: Draft, exam: Exam, capture: Capture) -> None:
@@ -47,11 +48,21 @@ def is_lossy(capture: Capture) -> bool:
     return capture.codec in {"jpeg", "h264"} or capture.lossy_ratio > 0
 
 
-def lossy_method(capture: Capture) -> str:
-    """Return how its pixels lost something, each step in its order (C.7.6.1.1.5.1); "" when nothing was lost."""
+def losses(capture: Capture) -> list[tuple[str, float]]:
+    """Return method and ratio of each lossy compression of its pixels, in order (C.7.6.1.1.5); [] = none."""
     if not is_lossy(capture):
-        return ""
-    return "ISO_10918_1\\ISO_14496_10" if capture.codec == "h264" else "ISO_10918_1"
+        return []
+    now = capture.rows * capture.columns * capture.samples * capture.frames / max(capture.bytes, 1)
+    steps = [(_JPEG, capture.lossy_before)] if capture.lossy_before else []
+    steps.append((_JPEG, capture.lossy_ratio or now))
+    if capture.codec == "h264":
+        steps.append((_H264, now))
+    return steps
+
+
+def lossy_method(capture: Capture) -> str:
+    """Return how its pixels lost something, one value a step; "" when nothing was lost."""
+    return "\\".join(method for method, _ in losses(capture))
 
 
 def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
@@ -82,12 +93,8 @@ def _pixels(draft: Draft, capture: Capture) -> None:
 
 
 def _lossy(draft: Draft, capture: Capture) -> None:
-    if not is_lossy(capture):
-        draft.put("LossyImageCompression", "00")
-        return
-    pixels = capture.rows * capture.columns * capture.samples * capture.frames
-    now = pixels / max(capture.bytes, 1)
-    ratio = f"{capture.lossy_ratio or now:.2f}"
-    draft.put("LossyImageCompression", "01")
-    draft.put("LossyImageCompressionRatio", f"{ratio}\\{now:.2f}" if capture.codec == "h264" else ratio)
-    draft.put("LossyImageCompressionMethod", lossy_method(capture))
+    steps = losses(capture)
+    draft.put("LossyImageCompression", "01" if steps else "00")
+    if steps:
+        draft.put("LossyImageCompressionRatio", "\\".join(f"{ratio:.2f}" for _, ratio in steps))
+        draft.put("LossyImageCompressionMethod", lossy_method(capture))

@@ -41,6 +41,7 @@ class ClipHeader:
     equipment: Equipment
     rows: int
     columns: int
+    lossy_before: float = 0  # as Capture has it, of the first frame
     clip_as: str = ""  # "jpeg", "h264", or "auto": it hangs on the length; "" is as "jpeg"
     request: RequestStamp | None = None
 
@@ -211,6 +212,7 @@ def as_capture(
         patient=header.patient,
         equipment=header.equipment,
         lossy_ratio=round(header.rows * header.columns * 3 * len(entries) / size, 2),
+        lossy_before=header.lossy_before,
         lost_frames=lost_frames,
         salvaged=salvaged,
         clip_as=_wanted(header, entries),

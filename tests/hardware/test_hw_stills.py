@@ -8,7 +8,7 @@ import simplejpeg
 from hardware.errors import EncodingFailed
 from hardware.pixels import clip_jpeg, decoded, preview_jpeg, to_gray_or_rgb, to_rgb
 from hardware.sources import Picture, PixelFormat, Scan
-from hardware.stills import StillKind, still_of
+from hardware.stills import StillKind, lost_before, still_of
 from hardware.views import Box, View
 
 ROWS, COLUMNS = 97, 131
@@ -87,6 +87,16 @@ def test_a_jpeg_of_which_only_a_part_is_seen_is_decoded_once_and_kept_lossless()
     assert (still.codec, still.rows, still.columns) == (StillKind.JPEG_LOSSLESS, 30, 50)
     assert np.array_equal(imagecodecs.jpeg8_decode(still.data), simplejpeg.decode_jpeg(stream)[20:50, 10:60])
     assert still.lossy_ratio > 0
+
+
+def test_a_devices_jpeg_that_is_compressed_anew_says_what_it_had_lost_before():
+    stream = jpeg(scene())
+    picture, view = delivered(stream), View(crop=Box(x=10, y=20, width=50, height=30))
+    still = still_of(picture, view, kind=StillKind.JPEG, quality=90)
+    assert still.lossy_before == lost_before(picture, view) == pytest.approx(ROWS * COLUMNS * 3 / len(stream))
+    assert still.lossy_ratio == pytest.approx(50 * 30 * 3 / len(still.data))
+    for untouched, seen_as in ((picture, View()), (rgb(scene()), view)):
+        assert still_of(untouched, seen_as, kind=StillKind.JPEG, quality=90).lossy_before == 0
 
 
 def test_an_interlaced_jpeg_is_shown_of_one_field():

@@ -7,14 +7,16 @@ from fractions import Fraction
 import imagecodecs
 import numpy as np
 import pytest
+import simplejpeg
 
 from gateway.capture.parts import profile_of
 from gateway.capture.preview import Preview
 from gateway.config.settings import Source
 from hardware.errors import DeviceRefused
 from hardware.profiles import Profile
+from hardware.sources import Picture, PixelFormat
 from hardware.views import Box, View
-from tests.unit.capture.conftest import SIZE
+from tests.unit.capture.conftest import SIZE, picture
 
 VIEW = View(crop=Box(x=20, y=10, width=100, height=60), turn=90)
 
@@ -49,6 +51,26 @@ def test_a_clip_and_a_preview_have_what_is_seen(box):
     assert (stored.rows, stored.columns, stored.frames) == (100, 60, 4)
     shown = Preview(ring=box.grabbers["us"].ring, view=VIEW).next(after=0, width=320, timeout=0)
     assert (shown.width, shown.height) == (60, 100)
+
+
+@pytest.mark.parametrize(("view", "anew"), [(View(), False), (VIEW, True)])
+def test_a_clip_of_a_devices_jpegs_says_whether_they_were_compressed_anew(box, view, anew):
+    use(box, Profile(view=view))
+    box.exam()
+    given = compressed(box)
+    box.give("us", given)
+    (uid,) = box.stop(box.clip())
+    stored = box.spool.captures.get(uid).capture
+    assert stored.lossy_before == (pytest.approx(320 * 180 * 3 / given.bytes) if anew else 0)
+    assert stored.lossy_ratio > 1
+
+
+def compressed(box) -> Picture:
+    """The next picture of a device that delivers JPEG."""
+    box.clock.move(0.04)
+    shown = picture(1, box.clock.boottime_ns())
+    stream = simplejpeg.encode_jpeg(shown.planes[0], quality=90, colorsubsampling="422")
+    return replace(shown, format=PixelFormat.JPEG, planes=(np.frombuffer(stream, np.uint8),), full_range=True)
 
 
 def test_pixels_may_stay_as_they_are_in_stills_that_say_so_and_nowhere_else(box):

@@ -16,9 +16,11 @@ from tests.dicom_samples import (
     build,
     clip,
     element,
+    encoded,
     exam,
     exam_of,
     order_file,
+    seal,
     still,
     temporary,
 )
@@ -264,6 +266,18 @@ def test_the_pixels_are_described_as_they_are(made, photometric, syntax, lossy):
     assert dataset.Laterality == ""
     assert "ImageLaterality" not in dataset
     assert "PixelSpacing" not in dataset
+
+
+def test_every_compression_that_lost_something_is_told_with_its_own_ratio_in_order(tmp_path):
+    record, streams = clip(lossy_ratio=11.0, lossy_before=8.0)
+    recorded = read(exam(), (record, streams))
+    assert list(recorded.LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_10918_1"]
+    assert list(recorded.LossyImageCompressionRatio) == [8, 11]
+    made, stream = encoded(lossy_before=8.0)
+    film = pydicom.dcmread(seal(tmp_path / "film", exam(), made, stream))
+    assert list(film.LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_10918_1", "ISO_14496_10"]
+    now = round(48 * 64 * 3 * 5 / made.bytes, 2)
+    assert list(film.LossyImageCompressionRatio) == [8, 7.25, now]
 
 
 def test_the_ratio_of_a_lossy_clip_is_the_measured_one():
