@@ -57,6 +57,11 @@ class Moments:
         self._turns = {name: threading.Lock() for name in grabbers}
         self._numbered: dict[str, int] = {}  # the highest InstanceNumber given, by exam
 
+    @property
+    def sources(self) -> list[str]:
+        """Return the names of the sources."""
+        return list(self._grabbers)
+
     @contextmanager
     def turn(self, ask: Ask) -> Iterator[Ask]:
         """Wait for the frame of a press, then hold the lock of all presses; a source's presses keep their order.

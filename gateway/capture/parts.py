@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
+from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
 from gateway.capture.moment import Moments
 from gateway.capture.pedals import Pedal
@@ -58,6 +59,7 @@ class Parts:
     grabbers: dict[str, Grabber]
     recorder: Recorder
     clips: Clips
+    foreseen: Foreseen
     prerecords: dict[str, PreRecord]
     due: Due
     pedals: list[Pedal]
@@ -72,9 +74,10 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     moments = Moments(spool=spool, grabbers=grabbers, clock=clock)
     recorder, due = Recorder(spool=spool), Due(clock=clock)
-    pre = _prerecords(spool, grabbers)
-    clips = _clips(spool, grabbers=grabbers, moments=moments, recorder=recorder, prerecords=pre)
+    prerecords = _prerecords(spool, grabbers)
+    clips = _clips(spool, moments=moments, recorder=recorder, prerecords=prerecords)
     signs = _signs(settings, spool, devices)
+    foreseen = Foreseen(clips=clips, spool=spool, indicator=Signs(signs), clock=clock)
     presses = _presses(settings, spool, moments=moments, recorder=recorder, clips=clips, due=due, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
     status = Status(
@@ -84,22 +87,17 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         signs=signs,
         presses=presses,
         clips=clips,
+        foreseen=foreseen,
         recorder=recorder,
         clock=clock,
     )
-    desk = Desk(
-        presses=presses,
-        recorder=recorder,
-        previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
-        status=status,
-        start_counter=start_counter,
-        clock=clock,
-    )
+    desk = _desk(spool, presses=presses, recorder=recorder, grabbers=grabbers, status=status, start=start_counter)
     return Parts(
         grabbers=grabbers,
         recorder=recorder,
         clips=clips,
-        prerecords=pre,
+        foreseen=foreseen,
+        prerecords=prerecords,
         due=due,
         pedals=pedals,
         signs=signs,
@@ -108,21 +106,27 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     )
 
 
-def _clips(
-    spool: Spool,
-    *,
-    grabbers: dict[str, Grabber],
-    moments: Moments,
-    recorder: Recorder,
-    prerecords: dict[str, PreRecord],
-) -> Clips:
+def _clips(spool: Spool, *, moments: Moments, recorder: Recorder, prerecords: dict[str, PreRecord]) -> Clips:
     return Clips(
         spool=spool,
         recorder=recorder,
         clock=spool.clock,
-        sources=grabbers,
+        sources=moments.sources,
         prerecords=prerecords,
         next_part=moments.next_part,
+    )
+
+
+def _desk(
+    spool: Spool, *, presses: Presses, recorder: Recorder, grabbers: dict[str, Grabber], status: Status, start: int
+) -> Desk:
+    return Desk(
+        presses=presses,
+        recorder=recorder,
+        previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
+        status=status,
+        start_counter=start,
+        clock=spool.clock,
     )
 
 

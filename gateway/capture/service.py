@@ -26,7 +26,7 @@ __all__ = ["Devices", "next_start", "run"]
 _log = logging.getLogger(__name__)
 _WORKERS = 2
 _ALARM_S = 2.0  # between two tries of a disk that refused
-_LOOK_S = 0.5  # between two looks at what a source shows
+_LOOK_S = 0.5  # between two looks at what a source shows, and at what is ahead of a clip
 _DUE_S = 0.2  # between two looks for answers that are late
 _STUCK_CHECK_S = 1.0
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
@@ -90,6 +90,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
         supervisor.start(f"store-{number + 1}", partial(parts.recorder.work, stop))
     supervisor.every("rows", 1.0, parts.recorder.write_rows)
     supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
+    supervisor.every("ends-soon", _LOOK_S, parts.foreseen.step)
     supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
     supervisor.every("due", _DUE_S, parts.due.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from gateway.clock import Clock
 from gateway.log import event, warn
 from hardware.errors import DeviceError
-from hardware.indicators import PRESSED, Answer, Cue, Output
+from hardware.indicators import ENDS_SOON, PRESSED, Answer, Cue, Output
 
 _log = logging.getLogger(__name__)
 _REOPEN_S = 10.0
@@ -86,6 +86,9 @@ class Signs:
 
     def show(self, answer: Answer) -> None:
         self._tell(answer)
+
+    def ends_soon(self) -> None:
+        self._tell(ENDS_SOON)
 
     def _tell(self, cue: Cue) -> None:
         for sign in self._signs:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.capture.clips import Clips
 from gateway.capture.ending import LIMIT_S
+from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
 from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
@@ -28,6 +29,7 @@ class Status:
         signs: list[Sign],
         presses: Presses,
         clips: Clips,
+        foreseen: Foreseen,
         recorder: Recorder,
         clock: Clock,
     ) -> None:
@@ -37,6 +39,7 @@ class Status:
         self._signs = signs
         self._presses = presses
         self._clips = clips
+        self._foreseen = foreseen
         self._recorder = recorder
         self._clock = clock
         self._exam = ""
@@ -87,6 +90,7 @@ class Status:
         if recording is None:
             return None
         header = recording.header
+        ahead = self._foreseen.of(recording)
         return {
             "clip": recording.uid,
             "source": header.source,
@@ -94,6 +98,7 @@ class Status:
             "started_at": header.pressed.utc.isoformat(),
             "seconds": round((self._clock.boottime_ns() - recording.started_ns) / 1e9, 1),
             "limit_seconds": LIMIT_S,
+            "ends": {"why": ahead.end, "seconds": round(ahead.seconds)} if ahead else None,
             "frames": recording.frames,
             "lost": recording.lost,
         }

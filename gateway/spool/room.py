@@ -84,6 +84,12 @@ def clip_seconds_left(room: Room, typical: Typical) -> int:
     return max(0, (room.usable - _for_stills(room)) // (2 * typical.clip_second)) if clip_fits(room) else 0
 
 
+def seconds_more(room: Room, *, recorded: int, span_s: float) -> float:
+    """Return for how long a clip that took so many bytes in so many seconds can go on at this pace."""
+    left = room.usable - recorded - _for_stills(room)
+    return max(0.0, left * span_s / (2 * recorded)) if clip_fits(room, recorded) else 0.0
+
+
 def level(room: Room, typical: Typical) -> Level:
     """Return what the box still takes."""
     if room.read_only:

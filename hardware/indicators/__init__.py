@@ -1,4 +1,4 @@
-"""What a press is answered with: that it was seen, and what became of it. Says it; never decides it."""
+"""What lamps and loudspeakers say: that a press was seen, what became of it, that a clip ends. Decides nothing."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -12,7 +12,8 @@ class Answer(StrEnum):
 
 
 PRESSED = "pressed"
-Cue = str  # PRESSED, or one of Answer
+ENDS_SOON = "ends-soon"  # no answer: nobody pressed anything
+Cue = str  # PRESSED, ENDS_SOON, or one of Answer
 
 
 class Indicator(Protocol):
@@ -23,6 +24,9 @@ class Indicator(Protocol):
 
     def show(self, answer: Answer) -> None:
         """Show this answer in place of the one before."""
+
+    def ends_soon(self) -> None:
+        """Let it be heard that a running clip ends by itself in a minute."""
 
 
 class Output(Protocol):
@@ -50,6 +54,9 @@ class Silent:
     def show(self, answer: Answer) -> None:
         """Show nothing."""
 
+    def ends_soon(self) -> None:
+        """Say nothing."""
+
 
 class Recorded:
     """Remembers every answer and counts the presses, for tests and for the demo."""
@@ -57,9 +64,13 @@ class Recorded:
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.presses = 0
+        self.warnings = 0
 
     def pressed(self) -> None:
         self.presses += 1
 
     def show(self, answer: Answer) -> None:
         self.answers.append(answer)
+
+    def ends_soon(self) -> None:
+        self.warnings += 1

@@ -45,6 +45,8 @@ class Lamp:
     def perform(self, cues: list[Cue]) -> float:
         now = self._clock_ns()
         for cue in cues:
+            if cue not in PATTERNS:
+                continue  # it is heard and read: in the lamp it would cover up an answer
             if cue not in (Answer.NOT_STORED, PRESSED) and self._refusing(now):
                 continue
             self._cue, self._since_ns = cue, now

@@ -1,4 +1,4 @@
-"""What each answer sounds like, as complete WAV files. Pure functions; plays nothing."""
+"""What each cue sounds like, as complete WAV files. Pure functions; plays nothing."""
 
 import io
 import wave
@@ -6,7 +6,7 @@ import wave
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.indicators import Answer, Cue
+from hardware.indicators import ENDS_SOON, Answer, Cue
 
 RATE = 48_000  # samples a second
 _LEVEL = 0.5  # of full scale
@@ -19,6 +19,7 @@ NOTES: dict[Cue, tuple[tuple[float, float], ...]] = {
     Answer.STORED: ((_HIGH, 0.15),),
     Answer.CLIP_STARTED: ((_MIDDLE, 0.1), (_HIGH, 0.1)),  # rises
     Answer.CLIP_STOPPED: ((_HIGH, 0.1), (_MIDDLE, 0.1)),  # falls
+    ENDS_SOON: ((_MIDDLE, 0.08), (0.0, 0.08)) * 3,
     Answer.NOT_STORED: ((_LOW, 0.2), (0.0, 0.1), (_LOW, 0.2)),
 }
 

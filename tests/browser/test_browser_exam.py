@@ -24,6 +24,9 @@ def test_an_exam_with_a_still_and_a_clip_takes_the_touches_it_should(page: Page,
     expect(page.locator("#said")).to_have_text("✓ Stored 1")
     page.locator("#clip").tap()
     expect(page.locator("#rec")).to_contain_text("REC 00:03 of 02:00")
+    expect(page.locator("#ends")).to_be_hidden()
+    box.capture.script.ends = {"why": "limit", "seconds": 43}
+    expect(page.locator("#ends")).to_have_text("The clip ends by itself in 00:43")
     expect(page.locator("#clip")).to_have_class(re.compile("recording-clip"))
     expect(page.locator("#finish")).to_contain_text("Stop the clip first")
     page.locator("#finish").tap(force=True)

@@ -11,7 +11,7 @@ import pytest
 
 from hardware.errors import DeviceError, DeviceMissing, DeviceRefused
 from hardware.gpio import Wiring
-from hardware.indicators import PRESSED, Answer
+from hardware.indicators import ENDS_SOON, PRESSED, Answer
 from hardware.indicators.aplay import Aplay
 from hardware.indicators.fakes import FakePlayer, FakeSwitch
 from hardware.indicators.lamp import Lamp
@@ -92,6 +92,14 @@ def test_not_stored_is_not_covered_up_by_the_answer_to_another_press(lamp, switc
     assert switch.lit  # somebody presses again: that is shown
 
 
+def test_a_clip_that_ends_soon_is_heard_and_covers_up_no_answer(lamp, switch, tone, player, clock):
+    tone.perform([ENDS_SOON])
+    assert [wav for _, wav in player.played] == [sound(ENDS_SOON)]
+    go_on(lamp, clock, 1, PRESSED)
+    go_on(lamp, clock, 1, ENDS_SOON)
+    assert switch.lit
+
+
 def test_a_press_whose_answer_never_comes_does_not_leave_the_lamp_lit(lamp, switch, clock):
     go_on(lamp, clock, 10, PRESSED)
     assert not switch.lit
@@ -168,13 +176,14 @@ def test_stored_is_one_high_tone_and_not_stored_two_low_ones():
     assert [p for p in low if p] == [400, 400]
 
 
-def test_a_clips_beginning_rises_and_its_end_falls_and_no_two_answers_sound_alike():
+def test_a_clips_beginning_rises_and_its_end_falls_and_no_two_sound_alike():
     started = [p for p in pitches(sound(Answer.CLIP_STARTED)) if p]
     stopped = [p for p in pitches(sound(Answer.CLIP_STOPPED)) if p]
     assert (min(started), max(started)) == (started[0], started[-1])
     assert (max(stopped), min(stopped[:2])) == (stopped[0], stopped[1])
     assert max(started) - min(started) > 400
-    assert len({sound(answer) for answer in Answer}) == len(Answer) == len(NOTES)
+    assert set(NOTES) == {*Answer, ENDS_SOON}
+    assert len({sound(cue) for cue in NOTES}) == len(NOTES)
     assert max(seconds_of(sound(answer)) for answer in Answer) < 0.6
 
 

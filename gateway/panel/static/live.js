@@ -106,6 +106,9 @@ function keys() {
   $("stage").classList.toggle("recording", recording);
   $("rec").hidden = !recording;
   if (recording) $("rec").textContent = `${say.rec} ${time(box.clip.seconds)} ${say.of} ${time(box.clip.limit_seconds)}`;
+  const ends = box.clip?.ends;
+  $("ends").hidden = !ends;
+  if (ends) $("ends").textContent = `${ends.why === "limit" ? say.ends : say.ends_full} ${time(ends.seconds)}`;
   const why = recording || clipCall ? say.stop_first : presses.length ? `${say.wait_first}: ${presses.length}` : "";
   $("finish").setAttribute("aria-disabled", String(why !== ""));
   $("finish-why").textContent = why;

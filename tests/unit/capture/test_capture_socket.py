@@ -12,6 +12,7 @@ from itertools import repeat
 import pytest
 
 from gateway import wire
+from gateway.capture.foreseen import Foreseen
 from gateway.capture.pedals import Pedal
 from gateway.capture.preview import Preview
 from gateway.capture.server import Desk, Server
@@ -37,6 +38,7 @@ def desk(boxes, clock):
         signs=[Sign(name="tone-1", output=FakeOutput(), clock=clock)],
         presses=box.presses,
         clips=box.clips,
+        foreseen=Foreseen(clips=box.clips, spool=box.spool, indicator=box.indicator, clock=box.clock),
         recorder=box.recorder,
         clock=clock,
     )

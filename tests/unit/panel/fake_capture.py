@@ -54,6 +54,7 @@ class Script:
     what: str = ""
     pedals: list[dict[str, Any]] = field(default_factory=list)
     signs: list[dict[str, Any]] = field(default_factory=list)
+    ends: dict[str, Any] | None = None  # what is ahead of the clip
 
 
 class FakeCapture:
@@ -110,6 +111,7 @@ class FakeCapture:
                 "started_at": self.clock.utc().isoformat(),
                 "seconds": 3.0,
                 "limit_seconds": 120,
+                "ends": self.script.ends,
                 "frames": 5,
                 "lost": 0,
             }
