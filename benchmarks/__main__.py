@@ -16,6 +16,7 @@ from gateway.errors import ScopegateError
 MODULES = (
     "p01_press",
     "p02_wrap",
+    "p02_beside",
     "p03_queue",
     "p04_stills",
     "p05_large_pdu",

@@ -106,7 +106,11 @@ class Draft:
         return not (self._texts or self._values or self._items)
 
     def encode(self, source: str) -> bytes:
-        """Return the data set in Explicit VR Little Endian.
+        """Return the data set in Explicit VR Little Endian; arguments and errors as of `encoded`."""
+        return elements.joined(self.encoded(source))
+
+    def encoded(self, source: str) -> dict[int, bytes]:
+        """Return the elements of the data set, by tag, each in Explicit VR Little Endian.
 
         `source`: the order's character set, kept when all of our own texts fit it; else everything becomes
         ISO_IR 192. Raises TextDoesNotFit when a copied text is not of its character set.
@@ -115,7 +119,7 @@ class Draft:
             finished = self.finish(source, source)
         except TextDoesNotFit:
             finished = self.finish(charset.UTF8, source)
-        return elements.encode(finished, explicit=True)
+        return {each.tag: elements.encoded(each, explicit=True) for each in finished}
 
     def encode_in(self, character_set: str) -> bytes:
         """Return the data set in that character set, which its copied texts have already."""

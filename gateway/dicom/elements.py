@@ -5,7 +5,7 @@ value's bytes, because objects copy what the worklist server wrote.
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
@@ -121,9 +121,35 @@ def parse_head(raw: bytes, *, explicit: bool, start: int = 0) -> tuple[Elements,
     return _data_set(raw, start, len(raw), explicit=explicit, depth=0, budget=_Budget(MOST))
 
 
+def spans(raw: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, begin and end of each element of a data set as `encode` writes it: explicit, no open lengths."""
+    position = 0
+    while position < len(raw):
+        head = _head(raw, position, len(raw), explicit=True)
+        yield head.tag, position, head.end + head.length
+        position = head.end + head.length
+
+
+def read_one(raw: bytes, start: int) -> tuple[Element | None, int]:
+    """Read the element at byte `start`, in Explicit VR; None when it is a sequence, or not whole."""
+    try:
+        head = _head(raw, start, len(raw), explicit=True)
+    except Malformed:
+        return None, start
+    end = head.end + head.length
+    if head.vr in _LONG or end > len(raw):
+        return None, start
+    return Element(tag=head.tag, vr=head.vr, value=raw[head.end : end]), end
+
+
 def encode(elements: Iterable[Element], *, explicit: bool) -> bytes:
     """Write a data set; values are padded to even length, sequences have defined lengths."""
-    return b"".join(_encoded(each, explicit=explicit) for each in sorted(elements, key=lambda each: each.tag))
+    return joined({each.tag: encoded(each, explicit=explicit) for each in elements})
+
+
+def joined(elements: Mapping[int, bytes]) -> bytes:
+    """Return the data set of encoded elements, by tag, in the order of their tags."""
+    return b"".join(elements[number] for number in sorted(elements))
 
 
 def head(element: Element, length: int, *, explicit: bool) -> bytes:
@@ -136,7 +162,8 @@ def head(element: Element, length: int, *, explicit: bool) -> bytes:
     return start + element.vr.encode() + struct.pack("<H", length)
 
 
-def _encoded(element: Element, *, explicit: bool) -> bytes:
+def encoded(element: Element, *, explicit: bool) -> bytes:
+    """Write one element."""
     if element.vr == "SQ":
         items = (encode(item, explicit=explicit) for item in element.items)
         value = b"".join(struct.pack("<HHL", 0xFFFE, 0xE000, len(item)) + item for item in items)

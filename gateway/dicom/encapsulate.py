@@ -16,21 +16,26 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM_HEAD = 8
 
 
+def head(header: Header) -> bytes:
+    """Return a file up to its pixel data (PS3.10 7)."""
+    meta = part10.Meta(
+        sop_class_uid=header.sop_class_uid,
+        sop_instance_uid=header.sop_instance_uid,
+        transfer_syntax_uid=header.transfer_syntax_uid,
+    )
+    return part10.preface(meta) + header.data
+
+
 def file_chunks(header: Header, lengths: Sequence[int], fragments: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the file piece by piece (PS3.10 7, PS3.5 A.4; A.2 for what is not compressed).
 
     `lengths`: bytes of each frame's codestream, known beforehand; `fragments`: these codestreams in order. Raises
     CodestreamBroken when the two do not agree: the file is unusable then.
     """
-    meta = part10.Meta(
-        sop_class_uid=header.sop_class_uid,
-        sop_instance_uid=header.sop_instance_uid,
-        transfer_syntax_uid=header.transfer_syntax_uid,
-    )
     if len(lengths) != header.frames:
         raise CodestreamBroken("A clip has another number of frames than its record says.")
     native = header.transfer_syntax_uid == part10.EXPLICIT_LE
-    yield part10.preface(meta) + header.data + (_native_head(lengths) if native else _tables(lengths))
+    yield head(header) + (_native_head(lengths) if native else _tables(lengths))
     yield from (_native if native else _encapsulated)(_as_recorded(lengths, fragments))
 
 
@@ -41,12 +46,7 @@ def film_chunks(header: Header, size: int, pieces: Iterable[bytes]) -> Iterator[
     """
     if size % 2 or size >= _UNDEFINED:
         raise CodestreamBroken("A clip's H.264 is too long for one object.")
-    meta = part10.Meta(
-        sop_class_uid=header.sop_class_uid,
-        sop_instance_uid=header.sop_instance_uid,
-        transfer_syntax_uid=header.transfer_syntax_uid,
-    )
-    yield part10.preface(meta) + header.data + _PIXEL_DATA + _ITEM + bytes(4) + _ITEM + struct.pack("<L", size)
+    yield head(header) + _PIXEL_DATA + _ITEM + bytes(4) + _ITEM + struct.pack("<L", size)
     written = 0
     for piece in pieces:
         written += len(piece)

@@ -1,5 +1,8 @@
 """General Image, Image Pixel, the lossy trio and SOP Common: what every capture's object says of its picture."""
 
+from collections.abc import Mapping
+
+from gateway.dicom import elements
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.part10 import EXPLICIT_LE, H264, JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS
 from gateway.dicom.patient_study import local
@@ -32,15 +35,27 @@ _JPEG, _H264 = "ISO_10918_1", "ISO_14496_10"  # Lossy Image Compression Method (
 
 def image(draft: Draft, exam: Exam, capture: Capture) -> None:
     """Write the picture's place, time and pixels. Raises ObjectError when its record cannot be true."""
-    taken = local(capture.taken, exam)
-    draft.put("InstanceNumber", str(capture.instance_number))
+    own(draft, exam, capture)
     draft.put("ImageType", "ORIGINAL\\PRIMARY")
-    for what in ("Content", "Acquisition"):
-        draft.put(f"{what}Date", f"{taken:%Y%m%d}").put(f"{what}Time", f"{taken:%H%M%S.%f}")
     draft.put("PatientOrientation")
     draft.put("BurnedInAnnotation", "YES")  # a captured screen shows text until somebody proved otherwise
     _pixels(draft, capture)
-    _lossy(draft, capture)
+    draft.put("LossyImageCompression", "01" if is_lossy(capture) else "00")
+    if method := lossy_method(capture):
+        draft.put("LossyImageCompressionMethod", method)
+
+
+def own(draft: Draft, exam: Exam, capture: Capture) -> Draft:
+    """Write what no other picture of its source has: see gateway.dicom.alike."""
+    taken = local(capture.taken, exam)
+    draft.put("SOPInstanceUID", capture.sop_instance_uid)
+    draft.put("InstanceNumber", str(capture.instance_number))
+    date, time = f"{taken:%Y%m%d}", f"{taken:%H%M%S.%f}"
+    for what in ("Content", "Acquisition"):
+        draft.put(f"{what}Date", date).put(f"{what}Time", time)
+    if steps := losses(capture):
+        draft.put("LossyImageCompressionRatio", "\\".join(f"{ratio:.2f}" for _, ratio in steps))
+    return draft
 
 
 def is_lossy(capture: Capture) -> bool:
@@ -66,14 +81,19 @@ def lossy_method(capture: Capture) -> str:
 
 
 def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
-    """Add the identity of the object and encode it."""
-    draft.put("SOPClassUID", sop_class_uid).put("SOPInstanceUID", capture.sop_instance_uid)
+    """Add the object's class and encode it."""
+    draft.put("SOPClassUID", sop_class_uid)
+    return header(capture, sop_class_uid, draft.encoded(request.character_set))
+
+
+def header(capture: Capture, sop_class_uid: str, encoded: Mapping[int, bytes]) -> Header:
+    """Return the header of a capture's object. `encoded`: its elements by tag."""
     return Header(
         sop_class_uid=sop_class_uid,
         sop_instance_uid=capture.sop_instance_uid,
         transfer_syntax_uid=TRANSFER_SYNTAX[capture.codec],
         frames=capture.frames,
-        data=draft.encode(request.character_set),
+        data=elements.joined(encoded),
     )
 
 
@@ -90,11 +110,3 @@ def _pixels(draft: Draft, capture: Capture) -> None:
     draft.binary("PixelRepresentation", 0)
     if capture.pixel_aspect:
         draft.put("PixelAspectRatio", capture.pixel_aspect)
-
-
-def _lossy(draft: Draft, capture: Capture) -> None:
-    steps = losses(capture)
-    draft.put("LossyImageCompression", "01" if steps else "00")
-    if steps:
-        draft.put("LossyImageCompressionRatio", "\\".join(f"{ratio:.2f}" for _, ratio in steps))
-        draft.put("LossyImageCompressionMethod", lossy_method(capture))

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from gateway.dicom import elements, part10
+from gateway.dicom.alike import Template
 from gateway.dicom.elements import Elements, Malformed
 from gateway.errors import ObjectError
 
@@ -22,13 +23,16 @@ _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 class SealedFile:
     """An open sealed file, used with `with`. Raises ObjectError for whatever is not as this product writes it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, template: Template | None = None) -> None:
+        """Open it. `template`: a checked header that this one may be like; `is_like_it` says so afterwards."""
         self.path = path
+        self.is_like_it = False
+        self._template = template
         self._digest = hashlib.sha256()
         self._file = path.open("rb")
         try:
             self.size = self._left = os.fstat(self._file.fileno()).st_size
-            self.meta, self.header, self._rest = self._head()
+            self.head, self.meta, self.header, self._rest = self._head()
         except BaseException:
             self._file.close()
             raise
@@ -113,14 +117,25 @@ class SealedFile:
         """Digest of the whole file, once all fragments were read."""
         return self._digest.hexdigest()
 
-    def _head(self) -> tuple[part10.Meta, Elements, memoryview]:
+    def _head(self) -> tuple[bytes, part10.Meta, Elements, memoryview]:
         start = self._read(min(_START, self._left))
         try:
             meta = part10.read_meta(start)
-            header, end = elements.parse_head(start, explicit=True, start=meta.length)
+            header, end = self._header(start, meta.length)
         except Malformed as error:
             raise ObjectError("The sealed object cannot be read back.") from error
-        return meta, header, memoryview(start)[end:]  # a view: a whole still lies in it and is cut five times
+        return (
+            start[:end],
+            meta,
+            header,
+            memoryview(start)[end:],
+        )  # a view: a whole still lies in it, cut five times
+
+    def _header(self, start: bytes, begin: int) -> tuple[Elements, int]:
+        if self._template and (found := self._template.read(start, begin)):
+            self.is_like_it = True
+            return found
+        return elements.parse_head(start, explicit=True, start=begin)
 
     def _extended(self) -> tuple[int, ...]:
         """Read the Extended Offset Table when there is one; its lengths are skipped."""

@@ -4,22 +4,24 @@ It checks what format checkers do not see: that the codestreams are the captured
 that the order's values came through, that every text can be read, that a lossy picture says so.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.dicom import avc, charset, codestream, copies, draft, elements, icc, objects, values
+from gateway.dicom import charset, copies, draft, elements, encapsulate, icc, objects, values
+from gateway.dicom.alike import Alike
+from gateway.dicom.draft import Header
 from gateway.dicom.elements import Elements
 from gateway.dicom.image import PHOTOMETRIC, TRANSFER_SYNTAX, is_lossy, lossy_method
+from gateway.dicom.part10 import Meta
+from gateway.dicom.patient_study import local
 from gateway.dicom.sealed import SealedFile
-from gateway.dicom.window import Window
-from gateway.errors import CodestreamBroken, ObjectError, TextDoesNotFit
+from gateway.dicom.verify_pictures import same_pictures
+from gateway.errors import ObjectError, TextDoesNotFit
 from gateway.model import Capture, Exam, Identity, MediaKind, Series
 
 _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
 _SEVERAL = frozenset(map(elements.tag, (*draft.SEVERAL, "SpecificCharacterSet")))
-_ITEM_HEAD = 8
 _COLOURS = 3
 _VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
 _ENTIRE_BODY = "38266002"  # SNOMED CT
@@ -46,37 +48,70 @@ def verify_sealed(
     order: bytes | None,
     further: Sequence[bytes] = (),
     clip: Capture | None = None,
+    alike: Alike | None = None,
+    written: Header | None = None,
 ) -> Sealed:
     """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken.
 
-    `clip`: what a key still was made of; it is lossless itself, its clip is not.
+    `clip`: what a key still was made of; it is lossless itself, its clip is not. `alike`: what is known of this
+    exam's other stills. `written`: the header that the file must have, byte for byte; with its pictures, which are
+    compared in any case, that is all of it.
     """
     lossy = clip is not None or is_lossy(capture)
-    with SealedFile(path) as file:
+    with SealedFile(path, alike.template(capture, series) if alike else None) as file:
         header, meta = file.header, file.meta
-        _identity(header, exam, capture, series)
-        _same("SOPInstanceUID", meta.sop_instance_uid, capture.sop_instance_uid)
-        for sop_class in (meta.sop_class_uid, header.text("SOPClassUID")):
-            _same("SOPClassUID", sop_class, objects.sop_class(capture))
-        _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
-        _readable(header)
-        _truthful(header, capture, lossy=lossy_method(clip or capture))
-        _of_its_family(header, capture)
-        _origin(header, derived=clip is not None)
-        _performed(header, exam, clip or capture)
-        copies.check(header, exam, order, further)
-        (_film if capture.codec == "h264" else _pixels)(file, capture)
-        return Sealed(
-            sop_class_uid=meta.sop_class_uid,
-            transfer_syntax_uid=meta.transfer_syntax_uid,
-            bytes=file.size,
-            sha256=file.sha256,
-            frames=capture.frames,
-            lossy=lossy,
-        )
+        if written and file.head != encapsulate.head(written):
+            raise ObjectError("The sealed object reads back differently.")
+        _named(meta, capture)
+        _its_own(header, exam, capture, lossy=lossy_method(clip or capture))
+        if not file.is_like_it:
+            _same("SOPClassUID", header.text("SOPClassUID"), meta.sop_class_uid)
+            _identity(header, exam, series)
+            _readable(header)
+            _truthful(header, capture, lossy=lossy_method(clip or capture))
+            _of_its_family(header, capture)
+            _origin(header, derived=clip is not None)
+            _performed(header, exam, clip or capture)
+            copies.check(header, exam, order, further)
+        same_pictures(file, capture)
+        if alike and not file.is_like_it:
+            alike.checked(capture, series, header, file.head[meta.length :])
+        return _sealed(file, capture, lossy=lossy)
 
 
-def _identity(header: Elements, exam: Exam, capture: Capture, series: Series) -> None:
+def _sealed(file: SealedFile, capture: Capture, *, lossy: bool) -> Sealed:
+    return Sealed(
+        sop_class_uid=file.meta.sop_class_uid,
+        transfer_syntax_uid=file.meta.transfer_syntax_uid,
+        bytes=file.size,
+        sha256=file.sha256,
+        frames=capture.frames,
+        lossy=lossy,
+    )
+
+
+def _named(meta: Meta, capture: Capture) -> None:
+    _same("SOPInstanceUID", meta.sop_instance_uid, capture.sop_instance_uid)
+    _same("SOPClassUID", meta.sop_class_uid, objects.sop_class(capture))
+    _same("TransferSyntaxUID", meta.transfer_syntax_uid, TRANSFER_SYNTAX[capture.codec])
+
+
+def _its_own(header: Elements, exam: Exam, capture: Capture, *, lossy: str) -> None:
+    """Check what other stills of its source do not share: gateway.dicom.alike.OWN."""
+    _same("SOPInstanceUID", header.text("SOPInstanceUID"), capture.sop_instance_uid)
+    _same("InstanceNumber", header.text("InstanceNumber"), str(capture.instance_number))
+    taken = local(capture.taken, exam)
+    for what in ("Content", "Acquisition"):
+        _same(f"{what}Date", header.text(f"{what}Date"), f"{taken:%Y%m%d}")
+        _same(f"{what}Time", header.text(f"{what}Time"), f"{taken:%H%M%S.%f}")
+    ratios = header.text("LossyImageCompressionRatio")
+    if bool(ratios) != bool(lossy) or ratios.count("\\") != lossy.count("\\"):
+        raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
+    if lossy and not all(values.allowed("DS", each) for each in ratios.split("\\")):
+        raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
+
+
+def _identity(header: Elements, exam: Exam, series: Series) -> None:
     patient = exam.patient
     written = header.text("SpecificCharacterSet")
     name = patient.id if exam.identity is Identity.TEMPORARY else patient.name
@@ -89,8 +124,6 @@ def _identity(header: Elements, exam: Exam, capture: Capture, series: Series) ->
     _same("StudyInstanceUID", header.text("StudyInstanceUID"), exam.study_instance_uid)
     _same("SeriesInstanceUID", header.text("SeriesInstanceUID"), series.series_instance_uid)
     _same("SeriesNumber", header.text("SeriesNumber"), str(series.number))
-    _same("SOPInstanceUID", header.text("SOPInstanceUID"), capture.sop_instance_uid)
-    _same("InstanceNumber", header.text("InstanceNumber"), str(capture.instance_number))
 
 
 def _performed(header: Elements, exam: Exam, capture: Capture) -> None:
@@ -135,9 +168,6 @@ def _truthful(header: Elements, capture: Capture, *, lossy: str) -> None:
     """Check what the header says of its picture against the record. `lossy`: how it lost something."""
     _same("LossyImageCompression", header.text("LossyImageCompression"), "01" if lossy else "00")
     _same("LossyImageCompressionMethod", header.text("LossyImageCompressionMethod"), lossy)
-    ratios = header.text("LossyImageCompressionRatio")
-    if bool(ratios) != bool(lossy) or ratios.count("\\") != lossy.count("\\"):
-        raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
     photometric = PHOTOMETRIC[capture.codec, capture.samples]
     _same("PhotometricInterpretation", header.text("PhotometricInterpretation"), photometric)
     for keyword, number in (
@@ -189,45 +219,6 @@ def _cine(header: Elements, capture: Capture) -> None:
     times = target.bare.split(b"\\")
     if elements.keyword(target) == "FrameTimeVector" and len(times) != capture.frames:
         raise ObjectError("FrameTimeVector has another number of values than the clip has frames.")
-
-
-def _pixels(file: SealedFile, capture: Capture) -> None:
-    digest, total, starts = hashlib.sha256(), 0, [0]
-    for stream in _checked(file, capture):
-        digest.update(stream)
-        total += len(stream)
-        starts.append(starts[-1] + _ITEM_HEAD + len(stream) + len(stream) % 2)
-    if len(starts) - 1 != capture.frames:
-        raise CodestreamBroken("The sealed object has another number of frames than its record.")
-    if (total, digest.hexdigest()) != (capture.bytes, capture.sha256):
-        raise CodestreamBroken("The sealed pictures are not the captured ones.")
-    tabled = capture.frames > 1 and capture.codec != codestream.UNCOMPRESSED
-    if file.offsets != tuple(starts[:-1]) and (tabled or file.offsets):
-        raise ObjectError("The sealed object's offset table does not point to its frames.")
-
-
-def _film(file: SealedFile, capture: Capture) -> None:
-    """Check a clip's one stream: that it is the one that was made, and what its own header says of it."""
-    digest = hashlib.sha256()
-    for piece in file.film_pieces():
-        digest.update(piece)
-    start, length = file.film
-    if (length, digest.hexdigest()) != (capture.bytes, capture.sha256):
-        raise CodestreamBroken("The sealed pictures are not the captured ones.")
-    with Window(file.path, start=start, length=length) as stream:
-        avc.check(stream, rows=capture.rows, columns=capture.columns, frames=capture.frames)
-
-
-def _checked(file: SealedFile, capture: Capture) -> Iterator[bytes]:
-    """Yield the codestreams, or the pixels, without padding, after comparing each with the record."""
-    for fragment in file.fragments():
-        yield codestream.own(
-            fragment,
-            rows=capture.rows,
-            columns=capture.columns,
-            samples=capture.samples,
-            codec=capture.codec,
-        )
 
 
 def _same(what: str, found: str, wanted: str) -> None:

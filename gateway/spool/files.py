@@ -58,23 +58,26 @@ class Files:
 
         `picture`: it is none of the small records for which the reserve is kept.
         """
-        return self.write_all([(path, chunks)], picture=picture)[0]
+        tally = _Tally()
+        self.write_all([(path, tally.over(chunks))], picture=picture)
+        return Written(bytes=tally.bytes, sha256=tally.digest.hexdigest())
 
-    def write_all(self, contents: Sequence[tuple[Path, Chunks]], *, picture: bool = False) -> list[Written]:
+    def write_all(self, contents: Sequence[tuple[Path, Chunks]], *, picture: bool = False) -> None:
         """Create or replace several files; each for itself is the old or the whole new one after a power cut.
 
         They share the flushes of their folders, and the disk gets them in one go: ten small files cost three
         flushes rather than twenty. When one cannot be written, none gets its name.
         """
         if picture or self.relief is None:
-            return self._written(contents)
+            self._write_all(contents)
+            return
         recorded = [(path, list(chunks)) for path, chunks in contents]
         self._ease()
         try:
-            return self._written(recorded)
+            self._write_all(recorded)
         except DiskFull:  # somebody took that room first
             self._ease()
-            return self._written(recorded)
+            self._write_all(recorded)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file its final name, durably."""
@@ -183,14 +186,13 @@ class Files:
             part.write_bytes(content)
             part.replace(path)
 
-    def _written(self, contents: Sequence[tuple[Path, Chunks]]) -> list[Written]:
-        written: list[Written] = []
+    def _write_all(self, contents: Sequence[tuple[Path, Chunks]]) -> None:
         fds: list[int] = []
         with _translated():
             try:
                 for path, chunks in contents:
                     fds.append(self._create(_part(path)))
-                    written.append(_fill(self, fds[-1], chunks))
+                    self._fill(fds[-1], chunks)
                 for fd in fds:
                     self._sync(fd)
             except BaseException:
@@ -205,7 +207,12 @@ class Files:
                 self._rename(_part(path), path)
             for folder in dict.fromkeys(path.parent for path, _ in contents):
                 self._sync_folder(folder)
-        return written
+
+    def _fill(self, fd: int, chunks: Chunks) -> None:
+        for chunk in chunks:
+            self._write(fd, chunk)
+        # The disk may begin now: with several files the flush of the first then takes the others along.
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def _ease(self) -> None:
         if self.relief:
@@ -252,16 +259,18 @@ class Files:
             os.close(fd)
 
 
-def _fill(files: Files, fd: int, chunks: Chunks) -> Written:
-    digest = hashlib.sha256()
-    size = 0
-    for chunk in chunks:
-        files._write(fd, chunk)  # noqa: SLF001 - one subject
-        digest.update(chunk)
-        size += len(chunk)
-    # The disk may begin now: with several files the flush of the first then takes the others along.
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    return Written(bytes=size, sha256=digest.hexdigest())
+class _Tally:
+    """Counts and hashes what is written on its way."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.digest = hashlib.sha256()
+
+    def over(self, chunks: Chunks) -> Iterator[bytes | memoryview]:
+        for chunk in chunks:
+            yield chunk
+            self.bytes += len(chunk)
+            self.digest.update(chunk)
 
 
 def _part(path: Path) -> Path:

@@ -69,18 +69,23 @@ class Objects:
 
         It is not sealed yet: without a seal it is written anew after a restart. Raises WrongState once it is.
         """
-        (written,) = self.write_all(exam, {uid: chunks})
+        self._unsealed(exam, [uid])
+        with still_there():
+            written = self._files.write(self._layout.object(exam, uid), chunks, picture=True)
         if sha256_of(self._layout.object(exam, uid)) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")
         return written
 
-    def write_all(self, exam: str, contents: Mapping[str, Iterable[bytes]]) -> builtins.list[Written]:
+    def write_all(self, exam: str, contents: Mapping[str, Iterable[bytes]]) -> None:
         """Write the files of several objects of an exam, by UID, as `write` does. The caller reads them back."""
-        if any(self._layout.seal(exam, uid).exists() for uid in contents):
-            raise WrongState("This object is sealed and never changes again.")
+        self._unsealed(exam, contents)
         files = [(self._layout.object(exam, uid), chunks) for uid, chunks in contents.items()]
         with still_there():
-            return self._files.write_all(files, picture=True)
+            self._files.write_all(files, picture=True)
+
+    def _unsealed(self, exam: str, uids: Iterable[str]) -> None:
+        if any(self._layout.seal(exam, uid).exists() for uid in uids):
+            raise WrongState("This object is sealed and never changes again.")
 
     def seal(self, sealed: SealedObject, destinations: Sequence[str]) -> None:
         """Make the written file final: its seal, its row and one delivery a destination."""

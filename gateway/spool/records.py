@@ -19,16 +19,15 @@ from gateway.clock import Moment
 from gateway.errors import SpoolDamaged
 
 T = TypeVar("T")
+_SCALARS = frozenset({str, int, float, bool})
+_for_people = json.JSONEncoder(ensure_ascii=False).encode  # made once: json.dumps makes one a call
 _CHECK = "crc32"  # of the other keys; release 0.1 wrote none and passes over it
 
 
 def dump(value: Any) -> bytes:  # noqa: ANN401 - any dataclass of the model
     """Return a dataclass as JSON for people to read: each of its fields on a line."""
     plain = _plain(value)
-    lines = (
-        f' "{key}": {json.dumps(item, ensure_ascii=False)}'
-        for key, item in {**plain, _CHECK: _check(plain)}.items()
-    )
+    lines = (f' "{key}": {_for_people(item)}' for key, item in {**plain, _CHECK: _check(plain)}.items())
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
@@ -56,16 +55,21 @@ def _check(plain: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
+    if value is None or type(value) in _SCALARS:
+        return value
     if isinstance(value, Moment):
         return value.to_json()
-    if is_dataclass(value):
-        stored = (field for field in fields(value) if not field.metadata.get("apart"))
-        return {field.name: _plain(getattr(value, field.name)) for field in stored}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, StrEnum):
         return value.value
-    return value
+    return {name: _plain(getattr(value, name)) for name in _stored(typing.cast("typing.Hashable", type(value)))}
+
+
+@cache
+def _stored(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any dataclass of the model
+    """Return the fields of a dataclass that stand in its record."""
+    return tuple(field.name for field in fields(kind) if not field.metadata.get("apart"))
 
 
 @cache

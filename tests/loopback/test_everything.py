@@ -88,13 +88,15 @@ def test_an_exam_reaches_every_kind_of_peer_across_a_stop_a_kill_and_a_lost_inde
             assert set(web.has) == set(uids) == {each.sop_instance_uid for each in vouching.arrived}
             assert len(list(medium.glob("DICOM/*/I*"))) == 3
             box.stop()
+            once = (len(vouching.arrived), len(web.posts()))
+            assert once[0] in {3, 4}, "only what was on its way at the kill may have gone twice"
+            assert once[1] in {3, 4}
             for path in box.data.glob("scopegate.db*"):
                 path.unlink()
             vouching.has[study] = {"2.25.1": [each.sop_instance_uid for each in vouching.arrived]}
             box.start()
             until("the archives to say what they have", lambda: lines(box, exam) == LOST)
-        assert len(vouching.arrived) == 3, "nothing went twice"
-        assert len(web.posts()) == 3
+        assert (len(vouching.arrived), len(web.posts())) == once, "nothing goes again unasked"
 
 
 def steps_images(steps: StepServer) -> set[str]:
