@@ -29,6 +29,7 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
         films = len(spool.captures.unsealed(_MOST_FILMS, films=True))
         folder = settings.station.runtime_dir
         said = LiveState(folder=folder, process="forward", files=spool.files, clock=spool.clock).read() or {}
+        percent = {each.get("into", "h264"): each["percent"] for each in [said.get("film")] if each}
         waiting = spool.deliveries.unsettled()
         messages = spool.steps.list(states_wanted=UNTOLD)
         orphans = spool.destinations.orphans({destination.name for destination in settings.destinations})
@@ -38,8 +39,10 @@ def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     for name, count in orphan_messages.items():
         print(f"{counted(count, 'message')} for {name}, which is not configured any more: queue drop --server.")
     if films:
-        at = f", the first is {said['film']['percent']} % done" if "film" in said else ""
+        at = f", the first is {percent['h264']} % done" if "h264" in percent else ""
         print(f"{counted(films, 'clip')} to be encoded as H.264 before they are sent{at}.")
+    if "jpeg" in percent:
+        print(f"An H.264 clip is made JPEG for an archive that takes no H.264: {percent['jpeg']} % done.")
     if not waiting and not messages and not films:
         print("Nothing is waiting.")
         return

@@ -267,7 +267,7 @@ def _destination(base: Path) -> Table:
             "sources": values.several(values.name),
             "types": values.several(values.one_of("still", "clip")),
             "longest_clip_s": values.number(0, 3600, "s"),
-            "fallback": values.one_of("hold", "key-stills"),
+            "fallback": values.one_of("hold", "jpeg", "key-stills"),
             "key_stills": values.number(1, 9),
             "url": values.url,
             "token_file": secret.secret_file(base),

@@ -25,10 +25,10 @@ def remarks(settings: Settings) -> Iterator[str]:
                 f"{name} is required and never vouches for what it got, so what goes there never leaves this box's "
                 f"disk to make room: {_remedy(destination)}."
             )
-        elif destination.fallback == "key-stills" and "clip" in (destination.types or ("clip",)):
+        elif destination.fallback != "hold" and "clip" in (destination.types or ("clip",)):
             yield (
-                f"{name} is required and gets stills instead of clips that it does not take, so these clips never "
-                "leave this box's disk to make room: set required = false if another archive has them."
+                f"{name} is required and gets something else in place of clips that it does not take, so these "
+                "clips never leave this box's disk to make room: set required = false if another archive has them."
             )
 
 

@@ -152,7 +152,7 @@ class Destination:
     sources: tuple[str, ...] = ()  # only what these took; empty = every source
     types: tuple[str, ...] = ()  # "still", "clip"; empty = both
     longest_clip_s: int = 0  # 0 = any
-    fallback: str = "hold"  # of a clip that it takes in no form; or "key-stills"
+    fallback: str = "hold"  # of a clip that it does not take; or "jpeg", "key-stills"
     key_stills: int = 3  # of one clip
     tls: Tls | None = None
     commitment: Entity | bool = False  # who is asked to vouch for what was sent; True: the archive itself

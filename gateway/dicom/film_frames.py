@@ -14,6 +14,7 @@ from gateway.dicom.window import Seekable
 from gateway.errors import CodestreamBroken
 
 Pixels = NDArray[np.uint8]
+_QUALITY = 90  # of a JPEG, as of those that are recorded
 _LIKE = 12.0  # mean difference of brightness; noise that was smoothed has 5, another picture 30 and more
 
 
@@ -49,6 +50,18 @@ def decoded(file: Seekable, *, threads: int = 1) -> Iterator[av.VideoFrame]:
             yield from container.decode(stream)
     except (av.error.FFmpegError, IndexError) as error:
         raise CodestreamBroken("A clip's H.264 cannot be decoded.") from error
+
+
+def jpegs(file: Seekable, *, rows: int, columns: int, threads: int = 1) -> Iterator[bytes]:
+    """Yield every frame of a stream as a baseline JPEG of 4:2:2, without what H.264 had to repeat for even sizes.
+
+    Raises CodestreamBroken.
+    """
+    for frame in decoded(file, threads=threads):
+        pixels = np.ascontiguousarray(pixels_of(frame)[:rows, :columns])
+        if pixels.shape[:2] != (rows, columns):
+            raise CodestreamBroken("A clip's H.264 has frames of another size.")
+        yield simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB", colorsubsampling="422")
 
 
 def resembles(frame: av.VideoFrame, jpeg: bytes) -> bool:

@@ -6,7 +6,6 @@ from gateway.dicom import elements
 from gateway.dicom.draft import Draft, Header
 from gateway.dicom.part10 import EXPLICIT_LE, H264, JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS
 from gateway.dicom.patient_study import local
-from gateway.dicom.request import Request
 from gateway.errors import ObjectError
 from gateway.model import Capture, Exam
 
@@ -78,12 +77,6 @@ def losses(capture: Capture) -> list[tuple[str, float]]:
 def lossy_method(capture: Capture) -> str:
     """Return how its pixels lost something, one value a step; "" when nothing was lost."""
     return "\\".join(method for method, _ in losses(capture))
-
-
-def finish(draft: Draft, capture: Capture, sop_class_uid: str, request: Request) -> Header:
-    """Add the object's class and encode it."""
-    draft.put("SOPClassUID", sop_class_uid)
-    return header(capture, sop_class_uid, draft.encoded(request.character_set))
 
 
 def header(capture: Capture, sop_class_uid: str, encoded: Mapping[int, bytes]) -> Header:

@@ -1,11 +1,10 @@
-"""A single frame of a clip as an object of its own, for archives that take the clip in no form.
+"""Single frames of a clip, for archives that take the clip in no form.
 
-Its pixels are those that the clip's JPEG frame decodes to, compressed without any further loss; what was lost
-before stays said. It names the clip and the frame that it was made of (PS3.3 C.7.6.1, C.12.4).
+Their pixels are those that the clip's frames decode to, compressed without any further loss.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,33 +14,16 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from gateway.config.settings import Station
-from gateway.dicom import codestream, film_frames, objects
-from gateway.dicom.draft import Draft, Header
-from gateway.dicom.image import finish, image
+from gateway.dicom import codestream, film_frames
 from gateway.dicom.part10 import H264
-from gateway.dicom.patient_study import patient_study, request_of
 from gateway.dicom.sealed import SealedFile
-from gateway.dicom.series_equipment import performed_step, series_equipment
-from gateway.dicom.window import Window
+from gateway.dicom.window import film_of
 from gateway.errors import CodestreamBroken, ObjectError, SpoolDamaged
-from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
+from gateway.model import Capture, MediaKind, SealedObject
 
 Pixels = NDArray[np.uint8]
 
 _RGB = 3
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
-    """The clip's object, and which of its frames, counted from 1."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    frame: int
-    frames: int
-    lossy_ratio: str  # as the clip says it, as what follows
-    lossy_method: str
 
 
 def chosen(frames: int, wanted: int) -> tuple[int, ...]:
@@ -75,10 +57,7 @@ def frames_of(
 
 
 def _of_film(file: SealedFile, clip: Capture, numbers: Sequence[int]) -> dict[int, Pixels]:
-    for _ in file.film_pieces():
-        pass  # counted and hashed
-    start, length = file.film
-    with Window(file.path, start=start, length=length) as stream:
+    with film_of(file) as stream:
         shown = {number: film_frames.frame_of(stream, number, clip.frame_times) for number in numbers}
     return {number: pixels[: clip.rows, : clip.columns] for number, pixels in shown.items()}
 
@@ -122,35 +101,3 @@ def record(clip: Capture, stream: bytes, *, uid: str, frame: int, number: int) -
         taken=replace(clip.taken, utc=clip.taken.utc + since),
         request=None,
     )
-
-
-def build(
-    exam: Exam,
-    still: Capture,
-    series: Series,
-    *,
-    order: bytes | None,
-    station: Station,
-    origin: Origin,
-    clip: Capture,
-    further: Sequence[bytes] = (),
-) -> Header:
-    """Return a key still's object without its pixel data; arguments and errors as for a still.
-
-    `clip`: the one it was made of, whose procedure step it belongs to.
-    """
-    request, draft = request_of(exam, order, further), Draft()
-    patient_study(draft, exam, request, station.issuer or station.name)
-    series_equipment(draft, series, still.equipment, request, station)
-    performed_step(draft, exam, exam.step_of(clip.instance_number))
-    image(draft, exam, still)
-    draft.put("ImageType", "DERIVED\\SECONDARY")
-    draft.put("DerivationDescription", f"Frame {origin.frame} of {origin.frames} of a clip, as a still")
-    source = Draft().put("ReferencedSOPClassUID", origin.sop_class_uid)
-    source.put("ReferencedSOPInstanceUID", origin.sop_instance_uid).put("ReferencedFrameNumber", str(origin.frame))
-    draft.sequence("SourceImageSequence", [source])
-    draft.put("LossyImageCompression", "01")  # for ever, whatever it is compressed with since (PS3.3 C.7.6.1.1.5)
-    draft.put("LossyImageCompressionRatio", origin.lossy_ratio)
-    draft.put("LossyImageCompressionMethod", origin.lossy_method)
-    objects.modules(draft, still, station)
-    return finish(draft, still, objects.sop_class(still), request)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.dicom import charset, copies, draft, elements, encapsulate, icc, objects, values
+from gateway.dicom import charset, copies, derived, draft, elements, encapsulate, icc, objects, values
 from gateway.dicom.alike import Alike
 from gateway.dicom.draft import Header
 from gateway.dicom.elements import Elements
@@ -53,24 +53,25 @@ def verify_sealed(
 ) -> Sealed:
     """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken.
 
-    `clip`: what a key still was made of; it is lossless itself, its clip is not. `alike`: what is known of this
-    exam's other stills. `written`: the header that the file must have, byte for byte; with its pictures, which are
+    `clip`: what it was made of, if it is a key still, lossless itself while its clip is not, or a clip made anew.
+    `alike`: what is known of this exam's other stills. `written`: the header that the file must have, byte for byte; with its pictures, which are
     compared in any case, that is all of it.
     """
     lossy = clip is not None or is_lossy(capture)
+    method = derived.method_since(clip, capture) if clip else lossy_method(capture)
     with SealedFile(path, alike.template(capture, series) if alike else None) as file:
         header, meta = file.header, file.meta
         if written and file.head != encapsulate.head(written):
             raise ObjectError("The sealed object reads back differently.")
         _named(meta, capture)
-        _its_own(header, exam, capture, lossy=lossy_method(clip or capture))
+        _its_own(header, exam, capture, lossy=method)
         if not file.is_like_it:
             _same("SOPClassUID", header.text("SOPClassUID"), meta.sop_class_uid)
             _identity(header, exam, series)
             _readable(header)
-            _truthful(header, capture, lossy=lossy_method(clip or capture))
+            _truthful(header, capture, lossy=method)
             _of_its_family(header, capture)
-            _origin(header, derived=clip is not None)
+            _origin(header, capture.kind if clip else None)
             _performed(header, exam, clip or capture)
             copies.check(header, exam, order, further)
         same_pictures(file, capture)
@@ -153,14 +154,14 @@ def _readable(header: Elements) -> None:
             raise ObjectError(f"{what} of the sealed object has a value that DICOM does not allow.")
 
 
-def _origin(header: Elements, *, derived: bool) -> None:
-    """Check that a picture says what it was made of, if it was made of another one."""
-    _same("ImageType", header.text("ImageType"), "DERIVED\\SECONDARY" if derived else "ORIGINAL\\PRIMARY")
+def _origin(header: Elements, made: MediaKind | None) -> None:
+    """Check that a picture says what it was made of, if it was made of another one, as a still or as a clip."""
+    _same("ImageType", header.text("ImageType"), "DERIVED\\SECONDARY" if made else "ORIGINAL\\PRIMARY")
     source = header.first("SourceImageSequence")
-    named = all(
-        source.text(f"Referenced{what}") for what in ("SOPClassUID", "SOPInstanceUID", "FrameNumber")
-    ) and bool(header.text("DerivationDescription"))
-    if named != derived:
+    texts = [source.text(f"Referenced{what}") for what in ("SOPClassUID", "SOPInstanceUID", "FrameNumber")]
+    texts.append(header.text("DerivationDescription"))
+    wanted = [bool(made), bool(made), made is MediaKind.STILL, bool(made)]
+    if [bool(text) for text in texts] != wanted:
         raise ObjectError("The sealed object does not say what it was made of.")
 
 

@@ -4,6 +4,8 @@ import io
 from pathlib import Path
 from typing import Protocol
 
+from gateway.dicom.sealed import SealedFile
+
 
 class Seekable(Protocol):
     """What a reader of films needs of a file."""
@@ -48,3 +50,11 @@ class Window(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def film_of(file: SealedFile) -> Window:
+    """Read an open H.264 clip to its end, so that its `sha256` is known; return its stream. Raises ObjectError."""
+    for _ in file.film_pieces():
+        pass
+    start, length = file.film
+    return Window(file.path, start=start, length=length)

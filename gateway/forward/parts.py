@@ -11,6 +11,7 @@ from gateway.forward.keeping.housekeeping import Housekeeping
 from gateway.forward.keeping.retention import Retention, rules_of
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.films import Films
+from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
@@ -48,10 +49,10 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
     listener = _listener(settings, proving)
     senders = {each.name: _sender(each, ours, spool, stop) for each in settings.destinations}
     tellers = _tellers(settings, spool, stop)
-    wrapper, films = _sealing(settings, spool, stop)
+    wrapper, films, jpegs = _sealing(settings, spool, stop)
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper),
-        "film": films.step,
+        "film": lambda: films.step() or jpegs.step(),  # what is not sent in any form yet goes first
         "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
@@ -68,7 +69,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
         senders=senders,
         tellers=tellers,
         followers=followers,
-        encoding=lambda: films.progress,
+        encoding=lambda: films.progress or jpegs.progress,
         notices=Notices(
             destinations=spool.destinations,
             configured=list(senders),
@@ -81,14 +82,15 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
     return Parts(listener=listener, followers=followers, status=status)
 
 
-def _sealing(settings: Settings, spool: Spool, stop: threading.Event) -> tuple[Wrapper, Films]:
-    """Return what makes objects of captures: at once, and after encoding."""
+def _sealing(settings: Settings, spool: Spool, stop: threading.Event) -> tuple[Wrapper, Films, JpegClips]:
+    """Return what makes objects of captures: at once, and after encoding; and what makes JPEG of H.264 again."""
     station, destinations = settings.station, settings.destinations
     wrapper = Wrapper(spool=spool, station=station, destinations=destinations)
     films = Films(
         spool=spool, station=station, destinations=destinations, wrapper=wrapper, stop=stop, give_way=give_way
     )
-    return wrapper, films
+    jpegs = JpegClips(spool=spool, station=station, destinations=destinations, stop=stop)
+    return wrapper, films, jpegs
 
 
 def _making(settings: Settings, spool: Spool, wrapper: Wrapper) -> Step:

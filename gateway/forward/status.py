@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from gateway.clock import Clock
 from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
-from gateway.forward.making.films import Progress
+from gateway.forward.making.progress import Progress
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
 from gateway.forward.proving.parts import Proving
@@ -63,11 +63,11 @@ class Status:
         }
 
     def _film(self) -> dict[str, Any]:
-        """Say which clip is being encoded, and how far it is in percent."""
+        """Say of which clip something is made that takes long, into what, and how far it is in percent."""
         at = self._encoding()
         if at is None:
             return {}
-        return {"film": {"exam": at.exam, "sop_instance_uid": at.uid, "percent": 100 * at.done // at.frames}}
+        return {"film": {"exam": at.exam, "sop_instance_uid": at.uid, "into": at.into, "percent": at.percent}}
 
     def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
         line = self._line(name, pause)

@@ -28,11 +28,20 @@ _MEDIUM = 0  # priority (PS3.7 9.3.1.1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What one object needs: its class, the syntax it is sealed in, whether its pixels lost anything."""
+    """What one object needs: its class, the syntax it is sealed in, whether its pixels lost anything.
+
+    `instead`: the syntax that something made of it could go in, asked about beside its own; "" = none.
+    """
 
     sop_class_uid: str
     transfer_syntax_uid: str
     lossy: bool
+    instead: str = ""
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Return the syntaxes of this object alone."""
+        return (self.transfer_syntax_uid, self.instead) if self.instead else (self.transfer_syntax_uid,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +58,7 @@ def contexts_for(wanted: Iterable[Wanted], override: tuple[str, ...] = ()) -> tu
     `override` replaces the ladder for every class. Own syntaxes come first: what is beyond 128 contexts is cut.
     """
     objects = tuple(wanted)
-    pairs = [(o.sop_class_uid, syntax) for o in objects for syntax in (override or (o.transfer_syntax_uid,))]
+    pairs = [(o.sop_class_uid, syntax) for o in objects for syntax in (override or o.asked)]
     if not override:
         # Video and lossy pictures would only grow; what decoding gains there, the archive can do itself.
         pairs += [(o.sop_class_uid, syntax) for o in objects if not o.lossy for syntax in _UNCOMPRESSED]

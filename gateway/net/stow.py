@@ -50,8 +50,8 @@ class StowChannel:
 
     def accepted(self, sop_class_uid: str) -> tuple[str, ...]:
         """Return the transfer syntaxes that objects of this class go in."""
-        sealed = (w.transfer_syntax_uid for w in self._wanted if w.sop_class_uid == sop_class_uid)
-        return self._override or tuple(dict.fromkeys(sealed))
+        asked = (syntax for w in self._wanted if w.sop_class_uid == sop_class_uid for syntax in w.asked)
+        return self._override or tuple(dict.fromkeys(asked))
 
     def store(
         self,

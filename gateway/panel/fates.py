@@ -39,14 +39,15 @@ def of_delivery(delivery: Delivery) -> Fate:
     return _BY_STATE[delivery.state]
 
 
-def instead(deliveries: Iterable[Delivery], stills: Sequence[Delivery]) -> list[Delivery]:
-    """Return an object's deliveries, with those of its key stills in place of each to where they went instead.
+def instead(deliveries: Iterable[Delivery], derived: Sequence[Delivery]) -> list[Delivery]:
+    """Return an object's deliveries, with those of what was made of it in place of each to where that went instead.
 
     None of them counts as more than sent: who vouches for some stills does not vouch for the clip.
     """
     found: list[Delivery] = []
     for each in deliveries:
-        others = [d for d in stills if d.destination == each.destination] if each.code in QUIET else []
+        others = [d for d in derived if d.destination == each.destination and d.code not in QUIET]
+        others = others if each.code in QUIET else []
         found += [_at_most_sent(other) for other in others] or [each]
     return found
 

@@ -81,6 +81,7 @@ class Health:
             "procedure_steps": self._procedure_steps(forward),
             "disk": disk,
             "clock": self._clock(),
+            "making": (forward or {}).get("film"),
         }
 
     def disk(self) -> Json:

@@ -179,12 +179,14 @@ class Pages:
         del request
         spool = self._context.spool
         exams = spool.exams.list(limit=_DELIVERIES_SHOWN)
+        forward = self._context.live["forward"].read()
+        making = (forward or {}).get("film")
         return {
-            "exams": [self._look.exam(exam, self._today()) for exam in exams],
+            "exams": [self._look.exam(exam, self._today(), making=making) for exam in exams],
             "troubles": archives.troubles(
                 deliveries=spool.deliveries,
                 destinations=self._context.settings.destinations,
-                forward=self._context.live["forward"].read(),
+                forward=forward,
                 clock=self._context.clock,
             ),
             "configured": bool(self._context.settings.destinations),

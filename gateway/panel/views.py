@@ -19,10 +19,11 @@ from gateway.model import (
     WorklistItem,
 )
 from gateway.panel import fates, names, similar
+from gateway.panel.answers import Json
 from gateway.panel.fates import Fate
 from gateway.panel.names import Shown
 from gateway.spool.captures import Listed
-from gateway.spool.deliveries import QUIET, SENT_AS_KEY_STILLS
+from gateway.spool.deliveries import INSTEAD, QUIET
 from gateway.spool.routing import recipients
 from gateway.spool.spool import Spool
 
@@ -163,7 +164,8 @@ class Look:
         self._destinations = settings.destinations
         self._has_destination = bool(settings.destinations)
 
-    def exam(self, exam: Exam, today: date) -> ExamView:
+    def exam(self, exam: Exam, today: date, *, making: Json | None = None) -> ExamView:
+        """Return what is shown of an exam. `making`: the clip that is encoded now, as forward says it."""
         captures = self._spool.captures.of_exam(exam.id)
         deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
         objects = self._spool.objects.of_exam(exam.id)
@@ -175,16 +177,18 @@ class Look:
             c.capture.sop_instance_uid: by_object.get(sealed.get(c.capture.sop_instance_uid, ""), [])
             for c in captures
         }
-        stills_of: dict[str, list[Delivery]] = {}
+        derived: dict[str, list[Delivery]] = {}
         for each in objects:
-            stills_of.setdefault(each.derived_from, []).extend(by_object.get(each.sop_instance_uid, []))
+            derived.setdefault(each.derived_from, []).extend(by_object.get(each.sop_instance_uid, []))
         on_the_way = {
-            uid: fates.instead(found, stills_of.get(sealed.get(uid, "-"), [])) for uid, found in of_capture.items()
+            uid: fates.instead(found, derived.get(sealed.get(uid, "-"), [])) for uid, found in of_capture.items()
         }
         kept = [c for c in captures if c.capture.state is CaptureState.SAVED]
         fate = self._fate(exam, kept, on_the_way)
-        if not fate.detail:  # "Sent" is true of the stills alone
-            fate = replace(fate, detail=next((d.reason for d in deliveries if d.code == SENT_AS_KEY_STILLS), ""))
+        if not fate.detail:  # "Sent" is true of what was made of a clip alone
+            fate = replace(fate, detail=next((d.reason for d in deliveries if d.code in INSTEAD), ""))
+        if making and making["exam"] == exam.id and not fate.detail:
+            fate = replace(fate, detail=f"A clip is being encoded: {making['percent']} % done.")
         temporary = exam.identity is Identity.TEMPORARY
         return ExamView(
             id=exam.id,

@@ -19,10 +19,14 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
 LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
+JPEG_WANTED = "jpeg-wanted"  # an H.264 clip that was not taken, and of which nothing else is made yet
+SENT_AS_JPEG = "sent-as-jpeg"  # an H.264 clip in whose place one of JPEG frames goes
 KEY_STILLS_WANTED = "key-stills-wanted"  # a clip that was not taken, and whose key stills are not made yet
 SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key stills go
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
-QUIET = (KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, LET_GO)  # held, but nobody need do anything
+WANTED = (JPEG_WANTED, KEY_STILLS_WANTED)  # this box makes something of the clip
+INSTEAD = (SENT_AS_JPEG, SENT_AS_KEY_STILLS)  # it was made, and is on its way
+QUIET = (*WANTED, *INSTEAD, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
 # A delivery's own fields say how it was seen; `new` is where it goes.
 # The destination is compared as well: a person may have moved the queue meanwhile; and the object: SQLite gives the

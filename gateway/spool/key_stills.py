@@ -1,4 +1,4 @@
-"""Plans of key stills: which frames of a clip become which objects. Written once, before the first of them is made.
+"""Plans of what is made of a clip: which frames become which objects. Written once, before the first is made.
 
 A cut in the middle therefore finds the same UIDs again.
 """
@@ -14,7 +14,7 @@ from gateway.spool.paths import Layout
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyStill:
-    """One frame, counted from 1, and the object that it becomes."""
+    """One frame, counted from 1, and the object that it becomes; frame 0 = all of them together."""
 
     sop_instance_uid: str
     frame: int
@@ -32,7 +32,7 @@ class Plan:
 
 
 class KeyStills:
-    """The files `UID.key-stills-N`, N being how many were asked for."""
+    """The files `UID.key-stills-N`, N being how many were asked for; 0: the whole clip, in another form."""
 
     def __init__(self, *, layout: Layout, files: Files, clock: Clock) -> None:
         self._layout = layout

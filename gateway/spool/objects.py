@@ -49,8 +49,8 @@ class Objects:
             rows = connection.execute("SELECT document FROM object WHERE capture = ?", (uid,)).fetchall()
         return [records.load(SealedObject, row["document"]) for row in rows]
 
-    def key_stills_of(self, exam: str, clip: str) -> builtins.list[SealedObject]:
-        """Return the key stills that were made of a clip of this exam."""
+    def derived_from(self, exam: str, clip: str) -> builtins.list[SealedObject]:
+        """Return what was made of a clip of this exam: key stills, the clip in another form."""
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT document FROM object WHERE exam = ? AND json_extract(document, '$.derived_from') = ?",
@@ -59,7 +59,7 @@ class Objects:
         return [records.load(SealedObject, row["document"]) for row in rows]
 
     def of_exam(self, exam: str) -> builtins.list[SealedObject]:
-        """Return everything that was sealed for an exam, key stills too."""
+        """Return everything that was sealed for an exam, also what was made of its clips."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT document FROM object WHERE exam = ?", (exam,)).fetchall()
         return [records.load(SealedObject, row["document"]) for row in rows]

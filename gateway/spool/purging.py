@@ -34,7 +34,7 @@ class Facts:
     settled_s: int
     settled_why: str
     deliveries: tuple[tuple[Delivery, ...], ...]
-    of_key_stills: tuple[tuple[Delivery, ...], ...] = ()  # those of the stills that were made of a clip
+    of_derived: tuple[tuple[Delivery, ...], ...] = ()  # those of what was made of a clip
     elsewhere: frozenset[int] = frozenset()  # of `deliveries`, what only an archive got that bore the name before
 
 
@@ -68,7 +68,7 @@ class Purging:
                 settled_s=row["settled_s"],
                 settled_why=row["settled_why"],
                 deliveries=self._of(self._spool.objects.made_of(row["sop_instance_uid"])),
-                of_key_stills=self._of(self._key_stills(row["exam"], row["sop_instance_uid"])),
+                of_derived=self._of(self._derived(row["exam"], row["sop_instance_uid"])),
                 elsewhere=self._elsewhere(row["sop_instance_uid"]),
             )
             for row in rows
@@ -147,9 +147,9 @@ class Purging:
     def _of(self, objects: Sequence[SealedObject]) -> tuple[tuple[Delivery, ...], ...]:
         return tuple(tuple(self._spool.deliveries.list(uid=sealed.sop_instance_uid)) for sealed in objects)
 
-    def _key_stills(self, exam: str, uid: str) -> Sequence[SealedObject]:
+    def _derived(self, exam: str, uid: str) -> Sequence[SealedObject]:
         is_clip = self._spool.captures.get(uid).capture.kind is MediaKind.CLIP
-        return self._spool.objects.key_stills_of(exam, uid) if is_clip else ()
+        return self._spool.objects.derived_from(exam, uid) if is_clip else ()
 
     def _elsewhere(self, uid: str) -> frozenset[int]:
         with self._spool.database.read() as connection:
@@ -163,7 +163,7 @@ class Purging:
 
     def _claim(self, facts: Facts, now: str) -> bool:
         """Enter into the row that a capture goes, when it is still as it was seen."""
-        seen = [delivery for of_one in (*facts.deliveries, *facts.of_key_stills) for delivery in of_one]
+        seen = [delivery for of_one in (*facts.deliveries, *facts.of_derived) for delivery in of_one]
         with self._spool.database.write() as connection:
             moved = connection.execute(
                 "SELECT count(*) FROM delivery JOIN object USING (sop_instance_uid) WHERE delivery.exam = ? "
@@ -195,7 +195,7 @@ class Purging:
             "capture-purged", by="forward", capture=uid, exam=exam, why=mark.why, held_by=held_by
         )
         self._spool.objects.unlist(uid)
-        for sealed in (*self._key_stills(exam, uid), *self._spool.objects.made_of(uid)):
+        for sealed in (*self._derived(exam, uid), *self._spool.objects.made_of(uid)):
             self._spool.files.remove(self._spool.objects.path(sealed))
         self._spool.objects.drop_media(self._spool.captures.get(uid).capture)
         event(_log, "capture_purged", exam=exam, uid=uid, why=mark.why)

@@ -138,12 +138,14 @@ def clip(
     clip_as: str = "",
     step_ms: float = 40,
     cut: bool = False,
+    size: tuple[int, int] = (16, 16),
 ) -> Capture:
     """Record a clip of JPEG frames as the recorder does.
 
-    To make it large: `copies` repeats its pictures, `padding` adds so many bytes of comment (JPEG's COM) to each.
+    `size`: rows and columns. To make it large: `copies` repeats its pictures, `padding` adds so many bytes of
+    comment (JPEG's COM) to each.
     """
-    record, streams = dicom_samples.clip(frames=frames, rows=16, columns=16)
+    record, streams = dicom_samples.clip(frames=frames, rows=size[0], columns=size[1])
     comment = b"\xff\xfe" + (50_002).to_bytes(2, "big") + bytes(50_000)
     streams = [stream[:2] + comment * (padding // 50_000) + stream[2:] for stream in streams]
     if cut:  # half of each picture's scan: its markers are right, and no decoder is content
@@ -173,6 +175,18 @@ def clip(
     spool.captures.write_sidecar(capture)
     spool.captures.put_row(capture)
     return capture
+
+
+class StopsAfter(threading.Event):
+    """Set once it was looked at so often."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self._left = looks
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def films(spool: Spool, *destinations: str, stop: threading.Event | None = None) -> Films:

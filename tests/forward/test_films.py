@@ -10,6 +10,7 @@ import simplejpeg
 
 from gateway.errors import DiskFull
 from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.model import Capture
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
@@ -18,6 +19,7 @@ from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
     Disk,
+    StopsAfter,
     clip,
     deliveries,
     films,
@@ -32,18 +34,6 @@ from tests.forward.media_bench import items, listed, write
 
 H264 = "1.2.840.10008.1.2.4.102"
 BASELINE = "1.2.840.10008.1.2.4.50"
-
-
-class StopsAfter(threading.Event):
-    """Set once it was looked at so often."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self._left = looks
-
-    def is_set(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 def syntax(spool: Spool, capture: Capture) -> str:
@@ -171,6 +161,7 @@ def test_key_stills_of_an_h264_clip_say_both_losses(spool: Spool) -> None:
     archive.accepts = lambda sop_class: () if sop_class.endswith("7.4") else EVERYTHING
     capture = one_film(spool)
     run(sender(spool, archive, to))
+    JpegClips(spool=spool, station=STATION, destinations=(to,), stop=threading.Event()).step()
     while Fallbacks(spool=spool, station=STATION, destinations=(to,)).step():
         pass
     run(sender(spool, archive, to))

@@ -6,7 +6,9 @@ import pydicom
 
 from tests.box import Box, until
 from tests.dicom_checks import H264, problems
-from tests.loopback.whole_box import Archives
+from tests.loopback.peers import StepServer, StoreScp
+from tests.loopback.test_everything import peer, steps_images
+from tests.loopback.whole_box import Archives, as_destination
 
 BASELINE = "1.2.840.10008.1.2.4.50"
 SOURCE = {"name": "us", "device": "pattern:ultrasound", "modality": "US", "object": "ultrasound"}
@@ -53,3 +55,35 @@ def test_a_box_that_dies_while_it_encodes_loses_nothing_and_seals_once(tmp_path:
     file = archives.everything.file(uid)
     assert problems(file) == []
     assert pydicom.dcmread(file).NumberOfFrames == recorded
+
+
+def test_archives_without_h264_get_a_clip_as_jpeg_or_as_stills_and_the_order_s_end_lists_all_of_it(
+    tmp_path: Path, archives: Archives
+) -> None:
+    with StepServer() as steps, StoreScp(tmp_path / "jpeg", "+xy") as of_jpeg:
+        destinations = [
+            as_destination("everything", archives.everything),
+            {**as_destination("jpeg", of_jpeg), "fallback": "jpeg"},
+            {**as_destination("implicit", archives.implicit), "fallback": "key-stills", "key_stills": 2},
+        ]
+        source, servers = {**SOURCE, "clip": "h264"}, [peer("ris", steps)]
+        with Box(tmp_path, sources=[source], destinations=destinations, procedure_steps=servers) as box:
+            exam = box.open_typed()
+            (uid,) = box.clip(exam, 2)
+            recorded = box.get(f"/exams/{exam}")["captures"][0]["frames"]
+            box.finish(exam)
+            until("the step to end", lambda: [kind for kind, _ in steps.words][-1:] == ["set"], 120)
+            until("the clip as JPEG to arrive", lambda: of_jpeg.count() == 1, 60)
+            found = {each["destination"]: each["code"] for each in box.deliveries(exam)}
+            assert found == {"everything": "", "jpeg": "sent-as-jpeg", "implicit": "sent-as-key-stills"}
+        (file,) = of_jpeg.received.iterdir()
+        arrived = pydicom.dcmread(file)
+        assert (arrived.file_meta.TransferSyntaxUID, arrived.NumberOfFrames) == (BASELINE, recorded)
+        assert arrived.SourceImageSequence[0].ReferencedSOPInstanceUID == uid
+        assert problems(file) == []
+        assert pydicom.dcmread(archives.everything.file(uid)).file_meta.TransferSyntaxUID == H264
+        listed = steps_images(steps)
+    assert {uid, arrived.SOPInstanceUID} < listed
+    stills = listed - {uid, arrived.SOPInstanceUID}
+    assert len(stills) == 2
+    assert all(archives.implicit.file(each).exists() for each in stills)

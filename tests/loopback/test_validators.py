@@ -1,5 +1,6 @@
 """Objects under the eyes of dciodvfy, dcmftest and dcmdump; copies proven byte by byte in the file."""
 
+import hashlib
 import io
 import shutil
 import subprocess
@@ -11,12 +12,12 @@ import pydicom
 import pytest
 import simplejpeg
 
-from gateway.dicom import key_still, objects
+from gateway.dicom import derived, film_frames, key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import ObjectError
-from gateway.model import Step
+from gateway.model import Equipment, Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
     CODECS,
@@ -354,7 +355,7 @@ def test_a_key_still_has_no_errors_in_any_form_and_the_pixels_of_its_frame(tmp_p
     pixels = simplejpeg.decode_jpeg(streams[-1], "RGB" if record.samples == 3 else "GRAY")
     still_of = key_still.without_further_loss(pixels, record)
     as_record = key_still.record(record, still_of, uid="2.25.7001", frame=frame, number=331)
-    origin = key_still.Origin(
+    origin = derived.Origin(
         sop_class_uid=objects.FAMILIES[objects.PLAIN].clip,
         sop_instance_uid=record.sop_instance_uid,
         frame=frame,
@@ -362,7 +363,7 @@ def test_a_key_still_has_no_errors_in_any_form_and_the_pixels_of_its_frame(tmp_p
         lossy_ratio="9.87",
         lossy_method="ISO_10918_1",
     )
-    header = key_still.build(about, as_record, SERIES, order=order, station=STATION, origin=origin, clip=record)
+    header = derived.build(about, as_record, SERIES, order=order, station=STATION, origin=origin, clip=record)
     path = tmp_path / "key.dcm"
     path.write_bytes(b"".join(file_chunks(header, [len(still_of)], [still_of])))
     verify_sealed(path, exam=about, capture=as_record, series=SERIES, order=order, clip=record)
@@ -373,3 +374,36 @@ def test_a_key_still_has_no_errors_in_any_form_and_the_pixels_of_its_frame(tmp_p
         plain.write_bytes(b"".join(uncompressed(path, syntax)))
         assert findings(plain) == []
         assert np.array_equal(pydicom.dcmread(plain).pixel_array, pixels)
+
+
+@pytest.mark.parametrize("kind", sorted(objects.FAMILIES))
+@pytest.mark.parametrize(("rows", "columns"), [(48, 64), (33, 47)])
+def test_a_clip_that_was_h264_and_is_jpeg_again_has_no_errors(tmp_path, kind, rows, columns):
+    about, equipment = exam(), Equipment(modality=MODALITIES[kind], object=kind)
+    recorded, _ = clip(rows=rows, columns=columns)
+    _, (stream,) = encoded(rows=rows, columns=columns)
+    streams = list(film_frames.jpegs(io.BytesIO(stream), rows=rows, columns=columns))
+    recorded = replace(recorded, equipment=equipment, lossy_ratio=9.5)
+    joined = b"".join(streams)
+    made = replace(
+        recorded,
+        sop_instance_uid="2.25.7002",
+        instance_number=301,
+        bytes=len(joined),
+        sha256=hashlib.sha256(joined).hexdigest(),
+        lossy_ratio=0,
+    )
+    origin = derived.Origin(
+        sop_class_uid=objects.FAMILIES[kind].clip,
+        sop_instance_uid=recorded.sop_instance_uid,
+        frame=derived.ALL,
+        frames=recorded.frames,
+        lossy_ratio="9.5\\40",
+        lossy_method="ISO_10918_1\\ISO_14496_10",
+    )
+    recorded = replace(recorded, codec="h264")
+    header = derived.build(about, made, SERIES, order=None, station=STATION, origin=origin, clip=recorded)
+    path = tmp_path / "jpeg.dcm"
+    path.write_bytes(b"".join(file_chunks(header, [len(each) for each in streams], streams)))
+    verify_sealed(path, exam=about, capture=made, series=SERIES, order=None, clip=recorded)
+    assert problems(path) == []

@@ -31,8 +31,15 @@ def test_the_queue_says_how_many_clips_are_to_be_encoded_and_how_far_the_first_i
         let_go(spool, exam)
         assert listed(folder) == "2 clips to be encoded as H.264 before they are sent.\n"
         live = LiveState(folder=folder, process="forward", files=Files(), clock=Clock())
-        live.write({"film": {"exam": exam.id, "sop_instance_uid": "2.25.1", "percent": 40}})
+        at = {"exam": exam.id, "sop_instance_uid": "2.25.1", "percent": 40}
+        live.write({"film": {**at, "into": "h264"}})
         assert ", the first is 40 % done." in listed(folder)
+        live.write({"film": {**at, "into": "jpeg"}})
+        assert listed(folder).splitlines() == [
+            "2 clips to be encoded as H.264 before they are sent.",
+            "An H.264 clip is made JPEG for an archive that takes no H.264: 40 % done.",
+        ]
+        live.write({})
         maker = films(spool)
         while maker.step():
             pass

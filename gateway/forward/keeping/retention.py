@@ -15,7 +15,7 @@ from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import UNSETTLED, CaptureState, Delivery, DeliveryState, ExamState
 from gateway.spool import records
-from gateway.spool.deliveries import SENT_AS_KEY_STILLS
+from gateway.spool.deliveries import INSTEAD
 from gateway.spool.purging import Facts, Purging
 from gateway.spool.room import Level
 from gateway.spool.spool import Spool
@@ -73,7 +73,7 @@ def grown(last: Age, now: Moment) -> tuple[Age, bool]:
 
 def may_go(facts: Facts, rules: Rules) -> Why | None:
     """Return why a capture may go once its time has come, or None: it may not."""
-    deliveries = [delivery for of_one in (*facts.deliveries, *facts.of_key_stills) for delivery in of_one]
+    deliveries = [delivery for of_one in (*facts.deliveries, *facts.of_derived) for delivery in of_one]
     if not rules.required or facts.keep or facts.exam_state not in _ENDED:
         return None
     if any(delivery.state in UNSETTLED and not _needs_no_clip(delivery, rules) for delivery in deliveries):
@@ -86,8 +86,8 @@ def may_go(facts: Facts, rules: Rules) -> Why | None:
 
 
 def _needs_no_clip(delivery: Delivery, rules: Rules) -> bool:
-    """Say whether it got stills of this clip and is content: nobody waits for the clip there."""
-    held = delivery.state is DeliveryState.HELD and delivery.code == SENT_AS_KEY_STILLS
+    """Say whether it got something made of this clip and is content: nobody waits for the clip there."""
+    held = delivery.state is DeliveryState.HELD and delivery.code in INSTEAD
     return held and delivery.destination not in rules.required
 
 

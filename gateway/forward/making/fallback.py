@@ -1,20 +1,22 @@
 """Key stills in place of a clip, for destinations that take the clip in no form and want them.
 
 The clip stays as it is and where it is. Its stills are sealed objects of their own, the same ones for every
-destination that asks for as many, and the same ones after a crash.
+destination that asks for as many, and the same ones after a crash. An H.264 clip becomes one of JPEG frames first,
+where these are taken: `jpeg_clips`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from gateway.config.settings import Destination, Station
+from gateway.dicom.part10 import H264, JPEG_BASELINE
 from gateway.errors import NotFound, ObjectError, SpoolDamaged
 from gateway.forward.making.key_stills import Maker
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, Exam, SealedObject
-from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS
+from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, WANTED
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ class Fallbacks:
         self._spool = spool
         self._maker = Maker(spool=spool, station=station)
         self._wanted = {each.name: each.key_stills for each in destinations if each.fallback == "key-stills"}
+        self._as_jpeg = frozenset(each.name for each in destinations if each.fallback != "hold")
         self._began_ns = spool.clock.boottime_ns()
         self._seen = -1  # what is queued after the first step is looked at as it comes
 
@@ -51,41 +54,47 @@ class Fallbacks:
     def settled(self, exam: Exam) -> bool:
         """Say whether it is known in which form every clip of a released exam leaves, so that it can be listed.
 
-        True as well ten minutes after the release: a procedure step does not wait longer for an archive.
+        True as well ten minutes after the release: a procedure step does not wait longer for an archive, though for
+        what this box is making.
         """
         if exam.released is None:
+            return False
+        deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
+        if any(each.state is DeliveryState.HELD and each.code in WANTED for each in deliveries):
             return False
         same_boot = exam.released.boot_id == self._spool.clock.now().boot_id
         since_ns = exam.released.boottime_ns if same_boot else self._began_ns
         if self._spool.clock.boottime_ns() - since_ns >= _LONGEST.total_seconds() * 1e9:
             return True
         made = {each.derived_from for each in self._spool.objects.of_exam(exam.id)}
-        return not any(
-            self._undecided(delivery, made) for delivery in self._spool.deliveries.list(exam=exam.id, limit=10_000)
-        )
+        return not any(self._undecided(delivery, made) for delivery in deliveries)
 
     # --- inside -------------------------------------------------------------------------------------------
 
     def _undecided(self, delivery: Delivery, made: set[str]) -> bool:
-        if delivery.destination not in self._wanted or delivery.sop_instance_uid in made:
-            return False
-        if delivery.state not in _UNDECIDED and delivery.code != KEY_STILLS_WANTED:
+        if delivery.state not in _UNDECIDED or delivery.sop_instance_uid in made:
             return False
         sealed = self._spool.objects.get(delivery.sop_instance_uid)
-        return outgoing.is_clip(sealed) and self._taken(delivery, sealed) is not True
-
-    def _taken(self, delivery: Delivery, sealed: SealedObject) -> bool | None:
-        """Say whether the destination takes an object as it is sealed, as far as it was ever asked."""
-        return self._spool.destinations.takes(
-            delivery.destination, sealed.sop_class_uid, sealed.transfer_syntax_uid
+        able = self._as_jpeg if sealed.transfer_syntax_uid == H264 else self._wanted
+        return (
+            delivery.destination in able and outgoing.is_clip(sealed) and self._taken(delivery, sealed) is not True
         )
+
+    def _taken(self, delivery: Delivery, sealed: SealedObject, syntax: str = "") -> bool | None:
+        """Say whether the destination takes an object as it is sealed, or in `syntax`, as far as it was asked."""
+        return self._spool.destinations.takes(
+            delivery.destination, sealed.sop_class_uid, syntax or sealed.transfer_syntax_uid
+        )
+
+    def _taken_in_no_form(self, delivery: Delivery, clip: SealedObject) -> bool:
+        return not any(self._taken(delivery, clip, each) is not False for each in ("", JPEG_BASELINE))
 
     def _ahead(self, delivery: Delivery) -> None:
         """Make the stills of a clip before it is offered to a destination that took no such clip the last time."""
         if delivery.destination not in self._wanted or delivery.state is not DeliveryState.QUEUED:
             return
         sealed = self._spool.objects.get(delivery.sop_instance_uid)
-        if outgoing.is_clip(sealed) and self._taken(delivery, sealed) is False:
+        if outgoing.is_clip(sealed) and self._taken_in_no_form(delivery, sealed):
             try:
                 self._make(delivery, sealed)
             except (ObjectError, SpoolDamaged, NotFound) as error:  # said again when the clip was offered
@@ -106,11 +115,22 @@ class Fallbacks:
             self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
             return
         reason = f"The archive {name} takes no clips: it gets {count} stills of the clip, which is on this box."
-        self._spool.deliveries.explain(delivery, code=SENT_AS_KEY_STILLS, reason=reason)
+        for each in (delivery, *self._of_its_film(delivery, sealed)):
+            self._spool.deliveries.explain(each, code=SENT_AS_KEY_STILLS, reason=reason)
         event(_log, "sent_as_key_stills", destination=name, uid=delivery.sop_instance_uid, stills=count)
 
+    def _of_its_film(self, delivery: Delivery, clip: SealedObject) -> Iterable[Delivery]:
+        """Return the delivery of what a clip was made of, if it was: neither of them went."""
+        found = self._spool.deliveries.list(uid=clip.derived_from) if clip.derived_from else []
+        return (each for each in found if each.destination == delivery.destination)
+
     def _make(self, delivery: Delivery, clip: SealedObject) -> int:
-        """Make, or find, the stills of a clip and queue them for the destination; return how many."""
+        """Make, or find, the stills of a clip and queue them for the destination; return how many.
+
+        Those of a clip that was made of another one are of that one: it lost less.
+        """
+        if clip.derived_from:
+            clip = self._spool.objects.get(clip.derived_from)
         stills = self._maker.stills_of(clip, wanted=self._wanted[delivery.destination])
         for still in stills:
             # Where the clip may have been offered before the index was lost, its stills may have gone then.

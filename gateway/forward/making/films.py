@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from io import BufferedRandom
 
@@ -19,7 +19,7 @@ from gateway.dicom.encapsulate import film_chunks
 from gateway.dicom.part10 import H264
 from gateway.dicom.sealed import SealedFile
 from gateway.dicom.verify import Sealed, verify_sealed
-from gateway.dicom.window import Window
+from gateway.dicom.window import film_of
 from gateway.errors import (
     CodestreamBroken,
     DiskFailed,
@@ -30,6 +30,7 @@ from gateway.errors import (
     SpoolBusy,
     SpoolDamaged,
 )
+from gateway.forward.making.progress import Progress
 from gateway.forward.making.wrap import Wrapper, codestreams_of, reading, series_of
 from gateway.log import event, warn
 from gateway.model import Capture, SealedObject
@@ -41,16 +42,6 @@ _log = logging.getLogger(__name__)
 _PIECE = 1 << 20
 _LOOKED_AT_EVERY = 30  # frames: so often a decoded one is compared with the JPEG that it was made of
 _TRIES = 2  # of a disk or an index that refuses what took minutes to make
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """The clip that is being encoded. It has two passes: encoding, and looking at the result."""
-
-    exam: str
-    uid: str
-    done: int  # frames
-    frames: int
 
 
 class Films:
@@ -216,13 +207,9 @@ class Films:
     def _look_at(self, capture: Capture) -> None:
         """Decode what was written, all of it, and compare it with the frames. Raises CodestreamBroken, Stopped."""
         path = self._spool.layout.object(capture.exam, capture.sop_instance_uid)
-        with SealedFile(path) as sealed:
-            for _ in sealed.film_pieces():
-                pass
-            start, length = sealed.film
         _, frames = codestreams_of(self._spool, capture)
         count = 0
-        with Window(path, start=start, length=length) as stream:
+        with SealedFile(path) as sealed, film_of(sealed) as stream:
             for count, shown in enumerate(film_frames.decoded(stream, threads=self._threads), 1):
                 if self._stop.is_set():
                     raise film.Stopped
@@ -236,7 +223,11 @@ class Films:
 
     def _at(self, capture: Capture, before: int, done: int) -> None:
         self.progress = Progress(
-            exam=capture.exam, uid=capture.sop_instance_uid, done=before + done, frames=2 * capture.frames
+            exam=capture.exam,
+            uid=capture.sop_instance_uid,
+            into="h264",
+            done=before + done,
+            frames=2 * capture.frames,
         )
 
     def _sealed(self, capture: Capture, found: Sealed) -> SealedObject:

@@ -11,7 +11,7 @@ from gateway.dicom import objects, procedure_step
 from gateway.dicom.procedure_step import PerformedSeries
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import NotFound, ObjectError, ScopegateError, SpoolDamaged
-from gateway.forward.making.key_stills import FAMILY as KEY_STILL
+from gateway.forward.making import derived
 from gateway.log import event, warn
 from gateway.model import (
     WRONG_ENTRY,
@@ -226,7 +226,7 @@ class ProcedureSteps:
         except FileNotFoundError:
             if not self._spool.layout.purged(exam.id, sealed.capture).exists():
                 raise
-        family = objects.series_family(capture, KEY_STILL if sealed.derived_from else "")
+        family = objects.series_family(capture, derived.family(sealed) if sealed.derived_from else "")
         return self._spool.exams.series_for(
             exam.id, capture.source, family, step.sop_instance_uid
         ).series_instance_uid

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.model import SealedObject
+from gateway.net.store import Wanted
 from gateway.spool.destinations import Destinations
 
 
@@ -14,12 +14,12 @@ class Forms:
         self._destination = destination
         self._known: dict[tuple[str, str], bool] = {}
 
-    def offered(self, objects: Sequence[SealedObject], accepted: Callable[[str], Sequence[str]]) -> None:
-        """Note what is not taken as it is sealed; `accepted`: the syntaxes that are, of a class.
+    def offered(self, wanted: Sequence[Wanted], accepted: Callable[[str], Sequence[str]]) -> None:
+        """Note what is not taken as it is sealed, or as it could go instead; `accepted`: what is, of a class.
 
         An accepted context says nothing yet: some archives, and all on the web, refuse with their answer.
         """
-        forms = {(each.sop_class_uid, each.transfer_syntax_uid) for each in objects}
+        forms = {(each.sop_class_uid, syntax) for each in wanted for syntax in each.asked}
         self._note({form: False for form in forms if form[1] not in accepted(form[0])})
 
     def answered(self, sop_class_uid: str, transfer_syntax_uid: str, *, taken: bool) -> None:

@@ -18,13 +18,13 @@ from gateway.forward.sending.outage import Refusals, Verdict
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.net.store import StoreResult
-from gateway.spool.deliveries import KEY_STILLS_WANTED
+from gateway.spool.deliveries import WANTED
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
 _log = logging.getLogger(__name__)
 # Settings that keep one kind of object out.
-_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class", KEY_STILLS_WANTED})
+_OF_THE_OBJECT = frozenset({outgoing.NO_CONTEXT, "sop-class", *WANTED})
 # The file is not what its record says, or is larger than the archive ever takes: no repetition mends that.
 _AT_ONCE = frozenset({"object-mismatch", "too-large"})
 

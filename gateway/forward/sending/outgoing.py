@@ -9,7 +9,8 @@ from gateway.dicom import part10, transcode
 from gateway.dicom.objects import CLIPS
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.model import SealedObject
-from gateway.spool.deliveries import KEY_STILLS_WANTED, LET_GO
+from gateway.net.store import Wanted
+from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, LET_GO
 from gateway.spool.files import sha256_of
 from gateway.spool.paths import PURGED
 
@@ -22,6 +23,10 @@ _FORMS = {  # beside which they may go uncompressed
     part10.JPEG_LOSSLESS_SV1: "JPEG Lossless SV1 (1.2.840.10008.1.2.4.70) or ",
     part10.JPEG_LS: "JPEG-LS Lossless (1.2.840.10008.1.2.4.80) or ",
 }
+_MADE_INSTEAD = {
+    JPEG_WANTED: "It is made of JPEG frames if the archive takes these, and goes so.",
+    KEY_STILLS_WANTED: "Stills of it are made and go in its place.",
+}
 _MB = 1_000_000
 
 
@@ -31,6 +36,16 @@ class Outgoing:
 
     source: Path | bytes
     transfer_syntax_uid: str
+
+
+def wanted(sealed: SealedObject, destination: Destination) -> Wanted:
+    """Return what is asked of a destination for an object."""
+    return Wanted(
+        sop_class_uid=sealed.sop_class_uid,
+        transfer_syntax_uid=sealed.transfer_syntax_uid,
+        lossy=not sealed.may_go_uncompressed,
+        instead=part10.JPEG_BASELINE if _falls_back(sealed, destination) == JPEG_WANTED else "",
+    )
 
 
 def prepare(path: Path, sealed: SealedObject, *, accepted: Sequence[str], destination: Destination) -> Outgoing:
@@ -89,7 +104,7 @@ def is_clip(sealed: SealedObject) -> bool:
 
 def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return what to make of an answer: for a clip whose form it refuses, what having no context for it makes."""
-    if error.code not in OF_THE_FORM or not _as_key_stills(sealed, destination):
+    if error.code not in OF_THE_FORM or not _falls_back(sealed, destination):
         return error
     wanted = no_context(sealed, destination)
     wanted.status = error.status
@@ -99,11 +114,11 @@ def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destina
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return the error of an object that the destination takes in no form, in words that name what to set there."""
     is_film = sealed.transfer_syntax_uid == part10.H264
-    if _as_key_stills(sealed, destination):
+    if code := _falls_back(sealed, destination):
         return NeedsConfiguration(
             f"The archive {destination.name} does not take {'H.264' if is_film else 'JPEG'} clips.",
-            code=KEY_STILLS_WANTED,
-            action="Stills of it are made and go in its place.",
+            code=code,
+            action=_MADE_INSTEAD[code],
         )
     if is_film:
         kind, needs = "H.264 clips", f"H.264 High Profile level 4.1 ({part10.H264})"
@@ -121,8 +136,13 @@ def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     )
 
 
-def _as_key_stills(sealed: SealedObject, destination: Destination) -> bool:
-    return destination.fallback == "key-stills" and is_clip(sealed)
+def _falls_back(sealed: SealedObject, destination: Destination) -> str:
+    """Return the code of a clip in whose place something else is to go, "" for what waits for a person."""
+    if destination.fallback == "hold" or not is_clip(sealed):
+        return ""
+    if sealed.transfer_syntax_uid == part10.H264:
+        return JPEG_WANTED
+    return KEY_STILLS_WANTED if destination.fallback == "key-stills" else ""
 
 
 def _still_sealed(path: Path, sealed: SealedObject) -> None:

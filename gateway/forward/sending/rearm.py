@@ -13,7 +13,7 @@ from gateway.config.settings import Destination
 from gateway.errors import NotFound
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
-from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS
+from gateway.spool.deliveries import INSTEAD, WANTED
 from gateway.spool.destinations import Known
 from gateway.spool.spool import Spool
 
@@ -25,8 +25,8 @@ OF_SETTINGS = (
     "too-large",
     "not-authorized",
     "needs-configuration",
-    KEY_STILLS_WANTED,
-    SENT_AS_KEY_STILLS,
+    *WANTED,
+    *INSTEAD,
 )
 
 

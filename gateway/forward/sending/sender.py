@@ -17,7 +17,6 @@ from gateway.forward.sending.channel import Channel, Connect
 from gateway.forward.sending.forms import Forms
 from gateway.forward.sending.outcomes import Outcomes
 from gateway.model import Delivery, DeliveryState, SealedObject
-from gateway.net.store import Wanted
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 
@@ -71,11 +70,12 @@ class Sender:
         exam = batch[0].exam
         objects = [self._spool.objects.get(delivery.sop_instance_uid) for delivery in batch]
         left = list(zip(batch, objects, strict=True))
+        wanted = [outgoing.wanted(each, self._destination) for each in objects]
         to_blame = False
         try:
-            with self._connect(_wanted(objects)) as channel:
+            with self._connect(wanted) as channel:
                 if channel.usable:
-                    self._forms.offered(objects, channel.accepted)
+                    self._forms.offered(wanted, channel.accepted)
                     self._send_some(channel, left)
                 if len(left) == len(batch) and not channel.usable:
                     raise TryLater(
@@ -84,7 +84,7 @@ class Sender:
                 self._turns.took(exam, interrupted=bool(left))
         except DeliveryError as error:  # no association: an object that nobody takes is held, the others wait
             if error.code == outgoing.NO_CONTEXT:
-                self._forms.offered(objects, lambda _: ())
+                self._forms.offered(wanted, lambda _: ())
                 self._hold_all(left)
             else:
                 to_blame = error.code != _NOBODY_THERE and self._turns.failed(exam)
@@ -178,14 +178,3 @@ class Sender:
                 why = gone or outgoing.no_context(sealed, self._destination)
                 self._outcomes.hold(claimed, why, in_doubt=delivery.in_doubt)
         self._patience.works()
-
-
-def _wanted(objects: Sequence[SealedObject]) -> list[Wanted]:
-    return [
-        Wanted(
-            sop_class_uid=o.sop_class_uid,
-            transfer_syntax_uid=o.transfer_syntax_uid,
-            lossy=not o.may_go_uncompressed,
-        )
-        for o in objects
-    ]

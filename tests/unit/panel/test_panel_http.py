@@ -277,6 +277,20 @@ def test_health_names_a_procedure_step_server_that_does_not_answer(bench: Bench)
     assert "Pictures are not affected" in line["action"]
 
 
+def test_how_far_the_encoding_of_a_clip_is_stands_in_health_and_on_the_screen(bench: Bench) -> None:
+    assert bench.get("/health")["making"] is None
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    at = {"exam": exam, "sop_instance_uid": "2.25.4711", "into": "h264", "percent": 40}
+    said = LiveState(
+        folder=bench.settings.station.runtime_dir, process="forward", files=bench.spool.files, clock=bench.clock
+    )
+    said.write({"film": at})
+    assert bench.get("/health")["making"] == at
+    assert "A clip is being encoded: 40 % done." in bench.client.get("/delivery").text
+
+
 def test_health_names_messages_whose_procedure_step_server_is_not_configured_any_more(bench: Bench) -> None:
     exam = bench.spool.exams.get(bench.open_exam())
     bench.spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["old"])

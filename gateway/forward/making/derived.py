@@ -1,0 +1,91 @@
+"""Seals what is made of a sealed clip: build, write, read back, seal. Queues nothing; repeatable after a crash."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.clock import Moment
+from gateway.config.settings import Station
+from gateway.dicom import derived, objects
+from gateway.dicom.derived import Origin
+from gateway.dicom.encapsulate import file_chunks
+from gateway.dicom.verify import Sealed, verify_sealed
+from gateway.errors import DiskFailed, ObjectError
+from gateway.model import Capture, MediaKind, SealedObject, Series
+from gateway.spool.spool import Spool
+
+KEY_STILL, AS_JPEG = "key-still", "jpeg-clip"  # families of their series: one for each source, beside its others
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What it is, in the words of a capture, and its codestreams; `lengths`: of these, in bytes."""
+
+    record: Capture
+    origin: Origin
+    lengths: Sequence[int]
+    streams: Iterable[bytes]
+
+
+def family(made: SealedObject) -> str:
+    """Return of which family the series of such an object is."""
+    return AS_JPEG if made.sop_class_uid in objects.CLIPS else KEY_STILL
+
+
+class Derived:
+    """One thread only."""
+
+    def __init__(self, *, spool: Spool, station: Station) -> None:
+        self._spool = spool
+        self._station = station
+
+    def seal(self, clip: SealedObject, of: Capture, made: Made) -> SealedObject:
+        """Make it an object of its own. `of`: the record of the clip.
+
+        Raises ObjectError or SpoolDamaged when it cannot be made of this clip, DiskFull or DiskFailed.
+        """
+        record = made.record
+        series = self._series(of, AS_JPEG if record.kind is MediaKind.CLIP else KEY_STILL)
+        exam = self._spool.exams.get(clip.exam)
+        order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
+        header = derived.build(
+            exam, record, series, order=order, further=further, station=self._station, origin=made.origin, clip=of
+        )
+        uid = record.sop_instance_uid
+        path = self._spool.layout.object(exam.id, uid)
+        try:
+            written = self._spool.objects.write(exam.id, uid, file_chunks(header, made.lengths, made.streams))
+            found = verify_sealed(
+                path, exam=exam, capture=record, series=series, order=order, further=further, clip=of
+            )
+        except OSError as error:
+            raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
+        except ObjectError:
+            self._spool.files.remove(path)  # it has no seal: nobody may take it for an object
+            raise
+        if found.sha256 != written.sha256:
+            raise DiskFailed("A file that was just written reads back differently.")
+        sealed = _sealed(clip, record, found, at=self._spool.clock.now())
+        self._spool.objects.seal(sealed, ())
+        return sealed
+
+    def _series(self, clip: Capture, kind: str) -> Series:
+        step = self._spool.exams.get(clip.exam).step_of(clip.instance_number)
+        uid = step.sop_instance_uid if step else ""
+        return self._spool.exams.series_for(clip.exam, clip.source, objects.series_family(clip, kind), uid)
+
+
+def _sealed(clip: SealedObject, record: Capture, found: Sealed, *, at: Moment) -> SealedObject:
+    return SealedObject(
+        sop_instance_uid=record.sop_instance_uid,
+        sop_class_uid=found.sop_class_uid,
+        transfer_syntax_uid=found.transfer_syntax_uid,
+        exam=clip.exam,
+        capture=clip.capture,
+        bytes=found.bytes,
+        sha256=found.sha256,
+        lossy=True,
+        frames=record.frames,
+        sealed=at,
+        decoded=record.kind is MediaKind.STILL,
+        derived_from=clip.sop_instance_uid,
+    )
