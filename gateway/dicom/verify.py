@@ -54,8 +54,8 @@ def verify_sealed(
     """Check a sealed file against its exam, record and orders. Raises ObjectError or CodestreamBroken.
 
     `clip`: what it was made of, if it is a key still, lossless itself while its clip is not, or a clip made anew.
-    `alike`: what is known of this exam's other stills. `written`: the header that the file must have, byte for byte;
-    with its pictures, which are compared in any case, that is all of it.
+    `alike`: what is known of this exam's other stills. `written`: the header that the file must have, byte for
+    byte; with its pictures, which are compared in any case, that is all of it.
     """
     lossy = clip is not None or is_lossy(capture)
     method = derived.method_since(clip, capture) if clip else lossy_method(capture)
