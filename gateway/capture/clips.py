@@ -8,9 +8,10 @@ from queue import Empty, SimpleQueue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
+from gateway.capture.developing import develop
 from gateway.capture.filming import Filming
 from gateway.capture.grabber import Grabber
-from gateway.capture.prerecord import Developed, PreRecord, develop
+from gateway.capture.prerecord import PreRecord
 from gateway.capture.recorder import Recorder
 from gateway.capture.recording import End, Recording
 from gateway.capture.ring import Frame
@@ -126,7 +127,7 @@ class Clips:
         if frame is None or recording.header.part >= MOST_PARTS or self._next_part is None:
             return None
         try:
-            made = frame if isinstance(frame, Developed) else develop(frame, grabber)
+            made = develop(frame, grabber)
             header = self._next_part(recording.header, made.seen)
         except FAILURES as failure:
             warn(_log, "clip_not_continued", uid=recording.uid, code=explained(failure).code)

@@ -1,13 +1,12 @@
 """Why a clip ends by itself, or when it was asked to. The room on the disk is not looked at here."""
 
+from gateway.capture.developing import Developed, Made
 from gateway.capture.grabber import Signal
-from gateway.capture.prerecord import Developed
-from gateway.capture.recording import End, Made, Recording
+from gateway.capture.recording import End, Recording
 
 LIMIT_S = 600.0  # a forgotten clip ends by itself
 _LOST_SIGNAL_S = 10.0
 _HALF = 0.5  # of the time from frame to frame
-_QUIET = 6  # waits for a frame in a row, each 50 ms long
 
 
 def why(recording: Recording, last: Made, frame: Made | None, *, now_ns: int) -> End | None:
@@ -28,7 +27,7 @@ def _is_over(recording: Recording, last: Made, frame: Made | None) -> bool:
         return frame.time_ns > recording.stopped_ns
     rate = recording.grabber.ring.rate()
     missing = rate and recording.stopped_ns - last.time_ns > _HALF * 1e9 / rate
-    return not missing or recording.waited > _QUIET
+    return not missing or recording.is_quiet
 
 
 def _fits(recording: Recording, frame: Made) -> bool:

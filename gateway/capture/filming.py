@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
+from gateway.capture.developing import Darkroom, Developed, Made, Shot, develop
 from gateway.capture.ending import why
 from gateway.capture.grabber import Grabber
-from gateway.capture.prerecord import Developed, PreRecord, develop
-from gateway.capture.recording import End, Made, Recording, placeholder
+from gateway.capture.prerecord import PreRecord
+from gateway.capture.recording import End, Recording, placeholder
 from gateway.capture.reel import Reel
+from gateway.capture.sieve import Sieve
 from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError
 from gateway.log import event, warn
@@ -63,7 +65,7 @@ class Filming:
             self._spool.captures.begin_clip(placeholder(header, recording.first))
             recording.writer = ClipWriter(layout=self._spool.layout, files=self._spool.files, header=header)
             # A frame, before the start is acknowledged: a clip that began is never empty.
-            _add(recording, recording.opening[0])
+            _add(recording, develop(recording.opening[0], recording.grabber))
             recording.writer.sync()
         except FAILURES as failure:
             error = explained(failure)
@@ -82,66 +84,84 @@ class Filming:
 
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
         """Write frame after frame; every 400 ms what was written is made safe."""
-        writer, written = recording.writer, recording.opening[0]
+        writer, reel = recording.writer, self.reel(recording.header.source, recording.grabber)
         assert writer
+        sieve, darkroom = Sieve(recording.grabber.watch), Darkroom(recording.grabber)
         synced_ns = self._clock.boottime_ns()
         try:
-            for frame in self._frames(recording, stop):
-                if frame and frame is not written:
-                    _try_to_add(recording, frame)
+            _add_shots(recording, darkroom, reel, _shots(darkroom, recording.opening))  # looked at before the start
+            for frame in self._frames(recording, reel, sieve, stop):
+                passed = _passed(recording, sieve, frame)
+                shots = _shots(darkroom, passed) + (darkroom.rest() if recording.is_quiet else [])
+                _add_shots(recording, darkroom, reel, shots)
+                recording.waiting = sieve.waiting + darkroom.waiting
                 if (now := self._clock.boottime_ns()) - synced_ns > _SYNC_NS:
                     writer.sync()
                     synced_ns = now
+            _add_shots(recording, darkroom, reel, _shots(darkroom, sieve.rest()) + darkroom.rest())
+            recording.waiting = 0
             writer.sync()
         except FAILURES:
             writer.abandon()
             raise
 
-    def _frames(self, recording: Recording, stop: threading.Event) -> Iterator[Made | None]:
-        """Yield a clip's frames in order, and None whenever none came for a while, until it ends."""
+    def _frames(
+        self, recording: Recording, reel: Reel, sieve: Sieve, stop: threading.Event
+    ) -> Iterator[Made | None]:
+        """Yield what follows the opening, in order, and None whenever nothing came for a while, until it ends."""
         last = recording.opening[0]
         for leading in recording.opening:
             recording.lost += max(0, leading.sequence - last.sequence - 1)
             last = leading
-            yield leading
-        reel = self.reel(recording.header.source, recording.grabber)
         while not stop.is_set():
             frame = reel.after(last.sequence, _WAIT_S)
             recording.waited = 0 if frame else recording.waited + 1
-            if end := self._end(recording, last, frame):
+            end = self._end(recording, last, frame)
+            if frame and end is End.SIZE and not recording.anyway and sieve.is_card(frame):
+                last = frame  # a device may show its card in another size: no part begins with it
+                continue
+            if end:
                 recording.end, recording.unfit = end, frame if end is End.SIZE else None
                 return
             if frame:
                 recording.lost += frame.sequence - last.sequence - 1
                 last = frame
-            yield None if frame and _is_left_out(recording, frame) else frame
+            yield frame
 
     def _end(self, recording: Recording, last: Made, frame: Made | None) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
-        recorded = recording.writer.frames.size if recording.writer else 0
         if end := why(recording, last, frame, now_ns=self._clock.boottime_ns()):
             return end
-        return None if room.clip_fits(self._spool.space.room(), recorded) else End.DISK
+        recorded, coming = recording.sizes
+        # What is coming will be on the disk, and once more in the DICOM copy.
+        return None if room.clip_fits(self._spool.space.room(), recorded + 2 * coming) else End.DISK
 
 
-def _add(recording: Recording, frame: Made) -> None:
+def _passed(recording: Recording, sieve: Sieve, frame: Made | None) -> list[Made]:
+    """Return the frames that are known to be pictures now."""
+    if frame is None:
+        return sieve.rest() if recording.is_quiet else []
+    return [frame] if recording.anyway else sieve.put(frame)
+
+
+def _shots(darkroom: Darkroom, frames: list[Made]) -> list[Shot]:
+    return [shot for frame in frames for shot in darkroom.put(frame)]
+
+
+def _add_shots(recording: Recording, darkroom: Darkroom, reel: Reel, shots: list[Shot]) -> None:
+    """Add frames, as the pre-record made them if it did; one that cannot be compressed is lost."""
+    for shot in shots:
+        if shot.frame is recording.opening[0]:
+            continue  # written when the clip began
+        try:
+            _add(recording, reel.ready(shot.frame) or darkroom.develop(shot))
+        except EncodingFailed as error:
+            recording.lost += 1
+            if not recording.torn:
+                warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
+            recording.torn = True
+
+
+def _add(recording: Recording, developed: Developed) -> None:
     assert recording.writer
-    made = frame if isinstance(frame, Developed) else develop(frame, recording.grabber)
-    recording.writer.add(made.jpeg, time_ns=made.time_ns, sequence=made.sequence)
-
-
-def _try_to_add(recording: Recording, frame: Made) -> None:
-    """Add a frame; one that cannot be compressed is lost, and the clip goes on."""
-    try:
-        _add(recording, frame)
-    except EncodingFailed as error:
-        recording.lost += 1
-        if not recording.torn:
-            warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
-        recording.torn = True
-
-
-def _is_left_out(recording: Recording, frame: Made) -> bool:
-    """Say whether this is what the device shows without signal; the watch looks twice a second."""
-    card = recording.grabber.watch.plain or (isinstance(frame, Developed) and frame.card)
-    return bool(card) and not recording.anyway
+    recording.writer.add(developed.jpeg, time_ns=developed.time_ns, sequence=developed.sequence)

@@ -1,49 +1,25 @@
 """The last seconds of one source as JPEGs, so that a clip can begin before its press. Of the open exam alone.
 
-While it works it is also what a running clip gets its frames from: they are compressed once.
+What it has compressed a running clip takes from it: once is enough.
 """
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from gateway.capture.developing import Darkroom, Developed, Shot
 from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.log import warn
 from hardware.errors import EncodingFailed
-from hardware.pixels import clip_jpeg
-from hardware.views import seen
 
 _log = logging.getLogger(__name__)
 _WAIT_S = 0.05
+_QUIET = 6  # waits in a row: a frame is not held back for the next one any longer
 _ASK_S = 0.5  # between two looks for an open exam
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Developed:
-    """A frame as a clip holds it; `size`: columns and rows as delivered, `seen`: of the JPEG."""
-
-    sequence: int
-    time_ns: int
-    size: tuple[int, int]
-    seen: tuple[int, int]
-    card: bool = False  # what a device shows without signal
-    jpeg: bytes = field(repr=False)
-
-
-def develop(frame: Frame, grabber: Grabber) -> Developed:
-    """Return the JPEG of what is seen of a frame. Raises EncodingFailed."""
-    picture = seen(frame.picture, grabber.view)
-    return Developed(
-        sequence=frame.sequence,
-        time_ns=frame.time_ns,
-        size=frame.size,
-        seen=(picture.width, picture.height),
-        jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
-    )
 
 
 class PreRecord:
@@ -61,9 +37,11 @@ class PreRecord:
         self._bytes = 0
         self._last = 0  # sequence of the frame that was looked at last
         self._asked_ns = 0
+        self._waited = 0  # times in a row that no frame came
         self._works = False
+        self._darkroom = Darkroom(grabber)
         self._torn = False  # whether the last frame could not be compressed: said once
-        self._arrived = threading.Condition()
+        self._lock = threading.Lock()
 
     def work(self, stop: threading.Event) -> None:
         """Compress frame after frame while an exam is open."""
@@ -77,25 +55,9 @@ class PreRecord:
             self._forget()
             return False
         frame = self._grabber.ring.after(self._last, _WAIT_S)
-        if frame is None:
-            return True  # it waited
-        self._last = frame.sequence
-        try:
-            card = self._grabber.watch.is_no_picture(frame.picture)
-            developed = replace(develop(frame, self._grabber), card=card)
-        except EncodingFailed as error:
-            if not self._torn:
-                warn(_log, "frames_not_kept", source=self._grabber.settings.name, code=error.code)
-            self._torn = True
-            return True
-        self._torn = False
-        with self._arrived:
-            self._kept.append(developed)
-            self._bytes += len(developed.jpeg)
-            while len(self._kept) > 1 and self._is_too_much(developed.time_ns):
-                self._bytes -= len(self._kept.popleft().jpeg)
-            self._arrived.notify_all()
-        return True
+        for shot in self._shots(frame):
+            self._keep(shot)
+        return True  # there may be more, and if not it waited
 
     def before(self, frame: Frame, since_ns: int, *, anyway: bool = False) -> list[Developed]:
         """Return the frames from `since_ns` on that lead to this one in its size, without a break.
@@ -103,23 +65,57 @@ class PreRecord:
         A picture of a device without signal is a break, unless `anyway`.
         """
         found: list[Developed] = []
-        with self._arrived:
+        with self._lock:
             for kept in reversed(self._kept):
                 if kept.sequence >= frame.sequence:
                     continue
-                if kept.time_ns < since_ns or kept.size != frame.size or (kept.card and not anyway):
+                if kept.since_ns < since_ns or kept.size != frame.size or (kept.card and not anyway):
                     break
                 found.append(kept)
         return found[::-1]
 
-    def after(self, sequence: int, timeout: float) -> Developed | None:
-        """Return the first frame that follows `sequence`, waiting for it at most `timeout` seconds."""
-
-        def following() -> Developed | None:
+    def after(self, sequence: int) -> Developed | None:
+        """Return the first frame that follows `sequence`, if it is here."""
+        with self._lock:
             return next((kept for kept in self._kept if kept.sequence > sequence), None)
 
-        with self._arrived:
-            return self._arrived.wait_for(following, timeout)
+    def get(self, sequence: int) -> Developed | None:
+        """Return the frame of that sequence, if it is here."""
+        with self._lock:
+            return next((kept for kept in reversed(self._kept) if kept.sequence == sequence), None)
+
+    def _shots(self, frame: Frame | None) -> list[Shot]:
+        """Return what can be developed now. What a device shows without signal is beside nothing."""
+        self._waited = 0 if frame else self._waited + 1
+        if frame is None:
+            return self._darkroom.rest() if self._waited > _QUIET else []
+        self._last = frame.sequence
+        if not self._is_card(frame):
+            return self._darkroom.put(frame)
+        before = self._darkroom.rest()
+        self._darkroom.forget()
+        return [*before, Shot(frame=frame, card=True)]
+
+    def _is_card(self, frame: Frame) -> bool:
+        try:
+            return self._grabber.watch.is_no_picture(frame.picture)
+        except EncodingFailed:
+            return False  # said when it is developed
+
+    def _keep(self, shot: Shot) -> None:
+        try:
+            developed = replace(self._darkroom.develop(shot), card=shot.card)
+        except EncodingFailed as error:
+            if not self._torn:
+                warn(_log, "frames_not_kept", source=self._grabber.settings.name, code=error.code)
+            self._torn = True
+            return
+        self._torn = False
+        with self._lock:
+            self._kept.append(developed)
+            self._bytes += len(developed.jpeg)
+            while len(self._kept) > 1 and self._is_too_much(developed.time_ns):
+                self._bytes -= len(self._kept.popleft().jpeg)
 
     def _is_too_much(self, newest_ns: int) -> bool:
         return self._kept[0].time_ns < newest_ns - self.span_ns or self._bytes > self._budget
@@ -133,6 +129,7 @@ class PreRecord:
     def _forget(self) -> None:
         newest = self._grabber.ring.newest()
         self._last = newest.sequence if newest else 0
-        with self._arrived:
+        self._darkroom.forget()
+        with self._lock:
             self._kept.clear()
             self._bytes = 0

@@ -5,11 +5,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.capture.developing import Made
 from gateway.capture.grabber import Grabber
-from gateway.capture.prerecord import Developed
-from gateway.capture.ring import Frame
 from gateway.model import Capture, MediaKind
 from gateway.spool.clips import ClipHeader, ClipWriter
+
+_QUIET = 6  # waits for a frame in a row, each 50 ms long
 
 
 class End(StrEnum):
@@ -22,9 +23,6 @@ class End(StrEnum):
     DISK = "disk-full"
     FAILED = "failed"
     PROCESS = "process-stopped"
-
-
-Made = Frame | Developed
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -44,6 +42,7 @@ class Recording:
     end: End = End.PROCESS
     lost: int = 0
     waited: int = 0  # times in a row that no frame came
+    waiting: int = 0  # frames that are looked at before they are written
     torn: bool = False  # whether a frame could not be compressed
     earlier: tuple[str, ...] = ()  # UIDs of the parts before
     unfit: Made | None = None  # the frame of another size that ended it
@@ -71,6 +70,11 @@ class Recording:
         return self.next.last if self.next else self
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether no frame has come for a while: nothing is held back for the next one then."""
+        return self.waited > _QUIET
+
+    @property
     def has_begun(self) -> bool:
         """Whether its start is durable."""
         return self.begun.done() and self.begun.exception() is None
@@ -81,7 +85,16 @@ class Recording:
 
     @property
     def frames(self) -> int:
-        return len(self.writer.entries) if self.writer else 0
+        """Return how many it has, with those that will be written in a moment."""
+        return len(self.writer.entries) + self.waiting if self.writer else 0
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Return how many bytes are recorded, and about how many will be in a moment."""
+        if self.writer is None or not self.writer.entries:
+            return 0, 0
+        recorded = self.writer.frames.size
+        return recorded, recorded * self.waiting // len(self.writer.entries)
 
 
 def placeholder(header: ClipHeader, first: Made) -> Capture:

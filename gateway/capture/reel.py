@@ -1,8 +1,8 @@
 """Where a clip gets its frames from: the ring, or what the pre-record has of them compressed already."""
 
+from gateway.capture.developing import Developed, Made, last_of
 from gateway.capture.grabber import Grabber
-from gateway.capture.prerecord import Developed, PreRecord
-from gateway.capture.recording import Made
+from gateway.capture.prerecord import PreRecord
 from gateway.capture.ring import Frame
 from hardware.errors import EncodingFailed
 
@@ -24,7 +24,7 @@ class Reel:
         since_ns = max(since_ns, first.time_ns - self._kept.span_ns)
         developed = self._kept.before(first, since_ns, anyway=anyway)
         late: list[Made] = []  # what the pre-record has not come to yet
-        for frame in reversed(self._grabber.ring.between(_last(developed), first.sequence)):
+        for frame in reversed(self._grabber.ring.between(last_of(developed), first.sequence)):
             if frame.size != first.size or frame.time_ns < since_ns or (not anyway and self._is_card(frame)):
                 return late[::-1]
             late.append(frame)
@@ -32,18 +32,20 @@ class Reel:
 
     def after(self, sequence: int, timeout: float) -> Made | None:
         """Return the first frame that follows `sequence`, waiting for it at most `timeout` seconds."""
-        developed = self._kept.after(sequence, 0) if self._kept else None
+        developed = self._kept.after(sequence) if self._kept else None
         frame = self._grabber.ring.after(sequence, 0 if developed else timeout)
-        if developed is None or (frame is not None and frame.sequence < developed.sequence):
-            return frame
+        if developed is None or (frame is not None and frame.sequence <= developed.sequence):
+            return frame  # as delivered, while it is there: more can be known of it
         return developed
+
+    def ready(self, frame: Made) -> Developed | None:
+        """Return what the pre-record has made of this frame already."""
+        if isinstance(frame, Developed):
+            return frame
+        return self._kept.get(frame.sequence) if self._kept else None
 
     def _is_card(self, frame: Frame) -> bool:
         try:
             return self._grabber.watch.is_no_picture(frame.picture)
         except EncodingFailed:
             return True
-
-
-def _last(developed: list[Developed]) -> int:
-    return developed[-1].sequence if developed else 0

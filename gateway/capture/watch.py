@@ -45,7 +45,7 @@ class Watch:
             return
         self._sequence = frame.sequence
         try:
-            look = look_at(frame.picture, self._card)
+            look = self.look(frame.picture)
         except EncodingFailed:
             return  # said where it is used
         if self._last is None or not unchanged(self._last, look):
@@ -57,7 +57,11 @@ class Watch:
         self.plain = plain
         self.cut = look.cut
 
+    def look(self, picture: Picture) -> Look:
+        """Look at a picture, knowing this grabber's card. Raises EncodingFailed."""
+        return look_at(picture, self._card)
+
     def is_no_picture(self, picture: Picture) -> bool:
         """Say whether this very picture is one that a device shows without signal. Raises EncodingFailed."""
-        plain = look_at(picture, self._card).plain
+        plain = self.look(picture).plain
         return plain in _FOR_CERTAIN or (plain is Plain.BARS and self.plain is Plain.BARS)

@@ -1,4 +1,4 @@
-"""The files of a clip while it is recorded: append-only, so that a power cut costs the last half second at most.
+"""The files of a clip while it is recorded: append-only, so that a power cut costs half a second of it at most.
 
 `<uid>.frames`: each codestream behind its length (4 bytes, big-endian).
 `<uid>.index`: a JSON line that tells whose clip it is, then 36 bytes a frame (`_ENTRY`).

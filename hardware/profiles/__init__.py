@@ -90,6 +90,7 @@ class _Reader:
         view = View(
             size=size,
             deinterlace=self._take("deinterlace", _flag, True),
+            clip_fields=self._take("clip_fields", _one_of("both", "one"), "both"),
             crop=crop,
             masks=masks,
             turn=self._take("turn", _one_of(*TURNS), 0),

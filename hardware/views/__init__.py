@@ -1,9 +1,11 @@
 """What the technician shall see of a picture: `seen` applies a `View` to one, whoever needs it.
 
 Applied on demand and in this order: what the profile knows better than the device, one field of two, masks, crop,
-turning, square pixels. Boxes are in pixels of the picture as delivered, so they count for one size of it alone.
+turning, square pixels. In a clip both fields count: `seen_between` knows the pictures around it. Boxes are in
+pixels of the picture as delivered, so they count for one size of it alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,9 +16,10 @@ from hardware.pixels import decoded, is_jfif
 from hardware.sources import Picture, PixelFormat, Scan
 from hardware.views.boxes import Box, cropped, masked
 from hardware.views.fields import one_field
+from hardware.views.motion import Motion
 from hardware.views.shape import mirrored, size_of_squared, squared, turned
 
-__all__ = ["AS_DELIVERED", "Box", "View", "seen"]
+__all__ = ["AS_DELIVERED", "Box", "Motion", "View", "seen", "seen_between"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +31,7 @@ class View:
 
     size: tuple[int, int] | None = None  # columns, rows that `crop` and `masks` are for; None = any
     deinterlace: bool = True
+    clip_fields: str = "both"  # of a clip: "both" where nothing moves, or "one" as of a still
     crop: Box | None = None
     masks: tuple[Box, ...] = ()
     turn: int = 0  # degrees clockwise: 0, 90, 180 or 270
@@ -56,6 +60,11 @@ class View:
             width, height, aspect = height, width, 1 / aspect
         return size_of_squared(width, height, aspect) if self.square else (width, height)
 
+    def needs_neighbours(self, picture: Picture) -> bool:
+        """Say whether a clip's frame is made of the pictures around it too."""
+        fields = (self.scan or picture.scan) is not Scan.PROGRESSIVE
+        return self.deinterlace and self.clip_fields == "both" and fields
+
     def leaves_alone(self, picture: Picture) -> bool:
         """Say whether this picture is seen as it was delivered."""
         told = _told(picture, self)
@@ -69,8 +78,10 @@ class View:
 AS_DELIVERED = View(deinterlace=False, square=False)
 
 
-def seen(picture: Picture, view: View) -> Picture:
+def seen(picture: Picture, view: View, fields: Callable[[Picture], Picture] = one_field) -> Picture:
     """Return what shall be seen of a picture; the same one when that is all of it, as it is.
+
+    fields: makes one picture of a decoded one of two fields.
 
     Raises EncodingFailed for a JPEG that cannot be decoded, and when there are masks for another size: what they
     hide would be seen. A crop for another size is not applied; `View.fits` says so.
@@ -83,14 +94,30 @@ def seen(picture: Picture, view: View) -> Picture:
             "another size: nothing is shown or stored of it."
         )
     try:
-        return _applied(decoded(_told(picture, view)), view, crop=view.crop if view.fits(picture) else None)
+        return _applied(decoded(_told(picture, view)), view, fields, view.crop if view.fits(picture) else None)
     except (cv2.error, MemoryError) as error:
         raise EncodingFailed("The picture cannot be made as its device profile says.") from error
 
 
-def _applied(made: Picture, view: View, *, crop: Box | None) -> Picture:
+def seen_between(picture: Picture, view: View, motion: Motion, *, around: tuple[Picture | None, ...]) -> Picture:
+    """Return what shall be seen of a picture in a clip; around: the pictures before and after it, as delivered.
+
+    Raises EncodingFailed as `seen` does; a neighbour that cannot be decoded counts as none.
+    """
+    before, after = around
+
+    def ready(neighbour: Picture) -> Picture | None:
+        try:
+            return decoded(_told(neighbour, view))
+        except EncodingFailed:
+            return None
+
+    return seen(picture, view, lambda made: motion.made(made, before=before, after=after, ready=ready))
+
+
+def _applied(made: Picture, view: View, fields: Callable[[Picture], Picture], crop: Box | None) -> Picture:
     if view.deinterlace:
-        made = one_field(made)
+        made = fields(made)
     made = masked(made, view.masks)
     if crop:
         made = cropped(made, crop)

@@ -46,6 +46,11 @@ def recorded(box, uid: str) -> int:
     return next((running.frames for running in box.clips.running() if running.uid == uid), 0)
 
 
+def written(box, uid: str) -> int:
+    """Return how many frames are in a clip's file: they follow 0.2 s later, once they were looked at."""
+    return next((len(running.writer.entries) for running in box.clips.running() if running.uid == uid), 0)
+
+
 def ended(box, wait) -> None:
     wait(lambda: not box.clips.running())
     wait(lambda: box.answers()[-1] in {"clip-stopped", "not-stored"})
@@ -379,8 +384,8 @@ def test_a_full_disk_in_mid_clip_ends_it_and_keeps_what_is_there(box, wait, kind
     exam = box.exam()
     box.show()
     uid = box.clip()
-    box.show(count=4)
-    wait(lambda: recorded(box, uid) == 5)
+    box.show(count=6)
+    wait(lambda: written(box, uid) == 7)
     box.disk.full = lambda operation, name: operation == step and name.startswith(uid) and f".{kind}" in name
     box.clock.move(0.5)
     box.show(count=2)
@@ -388,7 +393,7 @@ def test_a_full_disk_in_mid_clip_ends_it_and_keeps_what_is_there(box, wait, kind
     box.disk.full = lambda _operation, _name: False
     box.clips.close_leftovers()
     capture = stored(box, uid)
-    assert painted(box, capture)[:5] == [1, 2, 3, 4, 5]
+    assert painted(box, capture)[:7] == [1, 2, 3, 4, 5, 6, 7]
     assert capture.salvaged
     assert held_open(box.spool.layout.exam(exam.id)) == []
     box.spool.exams.finish(exam.id)
@@ -503,8 +508,8 @@ def test_a_killed_clip_is_salvaged_at_the_next_start(boxes, wait, stamp):
     exam = box.exam()
     box.show()
     uid = box.clip(request=stamp())
-    box.show(count=5)
-    wait(lambda: recorded(box, uid) == 6)
+    box.show(count=6)
+    wait(lambda: written(box, uid) == 7)
     after_the_kill = box.root.with_name("after-the-kill")
     shutil.copytree(box.root, after_the_kill)
     for path in after_the_kill.glob(f"exams/*/{uid}.*.part"):
@@ -513,7 +518,7 @@ def test_a_killed_clip_is_salvaged_at_the_next_start(boxes, wait, stamp):
     box = boxes(root=after_the_kill)
     capture = stored(box, uid)
     assert capture.salvaged
-    assert painted(box, capture) == [1, 2, 3, 4, 5]
+    assert painted(box, capture) == [1, 2, 3, 4, 5, 6]
     assert box.clip(request=stamp()) == uid
     recovery.recover_captures(box.spool)
     assert stored(box, uid) == capture

@@ -43,6 +43,7 @@ def test_its_longest_time_is_announced_a_minute_before_and_once(box, wait, fores
 
 def test_a_box_that_fills_up_within_a_minute_of_clip_announces_it(box, wait, foreseen):
     recording = running(box, wait, count=26)  # a second
+    wait(lambda: len(recording.writer.entries) == 26)
     size = recording.writer.frames.size
     box.total = 1_000_000_000
     box.free = 0.15 + 240 * size / box.total  # each second takes its bytes twice

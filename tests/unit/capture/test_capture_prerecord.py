@@ -87,7 +87,7 @@ def test_nothing_from_before_the_opening_is_in_the_clip(box, kept, wait):
 def test_without_an_open_exam_nothing_is_kept_or_compressed(box, kept):
     show(box, kept, 5)
     assert kept.before(box.show(), 0) == []
-    assert kept.after(0, 0) is None
+    assert kept.after(0) is None
     box.exam()
     box.clock.move(1)
     opened = box.clock.boottime_ns()

@@ -1,0 +1,120 @@
+"""From a frame to the JPEG that a clip holds of it, with the frames beside it where it has two fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.capture.grabber import Grabber
+from gateway.capture.ring import Frame
+from hardware.pixels import clip_jpeg
+from hardware.sources import Picture
+from hardware.views import Motion, seen, seen_between
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Developed:
+    """A frame as a clip holds it; `size`: columns and rows as delivered, `seen`: of the JPEG."""
+
+    sequence: int
+    time_ns: int
+    size: tuple[int, int]
+    seen: tuple[int, int]
+    since_ns: int  # when the first picture was taken that it has something of
+    card: bool = False  # what a device shows without signal
+    jpeg: bytes = field(repr=False)
+
+
+Made = Frame | Developed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Shot:
+    """A frame to be developed, and those beside it that it may have something of."""
+
+    frame: Made
+    before: Frame | None = None
+    after: Frame | None = None
+    card: bool = False  # what a device shows without signal
+
+
+class Darkroom:
+    """Develops the frames of one source for one clip, or for what leads to one."""
+
+    def __init__(self, grabber: Grabber) -> None:
+        self._grabber = grabber
+        self._motion = Motion()
+        self._before: Frame | None = None
+        self._waiting: Frame | None = None  # for the one after it
+
+    @property
+    def waiting(self) -> int:
+        return 1 if self._waiting else 0
+
+    def put(self, frame: Made) -> list[Shot]:
+        """Take the next frame; return what can be developed now. A break leaves frames without neighbours."""
+        if isinstance(frame, Developed):
+            shots = [*self.rest(), Shot(frame=frame)]
+            self._before = None
+            return shots
+        shots = self._settled(frame if self._waiting and _follow(self._waiting, frame) else None)
+        if self._before and not _follow(self._before, frame):
+            self._before = None
+        if not self._grabber.view.needs_neighbours(frame.picture):
+            return [*shots, Shot(frame=frame)]
+        self._waiting = frame
+        return shots
+
+    def rest(self) -> list[Shot]:
+        """Return what waits for a frame that does not come."""
+        return self._settled(None)
+
+    def forget(self) -> None:
+        """Know no frame of before any more."""
+        self._before = self._waiting = None
+
+    def develop(self, shot: Shot) -> Developed:
+        """Return the JPEG of what is seen of a frame. Raises EncodingFailed."""
+        frame = shot.frame
+        if isinstance(frame, Developed):
+            return frame
+        around = (_picture(shot.before), _picture(shot.after))
+        picture = seen_between(frame.picture, self._grabber.view, self._motion, around=around)
+        return _developed(frame, picture, self._grabber, since_ns=(shot.before or frame).time_ns)
+
+    def _settled(self, after: Frame | None) -> list[Shot]:
+        frame, self._waiting = self._waiting, None
+        if frame is None:
+            return []
+        shot = Shot(frame=frame, before=self._before, after=after)
+        self._before = frame
+        return [shot]
+
+
+def develop(frame: Made, grabber: Grabber) -> Developed:
+    """Return the JPEG of what is seen of a frame by itself. Raises EncodingFailed."""
+    if isinstance(frame, Developed):
+        return frame
+    return _developed(frame, seen(frame.picture, grabber.view), grabber, since_ns=frame.time_ns)
+
+
+def _developed(frame: Frame, picture: Picture, grabber: Grabber, *, since_ns: int) -> Developed:
+    return Developed(
+        sequence=frame.sequence,
+        time_ns=frame.time_ns,
+        size=frame.size,
+        seen=(picture.width, picture.height),
+        since_ns=since_ns,
+        jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
+    )
+
+
+def _follow(one: Frame, other: Frame) -> bool:
+    return other.sequence == one.sequence + 1 and other.size == one.size
+
+
+def _picture(frame: Frame | None) -> Picture | None:
+    return frame.picture if frame else None
+
+
+def last_of(frames: Sequence[Made]) -> int:
+    """Return the sequence of the last of these frames; 0 of none."""
+    return frames[-1].sequence if frames else 0

@@ -1,0 +1,143 @@
+"""No clip has what a device shows without signal in it, whenever it came, and however the clip ended."""
+
+import shutil
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+
+from gateway.spool.clips import codestreams, read_index
+from hardware.errors import DeviceMissing
+from hardware.looks import card_of
+from hardware.sources import Picture, PixelFormat, counter
+from hardware.sources.pattern import Pattern
+from tests.unit.capture.conftest import SIZE
+
+BLUE = np.full((SIZE[1], SIZE[0], 3), (0, 0, 191), np.uint8)
+
+
+def show(box, pixels: np.ndarray, *, count: int = 1) -> None:
+    """Let the source show this, 40 ms a frame."""
+    for _ in range(count):
+        box.clock.move(0.04)
+        number = box._counters["us"] = box._counters["us"] + 1
+        rows, columns = pixels.shape[:2]
+        facts = {"counter": number, "format": PixelFormat.RGB24, "width": columns, "height": rows}
+        box.give("us", Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(pixels,)))
+
+
+def scan(number: int) -> np.ndarray:
+    """Return a picture of a scanner with its number painted in."""
+    pixels = np.random.default_rng(number).integers(0, 90, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    counter.paint(pixels, number)
+    return pixels
+
+
+def scans(box, count: int) -> list[int]:
+    """Let the source show a scanner; return the numbers of the pictures."""
+    first = box._counters["us"] + 1
+    for number in range(first, first + count):
+        show(box, scan(number))
+    return list(range(first, first + count))
+
+
+def numbers(box, exam, uid: str) -> list[int]:
+    """Return the numbers in the pictures that a clip has."""
+    _, entries = read_index(box.spool.layout.index(exam.id, uid))
+    path = box.spool.layout.frames(exam.id, uid)
+    return [counter.read(imagecodecs.jpeg8_decode(stream)) for stream in codestreams(path, entries)]
+
+
+@pytest.mark.parametrize("cards", [1, 3, 5, 9])
+def test_a_card_that_came_just_before_the_stop_is_not_in_the_clip(box, cards):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 7)
+    show(box, BLUE, count=cards)
+    assert box.stop(uid) == [uid]
+    assert numbers(box, exam, uid) == pictures
+    assert box.spool.captures.get(uid).capture.lost_frames == 0
+
+
+def test_a_clip_goes_on_with_the_picture_that_comes_back_and_loses_none(box):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    for cards in (6, 25, 8):
+        pictures += scans(box, 11)
+        show(box, BLUE, count=cards)
+    pictures += scans(box, 2)
+    box.stop(uid)
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_a_kill_while_a_card_is_shown_salvages_pictures_alone(boxes, wait):
+    box = boxes()
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 13)
+    running = box.clips.running()[0]
+    wait(lambda: running.frames == 14)
+    for _ in range(6):
+        show(box, BLUE)
+        killed = box.root.with_name(f"killed-{box._counters['us']}")
+        shutil.copytree(box.root, killed)
+        again = boxes(root=killed)
+        found = numbers(again, exam, uid)
+        assert found == pictures[: len(found)]
+        assert len(pictures) - len(found) <= 6  # no more than waits to be looked at
+
+
+def test_bars_that_stand_still_are_in_no_clip_and_bars_that_move_are(box):
+    bars, exam = Pattern("bars", SIZE), box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 8)
+    show(box, bars.draw(0), count=12)
+    pictures += scans(box, 3)
+    for number in range(box._counters["us"] + 1, box._counters["us"] + 9):
+        show(box, bars.draw(number))
+        pictures.append(number)
+    box.stop(uid)
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_the_card_that_was_learned_is_in_no_clip(box):
+    exam = box.exam()
+    logo = BLUE.copy()
+    cv2.putText(logo, "NO SIGNAL", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (220, 220, 220), 5)
+    facts = {"counter": 0, "time_ns": 0, "format": PixelFormat.RGB24, "width": SIZE[0], "height": SIZE[1]}
+    grabber = box.grabbers["us"]
+    card = card_of(Picture(**facts, planes=(logo,)))
+    grabber.watch = type(grabber.watch)(ring=grabber.ring, clock=box.clock, card=card)
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 4)
+    show(box, logo, count=8)
+    box.stop(uid)
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_a_card_of_another_size_begins_no_part(box):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 4)
+    show(box, np.full((480, 640, 3), 16, np.uint8), count=8)
+    pictures += scans(box, 4)
+    assert box.stop(uid) == [uid]
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_what_waits_to_be_looked_at_is_written_when_nothing_comes_any_more(box, wait):
+    box.exam()
+    scans(box, 1)
+    box.clip()
+    scans(box, 2)
+    box.give("us", DeviceMissing("unplugged"))
+    running = box.clips.running()[0]
+    wait(lambda: len(running.writer.entries) == 3)
+    assert running.waiting == 0
