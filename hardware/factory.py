@@ -1,4 +1,7 @@
-"""From the configuration's words to devices. The only module that knows the kinds by name; it opens nothing."""
+"""From the configuration's words to devices. The only module that knows the kinds by name; it opens nothing.
+
+Each kind is loaded when it is asked for: libraries of what is not configured would hold up the first picture.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,19 +9,12 @@ from pathlib import Path
 from hardware.errors import DeviceRefused
 from hardware.gpio import Wiring
 from hardware.indicators import Output
-from hardware.indicators.aplay import Aplay
 from hardware.indicators.lamp import Lamp
-from hardware.indicators.switches import GpioSwitch, SerialSwitch
-from hardware.indicators.tone import Tone
 from hardware.sources import Source
-from hardware.sources.file import FileSource
 from hardware.sources.pattern import KINDS, PatternSource
 from hardware.sources.v4l2.finding import Place
 from hardware.sources.v4l2.wish import Wish
 from hardware.triggers import Trigger
-from hardware.triggers.gpio import GpioTrigger
-from hardware.triggers.input import InputTrigger
-from hardware.triggers.serial import SerialTrigger
 from hardware.triggers.words import number_of
 
 _ANYTHING = Wish()
@@ -39,11 +35,13 @@ def source(
     """
     kind, _, where = device.partition(":")
     if kind == "file" and where:
+        from hardware.sources.file import FileSource
+
         return FileSource(path=Path(where), clock_ns=clock_ns, wait=wait)
     if kind == "pattern" and where in KINDS:
         return PatternSource(kind=where, clock_ns=clock_ns, wait=wait)
     if kind == "v4l2" and where:
-        from hardware.sources.v4l2.source import V4l2Source  # noqa: PLC0415 - loads linuxpy's tables of the kernel
+        from hardware.sources.v4l2.source import V4l2Source
 
         return V4l2Source(place=Place(where), wish=wish, clock_ns=clock_ns, monotonic_ns=monotonic_ns, wait=wait)
     raise DeviceRefused(
@@ -68,10 +66,16 @@ def trigger(
     clock_ns, monotonic_ns: CLOCK_BOOTTIME and CLOCK_MONOTONIC in ns. Raises DeviceRefused for anything else.
     """
     if kind == "serial":
+        from hardware.triggers.serial import SerialTrigger
+
         return SerialTrigger(device=device, still=still, clip=clip, clock_ns=clock_ns, wait=wait)
     if kind == "input":
+        from hardware.triggers.input import InputTrigger
+
         return InputTrigger(device=device, still=still, clip=clip, identity=identity, clock_ns=clock_ns, wait=wait)
     if kind == "gpio":
+        from hardware.triggers.gpio import GpioTrigger
+
         return GpioTrigger(
             device=device,
             still=still,
@@ -99,10 +103,17 @@ def sign(
     """
     wiring = wiring or Wiring(active="high")
     if kind == "tone":
+        from hardware.indicators.aplay import Aplay
+        from hardware.indicators.tone import Tone
+
         return Tone(player=Aplay(device or "default"), clock_ns=clock_ns, wait=wait)
     if kind == "gpio":
+        from hardware.indicators.pins import GpioSwitch
+
         pin = number_of(lamp, "pin", 1 << 16)
         return Lamp(switch=GpioSwitch(chip=device, pin=pin, wiring=wiring), clock_ns=clock_ns)
     if kind == "serial" and lamp in {"rts", "dtr"}:
+        from hardware.indicators.switches import SerialSwitch
+
         return Lamp(switch=SerialSwitch(device=device, line=lamp, active=wiring.active), clock_ns=clock_ns)
     raise DeviceRefused(f"There is no sign of the kind {kind!r} at {lamp!r}: use tone, gpio or serial.")

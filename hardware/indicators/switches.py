@@ -1,4 +1,4 @@
-"""What lamps hang on: a pin of a GPIO chip, or a line of a serial port."""
+"""What a lamp hangs on: a line of a serial port. A pin is in `pins`."""
 
 import errno
 import fcntl
@@ -8,36 +8,9 @@ import termios
 from contextlib import suppress
 
 from hardware.errors import DeviceMissing, DeviceRefused
-from hardware.gpio import Drive, Output, Wiring
-from hardware.gpio.chip import drive as real
 
 LINES = {"rts": termios.TIOCM_RTS, "dtr": termios.TIOCM_DTR}  # what this side can switch (tty_ioctl(4))
 _GONE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}
-
-
-class GpioSwitch:
-    """A lamp, or its relay, at a pin. wiring.active: the level at which it is lit."""
-
-    def __init__(self, *, chip: str, pin: int, wiring: Wiring, drive: Drive = real) -> None:
-        self._chip = chip
-        self._pin = pin
-        self._wiring = wiring
-        self._drive = drive
-        self._output: Output | None = None
-
-    def open(self) -> None:
-        self.close()
-        self._output = self._drive(self._chip, self._pin, self._wiring)
-
-    def set(self, on: bool) -> None:  # noqa: FBT001 - a lamp is on or off
-        if self._output is None:
-            raise DeviceMissing(f"The lamp on pin {self._pin} of {self._chip} is not open.")
-        self._output.set(on)
-
-    def close(self) -> None:
-        output, self._output = self._output, None
-        if output is not None:
-            output.close()
 
 
 class SerialSwitch:

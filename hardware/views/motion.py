@@ -53,7 +53,7 @@ class Motion:
         form = _form(picture)
         if not form or (before is None and after is None):
             return one_field(picture)
-        import av.error  # noqa: PLC0415 - FFmpeg's libraries are for those who have two fields
+        import av.error  # FFmpeg's libraries are for those who have two fields
 
         try:
             made = self._filtered(picture, before, after, ready, form)
@@ -94,8 +94,8 @@ class Motion:
 
     def _newest(self) -> "av.VideoFrame | None":
         """Return the last one that the filter has ready: of the others nobody asked for a picture."""
-        import av  # noqa: PLC0415 - loaded when this is reached
-        import av.error  # noqa: PLC0415
+        import av
+        import av.error
 
         found = None
         try:
@@ -132,8 +132,8 @@ def _form(picture: Picture) -> str:
 
 
 def _built(picture: Picture, form: str) -> Any:  # noqa: ANN401 - av is not loaded before this
-    import av  # noqa: PLC0415 - as above
-    from av.filter import Graph  # noqa: PLC0415
+    import av
+    from av.filter import Graph
 
     graph = Graph()
     graph.threads = 1  # as quick as several, and the others are for presses
@@ -150,7 +150,7 @@ def _built(picture: Picture, form: str) -> Any:  # noqa: ANN401 - av is not load
 
 
 def _frame(picture: Picture, form: str) -> "av.VideoFrame":
-    import av  # noqa: PLC0415 - as above
+    import av
 
     frame = av.VideoFrame(picture.width, picture.height, form)
     planes: tuple[NDArray[np.uint8], ...] = picture.planes

@@ -162,11 +162,24 @@ def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():
     assert recorded.presses == 1
 
 
-def test_the_kernels_tables_of_video_are_not_loaded_before_a_grabber_is_configured():
+LOADED_BY = {  # what is configured: the library that it needs
+    "f.source('pattern:bars', **times)": "",
+    "f.sign('serial', device='/dev/ttyS0', lamp='rts', **less)": "",
+    "f.source('v4l2:/dev/video0', **times)": "linuxpy.video.raw",
+    "f.source('file:clip.mp4', **times)": "av",
+    "f.trigger('serial', device='/dev/ttyS0', still='cts', **times)": "serial",
+    "f.trigger('input', device='usb:1-1', still='key:0xB7', **times)": "linuxpy.input",
+    "f.sign('gpio', device='/dev/gpiochip0', lamp='pin:1', **less)": "linuxpy.gpio",
+}
+
+
+def test_a_library_is_loaded_by_what_is_configured_alone():
     code = (
-        "import sys, gateway.capture.service, hardware.factory as f; made = f.source('pattern:bars', clock_ns=int, "
-        "monotonic_ns=int, wait=print); before = 'linuxpy.video.raw' in sys.modules; f.source('v4l2:/dev/video0', "
-        "clock_ns=int, monotonic_ns=int, wait=print); print(before, 'linuxpy.video.raw' in sys.modules)"
+        "import sys, gateway.capture.service, gateway.cli.devices, hardware.factory as f\n"
+        "less = dict(clock_ns=int, wait=print); times = less | dict(monotonic_ns=int)\n"
+        f"libraries = {set(LOADED_BY.values())}\n"
+        f"for asked in {list(LOADED_BY)}:\n"
+        "    before = set(sys.modules); eval(asked); print(*(libraries & (set(sys.modules) - before)))\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["False", "True"]
+    assert found.stdout.splitlines() == list(LOADED_BY.values())

@@ -15,8 +15,9 @@ from hardware.indicators import ENDS_SOON, PRESSED, Answer
 from hardware.indicators.aplay import Aplay
 from hardware.indicators.fakes import FakePlayer, FakeSwitch
 from hardware.indicators.lamp import Lamp
+from hardware.indicators.pins import GpioSwitch
 from hardware.indicators.sounds import NOTES, RATE, seconds_of, silence, sound
-from hardware.indicators.switches import GpioSwitch, SerialSwitch
+from hardware.indicators.switches import SerialSwitch
 from hardware.indicators.tone import Tone
 
 

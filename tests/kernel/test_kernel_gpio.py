@@ -7,7 +7,7 @@ import pytest
 from gateway.clock import Clock
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.gpio import Wiring
-from hardware.indicators.switches import GpioSwitch
+from hardware.indicators.pins import GpioSwitch
 from hardware.triggers import Action
 from hardware.triggers.gpio import GpioTrigger
 from tests.kernel.gadgets import until
