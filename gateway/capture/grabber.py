@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 _READ_S = 0.5  # longer than the frame interval of any usual source
 _REOPEN_S = 1.0
 _LOOK_S = 0.1
+_REST_S = 0.005  # after nothing: that should take half a second, and a source that is back at once must not spin
 _HANGS_S = 2.0  # a driver may never return from a read
 _STANDS_STILL_S = 5.0  # a device that neither gives nor says anything is opened anew
 _STUCK_S = 10.0  # in a read, which returns after half a second
@@ -117,8 +118,11 @@ class Grabber:
     def run(self, stop: threading.Event) -> None:
         """Read until stopped; open again what went away."""
         while not stop.is_set():
+            came = self._read_ns
             if not self.step():
                 self._pause(stop)
+            elif self._read_ns == came:
+                self._clock.wait(stop, _REST_S)
         self._source.close()
 
     def _pause(self, stop: threading.Event) -> None:

@@ -17,6 +17,7 @@ from hardware.triggers import Action, Press, Trigger
 _log = logging.getLogger(__name__)
 _READ_S = 0.5
 _REOPEN_S = 2.0
+_REST_S = 0.005  # after nothing: that should take half a second, and a trigger that is back at once must not spin
 _LOOK_S = 0.1  # between two looks whether something was plugged in
 _WAITING = 16  # presses of one pedal that wait to be pinned
 
@@ -43,6 +44,7 @@ class Pedal:
         self._presses = presses
         self._clock = clock
         self._plugged = plugged
+        self._heard = False  # whether the last read was a press
         self._trouble = ""  # code of what was said last
         self._queue: SimpleQueue[Press] = SimpleQueue()
 
@@ -51,6 +53,8 @@ class Pedal:
         while not stop.is_set():
             if not self.step():
                 self._pause(stop)
+            elif not self._heard:
+                self._clock.wait(stop, _REST_S)
         self._trigger.close()
 
     def act(self, stop: threading.Event) -> None:
@@ -83,6 +87,7 @@ class Pedal:
                 warn(_log, "pedal_gone", pedal=self.name, code=error.code)
             self.connected, self._trouble, self.what = False, error.code, str(error)
             return False
+        self._heard = press is not None
         if press:
             self._presses.pressed()
         if press and self._queue.qsize() < _WAITING:
