@@ -143,9 +143,13 @@ class Box:
             return 0
         return pid if str(self.config).encode() in arguments and role.encode() in arguments else 0
 
+    def running(self, role: str) -> int:
+        """Return the process number of capture, forward or panel, once it runs."""
+        return until(f"{role} to run", lambda: self.pid(role))
+
     def kill(self, role: str) -> int:
         """kill -9 one process and return the number that it had."""
-        pid = until(f"{role} to run", lambda: self.pid(role))
+        pid = self.running(role)
         os.kill(pid, signal.SIGKILL)
         return pid
 

@@ -114,7 +114,7 @@ def test_a_full_disk_is_said_and_the_box_goes_on_by_itself_when_there_is_room(
         disk.fill()
         until("the clip to be closed on the full disk", lambda: listed(box, exam) == sorted([*stored, clip]))
         assert refusal(lambda: box.still(exam)) == "disk-full"
-        waiting = box.pid("capture")
+        waiting = box.running("capture")
 
         disk.make_room()
         recovers(box)
@@ -206,7 +206,7 @@ def test_a_recorder_that_stands_still_is_said_and_comes_back(tmp_path: Path) -> 
     with box_on(tmp_path / "box") as box:
         exam = box.open_typed()
         stored = [still(box, exam)]
-        capture = box.pid("capture")
+        capture = box.running("capture")
         os.kill(capture, signal.SIGSTOP)
         try:
             assert refusal(lambda: box.still(exam)) == "recorder-gone"
@@ -222,7 +222,7 @@ def test_a_recorder_that_stands_still_is_said_and_comes_back(tmp_path: Path) -> 
 def test_a_second_box_on_the_same_data_does_nothing_and_a_killed_one_leaves_no_process(tmp_path: Path) -> None:
     with box_on(tmp_path / "box") as box:
         exam = box.open_typed()
-        pids = {role: box.pid(role) for role in ROLES}
+        pids = {role: box.running(role) for role in ROLES}
         second = subprocess.Popen(
             [sys.executable, "-m", "gateway", "run", "--config", str(box.config)],
             stdout=subprocess.PIPE,

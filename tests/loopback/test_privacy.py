@@ -102,7 +102,7 @@ def test_an_erased_patient_is_nowhere_in_the_data_of_a_box_that_runs(
             assert box.request("GET", f"/captures/{uid}/thumbnail")[0] == 200
             worklist_server.clear()
             assert in_the_data(box)  # the search can find it
-            roles = {role: box.pid(role) for role in ("capture", "forward", "panel")}
+            roles = {role: box.running(role) for role in ("capture", "forward", "panel")}
             assert b"elsewhere: pacs: 1 object" in command(box, "exam", "erase", exam)
             assert b"Erased from this box" in command(box, "exam", "erase", exam, "--yes", "2")
             assert in_the_data(box) == []
@@ -210,16 +210,23 @@ def test_what_other_systems_say_of_a_patient_is_repeated_nowhere(tmp_path: Path)
 
 def test_every_listener_is_on_loopback_alone(tmp_path: Path) -> None:
     with Box(tmp_path) as box:
-        pids = [box.pid(role) for role in ("capture", "forward", "panel")]
+        pids = [box.running(role) for role in ("capture", "forward", "panel")]
+        until("both ports to answer", lambda: {port for _, port in listeners(pids)} >= {box.port, box.dicom_port})
+        assert listeners(pids) == sorted([("127.0.0.1", box.port), ("127.0.0.1", box.dicom_port)])
         inodes = {link for pid in pids for link in sockets_of(pid)}
-        listening = []
-        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-            words = line.split()
-            if words[3] == "0A" and words[9] in inodes:
-                address, port = words[1].split(":")
-                listening.append((socket.inet_ntoa(struct.pack("<L", int(address, 16))), int(port, 16)))
-        assert sorted(listening) == sorted([("127.0.0.1", box.port), ("127.0.0.1", box.dicom_port)])
         assert not [w for w in Path("/proc/net/tcp6").read_text(encoding="ascii").split() if w in inodes]
+
+
+def listeners(pids: list[int]) -> list[tuple[str, int]]:
+    """Return address and port of each listening socket of these processes."""
+    inodes = {link for pid in pids for link in sockets_of(pid)}
+    found = []
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        words = line.split()
+        if words[3] == "0A" and words[9] in inodes:
+            address, port = words[1].split(":")
+            found.append((socket.inet_ntoa(struct.pack("<L", int(address, 16))), int(port, 16)))
+    return sorted(found)
 
 
 def sockets_of(pid: int) -> list[str]:
