@@ -24,6 +24,8 @@ _BAR_ROWS = slice(2, 20)  # of a glance: bars fill the upper part, below there m
 _LEAST_BARS, _VIVID = 6, 100
 _CUT_SHARE = 0.01
 _LIMITED = (16, 235)
+_LEAST_DIFFERS = 3  # levels, standard deviation of the averaged picture: less is a dark or a flat one
+_RESEMBLES = (0.35, 0.5)  # correlation with the line below and the column beside; a scanner's picture has some 0.9
 
 
 class Plain(StrEnum):
@@ -37,16 +39,20 @@ class Plain(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Look:
-    """`small`: uint8, shape (36, 64, 3), RGB; `cut`: levels beyond those of its range, so that detail is lost."""
+    """`small`: uint8, shape (36, 64, 3), RGB; `cut`: levels beyond those of its range, so that detail is lost;
+    `noise`: nothing in it is like what is beside it. That is for people to know: no picture is refused for it.
+    """
 
     small: NDArray[np.uint8] = field(repr=False)
     plain: Plain
     cut: bool
+    noise: bool
 
 
 def look_at(picture: Picture, card: bytes = b"") -> Look:
     """Look at a picture; `card`: what `card_of` returned of the one without signal. Raises EncodingFailed."""
-    small = _glance(picture)
+    wide = small_rgb(picture, 2 * SIZE[0])
+    small = _smaller(wide)
     plain = Plain.NO
     if card and _is_card(small, card):
         plain = Plain.CARD
@@ -54,7 +60,7 @@ def look_at(picture: Picture, card: bytes = b"") -> Look:
         plain = Plain.ONE_COLOUR
     elif _is_bars(small):
         plain = Plain.BARS
-    return Look(small=small, plain=plain, cut=_is_cut(picture))
+    return Look(small=small, plain=plain, cut=_is_cut(picture), noise=_is_noise(wide))
 
 
 def unchanged(one: Look, other: Look) -> bool:
@@ -64,12 +70,11 @@ def unchanged(one: Look, other: Look) -> bool:
 
 def card_of(picture: Picture) -> bytes:
     """Return what to remember of the picture that a device shows without signal. Raises EncodingFailed."""
-    return _as_card(_glance(picture)).tobytes()
+    return _as_card(_smaller(small_rgb(picture, 2 * SIZE[0]))).tobytes()
 
 
-def _glance(picture: Picture) -> NDArray[np.uint8]:
-    small = small_rgb(picture, 2 * SIZE[0])
-    return np.asarray(cv2.resize(small, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+def _smaller(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(pixels, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _as_card(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -109,6 +114,17 @@ def _is_bars(small: NDArray[np.uint8]) -> bool:
     wide = [bar[0] for bar in flat if len(bar) > 2]  # noqa: PLR2004 - an edge between two bars is one or two wide
     vivid = sum(int(np.ptp(colour) >= _VIVID) for colour in wide)
     return len(wide) >= _LEAST_BARS and vivid >= _LEAST_BARS // 2
+
+
+def _is_noise(wide: NDArray[np.uint8]) -> bool:
+    """Say whether the green of an averaged picture is as that of snow: lines know nothing of their neighbours."""
+    green = wide[..., 1].astype(np.float32)
+    green -= green.mean()
+    power = float((green * green).mean())
+    if power < _LEAST_DIFFERS**2 or min(green.shape) < 2:  # noqa: PLR2004 - one line has none below
+        return False
+    below, beside = (green[1:] * green[:-1]).mean() / power, (green[:, 1:] * green[:, :-1]).mean() / power
+    return bool(below < _RESEMBLES[0] and beside < _RESEMBLES[1])
 
 
 def _is_cut(picture: Picture) -> bool:

@@ -125,5 +125,6 @@ def _source(grabber: Grabber) -> dict[str, Any]:
         "lost": grabber.ring.lost,
         "unchanged_s": round(grabber.watch.unchanged_s),
         "levels_cut": grabber.watch.cut,
+        "noise": grabber.watch.noise,
         "size_expected": grabber.view.fits(newest.picture) if newest else True,
     }

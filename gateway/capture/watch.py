@@ -26,6 +26,7 @@ class Watch:
         self.plain = Plain.NO
         self._plain_ns = 0  # when it became so
         self.cut = False
+        self.noise = False
 
     @property
     def unchanged_s(self) -> float:
@@ -55,7 +56,7 @@ class Watch:
         if plain and not self.plain:
             self._plain_ns = self._clock.boottime_ns()
         self.plain = plain
-        self.cut = look.cut
+        self.cut, self.noise = look.cut, look.noise
 
     def look(self, picture: Picture) -> Look:
         """Look at a picture, knowing this grabber's card. Raises EncodingFailed."""

@@ -65,6 +65,35 @@ def test_what_no_scanner_sends_is_known_and_nothing_else(picture, plain, form):
     assert look_at(form(picture)).plain is plain
 
 
+def soft(pixels: np.ndarray) -> np.ndarray:
+    """Return what an analog line leaves of it: neighbours in a line run into each other."""
+    return np.clip((cv2.GaussianBlur(pixels, (9, 1), 2).astype(int) - 128) * 3 + 128, 0, 255)
+
+
+@pytest.mark.parametrize("form", [lambda picture: picture, as_jpeg], ids=["pixels", "jpeg"])
+@pytest.mark.parametrize(
+    ("picture", "noise"),
+    [
+        (noisy(128, 80), True),
+        (rgb(soft(noisy(128, 80).planes[0])), True),
+        (rgb(draw("ultrasound", 3)), False),
+        (noisy(12, 2.0), False),
+        (one_colour(0, 0, 191), False),
+        (bars(), False),
+        (logo(), False),
+    ],
+    ids=["snow", "analog-snow", "ultrasound", "dark", "blue", "bars", "logo"],
+)
+def test_snow_is_told_and_is_no_card(picture, noise, form):
+    look = look_at(form(picture))
+    assert look.noise is noise
+    assert look.plain is not Plain.CARD
+
+
+def test_one_line_alone_is_no_noise():
+    assert not look_at(rgb(np.arange(90, dtype=np.uint8).reshape(1, 30, 3))).noise
+
+
 def test_an_almost_black_screen_with_one_small_text_is_a_picture():
     whole = np.zeros(SIZE, np.uint8)
     cv2.putText(whole, "12:31", (1100, 700), cv2.FONT_HERSHEY_SIMPLEX, 1, (200, 200, 200), 2)

@@ -67,7 +67,7 @@ function judge() {
   if (live.on) {
     const from = source();
     const unmoved = now - live.printed > STILL_MS;
-    pill.textContent = unmoved ? say.still : [say.live, from ? `${from.width}×${from.height} · ${Math.round(from.rate)} fps` : ""].join(" ");
+    pill.textContent = unmoved ? say.still : from?.noise ? say.noise : [say.live, from ? `${from.width}×${from.height} · ${Math.round(from.rate)} fps` : ""].join(" ");
   } else {
     pill.textContent = say.not_live;
     const [what, action] = reason(ours);

@@ -132,6 +132,18 @@ def test_bars_are_a_card_only_while_they_stand_still(box):
     assert state(box) == ("live", "")
 
 
+def test_snow_is_told_and_can_be_stored(box):
+    box.exam()
+    snow = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    box.give("us", shown(box, snow))
+    assert state(box) == ("live", "")
+    assert box.grabbers["us"].watch.noise
+    assert box.press().result(10).instance_number == 1
+    box.show()
+    assert state(box) == ("live", "")
+    assert not box.grabbers["us"].watch.noise
+
+
 def test_a_picture_that_stands_still_is_told_and_can_be_stored(box):
     box.exam()
     still = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
