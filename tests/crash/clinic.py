@@ -71,6 +71,7 @@ class Clinic:
     stills: OfStills
     steps: StepServer
     medium: Path | None
+    films: bool = False  # clips become H.264, and nobody wants stills of them
     orders: list[Ordered] = field(default_factory=list)
 
     @property
@@ -80,7 +81,7 @@ class Clinic:
 
 
 @contextmanager
-def clinic(folder: Path, *, careless: bool, at_once: bool, purging: bool) -> Iterator[Clinic]:
+def clinic(folder: Path, *, careless: bool, at_once: bool, purging: bool, films: bool) -> Iterator[Clinic]:
     """Open a clinic. `purging`: what is vouched for leaves the box at its next start."""
     with ExitStack() as opened:
         opened.enter_context(quiet())
@@ -96,6 +97,14 @@ def clinic(folder: Path, *, careless: bool, at_once: bool, purging: bool) -> Ite
             {"name": STILLS, **_peer(stills, "TAKES"), "types": ["clip"], "fallback": "key-stills", **optional},
         ]
         destinations[-1] |= {"key_stills": 2, "commitment": False}
+        if films:  # an archive that took no H.264 once would get the others no more of it
+            destinations.pop()
+        source = {
+            "name": "us",
+            "device": "pattern:ultrasound",
+            "modality": "US",
+            "clip": "h264" if films else "jpeg",
+        }
         if medium:
             destinations.append({"name": MEDIUM, "kind": "media", "folder": str(medium), **optional})
         box = WarmBox(
@@ -105,6 +114,7 @@ def clinic(folder: Path, *, careless: bool, at_once: bool, purging: bool) -> Ite
             worklists=[as_worklist(worklist)],
             procedure_steps=[{"name": "ris", **_peer(steps, steps.ae_title)}],
             destinations=destinations,
+            sources=[source],
             release={"when": "at-once" if at_once else "finish"},
             retention={"keep_days": 0 if purging else 30, "reserve_mb": 64},
         )
@@ -112,7 +122,14 @@ def clinic(folder: Path, *, careless: bool, at_once: bool, purging: bool) -> Ite
         orders = list(ordered(worklist))
         opened.enter_context(box)
         yield Clinic(
-            box=box, files=files, vouching=vouching, stills=stills, steps=steps, medium=medium, orders=orders
+            box=box,
+            files=files,
+            vouching=vouching,
+            stills=stills,
+            steps=steps,
+            medium=medium,
+            films=films,
+            orders=orders,
         )
 
 

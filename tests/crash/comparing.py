@@ -22,6 +22,7 @@ class Found:
     committed: int = 0
     purged: int = 0
     copied: int = 0
+    films: int = 0
     steps: int = 0
     repeats: int = 0
     lost: list[str] = field(default_factory=list)
@@ -45,6 +46,7 @@ def compare(technician: BusyTechnician, clinic: Clinic) -> Found:
         kept_back=len(back - technician.rejected),
         committed=len(vouched),
         copied=sum(said["state"] == "done" for said in state.copies.values()),
+        films=len(holdings.films(clinic.box.data / "exams")),
         purged=sum(bool(one["purged_at"]) for one in state.captures.values()),
     )
     found.lost = sorted(lost(technician, clinic, state))
@@ -53,6 +55,7 @@ def compare(technician: BusyTechnician, clinic: Clinic) -> Found:
         holdings.files_wrong(technician, clinic, state),
         holdings.vouching_wrong(clinic.vouching, owners, vouched, told_safe),
         holdings.stills_wrong(technician, clinic, state),
+        holdings.films_wrong(clinic.box.data / "exams", state),
         holdings.sums_wrong(clinic.box.data / "exams"),
         holdings.medium_wrong(clinic, owners),
         holdings.copies_wrong(clinic, state),

@@ -12,6 +12,7 @@ import pydicom
 
 from tests.crash.busy import BusyTechnician
 from tests.crash.clinic import FILES, STILLS, Clinic, Vouching
+from tests.dicom_checks import H264
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,8 @@ def vouching_wrong(
 def stills_wrong(technician: BusyTechnician, clinic: Clinic, state: State) -> Iterator[str]:
     """Compare the archive that gets stills in place of clips: two of each clip, always the same ones."""
     owners = technician.owners
+    if clinic.films:
+        return
     clips = {uid for uid in owners if state.captures.get(uid, {}).get("kind") == "clip"}
     held = {uid for uid, at in state.at.items() if at.get(STILLS) == "held"}
     sent = {uid for uid, at in state.at.items() if at.get(STILLS) == "sent"}
@@ -88,6 +91,22 @@ def stills_wrong(technician: BusyTechnician, clinic: Clinic, state: State) -> It
     yield from (f"{uid}: no stills in its place" for uid in clips - held)
     if sent != there or not len(clips) <= len(there) <= 2 * len(clips):  # a salvaged clip may have one frame
         yield f"{len(there)} stills of {len(clips)} clips arrived, {len(sent)} are called sent"
+
+
+def films(exams: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the H.264 clips that were sealed: where they are, or were, and what their seals say."""
+    seals = ((seal, json.loads(seal.read_bytes())) for seal in exams.glob("*/*.seal"))
+    return [(seal.with_suffix(".dcm"), said) for seal, said in seals if said["transfer_syntax_uid"] == H264]
+
+
+def films_wrong(exams: Path, state: State) -> Iterator[str]:
+    """Compare the H.264 clips with what was recorded: every frame, and nothing left of their making."""
+    yield from (f"{path.name}: left of an encoding" for path in exams.glob("*/*.mp4.part"))
+    for path, said in films(exams):
+        uid = said["sop_instance_uid"]
+        yield from (f"{each.name}: beside its object" for each in path.parent.glob(f"{uid}.frames"))
+        if said["frames"] != state.captures[uid]["frames"]:
+            yield f"{uid}: {said['frames']} frames of {state.captures[uid]['frames']}"
 
 
 def sums_wrong(exams: Path) -> Iterator[str]:

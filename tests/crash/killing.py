@@ -18,7 +18,7 @@ from queue import Empty
 from tests.crash.busy import BusyTechnician
 from tests.crash.clinic import MEDIUM, clinic
 from tests.crash.comparing import Found, compare
-from tests.crash.steps import AT_ONCE, PURGING, ROLES, STEPS, named
+from tests.crash.steps import AT_ONCE, FILMING, PURGING, RARE, ROLES, STEPS, STILLS, named
 from tests.crash.technician import PATIENCE_S
 from tests.crash.warm_box import WarmBox
 
@@ -42,21 +42,27 @@ class Part(Found):
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How the box of a part is set up: in one part of three pictures leave at once, in one they are let go."""
+    """How the box of a part is set up: in one part of three pictures leave at once, in one they are let go.
+
+    In every other part clips become H.264, and no archive wants stills of them.
+    """
 
     at_once: bool
     purging: bool
+    films: bool
 
     @classmethod
     def of(cls, seed: int) -> "Setting":
-        return cls(at_once=seed % 3 == 1, purging=seed % 3 == 2)
+        return cls(at_once=seed % 3 == 1, purging=seed % 3 == 2, films=seed % 2 == 0)
 
     def plan(self, role: str, seed: int, *, medium: bool) -> list[str]:
         """Return the named steps that such a box meets, in an order in which parts take turns at beginning."""
         own = named((*(AT_ONCE if self.at_once else ()), *(PURGING if self.purging else ())))
-        steps = [step for step in STEPS[role] if role != "forward" or step not in named(AT_ONCE + PURGING)]
+        own += named(FILMING if self.films else STILLS)
+        rare = named(RARE)
+        steps = [step for step in STEPS[role] if role != "forward" or step not in rare]
         if role == "forward":
-            steps += own * _OF_ITS_OWN  # only a third of the parts can meet them
+            steps += own * _OF_ITS_OWN  # only a third of the parts can meet them, or a half
         steps = [step for step in steps if medium or " medium " not in step]
         random.Random(role).shuffle(steps)
         first = seed // 3 * _A_PARTS_STEPS % len(steps)
@@ -129,8 +135,10 @@ def part(
     met: hits of other parts; what none of them met is aimed at first.
     """
     began = time.monotonic()
-    setting = Setting(at_once=False, purging=False) if careless else Setting.of(seed)
-    with clinic(folder, careless=careless, at_once=setting.at_once, purging=setting.purging) as around:
+    setting = Setting(at_once=False, purging=False, films=False) if careless else Setting.of(seed)
+    with clinic(
+        folder, careless=careless, at_once=setting.at_once, purging=setting.purging, films=setting.films
+    ) as around:
         technician = BusyTechnician(
             around.box,
             random.Random(seed),
@@ -213,7 +221,8 @@ def summary(parts: list[Part]) -> str:
         f"{hits.total()} kills in {len(parts)} parts, {sum(p.acknowledged for p in parts)} pictures acknowledged, "
         f"{sum(p.arrived for p in parts)} arrived, {sum(p.kept_back for p in parts)} kept back and "
         f"{sum(p.rejected for p in parts)} taken out by a person, {sum(p.committed for p in parts)} vouched for, "
-        f"{sum(p.purged for p in parts)} let go; {sum(p.steps for p in parts)} procedure steps told, "
+        f"{sum(p.purged for p in parts)} let go; {sum(p.films for p in parts)} clips became "
+        f"H.264; {sum(p.steps for p in parts)} procedure steps told, "
         f"{sum(p.repeats for p in parts)} messages repeated, {sum(p.copied for p in parts)} exams copied; "
         f"{sum(len(p.lost) for p in parts)} lost, {sum(len(p.wrong) for p in parts)} wrong"
     )

@@ -64,7 +64,7 @@ def moves(state: State, technician: BusyTechnician, clinic: Clinic) -> Iterator[
         if not telling.is_told(said, leaves=leaves):
             yield f"steps of exam {exam}: {[step['messages'] for step in said['steps']]}"
         for one in said["captures"] if leaves else ():
-            wanted = clinic.everything | ({STILLS} if one["kind"] == "clip" else set())
+            wanted = clinic.everything | ({STILLS} if one["kind"] == "clip" and not clinic.films else set())
             queued = state.at.get(one["sop_instance_uid"], {}).keys()
             if queued != wanted and one["state"] != "rejected" and not one["problem"]:
                 yield f"{one['sop_instance_uid']} is queued for {sorted(queued)}"

@@ -24,7 +24,7 @@ _BY_ROLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("commit", "capture rows"),
     ),
     "forward": (
-        *_made("object", "seal", "sums", "exam", "step beginning", "step end", "key still plan"),
+        *_made("object", "seal", "sums", "exam", "step beginning", "step end"),
         *_made("medium object", "medium directory", "medium copy"),
         ("make", "medium folder"),
         ("sync", "medium folder"),
@@ -52,6 +52,8 @@ _BY_ROLE: dict[str, tuple[tuple[str, str], ...]] = {
 # What only a box does that is set up that way; all of it is the forward process's.
 AT_ONCE = (*_made("released mark"), ("commit", "capture rows"))
 PURGING = (*_made("purged mark"), ("remove", "object"), ("remove", "sums"), ("commit", "purging rows"))
+FILMING = (("create", "film"), ("remove", "film"))  # where clips become H.264
+STILLS = _made("key still plan")  # and where stills go in place of clips: never on the same box
 
 
 def named(steps: tuple[tuple[str, str], ...]) -> list[str]:
@@ -59,8 +61,9 @@ def named(steps: tuple[tuple[str, str], ...]) -> list[str]:
     return [f"{when} {kind} {what}" for kind, what in steps for when in WHEN]
 
 
+RARE = AT_ONCE + PURGING + FILMING + STILLS
 STEPS: dict[str, list[str]] = {
-    role: named((*steps, *(AT_ONCE + PURGING if role == "forward" else ()))) for role, steps in _BY_ROLE.items()
+    role: named((*steps, *(RARE if role == "forward" else ()))) for role, steps in _BY_ROLE.items()
 }
 _NAMES = {
     "exam.json": "exam",
@@ -80,7 +83,7 @@ _PATTERNS = tuple(
         (r"step-.+\.set\.dcm", "step end"),
         (r".+\.key-stills-\d+", "key still plan"),
         (r"I\d{7}", "medium object"),
-        (r".+\.JPG", "medium copy"),
+        (r".+\.(JPG|MP4)", "medium copy"),
         (r"audit\..+", "audit"),
         (r"scopegate\.db.*", "index"),
         (r".+\.probe", "probe"),
@@ -92,6 +95,7 @@ _SUFFIXES = {
     ".json": "sidecar",
     ".frames": "clip pictures",
     ".index": "clip index",
+    ".mp4": "film",
     ".rejected": "tombstone",
     ".released": "released mark",
     ".purged": "purged mark",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.killing import Part, note, noted, part, summary
+from tests.crash.killing import Part, Setting, note, noted, part, summary
 from tests.crash.steps import ROLES, STEPS
 from tests.crash.test_kills import WHOLE_STARTS
 from tests.memory import folder_in_memory
@@ -40,6 +40,7 @@ def test_no_step_at_which_a_process_dies_loses_an_acknowledged_capture(
     assert result.kills == kills_of_part
     assert result.lost == []
     assert result.wrong == []
+    assert bool(result.films) is Setting.of(seed).films
     assert result.arrived == result.acknowledged - result.kept_back > 0
     assert not [step for step in result.hits if "by itself" in step]
 

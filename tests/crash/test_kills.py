@@ -1,6 +1,6 @@
 """kill -9 of random processes at random moments: no acknowledged capture is lost, doubled or given away.
 
-The box is started as on a PC (`scopegate run`). test_kill_steps.py kills far more often, at named steps.
+The box is started as on a PC (`scopegate run`), and makes H.264 of its clips. test_kill_steps.py kills far more often, at named steps.
 """
 
 import random
@@ -36,7 +36,8 @@ def test_no_acknowledged_capture_is_lost_to_kills(tmp_path: Path, request: pytes
             "port": archive.port,
             "commitment": False,
         }
-        with Box(tmp_path / "box", destinations=[destination]) as box:
+        source = {"name": "us", "device": "pattern:ultrasound", "modality": "US", "clip": "h264"}
+        with Box(tmp_path / "box", sources=[source], destinations=[destination]) as box:
             technician = Technician(box, random.Random(seed + 1))
             at_work = threading.Thread(target=technician.work, name="technician")
             at_work.start()
