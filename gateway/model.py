@@ -277,6 +277,7 @@ class Equipment:
     department: str = ""
     digital: bool = True  # HDMI, SDI, USB; False = composite, S-Video
     object: str = "secondary-capture"  # the family of SOP classes that its captures become
+    body_part: str = ""  # a word of gateway.config.body_parts; "" = not known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -165,9 +165,9 @@ def _plain_pixels(dataset):
 def _rules(dataset):
     if dataset.get("BurnedInAnnotation") != "YES":
         yield "BurnedInAnnotation is not YES"
-    if "AnatomicRegionSequence" in dataset:  # a video's: the entire body has no side
+    if "AnatomicRegionSequence" in dataset or "BodyPartExamined" in dataset:  # the entire body, or none of a pair
         if "Laterality" in dataset or "ImageLaterality" in dataset:
-            yield "there is a side of the entire body"
+            yield "there is a side of what has none"
     elif "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
         yield "Laterality is not the empty one of an unknown body part"
     for forbidden in ("PixelSpacing", "ImagerPixelSpacing", "SequenceOfUltrasoundRegions"):
@@ -201,7 +201,7 @@ def _visible_light(dataset):
         imagecodecs.cms_profile_validate(dataset.get("ICCProfile", imagecodecs.cms_profile("srgb")))
     except imagecodecs.CmsError as error:
         yield f"littlecms does not read the colour profile: {error}"
-    if ("AnatomicRegionSequence" in dataset) != ("NumberOfFrames" in dataset):
+    if ("AnatomicRegionSequence" in dataset) != ("NumberOfFrames" in dataset or "BodyPartExamined" in dataset):
         yield "a video names no region, or a still names one"
 
 

@@ -207,5 +207,6 @@ def equipment_of(grabber: Grabber, *, station: str, institution: str) -> Equipme
         station_name=source.station_name or station,
         institution=institution,
         department=source.department,
+        body_part=source.body_part,
         object=source.object,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config import certificates, contacts, dicom, grabber, secret, values
+from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
     Destination,
     Panel,
@@ -148,6 +149,7 @@ def _source(base: Path) -> Table:
             "station_name": dicom.text(16),
             "station_ae_title": values.only("", dicom.ae_title(empty=True)),
             "department": dicom.text(64),
+            "body_part": values.one_of("", *BODY_PARTS),
         },
     )
 

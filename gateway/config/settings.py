@@ -74,6 +74,7 @@ class Source:
     serial_number: str = ""
     station_name: str = ""
     department: str = ""
+    body_part: str = ""  # that it always shows, a word of body_parts; "" = not known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

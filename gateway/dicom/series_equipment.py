@@ -23,7 +23,10 @@ def series_equipment(
     draft.put("Modality", modality)
     draft.put("SeriesInstanceUID", series.series_instance_uid)
     draft.put("SeriesNumber", str(series.number))
-    draft.put("Laterality")  # body part unknown: absent is an error, empty is the truth (PS3.3 C.7.3.1)
+    if equipment.body_part:
+        draft.put("BodyPartExamined", equipment.body_part)  # none of a pair: it has no side
+    else:
+        draft.put("Laterality")  # body part unknown: absent is an error, empty is the truth (PS3.3 C.7.3.1)
     request.series(draft)
     draft.put("Manufacturer")
     draft.describe("Manufacturer", equipment.manufacturer)

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.dicom import charset, copies, derived, draft, elements, encapsulate, icc, objects, values
+from gateway.dicom import (
+    charset,
+    copies,
+    derived,
+    draft,
+    elements,
+    encapsulate,
+    icc,
+    objects,
+    values,
+    visible_light,
+)
 from gateway.dicom.alike import Alike
 from gateway.dicom.draft import Header
 from gateway.dicom.elements import Elements
@@ -24,7 +35,6 @@ _CHECKED_VRS = charset.TEXT_VRS | {"AE", "CS", "DA", "DS", "IS", "TM", "UI"}
 _SEVERAL = frozenset(map(elements.tag, (*draft.SEVERAL, "SpecificCharacterSet")))
 _COLOURS = 3
 _VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
-_ENTIRE_BODY = "38266002"  # SNOMED CT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,11 +206,12 @@ def _of_its_family(header: Elements, capture: Capture) -> None:
     wanted = icc.srgb() if visible and capture.samples == _COLOURS else b""
     if (profile.value if profile else b"") != wanted:
         raise ObjectError("The sealed object does not say which colours its numbers mean.")
-    everywhere = visible and capture.kind is MediaKind.CLIP
-    region = header.first("AnatomicRegionSequence").text("CodeValue")
-    _same("AnatomicRegionSequence", region, _ENTIRE_BODY if everywhere else "")
-    laterality = header.find("Laterality")
-    if header.find("ImageLaterality") or (laterality is None) != everywhere or (laterality and laterality.bare):
+    region = visible_light.region_of(capture) if visible else None
+    named = header.first("AnatomicRegionSequence").text("CodeValue")
+    _same("AnatomicRegionSequence", named, region.code if region else "")
+    _same("BodyPartExamined", header.text("BodyPartExamined"), capture.equipment.body_part)
+    known, laterality = bool(region or capture.equipment.body_part), header.find("Laterality")
+    if header.find("ImageLaterality") or (laterality is None) != known or (laterality and laterality.bare):
         raise ObjectError("Laterality must be present and empty while the body part is unknown, and else absent.")
 
 

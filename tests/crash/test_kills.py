@@ -1,7 +1,7 @@
 """kill -9 of random processes at random moments: no acknowledged capture is lost, doubled or given away.
 
-The box is started as on a PC (`scopegate run`), and makes H.264 of its clips. test_kill_steps.py kills far more often,
-at named steps.
+The box is started as on a PC (`scopegate run`), and makes H.264 of its clips. test_kill_steps.py kills far more
+often, at named steps.
 """
 
 import random

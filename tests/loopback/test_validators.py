@@ -12,6 +12,7 @@ import pydicom
 import pytest
 import simplejpeg
 
+from gateway.config.body_parts import BODY_PARTS
 from gateway.dicom import derived, film_frames, key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
@@ -258,6 +259,18 @@ def test_a_lossless_still_of_a_device_that_gives_jpeg_has_no_errors(tmp_path, co
 
     assert problems(path) == []
     assert shown(path, "0028,2110") == ["01"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [*(("endoscopic", word) for word in BODY_PARTS), *((kind, "HEART") for kind in MODALITIES)]
+)
+def test_a_picture_whose_source_always_shows_one_part_of_the_body_has_no_errors(tmp_path, kind, word):
+    for number, made in enumerate((still(), clip(frames=2))):
+        record, streams = made_as(kind, made)
+        record = replace(record, equipment=replace(record.equipment, body_part=word))
+        path = seal(tmp_path / f"{number}.dcm", exam(), record, streams)
+        assert problems(path) == []
+        assert shown(path, "0018,0015") == [word]
 
 
 @pytest.mark.parametrize("kind", MODALITIES)

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pydicom
 import pytest
+from pydicom.sr.codedict import codes
 from pydicom.uid import UID
 
+from gateway.config.body_parts import BODY_PARTS
 from gateway.dicom import icc, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import verify_sealed
@@ -76,6 +78,30 @@ def test_a_video_shows_the_entire_body_and_no_side_of_it_and_a_still_says_nothin
     assert "Laterality" not in video
     assert "AnatomicRegionSequence" not in picture
     assert picture.Laterality == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("made", [still(), clip()])
+def test_what_a_source_is_said_to_show_stands_in_its_objects_and_has_no_side(tmp_path, kind, made):
+    record, streams = made_as(kind, made)
+    record = replace(record, equipment=replace(record.equipment, body_part="COLON"))
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    dataset = pydicom.dcmread(path)
+    assert dataset.BodyPartExamined == "COLON"
+    assert "Laterality" not in dataset
+    regions = [(each.CodeValue, each.CodeMeaning) for each in dataset.get("AnatomicRegionSequence", ())]
+    assert regions == ([("71854001", "Colon")] if kind in VISIBLE_LIGHT else [])
+    verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None)
+    with pytest.raises(ObjectError):
+        verify_sealed(path, exam=exam(), capture=made_as(kind, made)[0], series=SERIES, order=None)
+
+
+def test_every_part_of_the_body_that_a_source_may_show_has_the_code_that_its_name_has():
+    for word, region in BODY_PARTS.items():
+        known = getattr(codes.SCT, region.meaning)
+        assert (known.value, known.meaning) == (region.code, region.meaning)
+        assert word == region.meaning.upper()
 
 
 @pytest.mark.parametrize("kind", KINDS)
