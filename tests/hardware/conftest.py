@@ -13,6 +13,10 @@ import pytest
 from gateway.clock import FakeClock
 from hardware.sources import Picture
 from hardware.sources.file import FileSource
+from hardware.sources.v4l2.fake import FakeGrabber
+from hardware.sources.v4l2.finding import Place
+from hardware.sources.v4l2.source import V4l2Source
+from hardware.sources.v4l2.wish import Wish
 
 
 @pytest.fixture
@@ -112,3 +116,25 @@ def ffmpeg():
 @pytest.fixture
 def samples_of() -> Callable[[Picture], bytes]:
     return lambda picture: b"".join(plane.tobytes() for plane in picture.planes)
+
+
+@pytest.fixture
+def grabber(clock: FakeClock) -> Callable[..., FakeGrabber]:
+    return lambda **faults: FakeGrabber(clock_ns=clock.monotonic_ns, wait=clock.pause, **faults)
+
+
+@pytest.fixture
+def eye(clock: FakeClock) -> Callable[..., V4l2Source]:
+    """Return a source that looks at this grabber; the wish by keyword."""
+
+    def of(device: FakeGrabber, **wish: object) -> V4l2Source:
+        return V4l2Source(
+            place=Place("/dev/null"),
+            wish=Wish(**wish),
+            clock_ns=clock.boottime_ns,
+            monotonic_ns=clock.monotonic_ns,
+            wait=clock.pause,
+            node=device.open_node,
+        )
+
+    return of
