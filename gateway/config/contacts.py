@@ -4,6 +4,7 @@ Each kind of [[trigger]] and [[sign]] has its own words; `keys` says which check
 """
 
 import re
+from functools import cache
 
 from gateway.config.values import Check, Wrong, near, shown, words_of
 
@@ -111,6 +112,7 @@ def _path(value: object, what: str) -> str:
     return words
 
 
+@cache
 def _key_names() -> dict[str, int]:
     """Return the kernel's names of keys and buttons with their numbers."""
     # Some 700 names that only a configuration with such a pedal needs; each process reads the configuration.

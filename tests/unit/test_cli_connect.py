@@ -1,5 +1,7 @@
 """Connecting a device: every profile is shown, and what is written is a profile that works."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -15,8 +17,13 @@ from hardware.sources import Loss, Picture, PixelFormat
 from hardware.sources.pattern import draw
 
 
+@cache
+def scan(size: tuple[int, int]) -> np.ndarray:
+    return draw("ultrasound", 1, size)
+
+
 def picture(size: tuple[int, int], pixels: np.ndarray | None = None) -> Picture:
-    shown = draw("ultrasound", 1, size) if pixels is None else pixels
+    shown = scan(size) if pixels is None else pixels
     facts = {"counter": 0, "time_ns": 0, "width": size[0], "height": size[1]}
     return Picture(**facts, format=PixelFormat.RGB24, planes=(shown,))
 

@@ -14,6 +14,7 @@ from gateway.model import DeliveryState, Exam, MessageKind, Patient
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
+from tests.empty_index import with_index
 from tests.unit.spool.values import BORIS, seal, store, subject
 
 CONFIG = """
@@ -42,7 +43,7 @@ CANARY = Patient(name="Kanarienvogel^Zitronella", id="CANARY77031", issuer="CLIN
 @pytest.fixture
 def config(root: Path, tmp_path: Path) -> Path:
     file = tmp_path / "scopegate.toml"
-    file.write_text(CONFIG.format(root=root))
+    file.write_text(CONFIG.format(root=with_index(root)))
     return file
 
 

@@ -9,6 +9,7 @@ from gateway.clock import Clock
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 from gateway.spool.opening import open_spool
+from tests.empty_index import with_index
 from tests.forward.bench import clip, films, let_go, open_exam
 from tests.memory import folder_in_memory
 
@@ -24,7 +25,7 @@ def test_the_queue_says_how_many_clips_are_to_be_encoded_and_how_far_the_first_i
         (folder / "scopegate.toml").write_text(
             f'[station]\ndata_dir = "{folder / "data"}"\nruntime_dir = "{folder}"\n'
         )
-        spool = open_spool(folder / "data", clock=Clock())
+        spool = open_spool(with_index(folder / "data"), clock=Clock())
         exam = open_exam(spool)
         clip(spool, exam, clip_as="h264")
         clip(spool, exam, clip_as="h264")

@@ -10,6 +10,7 @@ from gateway.cli.app import app
 from gateway.clock import Clock
 from gateway.errors import BadValue
 from gateway.spool.opening import open_spool
+from tests.empty_index import with_index
 from tests.unit.spool.values import seal, store, subject
 
 CONFIG = """
@@ -28,7 +29,7 @@ def config(root: Path, tmp_path: Path) -> Path:
     """A box with three pictures that wait for a destination that is not configured any more."""
     file = tmp_path / "scopegate.toml"
     file.write_text(CONFIG.format(root=root))
-    spool = open_spool(root, clock=Clock())
+    spool = open_spool(with_index(root), clock=Clock())
     exam, _ = spool.exams.open(subject())
     for number in range(1, 4):
         seal(spool, store(spool, exam, number), ("old",))

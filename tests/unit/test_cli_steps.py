@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.errors import BadValue
 from gateway.model import Exam, MessageKind, MessageState
 from gateway.spool.opening import open_spool
+from tests.empty_index import with_index
 from tests.memory import folder_in_memory
 from tests.unit.spool.values import subject
 
@@ -31,7 +32,7 @@ def run() -> Run:
 def refused(folder: Path) -> Exam:
     """Leave a data folder with an exam whose announcement a server refused."""
     (folder / "scopegate.toml").write_text(f'[station]\ndata_dir = "{folder / "data"}"\nruntime_dir = "{folder}"\n')
-    spool = open_spool(folder / "data", clock=Clock())
+    spool = open_spool(with_index(folder / "data"), clock=Clock())
     exam = spool.exams.open(subject())[0]
     told = {"state": MessageState.HELD, "code": "refused", "reason": "It misses an attribute."}
     spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["ris"], **told)  # type: ignore[arg-type]

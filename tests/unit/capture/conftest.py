@@ -35,6 +35,7 @@ from hardware.fakes import ScriptedSource
 from hardware.indicators import Recorded
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import Pattern
+from tests.empty_index import with_index
 
 SIZE = (320, 180)
 PATIENCE_S = 10.0
@@ -101,7 +102,7 @@ class Box:
 
     def __init__(self, root: Path, *, clock: FakeClock, sources: tuple[str, ...], ring_bytes: int) -> None:
         self.root, self.clock, self.disk = root, clock, Disk()
-        spool = open_spool(root, clock=clock, files=self.disk)
+        spool = open_spool(root if root.exists() else with_index(root), clock=clock, files=self.disk)
         recovery.recover_captures(spool)
         self.free, self.total = 0.5, 64 * 10**9  # a share, and bytes
         self.spool = replace(spool, space=Space(look=self.room, captures=spool.captures, clock=clock))

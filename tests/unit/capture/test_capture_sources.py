@@ -16,6 +16,7 @@ from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.fakes import ScriptedSource, pictures, worst_source
 from hardware.hotplug import Hotplug, Plugged
 from hardware.sources import Loss
+from tests.empty_index import with_index
 
 FRAME_BYTES = 320 * 180 * 3
 
@@ -72,7 +73,7 @@ def test_frames_are_found_by_time_and_by_what_follows():
 
 
 def test_starts_are_counted_durably_and_sequences_stay_below_two_to_the_53(tmp_path):
-    spool = open_spool(tmp_path / "data", clock=FakeClock())
+    spool = open_spool(with_index(tmp_path / "data"), clock=FakeClock())
     path = tmp_path / "data" / "capture.start"
     assert [next_start(spool, path) for _ in range(3)] == [1, 2, 3]
     path.write_text(f"{(1 << 21) - 2}\n")
@@ -85,7 +86,7 @@ def test_starts_are_counted_durably_and_sequences_stay_below_two_to_the_53(tmp_p
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"abc"])
 def test_a_damaged_count_starts_far_from_what_was_used(tmp_path, damage):
-    spool = open_spool(tmp_path / "data", clock=FakeClock())
+    spool = open_spool(with_index(tmp_path / "data"), clock=FakeClock())
     path = tmp_path / "data" / "capture.start"
     path.write_bytes(damage)
     start = next_start(spool, path)

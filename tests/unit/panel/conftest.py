@@ -26,6 +26,7 @@ from gateway.panel.app import create_app
 from gateway.panel.context import Timing
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.empty_index import with_index
 from tests.memory import folder_in_memory
 from tests.unit.panel.fake_capture import FakeCapture
 
@@ -157,7 +158,7 @@ def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pa
 def running(folder: Path, *more: Destination) -> Iterator[Bench]:
     clock, settings = Clock(), settings_for(folder)
     settings = replace(settings, destinations=(*settings.destinations, *more))
-    spool = open_spool(settings.station.data_dir, clock=clock)
+    spool = open_spool(with_index(settings.station.data_dir), clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)
     capture.start()

@@ -8,6 +8,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.empty_index import with_index
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def opened(root: Path, clock: FakeClock) -> Iterator[Callable[..., Spool]]:
 
 
 @pytest.fixture
-def spool(opened: Callable[..., Spool]) -> Spool:
+def spool(root: Path, opened: Callable[..., Spool]) -> Spool:
+    with_index(root)
     return opened()
 
 
