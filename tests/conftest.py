@@ -1,6 +1,8 @@
 """A network of their own for all tests, before anything starts a thread; options of the long tests."""
 
+import gc
 import sys
+from collections.abc import Generator
 
 import pytest
 
@@ -8,6 +10,17 @@ from tests.loopback.peers.namespace import enter_private_network
 
 if "--vm" not in sys.argv:  # a virtual machine is made of packages from the network, and has one of its own
     enter_private_network()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: the garbage collector, which a long run wakes often, need not look through it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
