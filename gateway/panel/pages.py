@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -33,15 +33,7 @@ class Pages:
         self._context = context
         self._look = Look(context.spool, context.settings)
         self._health = Health(context)
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("gateway.panel"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # by the extension
+        self._templates = _templates()
 
     def routes(self) -> list[Route]:
         return [
@@ -239,6 +231,21 @@ class _Elsewhere(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """Return the templates; each is compiled when it is first shown."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("gateway.panel"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # by the extension
+    return templates
 
 
 def _patient_of(words: dict[str, str]) -> dict[str, str]:
