@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -74,11 +75,28 @@ def item(number: int, name: str, **changes: object) -> WorklistItem:
     return WorklistItem(**{**values, **changes})  # type: ignore[arg-type]
 
 
+class Direct(httpx2.BaseTransport):
+    """Asks the application with one step into its thread; TestClient, which can stream, makes nine."""
+
+    def __init__(self, running: TestClient) -> None:
+        self._application = httpx2.ASGITransport(running.app, raise_app_exceptions=False)
+        self._portal = running.portal
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return self._portal.call(self._answer, request)
+
+    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        answer = await self._application.handle_async_request(request)
+        body = b"".join([piece async for piece in answer.aiter_raw()])
+        return httpx2.Response(answer.status_code, headers=answer.headers, stream=httpx2.ByteStream(body))
+
+
 @dataclass(kw_only=True)
 class Bench:
     """A running panel and what stands behind it."""
 
-    client: TestClient
+    client: httpx2.Client
+    watching: TestClient  # for what does not end: streams and sockets
     spool: Spool
     capture: FakeCapture
     settings: Settings
@@ -169,8 +187,11 @@ def running(folder: Path, *more: Destination) -> Iterator[Bench]:
         capture_socket=socket_path,
         timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2),
     )
-    with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as client:
-        yield Bench(client=client, spool=spool, capture=capture, settings=settings, clock=clock)
+    with (
+        TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,
+        httpx2.Client(transport=Direct(watching), base_url=ADDRESS, follow_redirects=True) as client,
+    ):
+        yield Bench(client=client, watching=watching, spool=spool, capture=capture, settings=settings, clock=clock)
     capture.stop()
     spool.close()
 

@@ -334,7 +334,7 @@ def test_presses_over_one_connection_are_stored_side_by_side_in_their_order(benc
     bench.capture.script.delay_s = 0.05
     bench.capture.frame += 40
     ids = [request_id() for _ in range(12)]
-    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
+    with bench.watching.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
         for number, identifier in enumerate(ids):
             screen.send_json({"request_id": identifier, "exam": exam, "frame": START + 5 + number})
         answers = [screen.receive_json() for _ in ids]
@@ -362,7 +362,7 @@ def test_presses_over_one_connection_are_stored_side_by_side_in_their_order(benc
 def test_a_press_over_the_connection_is_refused_as_the_call_refuses_it(
     quiet: Bench, message: str, status: int, code: str
 ) -> None:
-    with quiet.client.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
+    with quiet.watching.websocket_connect("ws://127.0.0.1:8080/api/v1/presses") as screen:
         screen.send_text(message.replace("%s", request_id()))
         answer = screen.receive_json()
     assert (answer["status"], answer["body"]["code"]) == (status, code)

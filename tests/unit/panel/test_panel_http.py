@@ -50,7 +50,7 @@ def test_the_live_picture_is_not_shown_to_another_page(quiet: Bench) -> None:
     headers = {"origin": "http://evil.example"}
     with (
         pytest.raises(WebSocketDisconnect),
-        quiet.client.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound", headers=headers),
+        quiet.watching.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound", headers=headers),
     ):
         pass
 
@@ -88,7 +88,7 @@ def test_a_body_that_does_not_say_its_length_is_cut_off_all_the_same(quiet: Benc
         for _ in range(20):
             yield b" " * 10_000
 
-    answer = quiet.client.post("/api/v1/exams", content=endless(), headers={"content-type": "application/json"})
+    answer = quiet.watching.post("/api/v1/exams", content=endless(), headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
@@ -305,7 +305,7 @@ def test_health_names_messages_whose_procedure_step_server_is_not_configured_any
 
 
 def test_the_live_picture_comes_with_its_sequence_one_a_credit(bench: Bench) -> None:
-    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound?width=640") as viewer:
+    with bench.watching.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound?width=640") as viewer:
         first = viewer.receive_bytes()
         sequence, time_ns = struct.unpack(">QQ", first[:16])
         assert sequence > START
@@ -316,7 +316,7 @@ def test_the_live_picture_comes_with_its_sequence_one_a_credit(bench: Bench) -> 
 
 
 def test_a_viewer_is_told_when_the_recorder_dies_or_there_is_no_such_source(bench: Bench) -> None:
-    with bench.client.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound") as viewer:
+    with bench.watching.websocket_connect("ws://127.0.0.1:8080/api/v1/preview/ultrasound") as viewer:
         viewer.receive_bytes()
         bench.capture.stop()
         with pytest.raises(WebSocketDisconnect) as ended:
@@ -324,7 +324,7 @@ def test_a_viewer_is_told_when_the_recorder_dies_or_there_is_no_such_source(benc
     assert (ended.value.code, ended.value.reason) == (1013, "recorder-gone")
     for source in ("ultrasound", "x-ray"):
         with (
-            bench.client.websocket_connect(f"ws://127.0.0.1:8080/api/v1/preview/{source}") as viewer,
+            bench.watching.websocket_connect(f"ws://127.0.0.1:8080/api/v1/preview/{source}") as viewer,
             pytest.raises(WebSocketDisconnect),
         ):
             viewer.receive_bytes()
@@ -358,7 +358,7 @@ def test_a_watcher_that_does_not_read_is_dropped_and_one_that_leaves_is_forgotte
 
 
 def routes_of(bench: Bench) -> set[tuple[str, str]]:
-    (mount,) = [r for r in bench.client.app.routes if isinstance(r, Mount) and r.path == "/api/v1"]
+    (mount,) = [r for r in bench.watching.app.routes if isinstance(r, Mount) and r.path == "/api/v1"]
     found = set()
     for route in mount.routes:
         path = re.sub(r":\w+}", "}", route.path)
