@@ -1,9 +1,11 @@
 """One panel a test: a real spool, the fake capture process, a hand on the clock where time matters."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -79,16 +81,48 @@ class Direct(httpx2.BaseTransport):
     """Asks the application with one step into its thread; TestClient, which can stream, makes nine."""
 
     def __init__(self, running: TestClient) -> None:
-        self._application = httpx2.ASGITransport(running.app, raise_app_exceptions=False)
-        self._portal = running.portal
+        self._running = running
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        return self._portal.call(self._answer, request)
+        url = request.url
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": url.scheme,
+            "path": url.path,
+            "raw_path": url.raw_path.partition(b"?")[0],
+            "query_string": url.query,
+            "root_path": "",
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "server": (url.host, url.port),
+            "client": ("127.0.0.1", 50000),
+        }
+        start, *parts = self._running.portal.call(self._answer, scope, request.read())
+        return httpx2.Response(
+            start["status"], headers=start["headers"], content=b"".join(part.get("body", b"") for part in parts)
+        )
 
-    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await self._application.handle_async_request(request)
-        body = b"".join([piece async for piece in answer.aiter_raw()])
-        return httpx2.Response(answer.status_code, headers=answer.headers, stream=httpx2.ByteStream(body))
+    async def _answer(self, scope: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+        """Return what the application says to this request (ASGI 3.0, HTTP)."""
+        said: list[dict[str, Any]] = []
+        whole = asyncio.Event()
+        coming = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if not coming:
+                await whole.wait()
+            return coming.pop() if coming else {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            said.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                whole.set()
+
+        with suppress(Exception):  # it was answered with 500 before it came here
+            await self._running.app(scope, receive, send)
+        assert whole.is_set()
+        return said
 
 
 @dataclass(kw_only=True)

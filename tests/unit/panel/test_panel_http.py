@@ -88,7 +88,7 @@ def test_a_body_that_does_not_say_its_length_is_cut_off_all_the_same(quiet: Benc
         for _ in range(20):
             yield b" " * 10_000
 
-    answer = quiet.watching.post("/api/v1/exams", content=endless(), headers={"content-type": "application/json"})
+    answer = quiet.client.post("/api/v1/exams", content=endless(), headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
