@@ -18,37 +18,34 @@ class Family:
 
     still: str
     clip: str
-    grey_clip: str
     modules: Callable[[Draft, Capture, Station], None]
+    grey_clip: str = ""  # "" = as other clips
 
 
 FAMILIES = {
     PLAIN: Family(
         still="1.2.840.10008.5.1.4.1.1.7",
         clip="1.2.840.10008.5.1.4.1.1.7.4",
-        grey_clip="1.2.840.10008.5.1.4.1.1.7.2",
         modules=secondary_capture.modules,
+        grey_clip="1.2.840.10008.5.1.4.1.1.7.2",
     ),
     "ultrasound": Family(
         still="1.2.840.10008.5.1.4.1.1.6.1",
         clip="1.2.840.10008.5.1.4.1.1.3.1",
-        grey_clip="1.2.840.10008.5.1.4.1.1.3.1",
         modules=ultrasound.modules,
     ),
     "endoscopic": Family(
         still="1.2.840.10008.5.1.4.1.1.77.1.1",
         clip="1.2.840.10008.5.1.4.1.1.77.1.1.1",
-        grey_clip="1.2.840.10008.5.1.4.1.1.77.1.1.1",
         modules=visible_light.modules,
     ),
     "photographic": Family(
         still="1.2.840.10008.5.1.4.1.1.77.1.4",
         clip="1.2.840.10008.5.1.4.1.1.77.1.4.1",
-        grey_clip="1.2.840.10008.5.1.4.1.1.77.1.4.1",
         modules=visible_light.modules,
     ),
 }
-CLIPS = frozenset(uid for each in FAMILIES.values() for uid in (each.clip, each.grey_clip))
+CLIPS = frozenset(uid for each in FAMILIES.values() for uid in (each.clip, each.grey_clip) if uid)
 
 
 def sop_class(capture: Capture) -> str:
@@ -56,7 +53,7 @@ def sop_class(capture: Capture) -> str:
     family = _family(capture)
     if capture.kind is MediaKind.STILL:
         return family.still
-    return family.grey_clip if capture.samples == 1 else family.clip
+    return (family.grey_clip if capture.samples == 1 else "") or family.clip
 
 
 def modules(draft: Draft, capture: Capture, station: Station) -> None:

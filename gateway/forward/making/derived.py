@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.clock import Moment
 from gateway.config.settings import Station
 from gateway.dicom import derived, objects
 from gateway.dicom.derived import Origin
 from gateway.dicom.encapsulate import file_chunks
-from gateway.dicom.verify import Sealed, verify_sealed
+from gateway.dicom.verify import verify_sealed
 from gateway.errors import DiskFailed, ObjectError
+from gateway.forward.making.seals import seal_of
 from gateway.model import Capture, MediaKind, SealedObject, Series
 from gateway.spool.spool import Spool
 
@@ -64,7 +64,8 @@ class Derived:
             raise
         if found.sha256 != written.sha256:
             raise DiskFailed("A file that was just written reads back differently.")
-        sealed = _sealed(clip, record, found, at=self._spool.clock.now())
+        decoded = record.kind is MediaKind.STILL
+        sealed = seal_of(found, uid, exam.id, at=self._spool.clock.now(), decoded=decoded, of=clip)
         self._spool.objects.seal(sealed, ())
         return sealed
 
@@ -72,20 +73,3 @@ class Derived:
         step = self._spool.exams.get(clip.exam).step_of(clip.instance_number)
         uid = step.sop_instance_uid if step else ""
         return self._spool.exams.series_for(clip.exam, clip.source, objects.series_family(clip, kind), uid)
-
-
-def _sealed(clip: SealedObject, record: Capture, found: Sealed, *, at: Moment) -> SealedObject:
-    return SealedObject(
-        sop_instance_uid=record.sop_instance_uid,
-        sop_class_uid=found.sop_class_uid,
-        transfer_syntax_uid=found.transfer_syntax_uid,
-        exam=clip.exam,
-        capture=clip.capture,
-        bytes=found.bytes,
-        sha256=found.sha256,
-        lossy=True,
-        frames=record.frames,
-        sealed=at,
-        decoded=record.kind is MediaKind.STILL,
-        derived_from=clip.sop_instance_uid,
-    )

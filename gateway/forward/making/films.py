@@ -18,7 +18,7 @@ from gateway.dicom import film, film_frames, multiframe, objects
 from gateway.dicom.encapsulate import film_chunks
 from gateway.dicom.part10 import H264
 from gateway.dicom.sealed import SealedFile
-from gateway.dicom.verify import Sealed, verify_sealed
+from gateway.dicom.verify import verify_sealed
 from gateway.dicom.window import film_of
 from gateway.errors import (
     CodestreamBroken,
@@ -31,6 +31,7 @@ from gateway.errors import (
     SpoolDamaged,
 )
 from gateway.forward.making.progress import Progress
+from gateway.forward.making.seals import seal_of
 from gateway.forward.making.wrap import Wrapper, codestreams_of, reading, series_of
 from gateway.log import event, warn
 from gateway.model import Capture, SealedObject
@@ -176,7 +177,7 @@ class Films:
             raise
         if found.sha256 != written.sha256:
             raise DiskFailed("A file that was just written reads back differently.")
-        return self._sealed(capture, found)
+        return seal_of(found, uid, exam.id, at=self._spool.clock.now())
 
     def _encoded(self, capture: Capture, file: BufferedRandom) -> Capture:
         """Encode a clip into a file and return what it is then; the file stands at its beginning."""
@@ -228,20 +229,6 @@ class Films:
             into="h264",
             done=before + done,
             frames=2 * capture.frames,
-        )
-
-    def _sealed(self, capture: Capture, found: Sealed) -> SealedObject:
-        return SealedObject(
-            sop_instance_uid=capture.sop_instance_uid,
-            sop_class_uid=found.sop_class_uid,
-            transfer_syntax_uid=found.transfer_syntax_uid,
-            exam=capture.exam,
-            capture=capture.sop_instance_uid,
-            bytes=found.bytes,
-            sha256=found.sha256,
-            lossy=True,
-            frames=found.frames,
-            sealed=self._spool.clock.now(),
         )
 
     def _room_for(self, capture: Capture) -> None:

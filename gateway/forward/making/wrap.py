@@ -16,6 +16,7 @@ from gateway.dicom.draft import Header
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import Sealed, verify_sealed
 from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDamaged
+from gateway.forward.making.seals import seal_of
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject
 from gateway.spool import clips, records, room
@@ -153,19 +154,9 @@ class Wrapper:
             if changed:
                 raise SpoolDamaged("A DICOM file that was just written reads back differently.") from error
             raise
-        return SealedObject(
-            sop_instance_uid=capture.sop_instance_uid,
-            sop_class_uid=sealed.sop_class_uid,
-            transfer_syntax_uid=sealed.transfer_syntax_uid,
-            exam=capture.exam,
-            capture=capture.sop_instance_uid,
-            bytes=sealed.bytes,
-            sha256=sealed.sha256,
-            lossy=sealed.lossy,
-            frames=sealed.frames,
-            sealed=self._spool.clock.now(),
-            decoded=sealed.lossy and capture.codec != "jpeg",
-        )
+        decoded = sealed.lossy and capture.codec != "jpeg"
+        uid, now = capture.sop_instance_uid, self._spool.clock.now()
+        return seal_of(sealed, uid, capture.exam, at=now, decoded=decoded)
 
     @staticmethod
     def _holds(path: Path, chunks: Iterable[bytes]) -> bool:
