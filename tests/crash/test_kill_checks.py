@@ -32,7 +32,7 @@ NAMES = {
     LAYOUT.key_stills("e", UID, 3): "key still plan",
     LAYOUT.frames("e", UID): "clip pictures",
     LAYOUT.index("e", UID): "clip index",
-    LAYOUT.film("e", UID): "film",
+    LAYOUT.film("e", UID).with_suffix(""): "film",
     LAYOUT.step("e", STEP, MessageKind.CREATE): "step beginning",
     LAYOUT.step("e", STEP, MessageKind.SET): "step end",
     LAYOUT.media("e", "order.dcm"): "order",
