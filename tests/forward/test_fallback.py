@@ -386,6 +386,16 @@ def test_an_exam_is_settled_at_once_where_nothing_can_become_of_its_clips(spool:
     assert not fallbacks(spool).settled(open_exam(spool))
 
 
+def test_a_procedure_step_does_not_wait_for_stills_that_no_destination_wants_any_more(spool: Spool) -> None:
+    exam = exam_with_clip(spool)
+    run(sender(spool, NoClips(), PACS))
+    part = fallbacks(spool, pacs("another"))
+    assert not part.settled(exam)
+    part.step()
+    assert of_clip(spool, exam) == (HELD, "no-context")
+    assert part.settled(exam)
+
+
 @pytest.mark.parametrize("what", ["goes on", "reboots"])
 def test_nobody_waits_longer_than_ten_minutes_for_an_archive_that_is_away(
     spool: Spool, clock: FakeClock, what: str

@@ -1,16 +1,18 @@
 """A clip whose form an archive refuses with its answer, over either wire: its key stills arrive in its place."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from gateway.config.settings import Destination
 from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.forward.sending.channel import connector
 from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState
 from gateway.spool.spool import Spool
-from tests.forward.bench import STATION, deliveries, objects, sealed_exam
+from tests.forward.bench import STATION, clip, deliveries, films, let_go, objects, open_exam, sealed_exam
 from tests.loopback.forward_archive import Scripted, destination, run
 from tests.loopback.peers import FaultWeb
 from tests.loopback.peers.web import Asked, json_answer
@@ -75,3 +77,43 @@ def test_a_web_archive_that_answers_a_clip_with_its_form_gets_stills_of_it(
     assert len(made) == 3
     assert set(web_archive.has) == {still, *made}
     assert len(web_archive.posts()) == 5, "the clip was offered once"
+
+
+@pytest.mark.parametrize("refuses", ["H.264", "H.264 and JPEG"])
+def test_a_web_archive_that_refuses_h264_is_asked_about_jpeg_by_sending_it_and_then_gets_stills(
+    spool: Spool, web_archive: FaultWeb, refuses: str
+) -> None:
+    exam = open_exam(spool)
+    film = clip(spool, exam, clip_as="h264").sop_instance_uid
+    exam = let_go(spool, exam)
+    films(spool).step()
+    to = Destination(name="pacs", kind="stow", url=web_archive.url, fallback="key-stills", key_stills=2)
+
+    def of_clips() -> dict[str, int]:
+        return {each.sop_instance_uid: each.frames for each in spool.objects.of_exam(exam.id) if each.frames > 1}
+
+    def behave(request: Any, asked: Asked) -> bool:
+        request.take(asked)
+        (uid,) = asked.uids
+        if uid == film or (uid in of_clips() and "JPEG" in refuses):
+            del web_archive.has[uid]
+            request.answer(415, b"")
+        else:
+            request.answer(200, json_answer({uid: None}))
+        return True
+
+    web_archive.behave = behave
+    jpegs = JpegClips(spool=spool, station=STATION, destinations=[to], stop=threading.Event())
+    forward(spool, to)
+    while jpegs.step():
+        pass
+    found = forward(spool, to)
+    (as_jpeg,) = of_clips().keys() - {film}
+    stills = {each.sop_instance_uid for each in spool.objects.of_exam(exam.id) if each.frames == 1}
+    if "JPEG" not in refuses:
+        assert (found[film][:2], found[as_jpeg][:2]) == ((HELD, "sent-as-jpeg"), (SENT, ""))
+        assert set(web_archive.has) == {as_jpeg}
+    else:
+        assert found[film][:2] == found[as_jpeg][:2] == (HELD, "sent-as-key-stills")
+        assert set(web_archive.has) == stills
+        assert len(stills) == 2

@@ -38,13 +38,13 @@ class Fallbacks:
 
     def step(self) -> bool:
         """Make some key stills; say whether there may be more to do. Raises DiskFull, DiskFailed or SpoolBusy."""
-        if not self._wanted:
-            return False
         if self._seen < 0:
             self._seen = self._spool.deliveries.newest()
         waiting = self._spool.deliveries.held(KEY_STILLS_WANTED, limit=_BATCH)
-        for delivery in waiting:
+        for delivery in waiting:  # also of a destination that wants none any more
             self._instead(delivery)
+        if not self._wanted:
+            return len(waiting) == _BATCH
         fresh = self._spool.deliveries.newer(self._seen, limit=_BATCH)
         for delivery in fresh:
             self._ahead(delivery)
