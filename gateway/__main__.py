@@ -2,9 +2,10 @@
 
 import os
 import sys
+from pathlib import Path
 
 from gateway import threads
-from gateway.cli.app import app
+from gateway.cli import processes
 from gateway.errors import ConfigurationError, ScopegateError
 
 
@@ -13,7 +14,7 @@ def main() -> None:
     sys.excepthook = threads.hook
     os.umask(0o007)  # what one process or person of the group makes, the others can write
     try:
-        app()
+        _run(sys.argv[1:])
     except ConfigurationError as error:
         sys.stderr.write(f"{error.what}\n{error.safe} {error.action}\n")
         raise SystemExit(2) from None
@@ -21,6 +22,22 @@ def main() -> None:
         parts = [part for part in (error.what, error.safe, error.action) if part]
         sys.stderr.write(" ".join(parts) + f" [{error.code}]\n")
         raise SystemExit(1) from None
+
+
+def _run(words: list[str]) -> None:
+    """Run a process as systemd and `scopegate run` start it, or else any command."""
+    match words:
+        case ["capture", "--config", path]:
+            processes.capture(Path(path))
+        case ["forward", "--config", path]:
+            processes.forward(Path(path))
+        case ["panel", "--config", path]:
+            processes.panel(Path(path))
+        case _:
+            # The libraries of a command line take as long to load as the first picture may take to come.
+            from gateway.cli.app import app  # noqa: PLC0415
+
+            app()
 
 
 if __name__ == "__main__":
