@@ -2,19 +2,22 @@
 
 from gateway.capture.developing import Developed, Made
 from gateway.capture.grabber import Signal
-from gateway.capture.recording import End, Recording
+from gateway.capture.recording import QUIET, End, Recording
 
 LIMIT_S = 600.0  # a forgotten clip ends by itself
 _LOST_SIGNAL_S = 10.0
 _HALF = 0.5  # of the time from frame to frame
 
 
-def why(recording: Recording, last: Made, frame: Made | None, *, now_ns: int) -> End | None:
-    """Return why a clip ends before `frame`, or before the one that did not come; `last` is its last frame yet."""
+def why(recording: Recording, last: Made, frame: Made | None, *, card: bool, now_ns: int) -> End | None:
+    """Return why a clip ends before `frame`, or before the one that did not come; `last` is its last frame yet.
+
+    card: the frame is none, so its size says nothing.
+    """
     time_ns = frame.time_ns if frame else now_ns
     if recording.stopped_ns and _is_over(recording, last, frame):
         return End.ASKED
-    if frame and not _fits(recording, frame):
+    if frame and not card and not fits(recording, frame):
         return End.SIZE
     if time_ns - recording.started_ns > LIMIT_S * 1e9:
         return End.LIMIT
@@ -27,10 +30,10 @@ def _is_over(recording: Recording, last: Made, frame: Made | None) -> bool:
         return frame.time_ns > recording.stopped_ns
     rate = recording.grabber.ring.rate()
     missing = rate and recording.stopped_ns - last.time_ns > _HALF * 1e9 / rate
-    return not missing or recording.is_quiet
+    return not missing or recording.waited > QUIET
 
 
-def _fits(recording: Recording, frame: Made) -> bool:
+def fits(recording: Recording, frame: Made) -> bool:
     """Say whether a frame has the size of this part, as delivered and as seen."""
     header = recording.header
     seen = frame.seen if isinstance(frame, Developed) else recording.grabber.view.size_seen(frame.picture)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
 from gateway.capture.developing import Darkroom, Developed, Made, Shot, develop
-from gateway.capture.ending import why
+from gateway.capture.ending import fits, why
 from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.recording import End, Recording, placeholder
@@ -113,24 +113,24 @@ class Filming:
         for leading in recording.opening:
             recording.lost += max(0, leading.sequence - last.sequence - 1)
             last = leading
+        came = last.sequence
         while not stop.is_set():
-            frame = reel.after(last.sequence, _WAIT_S)
+            frame = reel.after(came, _WAIT_S)
+            gap, came = (frame.sequence - came - 1, frame.sequence) if frame else (0, came)
             recording.waited = 0 if frame else recording.waited + 1
-            end = self._end(recording, last, frame)
-            if frame and end is End.SIZE and not recording.anyway and sieve.is_card(frame):
-                last = frame  # a device may show its card in another size: no part begins with it
-                continue
-            if end:
+            # A device may show its card in another size: no part begins with it.
+            card = frame and not fits(recording, frame) and not recording.anyway and sieve.is_card(frame)
+            if end := self._end(recording, last, frame, card=bool(card)):
                 recording.end, recording.unfit = end, frame if end is End.SIZE else None
                 return
-            if frame:
-                recording.lost += frame.sequence - last.sequence - 1
-                last = frame
-            yield frame
+            recording.lost += gap
+            recording.idle = 0 if frame and not card else recording.idle + 1
+            last = last if card else frame or last
+            yield None if card else frame
 
-    def _end(self, recording: Recording, last: Made, frame: Made | None) -> End | None:
+    def _end(self, recording: Recording, last: Made, frame: Made | None, *, card: bool) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
-        if end := why(recording, last, frame, now_ns=self._clock.boottime_ns()):
+        if end := why(recording, last, frame, card=card, now_ns=self._clock.boottime_ns()):
             return end
         recorded, coming = recording.sizes
         # What is coming will be on the disk, and once more in the DICOM copy.

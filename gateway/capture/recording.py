@@ -10,7 +10,7 @@ from gateway.capture.grabber import Grabber
 from gateway.model import Capture, MediaKind
 from gateway.spool.clips import ClipHeader, ClipWriter
 
-_QUIET = 6  # waits for a frame in a row, each 50 ms long
+QUIET = 6  # waits for a frame in a row, each 50 ms long
 
 
 class End(StrEnum):
@@ -42,6 +42,7 @@ class Recording:
     end: End = End.PROCESS
     lost: int = 0
     waited: int = 0  # times in a row that no frame came
+    idle: int = 0  # times in a row that none came that may be a picture of this part
     waiting: int = 0  # frames that are looked at before they are written
     torn: bool = False  # whether a frame could not be compressed
     earlier: tuple[str, ...] = ()  # UIDs of the parts before
@@ -71,8 +72,8 @@ class Recording:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no frame has come for a while: nothing is held back for the next one then."""
-        return self.waited > _QUIET
+        """Whether nothing has come for a while: nothing is held back for the next frame then."""
+        return self.idle > QUIET
 
     @property
     def has_begun(self) -> bool:

@@ -121,14 +121,34 @@ def test_the_card_that_was_learned_is_in_no_clip(box):
     assert numbers(box, exam, uid) == pictures
 
 
-def test_a_card_of_another_size_begins_no_part(box):
+@pytest.mark.parametrize("more", [4, 0], ids=["the picture comes back", "it does not"])
+def test_a_card_of_another_size_begins_no_part(box, more):
     exam = box.exam()
     pictures = scans(box, 1)
     uid = box.clip()
     pictures += scans(box, 4)
     show(box, np.full((480, 640, 3), 16, np.uint8), count=8)
-    pictures += scans(box, 4)
+    pictures += scans(box, more)
     assert box.stop(uid) == [uid]
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_a_clip_ends_when_a_card_of_another_size_came_for_ten_seconds_and_its_pictures_are_safe_before(box, wait):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 3)
+    running, card = box.clips.running()[0], np.full((480, 640, 3), 16, np.uint8)
+    wait(lambda: running.frames == 4)
+    for _ in range(9):
+        show(box, card)
+    wait(lambda: len(running.writer.entries) == 4)
+    for _ in range(12):
+        box.clock.move(1)
+        show(box, card)
+        box.grabbers["us"].watch.step()
+    wait(lambda: not box.clips.running())
+    assert box.presses.last.code == "clip-no-signal"
     assert numbers(box, exam, uid) == pictures
 
 
