@@ -149,6 +149,7 @@ def test_an_archive_that_took_no_h264_gets_the_next_clips_as_jpeg_frames(spool: 
     (held,) = deliveries(spool)
     assert (held.code, archive.got) == ("no-context", [])
     assert "H.264" in held.reason
+    assert 'set fallback = "jpeg"' in held.reason
     second = one_film(spool)
     assert (syntax(spool, first), syntax(spool, second)) == (H264, BASELINE)
     run(sender(spool, archive))

@@ -27,6 +27,7 @@ _MADE_INSTEAD = {
     JPEG_WANTED: "It is made of JPEG frames if the archive takes these, and goes so.",
     KEY_STILLS_WANTED: "Stills of it are made and go in its place.",
 }
+_OR_AS_JPEG = ' Or set fallback = "jpeg": it goes as JPEG frames then, if the archive takes these.'
 _MB = 1_000_000
 
 
@@ -132,7 +133,7 @@ def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
         f"The archive {destination.name} does not take {kind}.",
         code=NO_CONTEXT,
         action=f"Have it set up for the class {sealed.sop_class_uid} in {needs}, or send them to another archive; "
-        "then release it.",
+        f"then release it.{_OR_AS_JPEG if is_film and destination.fallback == 'hold' else ''}",
     )
 
 
