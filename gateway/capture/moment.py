@@ -14,11 +14,17 @@ from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.errors import EncodingFailed
 
-_FIRST_FRAME_S = 0.5  # a press right after the opening waits so long for a frame of this exam
 _SHOWING = (Signal.LIVE, Signal.CARD)
 _HALF = 0.5  # a frame interval: sources wobble
-_ON_ITS_WAY_S = 1.0  # from its time to the ring: on a machine that is busy with everything else
 _STALE_NS = 2_000_000_000  # a frame that old was not on the screen any more: the source had gone silent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long a press waits for its frame, in seconds."""
+
+    on_its_way: float = 1.0  # from its time to the ring: on a machine that is busy with everything else
+    first_frame: float = 0.5  # right after the opening, for a frame of this exam
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,11 +55,14 @@ class Fixed:
 class Moments:
     """Fixes one press after the other; presses get their numbers in the order in which they come."""
 
-    def __init__(self, *, spool: Spool, grabbers: dict[str, Grabber], clock: Clock) -> None:
+    def __init__(
+        self, *, spool: Spool, grabbers: dict[str, Grabber], clock: Clock, patience: Patience | None = None
+    ) -> None:
         self.lock = threading.RLock()
         self._spool = spool
         self._grabbers = grabbers
         self._clock = clock
+        self._patience = patience or Patience()
         self._turns = {name: threading.Lock() for name in grabbers}
         self._numbered: dict[str, int] = {}  # the highest InstanceNumber given, by exam
 
@@ -178,7 +187,7 @@ class Moments:
         if frame is None and grabber.ring.evicted:
             raise FrameGone
         if frame is None or frame.time_ns < since:
-            frame = grabber.ring.first_since(max(since, on_screen_ns), _FIRST_FRAME_S)
+            frame = grabber.ring.first_since(max(since, on_screen_ns), self._patience.first_frame)
         if frame is None:
             raise NoSignal
         return frame
@@ -189,7 +198,7 @@ class Moments:
         if newest is None or not rate or time_ns - newest.time_ns < _HALF * 1e9 / rate:
             return 0
         ahead_s = max(0.0, (time_ns - self._clock.boottime_ns()) / 1e9)
-        return ahead_s + _ON_ITS_WAY_S
+        return ahead_s + self._patience.on_its_way
 
     def _since(self, exam: Exam) -> int:
         """Return from when on frames may enter this exam: of an earlier boot there are none left."""

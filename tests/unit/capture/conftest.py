@@ -13,7 +13,7 @@ import pytest
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
-from gateway.capture.moment import Ask, Moments
+from gateway.capture.moment import Ask, Moments, Patience
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Origin, Presses
 from gateway.capture.recorder import Recorder
@@ -39,6 +39,7 @@ from tests.empty_index import with_index
 
 SIZE = (320, 180)
 PATIENCE_S = 10.0
+USUAL = Patience()
 PATTERNS = {SIZE: Pattern("bars", SIZE), (640, 360): Pattern("bars", (640, 360))}
 
 
@@ -100,7 +101,15 @@ class Disk(Files):
 class Box:
     """What a capture process holds, with its storing threads; the sources are fed by hand."""
 
-    def __init__(self, root: Path, *, clock: FakeClock, sources: tuple[str, ...], ring_bytes: int) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: FakeClock,
+        sources: tuple[str, ...],
+        ring_bytes: int,
+        patience: Patience,
+    ) -> None:
         self.root, self.clock, self.disk = root, clock, Disk()
         spool = open_spool(root if root.exists() else with_index(root), clock=clock, files=self.disk)
         recovery.recover_captures(spool)
@@ -120,7 +129,7 @@ class Box:
             for name, source in self.sources.items()
         }
         self.recorder, self.due = Recorder(spool=self.spool, row_patience_ms=100), Due(clock=clock)
-        self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock)
+        self.moments = Moments(spool=self.spool, grabbers=self.grabbers, clock=clock, patience=patience)
         self.prerecords: dict[str, PreRecord] = {}
         self.clips = Clips(
             spool=self.spool,
@@ -233,8 +242,14 @@ def boxes(root, clock) -> Iterator[Callable[..., Box]]:
     """Start a box on the same data folder as the one before."""
     made: list[Box] = []
 
-    def start(*, sources: tuple[str, ...] = ("us",), ring_bytes: int = 64 << 20, root: Path = root) -> Box:
-        made.append(Box(root, clock=clock, sources=sources, ring_bytes=ring_bytes))
+    def start(
+        *,
+        sources: tuple[str, ...] = ("us",),
+        ring_bytes: int = 64 << 20,
+        root: Path = root,
+        patience: Patience = USUAL,
+    ) -> Box:
+        made.append(Box(root, clock=clock, sources=sources, ring_bytes=ring_bytes, patience=patience))
         made[-1].start()
         return made[-1]
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.capture.clips import MOST_PARTS
 from gateway.capture.ending import LIMIT_S
+from gateway.capture.moment import Patience
 from gateway.capture.presses import Origin
 from gateway.errors import Busy, ClipRecording, DiskFull, RequestReused, ScopegateError, WrongState
 from gateway.spool import recovery
@@ -237,7 +238,8 @@ def test_a_frame_that_cannot_be_compressed_is_lost_and_the_clip_goes_on(box, wai
     assert box.presses.last.code == ""
 
 
-def test_a_clip_ends_with_what_the_screen_showed_at_the_stop_also_through_a_late_chain(box):
+def test_a_clip_ends_with_what_the_screen_showed_at_the_stop_also_through_a_late_chain(boxes):
+    box = boxes(patience=Patience(on_its_way=0.0))
     box.exam()
     grabber = box.grabbers["us"]
     grabber.delay_ns = 80_000_000

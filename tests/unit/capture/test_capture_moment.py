@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from gateway.capture.moment import Ask
+from gateway.capture.moment import Ask, Patience
 from gateway.capture.presses import Origin
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, ScopegateError
@@ -21,6 +21,7 @@ from hardware.sources import Picture, PixelFormat, counter
 from hardware.sources.pattern import draw
 
 FRAME_BYTES = 320 * 180 * 3
+NONE = Patience(on_its_way=0.0, first_frame=0.0)
 
 
 def refusal(box, **values) -> ScopegateError:
@@ -77,7 +78,8 @@ def test_the_frame_of_the_touch_is_stored_however_long_the_press_before_takes(bo
     assert box.press(time_ns=touched).result(10).sequence == shown.sequence
 
 
-def test_a_press_right_after_the_opening_waits_for_a_frame_of_this_exam(box, wait):
+def test_a_press_right_after_the_opening_waits_for_a_frame_of_this_exam(boxes, wait):
+    box = boxes(patience=Patience(on_its_way=0.0, first_frame=10.0))
     box.show(count=3)
     box.exam()
     pressed: list = []
@@ -89,7 +91,8 @@ def test_a_press_right_after_the_opening_waits_for_a_frame_of_this_exam(box, wai
     assert pressed[0].result(10).sequence == first.sequence
 
 
-def test_a_press_right_after_the_opening_is_refused_when_no_frame_of_this_exam_comes(box):
+def test_a_press_right_after_the_opening_is_refused_when_no_frame_of_this_exam_comes(boxes):
+    box = boxes(patience=NONE)
     exam = box.exam()
     box.show(count=3)
     box.exam("Baker^Ben", close_open=True)
@@ -295,18 +298,20 @@ def _times_painted(box, capture) -> list[int]:
 
 
 def test_a_source_whose_frames_are_late_holds_up_no_press_of_another_one(boxes):
-    box = boxes(sources=("us", "scope"), ring_bytes=0)
+    box = boxes(sources=("us", "scope"), ring_bytes=0, patience=Patience(on_its_way=10.0))
     box.exam()
     box.show("us", count=3)
     box.show("scope", count=3)
     box.clock.move(0.5)  # "us" has gone silent, and nobody knows yet
     box.show("scope")
     first: list = []
-    waiting = threading.Thread(target=lambda: first.append(box.press(source="us")))
+    pressed_ns = box.clock.boottime_ns()
+    waiting = threading.Thread(target=lambda: first.append(box.press(source="us", time_ns=pressed_ns)))
     waiting.start()
     wanted = box.grabbers["scope"].ring.newest().sequence
     second = box.press(source="scope").result(10)
     assert second.sequence == wanted
     assert not first  # the other one still waits
+    box.show("us")
     waiting.join(10)
     assert first
