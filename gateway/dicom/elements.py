@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
@@ -104,6 +104,8 @@ def keyword(element: Element) -> str:
 @lru_cache(_REMEMBERED)
 def vr_of(number: int) -> str:
     """Return the dictionary's VR; UN for unknown, private and ambiguous ones."""
+    if number >> 16 & 1:  # private (PS3.5 7.1)
+        return "UN"
     try:
         vr = dictionary_VR(number)
     except KeyError:
@@ -209,8 +211,7 @@ def _data_set(
     return Elements(dict(sorted(found.items()))), position
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):  # of each element one: quicker to make than a dataclass
     tag: int
     vr: str
     length: int
@@ -236,10 +237,9 @@ def _value(
     raw: bytes, head: _Head, end: int, *, explicit: bool, depth: int, budget: _Budget
 ) -> tuple[Element, int]:
     number, vr, length, position = head.tag, head.vr, head.length, head.end
-    known = vr_of(number)
     inside = explicit and vr != "UN"  # a sequence written as UN is in Implicit VR (PS3.5 6.2.2)
-    if vr == "UN" and known != "UN":
-        vr = known
+    if vr == "UN":
+        vr = vr_of(number)
     if length == _UNDEFINED or vr == "SQ":
         stop = end if length == _UNDEFINED else position + length
         if stop > end:
