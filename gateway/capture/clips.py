@@ -4,7 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
@@ -42,7 +42,7 @@ class Clips:
         next_part: Callable[[ClipHeader, tuple[int, int]], ClipHeader] | None = None,
     ) -> None:
         self._recorder = recorder
-        self._queues: dict[str, SimpleQueue[Recording]] = {source: SimpleQueue() for source in sources}
+        self._queues: dict[str, Queue[Recording]] = {source: Queue() for source in sources}
         self._next_part = next_part  # from a header, and columns and rows of what is seen now
         self._closing = Closing(spool=spool, recorder=recorder)
         kept = {} if prerecords is None else prerecords

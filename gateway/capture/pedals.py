@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from gateway.capture.answers import ANSWER_S
 from gateway.capture.moment import Ask
@@ -46,7 +46,7 @@ class Pedal:
         self._plugged = plugged
         self._heard = False  # whether the last read was a press
         self._trouble = ""  # code of what was said last
-        self._queue: SimpleQueue[Press] = SimpleQueue()
+        self._queue: Queue[Press] = Queue()
 
     def listen(self, stop: threading.Event) -> None:
         """Read presses until stopped; open again what went away."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from gateway.capture.alarm import Alarm
 from gateway.capture.answers import FAILURES, explained, fail, give
@@ -58,7 +58,8 @@ class Recorder:
         self.alarm = Alarm(spool=spool)
         self._spool = spool
         self._row_patience_ms = row_patience_ms
-        self._jobs: SimpleQueue[tuple[Pressed, Future[Capture]]] = SimpleQueue()
+        # No SimpleQueue (CPython 3.11): who wakes late and finds the job taken waits past its time, deaf to `stop`.
+        self._jobs: Queue[tuple[Pressed, Future[Capture]]] = Queue()
         self._settled = threading.Condition()
         self._pending: Counter[str] = Counter()
         self._rowless: deque[Capture] = deque()
