@@ -1,13 +1,9 @@
 """Clips: begun and ended durably, every end leaves what was recorded, whatever ended it."""
 
 import shutil
-import sqlite3
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import pytest
 
@@ -15,46 +11,13 @@ from gateway.capture.clips import MOST_PARTS
 from gateway.capture.ending import LIMIT_S
 from gateway.capture.moment import Patience
 from gateway.capture.presses import Origin
-from gateway.errors import Busy, ClipRecording, DiskFull, RequestReused, ScopegateError, WrongState
+from gateway.errors import ClipRecording, RequestReused, ScopegateError, WrongState
 from gateway.spool import recovery
-from gateway.spool.clips import codestreams, read_index
+from gateway.spool.clips import read_index
 from hardware.errors import DeviceMissing
-from hardware.sources import Picture, PixelFormat, counter
+from hardware.sources import Picture, PixelFormat
+from tests.unit.capture.clips import ended, painted, recorded, stored, written
 from tests.unit.capture.conftest import picture
-
-
-def stored(box, uid: str):
-    return box.spool.captures.get(uid).capture
-
-
-def painted(box, capture) -> list[int]:
-    """Return the counters that are painted into a clip's pictures."""
-    _, entries = read_index(box.spool.layout.index(capture.exam, capture.sop_instance_uid))
-    path = box.spool.layout.media(capture.exam, capture.media)
-    return [counter.read(imagecodecs.jpeg8_decode(stream)) for stream in codestreams(path, entries)]
-
-
-def held_open(folder: Path) -> list[str]:
-    """Return the files of this folder that this process holds open."""
-    found = []
-    for number in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):
-            found.append(number.readlink())
-    return [path.name for path in found if path.parent == folder]
-
-
-def recorded(box, uid: str) -> int:
-    return next((running.frames for running in box.clips.running() if running.uid == uid), 0)
-
-
-def written(box, uid: str) -> int:
-    """Return how many frames are in a clip's file: they follow 0.2 s later, once they were looked at."""
-    return next((len(running.writer.entries) for running in box.clips.running() if running.uid == uid), 0)
-
-
-def ended(box, wait) -> None:
-    wait(lambda: not box.clips.running())
-    wait(lambda: box.answers()[-1] in {"clip-stopped", "not-stored"})
 
 
 def test_a_clip_has_begun_only_when_its_start_is_durable(box):
@@ -307,20 +270,6 @@ def test_a_source_whose_size_flaps_makes_no_more_than_twenty_parts(box, wait):
     assert "is stored" in box.presses.last.what
 
 
-def test_a_part_that_finds_no_disk_ends_the_clip_and_what_was_recorded_is_stored(box, wait):
-    box.exam()
-    box.show()
-    uid = box.clip()
-    wait(lambda: recorded(box, uid) == 1)
-    box.disk.full = lambda operation, name: operation == "create" and ".frames" in name and not name.startswith(uid)
-    box.show(size=(640, 360))
-    ended(box, wait)
-    assert box.stop(uid) == [uid]
-    assert stored(box, uid).frames == 1
-    assert box.presses.last.code == "clip-disk-full"
-    assert len(box.spool.captures.of_exam(box.spool.exams.open_one().id)) == 1
-
-
 def test_a_cable_that_was_touched_does_not_end_a_clip(box, wait):
     box.exam()
     box.show()
@@ -331,166 +280,6 @@ def test_a_cable_that_was_touched_does_not_end_a_clip(box, wait):
     wait(lambda: recorded(box, uid) == 2)
     box.stop(uid)
     assert stored(box, uid).frames == 2
-
-
-def test_no_clip_begins_on_a_disk_that_is_nearly_full_but_stills_are_taken(box):
-    box.exam()
-    box.show()
-    box.free = 0.14
-    with pytest.raises(DiskFull):
-        box.clip()
-    assert box.press().result(10).instance_number == 1
-
-
-def test_a_clip_ends_while_its_dicom_copy_has_room(box, wait):
-    box.total = 100_000_000
-    box.free = 0.15 + 20_000 / box.total  # 15 % belong to stills; one picture of this size has some 10,000 bytes
-    box.exam()
-    box.show()
-    uid = box.clip()
-    for _ in range(9):
-        box.show()
-    ended(box, wait)
-    assert box.presses.last.code == "clip-disk-full"
-    assert 0 < stored(box, uid).bytes < 40_000
-
-
-@pytest.mark.parametrize(
-    ("step", "suffix"),
-    [
-        ("create", ".frames.part"),
-        ("create", ".index.part"),
-        ("write", ".index.part"),
-        ("half-write", ".index.part"),
-        ("sync", ".index.part"),
-        ("sync-folder", ""),
-    ],
-)
-def test_a_clip_that_cannot_begin_leaves_nothing_and_keeps_no_exam_from_its_finish(box, wait, step, suffix):
-    exam = box.exam()
-    box.show()
-    box.disk.full = lambda operation, name: operation == step and name.endswith(suffix)
-    with pytest.raises(DiskFull):
-        box.clip()
-    assert box.answers() == ["not-stored"]
-    box.disk.full = lambda _operation, _name: False
-    wait(lambda: not box.clips.running())
-    box.clips.close_leftovers()
-    assert box.files(exam) == set()
-    box.spool.exams.finish(exam.id)
-
-
-@pytest.mark.parametrize("step", ["write", "half-write", "sync"])
-@pytest.mark.parametrize("kind", ["frames", "index"])
-def test_a_full_disk_in_mid_clip_ends_it_and_keeps_what_is_there(box, wait, kind, step):
-    exam = box.exam()
-    box.show()
-    uid = box.clip()
-    box.show(count=6)
-    wait(lambda: written(box, uid) == 7)
-    box.disk.full = lambda operation, name: operation == step and name.startswith(uid) and f".{kind}" in name
-    box.clock.move(0.5)
-    box.show(count=2)
-    ended(box, wait)
-    box.disk.full = lambda _operation, _name: False
-    box.clips.close_leftovers()
-    capture = stored(box, uid)
-    assert painted(box, capture)[:7] == [1, 2, 3, 4, 5, 6, 7]
-    assert capture.salvaged
-    assert held_open(box.spool.layout.exam(exam.id)) == []
-    box.spool.exams.finish(exam.id)
-    assert box.supervisor.stop.is_set() is False
-
-
-@pytest.mark.parametrize("step", ["create", "write", "sync", "rename", "sync-folder"])
-def test_a_disk_too_full_for_the_record_of_a_clip_closes_it_when_there_is_room(box, wait, step):
-    exam = box.exam()
-    box.show()
-    uid = box.clip()
-    box.disk.full = lambda operation, name: operation == step and uid in name and ".json" in name
-    with pytest.raises(ScopegateError) as raised:
-        box.stop(uid)
-    assert raised.value.code == "disk-full"
-    assert "is kept" in raised.value.what
-    ended(box, wait)
-    with pytest.raises(ClipRecording):
-        box.spool.exams.finish(exam.id)
-    box.clips.close_leftovers()
-    assert box.clips.kept_open(uid)
-    with pytest.raises(ScopegateError) as again:
-        box.stop(uid)
-    assert (again.value.code, again.value.what) == (raised.value.code, raised.value.what)
-    box.disk.full = lambda _operation, _name: False
-    box.clips.close_leftovers()
-    assert stored(box, uid).frames == 1
-    assert box.stop(uid) == [uid]
-    box.spool.exams.finish(exam.id)
-    second = box.exam("Baker^Ben")
-    box.show()
-    assert box.press().result(10).exam == second.id
-
-
-def test_an_index_that_is_busy_at_the_end_of_a_clip_loses_nothing(box):
-    box.exam()
-    box.show()
-    uid = box.clip()
-    with sqlite3.connect(box.spool.layout.database) as blocker:
-        blocker.execute("BEGIN IMMEDIATE")
-        assert box.stop(uid) == [uid]
-        assert box.stop(uid) == [uid]
-        blocker.rollback()
-    blocker.close()
-    box.recorder.write_rows()
-    assert stored(box, uid).frames == 1
-
-
-def test_a_disk_that_does_not_answer_begins_no_clip_and_says_so_in_time(box, wait):
-    exam = box.exam()
-    box.show()
-    box.disk.held = lambda step, name: step == "sync" and name.endswith(".index.part")
-    begun = box.presses.take_clip(box.ask(), Origin.PEDAL)
-    assert box.disk.waiting.acquire(timeout=10)
-    box.clock.move(4.6)
-    box.due.step()
-    assert isinstance(begun.exception(10), Busy)
-    assert box.answers() == ["not-stored"]
-    box.disk.moves.set()
-    wait(lambda: not box.clips.running())
-    assert box.files(exam) == set()
-    box.spool.exams.finish(exam.id)
-    assert box.answers() == ["not-stored"]
-
-
-def test_a_clip_is_not_said_to_have_begun_before_the_frame_of_its_press_is_written(box):
-    """Killed right after the answer it would be a clip without one picture, and gone at the next start."""
-    box.exam()
-    box.show()
-    box.disk.held = lambda step, name: step == "write" and name.endswith(".frames.part")
-    begun = box.presses.take_clip(box.ask(), Origin.PEDAL)
-    assert box.disk.waiting.acquire(timeout=10)
-    assert not begun.done()
-    assert box.answers() == []
-    box.disk.moves.set()
-    uid = begun.result(10)
-    assert box.stop(uid) == [uid]
-
-
-def test_a_clip_that_is_slow_to_close_is_said_in_time_and_stored_all_the_same(box, wait):
-    box.exam()
-    box.show()
-    uid = box.clip()
-    box.disk.held = lambda step, name: step == "sync" and name == f"{uid}.json.part"
-    ending = box.presses.end_clip(box.clips.running()[0], box.clock.boottime_ns(), Origin.PEDAL)
-    assert box.disk.waiting.acquire(timeout=10)
-    box.clock.move(4.6)
-    box.due.step()
-    assert isinstance(ending.exception(10), Busy)
-    assert box.answers() == ["clip-started", "not-stored"]
-    with pytest.raises(ClipRecording):
-        box.presses.toggle_clip(box.ask(time_ns=box.clock.boottime_ns()), Origin.PEDAL)
-    box.disk.moves.set()
-    wait(lambda: box.answers()[-1] == "clip-stopped")
-    assert stored(box, uid).frames == 1
 
 
 def test_a_finish_at_the_moment_of_a_clip_start_begins_none(box, wait):
