@@ -1,11 +1,13 @@
 """The composition root of the three processes: reads the configuration, builds devices by keyword, runs."""
 
+import faulthandler
 import os
 import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.cli.notify import ServiceManager
 from gateway.cli.supervise import PARENT_FD, Children
 from gateway.clock import Clock
 from gateway.config import reader
@@ -53,11 +55,16 @@ def run_all(config: Path) -> None:
 
 def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor]:
     to_stderr(name)
+    faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
     settings = reader.read(config, os.environ)
     supervisor = Supervisor()
     _on_signal(supervisor.stop.set)
     if parent := os.environ.get(PARENT_FD):
         supervisor.serve("parent", lambda: _watch_parent(int(parent), supervisor))
+    manager = ServiceManager(os.environ)
+    manager.ready()  # what follows may take long and says so itself: a damaged index, a disk that refuses
+    if manager.sign_every_s:
+        supervisor.every("watchdog", manager.sign_every_s, manager.alive)
     return settings, Clock(), supervisor
 
 

@@ -75,6 +75,12 @@ def test_a_process_runs_as_its_own_user_in_the_common_group_and_is_never_given_u
     assert service["LimitCORE"] == "0"
 
 
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_that_hangs_is_ended_but_one_whose_start_takes_long_is_not(process):
+    service = Unit(SYSTEMD / f"scopegate-{process}.service")["Service"]
+    assert (service["Type"], service["WatchdogSec"], service["TimeoutStartSec"]) == ("notify", "30", "300")
+
+
 def test_capture_has_no_network_and_the_others_have_no_devices():
     capture = Unit(SYSTEMD / "scopegate-capture.service")["Service"]
     assert (capture["PrivateNetwork"], capture["RestrictAddressFamilies"]) == ("yes", "AF_UNIX")
