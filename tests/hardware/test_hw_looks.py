@@ -8,9 +8,10 @@ import simplejpeg
 from hardware.looks import CARD_BYTES, Plain, card_of, look_at, unchanged
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import draw
+from hardware.sources.scenes import BARS
+from tests.colour_bars import drawn
 
 SIZE = (720, 1280, 3)
-BARS = [(191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191)]
 
 
 def rgb(pixels) -> Picture:
@@ -31,8 +32,7 @@ def one_colour(*colour: int) -> Picture:
 
 def bars() -> Picture:
     whole = np.zeros(SIZE, np.uint8)
-    for number, colour in enumerate(BARS):
-        whole[:500, number * 1280 // 7 : (number + 1) * 1280 // 7] = colour
+    whole[:500] = drawn(500, SIZE[1], BARS[:7])
     return rgb(whole)
 
 

@@ -9,18 +9,9 @@ from hardware.pixels import to_rgb
 from hardware.profiles import Profile
 from hardware.sources import Picture, PixelFormat
 from hardware.views import Box, View, seen
+from tests.colour_bars import BARS
 
 KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722)}
-BARS = [
-    (255, 255, 255),
-    (255, 255, 0),
-    (0, 255, 255),
-    (0, 255, 0),
-    (255, 0, 255),
-    (255, 0, 0),
-    (0, 0, 255),
-    (0, 0, 0),
-]
 
 
 def bars_of(size: tuple[int, int], matrix: str, *, full: bool) -> Picture:

@@ -18,8 +18,8 @@ from hardware.sources.v4l2.finding import Place
 from hardware.sources.v4l2.node import KernelNode, Node
 from hardware.sources.v4l2.source import V4l2Source
 from hardware.sources.v4l2.wish import Wish
+from tests.colour_bars import BARS, middles
 from tests.kernel.virtual_grabber import (
-    BARS,
     FULL_RANGE,
     HDMI,
     I720X480,
@@ -84,11 +84,10 @@ def assert_bars(picture: Picture) -> None:
     """Check eight bars over the whole picture, each in its middle, at its top, half way and at its foot."""
     rgb = pixels.to_rgb(picture).astype(int)
     assert rgb.shape == (picture.height, picture.width, 3)
-    middles = [int((bar + 0.5) * picture.width / len(BARS)) for bar in range(len(BARS))]
     # vivid rounds Y, Cb and Cr down, so that its white is 234 where 235 is white.
     allowed = 3 if picture.format is PixelFormat.PLANAR_YUV else 0
     for part in ROWS:
-        seen = rgb[int(part * picture.height)][middles]
+        seen = rgb[int(part * picture.height)][middles(picture.width)]
         off = int(np.abs(seen - BARS).max())
         assert off <= allowed, f"at {part:.0%} of the height: {seen.tolist()}"
 

@@ -11,33 +11,23 @@ from tests.kernel.gadgets import until
 WEBCAM, TV, SVIDEO, HDMI = range(4)
 NO_SIGNAL, NO_LOCK, OUT_OF_RANGE = 1, 2, 3  # of `dv_timings_signal_mode` and `standard_signal_mode`
 SELECTED = 4  # of both: what `arrive` or `standard` says
-I720X480, P720X480, P1280X720, I1024X768 = 1, 2, 9, 30  # of `dv_timings`
+VGA, I720X480, P720X480, P1280X720, I1024X768 = 0, 1, 2, 9, 30  # of `dv_timings`
 FULL_RANGE = 1  # of `quantization`
 NTSC_M, PAL_BGH = 0, 4  # of `standard`
 COLOUR_SQUARES, TEN_PIXEL_CROSS = 4, 19  # of `test_pattern`
 _DRIVER = Path("/sys/bus/platform/drivers/vivid")
-_ONE_CAPTURE_NODE = "0x1"
-# vivid's "100% Colorbar", from left to right.
-BARS = (
-    (255, 255, 255),
-    (255, 255, 0),
-    (0, 255, 255),
-    (0, 255, 0),
-    (255, 0, 255),
-    (255, 0, 0),
-    (0, 0, 255),
-    (0, 0, 0),
-)
+_NODES = 0x1 | 0x20  # of `node_types`: one that gives pictures, one that gives samples of a radio
 
 
 class VirtualGrabber:
     """One vivid instance, as it is after loading: four inputs, text off, full colour bars."""
 
     device = "/dev/v4l/by-path/platform-vivid.0-video-index0"
+    radio = "/dev/swradio0"  # another function of the same driver
 
     def __init__(self) -> None:
         subprocess.run(["modprobe", "-r", "vivid"], check=True)
-        subprocess.run(["modprobe", "vivid", "n_devs=1", f"node_types={_ONE_CAPTURE_NODE}"], check=True)
+        subprocess.run(["modprobe", "vivid", "n_devs=1", f"node_types={_NODES:#x}"], check=True)
         until("the grabber", Path(self.device).exists)
         self.switch(HDMI)
         self.set(test_pattern=1, osd_text_mode=2)
@@ -57,6 +47,10 @@ class VirtualGrabber:
     def arrive(self, timings: int) -> None:
         """Have these digital timings arrive."""
         self.set(dv_timings_signal_mode=SELECTED, dv_timings=timings)
+
+    def move(self) -> None:
+        """Show a picture that no grabber shows by itself: it moves."""
+        self.set(test_pattern=COLOUR_SQUARES, osd_text_mode=0, horizontal_movement=5)
 
     def unplug(self) -> None:
         (_DRIVER / "unbind").write_text("vivid.0")

@@ -11,18 +11,9 @@ import simplejpeg
 from gateway.dicom import avc, film, film_frames
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import CodestreamBroken, ObjectError
+from tests.colour_bars import BARS, drawn, middles
 from tests.dicom_samples import SERIES, clip, encoded, exam, seal
 
-BARS = [
-    (255, 255, 255),
-    (255, 255, 0),
-    (0, 255, 255),
-    (0, 255, 0),
-    (255, 0, 255),
-    (255, 0, 0),
-    (0, 0, 255),
-    (9, 9, 9),
-]
 STEADY = tuple(number * 33_366_700 for number in range(9))
 WOBBLING = tuple(number * 40_000_000 + (number % 3) * 9_000_000 for number in range(9))
 
@@ -33,22 +24,17 @@ def made(frames, times, rows, columns):
     return file
 
 
-def bars(rows, columns):
-    pixels = np.repeat(np.repeat(np.array([BARS], np.uint8), columns // 8, axis=1), rows, axis=0)
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=95, colorsubsampling="422")
-
-
 @pytest.mark.parametrize(("rows", "matrix"), [(96, 6), (720, 1)])
 def test_colour_bars_come_back_within_3_from_another_reader_of_the_stream(rows, matrix):
-    file = made([bars(rows, 256)] * 2, (0, 40_000_000), rows, 256)
+    bars = simplejpeg.encode_jpeg(drawn(rows, 256), quality=95, colorsubsampling="422")
+    file = made([bars] * 2, (0, 40_000_000), rows, 256)
     facts = avc.read(file)
     assert (facts.matrix, facts.full_range, facts.square) == (matrix, False, True)
     file.seek(0)
     with av.open(file, "r") as container:
         frame = next(container.decode(video=0))
     shown = frame.to_ndarray(format="rgb24")  # by ffmpeg's own conversion, from what the stream says
-    for number, colour in enumerate(BARS):
-        assert np.abs(shown[rows // 2, number * 32 + 16].astype(int) - colour).max() <= 3
+    assert np.abs(shown[rows // 2, middles(256)].astype(int) - BARS).max() <= 3
 
 
 @pytest.mark.parametrize("times", [STEADY, WOBBLING])
