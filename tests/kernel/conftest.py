@@ -1,8 +1,11 @@
 """Tests on the kernel's own virtual devices. They run in a virtual machine only: see README.md."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.kernel import outside
+from tests.kernel.gadgets import KeyPedal, SerialPedal, plugged
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,3 +20,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in filter(outside.is_ours, items):
         item.add_marker(pytest.mark.skip(reason="scripts/kernel-tests runs it in a virtual machine"))
+
+
+@pytest.fixture
+def serial_pedal() -> Iterator[SerialPedal]:
+    with plugged(SerialPedal()) as pedal:
+        yield pedal
+
+
+@pytest.fixture
+def key_pedal() -> Iterator[KeyPedal]:
+    with plugged(KeyPedal()) as pedal:
+        yield pedal

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 _GADGETS = Path("/sys/kernel/config/usb_gadget")
 _SOCKETS = 4  # of the virtual host controllers
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 T = TypeVar("T")
 
 
@@ -69,6 +69,9 @@ class Gadget:
         (configuration / self._function.name).unlink()
         for folder in (configuration, self._function, self._root / "strings" / "0x409", self._root):
             folder.rmdir()
+
+
+Plugged = TypeVar("Plugged", bound=Gadget)
 
 
 class SerialPedal(Gadget):
@@ -163,7 +166,8 @@ class KeyPedal(Gadget):
 
 
 @contextmanager
-def plugged(gadget: Gadget) -> Iterator[Gadget]:
+def plugged(gadget: Plugged) -> Iterator[Plugged]:
+    """Have it plugged in while the block lasts."""
     try:
         gadget.plug()
         yield gadget

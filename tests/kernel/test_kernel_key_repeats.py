@@ -1,10 +1,7 @@
 """A key that the kernel repeats while it is held, and is seen to do so; one that is held at the start."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from gateway.clock import Clock
 from hardware.triggers import Action, Press
@@ -16,14 +13,6 @@ REPEATS_S = 1.0  # the kernel repeats a held key after 250 ms, 30 times a second
 STILL = "key:0x30"  # KEY_B
 EVENT = 24  # bytes of a struct input_event
 REPEAT = 2  # its value
-
-
-@pytest.fixture
-def pedal() -> Iterator[KeyPedal]:
-    made = KeyPedal()
-    made.plug()
-    yield made
-    made.throw_away()
 
 
 def listener(device: str) -> InputTrigger:
@@ -39,32 +28,32 @@ def heard(trigger: InputTrigger, seconds: float) -> list[Press]:
     return [press for press in found if press is not None]
 
 
-def test_a_held_pedal_is_one_press_however_often_the_kernel_repeats_its_key(pedal: KeyPedal) -> None:
-    with Path(pedal.device).open("rb", buffering=0) as events:
-        pedal.hold()
+def test_a_held_pedal_is_one_press_however_often_the_kernel_repeats_its_key(key_pedal: KeyPedal) -> None:
+    with Path(key_pedal.device).open("rb", buffering=0) as events:
+        key_pedal.hold()
         time.sleep(REPEATS_S)  # the time for which a foot rests on it
-        pedal.release()
+        key_pedal.release()
         came = events.read(1 << 16)
     values = [came[start + 20] for start in range(0, len(came), EVENT) if came[start + 16] == 1]
     assert values.count(REPEAT) > 5, "the kernel repeats no key here: the test shows nothing"
-    trigger = listener(pedal.device)
+    trigger = listener(key_pedal.device)
     trigger.open()
-    pedal.hold()
+    key_pedal.hold()
     presses = heard(trigger, REPEATS_S)
-    pedal.release()
+    key_pedal.release()
     presses += heard(trigger, 0.3)
     trigger.close()
     assert [press.action for press in presses] == [Action.STILL]
 
 
-def test_a_key_that_was_down_when_listening_began_has_to_go_up_first(pedal: KeyPedal) -> None:
-    pedal.hold()
+def test_a_key_that_was_down_when_listening_began_has_to_go_up_first(key_pedal: KeyPedal) -> None:
+    key_pedal.hold()
     time.sleep(BOUNCE_S)
-    trigger = listener(pedal.device)
+    trigger = listener(key_pedal.device)
     trigger.open()
     assert heard(trigger, REPEATS_S) == []
-    pedal.release()
+    key_pedal.release()
     time.sleep(BOUNCE_S)
-    pedal.press()
+    key_pedal.press()
     assert len(heard(trigger, 0.5)) == 1
     trigger.close()

@@ -23,16 +23,8 @@ CLOCK = Clock()
 
 
 @pytest.fixture
-def pedal() -> Iterator[KeyPedal]:
-    made = KeyPedal()
-    made.plug()
-    yield made
-    made.throw_away()
-
-
-@pytest.fixture
-def device(pedal: KeyPedal) -> KeyDevice:
-    return Attached().find(pedal.device)
+def device(key_pedal: KeyPedal) -> KeyDevice:
+    return Attached().find(key_pedal.device)
 
 
 @pytest.fixture
@@ -63,10 +55,10 @@ def test_a_pedal_is_known_by_its_port_and_its_identity(device: KeyDevice) -> Non
         Attached().find(device.word, identity="0c45:7403")
 
 
-def test_a_key_that_goes_down_is_a_press_with_the_kernels_time(pedal: KeyPedal, trigger: InputTrigger) -> None:
+def test_a_key_that_goes_down_is_a_press_with_the_kernels_time(key_pedal: KeyPedal, trigger: InputTrigger) -> None:
     for _ in range(3):
         before = CLOCK.boottime_ns()
-        pedal.press()
+        key_pedal.press()
         after = CLOCK.boottime_ns()
         press = trigger.read(PATIENCE_S)
         assert press is not None
@@ -77,38 +69,38 @@ def test_a_key_that_goes_down_is_a_press_with_the_kernels_time(pedal: KeyPedal, 
     assert trigger.read(0.2) is None
 
 
-def test_a_held_pedal_is_one_press_though_its_key_is_repeated(pedal: KeyPedal, trigger: InputTrigger) -> None:
-    pedal.hold()
+def test_a_held_pedal_is_one_press_though_its_key_is_repeated(key_pedal: KeyPedal, trigger: InputTrigger) -> None:
+    key_pedal.hold()
     assert presses(trigger, 2.0) == 1
-    pedal.release()
+    key_pedal.release()
     assert presses(trigger) == 0
-    pedal.press()
+    key_pedal.press()
     assert presses(trigger) == 1
 
 
-def test_a_press_that_the_kernel_dropped_from_its_queue_is_seen(pedal: KeyPedal, trigger: InputTrigger) -> None:
+def test_a_press_that_the_kernel_dropped_from_its_queue_is_seen(key_pedal: KeyPedal, trigger: InputTrigger) -> None:
     for _ in range(60):
-        pedal.press(0x04)  # other keys, while nobody reads
-    pedal.hold(KEY_B)
+        key_pedal.press(0x04)  # other keys, while nobody reads
+    key_pedal.hold(KEY_B)
     for key in (0x04, 0x06) * 60:
-        pedal.hold(KEY_B, key)
+        key_pedal.hold(KEY_B, key)
     assert presses(trigger) == 1
-    pedal.release()
+    key_pedal.release()
     assert presses(trigger) == 0
 
 
-def test_nobody_else_gets_the_keys_while_the_trigger_is_open(pedal: KeyPedal, device: KeyDevice) -> None:
+def test_nobody_else_gets_the_keys_while_the_trigger_is_open(key_pedal: KeyPedal, device: KeyDevice) -> None:
     others = [os.open(node, os.O_RDONLY | os.O_NONBLOCK) for node in device.nodes]
     trigger = trigger_on(device.word)
     with pytest.raises(DeviceRefused, match="Another program"):
         trigger_on(device.word)
-    pedal.press()
+    key_pedal.press()
     assert presses(trigger) == 1
     for fd in others:
         with pytest.raises(BlockingIOError):
             os.read(fd, 240)
     trigger.close()
-    pedal.press()
+    key_pedal.press()
     assert until("the key elsewhere", lambda: any(readable(fd) for fd in others))
     for fd in others:
         os.close(fd)
@@ -122,30 +114,30 @@ def readable(fd: int) -> bool:
 
 
 def test_a_pedal_that_is_pulled_out_is_missing_and_works_again_at_its_port(
-    pedal: KeyPedal, device: KeyDevice, trigger: InputTrigger
+    key_pedal: KeyPedal, device: KeyDevice, trigger: InputTrigger
 ) -> None:
-    pedal.press()
+    key_pedal.press()
     assert presses(trigger) == 1
-    pedal.unplug()
+    key_pedal.unplug()
     with pytest.raises(DeviceMissing):
         trigger.read(PATIENCE_S)
     trigger.close()
     with pytest.raises(DeviceMissing):
         trigger.open()
-    pedal.plug()
+    key_pedal.plug()
     trigger.open()
-    assert Attached().find(pedal.device).port == device.port
-    pedal.press()
+    assert Attached().find(key_pedal.device).port == device.port
+    key_pedal.press()
     assert presses(trigger) == 1
 
 
-def test_a_pedal_is_enrolled_by_pressing_it(pedal: KeyPedal, device: KeyDevice) -> None:
+def test_a_pedal_is_enrolled_by_pressing_it(key_pedal: KeyPedal, device: KeyDevice) -> None:
     listening = Listening(clock_ns=CLOCK.boottime_ns, wait=CLOCK.pause)
     for each in Attached().all():
         candidate = Candidate(kind="input", device=each.word, identity=each.identity, name=each.name)
         listening.add(candidate, partial(KeyEar, each, calls=Kernel()))
     listening.settle()
-    pedal.press()
+    key_pedal.press()
     heard = listening.hear(PATIENCE_S)
     listening.close()
     assert heard is not None

@@ -9,22 +9,14 @@ from gateway.clock import Clock
 from hardware.errors import DeviceMissing
 from hardware.triggers import Action
 from hardware.triggers.serial import SerialTrigger
-from tests.kernel.gadgets import SerialPedal, until
+from tests.kernel.gadgets import SerialPedal, plugged, until
 
 PATIENCE_S = 20.0
 
 
 @pytest.fixture
-def pedal() -> Iterator[SerialPedal]:
-    made = SerialPedal()
-    made.plug()
-    yield made
-    made.throw_away()
-
-
-@pytest.fixture
-def trigger(pedal: SerialPedal) -> Iterator[SerialTrigger]:
-    made = listener(pedal)
+def trigger(serial_pedal: SerialPedal) -> Iterator[SerialTrigger]:
+    made = listener(serial_pedal)
     made.open()
     yield made
     made.close()
@@ -34,10 +26,10 @@ def listener(pedal: SerialPedal) -> SerialTrigger:
     return SerialTrigger(device=pedal.device, clock_ns=Clock().boottime_ns, wait=time.sleep)
 
 
-def test_a_pedal_on_a_usb_port_takes_stills_and_clips(pedal: SerialPedal, trigger: SerialTrigger) -> None:
+def test_a_pedal_on_a_usb_port_takes_stills_and_clips(serial_pedal: SerialPedal, trigger: SerialTrigger) -> None:
     for byte, action in ((b"S", Action.STILL), (b"C", Action.CLIP)):
         before = Clock().boottime_ns()
-        pedal.press(byte)
+        serial_pedal.press(byte)
         press = trigger.read(PATIENCE_S)
         assert press is not None
         assert press.action is action
@@ -46,40 +38,32 @@ def test_a_pedal_on_a_usb_port_takes_stills_and_clips(pedal: SerialPedal, trigge
 
 
 def test_a_pedal_that_is_pulled_out_is_said_so_and_comes_back_under_its_name(
-    pedal: SerialPedal, trigger: SerialTrigger
+    serial_pedal: SerialPedal, trigger: SerialTrigger
 ) -> None:
-    pedal.unplug()
+    serial_pedal.unplug()
     with pytest.raises(DeviceMissing):
         trigger.read(PATIENCE_S)
     trigger.close()
     with pytest.raises(DeviceMissing):
         trigger.open()
-    pedal.plug()
+    serial_pedal.plug()
     trigger.open()
-    pedal.press()
+    serial_pedal.press()
     press = trigger.read(PATIENCE_S)
     assert press is not None
     assert press.action is Action.STILL
 
 
-def test_a_pedal_keeps_its_name_beside_others_in_any_socket(pedal: SerialPedal) -> None:
-    other = SerialPedal("PEDAL2")
-    other.plug()
-    try:
-        pedal.unplug()
-        third = SerialPedal("PEDAL3")
-        third.plug()  # takes the socket of the first
-        try:
-            pedal.plug()
-            trigger = listener(pedal)
+def test_a_pedal_keeps_its_name_beside_others_in_any_socket(serial_pedal: SerialPedal) -> None:
+    with plugged(SerialPedal("PEDAL2")) as other:
+        serial_pedal.unplug()
+        with plugged(SerialPedal("PEDAL3")) as third:  # takes the socket of the first
+            serial_pedal.plug()
+            trigger = listener(serial_pedal)
             trigger.open()
             other.press()
             third.press()
             assert trigger.read(0.5) is None
-            pedal.press()
+            serial_pedal.press()
             assert until("the press", lambda: trigger.read(0.5)).action is Action.STILL
             trigger.close()
-        finally:
-            third.throw_away()
-    finally:
-        other.throw_away()

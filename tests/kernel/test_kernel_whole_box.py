@@ -16,16 +16,14 @@ SLOW_S = 150.0  # an emulated processor starts three processes
 
 
 @pytest.fixture
-def pedal() -> Iterator[SerialPedal]:
-    made = SerialPedal()
-    made.plug()
-    yield made
-    made.throw_away()
-
-
-@pytest.fixture
-def box(tmp_path: Path, pedal: SerialPedal) -> Iterator[Box]:
-    trigger = {"kind": "serial", "device": pedal.device, "source": "us", "still": "byte:0x53", "clip": "byte:0x43"}
+def box(tmp_path: Path, serial_pedal: SerialPedal) -> Iterator[Box]:
+    trigger = {
+        "kind": "serial",
+        "device": serial_pedal.device,
+        "source": "us",
+        "still": "byte:0x53",
+        "clip": "byte:0x43",
+    }
     film(tmp_path / "film.avi")
     source = {"name": "us", "device": f"file:{tmp_path / 'film.avi'}", "modality": "US"}
     made = Box(tmp_path, sources=[source], triggers=[trigger])
@@ -37,17 +35,17 @@ def box(tmp_path: Path, pedal: SerialPedal) -> Iterator[Box]:
     print(made.log.read_text(encoding="utf-8")[-4000:])
 
 
-def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, pedal: SerialPedal) -> None:
+def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, serial_pedal: SerialPedal) -> None:
     kind = subprocess.run(["stat", "-f", "-c", "%T", box.data], capture_output=True, text=True, check=True)
     assert kind.stdout.strip() == "ext2/ext3"  # stat's name for ext4
     exam = box.open_typed()
-    pedal.press()
+    serial_pedal.press()
     until("the still", lambda: len(captures(box, exam)) == 1)
-    pedal.unplug()
+    serial_pedal.unplug()
     until("the box to miss the pedal", lambda: "pedal_gone" in box.log.read_text(encoding="utf-8"))
-    pedal.plug()
+    serial_pedal.plug()
     until("the box to have it again", lambda: box.log.read_text(encoding="utf-8").count("pedal_connected") == 2)
-    pedal.press()
+    serial_pedal.press()
     until("the second still", lambda: len(captures(box, exam)) == 2)
     box.finish(exam)
     until("both to be sealed", lambda: len(list(box.data.glob("exams/*/*.dcm"))) == 2)
