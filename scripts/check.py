@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LIMIT = 1200  # s; a stage that hangs is ended and has failed
+EMULATED_LIMIT = 5400  # of one on an emulated processor
 SILENCE = 300  # s; a single test that takes longer has its stacks printed
 
 
@@ -41,6 +42,7 @@ class Stage:
     workers: int = 1
     by: str = "loadfile"  # a file's tests share what it started; "load" and "worksteal" = each test stands alone
     alone: bool = False
+    limit: int = LIMIT
 
 
 @dataclass(kw_only=True, slots=True)
@@ -95,6 +97,7 @@ STAGES = (
         options=("--vm", "-v"),
         asked=True,
         alone=True,
+        limit=EMULATED_LIMIT,
     ),
 )
 
@@ -158,7 +161,7 @@ class Runner:
             start_new_session=True,
         )
         self._running.append(process)
-        late = threading.Timer(LIMIT, end_group, (process,))
+        late = threading.Timer(stage.limit, end_group, (process,))
         late.start()
         lines = []
         for line in process.stdout or ():

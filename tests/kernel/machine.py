@@ -5,6 +5,7 @@ tests.kernel.machine COMMAND` runs a shell command in one that stays (see README
 """
 
 import base64
+import ctypes
 import fcntl
 import io
 import json
@@ -26,9 +27,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scopegate-image"
 BOOT_S = 400
+ATTACH_S = 30
 PRODUCT = "/opt/scopegate"
 RUNNER = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 _PORT = "scopegate.tests"
+_PR_SET_PDEATHSIG = 1
 
 # The machine's file system knows nothing of tests: a credential of the (virtual) mainboard names this unit, and it
 # runs what comes over the port.
@@ -65,6 +68,17 @@ def built(what: str) -> Path:
     return Path(done.stdout.strip())
 
 
+def mortal(words: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a program that the kernel ends with the thread that calls this, also when that is killed (prctl(2))."""
+    libc = ctypes.CDLL(None)
+    return subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - takes no lock
+    )
+
+
 class Machine:
     """One virtual machine in `folder`; everything it writes to its disk is forgotten with it."""
 
@@ -73,18 +87,25 @@ class Machine:
         self.console = folder / "console.log"
         self._socket = folder / "port"
         self._pid = folder / "pid"
+        self._process: subprocess.Popen[bytes] | None = None  # of one that does not stay
         self._port: socket.socket | None = None
         self._heard = b""
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Boot; return when the machine takes requests. Raises MachineFailed."""
+    def start(self, *, stays: bool) -> None:
+        """Boot; return when the machine takes requests. One that does not stay ends with this process, however
+        that ends. Raises MachineFailed.
+        """
         system = built("system")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._socket.unlink(missing_ok=True)
         began = time.monotonic()
-        subprocess.run(self._words(system), check=True, stdin=subprocess.DEVNULL, cwd=self.folder)
+        words = self._words(system)
+        if stays:
+            subprocess.run([*words, "-daemonize"], check=True, stdin=subprocess.DEVNULL, cwd=self.folder)
+        else:
+            self._process = mortal(words, self.folder)
         self.attach()
         guest = (Path(__file__).parent / "guest.py").read_bytes()
         self._send(f"{len(guest):08}".encode() + guest)
@@ -96,7 +117,7 @@ class Machine:
         return [
             "qemu-system-x86_64", "-accel", os.environ.get("SCOPEGATE_VM_ACCEL", "tcg,thread=multi"),
             "-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot",
-            "-daemonize", "-pidfile", str(self._pid),
+            "-pidfile", str(self._pid),
             "-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd"),
             "-append", _KERNEL_WORDS,
             "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.extra-unit.tests.service={unit}",
@@ -116,14 +137,22 @@ class Machine:
         return True
 
     def attach(self) -> None:
-        """Speak with a machine that was started before."""
-        self._port = socket.socket(socket.AF_UNIX)
-        self._port.connect(str(self._socket))
+        """Speak with a machine that was started before, or is just being started. Raises MachineFailed."""
+        port = socket.socket(socket.AF_UNIX)
+        end = time.monotonic() + ATTACH_S
+        while port.connect_ex(str(self._socket)):
+            ended = self._process and self._process.poll() is not None
+            if ended or time.monotonic() > end:
+                raise MachineFailed("QEMU opens no port")
+            time.sleep(0.1)
+        self._port = port
 
     def stop(self) -> None:
         """Switch it off as one pulls a plug."""
         if self.runs:
             os.kill(int(self._pid.read_text()), signal.SIGKILL)
+        if self._process:
+            self._process.wait()
         self.detach()
 
     def detach(self) -> None:
@@ -280,7 +309,7 @@ def machine(keep: Path | None = None) -> Iterator[Machine]:
             if made.runs:
                 made.attach()
             else:
-                made.start()
+                made.start(stays=keep is not None)
             made.install()
             yield made
         finally:

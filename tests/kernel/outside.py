@@ -15,7 +15,7 @@ from _pytest.reports import TestReport
 from tests.kernel.machine import PRODUCT, Machine, MachineFailed, machine
 
 FOLDER = Path(__file__).resolve().parent
-SILENCE_S = 240  # within which every test must report
+SILENCE_S = 600  # within which every test must report
 _REPORT = "SCOPEGATE_REPORT"
 
 
