@@ -31,18 +31,102 @@ class Refusal(Exception):
         return str(self.body.get("code", ""))
 
 
-def until(what: str, look: Callable[[], T], deadline_s: float = _DEADLINE_S) -> T:
-    """Return the first true answer of `look`; fail with `what` was waited for."""
+def until(what: str, look: Callable[[], T], deadline_s: float = _DEADLINE_S, *, pause_s: float = 0.05) -> T:
+    """Return the first true answer of `look`, which is asked after each pause; fail with what was waited for."""
     end = time.monotonic() + deadline_s
     while True:
         answer = look()
         if answer:
             return answer
         assert time.monotonic() < end, f"waited {deadline_s} s in vain for {what}; last answer {answer!r}"
-        time.sleep(0.05)
+        time.sleep(pause_s)
 
 
-class Box:
+def configuration(tables: Sequence[tuple[str, dict[str, Any]]]) -> str:
+    """Return a configuration file of these tables, each a title in brackets and its values."""
+    lines = ["config_version = 1"]
+    for title, values in tables:
+        lines += ["", title, *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+class Panel:
+    """What a page asks of a box, and what the technician does there; `port`: on this computer."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    # --- HTTP ---------------------------------------------------------------------------------------------
+
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float = 40.0
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            content = None if body is None else json.dumps(body)
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            connection.request(method, f"/api/v1{path}", content, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._json(*self.request("GET", path))
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        return self._json(*self.request("POST", path, body or {}))
+
+    def create(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """POST with a request id of its own."""
+        return self.post(path, {"request_id": str(uuid.uuid4()), **(body or {})})
+
+    @staticmethod
+    def _json(status: int, content: bytes) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(content) if content else {}
+        if status >= 400:
+            raise Refusal(status, answer)
+        return answer
+
+    # --- the technician -----------------------------------------------------------------------------------
+
+    def worklist_item(self, patient_id: str) -> str:
+        """Refresh the worklist and return the id of the item of that patient."""
+        items = self.post("/worklist/refresh")["items"]
+        (found,) = [item["id"] for item in items if item["patient"]["id"] == patient_id]
+        return str(found)
+
+    def open_typed(self, name: str = "Doe^Jane", patient_id: str = "P1", **more: Any) -> str:
+        patient = {"name": name, "id": patient_id, "birth_date": "19700102", "sex": "F"}
+        return str(self.create("/exams", {"patient": patient, **more})["id"])
+
+    def still(self, exam: str, **more: Any) -> dict[str, Any]:
+        return self.create(f"/exams/{exam}/stills", more)
+
+    def clip(self, exam: str, seconds: float, **more: Any) -> list[str]:
+        clip = self.create(f"/exams/{exam}/clips", more)["clip"]
+        time.sleep(seconds)  # the length of the clip, not a synchronisation
+        return list(self.post(f"/clips/{clip}/stop")["sop_instance_uids"])
+
+    def finish(self, exam: str) -> None:
+        self.post(f"/exams/{exam}/finish")
+
+    def deliveries(self, exam: str) -> list[dict[str, Any]]:
+        captures = self.get(f"/exams/{exam}")["captures"]
+        return [delivery for capture in captures for delivery in capture["deliveries"]]
+
+    def until_delivered(
+        self, exam: str, count: int, *, state: str = "sent", deadline_s: float = _DEADLINE_S
+    ) -> None:
+        """Wait until `count` deliveries of an exam are in a state."""
+        until(
+            f"{count} deliveries {state}",
+            lambda: sum(d["state"] == state for d in self.deliveries(exam)) == count,
+            deadline_s,
+        )
+
+
+class Box(Panel):
     """Writes a configuration into `folder`, starts `scopegate run` and speaks HTTP with its panel."""
 
     def __init__(
@@ -57,10 +141,10 @@ class Box:
         release: dict[str, Any] | None = None,
         retention: dict[str, Any] | None = None,
     ) -> None:
+        super().__init__(free_port())
         self.folder = folder
         self.data = folder / "data"
         self.runtime = folder / "run"
-        self.port = free_port()
         self.dicom_port = free_port()
         self.config = folder / "scopegate.toml"
         self.log = folder / "scopegate.log"
@@ -84,11 +168,8 @@ class Box:
         tables += [("[[worklist]]", worklist) for worklist in worklists]
         tables += [("[[procedure_step]]", server) for server in procedure_steps]
         tables += [("[[destination]]", destination) for destination in destinations]
-        lines = ["config_version = 1"]
-        for title, values in tables:
-            lines += ["", title, *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
         folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.config.write_text(configuration(tables), encoding="utf-8")
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -160,72 +241,3 @@ class Box:
             return self.request("GET", "/health")[0] == 200
         except (OSError, http.client.HTTPException):
             return False
-
-    # --- HTTP ---------------------------------------------------------------------------------------------
-
-    def request(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float = 40.0
-    ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            content = None if body is None else json.dumps(body)
-            headers = {} if body is None else {"Content-Type": "application/json"}
-            connection.request(method, f"/api/v1{path}", content, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def get(self, path: str) -> dict[str, Any]:
-        return self._json(*self.request("GET", path))
-
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        return self._json(*self.request("POST", path, body or {}))
-
-    def create(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """POST with a request id of its own."""
-        return self.post(path, {"request_id": str(uuid.uuid4()), **(body or {})})
-
-    @staticmethod
-    def _json(status: int, content: bytes) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(content) if content else {}
-        if status >= 400:
-            raise Refusal(status, answer)
-        return answer
-
-    # --- the technician -----------------------------------------------------------------------------------
-
-    def worklist_item(self, patient_id: str) -> str:
-        """Refresh the worklist and return the id of the item of that patient."""
-        items = self.post("/worklist/refresh")["items"]
-        (found,) = [item["id"] for item in items if item["patient"]["id"] == patient_id]
-        return str(found)
-
-    def open_typed(self, name: str = "Doe^Jane", patient_id: str = "P1", **more: Any) -> str:
-        patient = {"name": name, "id": patient_id, "birth_date": "19700102", "sex": "F"}
-        return str(self.create("/exams", {"patient": patient, **more})["id"])
-
-    def still(self, exam: str, **more: Any) -> dict[str, Any]:
-        return self.create(f"/exams/{exam}/stills", more)
-
-    def clip(self, exam: str, seconds: float, **more: Any) -> list[str]:
-        clip = self.create(f"/exams/{exam}/clips", more)["clip"]
-        time.sleep(seconds)  # the length of the clip, not a synchronisation
-        return list(self.post(f"/clips/{clip}/stop")["sop_instance_uids"])
-
-    def finish(self, exam: str) -> None:
-        self.post(f"/exams/{exam}/finish")
-
-    def deliveries(self, exam: str) -> list[dict[str, Any]]:
-        captures = self.get(f"/exams/{exam}")["captures"]
-        return [delivery for capture in captures for delivery in capture["deliveries"]]
-
-    def until_delivered(
-        self, exam: str, count: int, *, state: str = "sent", deadline_s: float = _DEADLINE_S
-    ) -> None:
-        """Wait until `count` deliveries of an exam are in a state."""
-        until(
-            f"{count} deliveries {state}",
-            lambda: sum(d["state"] == state for d in self.deliveries(exam)) == count,
-            deadline_s,
-        )
