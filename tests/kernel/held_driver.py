@@ -25,16 +25,16 @@ _API, _UFFDIO_API, _UFFDIO_REGISTER, _MISSING = 0xAA, 0xC018AA3F, 0xC020AA00, 1 
 @contextmanager
 def held(node: str) -> Iterator[None]:
     """Hold the driver of a node until the block is left."""
-    holder = Popen([sys.executable, "-m", "tests.kernel.held_driver", node], stdout=PIPE, text=True)
-    try:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        waits_in = Path(f"/proc/{holder.pid}/wchan")
-        until("the read to wait for its memory", lambda: "userfault" in waits_in.read_text())
-        yield
-    finally:
-        holder.kill()
-        holder.wait()
+    words = [sys.executable, "-m", "tests.kernel.held_driver", node]
+    with Popen(words, stdout=PIPE, text=True) as holder:
+        try:
+            assert holder.stdout
+            assert holder.stdout.readline() == "held\n"
+            waits_in = Path(f"/proc/{holder.pid}/wchan")
+            until("the read to wait for its memory", lambda: "userfault" in waits_in.read_text())
+            yield
+        finally:
+            holder.kill()
 
 
 def main(node: str) -> None:

@@ -86,7 +86,7 @@ def test_a_clip_from_a_grabber_whose_process_is_killed_lacks_a_second_at_most(bo
     works_on(box, exam, 2)
 
 
-def test_a_process_that_hangs_is_ended_by_the_watchdog_and_its_clip_is_salvaged(box: Installed) -> None:
+def test_a_process_that_hangs_is_ended_by_the_watchdog_and_its_clip_is_kept(box: Installed) -> None:
     exam = opened(box, "HANGS")
     still = stored_still(box, exam, "us")
     clip = filming(box, exam, "us")
@@ -97,7 +97,7 @@ def test_a_process_that_hangs_is_ended_by_the_watchdog_and_its_clip_is_salvaged(
     assert "Fatal Python error: Aborted" in said  # and then where each thread was
     kept = {each["sop_instance_uid"]: each for each in box.captures(exam)}
     assert set(kept) == {still, clip}
-    assert kept[clip]["salvaged"]
+    assert kept[clip]["frames"] >= 1  # salvaged, or closed in the moment between waking and ending
     works_on(box, exam, 2)
 
 
@@ -107,12 +107,12 @@ def test_a_driver_that_does_not_return_ends_the_process_and_the_clip_of_the_othe
     exam = opened(box, "STUCK")
     still = stored_still(box, exam, "scope")
     clip = filming(box, exam, "us")
-    before = box.pid("capture")
+    before, said = box.pid("capture"), box.journal()
     with held(grabber.radio):
         until("the box to miss the picture", lambda: state(box, "scope") != "live", SLOW_S)
         until("the clip to be closed", lambda: SPOOL.sidecar(exam, clip).exists(), SLOW_S)
     box.until_another("capture", before)
-    assert "source_stuck sources=scope" in box.journal()
+    assert "source_stuck sources=scope" in box.journal().removeprefix(said)
     kept = {each["sop_instance_uid"]: each for each in box.captures(exam)}
     assert set(kept) == {still, clip}
     assert not kept[clip]["salvaged"]
