@@ -5,6 +5,7 @@ levels some 25 times a second and turns what changed into edges.
 """
 
 import os
+import select
 import struct
 import subprocess
 import threading
@@ -21,6 +22,7 @@ _USB, _VENDOR, _PRODUCT = 3, 0x10C4, 0xEA90
 _REPORTS = {2: 4, 3: 1, 4: 2, 5: 2, 6: 13}  # feature reports: id, and bytes behind it
 _CONFIG, _LEVELS, _SET_LEVELS, _VERSION, _BUS = _REPORTS
 _EVENT = 4380  # sizeof(struct uhid_event)
+_LOOK_S = 0.2  # between two looks whether it was unplugged
 
 
 def _descriptor() -> bytes:
@@ -39,12 +41,16 @@ class GpioStick:
         self._levels = 0xFF
         self._config = bytes([_CONFIG, 0, 0xFF, 0, 0])
         self._fd = -1
+        self._over = threading.Event()
+        self._driver = threading.Thread()
         self.chip = ""
 
     def plug(self) -> Self:
         before = set(Path("/dev").glob("gpiochip*"))
         self._fd = os.open("/dev/uhid", os.O_RDWR | os.O_CLOEXEC)
-        threading.Thread(target=self._answer, args=(self._fd,), daemon=True).start()
+        self._over.clear()
+        self._driver = threading.Thread(target=self._answer, args=(self._fd,), daemon=True)
+        self._driver.start()
         report = _descriptor()
         about = struct.pack("128s64s64sHHIIII", b"Stick", b"", b"", len(report), _USB, _VENDOR, _PRODUCT, 0, 0)
         os.write(self._fd, struct.pack("I", _CREATE) + about + report)
@@ -65,14 +71,15 @@ class GpioStick:
         if fd >= 0:
             with suppress(OSError):
                 os.write(fd, struct.pack("I", _DESTROY))
-            os.close(fd)
+            self._over.set()
+            self._driver.join()
+            os.close(fd)  # not before nobody reads there: its number may soon be another file's
 
     def _answer(self, fd: int) -> None:
-        while True:
-            try:
-                event = os.read(fd, _EVENT)
-            except OSError:
-                return
+        while not self._over.is_set():
+            if not select.select([fd], [], [], _LOOK_S)[0]:
+                continue
+            event = os.read(fd, _EVENT)
             kind, number, report = struct.unpack_from("IIB", event)
             if kind == _GET:
                 data = self._report(report)
