@@ -102,6 +102,16 @@ def test_a_device_without_signal_is_named_with_what_to_check(page: Page, box: Bo
     page.wait_for_selector("body[data-live=on]")
 
 
+def test_a_picture_that_looks_like_snow_is_said_and_can_be_captured(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    box.capture.script.noise = True
+    expect(page.locator("#pill")).to_have_text("Only noise? Check the cable.")
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+    box.capture.script.noise = False
+    expect(page.locator("#pill")).to_contain_text("LIVE")
+
+
 def test_a_pedal_that_is_unplugged_is_said_and_capture_goes_on(page: Page, box: Box) -> None:
     open_first_patient(page, box)
     expect(page.locator("#pedal")).to_be_hidden()

@@ -54,6 +54,7 @@ class Script:
     what: str = ""
     pedals: list[dict[str, Any]] = field(default_factory=list)
     signs: list[dict[str, Any]] = field(default_factory=list)
+    noise: bool = False  # what it shows looks like snow
     ends: dict[str, Any] | None = None  # what is ahead of the clip
 
 
@@ -127,6 +128,7 @@ class FakeCapture:
             "sequence": START + self.frame,
             "lost": 0,
             "modality": "US",
+            "noise": self.script.noise,
         }
         return {
             "event": "state",
