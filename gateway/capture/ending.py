@@ -4,7 +4,6 @@ from gateway.capture.developing import Developed, Made
 from gateway.capture.grabber import Signal
 from gateway.capture.recording import QUIET, End, Recording
 
-LIMIT_S = 600.0  # a forgotten clip ends by itself
 _LOST_SIGNAL_S = 10.0
 _HALF = 0.5  # of the time from frame to frame
 
@@ -19,7 +18,7 @@ def why(recording: Recording, last: Made, frame: Made | None, *, card: bool, now
         return End.ASKED
     if frame and not card and not fits(recording, frame):
         return End.SIZE
-    if time_ns - recording.started_ns > LIMIT_S * 1e9:
+    if time_ns - recording.started_ns > recording.limit_s * 1e9:
         return End.LIMIT
     return End.SIGNAL if _signal_lost(recording, last, frame, now_ns) else None
 

@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 from gateway.capture.clips import Clips
-from gateway.capture.ending import LIMIT_S
 from gateway.capture.recording import End, Recording
 from gateway.clock import Clock
 from gateway.errors import SpoolError
@@ -52,7 +51,7 @@ class Foreseen:
         if recording.stopped_ns:
             return None
         age_s = (self._clock.boottime_ns() - recording.started_ns) / 1e9
-        limit = Ahead(end=End.LIMIT, seconds=max(0.0, LIMIT_S - age_s))
+        limit = Ahead(end=End.LIMIT, seconds=max(0.0, recording.limit_s - age_s))
         disk = Ahead(end=End.DISK, seconds=self._room_s(recording))
         first = min(limit, disk, key=lambda ahead: ahead.seconds)
         return first if first.seconds <= WARNED_S else None

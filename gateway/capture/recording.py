@@ -85,6 +85,11 @@ class Recording:
         return self.header.pressed.boottime_ns
 
     @property
+    def limit_s(self) -> int:
+        """Return the seconds after its press at which a forgotten clip ends by itself."""
+        return self.grabber.settings.clip_limit_s
+
+    @property
     def frames(self) -> int:
         """Return how many it has, with those that will be written in a moment."""
         return len(self.writer.entries) + self.waiting if self.writer else 0

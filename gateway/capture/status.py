@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.capture.clips import Clips
-from gateway.capture.ending import LIMIT_S
 from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
 from gateway.capture.pedals import Pedal
@@ -97,7 +96,7 @@ class Status:
             "exam": header.exam,
             "started_at": header.pressed.utc.isoformat(),
             "seconds": round((self._clock.boottime_ns() - recording.started_ns) / 1e9, 1),
-            "limit_seconds": LIMIT_S,
+            "limit_seconds": recording.limit_s,
             "ends": {"why": ahead.end, "seconds": round(ahead.seconds)} if ahead else None,
             "frames": recording.frames,
             "lost": recording.lost,

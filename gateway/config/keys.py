@@ -143,6 +143,7 @@ def _source(base: Path) -> Table:
             "aspect": values.one_of("square", "keep"),
             "ring_mb": values.number(8, 8192, "MB"),
             "pre_record_s": values.number(0, 30, "seconds"),
+            "clip_limit_s": values.number(10, 3600, "seconds"),
             "manufacturer": dicom.text(64),
             "model": dicom.text(64),
             "serial_number": dicom.text(64),

@@ -69,6 +69,7 @@ class Source:
     aspect: str = "square"  # or "keep"
     ring_mb: int = 96
     pre_record_s: int = 0  # of a clip, before its press
+    clip_limit_s: int = 600  # a forgotten clip ends by itself
     manufacturer: str = ""
     model: str = ""
     serial_number: str = ""

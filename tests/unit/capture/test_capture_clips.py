@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gateway.capture.clips import MOST_PARTS
-from gateway.capture.ending import LIMIT_S
 from gateway.capture.moment import Patience
 from gateway.capture.presses import Origin
+from gateway.config.settings import Source
 from gateway.errors import ClipRecording, RequestReused, ScopegateError, WrongState
 from gateway.spool import recovery
 from gateway.spool.clips import read_index
@@ -156,12 +156,13 @@ def test_a_pedal_starts_a_clip_and_stops_it_at_its_own_time(box, wait):
 @pytest.mark.parametrize("why", ["limit", "no-signal", "disk-full"])
 def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     exam = box.exam()
+    box.grabbers["us"].settings = Source(name="us", clip_limit_s=20)
     box.show()
     uid = box.clip()
     box.show(count=2)
     wait(lambda: recorded(box, uid) == 3)
     if why == "limit":
-        box.clock.move(LIMIT_S)
+        box.clock.move(20)
         box.show()
     elif why == "no-signal":
         box.give("us", DeviceMissing("unplugged"))

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.capture.ending import LIMIT_S
 from gateway.capture.foreseen import Foreseen
 
 
@@ -24,7 +23,7 @@ def running(box, wait, *, count: int = 1):
 
 def test_its_longest_time_is_announced_a_minute_before_and_once(box, wait, foreseen):
     recording = running(box, wait)
-    box.clock.move(LIMIT_S - 61)
+    box.clock.move(recording.limit_s - 61)
     foreseen.step()
     assert foreseen.of(recording) is None
     assert box.indicator.warnings == 0
@@ -58,7 +57,7 @@ def test_a_box_that_fills_up_within_a_minute_of_clip_announces_it(box, wait, for
 
 def test_a_clip_that_is_being_ended_announces_nothing(box, wait, foreseen):
     recording = running(box, wait)
-    box.clock.move(LIMIT_S - 30)
+    box.clock.move(recording.limit_s - 30)
     box.clips.stop(recording, box.clock.boottime_ns() + 10**12)
     foreseen.step()
     assert foreseen.of(recording) is None
