@@ -1,6 +1,7 @@
 """The whole process, from its configuration to its end."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -98,6 +99,11 @@ class Running:
     def call(self, name: str, **arguments):
         return wire.call(self.socket, name, arguments, timeout=10)
 
+    def listens(self) -> bool:
+        """Say whether somebody takes calls; the socket is there a moment before."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            return caller.connect_ex(str(self.socket)) == 0
+
     def live(self) -> bool:
         path = self.settings.station.runtime_dir / "capture.json"
         return path.exists() and json.loads(path.read_bytes())["sources"][0]["state"] == "live"
@@ -135,7 +141,7 @@ def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings,
             yield None
 
     box = Running(settings, ScriptedTrigger(foot()))
-    wait(box.socket.exists)
+    wait(box.listens)
     spool = open_spool(settings.station.data_dir, clock=clock)
     exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
     wait(box.live)
@@ -157,7 +163,7 @@ def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings,
 
 def test_a_full_runtime_folder_keeps_nobody_from_capturing(settings, wait):
     box = Running(settings, ScriptedTrigger(), files=NoRoomToTalk())
-    wait(box.socket.exists)
+    wait(box.listens)
     wait(lambda: box.call("drain", exam="", seconds=0) == {"pending": 0})
     assert box.end() is True
 

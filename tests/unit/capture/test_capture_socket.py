@@ -293,7 +293,7 @@ def test_sixteen_pins_are_busy_for_the_seventeenth_caller(served, wait):
     box.disk.moves.set()
     for caller in callers:
         caller.join(10)
-    assert box.recorder.pending == 0
+    wait(lambda: box.recorder.pending == 0)
 
 
 def test_the_state_is_said_at_every_change_and_once_a_second(served):
