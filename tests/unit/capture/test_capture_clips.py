@@ -51,12 +51,12 @@ def test_a_clip_is_the_frame_of_the_press_and_every_frame_until_the_stop(box, wa
     assert (capture.instance_number, still.instance_number) == (1, 2)
     assert (capture.frames, capture.lost_frames, capture.salvaged) == (7, 0, False)
     assert capture.frame_times[0] == capture.taken.boottime_ns
-    assert box.answers() == ["clip-started", "stored", "clip-stopped"]
+    wait(lambda: box.answers() == ["clip-started", "stored", "clip-stopped"])
     assert box.stop(uid) == [uid]
     box.spool.exams.finish(exam.id)
 
 
-def test_a_stop_returns_when_the_clip_is_durable(box):
+def test_a_stop_returns_when_the_clip_is_durable(box, wait):
     exam = box.exam()
     box.show()
     uid = box.clip()
@@ -70,7 +70,7 @@ def test_a_stop_returns_when_the_clip_is_durable(box):
     box.disk.moves.set()
     assert first.result(10) == second.result(10) == stored(box, uid)
     assert box.files(exam) == {f"{uid}.frames", f"{uid}.index", f"{uid}.json"}
-    assert box.answers() == ["clip-started", "clip-stopped"]
+    wait(lambda: box.answers() == ["clip-started", "clip-stopped"])
 
 
 def test_lost_frames_are_counted_truthfully(box, wait):

@@ -62,7 +62,7 @@ def test_a_clip_that_cannot_begin_leaves_nothing_and_keeps_no_exam_from_its_fini
     box.disk.full = lambda operation, name: operation == step and name.endswith(suffix)
     with pytest.raises(DiskFull):
         box.clip()
-    assert box.answers() == ["not-stored"]
+    wait(lambda: box.answers() == ["not-stored"])
     box.disk.full = lambda _operation, _name: False
     wait(lambda: not box.clips.running())
     box.clips.close_leftovers()
