@@ -67,7 +67,7 @@ STAGES = (
         name="unit",
         what="no network, no peers, no devices",
         tests="tests/unit",
-        workers=3,
+        workers=4,
         by="worksteal",
         alone=True,
     ),
