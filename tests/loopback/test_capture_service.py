@@ -23,6 +23,7 @@ from hardware import factory
 from hardware.fakes import ScriptedTrigger
 from hardware.indicators.fakes import FakeOutput
 from hardware.triggers import Action, Press
+from tests.box import until
 
 
 class NoRoomToTalk(Files):
@@ -116,18 +117,18 @@ class Running:
 
 
 @pytest.fixture
-def settings(root, tmp_path) -> Settings:
+def settings(tmp_path) -> Settings:
     source = Source(name="us", device="pattern:bars", modality="US")
     trigger = Trigger(kind="serial", device="/dev/pedal", source="us")
     return Settings(
-        station=Station(data_dir=root, runtime_dir=tmp_path / "run"),
+        station=Station(data_dir=tmp_path / "data", runtime_dir=tmp_path / "run"),
         sources=(source,),
         triggers=(trigger,),
         signs=(Sign(kind="gpio", device="/dev/gpiochip0", lamp="pin:27"),),
     )
 
 
-def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings, wait):
+def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings):
     clock = Clock()
     pressed = threading.Event()
 
@@ -141,12 +142,12 @@ def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings,
             yield None
 
     box = Running(settings, ScriptedTrigger(foot()))
-    wait(box.listens)
+    until("a caller to be heard", box.listens)
     spool = open_spool(settings.station.data_dir, clock=clock)
     exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
-    wait(box.live)
+    until("pictures", box.live)
     pressed.set()
-    wait(lambda: box.lamp.cues == ["pressed", "stored"])
+    until("the answer", lambda: box.lamp.cues == ["pressed", "stored"])
     capture = spool.captures.of_exam(exam.id)[0].capture
     assert (capture.equipment.modality, capture.source, capture.sequence >> 32) == ("US", "us", 1)
     assert box.call("drain", exam=exam.id, seconds=1) == {"pending": 0}
@@ -161,10 +162,10 @@ def test_a_pedal_takes_a_still_of_the_open_exam_with_nobody_else_there(settings,
     spool.close()
 
 
-def test_a_full_runtime_folder_keeps_nobody_from_capturing(settings, wait):
+def test_a_full_runtime_folder_keeps_nobody_from_capturing(settings):
     box = Running(settings, ScriptedTrigger(), files=NoRoomToTalk())
-    wait(box.listens)
-    wait(lambda: box.call("drain", exam="", seconds=0) == {"pending": 0})
+    until("a caller to be heard", box.listens)
+    until("all to be stored", lambda: box.call("drain", exam="", seconds=0) == {"pending": 0})
     assert box.end() is True
 
 
@@ -178,10 +179,10 @@ def test_a_thread_that_dies_ends_the_process_with_false(settings):
     assert box.result == [False]
 
 
-def test_a_driver_that_does_not_return_ends_the_process_and_the_other_sources_clip_is_stored(settings, wait):
+def test_a_driver_that_does_not_return_ends_the_process_and_the_other_sources_clip_is_stored(settings):
     both = replace(settings, sources=(*settings.sources, Source(name="stuck")), triggers=())
     box = Running(both)
-    wait(box.live)
+    until("pictures", box.live)
     spool = open_spool(settings.station.data_dir, clock=box.clock)
     exam, _ = spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="A", id="1")))
     clip = box.call("clip_start", source="us")["clip"]
@@ -189,9 +190,9 @@ def test_a_driver_that_does_not_return_ends_the_process_and_the_other_sources_cl
     for _ in range(2):
         before = recorded.stat().st_size
         box.clock.ahead_ns += 4_000_000_000  # less than ends a clip for want of pictures
-        wait(lambda before=before: recorded.stat().st_size > before)
+        until("the clip to grow", lambda before=before: recorded.stat().st_size > before)
     box.clock.ahead_ns += 4_000_000_000
-    wait(box.supervisor.stop.is_set)
+    until("the end", box.supervisor.stop.is_set)
     box.stuck.free.set()
     box.thread.join(20)
     assert box.result == [False]
