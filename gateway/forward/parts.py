@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.settings import Destination, Settings
+from gateway.errors import DiskFull
 from gateway.forward.follow import Follower
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
@@ -51,8 +52,8 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
     tellers = _tellers(settings, spool, stop)
     wrapper, films, jpegs = _sealing(settings, spool, stop)
     steps: dict[str, Step] = {
-        "wrap": _making(settings, spool, wrapper),
-        "film": lambda: films.step() or jpegs.step(),  # what is not sent in any form yet goes first
+        "wrap": _making(settings, spool, wrapper, jpegs),
+        "film": _encoding(films, jpegs),
         "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
@@ -93,10 +94,26 @@ def _sealing(settings: Settings, spool: Spool, stop: threading.Event) -> tuple[W
     return wrapper, films, jpegs
 
 
-def _making(settings: Settings, spool: Spool, wrapper: Wrapper) -> Step:
+def _encoding(films: Films, jpegs: JpegClips) -> Step:
+    """Return the step that encodes: what is not sent in any form yet goes first."""
+
+    def step() -> bool:
+        try:
+            more = films.step()
+        except DiskFull:  # a clip that finds no room keeps none of those waiting that need little or none
+            jpegs.step()
+            raise
+        return more or jpegs.step()
+
+    return step
+
+
+def _making(settings: Settings, spool: Spool, wrapper: Wrapper, jpegs: JpegClips) -> Step:
     """Return the step that makes what is sent: procedure steps, then release, so that objects name their step."""
     temporary = settings.release.temporary
-    fallbacks = Fallbacks(spool=spool, station=settings.station, destinations=settings.destinations)
+    fallbacks = Fallbacks(
+        spool=spool, station=settings.station, destinations=settings.destinations, short=lambda: jpegs.short
+    )
     performed = ProcedureSteps(
         spool=spool,
         servers=[server.name for server in settings.procedure_steps],

@@ -236,12 +236,29 @@ class Deliveries:
 
     def explain(self, delivery: Delivery, *, code: str, reason: str) -> bool:
         """Say otherwise why a delivery is held; False when it is not held as it was seen any more."""
+        return self.send_instead(delivery, "", code=code, reason=reason)
+
+    def send_instead(self, delivery: Delivery, uid: str, *, code: str, reason: str) -> bool:
+        """Queue another object for the destination of a held delivery, and say so with that one; both or neither.
+
+        False when it is not held as it was seen any more: a person may have moved or dropped it meanwhile.
+        `uid`: the other object's, whose row exists; "" = none.
+        """
+        now = self._clock.utc_ns()
+        seen = (delivery.id, delivery.code, delivery.sop_instance_uid, delivery.destination)
         with self._database.write() as connection:
             changed = connection.execute(
                 "UPDATE delivery SET code = ?, reason = ?, changed_ns = ? "
-                "WHERE id = ? AND state = 'held' AND code = ? AND sop_instance_uid = ?",
-                (code, reason, self._clock.utc_ns(), delivery.id, delivery.code, delivery.sop_instance_uid),
+                "WHERE id = ? AND state = 'held' AND code = ? AND sop_instance_uid = ? AND destination = ?",
+                (code, reason, now, *seen),
             ).rowcount
+            if changed and uid:
+                connection.execute(
+                    "INSERT INTO delivery "
+                    "(sop_instance_uid, exam, destination, state, in_doubt, changed_ns, queued_ns) "
+                    "VALUES (?, ?, ?, 'queued', ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (uid, delivery.exam, delivery.destination, delivery.in_doubt, now, now),
+                )
         return changed == 1
 
     def hold(self, delivery: int) -> Delivery:

@@ -15,7 +15,8 @@ from pydicom.encaps import generate_frames
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination
-from gateway.errors import DeliveryError, ScopegateError
+from gateway.errors import DeliveryError, DiskFull, ScopegateError
+from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.forward.making.release import Release
 from gateway.forward.sending.rearm import rearm
@@ -24,6 +25,8 @@ from gateway.net import statuses
 from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
+from gateway.spool.room import Room
+from gateway.spool.space import Space
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -369,3 +372,93 @@ def test_when_the_setting_is_taken_back_the_clip_waits_for_a_person_again(spool:
     assert rearm(spool, [none]) == 1
     forward(spool, taking(BASELINE), none)
     assert said(spool, recorded.sop_instance_uid) == (HELD, "no-context")
+
+
+# --- what goes wrong meanwhile -----------------------------------------------------------------------------------
+
+
+def on_a_disk(spool: Spool, free: Callable[[], int]) -> Spool:
+    look = lambda: Room(total=1_000_000_000, free=free())  # noqa: E731
+    return replace(spool, space=Space(look=look, captures=spool.captures, clock=spool.clock))
+
+
+def wanted(spool: Spool, *names: str, frames: int = 4) -> Capture:
+    """Return a film that its archive refused."""
+    recorded = film(spool, *names, frames=frames)
+    for name in names or ("pacs",):
+        run(sender(spool, taking(BASELINE), pacs(name, fallback="jpeg")))
+    return recorded
+
+
+def test_what_stills_are_to_find_is_left_alone_while_it_is_made(spool: Spool) -> None:
+    recorded = wanted(spool, frames=60)
+    free, looks = 150_000_000 + 3 * recorded.bytes, 0
+
+    def shrinking() -> int:
+        nonlocal looks
+        looks += 1
+        return free if looks == 1 else 150_000_000  # the stills' part, and others took the rest
+
+    with pytest.raises(DiskFull):
+        maker(on_a_disk(spool, shrinking)).step()
+    assert looks == 2, "it is looked at again while frames are written"
+    assert said(spool, recorded.sop_instance_uid) == (HELD, "jpeg-wanted")
+    assert not list(spool.layout.exam(recorded.exam).glob("*.part"))
+    assert derived(spool, recorded) == []
+    maker(spool).step()
+    assert said(spool, recorded.sop_instance_uid) == (HELD, "sent-as-jpeg")
+
+
+def test_a_clip_without_room_keeps_neither_others_nor_the_end_of_its_step_waiting(
+    spool: Spool, clock: FakeClock
+) -> None:
+    recorded = wanted(spool, "pacs", "cloud")
+    spool.destinations.learn("cloud", {(CLIPS, BASELINE): False})
+    part = maker(on_a_disk(spool, lambda: 1_000_000), AS_JPEG, pacs("cloud", fallback="jpeg"))
+    with pytest.raises(DiskFull):
+        part.step()
+    assert said(spool, recorded.sop_instance_uid) == (HELD, "jpeg-wanted")
+    assert said(spool, recorded.sop_instance_uid, "cloud") == (HELD, "no-context"), "it needed no disk"
+    assert part.short == {recorded.sop_instance_uid}
+    exam = spool.exams.get(recorded.exam)
+    hurried = Fallbacks(spool=spool, station=STATION, destinations=(AS_JPEG,), short=lambda: part.short)
+    assert not hurried.settled(exam)
+    clock.move(601)
+    assert hurried.settled(exam)
+    assert not fallbacks(spool, AS_JPEG).settled(exam), "what is being made is waited for"
+
+
+@pytest.mark.parametrize("by", ["move", "drop"])
+def test_what_a_person_takes_away_while_it_is_made_does_not_go(spool: Spool, by: str) -> None:
+    recorded = wanted(spool)
+
+    class Meddling(threading.Event):
+        def is_set(self) -> bool:
+            if by == "move":
+                spool.rerouting.move("pacs", "cloud")
+            else:
+                spool.rerouting.drop("pacs")
+            return False
+
+    maker(spool, stop=Meddling()).step()
+    assert derived(spool, recorded)
+    went = {(d.destination, d.sop_instance_uid) for d in (*deliveries(spool, "pacs"), *deliveries(spool, "cloud"))}
+    assert went <= {("cloud", recorded.sop_instance_uid)}
+
+
+def test_an_order_that_cannot_be_read_is_said_before_anything_is_made(spool: Spool) -> None:
+    recorded = wanted(spool)
+    exam = spool.exams.get(recorded.exam)
+    spool.layout.media(exam.id, exam.order).unlink()
+    maker(spool).step()
+    assert said(spool, recorded.sop_instance_uid) == (HELD, "file-missing")
+
+
+def test_jpeg_that_was_made_for_one_archive_is_not_sent_where_it_is_too_large(spool: Spool) -> None:
+    recorded = wanted(spool, "pacs", "small")
+    maker(spool, AS_JPEG, pacs("small", fallback="jpeg", max_object_mb=0)).step()
+    maker(spool, AS_JPEG, pacs("small", fallback="jpeg", max_object_mb=0)).step()
+    made = as_jpeg(spool, recorded).sop_instance_uid
+    assert said(spool, recorded.sop_instance_uid) == (HELD, "sent-as-jpeg")
+    assert said(spool, recorded.sop_instance_uid, "small") == (HELD, "too-large")
+    assert made not in {d.sop_instance_uid for d in deliveries(spool, "small")}

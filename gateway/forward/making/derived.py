@@ -8,9 +8,10 @@ from gateway.dicom import derived, objects
 from gateway.dicom.derived import Origin
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import verify_sealed
-from gateway.errors import DiskFailed, ObjectError
+from gateway.errors import DiskFailed, ObjectError, SpoolDamaged
 from gateway.forward.making.seals import seal_of
-from gateway.model import Capture, MediaKind, SealedObject, Series
+from gateway.forward.making.wrap import reading
+from gateway.model import Capture, Exam, MediaKind, SealedObject, Series
 from gateway.spool.spool import Spool
 
 KEY_STILL, AS_JPEG = "key-still", "jpeg-clip"  # families of their series: one for each source, beside its others
@@ -45,8 +46,7 @@ class Derived:
         """
         record = made.record
         series = self._series(of, AS_JPEG if record.kind is MediaKind.CLIP else KEY_STILL)
-        exam = self._spool.exams.get(clip.exam)
-        order, further = self._spool.exams.order(exam), self._spool.exams.further_orders(exam)
+        exam, order, further = self.orders(clip.exam)
         header = derived.build(
             exam, record, series, order=order, further=further, station=self._station, origin=made.origin, clip=of
         )
@@ -59,7 +59,7 @@ class Derived:
             )
         except OSError as error:
             raise DiskFailed(f"A file that was just written cannot be read ({type(error).__name__}).") from error
-        except ObjectError:
+        except (ObjectError, SpoolDamaged):
             self._spool.files.remove(path)  # it has no seal: nobody may take it for an object
             raise
         if found.sha256 != written.sha256:
@@ -68,6 +68,12 @@ class Derived:
         sealed = seal_of(found, uid, exam.id, at=self._spool.clock.now(), decoded=decoded, of=clip)
         self._spool.objects.seal(sealed, ())
         return sealed
+
+    def orders(self, exam: str) -> tuple[Exam, bytes | None, tuple[bytes, ...]]:
+        """Return an exam and what it was ordered with. Raises SpoolDamaged when that cannot be read."""
+        found = self._spool.exams.get(exam)
+        with reading("the order of this exam"):
+            return found, self._spool.exams.order(found), self._spool.exams.further_orders(found)
 
     def _series(self, clip: Capture, kind: str) -> Series:
         step = self._spool.exams.get(clip.exam).step_of(clip.instance_number)

@@ -6,7 +6,7 @@ where these are taken: `jpeg_clips`.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 
 from gateway.config.settings import Destination, Station
@@ -28,8 +28,17 @@ _UNDECIDED = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING})
 class Fallbacks:
     """Makes what senders found wanting, and says of an exam whether that is settled."""
 
-    def __init__(self, *, spool: Spool, station: Station, destinations: Sequence[Destination]) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        station: Station,
+        destinations: Sequence[Destination],
+        short: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """`short`: UIDs of clips that are to become JPEG once the disk has room."""
         self._spool = spool
+        self._short = short
         self._maker = Maker(spool=spool, station=station)
         self._wanted = {each.name: each.key_stills for each in destinations if each.fallback == "key-stills"}
         self._as_jpeg = frozenset(each.name for each in destinations if each.fallback != "hold")
@@ -54,13 +63,17 @@ class Fallbacks:
     def settled(self, exam: Exam) -> bool:
         """Say whether it is known in which form every clip of a released exam leaves, so that it can be listed.
 
-        True as well ten minutes after the release: a procedure step does not wait longer for an archive, though for
-        what this box is making.
+        True as well ten minutes after the release: a procedure step does not wait longer for an archive or for room
+        on the disk, though for what this box is making.
         """
         if exam.released is None:
             return False
         deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
-        if any(each.state is DeliveryState.HELD and each.code in WANTED for each in deliveries):
+        short = self._short()
+        if any(
+            each.state is DeliveryState.HELD and each.code in WANTED and each.sop_instance_uid not in short
+            for each in deliveries
+        ):
             return False
         same_boot = exam.released.boot_id == self._spool.clock.now().boot_id
         since_ns = exam.released.boottime_ns if same_boot else self._began_ns
@@ -72,6 +85,8 @@ class Fallbacks:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _undecided(self, delivery: Delivery, made: set[str]) -> bool:
+        if delivery.state is DeliveryState.HELD:
+            return delivery.code in WANTED
         if delivery.state not in _UNDECIDED or delivery.sop_instance_uid in made:
             return False
         sealed = self._spool.objects.get(delivery.sop_instance_uid)

@@ -19,7 +19,14 @@ from gateway.dicom.derived import ALL, Origin
 from gateway.dicom.part10 import JPEG_BASELINE
 from gateway.dicom.sealed import SealedFile
 from gateway.dicom.window import film_of
-from gateway.errors import CodestreamBroken, DiskFull, NotFound, ObjectError, SpoolDamaged
+from gateway.errors import (
+    CodestreamBroken,
+    DiskFull,
+    NotFound,
+    ObjectError,
+    ScopegateError,
+    SpoolDamaged,
+)
 from gateway.forward.making.derived import Derived, Made
 from gateway.forward.making.progress import Progress
 from gateway.forward.sending import outgoing
@@ -32,6 +39,8 @@ from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _MB = 1_000_000
+_BATCH = 200
+_LOOK = 25  # frames between two looks at the disk
 
 
 class JpegClips:
@@ -45,32 +54,44 @@ class JpegClips:
         self._wanted = {each.name: each for each in destinations if each.fallback != "hold"}
         self._stop = stop
         self._threads = max(1, (os.cpu_count() or 1) // 2)
+        self._needs: dict[str, int] = {}  # bytes of room by UID of the clip, where more than was thought
+        self.short: frozenset[str] = frozenset()  # UIDs of clips that wait for room on the disk
         self.progress: Progress | None = None
 
     def step(self) -> bool:
-        """Settle what becomes of one H.264 clip; say whether there may be more.
+        """Settle what becomes of H.264 clips until one was made; say whether there may be more.
 
-        Raises DiskFull, DiskFailed or SpoolBusy.
+        One for which the disk has no room waits, and the others do not wait for it. Raises DiskFailed or SpoolBusy,
+        and DiskFull when nothing else is left to do.
         """
-        waiting = self._spool.deliveries.held(JPEG_WANTED, limit=1)
-        if not waiting or self._stop.is_set():
-            return False
-        (delivery,) = waiting
-        try:
-            self._settle(delivery)
-        except film.Stopped:
-            return False
-        except (ObjectError, SpoolDamaged, NotFound) as error:
-            warn(_log, "jpeg_clip_not_made", uid=delivery.sop_instance_uid, code=error.code)
-            reason = (
-                f"The archive {delivery.destination} takes no H.264, and no JPEG could be made of it: {error.what}"
-            )
-            self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
-        finally:
-            self.progress = None
-        return not self._stop.is_set()
+        short: dict[str, DiskFull] = {}
+        for delivery in self._spool.deliveries.held(JPEG_WANTED, limit=_BATCH):
+            try:
+                if self._stop.is_set():
+                    return False
+                self._settle(delivery)
+                if self.progress:
+                    return True
+            except film.Stopped:
+                return False
+            except DiskFull as error:
+                short[delivery.sop_instance_uid] = error
+            except (ObjectError, SpoolDamaged, NotFound) as error:
+                self._give_up(delivery, error)
+            finally:
+                self.progress = None
+                self.short = frozenset(short)
+        if short:
+            raise next(iter(short.values()))
+        return False
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _give_up(self, delivery: Delivery, error: ScopegateError) -> None:
+        warn(_log, "jpeg_clip_not_made", uid=delivery.sop_instance_uid, code=error.code)
+        name = delivery.destination
+        reason = f"The archive {name} takes no H.264, and no JPEG could be made of it: {error.what}"
+        self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
 
     def _settle(self, delivery: Delivery) -> None:
         name, explain = delivery.destination, self._spool.deliveries.explain
@@ -84,23 +105,21 @@ class JpegClips:
             reason = f"The archive {name} takes clips neither as H.264 nor as JPEG."
             explain(delivery, code=next_one, reason=reason)
             return
-        capture = self._spool.captures.get(clip.capture).capture
-        if capture.bytes > destination.max_object_mb * _MB:
-            reason = (
-                f"The archive {name} takes no H.264. As JPEG this clip has about {capture.bytes // _MB} MB; {name} "
-                f"gets at most {destination.max_object_mb} MB (max_object_mb). Raise it if the archive takes more."
-            )
-            explain(delivery, code="too-large", reason=reason)
-            return
-        made = self._of(clip, capture)
-        # Where the clip may have been offered before the index was lost, this may have gone then.
-        self._spool.objects.put_row(made, [name], in_doubt=delivery.in_doubt)
+        most = destination.max_object_mb * _MB
+        made = self._of(clip, self._spool.captures.get(clip.capture).capture, most)
+        if made.bytes > most:
+            raise _too_large(made.bytes, most)
+        self._spool.objects.put_row(made, [])  # there already, unless the box was switched off in between
         reason = f"The archive {name} takes no H.264: it gets the clip as JPEG; the H.264 is on this box."
-        explain(delivery, code=SENT_AS_JPEG, reason=reason)
-        event(_log, "sent_as_jpeg", destination=name, uid=clip.sop_instance_uid, made=made.sop_instance_uid)
+        # Where the clip may have been offered before the index was lost, this may have gone then.
+        if self._spool.deliveries.send_instead(delivery, made.sop_instance_uid, code=SENT_AS_JPEG, reason=reason):
+            event(_log, "sent_as_jpeg", destination=name, uid=clip.sop_instance_uid, made=made.sop_instance_uid)
 
-    def _of(self, clip: SealedObject, capture: Capture) -> SealedObject:
-        """Return the clip of JPEG frames, made now if there is none yet: one for all destinations."""
+    def _of(self, clip: SealedObject, capture: Capture, most: int) -> SealedObject:
+        """Return the clip of JPEG frames, made now if there is none yet: one for all destinations.
+
+        Raises ObjectError when it would have more bytes than `most`.
+        """
         plan = self._spool.key_stills.plan(
             clip.exam, clip.sop_instance_uid, capture.instance_number, wanted=ALL, frames=(ALL,)
         )
@@ -108,13 +127,16 @@ class JpegClips:
         seal = self._spool.layout.seal(clip.exam, planned.sop_instance_uid)
         if seal.exists():
             return records.load(SealedObject, seal.read_bytes())
-        self._room_for(capture)
+        if capture.bytes > most:
+            raise _too_large(capture.bytes, most)
+        self._derived.orders(clip.exam)  # what cannot be sealed is not made
+        self._room_for(max(2 * capture.bytes, self._needs.get(capture.sop_instance_uid, 0)))
         try:
-            return self._made(clip, capture, planned)
+            return self._made(clip, capture, planned, most)
         except OSError as error:
             raise SpoolDamaged("The DICOM file of a clip cannot be read.", code="file-missing") from error
 
-    def _made(self, clip: SealedObject, capture: Capture, planned: KeyStill) -> SealedObject:
+    def _made(self, clip: SealedObject, capture: Capture, planned: KeyStill, most: int) -> SealedObject:
         uid, path = planned.sop_instance_uid, self._spool.objects.path(clip)
         with SealedFile(path) as file, film_of(file) as stream:
             if file.sha256 != clip.sha256:
@@ -130,17 +152,27 @@ class JpegClips:
             )
             jpegs = film_frames.jpegs(stream, rows=capture.rows, columns=capture.columns, threads=self._threads)
             with self._spool.files.scratch(self._scratch(clip, uid)) as scratch:
-                lengths, digest = self._written(capture, jpegs, scratch)
+                lengths, digest = self._written(capture, jpegs, scratch, most)
                 record = _record(capture, planned, size=sum(lengths), sha256=digest)
                 made = Made(record=record, origin=origin, lengths=lengths, streams=_read(scratch, lengths))
                 return self._derived.seal(clip, replace(capture, codec="h264"), made)
 
-    def _written(self, capture: Capture, jpegs: Iterator[bytes], file: BufferedRandom) -> tuple[list[int], str]:
+    def _written(
+        self, capture: Capture, jpegs: Iterator[bytes], file: BufferedRandom, most: int
+    ) -> tuple[list[int], str]:
         """Write codestreams one after the other; return how long each is, and the SHA-256 of all of them."""
-        lengths, digest = [], hashlib.sha256()
+        lengths: list[int] = []
+        digest, size = hashlib.sha256(), 0
         for jpeg in jpegs:
             if self._stop.is_set():
                 raise film.Stopped
+            if lengths and len(lengths) % _LOOK == 0:
+                whole = size * capture.frames // len(lengths)
+                self._needs[capture.sop_instance_uid] = 2 * whole
+                self._room_for(2 * whole - size)
+            size += len(jpeg)
+            if size > most:
+                raise _too_large(size, most)
             file.write(jpeg)
             digest.update(jpeg)
             lengths.append(len(jpeg))
@@ -159,11 +191,21 @@ class JpegClips:
     def _scratch(self, clip: SealedObject, uid: str) -> Path:
         return self._spool.layout.film(clip.exam, uid)
 
-    def _room_for(self, capture: Capture) -> None:
-        """Look for room for the frames and their object, about as large as those that were recorded."""
-        if not room.copy_fits(self._spool.space.room(), 2 * capture.bytes, clip=True):
+    def _room_for(self, size: int) -> None:
+        """Look for room for that many bytes beside what stills are to find. Raises DiskFull.
+
+        Nothing goes when this is made, unlike at a sealing: it gets nothing of the reserve.
+        """
+        if not room.clip_fits(self._spool.space.room(), size):
             raise DiskFull("The box is too full to make JPEG of an H.264 clip.")
-        self._spool.reserve.ease(2 * capture.bytes + room.FLOOR)
+
+
+def _too_large(size: int, most: int) -> ObjectError:
+    return ObjectError(
+        f"As JPEG this clip has {size // _MB} MB or more, and it gets at most {most // _MB} MB (max_object_mb). "
+        "Raise it if the archive takes more.",
+        code="too-large",
+    )
 
 
 def _record(clip: Capture, planned: KeyStill, *, size: int, sha256: str) -> Capture:
