@@ -6,7 +6,6 @@ Both carry `.part` until the clip is closed. Salvage = the frames up to the firs
 """
 
 import hashlib
-import mmap
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.clock import Moment
 from gateway.errors import SpoolDamaged
@@ -22,6 +22,7 @@ from gateway.spool import records
 from gateway.spool.files import Appender, Files
 from gateway.spool.paths import FRAMES, Layout
 
+_PIECE = 1 << 20  # bytes that are read at a time
 _LONG_S = 10.0  # a clip that may become H.264 does from this length on
 _LENGTH = struct.Struct(">I")
 _ENTRY = struct.Struct(">QIIQQI")  # offset, length, CRC-32 of the codestream, time, sequence, CRC-32 of these five
@@ -167,15 +168,29 @@ def codestreams(path: Path, entries: list[Entry]) -> Iterator[bytes]:
 
 
 def whole_entries(path: Path, entries: list[Entry]) -> list[Entry]:
-    """Return the entries up to the first whose frame is missing or damaged."""
-    if not entries or path.stat().st_size == 0:
+    """Return the entries up to the first whose frame is missing or damaged. Raises OSError on a bad sector."""
+    if not entries:
         return []
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with path.open("rb") as file:
         for number, entry in enumerate(entries):
-            start = entry.offset + _LENGTH.size
-            if zlib.crc32(content[start : start + entry.length]) != entry.crc or not entry.length:
+            if not entry.length or _crc_of(file, entry) != entry.crc:
                 return entries[:number]
     return entries
+
+
+def _crc_of(file: BinaryIO, entry: Entry) -> int | None:
+    """Return the CRC-32 of a frame as the file has it, None when it ends before. Read, never mapped.
+
+    Where the disk cannot read, a read is an error, but a look at a mapping is SIGBUS and ends the process.
+    """
+    file.seek(entry.offset + _LENGTH.size)
+    crc, left = 0, entry.length
+    while left:
+        piece = file.read(min(left, _PIECE))
+        if not piece:
+            return None
+        crc, left = zlib.crc32(piece, crc), left - len(piece)
+    return crc
 
 
 def digest_of(path: Path, entries: list[Entry]) -> str:

@@ -159,15 +159,23 @@ def _enter(spool: Spool, sealed: SealedObject, destinations: Sequence[Addressee]
 
 
 def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
-    """Make a capture of what is whole of a clip that was never closed; None when not one picture is."""
+    """Make a capture of what is whole of a clip that was never closed; None when not one picture is.
+
+    A clip that the disk cannot read is put aside, and is no reason to keep the box from its work.
+    """
     layout, files = spool.layout, spool.files
     clips.finish(layout, files, exam, uid)
     frames, index = layout.frames(exam, uid), layout.index(exam, uid)
     try:
         header, entries = clips.read_index(index)
         entries = clips.whole_entries(frames, entries)
+        digest = clips.digest_of(frames, entries)
     except (SpoolDamaged, FileNotFoundError):
         _keep_damaged(spool, exam, uid)
+        return None
+    except OSError as error:
+        spool.files.blame(error, layout.probe("salvage"))
+        _put_aside(spool, exam, uid)
         return None
     if not entries:
         for path in (frames, index):
@@ -175,7 +183,7 @@ def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
         spool.captures.forget_clip(uid)
         return None
     clips.cut(layout, files, header, entries)
-    capture = clips.as_capture(header, entries, clips.digest_of(frames, entries), salvaged=True)
+    capture = clips.as_capture(header, entries, digest, salvaged=True)
     spool.captures.write_sidecar(capture)
     spool.captures.put_row(capture)
     event(_log, "clip_salvaged", exam=exam, uid=uid, frames=len(entries))
@@ -238,6 +246,15 @@ def _keep_damaged(spool: Spool, exam: str, uid: str) -> None:
     else:
         spool.files.remove(frames)
     spool.files.remove(spool.layout.index(exam, uid))
+    spool.captures.forget_clip(uid)
+
+
+def _put_aside(spool: Spool, exam: str, uid: str) -> None:
+    """Keep both files of a clip that the disk cannot read, under names that no start looks at again."""
+    for path in (spool.layout.frames(exam, uid), spool.layout.index(exam, uid)):
+        if path.exists():
+            spool.files.rename(path, path.with_name(path.name + DAMAGED))
+    warn(_log, "clip_damaged", exam=exam, uid=uid, code="file-unreadable")
     spool.captures.forget_clip(uid)
 
 

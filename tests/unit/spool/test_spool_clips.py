@@ -4,12 +4,13 @@ import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.errors import DiskFull, SpoolDamaged
+from gateway.errors import DiskFailed, DiskFull, SpoolDamaged
 from gateway.model import Capture, CaptureState, Exam
 from gateway.spool import clips, recovery
 from gateway.spool.clips import ClipWriter
@@ -175,6 +176,57 @@ def test_pictures_whose_index_is_lost_are_kept_for_service(spool: Spool, writer:
     assert kept.read_bytes() == content
     assert spool.captures.recording() == []
     assert spool.exams.finish(writer.header.exam)
+
+
+UNREADABLE = Path("/proc/self/mem")  # reading its first byte is EIO, as of a bad sector
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_clip_on_a_bad_sector_is_put_aside_and_the_others_are_salvaged(
+    spool: Spool,
+    exam: Exam,
+    writer: ClipWriter,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+) -> None:
+    other = begin_clip(spool, exam, 6)
+    add_frames(other, 2)
+    other.sync()
+    other.abandon()
+    bad = parts(spool, writer)[number]
+    bad.unlink()
+    bad.symlink_to(UNREADABLE)
+    for _ in range(2):
+        recovery.recover_captures(spool)
+    kept = {path.name for path in spool.layout.exam(exam.id).glob("*" + DAMAGED)}
+    assert kept == {path.with_suffix(DAMAGED).name for path in parts(spool, writer)}
+    (listed,) = spool.captures.of_exam(exam.id)
+    assert (listed.capture.sop_instance_uid, listed.capture.frames) == (other.header.sop_instance_uid, 2)
+    assert caplog.text.count("clip_damaged") == caplog.text.count("code=file-unreadable") == 1
+    assert spool.exams.finish(exam.id)
+
+
+class Dead(Files):
+    """A disk that takes no byte any more."""
+
+    def _write(self, fd: int, data: bytes | memoryview) -> None:
+        del fd, data
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_clip_that_a_dead_disk_cannot_read_is_no_damaged_clip(
+    spool: Spool, writer: ClipWriter, reopened: Callable[..., Spool], number: int
+) -> None:
+    bad = parts(spool, writer)[number]
+    bad.unlink()
+    bad.symlink_to(UNREADABLE)
+    again = reopened(files=Dead())
+    with pytest.raises(DiskFailed):
+        recovery.recover_captures(again)
+    assert list(spool.layout.exam(writer.header.exam).glob("*" + DAMAGED)) == []
+    assert all(os.path.lexists(path.with_suffix("")) for path in parts(spool, writer))
+    assert len(again.captures.recording()) == 1
 
 
 @pytest.mark.parametrize("empty", [True, False])
