@@ -12,6 +12,7 @@ from hardware.indicators import ENDS_SOON, PRESSED, Answer, Cue, Output
 _log = logging.getLogger(__name__)
 _REOPEN_S = 10.0
 _LOOK_S = 0.5  # the longest wait, so that the process can stop
+_LAST_NS = 2_000_000_000  # after the stop: what is being stored and recorded comes to its end, and is answered
 _WAITING = 32  # cues of one output that is being opened or is slow
 
 
@@ -40,11 +41,10 @@ class Sign:
         self._wake.set()
 
     def work(self, stop: threading.Event) -> None:
-        """Show what was told until stopped."""
+        """Show what was told until stopped, and then for a moment the last answers."""
         while not stop.is_set():
-            seconds = self.step()
-            self._clock.wait(self._wake, min(seconds, _LOOK_S))
-            self._wake.clear()
+            self._pause(min(self.step(), _LOOK_S))
+        self._show_last()
         self._output.close()
 
     def step(self) -> float:
@@ -63,6 +63,21 @@ class Sign:
             self._seen = self._plugged()
             self._retry_ns = self._clock.boottime_ns() + round(_REOPEN_S * 1e9)
             return _REOPEN_S
+
+    def _show_last(self) -> None:
+        """Show what is told while everything else ends; an output that is gone is not opened for it."""
+        until_ns = self._clock.boottime_ns() + _LAST_NS
+        while self.connected:
+            seconds = self.step()
+            left = (until_ns - self._clock.boottime_ns()) / 1e9
+            if left <= 0:
+                return
+            self._pause(min(seconds, left, _LOOK_S))
+
+    def _pause(self, seconds: float) -> None:
+        """Wait until something is told, at most so long."""
+        self._clock.wait(self._wake, seconds)
+        self._wake.clear()
 
     def _open(self) -> float:
         """Open the output when it is time to, or something was plugged in; what was told meanwhile is over then."""

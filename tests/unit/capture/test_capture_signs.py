@@ -9,6 +9,7 @@ from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.requests import Requests
 from gateway.capture.signs import Sign, Signs
+from gateway.clock import FakeClock
 from gateway.config.settings import Station
 from hardware.fakes import ScriptedTrigger
 from hardware.indicators import Answer
@@ -178,3 +179,39 @@ def test_a_thread_shows_what_is_told_at_once_and_ends_in_the_dark(box, wait):
     thread.join(5)
     assert not thread.is_alive()
     assert output.closed
+
+
+class Ending(FakeClock):
+    """Time while the process ends; something happens at its moment."""
+
+    def __init__(self, happens, after_s):
+        super().__init__()
+        self._happens, self._at_ns = happens, self.boottime_ns() + round(after_s * 1e9)
+
+    def wait(self, stop, seconds):
+        if self._happens and self.boottime_ns() >= self._at_ns:
+            happens, self._happens = self._happens, None
+            happens()
+        return super().wait(stop, seconds)
+
+
+@pytest.mark.parametrize("after_s", [0, 1, 1.5])
+def test_the_answer_of_a_clip_that_the_stop_of_the_process_ends_is_shown(after_s):
+    output, stop = FakeOutput(), threading.Event()
+    sign = Sign(name="gpio-1", output=output, clock=Ending(lambda: sign.tell(Answer.CLIP_STOPPED), after_s))
+    sign.step()
+    sign.tell(Answer.STORED)
+    stop.set()
+    sign.work(stop)
+    assert output.cues == ["stored", "clip-stopped"]
+    assert output.closed == 1
+
+
+def test_a_lamp_that_goes_while_the_process_ends_does_not_keep_it(clock):
+    output, stop = FakeOutput(), threading.Event()
+    sign = Sign(name="gpio-1", output=output, clock=clock)
+    sign.step()
+    output.plugged = False
+    stop.set()
+    sign.work(stop)
+    assert (sign.connected, output.opened) == (False, 1)
