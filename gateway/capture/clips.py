@@ -60,11 +60,11 @@ class Clips:
 
     def parts_of(self, uid: str) -> tuple[str, ...]:
         """Return the UIDs of all parts of one of the last clips; of another one its own."""
-        return next((uids for uids in self._ended if uid in uids), (uid,))
+        return next((uids for uids in tuple(self._ended) if uid in uids), (uid,))  # another thread may end one now
 
     def kept_open(self, uid: str) -> SpoolError | None:
-        """Return why a clip that has ended is not stored yet."""
-        return self._closing.kept_open(uid)
+        """Return why a clip that has ended, or a part of it, is not stored yet."""
+        return next(filter(None, map(self._closing.kept_open, self.parts_of(uid))), None)
 
     def start(
         self, header: ClipHeader, grabber: Grabber, first: Frame, *, since_ns: int, anyway: bool = False
@@ -105,6 +105,7 @@ class Clips:
     def _record(self, first: Recording, stop: threading.Event) -> None:
         """Record a clip; where the picture changes its size, another part follows."""
         stored: Capture | None = None
+        capture: Capture | None = None
         recording: Recording | None = first
         error: ScopegateError | None = None
         while recording:
@@ -112,14 +113,15 @@ class Clips:
             stored = capture or stored
             recording = self._following(recording) if capture else None
         last = self._running.pop(first.header.source)
-        self._ended.append(last.uids if last.has_begun else last.earlier)
+        is_there = capture or (last.has_begun and self._closing.kept_open(last.uid))
+        self._ended.append(last.uids if is_there else last.earlier)
         if error and not last.has_begun:
             last.end = End.DISK if isinstance(error, DiskFull) else End.FAILED
         self._recorder.alarm.note(error)
-        if stored:
-            give(first.done, stored)
-        elif error:
+        if error and not capture and (last.has_begun or not stored):  # a part that never began takes nothing away
             fail(first.done, self._closing.why(last.header, error))
+        elif stored:
+            give(first.done, stored)
 
     def _following(self, recording: Recording) -> Recording | None:
         """Return the part that follows one whose picture changed its size, if one does."""

@@ -61,7 +61,8 @@ class Closing:
 
     def kept_open(self, uid: str) -> SpoolError | None:
         """Return why a clip that has ended is not stored yet."""
-        return next((_kept(code) for (_, unclosed), code in self._unclosed.items() if unclosed == uid), None)
+        unclosed = list(self._unclosed.items())  # other threads change it
+        return next((_kept(code) for (_, known), code in unclosed if known == uid), None)
 
     def why(self, header: ClipHeader, error: ScopegateError) -> ScopegateError:
         """Return what to say of a clip that is no capture, or not yet."""

@@ -179,10 +179,10 @@ class Presses:
         return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns, anyway=ask.anyway)
 
     def _stored_clip(self, uid: str) -> str:
-        if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):
-            return uid
         if kept_open := self._clips.kept_open(uid):
             raise kept_open
+        if any(capture.sop_instance_uid == uid for capture in self._recorder.without_row()):
+            return uid
         try:
             kind = self._spool.captures.get(uid).capture.kind
         except NotFound:

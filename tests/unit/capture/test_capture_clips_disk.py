@@ -23,6 +23,75 @@ def test_a_part_that_finds_no_disk_ends_the_clip_and_what_was_recorded_is_stored
     assert len(box.spool.captures.of_exam(box.spool.exams.open_one().id)) == 1
 
 
+def test_a_clip_is_stored_when_its_last_part_is_and_what_the_disk_kept_open_is_said(box, wait):
+    exam = box.exam()
+    box.show()
+    uid = box.clip()
+    wait(lambda: recorded(box, uid) == 1)
+    box.show(size=(640, 360))
+    wait(lambda: (running := box.clips.of_source("us")) and running.uid != uid and running.has_begun)
+    second = box.clips.of_source("us").uid
+    box.disk.full = lambda operation, name: operation == "create" and second in name and ".json" in name
+    with pytest.raises(ScopegateError) as raised:
+        box.stop(uid)
+    assert raised.value.code == "disk-full"
+    assert "is kept" in raised.value.what
+    wait(lambda: box.answers() == ["clip-started", "not-stored"])
+    wait(lambda: not box.clips.running())
+    for part in (uid, second):
+        with pytest.raises(ScopegateError) as again:
+            box.stop(part)
+        assert again.value.what == raised.value.what
+    box.disk.full = lambda _operation, _name: False
+    box.clips.close_leftovers()
+    assert box.stop(uid) == [uid, second]
+    assert [stored(box, part).frames for part in (uid, second)] == [1, 1]
+    box.spool.exams.finish(exam.id)
+
+
+class Asked(str):
+    """A UID that is asked for while other things happen: one more at each look at a UID that may be it."""
+
+    __slots__ = ("meanwhile",)
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        happens = self.meanwhile.pop(0) if self.meanwhile else None
+        if happens:
+            happens()
+        return str.__eq__(self, other)
+
+
+def test_a_clip_that_ends_while_another_one_is_asked_for_disturbs_nobody(boxes):
+    box = boxes(sources=("us", "scope"))
+    box.exam()
+    box.show("us")
+    box.show("scope")
+    for _ in range(2):
+        box.stop(box.clip())
+    running, asked = box.clip(source="scope"), Asked("2.25.1")
+    asked.meanwhile = [lambda: box.stop(running)]
+    assert box.clips.parts_of(asked) == ("2.25.1",)
+    assert box.clips.running() == []
+
+
+def test_a_clip_that_is_closed_while_another_one_is_asked_for_disturbs_nobody(box, wait):
+    box.exam()
+    box.show()
+    box.disk.full = lambda operation, name: operation == "create" and ".json" in name
+    uids = []
+    for _ in range(2):
+        uids.append(box.clip())
+        with pytest.raises(ScopegateError):
+            box.stop(uids[-1])
+        wait(lambda: not box.clips.running())
+    box.disk.full = lambda _operation, _name: False
+    asked = Asked("2.25.1")
+    asked.meanwhile = [None, None, box.clips.close_leftovers]  # its parts are looked for first
+    assert box.clips.kept_open(asked) is None
+    assert [stored(box, uid).frames for uid in uids] == [1, 1]
+
+
 def test_no_clip_begins_on_a_disk_that_is_nearly_full_but_stills_are_taken(box):
     box.exam()
     box.show()
