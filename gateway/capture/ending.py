@@ -18,7 +18,7 @@ def why(recording: Recording, last: Made, frame: Made | None, *, card: bool, now
         return End.ASKED
     if frame and not card and not fits(recording, frame):
         return End.SIZE
-    if time_ns - recording.started_ns > recording.limit_s * 1e9:
+    if time_ns > recording.limit_ns:
         return End.LIMIT
     return End.SIGNAL if _signal_lost(recording, last, frame, now_ns) else None
 
@@ -30,6 +30,19 @@ def _is_over(recording: Recording, last: Made, frame: Made | None) -> bool:
     rate = recording.grabber.ring.rate()
     missing = rate and recording.stopped_ns - last.time_ns > _HALF * 1e9 / rate
     return not missing or recording.waited > QUIET
+
+
+def lost_before(end: End | None, recording: Recording, came: Made, frame: Made) -> int:
+    """Return how many frames that belong to a clip were lost between `came` and `frame`, the next that is there.
+
+    One that ends at a time has those of before it: what was lost is taken to have come evenly.
+    """
+    gap = frame.sequence - came.sequence - 1
+    if end not in {End.ASKED, End.LIMIT}:
+        return gap
+    over_ns = recording.stopped_ns if end is End.ASKED else recording.limit_ns
+    between_ns = frame.time_ns - came.time_ns
+    return (over_ns - came.time_ns) * (gap + 1) // between_ns if came.time_ns < over_ns < frame.time_ns else 0
 
 
 def fits(recording: Recording, frame: Made) -> bool:
@@ -45,5 +58,7 @@ def _signal_lost(recording: Recording, last: Made, frame: Made | None, now_ns: i
     if signal is Signal.CARD and recording.anyway:
         return False
     if signal is Signal.CARD:
-        return recording.grabber.watch.plain_s > _LOST_SIGNAL_S
+        # The watch looks now and then: what it saw may be over, and pictures are written again.
+        unwritten_s = (now_ns - recording.written_ns) / 1e9
+        return min(recording.grabber.watch.plain_s, unwritten_s) > _LOST_SIGNAL_S
     return frame is None and signal is not Signal.LIVE and now_ns - last.time_ns > _LOST_SIGNAL_S * 1e9

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
 from gateway.capture.developing import Darkroom, Developed, Made, Shot, develop
-from gateway.capture.ending import fits, why
+from gateway.capture.ending import fits, lost_before, why
 from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.recording import End, Recording, placeholder
@@ -113,17 +113,19 @@ class Filming:
         for leading in recording.opening:
             recording.lost += max(0, leading.sequence - last.sequence - 1)
             last = leading
-        came = last.sequence
+        came = last
         while not stop.is_set():
-            frame = reel.after(came, _WAIT_S)
-            gap, came = (frame.sequence - came - 1, frame.sequence) if frame else (0, came)
+            frame = reel.after(came.sequence, _WAIT_S)
             recording.waited = 0 if frame else recording.waited + 1
             # A device may show its card in another size: no part begins with it.
             card = frame and not fits(recording, frame) and not recording.anyway and sieve.is_card(frame)
-            if end := self._end(recording, last, frame, card=bool(card)):
+            end = self._end(recording, last, frame, card=bool(card))
+            if frame:
+                recording.lost += lost_before(end, recording, came, frame)
+                came = frame
+            if end:
                 recording.end, recording.unfit = end, frame if end is End.SIZE else None
                 return
-            recording.lost += gap
             recording.idle = 0 if frame and not card else recording.idle + 1
             last = last if card else frame or last
             yield None if card else frame

@@ -90,6 +90,16 @@ class Recording:
         return self.grabber.settings.clip_limit_s
 
     @property
+    def limit_ns(self) -> int:
+        """Return when that is, CLOCK_BOOTTIME."""
+        return self.started_ns + self.limit_s * 1_000_000_000
+
+    @property
+    def written_ns(self) -> int:
+        """Return the time of the frame that was written last; that of its press before the first one is."""
+        return self.writer.entries[-1].time_ns if self.writer and self.writer.entries else self.first.time_ns
+
+    @property
     def frames(self) -> int:
         """Return how many it has, with those that will be written in a moment."""
         return len(self.writer.entries) + self.waiting if self.writer else 0

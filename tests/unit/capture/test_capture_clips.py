@@ -83,6 +83,37 @@ def test_lost_frames_are_counted_truthfully(box, wait):
     assert stored(box, uid).lost_frames == 3
 
 
+@pytest.mark.parametrize("end", ["asked", "limit"])
+def test_of_the_frames_that_were_lost_around_the_end_of_a_clip_those_before_it_are_counted(box, wait, end):
+    box.exam()
+    box.grabbers["us"].settings = Source(name="us", clip_limit_s=20)
+    box.show()
+    uid = box.clip()
+    wait(lambda: recorded(box, uid) == 1)
+    box.clock.move(15)
+    box.show()
+    wait(lambda: recorded(box, uid) == 2)
+    if end == "asked":
+        box.clips.stop(box.clips.running()[0], box.clock.boottime_ns() + 5_500_000_000)
+    box.clock.move(9.96)
+    box.show(skip=9)  # ten seconds later, so one was lost in each second; the limit comes before the fifth
+    ended(box, wait)
+    capture = stored(box, uid)
+    assert painted(box, capture) == [1, 2]
+    assert capture.lost_frames == (5 if end == "asked" else 4)
+
+
+def test_frames_that_were_lost_just_before_a_change_of_size_are_counted(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    wait(lambda: recorded(box, uid) == 1)
+    box.show(size=(640, 360), skip=3)
+    wait(lambda: (running := box.clips.of_source("us")) and running.uid != uid and running.frames == 1)
+    first, second = (stored(box, part) for part in box.stop(uid))
+    assert (first.lost_frames, second.lost_frames) == (3, 0)
+
+
 def test_what_was_recorded_is_flushed_twice_a_second(box, wait):
     box.exam()
     box.show()

@@ -90,6 +90,30 @@ def test_a_clip_ends_when_only_that_picture_came_for_ten_seconds(box, wait):
     assert box.presses.last.code == "clip-no-signal"
 
 
+def test_a_clip_that_begins_as_soon_as_the_picture_is_back_goes_on(box, wait):
+    box.exam()
+    box.show()
+    box.grabbers["us"].watch.step()
+    for _ in range(12):
+        box.clock.move(1)
+        box.give("us", plain(box))
+        box.grabbers["us"].watch.step()
+    box.show(count=5)  # between two looks
+    clip = box.clip()
+    for _ in range(12):
+        box.show()
+        wait(lambda: running_up_to_newest(box))
+    assert box.stop(clip) == [clip]
+    assert box.spool.captures.get(clip).capture.frames == 13
+    assert box.presses.last.code == ""
+
+
+def running_up_to_newest(box) -> bool:
+    """Say whether the running clip has the newest frame, or there is none."""
+    running, newest = box.clips.of_source("us"), box.grabbers["us"].ring.newest()
+    return running is None or running.frames > newest.sequence - running.first.sequence
+
+
 def test_a_clip_that_somebody_wants_anyway_goes_on_with_that_picture(box, wait):
     box.exam()
     box.give("us", plain(box))
