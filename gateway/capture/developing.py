@@ -7,18 +7,23 @@ from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Frame
 from hardware.pixels import clip_jpeg
 from hardware.sources import Picture
+from hardware.stills import lost_before
 from hardware.views import Motion, seen, seen_between
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Developed:
-    """A frame as a clip holds it; `size`: columns and rows as delivered, `seen`: of the JPEG."""
+    """A frame as a clip holds it; `size`: columns and rows as delivered, `seen`: of the JPEG.
+
+    `lossy_before`: as Still has it, of the picture that was delivered.
+    """
 
     sequence: int
     time_ns: int
     size: tuple[int, int]
     seen: tuple[int, int]
     since_ns: int  # when the first picture was taken that it has something of
+    lossy_before: float = 0
     card: bool = False  # what a device shows without signal
     jpeg: bytes = field(repr=False)
 
@@ -103,6 +108,7 @@ def _developed(frame: Frame, picture: Picture, grabber: Grabber, *, since_ns: in
         size=frame.size,
         seen=(picture.width, picture.height),
         since_ns=since_ns,
+        lossy_before=lost_before(frame.picture, grabber.view),
         jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
     )
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from gateway.capture.developing import Made
+from gateway.capture.developing import Developed, Made
 from gateway.capture.grabber import Grabber
 from gateway.model import Capture, MediaKind
 from gateway.spool.clips import ClipHeader, ClipWriter
@@ -50,6 +50,10 @@ class Recording:
     next: "Recording | None" = None  # the part that follows
     begun: Future[str] = field(default_factory=Future)
     done: Future[Capture] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.first, Developed):  # it begins a part whose header is made from that of the part before
+            self.header = replace(self.header, lossy_before=self.first.lossy_before)
 
     @property
     def opening(self) -> list[Made]:

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from fractions import Fraction
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -16,6 +17,8 @@ from gateway.spool import recovery
 from gateway.spool.clips import read_index
 from hardware.errors import DeviceMissing
 from hardware.sources import Picture, PixelFormat
+from hardware.stills import lost_before
+from hardware.views import View
 from tests.unit.capture.clips import ended, painted, recorded, stored, written
 from tests.unit.capture.conftest import picture
 
@@ -283,6 +286,36 @@ def test_a_change_of_size_closes_the_part_and_begins_another(box, wait):
     assert box.presses.last.code == ""
     assert box.stop(uid) == parts  # told again
     box.spool.exams.finish(exam.id)
+
+
+def device_jpeg(box, number, size, level):
+    """Return the next picture of a device that compresses by itself, as much as it likes."""
+    box.clock.move(0.04)
+    pixels = np.random.default_rng(number).integers(0, 200, (size[1], size[0], 3), dtype=np.uint8)
+    stream = np.frombuffer(imagecodecs.jpeg8_encode(pixels, level=level), np.uint8)
+    return Picture(
+        counter=number,
+        time_ns=box.clock.boottime_ns(),
+        format=PixelFormat.JPEG,
+        width=size[0],
+        height=size[1],
+        planes=(stream,),
+        full_range=True,
+    )
+
+
+def test_each_part_says_what_its_own_first_picture_had_lost_before(box, wait):
+    box.exam()
+    view = box.grabbers["us"].view = View(mirror=True)  # so each JPEG is compressed anew
+    pictures = [device_jpeg(box, 1, (320, 180), 90), device_jpeg(box, 2, (640, 360), 40)]
+    box.give("us", pictures[0])
+    uid = box.clip()
+    box.give("us", pictures[1])
+    wait(lambda: (running := box.clips.of_source("us")) and running.header.part == 2)
+    parts = box.stop(uid)
+    lost = [lost_before(one, view) for one in pictures]
+    assert lost[0] != lost[1]
+    assert [stored(box, part).lossy_before for part in parts] == lost
 
 
 def test_a_source_whose_size_flaps_makes_no_more_than_twenty_parts(box, wait):
