@@ -142,7 +142,7 @@ def adopt_seals(spool: Spool, destinations: Sequence[Addressee]) -> None:
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
-                _enter(spool, records.load(SealedObject, path.read_bytes()), destinations)
+                _enter(spool, records.load(SealedObject, _content(spool, path)), destinations)
             except (SpoolDamaged, NotFound, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue
@@ -216,7 +216,7 @@ def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -
         if name in {uid, "exam.json"} or (uid in known and uid + SEAL in names):
             continue
         try:
-            capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
+            capture = records.load(Capture, _content(spool, spool.layout.sidecar(exam, uid)))
         except SpoolDamaged:
             warn(_log, "sidecar_damaged", exam=exam, uid=uid)
             if uid in known:
@@ -224,6 +224,15 @@ def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -
             continue
         if uid not in known:
             adopt_capture(spool.captures, capture)
+
+
+def _content(spool: Spool, path: Path) -> bytes:
+    """Read a record. Raises SpoolDamaged when the disk gives it no more, which keeps no box from its work."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        spool.files.blame(error, spool.layout.probe(path.suffix[1:]))
+        raise SpoolDamaged("A record cannot be read.", code="file-unreadable") from error
 
 
 def _restore_sidecar(spool: Spool, exam: str, uid: str) -> None:

@@ -370,6 +370,15 @@ def test_a_damaged_sidecar_is_written_anew_from_its_row_and_the_damaged_one_is_k
     assert path.with_name(path.name + ".damaged").exists()
 
 
+def test_a_sidecar_that_the_disk_gives_no_more_keeps_nobody_from_starting(spool: Spool, exam: Exam) -> None:
+    capture = store(spool, exam, 1)
+    path = spool.layout.sidecar(exam.id, capture.sop_instance_uid)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # reading its first byte is EIO, as of a bad sector
+    recovery.recover_captures(spool)
+    assert records.load(Capture, path.read_bytes()) == capture
+
+
 def test_a_damaged_sidecar_of_a_sealed_picture_is_left_and_named_by_the_check(spool: Spool, exam: Exam) -> None:
     made = seal(spool, store(spool, exam, 1))
     path = spool.layout.sidecar(exam.id, made.capture)
