@@ -9,6 +9,7 @@ from gateway.panel import answers, fates
 from gateway.panel.answers import Json
 from gateway.panel.fates import WORDS, Fate
 from gateway.spool.days import ExamOfDay, Picture
+from gateway.spool.deliveries import INSTEAD
 
 _KEY = {
     Fate.ON_THIS_BOX: "on_this_box",
@@ -42,8 +43,20 @@ def report(
 
 
 def fate_of(picture: Picture, required: frozenset[str]) -> Fate:
-    """Return how far a picture got: the slowest of its objects counts."""
-    return min((fates.of_deliveries(of_one, required) for of_one in picture.deliveries), default=Fate.ON_THIS_BOX)
+    """Return how far a picture got: the slowest of its objects counts.
+
+    What was made of a clip counts too: at the required destinations if the clip goes to any of them, and not where
+    something else went in its place again, for which the clip's own delivery stands.
+    """
+    own = [fates.of_deliveries(of_one, required) for of_one in picture.deliveries]
+    if not own:
+        return Fate.ON_THIS_BOX
+    decided = any(each.destination in required for of_one in picture.deliveries for each in of_one)
+    counted = [
+        [d for d in of_one if d.code not in INSTEAD and (d.destination in required or not decided)]
+        for of_one in picture.derived
+    ]
+    return min([*own, *(fates.of_deliveries(of_one, required) for of_one in counted if of_one)])
 
 
 def _exam(exam: ExamOfDay, required: frozenset[str], said: list[Json]) -> Json:
@@ -60,7 +73,7 @@ def _exam(exam: ExamOfDay, required: frozenset[str], said: list[Json]) -> Json:
         "kept": len(kept),
         "sealed": sum(bool(picture.deliveries) for picture in kept),
         "problems": sum(bool(picture.listed.problem_code) for picture in kept),
-        "held": sum(any(d.state == "held" for of_one in picture.deliveries for d in of_one) for picture in kept),
+        "held": sum(any(d.state == "held" for d in picture.all_deliveries) for picture in kept),
         "let_go": sum(bool(picture.listed.purged) for picture in kept),
         "lost": len({uid for each in said for uid in each["lost"]}),
         **{key: got[fate] for fate, key in _KEY.items()},

@@ -1,5 +1,6 @@
 """What became of a day's exams, as the index knows it. Looks, and changes nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,10 +14,14 @@ REQUEST = "day-check"  # the kind of request by which forward asks the archives 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """One capture with its deliveries, each object's apart; without objects it is not sealed."""
+    """One capture with its deliveries, each object's apart; without objects it is not sealed.
+
+    `derived`: those of what was made of a clip for destinations that do not take it as it is.
+    """
 
     listed: Listed
     deliveries: tuple[tuple[Delivery, ...], ...]
+    derived: tuple[tuple[Delivery, ...], ...] = ()
 
     @property
     def capture(self) -> Capture:
@@ -25,6 +30,10 @@ class Picture:
     @property
     def removed(self) -> bool:
         return self.capture.state is CaptureState.REJECTED
+
+    @property
+    def all_deliveries(self) -> Iterator[Delivery]:
+        return (delivery for of_one in (*self.deliveries, *self.derived) for delivery in of_one)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,10 +65,13 @@ def _pictures(spool: Spool, exam: str) -> tuple[Picture, ...]:
     by_object: dict[str, list[Delivery]] = {}
     for delivery in spool.deliveries.list(exam=exam, limit=100_000):
         by_object.setdefault(delivery.sop_instance_uid, []).append(delivery)
-    by_capture: dict[str, list[tuple[Delivery, ...]]] = {}
+    own: dict[str, list[tuple[Delivery, ...]]] = {}
+    derived: dict[str, list[tuple[Delivery, ...]]] = {}
     for sealed in spool.objects.of_exam(exam):
-        by_capture.setdefault(sealed.capture, []).append(tuple(by_object.get(sealed.sop_instance_uid, ())))
+        of_kind = derived if sealed.derived_from else own
+        of_kind.setdefault(sealed.capture, []).append(tuple(by_object.get(sealed.sop_instance_uid, ())))
     return tuple(
-        Picture(listed=listed, deliveries=tuple(by_capture.get(listed.capture.sop_instance_uid, ())))
+        Picture(listed=listed, deliveries=tuple(own.get(uid, ())), derived=tuple(derived.get(uid, ())))
         for listed in spool.captures.of_exam(exam)
+        if (uid := listed.capture.sop_instance_uid)
     )

@@ -1,6 +1,6 @@
 """The check of a day says "Safe in PACS" of all pictures only when that is so, and finds what an archive lost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -17,7 +17,18 @@ from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
 from tests.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
-from tests.forward.channels import pacs
+from tests.forward.channels import pacs, run, sender
+from tests.forward.test_jpeg_clips import (
+    AS_JPEG,
+    BASELINE,
+    H264,
+    AnswersClips,
+    derived,
+    film,
+    forward,
+    maker,
+    taking,
+)
 
 TODAY = date(2026, 11, 21)
 PACS = frozenset({"pacs"})
@@ -37,10 +48,11 @@ class Archive:
         return frozenset(uids) - self.lost
 
 
-def become(spool: Spool, state: str, proof: str = "", uid: str = "%") -> None:
+def become(spool: Spool, state: str, proof: str = "", uid: str = "%", of: str = "%") -> None:
     with spool.database.write() as connection:
         connection.execute(
-            "UPDATE delivery SET state = ?, proof = ? WHERE sop_instance_uid LIKE ?", (state, proof, uid)
+            "UPDATE delivery SET state = ?, proof = ? WHERE sop_instance_uid LIKE ? AND state LIKE ?",
+            (state, proof, uid, of),
         )
 
 
@@ -207,6 +219,71 @@ def test_an_archive_that_says_nothing_or_cannot_be_asked_proves_nothing(spool: S
         assert not found["all_safe"]
         assert found["verdict"].endswith(says)
     assert spool.deliveries.list()[0].state is DeliveryState.COMMITTED
+
+
+def refused_twice_elsewhere(spool: Spool) -> None:
+    forward(spool, AnswersClips(spool), pacs("cloud", fallback="key-stills"))
+
+
+def refused_twice_elsewhere_while_stills_are_made(spool: Spool) -> None:
+    to = pacs("cloud", fallback="key-stills")
+    run(sender(spool, AnswersClips(spool), to))
+    maker(spool, to).step()
+    run(sender(spool, AnswersClips(spool), to))
+
+
+def taken_as_jpeg_elsewhere_without_a_word(spool: Spool) -> None:
+    forward(spool, taking(BASELINE), pacs("cloud", fallback="jpeg"))
+
+
+def made_and_in_no_queue(spool: Spool) -> None:
+    forward(spool, taking(BASELINE), pacs("cloud", fallback="jpeg"))
+    with spool.database.write() as connection:
+        connection.execute(
+            "DELETE FROM delivery WHERE sop_instance_uid IN "
+            "(SELECT sop_instance_uid FROM object WHERE json_extract(document, '$.derived_from') <> '')"
+        )
+
+
+ELSEWHERE = [
+    refused_twice_elsewhere,
+    refused_twice_elsewhere_while_stills_are_made,
+    taken_as_jpeg_elsewhere_without_a_word,
+    made_and_in_no_queue,
+]
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_a_clip_that_every_required_archive_has_is_safe_whatever_became_of_it_elsewhere(
+    spool: Spool, elsewhere: Callable[[Spool], None]
+) -> None:
+    recorded = film(spool, "pacs", "cloud")
+    forward(spool, taking(H264), AS_JPEG)
+    become(spool, "committed", "commitment", of="sent")
+    elsewhere(spool)
+    assert derived(spool, recorded)
+    assert told(spool)["verdict"] == "Safe in PACS: all 1 picture of 1 exam."
+    for required in (frozenset({"pacs", "cloud"}), frozenset({"cloud"}), frozenset[str]()):
+        assert not told(spool, required=required)["all_safe"], "where the clip itself did not go"
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_a_clip_that_its_required_archive_does_not_vouch_for_is_not_safe(
+    spool: Spool, elsewhere: Callable[[Spool], None]
+) -> None:
+    film(spool, "pacs", "cloud")
+    forward(spool, taking(H264), AS_JPEG)
+    elsewhere(spool)
+    assert not told(spool)["all_safe"]
+
+
+def test_stills_that_an_archive_vouches_for_do_not_make_their_clip_safe(spool: Spool) -> None:
+    recorded = film(spool)
+    forward(spool, AnswersClips(spool), pacs(fallback="key-stills"))
+    for each in derived(spool, recorded):
+        if each.frames == 1:
+            become(spool, "committed", "commitment", uid=each.sop_instance_uid)
+    assert told(spool)["verdict"] == "NOT finished: 1 picture of 1 exam: 1 On this box."
 
 
 def test_only_exams_of_that_day_by_the_clock_on_the_wall_are_counted(spool: Spool, clock: FakeClock) -> None:

@@ -65,8 +65,7 @@ class DayCheck:
         given = {
             delivery.sop_instance_uid: delivery
             for picture in exam.pictures
-            for of_one in picture.deliveries
-            for delivery in of_one
+            for delivery in picture.all_deliveries
             if delivery.destination == name and delivery.state in _GIVEN
         }
         said = {"exam": exam.exam.id, "destination": name, "given": len(given), "code": "", "what": ""}
