@@ -3,8 +3,9 @@
 A rebuild loses it, and may: it is learned again, and every delivery waits for a person then anyway.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 
 from gateway.errors import NotFound
 from gateway.spool.database import Database
@@ -18,6 +19,14 @@ class Known:
     peer: str  # its address, for people
     settings: str  # a digest of all of its settings
     generation: int = 0  # how often another peer took the name
+
+
+class Taken(IntEnum):
+    """Whether a form is taken, and who said so."""
+
+    NO_CONTEXT = -1  # until one is accepted
+    NO = 0  # an answer to an object
+    YES = 1
 
 
 class Destinations:
@@ -48,21 +57,37 @@ class Destinations:
         return self.get(name)
 
     def takes(self, name: str, sop_class_uid: str, transfer_syntax_uid: str) -> bool | None:
-        """Say whether a destination took this form last time; None = not asked since its settings changed."""
+        """Say whether a destination took this form last time; None = not known since its settings changed."""
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT taken FROM accepted "
                 "WHERE destination = ? AND sop_class_uid = ? AND transfer_syntax_uid = ?",
                 (name, sop_class_uid, transfer_syntax_uid),
             ).fetchone()
-        return None if row is None else bool(row["taken"])
+        return None if row is None else row["taken"] == Taken.YES
 
-    def learn(self, name: str, forms: Mapping[tuple[str, str], bool]) -> None:
+    def forms(self, name: str) -> dict[tuple[str, str], Taken]:
+        """Return what is known of each (SOP class, transfer syntax)."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT sop_class_uid, transfer_syntax_uid, taken FROM accepted WHERE destination = ?", (name,)
+            ).fetchall()
+        return {(row["sop_class_uid"], row["transfer_syntax_uid"]): Taken(row["taken"]) for row in rows}
+
+    def learn(self, name: str, forms: Mapping[tuple[str, str], Taken]) -> None:
         """Note what contexts and answers showed: whether each (SOP class, transfer syntax) is taken."""
         with self._database.write() as connection:
             connection.executemany(
                 "INSERT INTO accepted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET taken = excluded.taken",
                 [(name, *form, taken) for form, taken in forms.items()],
+            )
+
+    def forget(self, name: str, forms: Iterable[tuple[str, str]]) -> None:
+        """Forget what was known of some forms."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "DELETE FROM accepted WHERE destination = ? AND sop_class_uid = ? AND transfer_syntax_uid = ?",
+                [(name, *form) for form in forms],
             )
 
     def forget_forms(self, name: str) -> None:

@@ -68,7 +68,7 @@ CREATE TABLE accepted (
     destination TEXT NOT NULL,
     sop_class_uid TEXT NOT NULL,
     transfer_syntax_uid TEXT NOT NULL,
-    taken INTEGER NOT NULL,              -- 1: yes, 0: no
+    taken INTEGER NOT NULL,              -- 1: yes, 0: no, by an answer; -1: no, no context was accepted
     PRIMARY KEY (destination, sop_class_uid, transfer_syntax_uid)
 ) STRICT;
 -- --- storage commitment and proof by query -----------------------------------------------------------------------

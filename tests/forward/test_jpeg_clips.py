@@ -290,7 +290,11 @@ def test_a_clip_whose_destination_left_the_configuration_waits_for_a_person(spoo
 def listed_at_the_end(spool: Spool, exam: Exam) -> set[str]:
     """Return what the end of an exam's procedure step names."""
     (step,) = spool.exams.get(exam.id).steps
-    end = pydicom.dcmread(spool.steps.path(exam.id, step.sop_instance_uid, MessageKind.SET))
+    return uids_of(spool.steps.path(exam.id, step.sop_instance_uid, MessageKind.SET))
+
+
+def uids_of(path: Path) -> set[str]:
+    end = pydicom.dcmread(path)
     return {i.ReferencedSOPInstanceUID for s in end.PerformedSeriesSequence for i in s.ReferencedImageSequence}
 
 

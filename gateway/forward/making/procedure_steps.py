@@ -19,6 +19,7 @@ from gateway.model import (
     Exam,
     ExamState,
     Identity,
+    MediaKind,
     MessageKind,
     MessageState,
     SealedObject,
@@ -169,10 +170,25 @@ class ProcedureSteps:
         if step.reason == WRONG_ENTRY:
             return True  # its pictures are another step's
         last = at == len(exam.steps) - 1
-        if last and not (exam.state in _OVER and self._settled(exam)):
+        if last and exam.state not in _OVER:
             return False
         upto = None if last else exam.steps[at + 1].above
-        return self._spool.captures.are_settled(exam.id, above=step.above, upto=upto)
+        if not self._spool.captures.are_settled(exam.id, above=step.above, upto=upto):
+            return False
+        return self._settled(exam) or (upto is not None and self._needs_no_more(exam, upto))
+
+    def _needs_no_more(self, exam: Exam, upto: int) -> bool:
+        """Say whether a step of before a reopening ends though not everything of its exam is settled.
+
+        Nothing was released, as of a wrong entry, or it may be clips of the later part, which leave at once.
+        """
+        return exam.released is None or (exam.state not in _OVER and self._has_clips(exam, above=upto))
+
+    def _has_clips(self, exam: Exam, *, above: int) -> bool:
+        """Say whether any clip with a higher number is an object already."""
+        captures = (each.capture for each in self._spool.captures.of_exam(exam.id))
+        clips = (each for each in captures if each.kind is MediaKind.CLIP and each.instance_number > above)
+        return any(self._spool.objects.of_capture(each.sop_instance_uid) for each in clips)
 
     def _end(self, exam: Exam, step: Step) -> None:
         queued = self._spool.steps.of_step(step.sop_instance_uid, MessageKind.CREATE)
