@@ -68,6 +68,7 @@ class Alike:
         return self._written.get(self._common(capture, series))
 
     def wrote(self, capture: Capture, series: Series, encoded: Mapping[int, bytes]) -> None:
+        """Remember a header as it was written. `encoded`: its elements by tag, in Explicit VR Little Endian."""
         self._written[self._common(capture, series)] = {
             tag: element for tag, element in encoded.items() if tag not in OWN
         }
@@ -77,6 +78,7 @@ class Alike:
         return self._read.get(self._common(capture, series))
 
     def checked(self, capture: Capture, series: Series, found: Elements, raw: bytes) -> None:
+        """Remember a header that was read back and found good in full. `raw`: its bytes, `found` in them."""
         self._read[self._common(capture, series)] = Template.of(found, raw)
 
     def _common(self, capture: Capture, series: Series) -> _Common:

@@ -17,9 +17,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.spool.files import Files
+from tests.memory import folder_in_memory
 
 Entry = int | str  # a file's number, or a folder's path
 Tree = dict[str, bytes | None]  # path to content, None = folder
@@ -260,6 +261,29 @@ def for_each_cut(
             if cut.digest not in seen:
                 seen.add(cut.digest)
                 yield cut
+
+
+class Counted(Protocol):
+    """What a survey of cuts counts: the cuts, and the digests of the disks that differ."""
+
+    cuts: int
+    disks: set[bytes]
+
+
+def for_each_disk(
+    recording: Recording, tally: Counted, *, begin: int, variants: Sequence[Variant] = VARIANTS
+) -> Iterator[tuple[Cut, Path]]:
+    """Yield each different disk that a cut from operation `begin` on leaves, once, in a folder that goes again."""
+    for cut in for_each_cut(recording, variants=variants, without=("scopegate.db",)):
+        if cut.position < begin:
+            continue
+        tally.cuts += 1
+        if cut.digest in tally.disks:
+            continue
+        tally.disks.add(cut.digest)
+        with folder_in_memory() as folder:
+            cut.materialise(folder)
+            yield cut, folder
 
 
 @dataclass(slots=True)

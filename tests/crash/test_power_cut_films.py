@@ -24,7 +24,14 @@ from gateway.spool.deliveries import JPEG_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.crash.power_cut import VARIANTS, FilesNeverFlushed, NamesNeverFlushed, Recording, for_each_cut
+from tests.crash.power_cut import (
+    VARIANTS,
+    FilesNeverFlushed,
+    NamesNeverFlushed,
+    Recording,
+    for_each_cut,
+    for_each_disk,
+)
 from tests.crash.test_power_cut_seal import keep_index, pixels_in_media, seal_of, where
 from tests.dicom_checks import H264
 from tests.forward.bench import STATION, StopsAfter, clip, films, let_go, open_exam, ordered, wrap_all
@@ -111,20 +118,12 @@ class Tally:
 
 def survey(story: Story) -> Tally:
     tally = Tally()
-    for cut in for_each_cut(story.recording, variants=VARIANTS, without=("scopegate.db",)):
-        if cut.position < story.begin:
-            continue
-        tally.cuts += 1
-        if cut.digest in tally.disks:
-            continue
-        tally.disks.add(cut.digest)
-        with folder_in_memory() as folder:
-            cut.materialise(folder)
-            try:
-                found = list(check(folder, story, tally))
-            except Exception as error:  # noqa: BLE001 - told by the test
-                found = [f"{type(error).__name__} {error}"]
-            tally.problems += [f"{where(cut)}: {each}" for each in found]
+    for cut, folder in for_each_disk(story.recording, tally, begin=story.begin):
+        try:
+            found = list(check(folder, story, tally))
+        except Exception as error:  # noqa: BLE001 - told by the test
+            found = [f"{type(error).__name__} {error}"]
+        tally.problems += [f"{where(cut)}: {each}" for each in found]
     return tally
 
 

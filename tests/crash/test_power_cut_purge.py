@@ -24,7 +24,7 @@ from tests.crash.power_cut import (
     NamesNeverFlushed,
     Recording,
     Variant,
-    for_each_cut,
+    for_each_disk,
     keep,
 )
 from tests.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
@@ -98,16 +98,8 @@ class Tally:
 
 def survey(story: Story, variants: Sequence[Variant] = VARIANTS) -> Tally:
     tally = Tally()
-    for cut in for_each_cut(story.recording, variants=variants, without=("scopegate.db",)):
-        if cut.position < story.begin:
-            continue
-        tally.cuts += 1
-        if cut.digest in tally.disks:
-            continue
-        tally.disks.add(cut.digest)
-        with folder_in_memory() as folder:
-            cut.materialise(folder)
-            check(folder, story, tally, f"cut {cut.position} {cut.variant}")
+    for cut, folder in for_each_disk(story.recording, tally, begin=story.begin, variants=variants):
+        check(folder, story, tally, f"cut {cut.position} {cut.variant}")
     return tally
 
 

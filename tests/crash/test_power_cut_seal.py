@@ -23,7 +23,16 @@ from gateway.spool.deliveries import KEY_STILLS_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.crash.power_cut import VARIANTS, Cut, FilesNeverFlushed, NamesNeverFlushed, Recording, for_each_cut, keep
+from tests.crash.power_cut import (
+    VARIANTS,
+    Cut,
+    FilesNeverFlushed,
+    NamesNeverFlushed,
+    Recording,
+    for_each_cut,
+    for_each_disk,
+    keep,
+)
 from tests.forward.bench import (
     STATION,
     clip,
@@ -125,19 +134,11 @@ class Tally:
 
 def survey(story: Story) -> Tally:
     tally = Tally()
-    for cut in for_each_cut(story.recording, variants=VARIANTS, without=("scopegate.db",)):
-        if cut.position < story.begin:
-            continue
-        tally.cuts += 1
-        if cut.digest in tally.disks:
-            continue
-        tally.disks.add(cut.digest)
-        with folder_in_memory() as folder:
-            cut.materialise(folder)
-            try:
-                check(folder, story, tally)
-            except Exception as error:  # noqa: BLE001 - told by the test
-                tally.problems.append(f"{where(cut)}: {type(error).__name__} {error}")
+    for cut, folder in for_each_disk(story.recording, tally, begin=story.begin):
+        try:
+            check(folder, story, tally)
+        except Exception as error:  # noqa: BLE001 - told by the test
+            tally.problems.append(f"{where(cut)}: {type(error).__name__} {error}")
     return tally
 
 

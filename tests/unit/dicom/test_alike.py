@@ -56,8 +56,16 @@ def test_a_still_that_differs_in_anything_else_is_built_for_itself():
     ):
         assert alike.written(other, SERIES) is None
     assert alike.written(record, replace(SERIES, number=2)) is None
-    parted = exam(steps=(Step(sop_instance_uid="2.25.91", id="e1-1", started=OPENED, servers=("ris",)),))
-    assert not Alike(parted).written(record, SERIES)
+
+
+def test_stills_of_two_procedure_steps_have_nothing_in_common():
+    first = Step(sop_instance_uid="2.25.91", id="e1-1", started=OPENED, servers=("ris",))
+    second = replace(first, sop_instance_uid="2.25.92", id="e1-2", above=3)
+    opened, (record, _) = exam(steps=(first, second)), still(instance_number=1)
+    alike = Alike(opened)
+    still_object.build(opened, record, SERIES, order=None, station=STATION, alike=alike)
+    assert alike.written(replace(record, instance_number=3), SERIES)
+    assert alike.written(replace(record, instance_number=4), SERIES) is None
 
 
 def checked(tmp_path, opened, alike, record, streams):
