@@ -54,7 +54,7 @@ class JpegClips:
         self._wanted = {each.name: each for each in destinations if each.fallback != "hold"}
         self._stop = stop
         self._threads = max(1, (os.cpu_count() or 1) // 2)
-        self._needs: dict[str, int] = {}  # bytes of room by UID of the clip, where more than was thought
+        self._needs: dict[str, int] = {}  # bytes of room, by UID of the clips of which some frames were made
         self.short: frozenset[str] = frozenset()  # UIDs of clips that wait for room on the disk
         self.progress: Progress | None = None
 
@@ -70,7 +70,7 @@ class JpegClips:
                 if self._stop.is_set():
                     return False
                 self._settle(delivery)
-                if self.progress:
+                if self.progress:  # minutes have passed: what is not sent in any form yet goes first
                     return True
             except film.Stopped:
                 return False
@@ -89,6 +89,7 @@ class JpegClips:
 
     def _give_up(self, delivery: Delivery, error: ScopegateError) -> None:
         warn(_log, "jpeg_clip_not_made", uid=delivery.sop_instance_uid, code=error.code)
+        self._needs.pop(delivery.sop_instance_uid, None)
         name = delivery.destination
         reason = f"The archive {name} takes no H.264, and no JPEG could be made of it: {error.what}"
         self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
@@ -132,9 +133,11 @@ class JpegClips:
         self._derived.orders(clip.exam)  # what cannot be sealed is not made
         self._room_for(max(2 * capture.bytes, self._needs.get(capture.sop_instance_uid, 0)))
         try:
-            return self._made(clip, capture, planned, most)
+            made = self._made(clip, capture, planned, most)
         except OSError as error:
             raise SpoolDamaged("The DICOM file of a clip cannot be read.", code="file-missing") from error
+        self._needs.pop(clip.sop_instance_uid, None)
+        return made
 
     def _made(self, clip: SealedObject, capture: Capture, planned: KeyStill, most: int) -> SealedObject:
         uid, path = planned.sop_instance_uid, self._spool.objects.path(clip)
