@@ -8,7 +8,6 @@ from queue import Empty, Queue
 
 from gateway.capture.answers import FAILURES, explained, fail, give
 from gateway.capture.closing import Closing
-from gateway.capture.developing import develop
 from gateway.capture.filming import Filming
 from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import PreRecord
@@ -16,7 +15,7 @@ from gateway.capture.recorder import Recorder
 from gateway.capture.recording import End, Recording
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
-from gateway.errors import DiskFull, ScopegateError, SpoolError
+from gateway.errors import Busy, DiskFull, SpoolError
 from gateway.log import warn
 from gateway.model import Capture
 from gateway.spool.clips import ClipHeader
@@ -44,9 +43,10 @@ class Clips:
         self._recorder = recorder
         self._queues: dict[str, Queue[Recording]] = {source: Queue() for source in sources}
         self._next_part = next_part  # from a header, and columns and rows of what is seen now
-        self._closing = Closing(spool=spool, recorder=recorder)
+        self._closing = Closing(spool=spool)
         kept = {} if prerecords is None else prerecords
         self._filming = Filming(spool=spool, closing=self._closing, clock=clock, prerecords=kept)
+        self._coming = threading.Lock()  # whoever puts something into a queue, and whoever ends one
         self._running: dict[str, Recording] = {}  # by source
         self._ended: deque[tuple[str, ...]] = deque(maxlen=_REMEMBERED)
 
@@ -71,12 +71,15 @@ class Clips:
     ) -> Recording:
         """Take a clip to be recorded from its first frame on, or from what is kept of the time before.
 
-        Nothing from before `since_ns` enters it.
+        Nothing from before `since_ns` enters it. Raises Busy when the process is being stopped.
         """
         before = self._filming.reel(header.source, grabber).before(first, since_ns=since_ns, anyway=anyway)
         recording = Recording(header=header, grabber=grabber, first=first, before=before, anyway=anyway)
-        self._running[header.source] = recording
-        self._queues[header.source].put(recording)
+        with self._coming:
+            if header.source not in self._queues:
+                raise Busy("No clip was started: the recorder is being stopped.")
+            self._running[header.source] = recording
+            self._queues[header.source].put(recording)
         return recording
 
     def stop(self, recording: Recording, time_ns: int) -> None:
@@ -87,12 +90,14 @@ class Clips:
             part = part.next
 
     def work(self, source: str, stop: threading.Event) -> None:
-        """Record one clip of this source after the other until stopped."""
+        """Record one clip of this source after the other until stopped; whoever comes later is refused."""
         queue = self._queues[source]
-        while not stop.is_set():
+        while True:
             try:
                 recording = queue.get(timeout=_WAIT_S)
             except Empty:
+                if self._ends(source, stop):
+                    return
                 continue
             self._record(recording, stop)
 
@@ -102,16 +107,28 @@ class Clips:
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    def _ends(self, source: str, stop: threading.Event) -> bool:
+        """Say whether nobody waits for this source's thread, and nobody will any more."""
+        with self._coming:
+            if not stop.is_set() or not self._queues[source].empty():
+                return False
+            del self._queues[source]
+            return True
+
     def _record(self, first: Recording, stop: threading.Event) -> None:
         """Record a clip; where the picture changes its size, another part follows."""
         stored: Capture | None = None
         capture: Capture | None = None
-        recording: Recording | None = first
-        error: ScopegateError | None = None
+        error = self._filming.begin(first)
+        recording: Recording | None = None if error else first
         while recording:
-            capture, error = self._filming.record(recording, stop)
-            stored = capture or stored
-            recording = self._following(recording) if capture else None
+            part, error = self._filming.film(recording, stop)
+            capture, stored = part, part or stored
+            recording = self._following(recording) if part else None
+            if recording and (refused := self._filming.begin(recording)):
+                recording, capture, error = None, None, refused
+            if part:  # not before the next part has a row: an exam with a clip is not finished between the two
+                self._recorder.put_row(part)
         last = self._running.pop(first.header.source)
         is_there = capture or (last.has_begun and self._closing.kept_open(last.uid))
         self._ended.append(last.uids if is_there else last.earlier)
@@ -125,19 +142,19 @@ class Clips:
 
     def _following(self, recording: Recording) -> Recording | None:
         """Return the part that follows one whose picture changed its size, if one does."""
-        frame, grabber = recording.unfit, recording.grabber
-        if frame is None or recording.header.part >= MOST_PARTS or self._next_part is None:
+        first = recording.unfit
+        if first is None or recording.header.part >= MOST_PARTS or self._next_part is None:
             return None
         try:
-            made = develop(frame, grabber)
-            header = self._next_part(recording.header, made.seen)
+            header = self._next_part(recording.header, first.seen)
         except FAILURES as failure:
+            recording.end = End.FAILED
             warn(_log, "clip_not_continued", uid=recording.uid, code=explained(failure).code)
             return None
         part = Recording(
             header=header,
-            grabber=grabber,
-            first=made,
+            grabber=recording.grabber,
+            first=first,
             anyway=recording.anyway,
             earlier=recording.uids,
             done=recording.done,

@@ -3,7 +3,6 @@
 import logging
 
 from gateway.capture.answers import FAILURES
-from gateway.capture.recorder import Recorder
 from gateway.capture.recording import Recording
 from gateway.errors import ScopegateError, SpoolError
 from gateway.log import warn
@@ -18,17 +17,18 @@ _log = logging.getLogger(__name__)
 class Closing:
     """Makes captures of clips that ended, and remembers those that the disk kept open."""
 
-    def __init__(self, *, spool: Spool, recorder: Recorder) -> None:
+    def __init__(self, *, spool: Spool) -> None:
         self._spool = spool
-        self._recorder = recorder
         self._unclosed: dict[tuple[str, str], str] = {}  # (exam, UID): the code of why
 
     def close(self, recording: Recording) -> Capture:
-        """Make a clip a capture that is durable. Raises what `FAILURES` names: it can be salvaged then."""
+        """Make a clip a capture that is durable. Raises what `FAILURES` names: it can be salvaged then.
+
+        Its row is not written: it keeps the exam open until the next part has one.
+        """
         assert recording.writer
         capture = recording.writer.close(lost_frames=recording.lost)
         self._spool.captures.write_sidecar(capture)
-        self._recorder.put_row(capture)
         return capture
 
     def salvage(self, header: ClipHeader) -> Capture | None:

@@ -8,15 +8,15 @@ _LOST_SIGNAL_S = 10.0
 _HALF = 0.5  # of the time from frame to frame
 
 
-def why(recording: Recording, last: Made, frame: Made | None, *, card: bool, now_ns: int) -> End | None:
+def why(recording: Recording, last: Made, frame: Made | None, *, none: bool, now_ns: int) -> End | None:
     """Return why a clip ends before `frame`, or before the one that did not come; `last` is its last frame yet.
 
-    card: the frame is none, so its size says nothing.
+    none: it is no frame of a clip, so its size says nothing.
     """
     time_ns = frame.time_ns if frame else now_ns
     if recording.stopped_ns and _is_over(recording, last, frame):
         return End.ASKED
-    if frame and not card and not fits(recording, frame):
+    if frame and not none and not fits(recording, frame):
         return End.SIZE
     if time_ns > recording.limit_ns:
         return End.LIMIT

@@ -42,23 +42,7 @@ class Filming:
         """Return where the frames of this source come from."""
         return Reel(grabber=grabber, kept=self._prerecords.get(source))
 
-    def record(self, recording: Recording, stop: threading.Event) -> tuple[Capture | None, ScopegateError | None]:
-        """Record one part to its end; return what is stored of it, and what went wrong."""
-        if error := self._begin(recording):
-            return None, error
-        try:
-            self._add_frames(recording, stop)
-            capture: Capture | None = self._closing.close(recording)
-        except FAILURES as failure:
-            error = explained(failure)
-            recording.end = End.FAILED
-            warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
-            capture = self._closing.salvage(recording.header)
-        if capture:
-            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
-        return capture, error
-
-    def _begin(self, recording: Recording) -> ScopegateError | None:
+    def begin(self, recording: Recording) -> ScopegateError | None:
         """Make a clip's start durable; return why there is none, and nothing is left of it then."""
         header = recording.header
         try:
@@ -81,6 +65,24 @@ class Filming:
         self._closing.discard(header)
         fail(recording.begun, error)
         return error
+
+    def film(self, recording: Recording, stop: threading.Event) -> tuple[Capture | None, ScopegateError | None]:
+        """Record one part that has begun to its end; return what is durable of it, and what went wrong.
+
+        Its row says that it is being recorded until somebody enters what is returned.
+        """
+        error = None
+        try:
+            self._add_frames(recording, stop)
+            capture: Capture | None = self._closing.close(recording)
+        except FAILURES as failure:
+            error = explained(failure)
+            recording.end = End.FAILED
+            warn(_log, "clip_failed", exam=recording.header.exam, uid=recording.uid, code=error.code)
+            capture = self._closing.salvage(recording.header)
+        if capture:
+            event(_log, "clip_stored", uid=recording.uid, frames=capture.frames, end=recording.end)
+        return capture, error
 
     def _add_frames(self, recording: Recording, stop: threading.Event) -> None:
         """Write frame after frame; every 400 ms what was written is made safe."""
@@ -117,26 +119,41 @@ class Filming:
         while not stop.is_set():
             frame = reel.after(came.sequence, _WAIT_S)
             recording.waited = 0 if frame else recording.waited + 1
-            # A device may show its card in another size: no part begins with it.
-            card = frame and not fits(recording, frame) and not recording.anyway and sieve.is_card(frame)
-            end = self._end(recording, last, frame, card=bool(card))
+            other = frame is not None and not fits(recording, frame)
+            first = _first_of_part(recording, sieve, frame) if frame and other else None
+            none = other and first is None
+            end = self._end(recording, last, frame, none=none)
             if frame:
                 recording.lost += lost_before(end, recording, came, frame)
                 came = frame
             if end:
-                recording.end, recording.unfit = end, frame if end is End.SIZE else None
+                recording.end, recording.unfit = end, first if end is End.SIZE else None
                 return
-            recording.idle = 0 if frame and not card else recording.idle + 1
-            last = last if card else frame or last
-            yield None if card else frame
+            recording.idle = 0 if frame and not none else recording.idle + 1
+            last = last if none else frame or last
+            yield None if none else frame
 
-    def _end(self, recording: Recording, last: Made, frame: Made | None, *, card: bool) -> End | None:
+    def _end(self, recording: Recording, last: Made, frame: Made | None, *, none: bool) -> End | None:
         """Say why a clip ends before `frame`, or before the one that did not come."""
-        if end := why(recording, last, frame, card=card, now_ns=self._clock.boottime_ns()):
+        if end := why(recording, last, frame, none=none, now_ns=self._clock.boottime_ns()):
             return end
         recorded, coming = recording.sizes
         # What is coming will be on the disk, and once more in the DICOM copy.
         return None if room.clip_fits(self._spool.space.room(), recorded + 2 * coming) else End.DISK
+
+
+def _first_of_part(recording: Recording, sieve: Sieve, frame: Made) -> Developed | None:
+    """Return a frame of another size as the next part begins with it.
+
+    None does with what a device shows without signal, which may have a size of its own, nor with a torn frame.
+    """
+    if not recording.anyway and sieve.is_card(frame):
+        return None
+    try:
+        return develop(frame, recording.grabber)
+    except EncodingFailed as error:
+        _left_out(recording, error)
+        return None
 
 
 def _passed(recording: Recording, sieve: Sieve, frame: Made | None) -> list[Made]:
@@ -158,10 +175,15 @@ def _add_shots(recording: Recording, darkroom: Darkroom, reel: Reel, shots: list
         try:
             _add(recording, reel.ready(shot.frame) or darkroom.develop(shot))
         except EncodingFailed as error:
-            recording.lost += 1
-            if not recording.torn:
-                warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
-            recording.torn = True
+            _left_out(recording, error)
+
+
+def _left_out(recording: Recording, error: EncodingFailed) -> None:
+    """Count a frame as lost that cannot be compressed; said once a part."""
+    recording.lost += 1
+    if not recording.torn:
+        warn(_log, "frames_left_out", uid=recording.uid, code=error.code)
+    recording.torn = True
 
 
 def _add(recording: Recording, developed: Developed) -> None:

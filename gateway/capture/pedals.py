@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, Queue
 
 from gateway.capture.answers import ANSWER_S
@@ -56,6 +57,11 @@ class Pedal:
             elif not self._heard:
                 self._clock.wait(stop, _REST_S)
         self._trigger.close()
+        with suppress(Empty):
+            while self._queue.get_nowait():  # each press that was seen has its answer
+                self._presses.refuse(
+                    Busy("The picture was NOT stored: the recorder is being stopped."), Origin.PEDAL
+                )
 
     def act(self, stop: threading.Event) -> None:
         """Do what was pressed, in order, until stopped."""

@@ -62,6 +62,7 @@ class Recorder:
         self._jobs: Queue[tuple[Pressed, Future[Capture]]] = Queue()
         self._settled = threading.Condition()
         self._pending: Counter[str] = Counter()
+        self._ended = False  # nobody would store what is taken from now on
         self._rowless: deque[Capture] = deque()
 
     @property
@@ -70,13 +71,18 @@ class Recorder:
             return self._pending.total()
 
     def submit(self, pressed: Pressed) -> Future[Capture]:
-        """Take a press to be stored; who settles its future first, gives it up. Raises Busy with 16 pinned."""
+        """Take a press to be stored; who settles its future first, gives it up.
+
+        Raises Busy with 16 pinned, and when the process is being stopped.
+        """
         future: Future[Capture] = Future()
         with self._settled:
+            if self._ended:
+                raise Busy("The picture was NOT stored: the recorder is being stopped.")
             if self._pending.total() >= MAX_PINS:
                 raise Busy
             self._pending[pressed.exam] += 1
-        self._jobs.put((pressed, future))
+            self._jobs.put((pressed, future))
         return future
 
     def work(self, stop: threading.Event) -> None:
@@ -85,7 +91,7 @@ class Recorder:
             try:
                 pressed, future = self._jobs.get(timeout=_WAIT_S)
             except Empty:
-                if stop.is_set():
+                if self._ends(stop):
                     return
                 continue
             try:
@@ -122,6 +128,12 @@ class Recorder:
         return list(self._rowless)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _ends(self, stop: threading.Event) -> bool:
+        """Say whether no press waits, and none will be taken any more."""
+        with self._settled:
+            self._ended |= stop.is_set() and self._jobs.empty()
+            return self._ended
 
     def _settle(self, pressed: Pressed, future: Future[Capture]) -> None:
         if future.done():

@@ -46,7 +46,7 @@ class Recording:
     waiting: int = 0  # frames that are looked at before they are written
     torn: bool = False  # whether a frame could not be compressed
     earlier: tuple[str, ...] = ()  # UIDs of the parts before
-    unfit: Made | None = None  # the frame of another size that ended it
+    unfit: Developed | None = None  # the frame of another size that ended it
     next: "Recording | None" = None  # the part that follows
     begun: Future[str] = field(default_factory=Future)
     done: Future[Capture] = field(default_factory=Future)

@@ -12,7 +12,7 @@ from gateway.capture.clips import MOST_PARTS
 from gateway.capture.moment import Patience
 from gateway.capture.presses import Origin
 from gateway.config.settings import Source
-from gateway.errors import ClipRecording, RequestReused, ScopegateError, WrongState
+from gateway.errors import Busy, ClipRecording, RequestReused, ScopegateError, WrongState
 from gateway.spool import recovery
 from gateway.spool.clips import read_index
 from hardware.errors import DeviceMissing
@@ -333,6 +333,47 @@ def test_a_source_whose_size_flaps_makes_no_more_than_twenty_parts(box, wait):
     assert len(box.stop(uid)) == MOST_PARTS
     assert box.presses.last.code == "clip-size-changed"
     assert "is stored" in box.presses.last.what
+
+
+def test_an_exam_is_not_finished_between_two_parts_of_a_clip(box, wait):
+    exam = box.exam()
+    box.show()
+    uid = box.clip()
+    with box.moments.lock:  # the next part gets no number yet
+        box.show(size=(640, 360))
+        wait(lambda: box.spool.layout.sidecar(exam.id, uid).exists())
+        with pytest.raises(ClipRecording):
+            box.spool.exams.finish(exam.id)
+    wait(lambda: box.spool.captures.of_exam(exam.id))
+    with pytest.raises(ClipRecording):
+        box.spool.exams.finish(exam.id)
+    assert len(box.stop(uid)) == 2
+    box.spool.exams.finish(exam.id)
+
+
+def test_a_new_size_that_begins_with_a_torn_frame_makes_a_part_of_those_after_it(box, wait):
+    box.exam()
+    box.show()
+    uid = box.clip()
+    box.clock.move(0.04)
+    box.give("us", replace(torn(box), width=640, height=360))
+    box.show(count=2, size=(640, 360))
+    wait(lambda: (running := box.clips.of_source("us")) and running.header.part == 2 and running.frames == 2)
+    first, second = (stored(box, part) for part in box.stop(uid))
+    assert (painted(box, first), painted(box, second)) == ([1], [3, 4])
+    assert (first.lost_frames, second.lost_frames) == (1, 0)
+    assert box.presses.last.code == ""
+
+
+def test_a_clip_that_is_asked_for_when_the_process_is_stopped_is_refused(box):
+    box.exam()
+    box.show()
+    box.halt()
+    assert box.supervisor.run(10)
+    with pytest.raises(Busy):
+        box.clip()
+    assert box.answers() == ["not-stored"]
+    assert box.clips.running() == []
 
 
 def test_a_cable_that_was_touched_does_not_end_a_clip(box, wait):

@@ -59,6 +59,18 @@ def test_presses_that_come_while_nobody_acts_are_refused_and_the_late_ones_too(b
     assert set(box.answers()) == {"not-stored"}
 
 
+def test_presses_that_wait_when_the_process_is_stopped_are_refused(box):
+    box.exam()
+    box.show()
+    pedal = pedal_of(box, (Press(action=Action.STILL, time_ns=box.clock.boottime_ns()) for _ in range(3)))
+    for _ in range(3):
+        pedal.step()
+    box.halt()
+    pedal.listen(box.supervisor.stop)
+    assert box.answers() == ["not-stored"] * 3
+    assert "being stopped" in box.presses.last.what
+
+
 def test_every_press_of_the_worst_pedal_is_answered(box, wait):
     box.exam()
     box.show()

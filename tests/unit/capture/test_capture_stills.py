@@ -204,6 +204,22 @@ def test_sixteen_pins_and_then_busy(box, wait):
     wait(lambda: box.answers().count("stored") == 17)
 
 
+def test_a_press_when_the_process_is_stopped_is_stored_or_refused(box):
+    exam = box.exam()
+    box.show()
+    box.disk.held = lambda step, name: step == "sync" and name.endswith(".ljpg.part")
+    taken = [box.press(), box.press(), box.press()]  # two are being stored, one waits
+    box.halt()
+    taken.append(box.press())
+    box.disk.moves.set()
+    assert [failure_of(future) for future in taken] == [None] * 4
+    assert box.supervisor.run(10)
+    with pytest.raises(Busy):
+        box.press()
+    assert numbers(box, exam) == [1, 2, 3, 4]
+    assert box.answers() == ["stored"] * 4 + ["not-stored"]
+
+
 def test_a_still_pinned_before_the_finish_joins_its_exam(box):
     exam = box.exam()
     box.show()
