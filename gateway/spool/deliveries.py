@@ -26,6 +26,7 @@ SENT_AS_KEY_STILLS = "sent-as-key-stills"  # a clip in whose place its key still
 LET_GO = "purged"  # the box let the picture go after another archive vouched for it
 WANTED = (JPEG_WANTED, KEY_STILLS_WANTED)  # this box makes something of the clip
 INSTEAD = (SENT_AS_JPEG, SENT_AS_KEY_STILLS)  # it was made, and is on its way
+FILE_LOST = ("file-missing", "file-unreadable", "spool-damaged")  # an object's file is not the one that was sealed
 QUIET = (*WANTED, *INSTEAD, LET_GO)  # held, but nobody need do anything
 _QUIET = ", ".join("?" * len(QUIET))
 # A delivery's own fields say how it was seen; `new` is where it goes.

@@ -1,8 +1,9 @@
 """Sealed objects: the DICOM file, then its seal, then the rows, then the media goes. Never changed afterwards."""
 
 import builtins
+import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,6 +76,24 @@ class Objects:
         if sha256_of(self._layout.object(exam, uid)) != written.sha256:
             raise SpoolDamaged("A DICOM file that was just written reads back differently.")
         return written
+
+    def write_again(self, sealed: SealedObject, chunks: Iterable[bytes]) -> None:
+        """Put the lost file of a sealed object back, durably. Raises SpoolDamaged when these are other bytes.
+
+        What there is keeps its name until all of them are on the disk.
+        """
+        path = self.path(sealed)
+        with still_there():
+            self._files.write(path, _same_as(sealed, chunks), picture=True)
+        if sha256_of(path) != sealed.sha256:
+            raise SpoolDamaged("A DICOM file that was just written reads back differently.")
+
+    def is_whole(self, sealed: SealedObject) -> bool:
+        """Say whether the file of an object is there and the one that was sealed: it is read as a whole."""
+        try:
+            return sha256_of(self.path(sealed)) == sealed.sha256
+        except OSError:
+            return False
 
     def write_all(self, exam: str, contents: Mapping[str, Iterable[bytes]]) -> None:
         """Write the files of several objects of an exam, by UID, as `write` does. The caller reads them back."""
@@ -172,6 +191,17 @@ class Objects:
         media = [self._layout.media(each.exam, each.media) for each in captures]
         clips = [each for each in captures if each.media.endswith(FRAMES)]
         self._files.remove(*media, *(self._layout.index(each.exam, each.sop_instance_uid) for each in clips))
+
+
+def _same_as(sealed: SealedObject, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != sealed.sha256:
+        raise SpoolDamaged(
+            "Its file is lost, and what is made of the clip now is not what was sealed.", code="file-missing"
+        )
 
 
 def _enter(

@@ -32,7 +32,7 @@ from gateway.forward.making.progress import Progress
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Capture, Delivery, SealedObject
-from gateway.spool import records, room
+from gateway.spool import room
 from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, SENT_AS_JPEG
 from gateway.spool.key_stills import KeyStill
 from gateway.spool.spool import Spool
@@ -117,7 +117,7 @@ class JpegClips:
             event(_log, "sent_as_jpeg", destination=name, uid=clip.sop_instance_uid, made=made.sop_instance_uid)
 
     def _of(self, clip: SealedObject, capture: Capture, most: int) -> SealedObject:
-        """Return the clip of JPEG frames, made now if there is none yet: one for all destinations.
+        """Return the clip of JPEG frames, one for all destinations, made now if there is none or its file was lost.
 
         Raises ObjectError when it would have more bytes than `most`.
         """
@@ -125,9 +125,8 @@ class JpegClips:
             clip.exam, clip.sop_instance_uid, capture.instance_number, wanted=ALL, frames=(ALL,)
         )
         (planned,) = plan.stills
-        seal = self._spool.layout.seal(clip.exam, planned.sop_instance_uid)
-        if seal.exists():
-            return records.load(SealedObject, seal.read_bytes())
+        if whole := self._derived.whole(clip.exam, planned.sop_instance_uid):
+            return whole
         if capture.bytes > most:
             raise _too_large(capture.bytes, most)
         self._derived.orders(clip.exam)  # what cannot be sealed is not made

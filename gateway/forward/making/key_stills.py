@@ -1,8 +1,8 @@
 """Makes the key stills of a clip by a plan. Queues nothing; repeatable after a crash."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from gateway.config.settings import Station
 from gateway.dicom import key_still
@@ -12,7 +12,6 @@ from gateway.errors import SpoolDamaged
 from gateway.forward.making.derived import Derived, Made
 from gateway.log import event
 from gateway.model import Capture, SealedObject
-from gateway.spool import records
 from gateway.spool.key_stills import KeyStill
 from gateway.spool.spool import Spool
 
@@ -39,12 +38,14 @@ class Maker:
         plan = self._spool.key_stills.plan(
             clip.exam, clip.sop_instance_uid, capture.instance_number, wanted=wanted, frames=frames
         )
-        left = [still for still in plan.stills if not self._seal(clip, still).exists()]
+        uids = [still.sop_instance_uid for still in plan.stills]
+        found = {uid: whole for uid in uids if (whole := self._derived.whole(clip.exam, uid))}
+        left = [still for still in plan.stills if still.sop_instance_uid not in found]
         if left:
-            self._make(clip, capture, left)
-        return [records.load(SealedObject, self._seal(clip, still).read_bytes()) for still in plan.stills]
+            found |= {made.sop_instance_uid: made for made in self._made(clip, capture, left)}
+        return [found[uid] for uid in uids]
 
-    def _make(self, clip: SealedObject, capture: Capture, stills: list[KeyStill]) -> None:
+    def _made(self, clip: SealedObject, capture: Capture, stills: list[KeyStill]) -> Iterator[SealedObject]:
         try:
             path = self._spool.objects.path(clip)
             frames, ratio, method = key_still.frames_of(path, clip, capture, [still.frame for still in stills])
@@ -66,6 +67,4 @@ class Maker:
             made = Made(record=record, origin=origin, lengths=[len(stream)], streams=[stream])
             sealed = self._derived.seal(clip, capture, made)
             event(_log, "key_still_sealed", exam=clip.exam, uid=sealed.sop_instance_uid, clip=clip.sop_instance_uid)
-
-    def _seal(self, clip: SealedObject, still: KeyStill) -> Path:
-        return self._spool.layout.seal(clip.exam, still.sop_instance_uid)
+            yield sealed
