@@ -97,6 +97,16 @@ class Captures:
             ).fetchone()
         return row is None
 
+    def numbered(self, exam: str, *, above: int, upto: int | None) -> frozenset[str]:
+        """Return the UIDs of an exam's captures with these numbers."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT sop_instance_uid FROM capture WHERE exam = ? AND instance_number > ? "
+                "AND (? IS NULL OR instance_number <= ?)",
+                (exam, above, upto, upto),
+            )
+            return frozenset(row["sop_instance_uid"] for row in rows)
+
     def remembered(self, request: RequestStamp) -> Remembered | None:
         """Return what this request stored, or began to record, before. Raises RequestReused."""
         with self._database.read() as connection:

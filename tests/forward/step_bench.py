@@ -9,10 +9,11 @@ import pydicom
 
 from gateway.config.settings import Source
 from gateway.errors import DeliveryError
-from gateway.forward.making.procedure_steps import ProcedureSteps
+from gateway.forward.making.fallback import Fallbacks
+from gateway.forward.making.procedure_steps import ProcedureSteps, Settled
 from gateway.forward.making.release import Release
 from gateway.forward.sending.step_sender import StepSender
-from gateway.model import Exam, MessageKind, Patient
+from gateway.model import MessageKind, Patient
 from gateway.net.procedure_step import StepAnswer, Took
 from gateway.spool.spool import Spool
 from tests.forward.bench import STATION, wrap_all
@@ -97,16 +98,14 @@ class Server:
         return [(each.kind, each.data_set.PerformedProcedureStepStatus) for each in self.told]
 
 
-def planner(
-    spool: Spool, *servers: str, temporary: str = "hold", settled: Callable[[Exam], bool] = lambda _: True
-) -> ProcedureSteps:
+def planner(spool: Spool, *servers: str, temporary: str = "hold", settled: Settled | None = None) -> ProcedureSteps:
     return ProcedureSteps(
         spool=spool,
         servers=servers or ("ris",),
         station=STATION,
         sources=[Source(name="us", modality="US")],
         temporary=temporary,
-        settled=settled,
+        settled=settled or Fallbacks(spool=spool, station=STATION, destinations=()).settled,
     )
 
 

@@ -6,19 +6,17 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.config.settings import Source
 from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy, WrongState
-from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.model import Exam
 from gateway.spool import erasable, erasing
 from gateway.spool.files import locked
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
-from tests.forward.bench import STATION, Disk, clip, open_exam, release, sealed_exam, still, wrapper
+from tests.forward.bench import Disk, clip, open_exam, release, sealed_exam, still, wrapper
 from tests.forward.channels import Archive, run, sender
+from tests.forward.step_bench import planner
 from tests.memory import folder_in_memory
 
-SOURCES = (Source(name="us", device="pattern:ultrasound", modality="US"),)
 SURVIVED = (NotFound, DiskFull, DiskFailed, SpoolBusy)  # what forward/follow.py takes up again
 
 
@@ -71,7 +69,7 @@ class Interrupted(Disk):
 
 def making(spool: Spool) -> Callable[[], bool]:
     """Return the steps that make objects, and what servers are told, of whatever is there."""
-    told = ProcedureSteps(spool=spool, servers=["ris"], station=STATION, sources=SOURCES, temporary="hold")
+    told = planner(spool)
     releases, wraps = release(spool), wrapper(spool)
     return lambda: told.step() | releases.step() | wraps.step()
 

@@ -383,7 +383,6 @@ def test_an_exam_is_settled_at_once_where_nothing_can_become_of_its_clips(spool:
     run(sender(spool, Archive(), PACS))
     assert fallbacks(spool).settled(exam)
     assert fallbacks(spool).settled(exam_with_clip(spool))  # it took such a clip before
-    assert not fallbacks(spool).settled(open_exam(spool))
 
 
 def test_a_procedure_step_does_not_wait_for_stills_that_no_destination_wants_any_more(spool: Spool) -> None:

@@ -60,29 +60,35 @@ class Fallbacks:
             self._seen = delivery.id
         return _BATCH in {len(waiting), len(fresh)}
 
-    def settled(self, exam: Exam) -> bool:
-        """Say whether it is known in which form every clip of a released exam leaves, so that it can be listed.
+    def settled(self, exam: Exam, *, above: int = 0, upto: int | None = None) -> bool:
+        """Say whether it is known in which form every clip leaves that was sealed, so that it can be listed.
 
-        True as well ten minutes after the release: a procedure step does not wait longer for an archive or for room
-        on the disk, though for what this box is making.
+        `above`, `upto`: of which numbers, as a procedure step has them. True as well ten minutes after the release:
+        a step does not wait longer for an archive or for room on the disk, though for what this box is making.
         """
-        if exam.released is None:
-            return False
+        captures = self._spool.captures.numbered(exam.id, above=above, upto=upto)
+        objects = [each for each in self._spool.objects.of_exam(exam.id) if each.capture in captures]
+        uids = {each.sop_instance_uid for each in objects}
         deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
+        deliveries = [each for each in deliveries if each.sop_instance_uid in uids]
         short = self._short()
         if any(
             each.state is DeliveryState.HELD and each.code in WANTED and each.sop_instance_uid not in short
             for each in deliveries
         ):
             return False
-        same_boot = exam.released.boot_id == self._spool.clock.now().boot_id
-        since_ns = exam.released.boottime_ns if same_boot else self._began_ns
-        if self._spool.clock.boottime_ns() - since_ns >= _LONGEST.total_seconds() * 1e9:
-            return True
-        made = {each.derived_from for each in self._spool.objects.of_exam(exam.id)}
-        return not any(self._undecided(delivery, made) for delivery in deliveries)
+        made = {each.derived_from for each in objects}
+        return self._is_long_ago(exam) or not any(self._undecided(delivery, made) for delivery in deliveries)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _is_long_ago(self, exam: Exam) -> bool:
+        """Say whether an exam was released so long ago that nobody waits for an archive any more."""
+        if exam.released is None:
+            return False
+        same_boot = exam.released.boot_id == self._spool.clock.now().boot_id
+        since_ns = exam.released.boottime_ns if same_boot else self._began_ns
+        return self._spool.clock.boottime_ns() - since_ns >= _LONGEST.total_seconds() * 1e9
 
     def _undecided(self, delivery: Delivery, made: set[str]) -> bool:
         if delivery.state is DeliveryState.HELD:

@@ -4,7 +4,8 @@ Makes the messages and queues them; who sends is `step_sender`. Pictures never w
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.config.settings import Source, Station
 from gateway.dicom import objects, procedure_step
@@ -19,7 +20,6 @@ from gateway.model import (
     Exam,
     ExamState,
     Identity,
-    MediaKind,
     MessageKind,
     MessageState,
     SealedObject,
@@ -32,12 +32,17 @@ _log = logging.getLogger(__name__)
 _OVER = frozenset({ExamState.RELEASED, ExamState.DISCONTINUED})
 
 
+class Settled(Protocol):
+    """Says whether it is known as what each clip of an exam leaves that was sealed and has such a number."""
+
+    def __call__(self, exam: Exam, *, above: int, upto: int | None) -> bool: ...
+
+
 class ProcedureSteps:
     """Queues messages for `servers` (names); without any it does nothing.
 
     What waits: the announcement of an exam whose patient a person must check or whose identity is temporary, unless
-    `temporary` is "send": the same that keeps its pictures. `settled`: whether it is known as what each clip of a
-    released exam leaves.
+    `temporary` is "send": the same that keeps its pictures.
     """
 
     def __init__(
@@ -48,7 +53,7 @@ class ProcedureSteps:
         station: Station,
         sources: Sequence[Source],
         temporary: str,
-        settled: Callable[[Exam], bool] = lambda _: True,
+        settled: Settled,
     ) -> None:
         self._spool = spool
         self._settled = settled
@@ -175,20 +180,7 @@ class ProcedureSteps:
         upto = None if last else exam.steps[at + 1].above
         if not self._spool.captures.are_settled(exam.id, above=step.above, upto=upto):
             return False
-        return self._settled(exam) or (upto is not None and self._needs_no_more(exam, upto))
-
-    def _needs_no_more(self, exam: Exam, upto: int) -> bool:
-        """Say whether a step of before a reopening ends though not everything of its exam is settled.
-
-        Nothing was released, as of a wrong entry, or it may be clips of the later part, which leave at once.
-        """
-        return exam.released is None or (exam.state not in _OVER and self._has_clips(exam, above=upto))
-
-    def _has_clips(self, exam: Exam, *, above: int) -> bool:
-        """Say whether any clip with a higher number is an object already."""
-        captures = (each.capture for each in self._spool.captures.of_exam(exam.id))
-        clips = (each for each in captures if each.kind is MediaKind.CLIP and each.instance_number > above)
-        return any(self._spool.objects.of_capture(each.sop_instance_uid) for each in clips)
+        return self._settled(exam, above=step.above, upto=upto)
 
     def _end(self, exam: Exam, step: Step) -> None:
         queued = self._spool.steps.of_step(step.sop_instance_uid, MessageKind.CREATE)
