@@ -1,25 +1,23 @@
 """The API's values as JSON. The only module that names the keys that callers see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.model import (
-    Capture,
     CaptureState,
     Delivery,
     Exam,
     Patient,
     Procedure,
     RequestState,
-    SealedObject,
     Step,
     StepMessage,
     WorklistItem,
 )
 from gateway.panel import fates
-from gateway.panel.fates import Fate
 from gateway.spool.captures import Listed
+from gateway.spool.pictures import Picture
 from gateway.spool.requests import Request
 from gateway.spool.worklist import ServerState
 
@@ -115,23 +113,13 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
 
 
 def exam(
-    value: Exam,
-    captures: Sequence[Listed],
-    objects: Iterable[SealedObject],
-    deliveries: Sequence[Delivery],
-    *,
-    messages: Sequence[StepMessage],
-    required: frozenset[str],
+    value: Exam, pictures: Sequence[Picture], *, messages: Sequence[StepMessage], required: frozenset[str]
 ) -> Json:
     """Return an exam with its captures and what became of each, and its procedure steps."""
-    sealed = {each.capture: each.sop_instance_uid for each in objects if not each.derived_from}
-    listed = []
-    for each in captures:
-        uid = sealed.get(each.capture.sop_instance_uid, "")
-        of_this = [d for d in deliveries if d.sop_instance_uid == uid]
-        listed.append(capture(each, of_this, sealed=bool(uid), required=required))
     steps = [step(each, [m for m in messages if m.step == each.sop_instance_uid]) for each in value.steps]
-    return {**exam_head(value, captures, deliveries), "captures": listed, "steps": steps}
+    deliveries = [each for picture in pictures for each in picture.all_deliveries]
+    head = exam_head(value, [each.listed for each in pictures], deliveries)
+    return {**head, "captures": [capture(each, required) for each in pictures], "steps": steps}
 
 
 def step(value: Step, messages: Sequence[StepMessage]) -> Json:
@@ -163,9 +151,8 @@ def step_message(value: StepMessage) -> Json:
     }
 
 
-def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, required: frozenset[str]) -> Json:
-    value: Capture = listed.capture
-    fate: Fate = fates.of_deliveries(deliveries, required)
+def capture(picture: Picture, required: frozenset[str]) -> Json:
+    value, listed = picture.capture, picture.listed
     return {
         "sop_instance_uid": value.sop_instance_uid,
         "exam": value.exam,
@@ -184,10 +171,10 @@ def capture(listed: Listed, deliveries: Sequence[Delivery], *, sealed: bool, req
         "salvaged": value.salvaged,
         "reason": listed.reason,
         "problem": {"code": listed.problem_code, "what": listed.problem} if listed.problem_code else None,
-        "sealed": sealed,
+        "sealed": picture.sealed,
         "purged_at": moment(datetime.fromisoformat(listed.purged)) if listed.purged else None,
-        "fate": fates.WORDS[fate],
-        "deliveries": [delivery(d) for d in deliveries],
+        "fate": fates.WORDS[fates.of_picture(picture, required)],
+        "deliveries": [delivery(d) for d in picture.deliveries],
     }
 
 

@@ -8,8 +8,7 @@ from gateway.model import ExamState
 from gateway.panel import answers, fates
 from gateway.panel.answers import Json
 from gateway.panel.fates import WORDS, Fate
-from gateway.spool.days import ExamOfDay, Picture
-from gateway.spool.deliveries import INSTEAD
+from gateway.spool.days import ExamOfDay
 
 _KEY = {
     Fate.ON_THIS_BOX: "on_this_box",
@@ -42,26 +41,9 @@ def report(
     }
 
 
-def fate_of(picture: Picture, required: frozenset[str]) -> Fate:
-    """Return how far a picture got: the slowest of its objects counts.
-
-    What was made of a clip counts too: at the required destinations if the clip goes to any of them, and not where
-    something else went in its place again, for which the clip's own delivery stands.
-    """
-    own = [fates.of_deliveries(of_one, required) for of_one in picture.deliveries]
-    if not own:
-        return Fate.ON_THIS_BOX
-    decided = any(each.destination in required for of_one in picture.deliveries for each in of_one)
-    counted = [
-        [d for d in of_one if d.code not in INSTEAD and (d.destination in required or not decided)]
-        for of_one in picture.derived
-    ]
-    return min([*own, *(fates.of_deliveries(of_one, required) for of_one in counted if of_one)])
-
-
 def _exam(exam: ExamOfDay, required: frozenset[str], said: list[Json]) -> Json:
     kept = [picture for picture in exam.pictures if not picture.removed]
-    got = Counter(fate_of(picture, required) for picture in kept)
+    got = Counter(fates.of_picture(picture, required) for picture in kept)
     return {
         "exam": exam.exam.id,
         "opened_at": answers.moment(exam.exam.opened.utc),
@@ -71,7 +53,7 @@ def _exam(exam: ExamOfDay, required: frozenset[str], said: list[Json]) -> Json:
         "captured": len(exam.pictures),
         "removed": len(exam.pictures) - len(kept),
         "kept": len(kept),
-        "sealed": sum(bool(picture.deliveries) for picture in kept),
+        "sealed": sum(picture.sealed for picture in kept),
         "problems": sum(bool(picture.listed.problem_code) for picture in kept),
         "held": sum(any(d.state == "held" for d in picture.all_deliveries) for picture in kept),
         "let_go": sum(bool(picture.listed.purged) for picture in kept),

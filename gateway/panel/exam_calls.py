@@ -12,7 +12,7 @@ from gateway.model import WRONG_ENTRY, Exam, ExamState, PleaseCheck, RequestStam
 from gateway.panel import answers, bodies, subjects
 from gateway.panel.bodies import Asked, Values
 from gateway.panel.context import Context
-from gateway.spool import reopening
+from gateway.spool import pictures, reopening
 from gateway.spool.subjects import Subject
 
 # Why a step was discontinued (PS3.16 CID 9300), by the word that callers may use instead of the code.
@@ -174,9 +174,7 @@ class ExamCalls:
             spool = self._context.spool
             return answers.exam(
                 spool.exams.get(exam),
-                spool.captures.of_exam(exam),
-                spool.objects.of_exam(exam),
-                spool.deliveries.list(exam=exam, limit=10_000),
+                pictures.of_exam(spool, exam),
                 messages=spool.steps.of_exam(exam),
                 required=self._required,
             )

@@ -1,11 +1,10 @@
 """The words for what became of a picture, and no others: a technician must be able to trust each of them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from enum import IntEnum
 
 from gateway.model import Delivery, DeliveryState
-from gateway.spool.deliveries import QUIET
+from gateway.spool.deliveries import INSTEAD
+from gateway.spool.pictures import Picture
 
 
 class Fate(IntEnum):
@@ -39,26 +38,26 @@ def of_delivery(delivery: Delivery) -> Fate:
     return _BY_STATE[delivery.state]
 
 
-def instead(deliveries: Iterable[Delivery], derived: Sequence[Delivery]) -> list[Delivery]:
-    """Return an object's deliveries, with those of what was made of it in place of each to where that went instead.
+def of_picture(picture: Picture, required: frozenset[str]) -> Fate:
+    """Return how far a picture got: the slowest of its deliveries counts.
 
-    None of them counts as more than sent: who vouches for some stills does not vouch for the clip.
+    Of a clip that a destination does not take as it is, what was made of it counts too, but does not stand for the
+    clip, which is on this box: who vouches for some stills does not vouch for the clip.
     """
-    found: list[Delivery] = []
-    for each in deliveries:
-        others = [d for d in derived if d.destination == each.destination and d.code not in QUIET]
-        others = others if each.code in QUIET else []
-        found += [_at_most_sent(other) for other in others] or [each]
-    return found
+    return min((of_delivery(d) for d in _counted(picture, required)), default=Fate.ON_THIS_BOX)
 
 
-def _at_most_sent(delivery: Delivery) -> Delivery:
-    committed = delivery.state is DeliveryState.COMMITTED
-    return replace(delivery, state=DeliveryState.SENT, proof="") if committed else delivery
+def arrived(picture: Picture, required: frozenset[str]) -> bool:
+    """Say whether everything got where it goes; of a clip that a destination does not take, what was made of it."""
+    went = [of_delivery(d) for d in _counted(picture, required) if d.code not in INSTEAD]
+    return bool(went) and min(went) >= Fate.SENT
 
 
-def of_deliveries(deliveries: Iterable[Delivery], required: frozenset[str]) -> Fate:
-    """Return the fate of one picture: its required destinations decide, or all when none of them is required."""
-    known = list(deliveries)
-    counted = [d for d in known if d.destination in required] or known
-    return min((of_delivery(d) for d in counted), default=Fate.ON_THIS_BOX)
+def _counted(picture: Picture, required: frozenset[str]) -> list[Delivery]:
+    """Return the deliveries that decide: those to required destinations, or all if the clip goes to none of them.
+
+    One that stands for something made of it, in whose place something else went, is none: the clip's says so.
+    """
+    decided = any(d.destination in required for d in picture.deliveries)
+    known = [*picture.deliveries, *(d for d in picture.derived if d.code not in INSTEAD)]
+    return [d for d in known if not decided or d.destination in required]

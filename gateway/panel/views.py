@@ -1,7 +1,7 @@
 """What the pages show, as values for the templates. Looks into the spool and changes nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -22,8 +22,10 @@ from gateway.panel import fates, names, similar
 from gateway.panel.answers import Json
 from gateway.panel.fates import Fate
 from gateway.panel.names import Shown
+from gateway.spool import pictures
 from gateway.spool.captures import Listed
 from gateway.spool.deliveries import INSTEAD, QUIET
+from gateway.spool.pictures import Picture
 from gateway.spool.routing import recipients
 from gateway.spool.spool import Spool
 
@@ -166,27 +168,12 @@ class Look:
 
     def exam(self, exam: Exam, today: date, *, making: Json | None = None) -> ExamView:
         """Return what is shown of an exam. `making`: the clip that is encoded now, as forward says it."""
-        captures = self._spool.captures.of_exam(exam.id)
-        deliveries = self._spool.deliveries.list(exam=exam.id, limit=10_000)
-        objects = self._spool.objects.of_exam(exam.id)
-        sealed = {o.capture: o.sop_instance_uid for o in objects if not o.derived_from}
-        by_object: dict[str, list[Delivery]] = {}
-        for delivery in deliveries:
-            by_object.setdefault(delivery.sop_instance_uid, []).append(delivery)
-        of_capture = {
-            c.capture.sop_instance_uid: by_object.get(sealed.get(c.capture.sop_instance_uid, ""), [])
-            for c in captures
-        }
-        derived: dict[str, list[Delivery]] = {}
-        for each in objects:
-            derived.setdefault(each.derived_from, []).extend(by_object.get(each.sop_instance_uid, []))
-        on_the_way = {
-            uid: fates.instead(found, derived.get(sealed.get(uid, "-"), [])) for uid, found in of_capture.items()
-        }
-        kept = [c for c in captures if c.capture.state is CaptureState.SAVED]
-        fate = self._fate(exam, kept, on_the_way)
-        if not fate.detail:  # "Sent" is true of what was made of a clip alone
-            fate = replace(fate, detail=next((d.reason for d in deliveries if d.code in INSTEAD), ""))
+        found = pictures.of_exam(self._spool, exam.id)
+        kept = [each for each in found if not each.removed]
+        fate = self._fate(exam, kept)
+        if not fate.detail:  # why a clip is on this box though everything arrived
+            held = (d for each in kept for d in each.all_deliveries if d.code in INSTEAD)
+            fate = replace(fate, detail=next((d.reason for d in held), ""))
         if making and making["exam"] == exam.id and not fate.detail:
             fate = replace(fate, detail=f"A clip is being encoded: {making['percent']} % done.")
         temporary = exam.identity is Identity.TEMPORARY
@@ -197,8 +184,8 @@ class Look:
             procedure=exam.procedure.description,
             accession=exam.procedure.accession_number,
             opened=names.clock_time(exam.opened.local),
-            counts=counts(kept),
-            captures=tuple(self._capture(c, of_capture[c.capture.sop_instance_uid]) for c in captures),
+            counts=counts([each.listed for each in kept]),
+            captures=tuple(self._capture(each) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             waits=self.waits(exam, kept),
@@ -229,38 +216,38 @@ class Look:
             return Badge(mark="going", word=f"{moving} on the way")
         return Badge(mark="ok", word="Delivery")
 
-    def waits(self, exam: Exam, kept: Sequence[Listed]) -> bool:
+    def waits(self, exam: Exam, kept: Sized) -> bool:
         """Say whether a finished exam's pictures stay until a person did something."""
         question = exam.please_check or (self._hold_temporary and exam.identity is Identity.TEMPORARY)
         return exam.state is ExamState.FINISHED and bool(question) and bool(kept)
 
-    def _fate(self, exam: Exam, kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
+    def _fate(self, exam: Exam, kept: Sequence[Picture]) -> FateView:
         if exam.state is ExamState.OPEN:
-            going = [c for c in kept if of_capture[c.capture.sop_instance_uid]]
-            detail = self._progress(going, of_capture).word if going else ""
-            return FateView(mark="open", word="Exam is open", detail=detail)
+            going = [each for each in kept if each.deliveries]
+            return FateView(mark="open", word="Exam is open", detail=self._progress(going).word if going else "")
         if self.waits(exam, kept):
             word = "Please check the patient" if exam.please_check else "Needs a patient"
             return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
         if not kept:
             return FateView(mark="none", word="No pictures")
-        return _obstacle(kept, of_capture) or self._progress(kept, of_capture)
+        return _obstacle(kept) or self._progress(kept)
 
-    def _stays(self, listed: Listed, deliveries: Sequence[Delivery]) -> bool:
+    def _stays(self, picture: Picture) -> bool:
         """Say whether no destination gets this picture, because of the rules that are configured."""
-        return self._has_destination and not deliveries and not recipients(self._destinations, listed.capture)
+        nowhere = not picture.deliveries and not recipients(self._destinations, picture.capture)
+        return self._has_destination and nowhere
 
-    def _progress(self, captures: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView:
-        kept = [c for c in captures if not self._stays(c, of_capture[c.capture.sop_instance_uid])]
+    def _progress(self, pictures: Sequence[Picture]) -> FateView:
+        kept = [each for each in pictures if not self._stays(each)]
         if not kept:
             return FateView(mark="none", word=fates.WORDS[Fate.ON_THIS_BOX], detail=_BY_RULES)
-        got = [fates.of_deliveries(of_capture[c.capture.sop_instance_uid], self._required) for c in kept]
-        lowest = min(got)
-        if lowest >= Fate.SENT:
-            return FateView(mark="ok", word=fates.WORDS[lowest])
+        got = [fates.of_picture(each, self._required) for each in kept]
+        if all(fates.arrived(each, self._required) for each in kept):
+            return FateView(mark="ok", word=fates.WORDS[min(got)])
         arrived = sum(fate >= Fate.SENT for fate in got)
         moving = arrived or any(fate is Fate.SENDING for fate in got)
-        tried = [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.QUEUED and d.attempts]
+        queued = (d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED)
+        tried = [d for d in queued if d.attempts]
         detail = tried[0].reason if tried else ""
         if moving:
             return FateView(
@@ -269,32 +256,36 @@ class Look:
         mark = "warn" if tried else "going" if self._has_destination else "none"
         return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
 
-    def _capture(self, listed: Listed, deliveries: Sequence[Delivery]) -> CaptureView:
-        value = listed.capture
+    def _capture(self, picture: Picture) -> CaptureView:
+        value, listed = picture.capture, picture.listed
         times = value.frame_times
-        held = next((d.reason for d in deliveries if d.state is DeliveryState.HELD), "")
+        held = [d for d in picture.all_deliveries if d.state is DeliveryState.HELD]
+        why = next((d.reason for d in (*_stopped(held), *held)), "")
         return CaptureView(
             uid=value.sop_instance_uid,
             number=value.instance_number,
             kind=value.kind,
             time=f"{value.taken.local:%H:%M:%S}",
-            rejected=value.state is CaptureState.REJECTED,
+            rejected=picture.removed,
             left=self._spool.layout.released(value.exam, value.sop_instance_uid).exists(),
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
-            fate=fates.WORDS[fates.of_deliveries(deliveries, self._required)],
-            detail=listed.problem or held or (_BY_RULES if self._stays(listed, deliveries) else ""),
+            fate=fates.WORDS[fates.of_picture(picture, self._required)],
+            detail=listed.problem or why or (_BY_RULES if self._stays(picture) else ""),
             gone=gone(listed),
         )
 
 
-def _obstacle(kept: Sequence[Listed], of_capture: dict[str, list[Delivery]]) -> FateView | None:
+def _obstacle(kept: Sequence[Picture]) -> FateView | None:
     """Say what a person must remove before everything can be delivered."""
-    if problems := [c for c in kept if c.problem_code]:
+    if problems := [each.listed for each in kept if each.listed.problem_code]:
         return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
-    held = [d for ds in of_capture.values() for d in ds if d.state is DeliveryState.HELD and d.code not in QUIET]
-    if held:
+    if held := _stopped([d for each in kept for d in each.all_deliveries]):
         return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
     return None
+
+
+def _stopped(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    return [d for d in deliveries if d.state is DeliveryState.HELD and d.code not in QUIET]
 
 
 def gone(listed: Listed) -> str:

@@ -7,12 +7,15 @@ from datetime import date
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.config.settings import Settings
 from gateway.errors import TryLater
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, ExamState, RequestState
+from gateway.panel import answers
 from gateway.panel.days import report
-from gateway.spool import days
+from gateway.panel.views import ExamView, Look
+from gateway.spool import days, pictures
 from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
@@ -284,6 +287,31 @@ def test_stills_that_an_archive_vouches_for_do_not_make_their_clip_safe(spool: S
         if each.frames == 1:
             become(spool, "committed", "commitment", uid=each.sop_instance_uid)
     assert told(spool)["verdict"] == "NOT finished: 1 picture of 1 exam: 1 On this box."
+
+
+@pytest.mark.parametrize("required", [frozenset({"pacs"}), frozenset({"cloud"}), frozenset[str]()])
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_the_screen_says_of_a_clip_and_of_its_exam_what_the_day_says(
+    spool: Spool, elsewhere: Callable[[Spool], None], required: frozenset[str]
+) -> None:
+    exam = film(spool, "pacs", "cloud").exam
+    forward(spool, taking(H264), AS_JPEG)
+    elsewhere(spool)
+    shown = on_screen(spool, exam, required)
+    (capture,) = shown.captures
+    assert told(spool, required=required)["verdict"] == f"NOT finished: 1 picture of 1 exam: 1 {capture.fate}."
+    assert shown.fate.word == capture.fate
+    (listed,) = answers.exam(spool.exams.get(exam), pictures.of_exam(spool, exam), messages=(), required=required)[
+        "captures"
+    ]
+    assert listed["fate"] == capture.fate
+    if "pacs" not in required:
+        assert capture.fate == "On this box"
+
+
+def on_screen(spool: Spool, exam: str, required: frozenset[str]) -> ExamView:
+    destinations = tuple(pacs(name, required=name in required) for name in ("pacs", "cloud"))
+    return Look(spool, Settings(destinations=destinations)).exam(spool.exams.get(exam), TODAY)
 
 
 def test_only_exams_of_that_day_by_the_clock_on_the_wall_are_counted(spool: Spool, clock: FakeClock) -> None:

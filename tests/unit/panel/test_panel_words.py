@@ -281,10 +281,12 @@ def test_a_clip_that_went_as_key_stills_is_on_this_box_and_no_alarm(bench: Bench
         )
     view = Look(bench.spool, bench.settings).exam(bench.spool.exams.get(exam), bench.clock.utc().date())
     assert (view.captures[0].fate, view.captures[0].detail) == ("On this box", "It gets 3 stills.")
-    assert (view.fate.mark, view.fate.word, view.fate.detail) == ("ok", "Sent", "It gets 3 stills.")
+    assert (view.fate.mark, view.fate.word, view.fate.detail) == ("ok", "On this box", "It gets 3 stills.")
     assert "stopped" not in bench.client.get("/delivery").text
     assert bench.get("/health")["destinations"][0]["state"] == "unknown"  # no forward process here
     (told,) = bench.get(f"/exams/{exam}")["captures"]
+    assert told["fate"] == "On this box"
+    assert bench.get(f"/days/{bench.clock.now().local.date()}")["total"]["on_this_box"] == 1
     assert [d["code"] for d in told["deliveries"]] == ["sent-as-key-stills"]
 
 
