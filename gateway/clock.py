@@ -135,6 +135,7 @@ class FakeClock(Clock):
         self._boots = 1
         self._utc = start
         self._boottime_ns = 1_000_000_000
+        self._suspended_ns = 0
 
     def utc(self) -> datetime:
         return self._utc
@@ -143,7 +144,7 @@ class FakeClock(Clock):
         return self._boottime_ns
 
     def monotonic_ns(self) -> int:
-        return self._boottime_ns
+        return self._boottime_ns - self._suspended_ns
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         if not stop.is_set():
@@ -162,6 +163,11 @@ class FakeClock(Clock):
         self._utc += timedelta(seconds=seconds)
         self._boottime_ns += int(seconds * 1e9)
 
+    def suspend(self, seconds: float) -> None:
+        """Let time pass while the machine sleeps."""
+        self.move(seconds)
+        self._suspended_ns += int(seconds * 1e9)
+
     def set(self, utc: datetime) -> None:
         """Set the wall clock, as a person or NTP does; the time since boot goes on."""
         self._utc = utc
@@ -170,3 +176,4 @@ class FakeClock(Clock):
         self._boots += 1
         self.boot_id = f"boot-{self._boots}"
         self._boottime_ns = 1_000_000_000
+        self._suspended_ns = 0

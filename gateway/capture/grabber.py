@@ -88,7 +88,7 @@ class Grabber:
         self._open = False
         self._read_ns = 0  # when the last picture came out of the source
         self._heard_ns = 0  # when it last gave or said anything, or was opened
-        self._busy_ns: int | None = None  # since when it is asked for something
+        self._busy_ns: int | None = None  # since when it is asked for something; CLOCK_MONOTONIC: a driver sleeps with the box
         self._state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
 
     @property
@@ -111,9 +111,10 @@ class Grabber:
     @property
     def stuck(self) -> bool:
         """Whether the source's driver does not return: only a new process gets rid of it."""
-        since = self._busy_ns
+        # In this order: what is opened has its time renewed before it counts as open.
         allowed = _STUCK_S if self._open else _STUCK_OPENING_S
-        return since is not None and self._clock.boottime_ns() - since > allowed * 1e9
+        since = self._busy_ns
+        return since is not None and self._clock.monotonic_ns() - since > allowed * 1e9
 
     def run(self, stop: threading.Event) -> None:
         """Read until stopped; open again what went away."""
@@ -135,7 +136,7 @@ class Grabber:
     def step(self) -> bool:
         """Read one picture, opening the source first when it is closed; False when it cannot be had now."""
         try:
-            self._busy_ns = self._clock.boottime_ns()
+            self._busy_ns = self._clock.monotonic_ns()
             picture = self._read()
         except DeviceError as error:
             self._close()
@@ -161,6 +162,7 @@ class Grabber:
         if not self._open:
             self._source.open()
             self.ring.reopened()
+            self._busy_ns = self._clock.monotonic_ns()
             self._open = True
             self._heard_ns = self._clock.boottime_ns()
         return self._source.read(_READ_S)
@@ -178,7 +180,7 @@ class Grabber:
 
     def _close(self) -> None:
         self._open = False
-        self._busy_ns = self._clock.boottime_ns()
+        self._busy_ns = self._clock.monotonic_ns()
         self._source.close()
         self._busy_ns = None
 

@@ -120,7 +120,7 @@ def next_start(spool: Spool, path: Path) -> int:
         counter = (int(path.read_text()) + 1) % _STARTS
     except FileNotFoundError:
         counter = 1
-    except ValueError:
+    except (OSError, ValueError):
         counter = _unlikely(spool.clock)
     try:
         spool.files.write(path, [f"{counter}\n".encode()])

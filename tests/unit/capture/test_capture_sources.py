@@ -1,6 +1,8 @@
 """Ring and grabber: frames within a budget, sequences that are never reused, sources that go and come back."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -93,6 +95,14 @@ def test_a_damaged_count_starts_far_from_what_was_used(tmp_path, damage):
     assert 1 << 20 <= start < 1 << 21
     assert next_start(spool, path) == start + 1
     spool.close()
+
+
+def test_a_count_on_a_bad_sector_does_not_keep_the_picture_away(box):
+    path = box.root / "capture.start"
+    path.symlink_to("/proc/self/mem")  # reading its first byte is EIO, as of a bad sector
+    start = next_start(box.spool, path)
+    assert 1 << 20 <= start < 1 << 21
+    assert next_start(box.spool, path) == start + 1
 
 
 def test_a_full_disk_does_not_keep_the_picture_away(box):
@@ -205,23 +215,53 @@ class Stuck:
             self.free.wait(10)
 
 
+@contextmanager
+def stepping(eye: Grabber, source: Stuck) -> Iterator[None]:
+    """Hold a source's thread in its driver meanwhile."""
+    thread = threading.Thread(target=eye.step)
+    thread.start()
+    assert source.entered.wait(10)
+    yield
+    source.free.set()
+    thread.join(10)
+
+
 @pytest.mark.parametrize(("call", "seconds"), [("read", 10), ("open", 30)])
 def test_a_driver_that_does_not_return_ends_the_process_and_one_that_is_slow_does_not(clock, call, seconds):
     source = Stuck(call)
     eye = grabber(source, clock)
     end_when_stuck({"us": eye})
-    thread = threading.Thread(target=eye.step)
-    thread.start()
-    assert source.entered.wait(10)
-    clock.move(seconds)
-    end_when_stuck({"us": eye})
-    clock.move(1)
-    with pytest.raises(RuntimeError, match="does not return"):
+    with stepping(eye, source):
+        clock.move(seconds)
         end_when_stuck({"us": eye})
-    source.free.set()
-    thread.join(10)
+        clock.move(1)
+        with pytest.raises(RuntimeError, match="does not return"):
+            end_when_stuck({"us": eye})
     clock.move(100)
     end_when_stuck({"us": eye})
+
+
+def test_a_device_that_was_slow_to_open_has_its_time_for_the_first_picture(clock):
+    class Slow(Stuck):
+        def open(self) -> None:
+            clock.move(25)
+
+    source = Slow("read")
+    eye = grabber(source, clock)
+    with stepping(eye, source):
+        clock.move(9)
+        end_when_stuck({"us": eye})
+        clock.move(2)
+        with pytest.raises(RuntimeError, match="does not return"):
+            end_when_stuck({"us": eye})
+
+
+def test_a_box_that_slept_while_a_picture_was_waited_for_goes_on(clock):
+    source = Stuck("read")
+    eye = grabber(source, clock)
+    with stepping(eye, source):
+        clock.suspend(3600)
+        end_when_stuck({"us": eye})
 
 
 def test_a_device_that_is_plugged_in_is_opened_at_once_and_without_that_word_after_a_second():
