@@ -8,6 +8,8 @@ import pytest
 from hardware import factory
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.sources.v4l2.finding import Found, Place, nodes
+from hardware.sources.v4l2.node import KernelNode, Node
+from hardware.sources.v4l2.probe import probe
 
 
 class Box:
@@ -33,8 +35,11 @@ class Box:
         (self.sys / node).unlink()
         (self.dev / node).unlink()
 
+    def place(self, where: str) -> Place:
+        return Place(where, sys=self.sys, dev=self.dev)
+
     def look(self, where: str) -> list[str]:
-        return [path.name for path in Place(where, sys=self.sys, dev=self.dev).look()]
+        return [path.name for path in self.place(where).look()]
 
 
 @pytest.fixture
@@ -54,6 +59,21 @@ def test_a_grabber_is_found_by_its_port_whatever_its_number(box):
         box.look("usb:1-1.4")
     (box.sys / "video5").symlink_to(box.sys / "video9")  # an entry that is read while its device goes
     assert box.look("usb:1-1.3") == ["video5", "video9"]
+
+
+def test_a_node_that_is_not_there_yet_keeps_nobody_from_asking_the_next_one_of_its_device(box, grabber):
+    device = grabber()
+    box.plug("1-1.4", "video3", index=0)
+    box.plug("1-1.4", "video4", index=1)
+    (box.dev / "video3").unlink()
+
+    def opened(path: Path) -> Node:
+        return device.open_beside(path) if path.exists() else KernelNode(path)
+
+    assert probe(box.place("usb:1-1.4"), opened).node.name == "video4"
+    (box.dev / "video4").unlink()
+    with pytest.raises(DeviceMissing, match="video3"):
+        probe(box.place("usb:1-1.4"), opened)
 
 
 def test_the_nodes_of_one_device_are_tried_in_its_own_order(box):

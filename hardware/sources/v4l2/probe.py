@@ -1,12 +1,13 @@
 """What a grabber says of itself, asked beside whoever takes its pictures. Changes nothing in the device."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from linuxpy.video import raw
 
-from hardware.errors import DeviceError, DeviceMissing, DeviceRefused
+from hardware.errors import DeviceError, DeviceRefused
 from hardware.sources import Loss
 from hardware.sources.v4l2 import inputs
 from hardware.sources.v4l2.calls import CAPTURE, Device
@@ -31,16 +32,14 @@ def probe(place: Place, node: Callable[[Path], Node] = KernelNode) -> Seen:
     """Return what is plugged in there. Raises DeviceMissing or DeviceRefused."""
     reasons: list[DeviceError] = []
     for path in place.look():
-        opened = node(path)
         try:
-            return _asked(Device(opened, place.where), path)
+            with closing(node(path)) as opened:
+                return _asked(Device(opened, place.where), path)
         except DeviceError as error:
             reasons.append(error)
         except OSError as error:
             reasons.append(DeviceRefused(f"The video adapter at {place.where} does not answer: {error.strerror}."))
-        finally:
-            opened.close()
-    raise reasons[0] if reasons else DeviceMissing(f"There is no video adapter at {place.where}.")
+    raise reasons[0]
 
 
 def _asked(device: Device, path: Path) -> Seen:
