@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable
 
+from hardware.clocks import suspended_ns
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.gpio import Inputs, Listen, Wiring
 from hardware.gpio.chip import listen as real
@@ -74,9 +75,9 @@ class GpioTrigger:
         if self._inputs is None:
             raise DeviceMissing(f"The contacts of {self._device} are not open.")
         seen = self._inputs.changes(seconds)
-        slept_ns = self._clock_ns() - self._monotonic_ns()  # what CLOCK_MONOTONIC does not count
+        suspended = suspended_ns(self._clock_ns, self._monotonic_ns)
         for change in seen.changes:
-            self._edges.level(change.pin, closed=change.closed, time_ns=change.time_ns + slept_ns)
+            self._edges.level(change.pin, closed=change.closed, time_ns=change.time_ns + suspended)
         if seen.lost:
             closed, now = self._inputs.closed(), self._clock_ns()
             for pin in self._pins:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from hardware.clocks import suspended_ns
+
 _WRAP = 1 << 32  # a driver counts in 32 bits
 _JUMP = 1 << 16  # a count that leaps further (18 minutes of pictures) was set anew
 _OLDEST_NS = 2_000_000_000  # no driver keeps a picture that long
@@ -21,19 +23,13 @@ class Timing:
 
     def of(self, stamp_ns: int | None) -> int:
         """Return the time of a picture with this monotonic stamp; without a credible one it arrived now."""
-        now, asleep = self._measured()
-        time_ns = now if stamp_ns is None else stamp_ns + asleep
+        suspended = suspended_ns(self._clock_ns, self._monotonic_ns)
+        now = self._clock_ns()
+        time_ns = now if stamp_ns is None else stamp_ns + suspended
         if not now - _OLDEST_NS <= time_ns <= now + _AGREE_NS:
             time_ns = now
         self._last_ns = min(max(time_ns, self._last_ns), now)
         return self._last_ns
-
-    def _measured(self) -> tuple[int, int]:
-        """Return now, and how long the box slept since it was started."""
-        before = self._clock_ns()
-        monotonic = self._monotonic_ns()
-        now = self._clock_ns()
-        return now, (before + now) // 2 - monotonic
 
 
 class Count:
