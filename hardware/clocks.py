@@ -1,4 +1,4 @@
-"""The kernel's two clocks: most devices stamp in CLOCK_MONOTONIC, which stands still while the machine is suspended."""
+"""The kernel's two clocks: most devices stamp in CLOCK_MONOTONIC, which stands still while the machine sleeps."""
 
 from collections.abc import Callable
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import pyudev
 
+from hardware.usb import usb_of
+
 LOOK_S = 2.0
 SYS = Path("/sys/class")
 CLASSES = ("video4linux", "tty", "hidraw", "input", "sound")
@@ -154,11 +156,7 @@ def _node(entry: Path) -> str:
 
 def _usb(entry: Path) -> tuple[str, str]:
     try:
-        place = entry.resolve(strict=True)
-        for folder in place.parents:
-            if (folder / "idVendor").is_file():
-                vendor, product = ((folder / name).read_text().strip() for name in ("idVendor", "idProduct"))
-                return folder.name, f"{vendor}:{product}"
+        usb = usb_of(entry)
     except OSError:
         return "", ""  # it goes while it is looked at
-    return "", ""
+    return (usb.port, usb.identity) if usb else ("", "")

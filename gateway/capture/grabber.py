@@ -88,7 +88,8 @@ class Grabber:
         self._open = False
         self._read_ns = 0  # when the last picture came out of the source
         self._heard_ns = 0  # when it last gave or said anything, or was opened
-        self._busy_ns: int | None = None  # since when it is asked for something; CLOCK_MONOTONIC: a driver sleeps with the box
+        # Since when it is asked for something; CLOCK_MONOTONIC: a driver does nothing while the box sleeps.
+        self._busy_ns: int | None = None
         self._state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
 
     @property

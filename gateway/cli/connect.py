@@ -29,7 +29,7 @@ def list_grabbers() -> None:
 
     found = nodes()
     for each in found:
-        place = f"v4l2:usb:{each.port}:{each.vendor}:{each.product}" if each.port else f"v4l2:{each.node}"
+        place = f"v4l2:usb:{each.port}:{each.identity}" if each.port else f"v4l2:{each.node}"
         typer.echo(f'device = "{place}"  # {each.name}, now {each.node}')
     if not found:
         typer.echo("There is no grabber. Is it plugged in?")

@@ -104,7 +104,7 @@ def attached() -> Iterator[Finding]:
     from hardware.sources.v4l2.finding import nodes
 
     for node in nodes():
-        where = f'; device = "v4l2:usb:{node.port}:{node.vendor}:{node.product}"' if node.port else ""
+        where = f'; device = "v4l2:usb:{node.port}:{node.identity}"' if node.port else ""
         yield Finding(what=f"grabber {node.node}", ok=None, says=f"attached: {node.name}{where}")
     for device in pyudev.Context().list_devices(subsystem="tty"):
         if device.device_node and device.find_parent("usb"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.usb import usb_of
 
 _NOBODY = "0000:0000"  # the identity of buttons of the machine itself
 
@@ -97,14 +98,14 @@ class Attached:
 
     def _node(self, entry: Path) -> _Node:
         keys = entry.resolve(strict=True).parent  # .../inputN
-        usb = next((above for above in keys.parents if (above / "idVendor").exists()), None)
+        usb = usb_of(entry)
         parent = keys / "device"
-        words = (usb / "idVendor", usb / "idProduct") if usb else (keys / "id/vendor", keys / "id/product")
+        own = parent.resolve() if parent.exists() else keys
         return _Node(
             path=self._dev / entry.name,
-            device=str(usb or (parent.resolve() if parent.exists() else keys)),
-            port=usb.name if usb else "",
-            identity=":".join(_text(word) for word in words),
+            device=str(usb.folder if usb else own),
+            port=usb.port if usb else "",
+            identity=usb.identity if usb else f"{_text(keys / 'id/vendor')}:{_text(keys / 'id/product')}",
             name=_text(keys / "name"),
         )
 

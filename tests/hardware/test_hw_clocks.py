@@ -2,14 +2,15 @@
 
 import pytest
 
+from gateway.clock import FakeClock
 from hardware.clocks import suspended_ns
 from hardware.sources.v4l2.timing import Timing
 
 
 class Interrupted:
-    """CLOCK_MONOTONIC of a machine that slept for 7 s; the thread that reads it is held up at one of its readings."""
+    """CLOCK_MONOTONIC of a machine that slept for 7 s; whoever reads it is held up at one of the readings."""
 
-    def __init__(self, clock, *, held_up: int, after: bool) -> None:
+    def __init__(self, clock: FakeClock, *, held_up: int, after: bool) -> None:
         self._clock, self._held_up, self._after = clock, held_up, after
         self.readings = 0
 

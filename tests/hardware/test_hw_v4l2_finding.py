@@ -102,7 +102,7 @@ def test_a_path_is_taken_as_it_is_while_it_exists(box, tmp_path):
 def test_what_the_kernel_has_is_listed_with_where_it_is_plugged_in(box):
     box.plug("1-1.4", "video1")
     assert nodes(box.sys, box.dev) == [
-        Found(node=box.dev / "video1", name="Grabber", port="1-1.4", vendor="534d", product="2109")
+        Found(node=box.dev / "video1", name="Grabber", port="1-1.4", identity="534d:2109")
     ]
     assert nodes(box.sys / "none", box.dev) == []
 

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.usb import usb_of
 
 SYS = Path("/sys/class/video4linux")
 DEV = Path("/dev")
-USB = re.compile(r"usb:(\d+-\d+(?:\.\d+)*)(?::([0-9a-f]{4}):([0-9a-f]{4}))?")
+USB = re.compile(r"usb:(\d+-\d+(?:\.\d+)*)(?::([0-9a-f]{4}:[0-9a-f]{4}))?")
 _NUMBERED = re.compile(r"video\d+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """One video node. `port`, `vendor`, `product` are empty when it is on no USB bus."""
+    """One video node. `port` and `identity` ("534d:2109") are empty when it is on no USB bus."""
 
     node: Path
     name: str
     index: int = 0  # among the nodes of one device
     port: str = ""
-    vendor: str = ""
-    product: str = ""
+    identity: str = ""
 
 
 def nodes(sys: Path = SYS, dev: Path = DEV) -> list[Found]:
@@ -65,42 +65,32 @@ class Place:
             if not path.exists():
                 raise DeviceMissing(f"There is no video adapter at {self.where}: plug it in.")
             return [path]
-        port, vendor, product = self._usb.groups()
+        port, identity = self._usb.groups()
         there = [each for each in nodes(self._sys, self._dev) if each.port == port]
         if not there:
             raise DeviceMissing(f"No video adapter is plugged into USB port {port}: plug it in there.")
-        right = [each for each in there if vendor is None or (each.vendor, each.product) == (vendor, product)]
+        right = [each for each in there if identity in {None, each.identity}]
         if not right:
             raise DeviceRefused(
                 f"Another video adapter is plugged into USB port {port}: {there[0].name} "
-                f"({there[0].vendor}:{there[0].product}) where {vendor}:{product} is configured."
+                f"({there[0].identity}) where {identity} is configured."
             )
         return [each.node for each in right]
 
 
 def _found(entry: Path, dev: Path) -> Found:
-    port, usb = _usb_device(entry)
+    try:
+        usb = usb_of(entry)
+    except OSError:
+        usb = None  # it goes while it is looked at
     index = _read(entry / "index")
     return Found(
         node=dev / entry.name,
         name=_read(entry / "name") or entry.name,
         index=int(index) if index.isdecimal() else 0,
-        port=port,
-        vendor=_read(usb / "idVendor") if usb else "",
-        product=_read(usb / "idProduct") if usb else "",
+        port=usb.port if usb else "",
+        identity=usb.identity if usb else "",
     )
-
-
-def _usb_device(entry: Path) -> tuple[str, Path | None]:
-    """Return the name and folder of the USB device that a node belongs to; the nearest that has an identity."""
-    try:
-        place = entry.resolve(strict=True)
-    except OSError:
-        return "", None
-    for folder in place.parents:
-        if (folder / "idVendor").is_file():
-            return folder.name, folder
-    return "", None
 
 
 def _read(path: Path) -> str:
