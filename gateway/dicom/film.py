@@ -91,8 +91,9 @@ def make(
 ) -> None:
     """Write the MP4 of these JPEG frames to a file that can be sought.
 
-    `rows`, `columns`: of the frames; `done` hears how many are in. Raises Stopped, CodestreamBroken for a frame
-    that cannot be decoded, ObjectError when the encoder fails, OSError of the file as it is.
+    `rows`, `columns`: of the frames; `done` hears how many are in, and what it raises ends the making. Raises
+    Stopped, CodestreamBroken for a frame that cannot be decoded, ObjectError when the encoder fails, OSError of the
+    file as it is.
     """
     shown, output = timing(times), _Output(file)
     try:

@@ -5,6 +5,9 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import simplejpeg
+
 from gateway.config.settings import Station
 from gateway.forward.making.films import Films
 from gateway.forward.making.release import Release
@@ -139,13 +142,18 @@ def clip(
     step_ms: float = 40,
     cut: bool = False,
     size: tuple[int, int] = (16, 16),
+    noise: bool = False,
 ) -> Capture:
     """Record a clip of JPEG frames as the recorder does.
 
-    `size`: rows and columns. To make it large: `copies` repeats its pictures, `padding` adds so many bytes of
-    comment (JPEG's COM) to each.
+    `size`: rows and columns. `noise`: its pictures show nothing else, which JPEG holds better than H.264 does. To
+    make it large: `copies` repeats its pictures, `padding` adds so many bytes of comment (JPEG's COM) to each.
     """
     record, streams = dicom_samples.clip(frames=frames, rows=size[0], columns=size[1])
+    if noise:
+        chance = np.random.default_rng(1)
+        pictures = (chance.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in streams)
+        streams = [simplejpeg.encode_jpeg(each, 50, "RGB", "420") for each in pictures]
     comment = b"\xff\xfe" + (50_002).to_bytes(2, "big") + bytes(50_000)
     streams = [stream[:2] + comment * (padding // 50_000) + stream[2:] for stream in streams]
     if cut:  # half of each picture's scan: its markers are right, and no decoder is content

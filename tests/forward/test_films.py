@@ -2,6 +2,8 @@
 
 import io
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -15,6 +17,8 @@ from gateway.model import Capture
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.inspection import inspect_exam
+from gateway.spool.room import Room
+from gateway.spool.space import Space
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -132,6 +136,50 @@ def test_a_disk_that_fills_up_leaves_the_frames_and_seals_them_when_there_is_roo
     assert maker.step()
     assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
     assert len(deliveries(spool)) == 1
+
+
+def test_a_clip_that_is_larger_as_h264_stays_what_it_is_and_takes_no_more_room_than_its_frames(
+    spool: Spool,
+) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=31, clip_as="h264", size=(96, 96), noise=True)
+    let_go(spool, exam)
+    largest = 0
+
+    def looked() -> int:
+        nonlocal largest
+        here = sum(path.stat().st_size for path in spool.layout.exam(exam.id).iterdir())
+        largest = max(largest, here - capture.bytes)
+        return 1_000_000_000
+
+    assert films(on_a_disk(spool, looked)).step()
+    assert syntax(spool, capture) == BASELINE
+    assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+    assert 0 < largest < 2 * capture.bytes
+
+
+@pytest.mark.parametrize("at", ["the first look", "the last look"])
+def test_an_encoding_for_which_the_disk_becomes_too_small_ends_and_leaves_what_stills_are_to_find(
+    spool: Spool, at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    exam = open_exam(spool)
+    capture = clip(spool, exam, frames=31, clip_as="h264", padding=50_000)
+    let_go(spool, exam)
+    rooms = [1_000_000_000, *([1_000_000_000] if at == "the last look" else []), 50_000_000, 50_000_000]
+
+    with pytest.raises(DiskFull):
+        films(on_a_disk(spool, lambda: rooms.pop(0))).step()
+    assert rooms == [], "nothing else looked, and the second 50 MB were those of the JPEG"
+    assert "clip_not_encoded" in caplog.text
+    assert "disk-full" in caplog.text
+    assert left_of(spool, capture) == {".json", ".frames", ".index"}
+    assert films(spool).step()
+    assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+
+
+def on_a_disk(spool: Spool, free: Callable[[], int]) -> Spool:
+    look = lambda: Room(total=1_000_000_000, free=free())  # noqa: E731
+    return replace(spool, space=Space(look=look, captures=spool.captures, clock=spool.clock))
 
 
 def test_more_frames_a_second_than_the_level_holds_stay_jpeg_frames(spool: Spool) -> None:

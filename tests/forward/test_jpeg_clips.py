@@ -25,8 +25,6 @@ from gateway.net import statuses
 from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
-from gateway.spool.room import Room
-from gateway.spool.space import Space
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -44,6 +42,7 @@ from tests.forward.bench import (
 from tests.forward.channels import EVERYTHING, Archive, pacs, run, sender
 from tests.forward.step_bench import planner
 from tests.forward.test_fallback import fallbacks
+from tests.forward.test_films import on_a_disk
 from tests.forward.test_retention import Box
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
@@ -462,11 +461,6 @@ def test_when_the_setting_is_taken_back_the_clip_waits_for_a_person_again(spool:
 
 
 # --- what goes wrong meanwhile -----------------------------------------------------------------------------------
-
-
-def on_a_disk(spool: Spool, free: Callable[[], int]) -> Spool:
-    look = lambda: Room(total=1_000_000_000, free=free())  # noqa: E731
-    return replace(spool, space=Space(look=look, captures=spool.captures, clock=spool.clock))
 
 
 def wanted(spool: Spool, *names: str, frames: int = 4) -> Capture:

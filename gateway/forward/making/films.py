@@ -42,6 +42,8 @@ from gateway.spool.spool import Spool
 _log = logging.getLogger(__name__)
 _PIECE = 1 << 20
 _LOOKED_AT_EVERY = 30  # frames: so often a decoded one is compared with the JPEG that it was made of
+_WEIGHED_EVERY = 30  # frames between two looks at the disk: at most 8 MB at the encoder's highest rate
+_SMALL = 100_000  # bytes: an MP4 is larger than a few small frames, and that matters to nobody
 _TRIES = 2  # of a disk or an index that refuses what took minutes to make
 
 
@@ -90,7 +92,7 @@ class Films:
 
     def _make(self, capture: Capture) -> None:
         if self._is_worth_it(capture):
-            self._room_for(capture)
+            self._room_for(capture.bytes)
             try:
                 self.seal(capture)
             except film.Stopped:
@@ -162,6 +164,7 @@ class Films:
         path, uid = self._spool.layout.object(exam.id, capture.sop_instance_uid), capture.sop_instance_uid
         with self._spool.files.scratch(self._spool.layout.film(exam.id, uid)) as file:
             made = self._encoded(capture, file)
+            self._weigh(capture, made.bytes)
             header = multiframe.build(
                 exam, made, series, order=order, station=self._station, further=further, recorded=capture
             )
@@ -190,7 +193,7 @@ class Films:
             times=capture.frame_times,
             stopped=self._stop.is_set,
             threads=self._threads,
-            done=partial(self._at, capture, 0),
+            done=partial(self._encoding, capture, file),
         )
         size = file.tell()
         file.seek(0)
@@ -204,6 +207,21 @@ class Films:
             bytes=size,
             sha256=digest,
         )
+
+    def _encoding(self, capture: Capture, file: BufferedRandom, done: int) -> None:
+        self._at(capture, 0, done)
+        if done % _WEIGHED_EVERY == 0:
+            self._weigh(capture, file.tell())
+
+    def _weigh(self, capture: Capture, size: int) -> None:
+        """Look whether there is room for so many bytes once more, as object: before that, and while it is encoded.
+
+        Raises DiskFull, or ObjectError when it is larger than its frames: these go for it, so that what was taken
+        of the reserve comes back.
+        """
+        if size > max(capture.bytes, _SMALL):
+            raise ObjectError("A clip is larger as H.264 than as JPEG frames.", code="not-smaller")
+        self._room_for(size)
 
     def _look_at(self, capture: Capture) -> None:
         """Decode what was written, all of it, and compare it with the frames. Raises CodestreamBroken, Stopped."""
@@ -231,8 +249,8 @@ class Films:
             frames=2 * capture.frames,
         )
 
-    def _room_for(self, capture: Capture) -> None:
-        """Look for room for what is encoded and its object, which together are smaller than the frames are."""
-        if not room.copy_fits(self._spool.space.room(), capture.bytes, clip=True):
+    def _room_for(self, size: int) -> None:
+        """Make room for so many bytes, from the reserve if need be. Raises DiskFull."""
+        if not room.copy_fits(self._spool.space.room(), size, clip=True):
             raise DiskFull("The box is too full to make the DICOM file of a clip.")
-        self._spool.reserve.ease(capture.bytes + room.FLOOR)
+        self._spool.reserve.ease(size + room.FLOOR)
