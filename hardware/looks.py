@@ -18,7 +18,10 @@ SIZE = (64, 36)  # columns and rows of a glance
 _CARD_SIZE = (32, 18)
 CARD_BYTES = 32 * 18 * 3
 _STEP = 8  # every so many lines and columns are looked at
+_POINTS = 16  # down, and across, at least, where a picture has so many lines and columns to look at
 _ROUNDING = 2
+_DETAIL = 48  # pixels a byte of a JPEG, beside its tables: of one colour 51 or more in 4:2:2 and 4:2:0
+_TABLES = 4096
 _CARD_MEAN, _CARD_MOST = 3, 16  # how far a card may be from the learned one
 _BAR_ROWS = slice(2, 20)  # of a glance: bars fill the upper part, below there may be something else
 _LEAST_BARS, _VIVID = 6, 100
@@ -61,6 +64,14 @@ def look_at(picture: Picture, card: bytes = b"") -> Look:
     elif _is_bars(small):
         plain = Plain.BARS
     return Look(small=small, plain=plain, cut=_is_cut(picture), noise=_is_noise(wide))
+
+
+def may_be_one_colour(picture: Picture) -> bool:
+    """Say whether a look might find one colour: from a few points, or a JPEG's length, at hardly any cost."""
+    if picture.format is PixelFormat.JPEG:
+        return picture.bytes < picture.width * picture.height // _DETAIL + _TABLES
+    rows, columns = (max(1, length // _POINTS // _STEP) * _STEP for length in picture.planes[0].shape[:2])
+    return _is_one_colour(picture.planes[0][::rows, ::columns])
 
 
 def unchanged(one: Look, other: Look) -> bool:

@@ -24,6 +24,7 @@ class Developed:
     seen: tuple[int, int]
     since_ns: int  # when the first picture was taken that it has something of
     lossy_before: float = 0
+    beside: tuple[int, int] = (0, 0)  # sequences of the frames before and after that it has something of; 0 = none
     card: bool = False  # what a device shows without signal
     jpeg: bytes = field(repr=False)
 
@@ -36,9 +37,13 @@ class Shot:
     """A frame to be developed, and those beside it that it may have something of."""
 
     frame: Made
-    before: Frame | None = None
-    after: Frame | None = None
-    card: bool = False  # what a device shows without signal
+    before: Made | None = None
+    after: Made | None = None
+
+    @property
+    def beside(self) -> tuple[int, int]:
+        """Return the sequences of the frames before and after; 0 for none."""
+        return self.before.sequence if self.before else 0, self.after.sequence if self.after else 0
 
 
 class Darkroom:
@@ -47,7 +52,7 @@ class Darkroom:
     def __init__(self, grabber: Grabber) -> None:
         self._grabber = grabber
         self._motion = Motion()
-        self._before: Frame | None = None
+        self._before: Made | None = None
         self._waiting: Frame | None = None  # for the one after it
 
     @property
@@ -56,13 +61,12 @@ class Darkroom:
 
     def put(self, frame: Made) -> list[Shot]:
         """Take the next frame; return what can be developed now. A break leaves frames without neighbours."""
-        if isinstance(frame, Developed):
-            shots = [*self.rest(), Shot(frame=frame)]
-            self._before = None
-            return shots
         shots = self._settled(frame if self._waiting and _follow(self._waiting, frame) else None)
         if self._before and not _follow(self._before, frame):
             self._before = None
+        if isinstance(frame, Developed):
+            self._before = frame
+            return [*shots, Shot(frame=frame)]
         if not self._grabber.view.needs_neighbours(frame.picture):
             return [*shots, Shot(frame=frame)]
         self._waiting = frame
@@ -83,9 +87,10 @@ class Darkroom:
             return frame
         around = (_picture(shot.before), _picture(shot.after))
         picture = seen_between(frame.picture, self._grabber.view, self._motion, around=around)
-        return _developed(frame, picture, self._grabber, since_ns=(shot.before or frame).time_ns)
+        since_ns = (shot.before or frame).time_ns
+        return _developed(frame, picture, self._grabber, since_ns=since_ns, beside=shot.beside)
 
-    def _settled(self, after: Frame | None) -> list[Shot]:
+    def _settled(self, after: Made | None) -> list[Shot]:
         frame, self._waiting = self._waiting, None
         if frame is None:
             return []
@@ -101,24 +106,27 @@ def develop(frame: Made, grabber: Grabber) -> Developed:
     return _developed(frame, seen(frame.picture, grabber.view), grabber, since_ns=frame.time_ns)
 
 
-def _developed(frame: Frame, picture: Picture, grabber: Grabber, *, since_ns: int) -> Developed:
+def _developed(
+    frame: Frame, picture: Picture, grabber: Grabber, *, since_ns: int, beside: tuple[int, int] = (0, 0)
+) -> Developed:
     return Developed(
         sequence=frame.sequence,
         time_ns=frame.time_ns,
         size=frame.size,
         seen=(picture.width, picture.height),
         since_ns=since_ns,
+        beside=beside,
         lossy_before=lost_before(frame.picture, grabber.view),
         jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
     )
 
 
-def _follow(one: Frame, other: Frame) -> bool:
+def _follow(one: Made, other: Made) -> bool:
     return other.sequence == one.sequence + 1 and other.size == one.size
 
 
-def _picture(frame: Frame | None) -> Picture | None:
-    return frame.picture if frame else None
+def _picture(frame: Made | None) -> Picture | None:
+    return frame.picture if isinstance(frame, Frame) else None
 
 
 def last_of(frames: Sequence[Made]) -> int:

@@ -173,7 +173,7 @@ def _add_shots(recording: Recording, darkroom: Darkroom, reel: Reel, shots: list
         if shot.frame is recording.opening[0]:
             continue  # written when the clip began
         try:
-            _add(recording, reel.ready(shot.frame) or darkroom.develop(shot))
+            _add(recording, reel.ready(shot) or darkroom.develop(shot))
         except EncodingFailed as error:
             _left_out(recording, error)
 

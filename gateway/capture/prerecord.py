@@ -7,11 +7,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 
-from gateway.capture.developing import Darkroom, Developed, Shot
+from gateway.capture.developing import Darkroom, Developed, Made, Shot
 from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Frame
+from gateway.capture.sieve import Sieve
 from gateway.clock import Clock
 from gateway.log import warn
 from hardware.errors import EncodingFailed
@@ -40,6 +42,8 @@ class PreRecord:
         self._waited = 0  # times in a row that no frame came
         self._works = False
         self._darkroom = Darkroom(grabber)
+        self._sieve = Sieve(grabber.watch)  # never changed, but replaced: others look at it
+        self._cards: dict[int, int] = {}  # of what is kept: sequence and time of what is no picture
         self._torn = False  # whether the last frame could not be compressed: said once
         self._lock = threading.Lock()
 
@@ -55,56 +59,70 @@ class PreRecord:
             self._forget()
             return False
         frame = self._grabber.ring.after(self._last, _WAIT_S)
+        if frame:
+            self._judge(frame)
         for shot in self._shots(frame):
             self._keep(shot)
         return True  # there may be more, and if not it waited
 
-    def before(self, frame: Frame, since_ns: int, *, anyway: bool = False) -> list[Developed]:
-        """Return the frames from `since_ns` on that lead to this one in its size, without a break.
+    def pictures_from(self, first: Frame, since_ns: int) -> int:
+        """Return from when on, at the earliest at `since_ns`, all that leads to this frame is pictures.
 
-        A picture of a device without signal is a break, unless `anyway`.
+        What was not judged yet is now, by the same rule, wherever it is: here or in the ring alone.
         """
+        with self._lock:
+            sieve = self._sieve
+            cards = [time_ns for sequence, time_ns in self._cards.items() if sequence < first.sequence]
+        delivered = self._grabber.ring.between(sieve.decided, first.sequence)
+        waiting = {frame.sequence: frame for frame in (*delivered, *sieve.held) if frame.sequence < first.sequence}
+        frames = [frame for _, frame in sorted(waiting.items()) if frame.time_ns >= since_ns]
+        cards += [frame.time_ns for frame, picture in sieve.leading_to(first, frames) if not picture]
+        return max([since_ns, *(time_ns + 1 for time_ns in cards)])
+
+    def before(self, frame: Frame, since_ns: int) -> list[Developed]:
+        """Return the frames from `since_ns` on that lead to this one in its size, with nothing of before."""
         found: list[Developed] = []
         with self._lock:
             for kept in reversed(self._kept):
                 if kept.sequence >= frame.sequence:
                     continue
-                if kept.since_ns < since_ns or kept.size != frame.size or (kept.card and not anyway):
+                if kept.since_ns < since_ns or kept.size != frame.size:
                     break
                 found.append(kept)
         return found[::-1]
 
-    def after(self, sequence: int) -> Developed | None:
-        """Return the first frame that follows `sequence`, if it is here."""
+    def after(self, sequence: int) -> Made | None:
+        """Return the first frame that follows `sequence`, if it is here; as delivered while it is not judged."""
         with self._lock:
-            return next((kept for kept in self._kept if kept.sequence > sequence), None)
+            held = next((frame for frame in self._sieve.held if frame.sequence > sequence), None)
+            kept = next((kept for kept in self._kept if kept.sequence > sequence), None)
+            if held and (kept is None or held.sequence <= kept.sequence):
+                return held
+            return replace(kept, card=True) if kept and kept.sequence in self._cards else kept
 
     def get(self, sequence: int) -> Developed | None:
         """Return the frame of that sequence, if it is here."""
         with self._lock:
             return next((kept for kept in reversed(self._kept) if kept.sequence == sequence), None)
 
+    def _judge(self, frame: Frame) -> None:
+        sieve = copy(self._sieve)
+        judged = sieve.judge(frame)
+        with self._lock:
+            self._sieve = sieve
+            self._cards.update((each.sequence, each.time_ns) for each, picture in judged if not picture)
+
     def _shots(self, frame: Frame | None) -> list[Shot]:
-        """Return what can be developed now. What a device shows without signal is beside nothing."""
+        """Return what can be developed now: at once, so that a running clip finds it."""
         self._waited = 0 if frame else self._waited + 1
         if frame is None:
             return self._darkroom.rest() if self._waited > _QUIET else []
         self._last = frame.sequence
-        if not self._is_card(frame):
-            return self._darkroom.put(frame)
-        before = self._darkroom.rest()
-        self._darkroom.forget()
-        return [*before, Shot(frame=frame, card=True)]
-
-    def _is_card(self, frame: Frame) -> bool:
-        try:
-            return self._grabber.watch.is_no_picture(frame.picture)
-        except EncodingFailed:
-            return False  # said when it is developed
+        return self._darkroom.put(frame)
 
     def _keep(self, shot: Shot) -> None:
         try:
-            developed = replace(self._darkroom.develop(shot), card=shot.card)
+            developed = self._darkroom.develop(shot)
         except EncodingFailed as error:
             if not self._torn:
                 warn(_log, "frames_not_kept", source=self._grabber.settings.name, code=error.code)
@@ -116,6 +134,9 @@ class PreRecord:
             self._bytes += len(developed.jpeg)
             while len(self._kept) > 1 and self._is_too_much(developed.time_ns):
                 self._bytes -= len(self._kept.popleft().jpeg)
+            if self._cards:
+                oldest_ns = self._kept[0].time_ns
+                self._cards = {key: time_ns for key, time_ns in self._cards.items() if time_ns >= oldest_ns}
 
     def _is_too_much(self, newest_ns: int) -> bool:
         return self._kept[0].time_ns < newest_ns - self.span_ns or self._bytes > self._budget
@@ -131,5 +152,7 @@ class PreRecord:
         self._last = newest.sequence if newest else 0
         self._darkroom.forget()
         with self._lock:
+            self._sieve = Sieve(self._grabber.watch)
+            self._cards.clear()
             self._kept.clear()
             self._bytes = 0

@@ -1,6 +1,8 @@
 """Where a clip gets its frames from: the ring, or what the pre-record has of them compressed already."""
 
-from gateway.capture.developing import Developed, Made, last_of
+from itertools import dropwhile
+
+from gateway.capture.developing import Developed, Made, Shot, last_of
 from gateway.capture.grabber import Grabber
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.ring import Frame
@@ -22,30 +24,40 @@ class Reel:
         if self._kept is None:
             return []
         since_ns = max(since_ns, first.time_ns - self._kept.span_ns)
-        developed = self._kept.before(first, since_ns, anyway=anyway)
-        late: list[Made] = []  # what the pre-record has not come to yet
+        if not anyway:
+            since_ns = self._kept.pictures_from(first, since_ns)
+        developed = self._kept.before(first, since_ns)
+        late: list[Frame] = []  # what the pre-record has not come to yet
         for frame in reversed(self._grabber.ring.between(last_of(developed), first.sequence)):
-            if frame.size != first.size or frame.time_ns < since_ns or (not anyway and self._is_card(frame)):
-                return late[::-1]
+            if frame.size != first.size or frame.time_ns < since_ns:
+                developed = []
+                break
             late.append(frame)
-        return [*developed, *late[::-1]]
+        late.reverse()
+        return [*developed, *(late if developed else dropwhile(self._is_torn, late))]
 
     def after(self, sequence: int, timeout: float) -> Made | None:
         """Return the first frame that follows `sequence`, waiting for it at most `timeout` seconds."""
-        developed = self._kept.after(sequence) if self._kept else None
-        frame = self._grabber.ring.after(sequence, 0 if developed else timeout)
-        if developed is None or (frame is not None and frame.sequence <= developed.sequence):
-            return frame  # as delivered, while it is there: more can be known of it
-        return developed
-
-    def ready(self, frame: Made) -> Developed | None:
-        """Return what the pre-record has made of this frame already."""
-        if isinstance(frame, Developed):
+        kept = self._kept
+        frame = self._grabber.ring.after(sequence, 0 if kept and kept.after(sequence) else timeout)
+        if kept is None or (frame and frame.sequence == sequence + 1):
             return frame
-        return self._kept.get(frame.sequence) if self._kept else None
+        made = kept.after(sequence)  # after the ring, which may have lost one while it was waited for
+        if made is None or (frame and frame.sequence <= made.sequence):
+            return frame  # as delivered, while it is there: more can be known of it
+        return made
 
-    def _is_card(self, frame: Frame) -> bool:
+    def ready(self, shot: Shot) -> Developed | None:
+        """Return what the pre-record has made of this frame already, if it was beside the same ones."""
+        if isinstance(shot.frame, Developed):
+            return shot.frame
+        made = self._kept.get(shot.frame.sequence) if self._kept else None
+        return made if made and made.beside == shot.beside else None
+
+    def _is_torn(self, frame: Frame) -> bool:
+        """Say whether no clip can begin with this frame."""
         try:
-            return self._grabber.watch.is_no_picture(frame.picture)
+            self._grabber.watch.look(frame.picture)
         except EncodingFailed:
             return True
+        return False

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from hardware.looks import CARD_BYTES, Plain, card_of, look_at, unchanged
+from hardware.looks import CARD_BYTES, Plain, card_of, look_at, may_be_one_colour, unchanged
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import draw
 from hardware.sources.scenes import BARS
@@ -20,8 +20,8 @@ def rgb(pixels) -> Picture:
     return Picture(**facts, format=PixelFormat.RGB24, planes=(np.asarray(pixels, np.uint8),))
 
 
-def as_jpeg(picture: Picture) -> Picture:
-    stream = simplejpeg.encode_jpeg(picture.planes[0], quality=85, colorspace="RGB", colorsubsampling="422")
+def as_jpeg(picture: Picture, sampling: str = "422") -> Picture:
+    stream = simplejpeg.encode_jpeg(picture.planes[0], quality=85, colorspace="RGB", colorsubsampling=sampling)
     facts = {"counter": 0, "time_ns": 0, "width": picture.width, "height": picture.height, "full_range": True}
     return Picture(**facts, format=PixelFormat.JPEG, planes=(np.frombuffer(stream, np.uint8),))
 
@@ -63,6 +63,19 @@ def noisy(level: int, sigma: float) -> Picture:
 )
 def test_what_no_scanner_sends_is_known_and_nothing_else(picture, plain, form):
     assert look_at(form(picture)).plain is plain
+
+
+@pytest.mark.parametrize("sampling", ["422", "420", "pixels"])
+@pytest.mark.parametrize("size", [(1080, 1920), (576, 720), (90, 160), (3, 5)])
+def test_one_colour_is_suspected_at_any_size(size, sampling):
+    for colour in ((0, 0, 0), (0, 0, 191), (255, 255, 255)):
+        picture = rgb(np.full((*size, 3), colour, np.uint8))
+        assert may_be_one_colour(picture if sampling == "pixels" else as_jpeg(picture, sampling))
+
+
+@pytest.mark.parametrize("form", [lambda picture: picture, as_jpeg], ids=["pixels", "jpeg"])
+def test_what_a_scanner_sends_is_not_suspected_to_be_one_colour(form):
+    assert not may_be_one_colour(form(rgb(draw("ultrasound", 3))))
 
 
 def soft(pixels: np.ndarray) -> np.ndarray:

@@ -3,50 +3,15 @@
 import shutil
 
 import cv2
-import imagecodecs
 import numpy as np
 import pytest
 
-from gateway.spool.clips import codestreams, read_index
 from hardware.errors import DeviceMissing
 from hardware.looks import card_of
-from hardware.sources import Picture, PixelFormat, counter
+from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import Pattern
 from tests.unit.capture.conftest import SIZE
-
-BLUE = np.full((SIZE[1], SIZE[0], 3), (0, 0, 191), np.uint8)
-
-
-def show(box, pixels: np.ndarray, *, count: int = 1) -> None:
-    """Let the source show this, 40 ms a frame."""
-    for _ in range(count):
-        box.clock.move(0.04)
-        number = box._counters["us"] = box._counters["us"] + 1
-        rows, columns = pixels.shape[:2]
-        facts = {"counter": number, "format": PixelFormat.RGB24, "width": columns, "height": rows}
-        box.give("us", Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(pixels,)))
-
-
-def scan(number: int) -> np.ndarray:
-    """Return a picture of a scanner with its number painted in."""
-    pixels = np.random.default_rng(number).integers(0, 90, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-    counter.paint(pixels, number)
-    return pixels
-
-
-def scans(box, count: int) -> list[int]:
-    """Let the source show a scanner; return the numbers of the pictures."""
-    first = box._counters["us"] + 1
-    for number in range(first, first + count):
-        show(box, scan(number))
-    return list(range(first, first + count))
-
-
-def numbers(box, exam, uid: str) -> list[int]:
-    """Return the numbers in the pictures that a clip has."""
-    _, entries = read_index(box.spool.layout.index(exam.id, uid))
-    path = box.spool.layout.frames(exam.id, uid)
-    return [counter.read(imagecodecs.jpeg8_decode(stream)) for stream in codestreams(path, entries)]
+from tests.unit.capture.screens import BLUE, numbers, scans, show
 
 
 @pytest.mark.parametrize("cards", [1, 3, 5, 9])
@@ -105,18 +70,51 @@ def test_bars_that_stand_still_are_in_no_clip_and_bars_that_move_are(box):
     assert numbers(box, exam, uid) == pictures
 
 
-def test_the_card_that_was_learned_is_in_no_clip(box):
-    exam = box.exam()
+@pytest.fixture
+def logo(box) -> np.ndarray:
+    """The card that was learned of this grabber."""
     logo = BLUE.copy()
     cv2.putText(logo, "NO SIGNAL", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (220, 220, 220), 5)
     facts = {"counter": 0, "time_ns": 0, "format": PixelFormat.RGB24, "width": SIZE[0], "height": SIZE[1]}
     grabber = box.grabbers["us"]
     card = card_of(Picture(**facts, planes=(logo,)))
     grabber.watch = type(grabber.watch)(ring=grabber.ring, clock=box.clock, card=card)
+    return logo
+
+
+def test_the_card_that_was_learned_is_in_no_clip(box, logo):
+    exam = box.exam()
     pictures = scans(box, 1)
     uid = box.clip()
     pictures += scans(box, 4)
     show(box, logo, count=8)
+    box.stop(uid)
+    assert numbers(box, exam, uid) == pictures
+
+
+def test_a_card_of_one_colour_is_in_no_clip_however_short_it_was(box):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    for between in range(3, 15):
+        pictures += scans(box, between)
+        show(box, BLUE)
+    pictures += scans(box, 3)
+    box.stop(uid)
+    assert numbers(box, exam, uid) == pictures
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (0, 1), (2, 2)])
+@pytest.mark.parametrize("lost_s", [0.12, 0.4, 3.0])
+def test_a_card_beside_a_gap_is_in_no_clip_however_short_it_was(box, logo, before, after, lost_s):
+    exam = box.exam()
+    pictures = scans(box, 1)
+    uid = box.clip()
+    pictures += scans(box, 9)
+    show(box, logo, count=before)
+    box.clock.move(lost_s)
+    show(box, logo, count=after)
+    pictures += scans(box, 9)
     box.stop(uid)
     assert numbers(box, exam, uid) == pictures
 
