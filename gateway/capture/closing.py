@@ -56,7 +56,7 @@ class Closing:
             try:
                 recovery.salvage(self._spool, exam, uid)
             except SpoolError:
-                return
+                continue  # what is wrong with one may be right with the next
             del self._unclosed[exam, uid]
 
     def kept_open(self, uid: str) -> SpoolError | None:

@@ -189,6 +189,26 @@ def test_a_disk_too_full_for_the_record_of_a_clip_closes_it_when_there_is_room(b
     assert box.press().result(10).exam == second.id
 
 
+def test_a_clip_that_cannot_be_closed_yet_keeps_no_other_from_being_closed(boxes, wait):
+    box = boxes(sources=("us", "room"))
+    exam = box.exam()
+    box.show("us")
+    box.show("room")
+    first, second = box.clip(source="us"), box.clip(source="room")
+    box.disk.full = lambda operation, name: operation == "create" and ".json" in name
+    for uid in (first, second):
+        with pytest.raises(ScopegateError):
+            box.stop(uid)
+    wait(lambda: not box.clips.running())
+    box.disk.full = lambda operation, name: operation == "create" and first in name and ".json" in name
+    box.clips.close_leftovers()
+    assert stored(box, second).frames == 1
+    assert box.clips.kept_open(first)
+    box.disk.full = lambda _operation, _name: False
+    box.clips.close_leftovers()
+    box.spool.exams.finish(exam.id)
+
+
 def test_an_index_that_is_busy_at_the_end_of_a_clip_loses_nothing(box):
     box.exam()
     box.show()
