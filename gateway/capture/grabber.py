@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from gateway.capture.plugs import pause
 from gateway.capture.ring import Ring
 from gateway.capture.watch import Watch
 from gateway.clock import Clock, Moment
@@ -18,7 +19,6 @@ from hardware.sources import Loss, Picture, Source
 _log = logging.getLogger(__name__)
 _READ_S = 0.5  # longer than the frame interval of any usual source
 _REOPEN_S = 1.0
-_LOOK_S = 0.1
 _REST_S = 0.005  # after nothing: that should take half a second, and a source that is back at once must not spin
 _HANGS_S = 2.0  # a driver may never return from a read
 _STANDS_STILL_S = 5.0  # a device that neither gives nor says anything is opened anew
@@ -122,17 +122,10 @@ class Grabber:
         while not stop.is_set():
             came = self._read_ns
             if not self.step():
-                self._pause(stop)
+                pause(self._clock, stop, _REOPEN_S, self._plugged)
             elif self._read_ns == came:
                 self._clock.wait(stop, _REST_S)
         self._source.close()
-
-    def _pause(self, stop: threading.Event) -> None:
-        """Wait before the device is opened again; less when something is plugged in."""
-        seen = self._plugged()
-        for _ in range(round(_REOPEN_S / _LOOK_S)):
-            if self._clock.wait(stop, _LOOK_S) or self._plugged() != seen:
-                return
 
     def step(self) -> bool:
         """Read one picture, opening the source first when it is closed; False when it cannot be had now."""

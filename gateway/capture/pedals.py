@@ -8,6 +8,7 @@ from queue import Empty, Queue
 
 from gateway.capture.answers import ANSWER_S
 from gateway.capture.moment import Ask
+from gateway.capture.plugs import pause
 from gateway.capture.presses import Origin, Presses
 from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError
@@ -19,7 +20,6 @@ _log = logging.getLogger(__name__)
 _READ_S = 0.5
 _REOPEN_S = 2.0
 _REST_S = 0.005  # after nothing: that should take half a second, and a trigger that is back at once must not spin
-_LOOK_S = 0.1  # between two looks whether something was plugged in
 _WAITING = 16  # presses of one pedal that wait to be pinned
 
 
@@ -53,7 +53,7 @@ class Pedal:
         """Read presses until stopped; open again what went away."""
         while not stop.is_set():
             if not self.step():
-                self._pause(stop)
+                pause(self._clock, stop, _REOPEN_S, self._plugged)
             elif not self._heard:
                 self._clock.wait(stop, _REST_S)
         self._trigger.close()
@@ -71,13 +71,6 @@ class Pedal:
             except Empty:
                 continue
             self._do(press)
-
-    def _pause(self, stop: threading.Event) -> None:
-        """Wait before the trigger is opened again; less when something is plugged in."""
-        seen = self._plugged()
-        for _ in range(round(_REOPEN_S / _LOOK_S)):
-            if self._clock.wait(stop, _LOOK_S) or self._plugged() != seen:
-                return
 
     def step(self) -> bool:
         """Read one press, opening the trigger first when it is closed; False when it is not there."""
