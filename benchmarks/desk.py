@@ -15,13 +15,13 @@ from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
 from gateway.capture.requests import Requests
 from gateway.capture.ring import Ring
+from gateway.capture.signs import Signs
 from gateway.clock import Clock
 from gateway.config.settings import Source as SourceSettings
 from gateway.model import Exam
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
-from hardware.indicators import Silent
 from hardware.sources import Picture
 
 _SOURCE = "us"
@@ -82,7 +82,7 @@ def opened_desk(root: Path, picture: Callable[[int, int], Picture]) -> Iterator[
         clips=clips,
         requests=Requests(spool=spool, recorder=recorder),
         due=due,
-        indicator=Silent(),
+        indicator=Signs(()),
         station=samples.STATION,
         clock=clock,
     )

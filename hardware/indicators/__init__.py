@@ -43,34 +43,3 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Be dark and silent, and let go of the device; harmless when it is not open."""
-
-
-class Silent:
-    """Neither lamp nor sound: the screen alone answers."""
-
-    def pressed(self) -> None:
-        """Show nothing."""
-
-    def show(self, answer: Answer) -> None:
-        """Show nothing."""
-
-    def ends_soon(self) -> None:
-        """Say nothing."""
-
-
-class Recorded:
-    """Remembers every answer and counts the presses, for tests and for the demo."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.presses = 0
-        self.warnings = 0
-
-    def pressed(self) -> None:
-        self.presses += 1
-
-    def show(self, answer: Answer) -> None:
-        self.answers.append(answer)
-
-    def ends_soon(self) -> None:
-        self.warnings += 1

@@ -3,8 +3,26 @@
 from collections.abc import Callable
 
 from hardware.errors import DeviceMissing
-from hardware.indicators import Cue
+from hardware.indicators import Answer, Cue
 from hardware.indicators.sounds import seconds_of
+
+
+class Recorded:
+    """All lamps and loudspeakers together: remembers every answer and counts the presses."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.presses = 0
+        self.warnings = 0
+
+    def pressed(self) -> None:
+        self.presses += 1
+
+    def show(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def ends_soon(self) -> None:
+        self.warnings += 1
 
 
 class FakeOutput:

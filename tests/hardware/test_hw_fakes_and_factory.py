@@ -7,7 +7,6 @@ import pytest
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.factory import sign, source, trigger
 from hardware.fakes import ScriptedSource, ScriptedTrigger, pictures, worst_source, worst_trigger
-from hardware.indicators import Answer, Recorded, Silent
 from hardware.indicators.lamp import Lamp
 from hardware.indicators.tone import Tone
 from hardware.sources import Loss, Picture, PixelFormat
@@ -150,16 +149,6 @@ def test_the_configurations_word_chooses_the_lamp_or_the_tone(clock):
 def test_a_trigger_that_cannot_work_is_refused_with_the_reason(pedal, words, reason):
     with pytest.raises(DeviceRefused, match=reason):
         pedal(**words)
-
-
-def test_a_recorded_indicator_remembers_each_answer_and_a_silent_one_none():
-    recorded = Recorded()
-    for indicator in (recorded, Silent()):
-        indicator.pressed()
-        for answer in Answer:
-            indicator.show(answer)
-    assert recorded.answers == ["stored", "clip-started", "clip-stopped", "not-stored"]
-    assert recorded.presses == 1
 
 
 LOADED_BY = {  # what is configured: the library that it needs

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 from linuxpy.video import raw
 
-from gateway.config import grabber as words
 from hardware.sources import PixelFormat
-from hardware.sources.v4l2.analog import STANDARDS
 from hardware.sources.v4l2.layouts import BY_NUMBER, ORDER, Kind, Layout
 
 # Our word: what libswscale calls the same bytes, and the planar format with the same samples.
@@ -104,8 +102,3 @@ def test_the_numbers_are_those_of_the_kernel():
     }
     assert {word: ORDER[word].number for word in known} == {word: int(number) for word, number in known.items()}
     assert len(BY_NUMBER) == len(ORDER)
-
-
-def test_the_configuration_has_the_words_of_the_grabbers():
-    assert set(words.FORMATS) == set(ORDER)
-    assert set(words.STANDARDS) == {"auto", *STANDARDS}

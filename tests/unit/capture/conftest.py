@@ -32,7 +32,7 @@ from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceError
 from hardware.fakes import ScriptedSource
-from hardware.indicators import Recorded
+from hardware.indicators.fakes import Recorded
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import Pattern
 from tests.empty_index import with_index
