@@ -59,7 +59,7 @@ class _Demo:
         self._code = 0
         self._clock = clock = Clock()
         self._peers = Supervisor()  # the peers outlive the box, so that nothing is cut in the middle of a sending
-        self._arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._arrivals: queue.Queue[Arrival] = queue.Queue()
         started, seed = clock.now().local, folder.seed_of(place, clock)
 
         def orders() -> tuple[patients.Order, ...]:

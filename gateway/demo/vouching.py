@@ -36,7 +36,7 @@ class Vouching:
 
     def __init__(self, kept: Callable[[str], str]) -> None:
         self._kept = kept
-        self._requests: queue.SimpleQueue[tuple[Association, Dataset]] = queue.SimpleQueue()
+        self._requests: queue.Queue[tuple[Association, Dataset]] = queue.Queue()
 
     @staticmethod
     def context() -> PresentationContext:

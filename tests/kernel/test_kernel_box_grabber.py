@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.box import Box, Refusal, until
+from tests.kernel.boxes import SLOW_S, captures, running
 from tests.kernel.virtual_grabber import HDMI, NO_LOCK, VGA, VirtualGrabber
-
-SLOW_S = 150.0  # an emulated processor starts three processes
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +21,9 @@ def grabber() -> Iterator[VirtualGrabber]:
 
 @pytest.fixture(scope="module")
 def box(grabber: VirtualGrabber, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    folder = tmp_path_factory.mktemp("box")
     source = {"name": "us", "device": f"v4l2:{grabber.device}", "modality": "US", "input": "HDMI 000-0"}
-    made = Box(folder, sources=[source])
-    made.start(wait=False)
-    until("the box to be ready", made.is_ready, SLOW_S)
-    yield made
-    made.stop()
-    (made.data / "reserve").unlink(missing_ok=True)
-    print(made.log.read_text(encoding="utf-8")[-4000:])
+    with running(tmp_path_factory.mktemp("box"), sources=[source]) as box:
+        yield box
 
 
 def test_a_clip_in_whose_middle_the_grabber_is_pulled_out_is_stored_and_pictures_come_back(
@@ -91,7 +84,3 @@ def state(box: Box) -> dict[str, Any]:
     answer = box.request("GET", "/health")[1]
     (source,) = json.loads(answer)["sources"]
     return dict(source)
-
-
-def captures(box: Box, exam: str) -> list[dict[str, Any]]:
-    return list(box.get(f"/exams/{exam}")["captures"])

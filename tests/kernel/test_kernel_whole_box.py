@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.box import Box, until
+from tests.kernel.boxes import captures, running
 from tests.kernel.films import film
 from tests.kernel.gadgets import SerialPedal
-
-SLOW_S = 150.0  # an emulated processor starts three processes
 
 
 @pytest.fixture
@@ -26,13 +25,8 @@ def box(tmp_path: Path, serial_pedal: SerialPedal) -> Iterator[Box]:
     }
     film(tmp_path / "film.avi")
     source = {"name": "us", "device": f"file:{tmp_path / 'film.avi'}", "modality": "US"}
-    made = Box(tmp_path, sources=[source], triggers=[trigger])
-    made.start(wait=False)
-    until("the box to be ready", made.is_ready, SLOW_S)
-    yield made
-    made.stop()
-    (made.data / "reserve").unlink(missing_ok=True)
-    print(made.log.read_text(encoding="utf-8")[-4000:])
+    with running(tmp_path, sources=[source], triggers=[trigger]) as box:
+        yield box
 
 
 def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, serial_pedal: SerialPedal) -> None:
@@ -61,8 +55,3 @@ def test_a_pedal_takes_stills_before_and_after_it_was_pulled_out(box: Box, seria
     assert findings["source us"]["ok"] is True
     assert any(what.startswith("serial adapter /dev/ttyACM") for what in findings)
     assert [what for what, finding in findings.items() if finding["ok"] is False] in ([], ["clock"])
-
-
-def captures(box: Box, exam: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = box.get(f"/exams/{exam}")["captures"]
-    return found
