@@ -16,6 +16,24 @@ def warn(log: logging.Logger, name: str, **values: object) -> None:
     event(log, name, level=logging.WARNING, **values)
 
 
+class Sparingly:
+    """Lets what happens over and over into the log: `burst` times at once, then once every `every_s`."""
+
+    def __init__(self, *, burst: int, every_s: float) -> None:
+        self._burst, self._every_ns = burst, round(every_s * 1e9)
+        self._full_ns = -(1 << 62)  # when the burst will be whole again
+        self.left_out = 0  # since the last one
+
+    def may(self, now_ns: int) -> bool:
+        """Say whether this one stands in the log; counted in `left_out` when not. now_ns: of any clock."""
+        full_ns = max(self._full_ns, now_ns) + self._every_ns
+        if full_ns - now_ns > self._burst * self._every_ns:
+            self.left_out += 1
+            return False
+        self._full_ns = full_ns
+        return True
+
+
 def to_stderr(process: str) -> None:
     """Send this process's events to standard error, where systemd's journal adds the time."""
     logging.basicConfig(

@@ -11,7 +11,7 @@ from gateway.capture.ring import Ring
 from gateway.capture.watch import Watch
 from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
-from gateway.log import event, warn
+from gateway.log import Sparingly, event, warn
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.profiles import Profile
 from hardware.sources import Loss, Picture, Source
@@ -24,6 +24,7 @@ _HANGS_S = 2.0  # a driver may never return from a read
 _STANDS_STILL_S = 5.0  # a device that neither gives nor says anything is opened anew
 _STUCK_S = 10.0  # in a read, which returns after half a second
 _STUCK_OPENING_S = 30.0  # of several calls, each of which a slow USB device may answer late
+_SAID_AT_ONCE, _SAID_EVERY_S = 20, 30.0  # changes in the log: a worn plug or a mad scaler has several a second
 
 
 class Signal(StrEnum):
@@ -51,6 +52,16 @@ _SAID = {
 }
 
 
+_CABLE = "Check that the device is on and its cable is plugged in."
+_ACTIONS = {
+    Signal.LIVE: "",
+    Signal.OUT_OF_RANGE: "Set another size or rate on the scanner.",
+    Signal.MISSING: "Plug it in again; check its name in the configuration.",
+    Signal.REFUSED: "Do what this says, or call IT.",
+    Signal.STOPPED: "It comes back by itself; if it does not, check its cable.",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceState:
     """What a source does now, since when, and what to do about it."""
@@ -61,6 +72,14 @@ class SourceState:
     what: str = ""
     width: int = 0
     height: int = 0
+
+    @property
+    def action(self) -> str:
+        return _ACTIONS.get(self.signal, _CABLE)
+
+
+# What nothing was heard after stays as it is: a device of broken pictures gives none for a while at each opening.
+_STANDING = (Signal.STOPPED, Signal.REFUSED)
 
 
 class Grabber:
@@ -91,6 +110,7 @@ class Grabber:
         # Since when it is asked for something; CLOCK_MONOTONIC: a driver does nothing while the box sleeps.
         self._busy_ns: int | None = None
         self._state = SourceState(signal=Signal.NO_SIGNAL, since=clock.now(), code="VID-01", what="Starting.")
+        self._said = Sparingly(burst=_SAID_AT_ONCE, every_s=_SAID_EVERY_S)
 
     @property
     def state(self) -> SourceState:
@@ -166,7 +186,7 @@ class Grabber:
         silent = self._clock.boottime_ns() - self._heard_ns > _STANDS_STILL_S * 1e9
         if silent and self._heard_ns == self._read_ns:
             self._change(Signal.STOPPED, code="VID-02", what="The device stands still. It is opened anew.")
-        elif self._state.signal is not Signal.STOPPED:
+        elif self._state.signal not in _STANDING or (silent and self._state.signal is Signal.REFUSED):
             self._change(Signal.NO_SIGNAL, code="VID-01", what="No picture arrives from the device.")
         if silent:
             self._close()
@@ -185,5 +205,22 @@ class Grabber:
         self._state = SourceState(
             signal=signal, since=self._clock.now(), code=code, what=what, width=width, height=height
         )
-        say = event if signal is Signal.LIVE else warn
-        say(_log, "source_state", source=self.settings.name, state=signal, code=code, size=f"{width}x{height}")
+        self._say()
+
+    def _say(self) -> None:
+        state = self._state
+        if not self._said.may(state.since.boottime_ns):
+            return
+        say = event if state.signal is Signal.LIVE else warn
+        left_out = {"left_out": self._said.left_out} if self._said.left_out else {}
+        self._said.left_out = 0
+        size = f"{state.width}x{state.height}"
+        say(
+            _log,
+            "source_state",
+            source=self.settings.name,
+            state=state.signal,
+            code=state.code,
+            size=size,
+            **left_out,
+        )

@@ -180,8 +180,9 @@ class Moments:
 
         The first one after it only when none of this exam had arrived yet, never because it was evicted since.
         """
-        if grabber.state.signal not in _SHOWING:
-            raise NoSignal(f"The picture was NOT stored: {grabber.state.what}")
+        state = grabber.state
+        if state.signal not in _SHOWING:
+            raise NoSignal(f"The picture was NOT stored: {state.what}", action=state.action)
         on_screen_ns = ask.time_ns + grabber.delay_ns  # when what the screen showed at the press reaches the box
         frame = ask.found or grabber.ring.newest_by(on_screen_ns, 0)
         if frame is None and grabber.ring.evicted:

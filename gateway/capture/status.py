@@ -116,6 +116,7 @@ def _source(grabber: Grabber) -> dict[str, Any]:
         "state": state.signal,
         "code": state.code,
         "what": state.what,
+        "action": state.action,
         "since": state.since.utc.isoformat(),
         "width": state.width,
         "height": state.height,

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.cli.finding import Finding, until
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Sign, Tls, Trigger
+from gateway.config.settings import Settings, Sign, Source, Tls, Trigger
 from gateway.errors import SpoolError
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -39,13 +39,27 @@ def sources(settings: Settings, clock: Clock) -> Iterator[Finding]:
         elif state["state"] == "live":
             size = f"{state['width']}x{state['height']} at {state['rate']:g}/s"
             yield Finding(what=what, ok=True, says=f"live, {size}, {state['lost']} frames lost")
+            yield from (Finding(what=what, ok=None, says=says, action=do) for says, do in _odd(source, state))
         else:
             yield Finding(
                 what=what,
                 ok=False,
                 says=f"{state['what']} [{state['code']}]",
-                action="Check that the device is on and its cable is plugged in.",
+                action=state.get("action", ""),
             )
+
+
+def _odd(source: Source, state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what is strange about a picture that arrives, each with what to do."""
+    if not state.get("size_expected", True):
+        what = "has another size than its profile or crop is for: a crop is left out, with masks nothing is stored"
+        yield what, f"Set the scanner to the size of {source.profile or 'the crop'}, or change the setting."
+    if state.get("noise"):
+        yield "looks like snow", "Look at the picture; check its cable."
+    if state.get("levels_cut"):
+        yield "sends levels that its range does not have", 'Set range = "full" in its profile.'
+    if state.get("unchanged_s"):
+        yield f"has not moved for {state['unchanged_s']} s", "Is the scanner frozen?"
 
 
 _GROUPS = {"serial": "dialout", "input": "input", "gpio": "gpio", "tone": "audio"}

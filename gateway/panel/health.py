@@ -24,7 +24,6 @@ _ADVICE = {
 }
 _GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
 _PLUG = "Check its plug; the screen and its keys work without it."
-_CABLE = "Check that the device is on and its cable is plugged in."
 
 
 class Since:
@@ -112,7 +111,7 @@ class Health:
                 state,
                 code=found.get("code", "") if found else absent["code"],
                 what=found.get("what", "") if found else absent["what"],
-                action="" if state == "live" else _CABLE if found else absent["action"],
+                action=found.get("action", "") if found else absent["action"],
             )
             lines.append({**line, "name": source.name, "since": (found or line).get("since", line["since"])})
         return lines

@@ -58,6 +58,26 @@ def test_doctor_says_which_pedals_and_lamps_capture_has(tmp_path: Path) -> None:
     assert (tone.ok, tone.what, tone.action[-6:]) == (False, "sign tone default", "audio.")
 
 
+def test_doctor_says_what_is_strange_about_a_picture_that_arrives(tmp_path: Path) -> None:
+    clock = Clock()
+    settings = Settings(
+        station=Station(runtime_dir=tmp_path), sources=(Source(name="us", profile="pal-composite"), Source(name="es"))
+    )
+    fine = {"name": "es", "state": "live", "width": 1280, "height": 720, "rate": 30.0, "lost": 0}
+    fine |= {"unchanged_s": 0, "levels_cut": False, "noise": False, "size_expected": True}
+    odd = {"unchanged_s": 70, "levels_cut": True, "noise": True, "size_expected": False}
+    LiveState(folder=tmp_path, process="capture", files=Files(), clock=clock).write(
+        {"sources": [{**fine, **odd, "name": "us"}, fine]}
+    )
+    live, size, noise, levels, still, other = this_box.sources(settings, clock)
+    assert (live.ok, other.what, other.ok) == (True, "source es", True)
+    assert {finding.ok for finding in (size, noise, levels, still)} == {None}
+    assert "pal-composite" in size.action
+    assert "snow" in noise.says
+    assert "range" in levels.action
+    assert still.says == "has not moved for 70 s"
+
+
 def test_a_grabber_that_is_not_plugged_in_is_a_problem_and_other_sources_are_not_asked(tmp_path: Path) -> None:
     settings = Settings(
         sources=(

@@ -106,6 +106,16 @@ def test_a_grabber_of_broken_pictures_has_none_says_so_and_takes_little_of_the_p
     assert box.files(exam) == set()
 
 
+def test_a_grabber_of_broken_pictures_says_one_thing_alone_and_what_to_do(box):
+    _, grabber = grabber_of(box, shortened=5)
+    said = []
+    for _ in range(60):
+        grabber.step()
+        said.append((grabber.state.code, grabber.state.action))
+    first = said.index(("VID-05", grabber.state.action))
+    assert set(said[first:]) == {("VID-05", "Do what this says, or call IT.")}
+
+
 def test_a_grabber_that_floods_is_read_at_most_five_hundred_times_a_second_and_pictures_are_taken(box):
     box.exam()
     device, grabber = grabber_of(box, period_ns=0)

@@ -1,5 +1,6 @@
 """Ring and grabber: frames within a budget, sequences that are never reused, sources that go and come back."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from gateway.spool.opening import open_spool
 from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.fakes import ScriptedSource, pictures, worst_source
 from hardware.hotplug import Hotplug, Plugged
-from hardware.sources import Loss
+from hardware.sources import Loss, Picture
 from tests.empty_index import with_index
 
 FRAME_BYTES = 320 * 180 * 3
@@ -131,16 +132,36 @@ def test_a_source_that_was_unplugged_is_opened_again_and_its_sequence_goes_on(cl
 
 
 def test_a_source_that_refuses_and_one_without_signal_are_told_apart(clock):
-    source = ScriptedSource([DeviceRefused("It gives another size.")], [None, DeviceMissing("gone")])
+    source = ScriptedSource([DeviceRefused("It gives another size.")], [None] * 11, wait=clock.pause)
     eye = grabber(source, clock)
     assert not eye.step()
     assert (eye.state.signal, eye.state.code, eye.state.what) == ("refused", "VID-05", "It gives another size.")
-    assert eye.step()
+    assert "cable" not in eye.state.action
+    assert all(eye.step() for _ in range(10))
+    assert eye.state.signal == "refused"  # nothing was heard of it since
+    assert not eye.step()
     assert (eye.state.signal, eye.state.code) == ("no-signal", "VID-01")
+    assert "cable" in eye.state.action
     since = eye.state.since
     clock.move(5)
     assert not eye.step()
     assert eye.state.since != since
+
+
+def test_a_source_that_changes_all_the_time_does_not_fill_the_journal(clock, caplog):
+    def mad() -> Iterator[Picture]:
+        for number in range(700):
+            clock.move(0.1)
+            yield from pictures(1, start_ns=clock.boottime_ns(), first=number, size=(320 + 2 * (number % 2), 180))
+
+    eye = grabber(ScriptedSource(mad()), clock)
+    with caplog.at_level(logging.INFO, "gateway.capture.grabber"):
+        while eye.step():
+            pass
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 20 + 2  # of 70 s
+    assert said[0].endswith("size=320x180")
+    assert said[-1].split("left_out=")[1] == "299"
 
 
 @pytest.mark.parametrize(

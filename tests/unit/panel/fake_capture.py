@@ -52,6 +52,7 @@ class Script:
     signal: str = "live"
     code: str = ""
     what: str = ""
+    action: str = ""
     pedals: list[dict[str, Any]] = field(default_factory=list)
     signs: list[dict[str, Any]] = field(default_factory=list)
     noise: bool = False  # what it shows looks like snow
@@ -121,6 +122,7 @@ class FakeCapture:
             "state": self.script.signal,
             "code": self.script.code,
             "what": self.script.what,
+            "action": self.script.action,
             "since": self.clock.utc().isoformat(),
             "width": COLUMNS,
             "height": ROWS,
