@@ -37,7 +37,7 @@ class ProfileBroken(DeviceRefused):
     code = "profile-broken"
 
     def __init__(self, path: Path, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.path, self.problems = path, tuple(problems)
         super().__init__(f"The device profile {path} has errors: {'; '.join(self.problems)}.")
 
 

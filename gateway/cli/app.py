@@ -125,13 +125,19 @@ def conformance(config: Config = DEFAULT_CONFIG) -> None:
 
 @config_app.command("check")
 def config_check(file: Path) -> None:
-    """Name every mistake of a configuration file with its line; exit 2 if there is one."""
+    """Name every mistake of a configuration file with its line, and of its profiles; exit 2 if there is one."""
+    from gateway.cli.profiled import unusable
     from gateway.config import reader, remarks
 
     settings = reader.read(file)
-    print(f"{file}: no mistakes found.")
+    broken = list(unusable(settings))
+    for each in broken:
+        print(f"{file}: {each}")
+    print(f"{file}: no mistakes found." if not broken else "The box starts, but gives no picture of these sources.")
     for remark in remarks.remarks(settings):
         print(f"note: {remark}")
+    if broken:
+        raise typer.Exit(2)
 
 
 def _say(text: str) -> None:

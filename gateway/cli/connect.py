@@ -47,9 +47,14 @@ def setup(
     Stop `scopegate capture` first: a grabber has one reader.
     """
     from gateway.clock import Clock
+    from gateway.config import grabber, values
     from gateway.threads import Supervisor
     from hardware import factory
 
+    try:
+        device = values.device(Path.cwd(), grabber.where)(device)
+    except values.Wrong as error:
+        raise typer.BadParameter(str(error)) from None
     clock, stop = Clock(), Supervisor().stop
 
     def wait(seconds: float) -> None:
@@ -113,7 +118,7 @@ class Setup:
     def _previews(self) -> dict[str, "Picture"]:
         """Return what is seen with each profile that the device can do."""
         from hardware import profiles
-        from hardware.errors import DeviceError
+        from hardware.errors import DeviceError, DeviceMissing
         from hardware.views import seen
 
         found: dict[str, Picture] = {}
@@ -130,6 +135,8 @@ class Setup:
                     found[name] = seen(picture, profile.view)
             except DeviceError as error:
                 self.person.say(f"  {error}")
+                if isinstance(error, DeviceMissing) and not found:
+                    break  # nor will any other profile find it
         return found
 
     def _picture(self, profile: "Profile") -> "Picture | None":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cli import this_box
 from gateway.cli.finding import Finding, until
+from gateway.cli.profiled import unusable
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.remarks import remarks
@@ -39,7 +40,11 @@ def look(config: Path, *, as_json: bool) -> int:
 
 
 def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    yield Finding(what="configuration", ok=True, says="no mistakes found")
+    broken = list(unusable(settings))
+    if not broken:
+        yield Finding(what="configuration", ok=True, says="no mistakes found")
+    for each in broken:
+        yield Finding(what="configuration", ok=False, says=each, action="Correct it, then restart capture.")
     yield from (Finding(what="configuration", ok=None, says=remark) for remark in remarks(settings))
     yield from this_box.processes(settings, clock)
     yield from this_box.sources(settings, clock)

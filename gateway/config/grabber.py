@@ -15,6 +15,10 @@ FORMATS = (
     *("YUYV", "UYVY", "YVYU", "VYUY", "NV12", "NV21", "YU12", "YV12"),
     *("RGB3", "BGR3", "XR24", "XB24", "BGR4", "RGB4", "MJPEG", "JPEG", "GREY"),
 )
+OF_PROFILES = (  # what a device profile says, and no [[source]]
+    *("deinterlace", "clip_fields", "masks", "turn", "mirror", "scan", "pixel_aspect", "matrix", "range"),
+    *("input_delay_ms", "no_signal_picture"),
+)
 _USB = re.compile(r"usb:\d+-\d+(\.\d+)*(:[0-9a-f]{4}:[0-9a-f]{4})?")
 _MOVES = re.compile(r"v4l2:/dev/video\d+")
 _LARGEST = 16_384

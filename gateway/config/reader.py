@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.config import values
+from gateway.config import grabber, values
 from gateway.config.findings import Finding, Part
 from gateway.config.keys import Table, tables
 from gateway.config.lines import Lines, Place
@@ -180,6 +180,8 @@ class _Reading:
         if not hint and len(place) == 1 and not isinstance(value, dict | list):
             homes = [name for name, table in self._tables.items() if key in table.keys]
             hint = f"; it belongs below {' or '.join(map(self._head, homes))}" if homes else ""
+        if place[0] == "source" and key in grabber.OF_PROFILES:
+            hint = f"; it belongs into a device profile: profile = {shown('FILE.toml')}"
         self._find(place, f"unknown key{hint}" if not isinstance(value, dict) else f"unknown table{hint}")
 
     def _head(self, name: str) -> str:

@@ -56,12 +56,18 @@ def test_colour_bars_through_a_profile_come_out_within_two_steps(name):
             assert np.abs(pixel - colour).max() <= 2, (number, pixel)
 
 
-def test_the_words_of_a_profile_are_those_of_a_grabber_and_of_the_configuration():
+def test_the_words_of_a_profile_are_those_of_a_grabber_and_of_the_configuration(tmp_path):
     from gateway.config import grabber  # noqa: PLC0415 - the two sides must not know each other
     from hardware.sources.v4l2 import analog, wish  # noqa: PLC0415 - large tables
 
     assert ("auto", *analog.STANDARDS) == wish.STANDARDS == grabber.STANDARDS
     assert set(wish.FORMATS) == set(grabber.FORMATS)
+    known = tmp_path / "known.toml"
+    known.write_text("".join(f"{key} = {{}}\n" for key in grabber.OF_PROFILES))
+    with pytest.raises(ProfileBroken) as wrong:
+        profiles.load(str(known))
+    assert len(wrong.value.problems) == len(grabber.OF_PROFILES)
+    assert "no key" not in str(wrong.value)
     asked = profiles.load("pal-svideo").wish
     assert (asked.standard, asked.size, asked.rate) == ("PAL", (720, 576), 25)
 

@@ -5,7 +5,9 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.app import app
 from gateway.cli.connect import Person, Setup
 from gateway.cli.contact_sheet import contact_sheet
 from gateway.clock import FakeClock
@@ -128,6 +130,14 @@ def test_without_a_choice_or_a_picture_nothing_is_written(tmp_path):
     none = Visit(tmp_path, [])
     none.opened = lambda _: ScriptedSource([DeviceMissing("There is none.")])
     assert not none.run()
+    assert none.said.count("  There is none.") == 1
+
+
+@pytest.mark.parametrize("device", ["/dev/video0", "ultrasound", "v4l2:0", "file:/nowhere.mkv"])
+def test_a_device_that_the_configuration_would_refuse_is_refused_before_anything_is_tried(device):
+    done = CliRunner().invoke(app, ["source", "setup", device])
+    assert done.exit_code == 2
+    assert "trying" not in done.output
 
 
 def test_a_contact_sheet_has_room_for_portraits_and_landscapes():

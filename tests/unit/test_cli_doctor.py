@@ -61,7 +61,8 @@ def test_doctor_says_which_pedals_and_lamps_capture_has(tmp_path: Path) -> None:
 def test_doctor_says_what_is_strange_about_a_picture_that_arrives(tmp_path: Path) -> None:
     clock = Clock()
     settings = Settings(
-        station=Station(runtime_dir=tmp_path), sources=(Source(name="us", profile="pal-composite"), Source(name="es"))
+        station=Station(runtime_dir=tmp_path),
+        sources=(Source(name="us", profile="pal-composite"), Source(name="es")),
     )
     fine = {"name": "es", "state": "live", "width": 1280, "height": 720, "rate": 30.0, "lost": 0}
     fine |= {"unchanged_s": 0, "levels_cut": False, "noise": False, "size_expected": True}

@@ -75,6 +75,7 @@ WRONG = [
     (SOURCE, "jpeg_quality = 101", "source.jpeg_quality", "from 1 to 100, not 101"),
     (SOURCE, "jpeg_quality = 90.0", "source.jpeg_quality", "whole number"),
     (SOURCE, "ring_mb = true", "source.ring_mb", "not true"),
+    (SOURCE, 'clip_fields = "one"', "source.clip_fields", 'into a device profile: profile = "FILE.toml"'),
     (SOURCE, "crop = [0, 0, 1920]", "source.crop", "in pixels, not a list"),
     (SOURCE, "crop = [0, 0, 1920, 0]", "source.crop", "from 1 to"),
     (SOURCE, 'aspect = "wide"', "source.aspect", 'must be "square" or "keep"'),

@@ -75,6 +75,22 @@ def test_the_check_of_a_file_prints_the_remarks_below_its_verdict(tmp_path: Path
     assert note.startswith("note: pacs is required and never vouches for what it got")
 
 
+def test_the_check_of_a_file_names_the_mistakes_of_its_profiles_and_profiles_that_are_none(tmp_path: Path) -> None:
+    file, profile = tmp_path / "scopegate.toml", tmp_path / "tower.toml"
+    profile.write_text('turn = 45\nrange = "tv"\n')
+    names = {"tower": "tower.toml", "cart": "pal", "other": "pal-composite"}
+    file.write_text(
+        "".join(f'[[source]]\nname = "{n}"\ndevice = "pattern:bars"\nprofile = "{p}"\n' for n, p in names.items())
+    )
+    done = CliRunner().invoke(app, ["config", "check", str(file)])
+    assert done.exit_code == 2
+    turn, levels, name, verdict = done.output.splitlines()
+    assert turn == f"{file}: source tower: {profile}: turn must be one of 0, 90, 180, 270"
+    assert levels == f"{file}: source tower: {profile}: range must be one of limited, full"
+    assert name.startswith(f"{file}: source cart: There is no device profile 'pal': there are ")
+    assert verdict == "The box starts, but gives no picture of these sources."
+
+
 @pytest.mark.parametrize(
     ("device", "remarked"),
     [
