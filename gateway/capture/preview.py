@@ -3,7 +3,8 @@
 import threading
 from dataclasses import dataclass, field
 
-from gateway.capture.ring import Ring
+from gateway.capture.ring import Frame, Ring
+from hardware.errors import EncodingFailed
 from hardware.pixels import preview_jpeg
 from hardware.views import AS_DELIVERED, View, seen
 
@@ -29,26 +30,35 @@ class Preview:
         self._view = view
         self._encoding = threading.Lock()
         self._made: dict[int, PreviewPicture] = {}  # by width, the newest each
+        self._unfit = 0  # sequence of the newest frame that nothing can be shown of
 
     def next(self, *, after: int, width: int, timeout: float) -> PreviewPicture | None:
         """Return the newest picture if it follows the sequence `after`, waiting at most `timeout` seconds for one.
 
-        Raises EncodingFailed.
+        None as well for one that cannot be decoded, or not be shown: the next call waits for another one.
         """
-        if self._ring.after(after, timeout) is None:
+        if self._ring.after(max(after, self._unfit), timeout) is None:
             return None
         fitting = next((w for w in WIDTHS if w >= width), WIDTHS[-1])
         with self._encoding:
             frame = self._ring.newest()
             assert frame
             made = self._made.get(fitting)
-            if made is None or made.sequence != frame.sequence:
-                picture = seen(frame.picture, self._view)
-                made = self._made[fitting] = PreviewPicture(
-                    sequence=frame.sequence,
-                    time_ns=frame.time_ns,
-                    width=picture.width,
-                    height=picture.height,
-                    jpeg=preview_jpeg(picture, fitting),
-                )
+            if made and made.sequence == frame.sequence:
+                return made
+            try:
+                made = self._made[fitting] = self._picture(frame, fitting)
+            except EncodingFailed:
+                self._unfit = frame.sequence
+                return None
         return made
+
+    def _picture(self, frame: Frame, width: int) -> PreviewPicture:
+        picture = seen(frame.picture, self._view)
+        return PreviewPicture(
+            sequence=frame.sequence,
+            time_ns=frame.time_ns,
+            width=picture.width,
+            height=picture.height,
+            jpeg=preview_jpeg(picture, width),
+        )

@@ -9,6 +9,7 @@ import threading
 from contextlib import ExitStack, suppress
 from itertools import repeat
 
+import numpy as np
 import pytest
 
 from gateway import wire
@@ -23,6 +24,7 @@ from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoE
 from hardware.errors import DeviceMissing
 from hardware.fakes import ScriptedTrigger
 from hardware.indicators.fakes import FakeOutput
+from hardware.sources import Picture, PixelFormat
 
 
 @pytest.fixture
@@ -368,6 +370,22 @@ def test_a_viewer_gets_a_picture_for_each_credit_and_always_the_newest(served):
         viewer.sendall(wire.pack({"call": "press"}))
         with pytest.raises(wire.WireError):
             wire.receive(viewer)
+
+
+def test_a_picture_that_cannot_be_shown_is_left_out_and_no_viewer_is_sent_away(served):
+    torn = np.full(500, 0xFF, np.uint8)
+    with watch(served.path, source="us", width=320) as viewer:
+        time_ns = served.box.clock.boottime_ns()
+        picture = Picture(
+            counter=0, time_ns=time_ns, format=PixelFormat.JPEG, width=640, height=360, planes=(torn,)
+        )
+        assert served.box.give("us", picture)
+        viewer.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            viewer.recv(1)
+        viewer.settimeout(10)
+        frame = served.box.show()
+        assert wire.receive(viewer).header["sequence"] == frame.sequence
 
 
 def test_a_preview_is_encoded_once_for_all_who_watch_and_not_at_all_for_nobody(served):
