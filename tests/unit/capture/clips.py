@@ -1,12 +1,13 @@
-"""What a test asks of a clip: what is stored of it, how far it is, whether it has ended."""
+"""What a test asks of a clip: what is stored of it, how far it is, whether it has ended. And what spoils one."""
 
 from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
+import numpy as np
 
 from gateway.spool.clips import codestreams, read_index
-from hardware.sources import counter
+from hardware.sources import Picture, PixelFormat, counter
 
 
 def stored(box, uid: str):
@@ -41,3 +42,10 @@ def written(box, uid: str) -> int:
 def ended(box, wait) -> None:
     wait(lambda: not box.clips.running())
     wait(lambda: box.answers()[-1] in {"clip-stopped", "not-stored"})
+
+
+def torn(box) -> Picture:
+    """The next picture of a source, one that cannot be decoded."""
+    box._counters["us"] += 1
+    facts = {"counter": box._counters["us"], "width": 320, "height": 180, "format": PixelFormat.JPEG}
+    return Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(np.full(500, 0xFF, np.uint8),))

@@ -19,7 +19,7 @@ from hardware.errors import DeviceMissing
 from hardware.sources import Picture, PixelFormat
 from hardware.stills import lost_before
 from hardware.views import View
-from tests.unit.capture.clips import ended, painted, recorded, stored, written
+from tests.unit.capture.clips import ended, painted, recorded, stored, torn, written
 from tests.unit.capture.conftest import picture
 
 
@@ -212,13 +212,6 @@ def test_a_clip_that_ends_by_itself_is_stored_and_said(box, wait, why):
     assert "is stored" in box.presses.last.what
     assert box.stop(uid) == [uid]
     box.spool.exams.finish(exam.id)
-
-
-def torn(box) -> Picture:
-    """A picture that cannot be compressed."""
-    box._counters["us"] += 1
-    facts = {"counter": box._counters["us"], "width": 320, "height": 180, "format": PixelFormat.JPEG}
-    return Picture(**facts, time_ns=box.clock.boottime_ns(), planes=(np.full(500, 0xFF, np.uint8),))
 
 
 def test_a_frame_that_cannot_be_compressed_is_lost_and_the_clip_goes_on(box, wait):

@@ -9,7 +9,6 @@ import threading
 from contextlib import ExitStack, suppress
 from itertools import repeat
 
-import numpy as np
 import pytest
 
 from gateway import wire
@@ -24,7 +23,7 @@ from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoE
 from hardware.errors import DeviceMissing
 from hardware.fakes import ScriptedTrigger
 from hardware.indicators.fakes import FakeOutput
-from hardware.sources import Picture, PixelFormat
+from tests.unit.capture.clips import torn
 
 
 @pytest.fixture
@@ -373,13 +372,8 @@ def test_a_viewer_gets_a_picture_for_each_credit_and_always_the_newest(served):
 
 
 def test_a_picture_that_cannot_be_shown_is_left_out_and_no_viewer_is_sent_away(served):
-    torn = np.full(500, 0xFF, np.uint8)
     with watch(served.path, source="us", width=320) as viewer:
-        time_ns = served.box.clock.boottime_ns()
-        picture = Picture(
-            counter=0, time_ns=time_ns, format=PixelFormat.JPEG, width=640, height=360, planes=(torn,)
-        )
-        assert served.box.give("us", picture)
+        assert served.box.give("us", torn(served.box))
         viewer.settimeout(0.1)
         with pytest.raises(TimeoutError):
             viewer.recv(1)

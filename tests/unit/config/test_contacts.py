@@ -2,34 +2,23 @@
 
 import pytest
 
-from gateway.config import reader
 from gateway.config.contacts import input_press, key_name
 from gateway.config.settings import Sign, Trigger
+from tests.unit.config.tables import SOURCE
 
-SOURCE = '[[source]]\nname = "us"\ndevice = "pattern:bars"\n'
 INPUT = '[[trigger]]\nkind = "input"\nsource = "us"\n'
 GPIO = '[[trigger]]\nkind = "gpio"\nsource = "us"\ndevice = "/dev/gpiochip0"\n'
 LAMP = '[[sign]]\nkind = "gpio"\ndevice = "/dev/gpiochip0"\n'
 
 
 @pytest.fixture
-def read(tmp_path):
-    def of(text):
-        path = tmp_path / "scopegate.toml"
-        path.write_text(f"config_version = 1\n{SOURCE}{text}\n")
-        return reader.read(path, {})
-
-    return of
+def read(settings):
+    return lambda text: settings(f"config_version = 1\n{SOURCE}{text}\n")
 
 
 @pytest.fixture
-def problems(tmp_path):
-    def of(text):
-        path = tmp_path / "scopegate.toml"
-        path.write_text(f"config_version = 1\n{SOURCE}{text}\n")
-        return [(problem.key, problem.reason) for problem in reader.check(path, {})]
-
-    return of
+def problems(problems):
+    return lambda text: [(found.key, found.reason) for found in problems(f"config_version = 1\n{SOURCE}{text}\n")]
 
 
 def test_a_pedal_with_keys_is_read(read):
