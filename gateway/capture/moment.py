@@ -75,14 +75,13 @@ class Moments:
     def turn(self, ask: Ask) -> Iterator[Ask]:
         """Wait for the frame of a press, then hold the lock of all presses; a source's presses keep their order.
 
-        A source whose frames are late holds up its own presses alone. Raises BadValue.
+        A source whose frames are late holds up its own presses alone. Raises BadValue and SpoolError.
         """
         grabber = self.grabber(ask.source)
         with self._turns[grabber.settings.name]:
             found = None
             if not ask.frame and grabber.state.signal in _SHOWING:
-                on_screen_ns = ask.time_ns + grabber.delay_ns
-                found = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))
+                found = self._awaited(ask, grabber)
             with self.lock:
                 yield replace(ask, found=found)
 
@@ -148,7 +147,7 @@ class Moments:
 
     def _frame(self, ask: Ask, exam: Exam, grabber: Grabber) -> Frame:
         since = self._since(exam) + grabber.delay_ns  # what arrived before shows the screen of before the opening
-        frame = self._shown(ask, grabber) if ask.frame else self._newest(ask, grabber, since)
+        frame = self._shown(ask, grabber) if ask.frame else _newest(ask, grabber)
         if frame.time_ns < since:
             raise FrameGone
         self._is_a_picture(ask, grabber, frame)
@@ -175,22 +174,19 @@ class Moments:
             raise FrameGone
         return frame
 
-    def _newest(self, ask: Ask, grabber: Grabber, since: int) -> Frame:
-        """Return the frame that was the newest when this was asked for.
+    def _awaited(self, ask: Ask, grabber: Grabber) -> Frame | None:
+        """Wait for the frame that was the newest when this was asked for, and return it.
 
         The first one after it only when none of this exam had arrived yet, never because it was evicted since.
         """
-        state = grabber.state
-        if state.signal not in _SHOWING:
-            raise NoSignal(f"The picture was NOT stored: {state.what}", action=state.action)
-        on_screen_ns = ask.time_ns + grabber.delay_ns  # when what the screen showed at the press reaches the box
-        frame = ask.found or grabber.ring.newest_by(on_screen_ns, 0)
-        if frame is None and grabber.ring.evicted:
-            raise FrameGone
+        on_screen_ns = _on_screen_ns(ask, grabber)
+        frame = grabber.ring.newest_by(on_screen_ns, self._on_its_way_s(grabber, on_screen_ns))
+        exam = self._spool.exams.open_one()
+        if exam is None or (frame is None and grabber.ring.evicted):
+            return frame
+        since = self._since(exam) + grabber.delay_ns
         if frame is None or frame.time_ns < since:
             frame = grabber.ring.first_since(max(since, on_screen_ns), self._patience.first_frame)
-        if frame is None:
-            raise NoSignal
         return frame
 
     def _on_its_way_s(self, grabber: Grabber, time_ns: int) -> float:
@@ -204,6 +200,21 @@ class Moments:
     def _since(self, exam: Exam) -> int:
         """Return from when on frames may enter this exam: of an earlier boot there are none left."""
         return exam.begun.boottime_ns if exam.begun.boot_id == self._clock.boot_id else 0
+
+
+def _on_screen_ns(ask: Ask, grabber: Grabber) -> int:
+    """Return when what the screen showed at a press reaches the box."""
+    return ask.time_ns + grabber.delay_ns
+
+
+def _newest(ask: Ask, grabber: Grabber) -> Frame:
+    """Return the frame that was waited for, or say why there is none."""
+    state, ring = grabber.state, grabber.ring
+    if state.signal not in _SHOWING:
+        raise NoSignal(f"The picture was NOT stored: {state.what}", action=state.action)
+    if ask.found:
+        return ask.found
+    raise FrameGone if ring.evicted and ring.newest_by(_on_screen_ns(ask, grabber), 0) is None else NoSignal
 
 
 def equipment_of(grabber: Grabber, *, station: str, institution: str) -> Equipment:

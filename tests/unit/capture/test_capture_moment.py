@@ -85,7 +85,7 @@ def test_a_press_right_after_the_opening_waits_for_a_frame_of_this_exam(boxes, w
     pressed: list = []
     thread = threading.Thread(target=lambda: pressed.append(box.press()))
     thread.start()
-    wait(lambda: not box.moments.lock.acquire(blocking=False) or box.moments.lock.release())
+    wait(box.moments._turns["us"].locked)
     first = box.show()
     thread.join(10)
     assert pressed[0].result(10).sequence == first.sequence
@@ -315,3 +315,18 @@ def test_a_source_whose_frames_are_late_holds_up_no_press_of_another_one(boxes):
     box.show("us")
     waiting.join(10)
     assert first
+
+
+def test_a_source_without_a_frame_of_a_new_exam_holds_up_no_press_of_another_one(boxes):
+    box = boxes(sources=("us", "scope"), ring_bytes=0, patience=Patience(on_its_way=0.0, first_frame=10.0))
+    box.show("us", count=9)
+    box.exam()
+    wanted = box.show("scope", count=9)
+    first: list = []
+    waiting = threading.Thread(target=lambda: first.append(box.press(source="us")))
+    waiting.start()
+    assert box.press(source="scope").result(10).sequence == wanted.sequence
+    assert not first  # the other one still waits
+    frame = box.show("us")
+    waiting.join(10)
+    assert first[0].result(10).sequence == frame.sequence
