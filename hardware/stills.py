@@ -60,7 +60,7 @@ def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> 
             columns=columns,
             samples=3,
             lossy_ratio=ratio,
-            lossy_before=lost_before(picture, view),
+            lossy_before=lossy_before(picture, view),
             pixel_aspect=made.pixel_aspect,
         )
     pixels = to_gray_or_rgb(made)
@@ -77,7 +77,7 @@ def still_of(picture: Picture, view: View, *, kind: StillKind, quality: int) -> 
     )
 
 
-def lost_before(picture: Picture, view: View) -> float:
+def lossy_before(picture: Picture, view: View) -> float:
     """Return how much smaller than its samples a device's JPEG is that is compressed anew, as JPEG, to be seen so.
 
     0 = it is no JPEG, cannot be read, or stays the one that it is.

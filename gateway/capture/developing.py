@@ -7,7 +7,7 @@ from gateway.capture.grabber import Grabber
 from gateway.capture.ring import Frame
 from hardware.pixels import clip_jpeg
 from hardware.sources import Picture
-from hardware.stills import lost_before
+from hardware.stills import lossy_before
 from hardware.views import Motion, seen, seen_between
 
 
@@ -116,7 +116,7 @@ def _developed(
         seen=(picture.width, picture.height),
         since_ns=since_ns,
         beside=beside,
-        lossy_before=lost_before(frame.picture, grabber.view),
+        lossy_before=lossy_before(frame.picture, grabber.view),
         jpeg=clip_jpeg(picture, grabber.settings.jpeg_quality),
     )
 

@@ -20,7 +20,7 @@ from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.indicators import Indicator
-from hardware.stills import StillKind, lost_before
+from hardware.stills import StillKind, lossy_before
 
 __all__ = ["Origin", "Presses"]
 
@@ -172,7 +172,7 @@ class Presses:
             equipment=self._equipment(fixed.grabber),
             rows=rows,
             columns=columns,
-            lossy_before=lost_before(picture, view),
+            lossy_before=lossy_before(picture, view),
             clip_as=fixed.grabber.settings.clip,
             request=ask.request,
         )

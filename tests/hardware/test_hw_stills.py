@@ -8,7 +8,7 @@ import simplejpeg
 from hardware.errors import EncodingFailed
 from hardware.pixels import clip_jpeg, decoded, preview_jpeg, to_gray_or_rgb, to_rgb
 from hardware.sources import Picture, PixelFormat, Scan
-from hardware.stills import StillKind, lost_before, still_of
+from hardware.stills import StillKind, lossy_before, still_of
 from hardware.views import Box, View
 
 ROWS, COLUMNS = 97, 131
@@ -93,7 +93,7 @@ def test_a_devices_jpeg_that_is_compressed_anew_says_what_it_had_lost_before():
     stream = jpeg(scene())
     picture, view = delivered(stream), View(crop=Box(x=10, y=20, width=50, height=30))
     still = still_of(picture, view, kind=StillKind.JPEG, quality=90)
-    assert still.lossy_before == lost_before(picture, view) == pytest.approx(ROWS * COLUMNS * 3 / len(stream))
+    assert still.lossy_before == lossy_before(picture, view) == pytest.approx(ROWS * COLUMNS * 3 / len(stream))
     assert still.lossy_ratio == pytest.approx(50 * 30 * 3 / len(still.data))
     for untouched, seen_as in ((picture, View()), (rgb(scene()), view)):
         assert still_of(untouched, seen_as, kind=StillKind.JPEG, quality=90).lossy_before == 0

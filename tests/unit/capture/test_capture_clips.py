@@ -17,7 +17,7 @@ from gateway.spool import recovery
 from gateway.spool.clips import read_index
 from hardware.errors import DeviceMissing
 from hardware.sources import Picture, PixelFormat
-from hardware.stills import lost_before
+from hardware.stills import lossy_before
 from hardware.views import View
 from tests.unit.capture.clips import ended, painted, recorded, stored, torn, written
 from tests.unit.capture.conftest import picture
@@ -306,7 +306,7 @@ def test_each_part_says_what_its_own_first_picture_had_lost_before(box, wait):
     box.give("us", pictures[1])
     wait(lambda: (running := box.clips.of_source("us")) and running.header.part == 2)
     parts = box.stop(uid)
-    lost = [lost_before(one, view) for one in pictures]
+    lost = [lossy_before(one, view) for one in pictures]
     assert lost[0] != lost[1]
     assert [stored(box, part).lossy_before for part in parts] == lost
 
