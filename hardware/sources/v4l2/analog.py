@@ -47,6 +47,10 @@ def lines_of(standard: int) -> int:
 
 
 def agree(device: Device, chosen: Input, wanted: str) -> Line:
+    """Set a standard, a word of STANDARDS or for "auto" that of the signal; return what was agreed.
+
+    Raises DeviceRefused when the input does not know it or does not switch, OSError as the kernel answers.
+    """
     standard = STANDARDS[wanted] if wanted != "auto" else _from_signal(device, chosen)
     if standard:
         if not standard & chosen.standards:

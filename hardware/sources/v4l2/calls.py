@@ -89,4 +89,5 @@ def abilities(found: Any) -> int:  # noqa: ANN401 - linuxpy's structures are not
 
 
 def text(value: bytes) -> str:
+    """Return a name as a driver gives it; what is no UTF-8 in it is replaced."""
     return value.decode("utf-8", "replace").strip()

@@ -32,6 +32,8 @@ _SAMPLED = (702, 704, 720)  # pixels of a line at 13.5 MHz
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Colours:
+    """Of Y'CbCr samples; `matrix`: a word of `hardware.colour.MATRICES`."""
+
     matrix: str
     full_range: bool
 

@@ -44,6 +44,10 @@ def _unpowered(device: Device, chosen: Input) -> bool:
 
 
 def agree(device: Device, chosen: Input) -> Line | Loss:
+    """Set the timings that arrive; return what was agreed, or why nothing can be.
+
+    Raises DeviceRefused when the device takes others, OSError as the kernel answers.
+    """
     found = timings(device, chosen)
     if isinstance(found, Loss):
         return found

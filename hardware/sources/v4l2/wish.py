@@ -13,6 +13,8 @@ FORMATS = tuple(ORDER)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
+    """What is asked of one grabber, by the configuration or by the profile of its kind."""
+
     input: str = ""  # its name or number
     standard: str = "auto"  # of an analog input: a word of `analog.STANDARDS`, or what the signal shows
     size: tuple[int, int] | None = None  # columns, lines
