@@ -118,16 +118,23 @@ class Grabber:
         state, read_ns = self._state, self._read_ns
         if state.signal is not Signal.LIVE:
             return state
-        if self._clock.boottime_ns() - read_ns <= _HANGS_S * 1e9:
-            card = replace(state, signal=Signal.CARD, code="VID-08", what="The device shows that it has no signal.")
-            return card if self.watch.plain else state
-        return replace(
-            state,
-            signal=Signal.STOPPED,
-            since=self._clock.at(read_ns),
-            code="VID-02",
-            what="The device stopped giving pictures.",
-        )
+        if self._clock.boottime_ns() - read_ns > _HANGS_S * 1e9:
+            return replace(
+                state,
+                signal=Signal.STOPPED,
+                since=self._clock.at(read_ns),
+                code="VID-02",
+                what="The device stopped giving pictures.",
+            )
+        if self.watch.plain:
+            return replace(
+                state,
+                signal=Signal.CARD,
+                since=self.watch.plain_since,
+                code="VID-08",
+                what="The device shows that it has no signal.",
+            )
+        return state
 
     @property
     def stuck(self) -> bool:

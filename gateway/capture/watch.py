@@ -24,7 +24,7 @@ class Watch:
         self._sequence = 0
         self._since_ns = 0  # when the picture changed last
         self.plain = Plain.NO
-        self._plain_ns = 0  # when it became so
+        self.plain_since = clock.now()  # when it became so
         self.cut = False
         self.noise = False
 
@@ -37,7 +37,7 @@ class Watch:
     @property
     def plain_s(self) -> float:
         """Return for how many seconds the device has shown that it has no signal; 0 while it shows a picture."""
-        return (self._clock.boottime_ns() - self._plain_ns) / 1e9 if self.plain else 0
+        return (self._clock.boottime_ns() - self.plain_since.boottime_ns) / 1e9 if self.plain else 0
 
     def step(self) -> None:
         """Look at the newest frame; nothing is changed when there is no new one."""
@@ -54,7 +54,7 @@ class Watch:
             self._last = look  # compared with the one from which it has not changed, or a slow change is never seen
         plain = look.plain if look.plain in _FOR_CERTAIN or self.unchanged_s else Plain.NO
         if plain and not self.plain:
-            self._plain_ns = self._clock.boottime_ns()
+            self.plain_since = self._clock.now()
         self.plain = plain
         self.cut, self.noise = look.cut, look.noise
 

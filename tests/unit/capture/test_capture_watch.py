@@ -51,6 +51,19 @@ def test_a_picture_of_one_colour_is_said_and_not_stored(box, colour):
     assert box.press().result(10).instance_number == 1
 
 
+def test_it_is_said_since_when_a_device_shows_that_it_has_no_signal(box):
+    box.show()
+    assert state(box) == ("live", "")
+    box.clock.move(600)
+    box.give("us", plain(box))
+    assert state(box)[0] == "no-signal-picture"
+    seen = box.clock.now()
+    box.clock.move(1)
+    box.give("us", plain(box))
+    assert state(box)[0] == "no-signal-picture"
+    assert box.grabbers["us"].state.since == seen
+
+
 def test_a_person_who_looked_may_store_it_anyway(box):
     box.exam()
     box.show()
