@@ -52,6 +52,10 @@ _SAID = {
 }
 
 
+_MASKED = (
+    "The picture is {picture.width} x {picture.height} now, and the masks of its device profile are for another "
+    "size: nothing is shown or stored of it."
+)
 _CABLE = "Check that the device is on and its cable is plugged in."
 _ACTIONS = {
     Signal.LIVE: "",
@@ -173,6 +177,8 @@ class Grabber:
         if isinstance(picture, Loss):
             signal, code, what = _SAID[picture]
             self._change(signal, code=code, what=what)
+        elif self.view.forbids(picture):
+            self._change(Signal.REFUSED, code="VID-05", what=_MASKED.format(picture=picture))
         else:
             self._read_ns = self._heard_ns
             self.ring.put(picture)

@@ -43,8 +43,9 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     broken = list(unusable(settings))
     if not broken:
         yield Finding(what="configuration", ok=True, says="no mistakes found")
-    for each in broken:
-        yield Finding(what="configuration", ok=False, says=each, action="Correct it, then restart capture.")
+    else:
+        says = f"{len(broken)} mistakes about device profiles"
+        yield Finding(what="configuration", ok=False, says=says, action="`scopegate config check` names each.")
     yield from (Finding(what="configuration", ok=None, says=remark) for remark in remarks(settings))
     yield from this_box.processes(settings, clock)
     yield from this_box.sources(settings, clock)

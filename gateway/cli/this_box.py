@@ -52,7 +52,7 @@ def sources(settings: Settings, clock: Clock) -> Iterator[Finding]:
 def _odd(source: Source, state: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Say what is strange about a picture that arrives, each with what to do."""
     if not state.get("size_expected", True):
-        what = "has another size than its profile or crop is for: a crop is left out, with masks nothing is stored"
+        what = "has another size than its profile or crop is for: a crop is left out"
         yield what, f"Set the scanner to the size of {source.profile or 'the crop'}, or change the setting."
     if state.get("noise"):
         yield "looks like snow", "Look at the picture; check its cable."

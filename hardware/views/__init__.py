@@ -51,6 +51,10 @@ class View:
         """Say whether the picture has the size that this view was made for."""
         return self.size in (None, (picture.width, picture.height))
 
+    def forbids(self, picture: Picture) -> bool:
+        """Say whether nothing may be seen of this picture: it has another size than the masks are for."""
+        return bool(self.masks) and not self.is_for(picture)
+
     def size_seen(self, picture: Picture) -> tuple[int, int]:
         """Return columns and rows of what is seen of this picture."""
         aspect = self.pixel_aspect or picture.pixel_aspect
@@ -88,7 +92,7 @@ def seen(picture: Picture, view: View, fields: Callable[[Picture], Picture] = on
     """
     if view.leaves_alone(picture):
         return _told(picture, view)
-    if view.masks and not view.is_for(picture):
+    if view.forbids(picture):
         raise EncodingFailed(
             f"The picture is {picture.width} x {picture.height} now, and the masks of its device profile are for "
             "another size: nothing is shown or stored of it."

@@ -19,6 +19,7 @@ from hardware.errors import DeviceMissing, DeviceRefused
 from hardware.fakes import ScriptedSource, pictures, worst_source
 from hardware.hotplug import Hotplug, Plugged
 from hardware.sources import Loss, Picture
+from hardware.views import Box, View
 from tests.empty_index import with_index
 
 FRAME_BYTES = 320 * 180 * 3
@@ -176,6 +177,24 @@ def test_what_the_device_says_of_its_input_is_said_until_the_picture_is_back(clo
     assert eye.state.what
     assert eye.step()
     assert (eye.state.signal, eye.state.code, eye.state.what) == ("live", "", "")
+
+
+def test_a_picture_that_the_masks_are_not_for_is_no_live_picture_and_is_kept_nowhere(clock):
+    now = clock.boottime_ns()
+    script = [
+        *pictures(1, start_ns=now, size=(640, 360)),
+        *pictures(1, start_ns=now, first=1),
+        *pictures(1, start_ns=now, first=2, size=(640, 360)),
+    ]
+    eye = grabber(ScriptedSource(script), clock)
+    eye.view = View(size=(320, 180), masks=(Box(x=0, y=0, width=90, height=20),))
+    assert eye.step()
+    assert (eye.state.signal, eye.state.code, eye.ring.newest()) == ("refused", "VID-05", None)
+    assert eye.state.what.startswith("The picture is 640 x 360 now, and the masks")
+    assert eye.step()
+    assert eye.state.signal == "live"
+    assert eye.step()
+    assert (eye.state.signal, eye.ring.newest().picture.width) == ("refused", 320)
 
 
 def test_the_worst_grabber_of_its_kind_gets_through(clock):
