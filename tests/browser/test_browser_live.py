@@ -102,6 +102,18 @@ def test_a_device_without_signal_is_named_with_what_to_check(page: Page, box: Bo
     page.wait_for_selector("body[data-live=on]")
 
 
+def test_the_picture_of_a_video_adapter_without_signal_is_not_live(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    box.capture.script.signal = "no-signal-picture"
+    expect(page.locator("#over")).to_contain_text("No picture from the scanner")
+    expect(page.locator("#over")).to_contain_text("VID-08")
+    expect(page.locator("#pill")).to_have_text("NOT LIVE")
+    page.locator("#capture").tap(force=True)
+    expect(page.locator("#said")).to_contain_text("NOT stored")
+    box.capture.script.signal = "live"
+    page.wait_for_selector("body[data-live=on]")
+
+
 def test_a_picture_that_looks_like_snow_is_said_and_can_be_captured(page: Page, box: Box) -> None:
     open_first_patient(page, box)
     box.capture.script.noise = True

@@ -59,7 +59,7 @@ function source() { return box.sources.find((one) => one.name === data.source); 
 function judge() {
   const now = performance.now();
   const ours = box.recorder !== "ok" || box.exam === data.exam;
-  live.on = now - live.drawn < STALE_MS && ours;
+  live.on = now - live.drawn < STALE_MS && ours && source()?.state !== "no-signal-picture"; // a card moves on the screen too
   document.body.dataset.live = live.on ? "on" : "off";
   $("over").hidden = live.on;
   const pill = $("pill");
