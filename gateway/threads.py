@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable
@@ -76,6 +77,25 @@ class Supervisor:
             if not well:  # also after SystemExit, which threading takes for an ordinary end
                 self._died = True
                 self.stop.set()
+
+
+def on_signals(act: Callable[[], None], *numbers: int) -> None:
+    """Call `act` in a thread of its own when one of these signals comes. Only the main thread may ask for it, once.
+
+    A handler would run in the midst of what the main thread does: of a wait that holds the very lock which setting
+    an event needs. Python itself writes a signal into the pipe, and needs no lock (signal.set_wakeup_fd).
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def wait() -> None:
+        while os.read(reading, 1):
+            act()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    signal.set_wakeup_fd(writing)
+    for number in numbers:
+        signal.signal(number, lambda *_: None)  # without a handler, it would end the process
 
 
 def give_way() -> None:

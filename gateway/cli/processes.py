@@ -4,7 +4,6 @@ import faulthandler
 import os
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from gateway.cli.notify import ServiceManager
@@ -13,7 +12,9 @@ from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.settings import Settings
 from gateway.log import to_stderr
-from gateway.threads import Supervisor
+from gateway.threads import Supervisor, on_signals
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 def capture(config: Path) -> None:
@@ -47,7 +48,7 @@ def run_all(config: Path) -> None:
     """Run the three as children until told to stop. The configuration is checked first, once."""
     reader.read(config, os.environ)
     stop = threading.Event()
-    _on_signal(stop.set)
+    on_signals(stop.set, *_ENDING)
     children = Children(config, say=lambda text: print(text, flush=True))
     children.start()
     children.run(stop)
@@ -58,7 +59,7 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor]:
     faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
     settings = reader.read(config, os.environ)
     supervisor = Supervisor()
-    _on_signal(supervisor.stop.set)
+    on_signals(supervisor.stop.set, *_ENDING)
     if parent := os.environ.get(PARENT_FD):
         supervisor.serve("parent", lambda: _watch_parent(int(parent), supervisor))
     manager = ServiceManager(os.environ)
@@ -73,11 +74,6 @@ def _watch_parent(fd: int, supervisor: Supervisor) -> None:
     while os.read(fd, 1):
         pass
     supervisor.stop.set()
-
-
-def _on_signal(act: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: act())
 
 
 def _end(*, stopped: bool) -> None:

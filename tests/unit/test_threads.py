@@ -1,11 +1,13 @@
 """Threads that may not die in silence, and whose end says nothing of a patient."""
 
+import os
+import signal
 import sys
 import threading
 
 import pytest
 
-from gateway.threads import Supervisor, contained
+from gateway.threads import Supervisor, contained, on_signals
 
 CANARY = "Zebulon^Canary"
 
@@ -22,6 +24,30 @@ def test_a_process_that_is_asked_to_stop_ends_well():
     supervisor.stop.set()
     assert supervisor.run() is True
     assert sorted(seen) == ["tick", "work"]
+
+
+@pytest.fixture
+def signals_as_before():
+    handler = signal.getsignal(signal.SIGUSR1)
+    yield
+    signal.signal(signal.SIGUSR1, handler)
+    signal.set_wakeup_fd(-1)
+
+
+@pytest.mark.usefixtures("signals_as_before")
+def test_a_process_is_told_to_stop_also_in_the_moment_in_which_it_holds_what_that_needs():
+    lock, told = threading.Lock(), threading.Event()
+    tried: list[bool] = []
+
+    def stop() -> None:
+        tried.append(lock.acquire(timeout=10))
+        told.set()
+
+    on_signals(stop, signal.SIGUSR1)
+    with lock:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    assert told.wait(10)
+    assert tried == [True]
 
 
 def test_a_thread_that_dies_stops_the_process_and_the_log_says_where_but_not_what(caplog):
