@@ -23,6 +23,7 @@ class Found:
     purged: int = 0
     copied: int = 0
     films: int = 0
+    jpegs: int = 0
     steps: int = 0
     repeats: int = 0
     lost: list[str] = field(default_factory=list)

@@ -23,8 +23,7 @@ from tests.crash.technician import PATIENCE_S
 from tests.crash.warm_box import WarmBox
 
 _UNTIL_S = 2.5  # a step that does not come in this time: the process is killed where it is
-_NAMED_SHARE = 0.7  # of the kills
-_ANY_SHARE = 0.15
+_NAMED_SHARE = 0.7  # of the kills; of the others one half is at any step, one at any moment
 _AIMED_AT = 6  # steps at a time: what is rare is waited for while others are met
 _OF_ITS_OWN = 2  # times that a plan has what only its box does
 _A_PARTS_STEPS = 14  # that a part comes to, of the forward process
@@ -72,12 +71,29 @@ class Setting:
 class Reaper:
     """Chooses who dies where: most at a named step, the others at any step after a start, or at any moment."""
 
-    def __init__(self, box: WarmBox, chance: random.Random, plans: dict[str, list[str]], count: int) -> None:
+    def __init__(
+        self,
+        box: WarmBox,
+        chance: random.Random,
+        plans: dict[str, list[str]],
+        count: int,
+        *,
+        aimed: float = _NAMED_SHARE,
+        rest_s: float = 0.8,
+        patience_s: float = _UNTIL_S,
+    ) -> None:
+        """`plans`: steps of each role; `aimed`: the share of the kills that are aimed at them.
+
+        `rest_s`: at most, between two kills; `patience_s`: for a step to come.
+        """
         self._box = box
         self._chance = chance
         self._roles = list(plans)
         self._plans = {role: list(steps) for role, steps in plans.items()}
         self._count = count
+        self._aimed = aimed
+        self._rest_s = rest_s
+        self._patience_s = patience_s
         self.hits: Counter[str] = Counter()
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -88,7 +104,7 @@ class Reaper:
             while self.hits.total() < self._count and not self.stop.is_set():
                 role, step = self.kill()
                 self.hits[f"{role} {step}"] += 1
-                time.sleep(self._chance.uniform(0.0, 0.8))  # until the next one: work gets on meanwhile
+                time.sleep(self._chance.uniform(0.0, self._rest_s))  # until the next one: work gets on meanwhile
         except BaseException as error:  # noqa: BLE001 - told by the test
             self.error = error
 
@@ -96,10 +112,10 @@ class Reaper:
         """Kill one process and return its role and the step at which it died."""
         kind = self._chance.random()
         role = self._chance.choice(self._roles)
-        if kind < _NAMED_SHARE:
+        if kind < self._aimed:
             # Some pass: stills that are sealed together make the same step several times.
             self._box.kill_at(role, self._plans[role][:_AIMED_AT], self._chance.choice((0, 0, 0, 1, 2)))
-        elif kind < _NAMED_SHARE + _ANY_SHARE:
+        elif kind < (1 + self._aimed) / 2:
             self._box.kill_at(role, [], self._chance.randint(0, 40))
         else:
             time.sleep(self._chance.uniform(0.02, 0.6))  # the random moment
@@ -110,7 +126,7 @@ class Reaper:
         """Wait for the end of a process and plan what is next: what was met, or did not come, goes to the end."""
         deaths, plan = self._box.deaths[role], self._plans[role]
         try:
-            step = deaths.get(timeout=_UNTIL_S)
+            step = deaths.get(timeout=self._patience_s)
         except Empty:
             self._box.kill_now(role)
             step = deaths.get(timeout=PATIENCE_S)
@@ -222,7 +238,8 @@ def summary(parts: list[Part]) -> str:
         f"{sum(p.arrived for p in parts)} arrived, {sum(p.kept_back for p in parts)} kept back and "
         f"{sum(p.rejected for p in parts)} taken out by a person, {sum(p.committed for p in parts)} vouched for, "
         f"{sum(p.purged for p in parts)} let go; {sum(p.films for p in parts)} clips became "
-        f"H.264; {sum(p.steps for p in parts)} procedure steps told, "
+        f"H.264, of {sum(p.jpegs for p in parts)} of these JPEG was made; "
+        f"{sum(p.steps for p in parts)} procedure steps told, "
         f"{sum(p.repeats for p in parts)} messages repeated, {sum(p.copied for p in parts)} exams copied; "
         f"{sum(len(p.lost) for p in parts)} lost, {sum(len(p.wrong) for p in parts)} wrong"
     )

@@ -54,6 +54,12 @@ AT_ONCE = (*_made("released mark"), ("commit", "capture rows"))
 PURGING = (*_made("purged mark"), ("remove", "object"), ("remove", "sums"), ("commit", "purging rows"))
 FILMING = (("create", "film"), ("remove", "film"))  # where clips become H.264
 STILLS = _made("key still plan")  # and where stills go in place of clips: never on the same box
+# What is done again and again while JPEG is made of a backlog of H.264: killing_jpeg.py.
+RUNG = (
+    *_made("key still plan", "object", "seal"),
+    *FILMING,
+    *(("commit", f"{what} rows") for what in ("seal", "delivery", "destination")),
+)
 
 
 def named(steps: tuple[tuple[str, str], ...]) -> list[str]:

@@ -1,7 +1,8 @@
 """The three real processes, forked from a program that has imported everything: a start costs a tenth of a second.
 
-`python -m tests.crash.warm CONFIG DATA MEDIUM [careless]`, driven by lines of JSON on its standard input, tells
-what happens on its standard output. Each child runs the product's own command line; watch.py is how it is killed.
+`python -m tests.crash.warm CONFIG DATA MEDIUM [careless] [forgetful]`, driven by lines of JSON on its standard
+input, tells what happens on its standard output. Each child runs the product's own command line; watch.py is how it
+is killed.
 """
 
 import json
@@ -11,7 +12,7 @@ import select
 import signal
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -26,10 +27,10 @@ _LATE_S = 0.5
 class Warm:
     """Keeps the three roles alive and passes on who is to die where."""
 
-    def __init__(self, config: Path, roots: Sequence[Path], *, careless: bool) -> None:
+    def __init__(self, config: Path, roots: Sequence[Path], *, faults: Collection[str]) -> None:
         self._config = config
         self._roots = roots  # the data folder, and where a medium is put
-        self._careless = careless
+        self._faults = faults
         self._orders = watch.Orders(mmap.mmap(-1, 4096))
         self._roles: dict[int, str] = {}
         self._ending = False
@@ -90,8 +91,10 @@ class Warm:
         os.dup2(2, 1)
         _current = watch.Watch(role=role, roots=self._roots, orders=self._orders, report=report)
         _current.install()
-        if self._careless and role == "capture":
+        if "careless" in self._faults and role == "capture":
             watch.rename_late(_LATE_S)
+        if "forgetful" in self._faults and role == "forward":
+            watch.forget_plans()
         from gateway.__main__ import main  # noqa: PLC0415 - imported before, see `warm_up`
 
         sys.argv = ["scopegate", role, "--config", str(self._config)]
@@ -116,4 +119,4 @@ def say(what: dict[str, object]) -> None:
 if __name__ == "__main__":
     warm_up()
     config, data, medium, *more = sys.argv[1:]
-    Warm(Path(config), [Path(data), Path(medium)], careless="careless" in more).run()
+    Warm(Path(config), [Path(data), Path(medium)], faults=more).run()

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -19,10 +21,13 @@ AT_RANDOM = "at a random moment"
 class WarmBox(Box):
     """A box whose three processes are forks of tests/crash/warm.py."""
 
-    def __init__(self, folder: Path, *, medium: Path, careless: bool = False, **words: Any) -> None:
+    def __init__(
+        self, folder: Path, *, medium: Path, careless: bool = False, forgetful: bool = False, **words: Any
+    ) -> None:
+        """`careless`, `forgetful`: what is wrong with it, see watch.py."""
         super().__init__(folder, **words)
         self._medium = medium
-        self._words = ["careless"] if careless else []
+        self._words = [*(["careless"] if careless else []), *(["forgetful"] if forgetful else [])]
         self._pids: dict[str, int] = {}
         self.deaths: dict[str, Queue[str]] = {role: Queue() for role in ROLES}  # of each role, the steps
 
@@ -58,6 +63,9 @@ class WarmBox(Box):
             if process.poll() is None:
                 process.kill()
                 process.wait()
+                for pid in self._pids.values():  # one that does not end keeps what we listen to
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             self._listener.join(30)  # ends with the last process that could say something
             assert process.stdout
             process.stdout.close()
