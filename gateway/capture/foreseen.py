@@ -47,14 +47,18 @@ class Foreseen:
             self._indicator.ends_soon()
 
     def of(self, recording: Recording) -> Ahead | None:
-        """Return which limit ends this clip within a minute, unless it is being ended already."""
+        """Return which limit ends this clip within a minute, unless it is being ended already.
+
+        A clip whose longest time is short says so when half of it is over: said at once, it would be said of all.
+        """
         if recording.stopped_ns:
             return None
         age_s = (self._clock.boottime_ns() - recording.started_ns) / 1e9
         limit = Ahead(end=End.LIMIT, seconds=max(0.0, recording.limit_s - age_s))
         disk = Ahead(end=End.DISK, seconds=self._room_s(recording))
         first = min(limit, disk, key=lambda ahead: ahead.seconds)
-        return first if first.seconds <= WARNED_S else None
+        warned_s = min(WARNED_S, recording.limit_s / 2) if first is limit else WARNED_S
+        return first if first.seconds <= warned_s else None
 
     def _room_s(self, recording: Recording) -> float:
         """Return for how many seconds more of this very clip there is room."""

@@ -1,5 +1,7 @@
 """A clip that ends by itself within a minute says so, once, while there is time to do something."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.capture.foreseen import Foreseen
@@ -37,6 +39,19 @@ def test_its_longest_time_is_announced_a_minute_before_and_once(box, wait, fores
     box.show()
     box.clip()
     foreseen.step()  # of the next clip nothing is known yet
+    assert box.indicator.warnings == 1
+
+
+def test_a_short_longest_time_is_announced_when_half_of_it_is_over_and_not_at_the_beginning(box, wait, foreseen):
+    grabber = box.grabbers["us"]
+    grabber.settings = replace(grabber.settings, clip_limit_s=30)
+    recording = running(box, wait)
+    box.clock.move(14)
+    foreseen.step()
+    assert box.indicator.warnings == 0
+    box.clock.move(2)
+    foreseen.step()
+    assert round(foreseen.of(recording).seconds) == 14
     assert box.indicator.warnings == 1
 
 
