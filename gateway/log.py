@@ -17,21 +17,25 @@ def warn(log: logging.Logger, name: str, **values: object) -> None:
 
 
 class Sparingly:
-    """Lets what happens over and over into the log: `burst` times at once, then once every `every_s`."""
+    """Writes what happens over and over: `burst` times, then once every `every_s`, with how much was left out."""
 
     def __init__(self, *, burst: int, every_s: float) -> None:
         self._burst, self._every_ns = burst, round(every_s * 1e9)
         self._full_ns = -(1 << 62)  # when the burst will be whole again
-        self.left_out = 0  # since the last one
+        self._left_out = 0
 
-    def may(self, now_ns: int) -> bool:
-        """Say whether this one stands in the log; counted in `left_out` when not. now_ns: of any clock."""
+    def event(
+        self, now_ns: int, log: logging.Logger, name: str, *, level: int = logging.INFO, **values: object
+    ) -> None:
+        """Write one event, or leave it out. now_ns: of any clock."""
         full_ns = max(self._full_ns, now_ns) + self._every_ns
         if full_ns - now_ns > self._burst * self._every_ns:
-            self.left_out += 1
-            return False
-        self._full_ns = full_ns
-        return True
+            self._left_out += 1
+            return
+        if self._left_out:
+            values["left_out"] = self._left_out
+        self._full_ns, self._left_out = full_ns, 0
+        event(log, name, level=level, **values)
 
 
 def to_stderr(process: str) -> None:

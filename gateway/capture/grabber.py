@@ -11,7 +11,7 @@ from gateway.capture.ring import Ring
 from gateway.capture.watch import Watch
 from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
-from gateway.log import Sparingly, event, warn
+from gateway.log import Sparingly
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.profiles import Profile
 from hardware.sources import Loss, Picture, Source
@@ -222,18 +222,13 @@ class Grabber:
 
     def _say(self) -> None:
         state = self._state
-        if not self._said.may(state.since.boottime_ns):
-            return
-        say = event if state.signal is Signal.LIVE else warn
-        left_out = {"left_out": self._said.left_out} if self._said.left_out else {}
-        self._said.left_out = 0
-        size = f"{state.width}x{state.height}"
-        say(
+        self._said.event(
+            state.since.boottime_ns,
             _log,
             "source_state",
+            level=logging.INFO if state.signal is Signal.LIVE else logging.WARNING,
             source=self.settings.name,
             state=state.signal,
             code=state.code,
-            size=size,
-            **left_out,
+            size=f"{state.width}x{state.height}",
         )

@@ -12,7 +12,7 @@ from gateway.capture.plugs import pause
 from gateway.capture.presses import Origin, Presses
 from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError
-from gateway.log import event, warn
+from gateway.log import Sparingly, event, warn
 from hardware.errors import DeviceError
 from hardware.triggers import Action, Press, Trigger
 
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _READ_S = 0.5
 _REOPEN_S = 2.0
 _REST_S = 0.005  # after nothing: that should take half a second, and a trigger that is back at once must not spin
+_SAID_AT_ONCE, _SAID_EVERY_S = 20, 10.0  # refusals in the log: a worn pedal presses twenty times a second
 _WAITING = 16  # presses of one pedal that wait to be pinned
 
 
@@ -48,6 +49,7 @@ class Pedal:
         self._heard = False  # whether the last read was a press
         self._trouble = ""  # code of what was said last
         self._queue: Queue[Press] = Queue()
+        self._refusals = Sparingly(burst=_SAID_AT_ONCE, every_s=_SAID_EVERY_S)
 
     def listen(self, stop: threading.Event) -> None:
         """Read presses until stopped; open again what went away."""
@@ -105,4 +107,5 @@ class Pedal:
             else:
                 self._presses.toggle_clip(ask, Origin.PEDAL)
         except ScopegateError as error:
-            event(_log, "press_refused", pedal=self.name, code=error.code)  # said by lamp and tone already
+            now_ns = self._clock.boottime_ns()  # lamp and tone have said it already
+            self._refusals.event(now_ns, _log, "press_refused", pedal=self.name, code=error.code)

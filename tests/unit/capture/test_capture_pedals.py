@@ -1,5 +1,6 @@
 """The pedal: every press gets its one answer, also in a burst, also late, also after it was unplugged."""
 
+import logging
 import threading
 import time
 from itertools import pairwise
@@ -88,6 +89,21 @@ def test_without_an_exam_the_pedal_says_not_stored(box, wait):
     pedal.step()
     wait(lambda: box.answers() == ["not-stored"])
     assert box.presses.last.code == "no-exam"
+
+
+def test_a_pedal_that_presses_without_end_does_not_fill_the_journal(box, wait, caplog):
+    box.show()
+    pedal = pedal_of(box, (Press(action=Action.STILL, time_ns=box.clock.boottime_ns()) for _ in range(31)))
+    acting(pedal, box)
+    with caplog.at_level(logging.INFO, "gateway.capture.pedals"):
+        for count in range(31):
+            if count == 30:
+                box.clock.move(10)
+            pedal.step()
+            wait(lambda count=count: len(box.answers()) == count + 1)
+        wait(lambda: "left_out=10" in caplog.text)
+    assert caplog.text.count("press_refused") == 21
+    assert set(box.answers()) == {"not-stored"}
 
 
 def test_a_pedal_that_was_unplugged_works_when_it_is_back(box, wait, caplog):
