@@ -1,6 +1,7 @@
 """`scopegate source`: connect a scanner: find the grabber, choose a profile, measure, write it down."""
 
 import base64
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -55,6 +56,11 @@ def setup(
         device = values.device(Path.cwd(), grabber.where)(device)
     except values.Wrong as error:
         raise typer.BadParameter(str(error)) from None
+    if out.exists():
+        raise typer.BadParameter(f"{out} is there already: name another one with --out, or move it away")
+    for path in (out, sheet):
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise typer.BadParameter(f"{path} cannot be written there")
     clock, stop = Clock(), Supervisor().stop
 
     def wait(seconds: float) -> None:

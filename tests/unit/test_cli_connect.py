@@ -140,6 +140,16 @@ def test_a_device_that_the_configuration_would_refuse_is_refused_before_anything
     assert "trying" not in done.output
 
 
+def test_a_place_that_cannot_be_written_is_said_first_and_a_profile_that_is_there_is_kept(tmp_path):
+    nowhere, there = tmp_path / "none" / "x", tmp_path / "tower.toml"
+    there.write_text("turn = 90")
+    for more in (["--out", nowhere], ["--out", there], ["--out", tmp_path / "new.toml", "--sheet", nowhere]):
+        done = CliRunner().invoke(app, ["source", "setup", "pattern:bars", *map(str, more)])
+        assert done.exit_code == 2
+        assert "trying" not in done.output
+    assert there.read_text() == "turn = 90"
+
+
 def test_a_contact_sheet_has_room_for_portraits_and_landscapes():
     sizes = [(1080, 1920), (1920, 1080), (720, 576)]
     shown = {**{name: picture(size) for name, size in zip("abc", sizes, strict=True)}, "d": card()}
