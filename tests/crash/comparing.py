@@ -22,6 +22,7 @@ class Found:
     committed: int = 0
     purged: int = 0
     copied: int = 0
+    clips: int = 0  # that were to leave
     films: int = 0
     jpegs: int = 0
     steps: int = 0
@@ -47,6 +48,7 @@ def compare(technician: BusyTechnician, clinic: Clinic) -> Found:
         kept_back=len(back - technician.rejected),
         committed=len(vouched),
         copied=sum(said["state"] == "done" for said in state.copies.values()),
+        clips=sum(state.captures.get(uid, {}).get("kind") == "clip" for uid in owners),
         films=len(holdings.films(clinic.box.data / "exams")),
         purged=sum(bool(one["purged_at"]) for one in state.captures.values()),
     )

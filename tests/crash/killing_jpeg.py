@@ -157,6 +157,7 @@ def compare(around: Backlog) -> Found:
     found = Found(
         acknowledged=len(stills) + len(around.clips),
         arrived=len(arrived),
+        clips=len(around.clips),
         films=len(holdings.films(around.exams)),
         jpegs=len(made),
         steps=len(told.steps),

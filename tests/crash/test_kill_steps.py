@@ -15,6 +15,7 @@ from tests.crash.test_kills import WHOLE_STARTS
 from tests.memory import folder_in_memory
 
 A_PART = 40  # kills on one box
+SOME = 3  # clips, of which one may be a single frame, which stays JPEG
 # pynetdicom leaves sockets open whose other end, the box, was killed.
 pytestmark = pytest.mark.filterwarnings("ignore:.*socket:pytest.PytestUnraisableExceptionWarning")
 
@@ -40,7 +41,8 @@ def test_no_step_at_which_a_process_dies_loses_an_acknowledged_capture(
     assert result.kills == kills_of_part
     assert result.lost == []
     assert result.wrong == []
-    assert bool(result.films) is Setting.of(seed).films
+    if result.clips >= SOME or not Setting.of(seed).films:  # a slow machine may get to none in a short part
+        assert bool(result.films) is Setting.of(seed).films
     assert result.arrived == result.acknowledged - result.kept_back > 0
     assert not [step for step in result.hits if "by itself" in step]
 
