@@ -10,6 +10,7 @@ import pydicom
 import pytest
 import simplejpeg
 
+from gateway.clock import FakeClock
 from gateway.errors import DiskFull
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.jpeg_clips import JpegClips
@@ -17,6 +18,7 @@ from gateway.model import Capture
 from gateway.spool import recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.inspection import inspect_exam
+from gateway.spool.opening import open_spool
 from gateway.spool.room import Room
 from gateway.spool.space import Space
 from gateway.spool.spool import Spool
@@ -35,6 +37,7 @@ from tests.forward.bench import (
 )
 from tests.forward.channels import EVERYTHING, Archive, pacs, run, sender
 from tests.forward.media_bench import items, listed, write
+from tests.small_disk import SmallDisk, small_disk
 
 H264 = "1.2.840.10008.1.2.4.102"
 BASELINE = "1.2.840.10008.1.2.4.50"
@@ -175,6 +178,36 @@ def test_an_encoding_for_which_the_disk_becomes_too_small_ends_and_leaves_what_s
     assert left_of(spool, capture) == {".json", ".frames", ".index"}
     assert films(spool).step()
     assert left_of(spool, capture) == {".json", ".dcm", ".seal"}
+
+
+class Noting(Disk):
+    """Notes how little room there was before any of its operations."""
+
+    def __init__(self, small: SmallDisk) -> None:
+        super().__init__()
+        self._small = small
+        self.least = small.free
+
+    def _may(self, what: str, name: str) -> None:
+        self.least = min(self.least, self._small.free)
+        super()._may(what, name)
+
+
+def test_on_a_small_disk_a_clip_that_fits_only_as_jpeg_frames_never_takes_what_a_copy_leaves(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with small_disk(tmp_path / "small", 40) as small:
+        disk = Noting(small)
+        spool = open_spool(small.place / "data", clock=clock, files=disk, destinations=("pacs",), reserve_mb=0)
+        exam = open_exam(spool)
+        capture = clip(spool, exam, frames=31, clip_as="h264", size=(560, 560), noise=True)
+        let_go(spool, exam)
+        leaves = 40 * 2**20 // 20
+        small.fill(leave=capture.bytes + leaves + 500_000)
+        assert films(spool).step()
+        assert syntax(spool, capture) == BASELINE
+        assert disk.least >= leaves
+        spool.close()
 
 
 def on_a_disk(spool: Spool, free: Callable[[], int]) -> Spool:
