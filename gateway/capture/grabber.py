@@ -103,7 +103,7 @@ class Grabber:
         self.settings = settings
         self.ring = ring
         self.view = profile.view
-        self.watch = Watch(ring=ring, clock=clock, card=profile.card)
+        self.watch = Watch(ring=ring, clock=clock, name=settings.name, card=profile.card)
         self.delay_ns = profile.input_delay_ms * 1_000_000
         self._source = source
         self._plugged = plugged

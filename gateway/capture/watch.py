@@ -3,12 +3,16 @@
 What a device calls a picture need not be the scanner's: many grabbers send a card when their cable is out.
 """
 
+import logging
+
 from gateway.capture.ring import Ring
 from gateway.clock import Clock
+from gateway.log import Sparingly
 from hardware.errors import EncodingFailed
 from hardware.looks import Look, Plain, look_at, unchanged
 from hardware.sources import Picture
 
+_log = logging.getLogger(__name__)
 _STANDS_NS = 1_000_000_000  # bars that stand still for so long are a card
 _FOR_CERTAIN = (Plain.ONE_COLOUR, Plain.CARD)
 
@@ -16,7 +20,9 @@ _FOR_CERTAIN = (Plain.ONE_COLOUR, Plain.CARD)
 class Watch:
     """Looks at the newest frame of a ring now and then; `card`: the one that was learned of this grabber."""
 
-    def __init__(self, *, ring: Ring, clock: Clock, card: bytes = b"") -> None:
+    def __init__(self, *, ring: Ring, clock: Clock, name: str = "", card: bytes = b"") -> None:
+        self._name = name
+        self._said = Sparingly(burst=20, every_s=30)
         self._ring = ring
         self._clock = clock
         self._card = card
@@ -56,7 +62,10 @@ class Watch:
         if plain and not self.plain:
             self.plain_since = self._clock.now()
         self.plain = plain
-        self.cut, self.noise = look.cut, look.noise
+        if (look.cut, look.noise) != (self.cut, self.noise):
+            self.cut, self.noise = look.cut, look.noise
+            now_ns = self._clock.boottime_ns()
+            self._said.event(now_ns, _log, "picture_odd", source=self._name, noise=look.noise, levels_cut=look.cut)
 
     def look(self, picture: Picture) -> Look:
         """Look at a picture, knowing this grabber's card. Raises EncodingFailed."""

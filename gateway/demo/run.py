@@ -177,7 +177,9 @@ def _logging_to(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _asked_by_signal(asked: threading.Event) -> Iterator[None]:
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in _SIGNALS}
+    # In a thread: the main one may hold the event's lock at the moment of the signal.
+    threads = {number: lambda *_: threading.Thread(target=asked.set).start() for number in _SIGNALS}
+    before = {number: signal.signal(number, handler) for number, handler in threads.items()}
     try:
         yield
     finally:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from hardware.triggers import Action, Press
 
 DEBOUNCE_NS = 50_000_000  # no foot presses twice within it; a worn contact bounces for 20 ms
+HELD_NS = 150_000_000  # a pedal that is held repeats its byte; a busy machine hears the next one that late
 
 
 @dataclass(kw_only=True, slots=True)
 class _Contact:
     closed: bool = False
     changed_ns: int | None = None  # when it did anything last
+    held: bool = False  # whether it repeats itself
 
 
 class Edges:
@@ -45,7 +47,9 @@ class Edges:
         """Note something that has no end, such as a byte."""
         seen = self._contacts.get(contact)
         if seen is not None:
-            self._note(contact, seen, time_ns, press=True)
+            rest_ns = HELD_NS if seen.held else DEBOUNCE_NS
+            seen.held = seen.changed_ns is not None and time_ns - seen.changed_ns <= rest_ns
+            self._note(contact, seen, time_ns, press=not seen.held)
 
     def next(self) -> Press | None:
         """Return the oldest press that was not fetched yet."""

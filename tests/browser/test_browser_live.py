@@ -114,6 +114,17 @@ def test_the_picture_of_a_video_adapter_without_signal_is_not_live(page: Page, b
     page.wait_for_selector("body[data-live=on]")
 
 
+def test_a_picture_that_cannot_be_used_is_explained_with_what_to_do(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    script = box.capture.script
+    script.what, script.action, script.code = "Masks are for 1920 x 1080.", "Choose another profile.", "VID-05"
+    script.signal = "refused"
+    expect(page.locator("#over-what")).to_have_text("Masks are for 1920 x 1080.")
+    expect(page.locator("#over-do")).to_have_text("Choose another profile. VID-05")
+    script.signal = "live"
+    page.wait_for_selector("body[data-live=on]")
+
+
 def test_a_picture_that_looks_like_snow_is_said_and_can_be_captured(page: Page, box: Box) -> None:
     open_first_patient(page, box)
     box.capture.script.noise = True
@@ -122,6 +133,19 @@ def test_a_picture_that_looks_like_snow_is_said_and_can_be_captured(page: Page, 
     expect(page.locator("#tally")).to_have_text("1 image")
     box.capture.script.noise = False
     expect(page.locator("#pill")).to_contain_text("LIVE")
+
+
+def test_a_picture_of_another_size_or_with_cut_levels_is_said_and_can_be_captured(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    expect(page.locator("#note")).to_be_hidden()
+    box.capture.script.levels_cut = True
+    expect(page.locator("#note")).to_contain_text("cut off")
+    box.capture.script.size_expected = False
+    expect(page.locator("#note")).to_contain_text("VID-03")
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+    box.capture.script.size_expected, box.capture.script.levels_cut = True, False
+    expect(page.locator("#note")).to_be_hidden()
 
 
 def test_a_pedal_that_is_unplugged_is_said_and_capture_goes_on(page: Page, box: Box) -> None:

@@ -73,6 +73,7 @@ function judge() {
     const [what, action] = reason(ours);
     if ($("over-what").textContent !== what) { $("over-what").textContent = what; $("over-do").textContent = action; }
   }
+  note();
   keys();
 }
 
@@ -82,12 +83,22 @@ function attached() {
   }
 }
 
+function note() {
+  const from = live.on ? source() : null;
+  const said = from?.size_expected === false ? say.size : from?.levels_cut ? say.levels : "";
+  $("note").hidden = said === "";
+  if ($("note").textContent !== said) $("note").textContent = said;
+}
+
 function reason(ours) {
   if (!ours) return say.changed;
   if (box.trouble) return [box.trouble.what, box.trouble.action];
   if (box.recorder === "gone" || $("lost").hidden === false) return say.gone;
   const state = source()?.state;
-  if (state === "refused") return [source().what || say.refused[0], say.refused[1]];
+  if (state === "refused") { // why and what to do differ: the box says both
+    const { what, action, code } = source();
+    return [what || say.refused, `${action || ""} ${code || ""}`];
+  }
   if (state && state !== "live" && say[state]) return say[state];
   return live.drawn === -Infinity ? [say.not_live, say.waiting] : say.stopped;
 }

@@ -169,7 +169,8 @@ def test_bars_are_a_card_only_while_they_stand_still(box):
     assert state(box) == ("live", "")
 
 
-def test_snow_is_told_and_can_be_stored(box):
+def test_snow_is_told_and_can_be_stored(caplog, box):
+    caplog.set_level("INFO")
     box.exam()
     snow = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     box.give("us", shown(box, snow))
@@ -179,6 +180,11 @@ def test_snow_is_told_and_can_be_stored(box):
     box.show()
     assert state(box) == ("live", "")
     assert not box.grabbers["us"].watch.noise
+    said = [record.getMessage() for record in caplog.records if "picture_odd" in record.getMessage()]
+    assert said == [
+        "picture_odd source=us noise=True levels_cut=False",
+        "picture_odd source=us noise=False levels_cut=False",
+    ]
 
 
 def test_a_picture_that_stands_still_is_told_and_can_be_stored(box):

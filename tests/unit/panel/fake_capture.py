@@ -55,6 +55,8 @@ class Script:
     action: str = ""
     pedals: list[dict[str, Any]] = field(default_factory=list)
     signs: list[dict[str, Any]] = field(default_factory=list)
+    size_expected: bool = True
+    levels_cut: bool = False
     noise: bool = False  # what it shows looks like snow
     ends: dict[str, Any] | None = None  # what is ahead of the clip
 
@@ -131,6 +133,8 @@ class FakeCapture:
             "lost": 0,
             "modality": "US",
             "noise": self.script.noise,
+            "size_expected": self.script.size_expected,
+            "levels_cut": self.script.levels_cut,
         }
         return {
             "event": "state",
