@@ -160,6 +160,7 @@ class Clips:
             done=recording.done,
         )
         recording.next = part
-        part.stopped_ns = recording.stopped_ns  # whoever stops the clip from now on finds this part
+        if recording.stopped_ns:  # before; whoever stops the clip from now on finds this part
+            part.stopped_ns = recording.stopped_ns
         self._running[header.source] = part
         return part
