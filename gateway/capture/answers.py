@@ -10,6 +10,7 @@ from hardware.errors import DeviceError
 
 T = TypeVar("T")
 
+STOPPING = "The picture was NOT stored: the recorder is being stopped."
 ANSWER_S = 4.5  # a press is answered within 5 s; the rest is for whoever passes the answer on
 # What storing may end in. A missing file means that the exam's folder is gone.
 FAILURES = (ScopegateError, DeviceError, FileNotFoundError)

@@ -54,7 +54,7 @@ _SAID = {
 
 _MASKED = (
     "The picture is {picture.width} x {picture.height} now, and the masks of its device profile are for another "
-    "size: nothing is shown or stored of it."
+    "size: nothing is shown or stored of it. Set the scanner back to its size, or call IT."
 )
 _CABLE = "Check that the device is on and its cable is plugged in."
 _ACTIONS = {

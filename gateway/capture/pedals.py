@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, Queue
 
-from gateway.capture.answers import ANSWER_S
+from gateway.capture.answers import ANSWER_S, STOPPING
 from gateway.capture.moment import Ask
 from gateway.capture.plugs import pause
 from gateway.capture.presses import Origin, Presses
@@ -61,9 +61,7 @@ class Pedal:
         self._trigger.close()
         with suppress(Empty):
             while self._queue.get_nowait():  # each press that was seen has its answer
-                self._presses.refuse(
-                    Busy("The picture was NOT stored: the recorder is being stopped."), Origin.PEDAL
-                )
+                self._presses.refuse(Busy(STOPPING), Origin.PEDAL)
 
     def act(self, stop: threading.Event) -> None:
         """Do what was pressed, in order, until stopped."""

@@ -10,7 +10,7 @@ from fractions import Fraction
 from queue import Empty, Queue
 
 from gateway.capture.alarm import Alarm
-from gateway.capture.answers import FAILURES, explained, fail, give
+from gateway.capture.answers import FAILURES, STOPPING, explained, fail, give
 from gateway.capture.ring import Frame
 from gateway.clock import Moment
 from gateway.errors import Busy, SpoolError
@@ -78,7 +78,7 @@ class Recorder:
         future: Future[Capture] = Future()
         with self._settled:
             if self._ended:
-                raise Busy("The picture was NOT stored: the recorder is being stopped.")
+                raise Busy(STOPPING)
             if self._pending.total() >= MAX_PINS:
                 raise Busy
             self._pending[pressed.exam] += 1
