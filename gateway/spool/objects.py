@@ -138,14 +138,21 @@ class Objects:
         """
         objects = self.of_exam(exam)
         sums = sorted((each.sop_instance_uid, each.sha256) for each in objects)
-        with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # somebody removed the whole exam
-            gone = {o.sop_instance_uid for o in objects if self._layout.purged(exam, o.capture).exists()}
-            here = [(uid, digest) for uid, digest in sums if uid not in gone]
-            lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)
-            if here:
-                self._files.write(self._layout.sums(exam), lines)
-            else:
-                self._files.remove(self._layout.sums(exam))
+        try:
+            # What is let go between the look and the row would stand in the list for ever: `unlist` waits.
+            with locked(self._layout.exam_lock(exam)):
+                gone = {o.sop_instance_uid for o in objects if self._layout.purged(exam, o.capture).exists()}
+                here = [(uid, digest) for uid, digest in sums if uid not in gone]
+                lines = (f"{digest}  {uid}{OBJECT}\n".encode("ascii") for uid, digest in here)
+                if here:
+                    self._files.write(self._layout.sums(exam), lines)
+                else:
+                    self._files.remove(self._layout.sums(exam))
+                self._set_listed(sums)
+        except NotFound:  # somebody removed the whole exam
+            self._set_listed(sums)
+
+    def _set_listed(self, sums: Sequence[tuple[str, str]]) -> None:
         for start in range(0, len(sums), _BATCH):
             uids = [(uid,) for uid, _ in sums[start : start + _BATCH]]
             with self._database.write() as connection:
@@ -153,9 +160,13 @@ class Objects:
                     "UPDATE object SET listed = 1 WHERE sop_instance_uid = ? AND listed = 0", uids
                 )
 
-    def unlist(self, capture: str) -> None:
-        """Have the SHA256SUMS of a capture's exam written anew: its object was let go."""
-        with self._database.write() as connection:
+    def unlist(self, exam: str, capture: str) -> None:
+        """Have an exam's SHA256SUMS written anew: a capture of it was let go, its mark is there."""
+        with (
+            suppress(NotFound),  # somebody removed the whole exam, its list with it
+            locked(self._layout.exam_lock(exam)),
+            self._database.write() as connection,
+        ):
             connection.execute("UPDATE object SET listed = 0 WHERE capture = ?", (capture,))
 
     def put_row(

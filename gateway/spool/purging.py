@@ -194,7 +194,7 @@ class Purging:
         self._spool.audit.note(
             "capture-purged", by="forward", capture=uid, exam=exam, why=mark.why, held_by=held_by
         )
-        self._spool.objects.unlist(uid)
+        self._spool.objects.unlist(exam, uid)
         for sealed in (*self._derived(exam, uid), *self._spool.objects.made_of(uid)):
             self._spool.files.remove(self._spool.objects.path(sealed))
         self._spool.objects.drop_media(self._spool.captures.get(uid).capture)

@@ -3,15 +3,18 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import pytest
 
 from gateway.errors import DiskFailed, NotFound, SpoolDamaged, WrongState
-from gateway.model import DeliveryState, Exam
+from gateway.model import Capture, DeliveryState, Exam
 from gateway.spool import recovery
 from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.files import Files
+from gateway.spool.objects import Objects
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import add_frames, begin_clip, index_unwritable, seal, sealed, store, subject
 
@@ -200,6 +203,38 @@ def test_a_list_that_could_not_be_written_is_written_later(spool: Spool, exam: E
     seal(spool, store(spool, exam, 2))
     assert list_all(spool) == [exam.id]
     assert len(checked(spool, exam)) == 2
+
+
+class LettingGo(Files):
+    """Lets a capture go, as another thread does, in the moment in which an exam's list of digests is written."""
+
+    def __init__(self, spool: Spool, capture: Capture) -> None:
+        super().__init__()
+        self._spool, self._capture = spool, capture
+        self.thread = threading.Thread(target=self._let_go)
+
+    def write_all(self, contents: Sequence[tuple[Path, Iterable[bytes]]], *, picture: bool = False) -> None:
+        if self.thread.ident is None:
+            self.thread.start()
+            self.thread.join(0.1)  # it waits for the list, or has its whole turn in the middle of it
+        super().write_all(contents, picture=picture)
+
+    def _let_go(self) -> None:
+        exam, uid = self._capture.exam, self._capture.sop_instance_uid
+        self._spool.layout.purged(exam, uid).write_bytes(b"{}")
+        self._spool.objects.unlist(exam, uid)
+
+
+def test_the_list_of_digests_follows_a_picture_that_is_let_go_while_it_is_written(spool: Spool, exam: Exam) -> None:
+    kept, gone = store(spool, exam, 1), store(spool, exam, 2)
+    seal(spool, kept)
+    seal(spool, gone)
+    files = LettingGo(spool, gone)
+    other = Objects(layout=spool.layout, files=files, database=spool.database, clock=spool.clock)
+    other.write_sums(exam.id)
+    files.thread.join(10)
+    list_all(spool)
+    assert checked(spool, exam) == [f"{kept.sop_instance_uid}.dcm: OK"]
 
 
 def test_an_exam_whose_folder_somebody_removed_stops_nobody(spool: Spool, exam: Exam) -> None:
