@@ -325,7 +325,7 @@ class MediaReadOnly(MediaError):
     """The medium may not be written."""
 
     code = "media-read-only"
-    action = "Move the stick's switch, or use another one; call IT if that does not help."
+    action = "Move the stick's write-protection switch, or use another stick; call IT if that does not help."
 
 
 class MediaGone(MediaError):

@@ -84,14 +84,14 @@ def _marker(data: bytes, place: int) -> tuple[int, int]:
     while data[at : at + 1] == b"\xff":
         at += 1
     if at == place or at >= len(data):
-        raise PictureDamaged("A JPEG ends before its end.")
+        raise PictureDamaged("A JPEG ends early.")
     return data[at], at + 1
 
 
 def _segment_end(data: bytes, start: int) -> int:
     length = int.from_bytes(data[start : start + 2], "big")
     if length < 2 or start + length > len(data):  # noqa: PLR2004 - the length counts itself
-        raise PictureDamaged("A JPEG ends before its end.")
+        raise PictureDamaged("A JPEG ends early.")
     return start + length
 
 
@@ -103,7 +103,7 @@ def _scan_end(data: bytes, start: int) -> tuple[int, int]:
     is_restart = (following & _RESTART_BITS) == _RESTART
     is_marker = ~(is_restart | (following == _STUFFED) | (following == _FILL))
     if not is_marker.any():
-        raise PictureDamaged("A JPEG ends before its end.")
+        raise PictureDamaged("A JPEG ends early.")
     first = int(is_marker.argmax())
     return start + int(places[first]), int(np.count_nonzero(is_restart[:first]))
 

@@ -12,6 +12,7 @@ from gateway.capture.watch import Watch
 from gateway.clock import Clock, Moment
 from gateway.config.settings import Source as SourceSettings
 from gateway.log import Sparingly
+from gateway.messages import N_
 from hardware.errors import DeviceError, DeviceMissing
 from hardware.profiles import Profile
 from hardware.sources import Loss, Picture, Source
@@ -41,29 +42,33 @@ class Signal(StrEnum):
 _ANY_DEVICE = Profile()
 
 # What a device says of its input: the state, its stable code and its words.
-_SAID = {
-    Loss.NO_SIGNAL: (Signal.NO_SIGNAL, "VID-01", "The device says that its input has no signal."),
-    Loss.NO_CABLE: (Signal.NO_CABLE, "VID-06", "The device says that no cable is connected to its input."),
-    Loss.OUT_OF_RANGE: (
-        Signal.OUT_OF_RANGE,
-        "VID-07",
-        "The device gets a signal of a size or rate that it cannot take: set another one on the scanner.",
-    ),
-}
+_SAID = N_(
+    {
+        Loss.NO_SIGNAL: (Signal.NO_SIGNAL, "VID-01", "The device says that its input has no signal."),
+        Loss.NO_CABLE: (Signal.NO_CABLE, "VID-06", "The device says that no cable is connected to its input."),
+        Loss.OUT_OF_RANGE: (
+            Signal.OUT_OF_RANGE,
+            "VID-07",
+            "The device gets a signal of a size or rate that it cannot take: set another one on the scanner.",
+        ),
+    }
+)
 
 
-_MASKED = (
-    "The picture is {picture.width} x {picture.height} now, and the masks of its device profile are for another "
+_MASKED = N_(
+    "The picture is {width} x {height} now, and the masks of its device profile are for another "
     "size: nothing is shown or stored of it. Set the scanner back to its size, or call IT."
 )
 _CABLE = "Check that the device is on and its cable is plugged in."
-_ACTIONS = {
-    Signal.LIVE: "",
-    Signal.OUT_OF_RANGE: "Set another size or rate on the scanner.",
-    Signal.MISSING: "Plug it in again; check its name in the configuration.",
-    Signal.REFUSED: "Do what this says, or call IT.",
-    Signal.STOPPED: "It comes back by itself; if it does not, check its cable.",
-}
+_ACTIONS = N_(
+    {
+        Signal.LIVE: "",
+        Signal.OUT_OF_RANGE: "Set another size or rate on the scanner.",
+        Signal.MISSING: "Plug it in again; check its name in the configuration.",
+        Signal.REFUSED: "Do what this says, or call IT.",
+        Signal.STOPPED: "It comes back by itself; if it does not, check its cable.",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,7 +183,9 @@ class Grabber:
             signal, code, what = _SAID[picture]
             self._change(signal, code=code, what=what)
         elif self.view.forbids(picture):
-            self._change(Signal.REFUSED, code="VID-05", what=_MASKED.format(picture=picture))
+            self._change(
+                Signal.REFUSED, code="VID-05", what=_MASKED.format(width=picture.width, height=picture.height)
+            )
         else:
             self._read_ns = self._heard_ns
             self.ring.put(picture)

@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.config import certificates, contacts, dicom, grabber, secret, values
 from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
+    LANGUAGES,
     Destination,
     Panel,
     ProcedureStep,
@@ -47,11 +48,25 @@ class Table:
     )  # kind -> keys whose values differ from those of the other kinds
 
 
+_PANEL = Table(
+    made=Panel,
+    field="panel",
+    keys={
+        "listen": values.address,
+        "lan": values.later,
+        "language": values.one_of(*LANGUAGES),
+        "theme": values.one_of("dark", "light"),
+        "buttons": values.one_of("right", "left"),
+        "screen_mm": values.number(0, 1000, "mm"),
+    },
+)
+
+
 def tables(base: Path) -> dict[str, Table]:
     """Return every table by its name; relative paths are taken from `base`, the file's own folder."""
     return {
         "station": _station(base),
-        "panel": Table(made=Panel, field="panel", keys={"listen": values.address, "lan": values.later}),
+        "panel": _PANEL,
         "release": Table(
             made=Release,
             field="release",

@@ -36,9 +36,17 @@ class Station:
     tls: Tls | None = None  # of the listener
 
 
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "de", "it", "zh-Hans")  # tags of RFC 5646
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
     listen: Address = Address(host="127.0.0.1", port=8080)
+    language: str = ENGLISH
+    theme: str = "dark"  # or "light"
+    buttons: str = "right"  # or "left": on which side of the picture
+    screen_mm: int = 0  # its width; 0: keys have the size that a screen of 7 or 10 inches needs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -169,4 +169,4 @@ def _read(file: bytes) -> Elements:
     try:
         return part10.read_data_set(file)
     except Malformed as error:
-        raise ObjectError("What was to be said of this procedure step cannot be read.") from error
+        raise ObjectError("The message about this procedure step cannot be read.") from error

@@ -97,7 +97,7 @@ class Link:
         if self._wire.trouble is not None:
             why = tls.refusal(peer, self._wire.trouble)
         elif self._wire.overflowed:
-            why = TryLater(f"{capital(peer.who)} did not stop answering.", code="endless")
+            why = TryLater(f"{capital(peer.who)} sent more than any answer has.", code="endless")
         elif self._ears.aborted:
             why = TryLater(f"{capital(peer.who)} broke off the transfer.", code="aborted")
         elif self._wire.lost and not self._late:
@@ -181,7 +181,7 @@ def open_link(
     link = Link(peer=peer, association=association, wire=wire, inbox=entity.inbox, timeouts=timeouts, ears=ears)
     if not tuning.limit_pdu(association):
         link.drop()
-        raise TryLater(f"{capital(peer.who)} wants messages cut too small to carry anything.", code="garbage")
+        raise TryLater(f"{capital(peer.who)} takes PDUs too small to carry anything.", code="garbage")
     return link
 
 

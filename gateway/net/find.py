@@ -57,7 +57,7 @@ def ask(link: Link, query: Dataset, model: str, heard: Answers) -> int:
             for answer, _ in link.association.send_c_find(query, model):
                 if heard.enough:
                     link.drop()
-                    raise TryLater(f"{capital(link.peer.who)} did not stop answering.", code="endless")
+                    raise TryLater(f"{capital(link.peer.who)} sent more than any answer has.", code="endless")
                 status = answer.get("Status")
                 if status is None or status not in _PENDING:
                     break

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gateway.config.settings import Destination, Entity, Tls
+from gateway.messages import N_
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +25,16 @@ class Timeouts:
         return self.answer + count / self.slowest
 
 
+WHO = N_(
+    {
+        "archive": "the archive {name}",
+        "worklist server": "the worklist server {name}",
+        "procedure step server": "the procedure step server {name}",
+    }
+)
+KINDS = N_(("archive", "worklist server", "procedure step server"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Peer:
     """Another system, in the words of the person who reads about it: kind "archive", name "pacs"."""
@@ -37,7 +48,7 @@ class Peer:
 
     @property
     def who(self) -> str:
-        return f"the {self.kind} {self.name}"
+        return WHO[self.kind].format(name=self.name)
 
     @property
     def where(self) -> str:

@@ -109,7 +109,7 @@ def _rejected(peer: Peer, our_ae: str, answer: A_ASSOCIATE_RJ) -> DeliveryError:
         return TryLater(f"{capital(peer.who)} takes no further connection now.", code="busy")
     if (source, reason) == (1, 7):
         return NeedsConfiguration(
-            f"{capital(peer.who)} does not go by the AE title {peer.ae_title}.",
+            f"{capital(peer.who)} does not have the AE title {peer.ae_title}.",
             code="rejected-title",
             action=f"Call IT: correct ae_title of {peer.name} here, or the title of the {peer.kind} there.",
         )

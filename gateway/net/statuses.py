@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
+from gateway.messages import N_
 from gateway.net.peers import capital
 
 
@@ -24,14 +25,14 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One row: statuses `first` to `last`, what to do, the stable code, what the peer says, why we do so."""
+    """One row: statuses `first` to `last`, what to do, the stable code, what the peer says, on what grounds."""
 
     first: int
     last: int
     meaning: Meaning
     code: str
     says: str
-    reason: str
+    grounds: str
 
     @property
     def statuses(self) -> str:
@@ -39,23 +40,25 @@ class Rule:
         return one if self.first == self.last else f"{one}-{self.last:04X}"
 
 
-def _row(statuses: tuple[int, int], meaning: Meaning, code: str, says: str, reason: str) -> Rule:
-    return Rule(first=statuses[0], last=statuses[1], meaning=meaning, code=code, says=says, reason=reason)
+def _row(statuses: tuple[int, int], meaning: Meaning, code: str, says: str, grounds: str) -> Rule:
+    return Rule(first=statuses[0], last=statuses[1], meaning=meaning, code=code, says=says, grounds=grounds)
 
 
 _STORED_ALL_THE_SAME = "a warning is a success (PS3.4 B.2.3); the original stays here until it may go"
 _THIS_OBJECT = "the same bytes will be refused again; others may pass"
 _BY_HAND = "no repetition changes it; somebody must change a setting, here or there"
 
-REFUSALS = (  # of whatever is asked: PS3.7 annex C
-    (0x0106, "refuses a value in it"),
-    (0x0115, "refuses an argument"),
-    (0x0117, "calls its identity invalid"),
-    (0x0119, "says that class and identity do not match"),
-    (0x0120, "misses an attribute"),
-    (0x0121, "misses a value"),
-    (0x0211, "does not know the operation"),
-    (0x0212, "calls an argument mistyped"),
+REFUSALS = N_(
+    (  # of whatever is asked: PS3.7 annex C
+        (0x0106, "refuses a value in it"),
+        (0x0115, "refuses an argument"),
+        (0x0117, "calls its identity invalid"),
+        (0x0119, "says that class and identity do not match"),
+        (0x0120, "misses an attribute"),
+        (0x0121, "misses a value"),
+        (0x0211, "does not know the operation"),
+        (0x0212, "calls an argument mistyped"),
+    )
 )
 
 TABLE: tuple[Rule, ...] = (
@@ -135,7 +138,7 @@ def rule_for(status: int) -> Rule:
 def failure(status: int, *, who: str) -> DeliveryError:
     """Return the error to raise for a status that is not a success."""
     rule = rule_for(status)
-    error = _FAILURES[rule.meaning](f"{capital(who)} {rule.says} (status {status:04X}).", code=rule.code)
+    error = _FAILURES[rule.meaning](N_(f"{capital(who)} {rule.says} (status {status:04X})."), code=rule.code)
     error.status = f"{status:04X}"
     return error
 
@@ -143,6 +146,6 @@ def failure(status: int, *, who: str) -> DeliveryError:
 def as_markdown() -> str:
     """Print the table as the documents show it."""
     lines = ["| status | the archive | the box | because |", "|---|---|---|---|"]
-    lines += [f"| {r.statuses} | {r.says} | {r.meaning} | {r.reason} |" for r in TABLE]
-    lines.append(f"| any other | {UNKNOWN.says} | {UNKNOWN.meaning} | {UNKNOWN.reason} |")
+    lines += [f"| {r.statuses} | {r.says} | {r.meaning} | {r.grounds} |" for r in TABLE]
+    lines.append(f"| any other | {UNKNOWN.says} | {UNKNOWN.meaning} | {UNKNOWN.grounds} |")
     return "\n".join(lines) + "\n"

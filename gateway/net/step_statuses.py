@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
+from gateway.messages import N_
 from gateway.net.peers import capital
 from gateway.net.statuses import REFUSALS
 
@@ -34,13 +35,13 @@ class Rule:
     set: Meaning
     code: str
     says: str
-    reason: str
+    grounds: str
 
 
 def _row(
-    statuses: tuple[int, ...], create: Meaning, code: str, says: str, reason: str, *, also: Meaning | None = None
+    statuses: tuple[int, ...], create: Meaning, code: str, says: str, grounds: str, *, also: Meaning | None = None
 ) -> Rule:
-    return Rule(statuses=statuses, create=create, set=also or create, code=code, says=says, reason=reason)
+    return Rule(statuses=statuses, create=create, set=also or create, code=code, says=says, grounds=grounds)
 
 
 _SAME_AGAIN = "the same message will be refused again"
@@ -105,7 +106,7 @@ TABLE: tuple[Rule, ...] = (
     _row((0x0124,), Meaning.NEEDS_CONFIGURATION, "not-authorized", "does not allow it", _BY_HAND),
     *(
         _row((status,), Meaning.HOLD, "refused", says, _SAME_AGAIN)
-        for status, says in ((0x0105, "does not know an attribute"), *REFUSALS)
+        for status, says in ((0x0105, N_("does not know an attribute")), *REFUSALS)
     ),
 )
 
@@ -127,7 +128,7 @@ def failure(status: int, rule: Rule, meaning: Meaning, *, who: str) -> DeliveryE
     """Return the error of a status that is not a success."""
     kind = _FAILURES.get(meaning, NeverAccepted)
     error = kind(
-        f"{capital(who)} {rule.says} (status {status:04X}).",
+        N_(f"{capital(who)} {rule.says} (status {status:04X})."),
         code=rule.code,
         action=_ACTIONS.get(kind, ""),
     )
@@ -148,7 +149,7 @@ def as_markdown() -> str:
     lines = ["| status | the server | N-CREATE | N-SET | because |", "|---|---|---|---|---|"]
     for rule in (*TABLE, UNKNOWN):
         known = ", ".join(f"{status:04X}" for status in rule.statuses) if rule is not UNKNOWN else "any other"
-        cells = (known, rule.says, _word(rule.create), _word(rule.set), rule.reason)
+        cells = (known, rule.says, _word(rule.create), _word(rule.set), rule.grounds)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

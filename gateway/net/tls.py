@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.config.settings import Tls
 from gateway.errors import DeliveryError, NeedsConfiguration, TryLater
+from gateway.messages import N_
 from gateway.net.peers import Peer, capital
 
 # Of TLS 1.2; those of 1.3 are all fit. DHE is there for archives that were built without elliptic curves.
@@ -205,7 +206,9 @@ def refusal(peer: Peer, error: ssl.SSLError, *, agreed: bool = False) -> Deliver
     words = {"name": peer.name, "host": peer.host, "where": peer.where, "reason": reason_of(error)}
     kind = TryLater if fault is FAILED else NeedsConfiguration
     return kind(
-        f"{capital(peer.who)} {fault.says.format(**words)}.", code=fault.code, action=fault.action.format(**words)
+        N_(f"{capital(peer.who)} {fault.says.format(**words)}."),
+        code=fault.code,
+        action=fault.action.format(**words),
     )
 
 

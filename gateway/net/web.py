@@ -147,7 +147,7 @@ class Web:
             body += piece
             if len(body) > most:
                 self.usable = False
-                raise TryLater(f"{capital(self.peer.who)} did not stop answering.", code="endless")
+                raise TryLater(f"{capital(self.peer.who)} sent more than any answer has.", code="endless")
         return Answer(
             status=response.status_code,
             body=bytes(body),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
+from gateway.messages import N_
 from gateway.net import statuses
 from gateway.net.peers import capital
 from gateway.net.statuses import Meaning
@@ -40,7 +41,7 @@ _LATER, _SETTING, _NEVER = Meaning.TRY_LATER, Meaning.NEEDS_CONFIGURATION, Meani
 
 # The first row that fits counts.
 TABLE: tuple[Row, ...] = (
-    _row(300, 399, _SETTING, "moved", "sends us to another address, where no picture goes unasked"),
+    _row(300, 399, _SETTING, "moved", "redirects to another address; nothing is sent there"),
     _row(400, 400, _NEVER, "refused", "cannot read what was sent"),
     _row(401, 401, _SETTING, "not-authorized", "does not know who we are"),
     _row(403, 403, _SETTING, "not-authorized", "does not allow it"),
@@ -57,7 +58,7 @@ TABLE: tuple[Row, ...] = (
     _row(400, 499, _NEVER, "refused", "refuses it"),
     _row(503, 503, _LATER, "busy", "cannot work at present"),
     _row(507, 507, _LATER, "out-of-resources", "is out of resources"),
-    _row(500, 599, _LATER, "server-error", "failed", unsure=True),
+    _row(500, 599, _LATER, "server-error", "had an error", unsure=True),
 )
 UNKNOWN = _row(0, 999, _LATER, "unknown-status", "gave an answer that the standard does not know", unsure=True)
 
@@ -65,9 +66,9 @@ UNKNOWN = _row(0, 999, _LATER, "unknown-status", "gave an answer that the standa
 # B00E and B00F, 45070 and 45071, are from the conformance statement of Microsoft's Medical Imaging Server.
 _REASONS: Mapping[int, tuple[Meaning, str, str]] = MappingProxyType(
     {
-        0xC122: (_SETTING, "no-context", "does not take this kind of object in its format"),
-        0xB00E: (Meaning.DUPLICATE, "duplicate", "says that it has another object of this identity"),
-        0xB00F: (_LATER, "busy", "is still storing an object of this identity"),
+        0xC122: (_SETTING, "no-context", N_("does not take this kind of object in its format")),
+        0xB00E: (Meaning.DUPLICATE, "duplicate", N_("says that it has another object of this identity")),
+        0xB00F: (_LATER, "busy", N_("is still storing an object of this identity")),
     }
 )
 _KINDS: Mapping[Meaning, type[DeliveryError]] = MappingProxyType(
@@ -86,7 +87,7 @@ class Said:
 def by_status(status: int, *, who: str) -> DeliveryError:
     """Return the error of an HTTP status that is not a success."""
     row = next((row for row in TABLE if row.first <= status <= row.last), UNKNOWN)
-    error = _KINDS[row.meaning](f"{capital(who)} {row.says} (HTTP {status}).", code=row.code)
+    error = _KINDS[row.meaning](N_(f"{capital(who)} {row.says} (HTTP {status})."), code=row.code)
     error.status = "" if row.unsure else f"HTTP {status}"
     return error
 
@@ -98,7 +99,7 @@ def by_reason(reason: int | None, *, who: str) -> tuple[Meaning, DeliveryError]:
         rule = statuses.UNKNOWN
     meaning, code, says = _REASONS.get(reason or 0, (rule.meaning, rule.code, rule.says))
     shown = f"{reason:04X}" if reason is not None else "not given"
-    error = _KINDS[meaning](f"{capital(who)} {says} (reason {shown}).", code=code)
+    error = _KINDS[meaning](N_(f"{capital(who)} {says} (reason {shown})."), code=code)
     error.status = shown if reason is not None else "failed"
     return meaning, error
 
@@ -107,7 +108,9 @@ def warning(reason: int) -> str:
     """Return what an archive did to an object that it stored."""
     rule = statuses.rule_for(reason)
     return (
-        rule.says if rule.meaning is Meaning.STORED_WITH_WARNING else f"found fault with it (warning {reason:04X})"
+        rule.says
+        if rule.meaning is Meaning.STORED_WITH_WARNING
+        else N_(f"found fault with it (warning {reason:04X})")
     )
 
 

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import ScopegateError
-from gateway.panel import problems
+from gateway.panel import pages, problems
 from gateway.panel.capture_calls import CaptureCalls
 from gateway.panel.changes import Changes
 from gateway.panel.context import API, Context, Timing
@@ -29,12 +29,12 @@ from gateway.panel.export_calls import ExportCalls
 from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
-from gateway.panel.pages import Pages
 from gateway.panel.pictures import Pictures
 from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
 from gateway.panel.step_calls import StepCalls
 from gateway.panel.streams import Streams
+from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.panel.worklist_calls import WorklistCalls
 from gateway.spool.live import LiveState
@@ -55,35 +55,14 @@ def create_app(
     clock: Clock,
     capture_socket: Path,
     timing: Timing | None = None,
+    languages: Languages | None = None,
 ) -> Starlette:
     """Return the application. Its background work begins and ends with its lifespan.
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
-    context = _context(spool, settings, clock, capture_socket, timing or Timing())
-    changes = _changes(context)
-    app = Starlette(
-        routes=[
-            Mount(API, routes=_calls(context, changes)),
-            Mount("/static", StaticFiles(directory=_HERE / "static")),
-            *Pages(context).routes(),
-        ],
-        middleware=[Middleware(Guard)],
-        exception_handlers=dict(_ANSWERS),
-        lifespan=_lifespan(context, changes),
-    )
-    app.state.hub = context.hub
-    app.state.background = []
-    app.state.loop = None
-    return app
-
-
-def _context(spool: Spool, settings: Settings, clock: Clock, capture_socket: Path, timing: Timing) -> Context:
-    live = {
-        process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
-        for process in ("capture", "forward")
-    }
-    return Context(
+    live = _live(spool, settings, clock)
+    context = Context(
         spool=spool,
         settings=settings,
         clock=clock,
@@ -92,8 +71,28 @@ def _context(spool: Spool, settings: Settings, clock: Clock, capture_socket: Pat
         pictures=Pictures(spool),
         hub=Hub(),
         live=live,
-        timing=timing,
+        timing=timing or Timing(),
+        languages=languages or Languages(),
     )
+    changes = _changes(context)
+    app = Starlette(
+        routes=_routes(context, changes),
+        middleware=[Middleware(Guard)],
+        exception_handlers=dict(_ANSWERS),
+        lifespan=_lifespan(context, changes),
+    )
+    app.state.hub = context.hub
+    app.state.languages = context.languages
+    app.state.background = []
+    app.state.loop = None
+    return app
+
+
+def _live(spool: Spool, settings: Settings, clock: Clock) -> dict[str, LiveState]:
+    return {
+        process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
+        for process in ("capture", "forward")
+    }
 
 
 def _changes(context: Context) -> Changes:
@@ -105,6 +104,11 @@ def _changes(context: Context) -> Changes:
         recorder=context.recorder,
         poll_s=context.timing.poll,
     )
+
+
+def _routes(context: Context, changes: Changes) -> list[BaseRoute]:
+    static = StaticFiles(directory=_HERE / "static")
+    return [Mount(API, routes=_calls(context, changes)), Mount("/static", static), *pages.routes(context)]
 
 
 def _calls(context: Context, changes: Changes) -> list[BaseRoute]:

@@ -8,6 +8,7 @@ from gateway.model import Exam
 from gateway.panel.hub import Hub
 from gateway.panel.pictures import Pictures
 from gateway.panel.recorder import Recorder
+from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
@@ -40,6 +41,7 @@ class Context:
     hub: Hub
     live: dict[str, LiveState]  # what "capture" and "forward" say of themselves
     timing: Timing
+    languages: Languages
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

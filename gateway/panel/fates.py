@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
 from gateway.spool.deliveries import INSTEAD
 from gateway.spool.pictures import Picture
@@ -17,13 +18,15 @@ class Fate(IntEnum):
     SAFE = 4  # the archive took responsibility for it
 
 
-WORDS = {
-    Fate.ON_THIS_BOX: "On this box",
-    Fate.SENDING: "Sending",
-    Fate.SENT: "Sent",
-    Fate.FOUND: "Found in PACS",
-    Fate.SAFE: "Safe in PACS",
-}
+WORDS = N_(
+    {
+        Fate.ON_THIS_BOX: "On this box",
+        Fate.SENDING: "Sending",
+        Fate.SENT: "Sent",
+        Fate.FOUND: "Found in PACS",
+        Fate.SAFE: "Safe in PACS",
+    }
+)
 _BY_STATE = {
     DeliveryState.QUEUED: Fate.ON_THIS_BOX,
     DeliveryState.HELD: Fate.ON_THIS_BOX,

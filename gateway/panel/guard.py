@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.errors import Refused
 from gateway.panel import problems
-from gateway.panel.problems import TooLarge
+from gateway.panel.problems import TooLarge, WrongHost, WrongOrigin
+from gateway.panel.words import of_call
 
 MAX_BODY = 64 * 1024  # bytes; the largest request is a typed patient
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -39,7 +42,7 @@ class Guard:
         refusal = _refusal(headers)
         if refusal and scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": _WEBSOCKET_REFUSED, "reason": refusal["code"]})
+            await send({"type": "websocket.close", "code": _WEBSOCKET_REFUSED, "reason": refusal.code})
             return
 
         async def protected(message: Message) -> None:
@@ -48,33 +51,20 @@ class Guard:
             await send(message)
 
         if refusal:
-            response = problems.problem(**refusal)  # type: ignore[arg-type]
-            await response(scope, receive, protected)
+            await problems.of_error(refusal, of_call(HTTPConnection(scope)))(scope, receive, protected)
         elif _length(headers) > MAX_BODY:
-            await problems.of_error(TooLarge())(scope, receive, protected)
+            await problems.of_error(TooLarge(), of_call(HTTPConnection(scope)))(scope, receive, protected)
         else:
             await self._app(scope, _counted(receive), protected)
 
 
-def _refusal(headers: Mapping[str, str]) -> dict[str, str | int] | None:
+def _refusal(headers: Mapping[str, str]) -> Refused | None:
     """Return what is wrong with where this request comes from."""
     host = headers.get("host", "")
     if _name(host) not in LOOPBACK_NAMES:
-        return {
-            "status": 421,
-            "code": "wrong-host",
-            "what": "This box does not answer to that name.",
-            "action": "Use http://127.0.0.1 and the panel's port.",
-        }
+        return WrongHost()
     origin = headers.get("origin")
-    if origin is not None and _place(origin) != host:
-        return {
-            "status": 403,
-            "code": "wrong-origin",
-            "what": "This request comes from another page than the panel's.",
-            "action": "Use the panel's own pages.",
-        }
-    return None
+    return WrongOrigin() if origin is not None and _place(origin) != host else None
 
 
 def _name(host: str) -> str:

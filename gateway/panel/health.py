@@ -178,7 +178,7 @@ class Health:
                     f"destination {name}",
                     "not-configured",
                     code="destination-not-configured",
-                    what=f"{waiting} objects wait for {name}, which is not configured any more.",
+                    what=f"Objects wait for {name}, which is not configured any more: {waiting}.",
                     action="Call IT: configure it again, or move its queue to another destination.",
                 )
                 lines.append({**line, "name": name, "required": False, **numbers})

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from gateway.panel.problems import TooMany
+from gateway.panel.words import Words
 
+Event = tuple[str, dict[str, Any]]
 _MOST_WATCHERS = 32
 _MOST_UNREAD = 64
 _COME_BACK = b"retry: 500\n\n"  # ms; what a page waits before it connects again
@@ -16,7 +18,7 @@ class Hub:
     """Hands each event to every subscriber; used on the event loop only."""
 
     def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[bytes | None]] = set()
+        self._queues: set[asyncio.Queue[Event | None]] = set()
         self._closed = False
 
     @property
@@ -24,10 +26,9 @@ class Hub:
         return len(self._queues)
 
     def publish(self, name: str, data: dict[str, Any]) -> None:
-        message = encode(name, data)
         for queue in list(self._queues):
             if queue.qsize() < _MOST_UNREAD:
-                queue.put_nowait(message)
+                queue.put_nowait((name, data))
             else:
                 self._queues.discard(queue)
                 queue.put_nowait(None)
@@ -43,23 +44,23 @@ class Hub:
         if len(self._queues) >= _MOST_WATCHERS or self._closed:
             raise TooMany
 
-    async def subscribe(self, first: list[bytes], *, heartbeat_s: float) -> AsyncIterator[bytes]:
-        """Yield `first`, then every event, and `beat` when there was none for `heartbeat_s`."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+    async def subscribe(self, first: list[Event], *, heartbeat_s: float, words: Words) -> AsyncIterator[bytes]:
+        """Yield `first`, then every event, in that language, and `beat` when there was none for `heartbeat_s`."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
             yield _COME_BACK
-            for message in first:
-                yield message
+            for name, data in first:
+                yield encode(name, words.of(data))
             while not self._closed:
                 try:
                     async with asyncio.timeout(heartbeat_s):
-                        message_or_end = await queue.get()
+                        event = await queue.get()
                 except TimeoutError:
-                    message_or_end = encode("beat", {})
-                if message_or_end is None:
+                    event = ("beat", {})
+                if event is None:
                     return
-                yield message_or_end
+                yield encode(event[0], words.of(event[1]))
         finally:
             self._queues.discard(queue)
 

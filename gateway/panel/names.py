@@ -5,9 +5,26 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-NO_BIRTH_DATE = "Birth date not given: ask"
-SEXES = {"M": "Male", "F": "Female", "O": "Other", "": "Sex not given"}
+from gateway.messages import N_
+
+_DAYS = N_(
+    (
+        "{day}-Jan-{year}",
+        "{day}-Feb-{year}",
+        "{day}-Mar-{year}",
+        "{day}-Apr-{year}",
+        "{day}-May-{year}",
+        "{day}-Jun-{year}",
+        "{day}-Jul-{year}",
+        "{day}-Aug-{year}",
+        "{day}-Sep-{year}",
+        "{day}-Oct-{year}",
+        "{day}-Nov-{year}",
+        "{day}-Dec-{year}",
+    )
+)
+NO_BIRTH_DATE = N_("Birth date not given: ask")
+SEXES = N_({"M": "Male", "F": "Female", "O": "Other", "": "Sex not given"})
 _COMPONENTS = 5
 
 
@@ -25,7 +42,7 @@ def person(name: str) -> Shown:
     western, own = _alphabetic(alphabetic), _ideographic(ideographic)
     if own and western:
         return Shown(first=own, second=western)
-    return Shown(first=own or western or "Name not given")
+    return Shown(first=own or western or N_("Name not given"))
 
 
 def one_line(name: str) -> str:
@@ -33,10 +50,19 @@ def one_line(name: str) -> str:
     return f"{shown.first} ({shown.second})" if shown.second else shown.first
 
 
+def initials(name: str) -> str:
+    """Return what stands for a patient where anybody may look: "M. A.", of an ideographic name its first sign."""
+    alphabetic, ideographic, _ = (*name.split("="), "", "")[:3]
+    parts = _components(alphabetic)[:2]
+    if any(parts):
+        return " ".join(f"{part[:1].upper()}." for part in parts if part)
+    return ideographic.strip("^ ")[:1]
+
+
 def day(value: str) -> str:
     """Return YYYYMMDD as DD-Mon-YYYY; "" for what is no day."""
     parsed = as_date(value)
-    return f"{parsed.day:02d}-{MONTHS[parsed.month - 1]}-{parsed.year:04d}" if parsed else ""
+    return _DAYS[parsed.month - 1].format(day=f"{parsed.day:02d}", year=f"{parsed.year:04d}") if parsed else ""
 
 
 def birth_date(value: str) -> str:
@@ -50,10 +76,11 @@ def age(value: str, today: date) -> str:
         return ""
     months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
     if months >= 24:  # noqa: PLR2004
-        return f"{months // 12} years"
+        return N_(f"{months // 12} years")
     if months >= 2:  # noqa: PLR2004
-        return f"{months} months"
-    return f"{(today - born).days} days"
+        return N_(f"{months} months")
+    days = (today - born).days
+    return N_("1 day") if days == 1 else N_(f"{days} days")
 
 
 def scheduled_time(value: str) -> str:

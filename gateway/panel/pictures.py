@@ -89,7 +89,7 @@ class Pictures:
             frames = self._indexes.get(uid, lambda: media.frames_of(self._spool, capture))
             count = capture.frames if frames.film else len(frames.places)
             if not 1 <= number <= count:
-                raise NotFound(f"This capture has {count} pictures.", action="Ask for one of these.")
+                raise NotFound(f"This capture has {count} pictures.", action="Ask for one of its pictures.")
             try:
                 return show(frames)
             except FileNotFoundError:

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway.errors import Busy, ScopegateError
 from gateway.panel import bodies, problems
 from gateway.panel.capture_calls import CaptureCalls
+from gateway.panel.words import of_call
 
 _MOST = 32  # presses in flight of one screen; capture itself pins fewer
 
@@ -31,35 +32,48 @@ class Presses:
     async def take(self, websocket: WebSocket) -> None:
         """Take presses until the page is gone; those in flight are stored all the same."""
         await websocket.accept()
-        flying: set[str] = set()
+        page = _Page(websocket)
         async with anyio.create_task_group() as all_of_them:
             with suppress(WebSocketDisconnect):
                 while True:
-                    await self._begin(await websocket.receive_text(), websocket, flying, all_of_them)
+                    await self._begin(await websocket.receive_text(), page, all_of_them)
 
-    async def _begin(self, text: str, websocket: WebSocket, flying: set[str], group: TaskGroup) -> None:
+    async def _begin(self, text: str, page: "_Page", group: TaskGroup) -> None:
         identifier = ""
         try:
             values = bodies.parse(text)
             identifier = bodies.text(values, "request_id", required=True)
-            if len(flying) >= _MOST:
+            if len(page.flying) >= _MOST:
                 raise Busy
         except ScopegateError as error:
-            await _answer(websocket, identifier, problems.status_of(error), problems.document_of(error))
+            await page.refuse(identifier, error)
             return
-        flying.add(identifier)
-        group.start_soon(self._store, identifier, values, websocket, flying)
+        page.flying.add(identifier)
+        group.start_soon(self._store, identifier, values, page)
 
-    async def _store(self, identifier: str, values: bodies.Values, websocket: WebSocket, flying: set[str]) -> None:
+    async def _store(self, identifier: str, values: bodies.Values, page: "_Page") -> None:
         try:
-            status, body = 201, dict(await self._captures.press(values))
+            stored = await self._captures.press(values)
         except ScopegateError as error:
-            status, body = problems.status_of(error), dict(problems.document_of(error))
-        finally:
-            flying.discard(identifier)
-        await _answer(websocket, identifier, status, body)
+            page.flying.discard(identifier)
+            await page.refuse(identifier, error)
+        else:
+            page.flying.discard(identifier)
+            await page.answer(identifier, 201, dict(stored))
 
 
-async def _answer(websocket: WebSocket, identifier: str, status: int, body: dict[str, str | int]) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):  # the page may be gone: it asks again
-        await websocket.send_text(json.dumps({"request_id": identifier, "status": status, "body": body}))
+class _Page:
+    """One connection, and which of its presses have no answer yet."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.flying: set[str] = set()
+        self._websocket = websocket
+        self._language = of_call(websocket)
+
+    async def refuse(self, identifier: str, error: ScopegateError) -> None:
+        body = problems.document_of(error, self._language)
+        await self.answer(identifier, problems.status_of(error), body)
+
+    async def answer(self, identifier: str, status: int, body: dict[str, str | int]) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):  # the page may be gone: it asks again
+            await self._websocket.send_text(json.dumps({"request_id": identifier, "status": status, "body": body}))

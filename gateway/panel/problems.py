@@ -1,13 +1,12 @@
 """Errors as RFC 9457 problem documents. The only module that knows which HTTP status an error has."""
 
-from collections.abc import Mapping
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway import errors
 from gateway.errors import Refused, ScopegateError
+from gateway.panel.words import Words, of_call
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -40,12 +39,34 @@ class TooMany(Refused):
     action = "Close pages that nobody looks at."
 
 
+class WrongHost(Refused):
+    """This box does not answer to that name."""
+
+    code = "wrong-host"
+    action = "Use http://127.0.0.1 and the panel's port."
+
+
+class WrongOrigin(Refused):
+    """This request comes from another page than the panel's."""
+
+    code = "wrong-origin"
+    action = "Use the panel's own pages."
+
+
+class PanelFailed(ScopegateError):
+    """The panel made a mistake."""
+
+    safe = "Pictures stored before are on this box."
+
+
 # The first row that fits decides: finer kinds stand above their parents.
 _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (BadRequest, 400),
     (TooLarge, 413),
     (NotJson, 415),
     (TooMany, 503),
+    (WrongHost, 421),
+    (WrongOrigin, 403),
     (errors.NotFound, 404),
     (errors.RequestReused, 422),
     (errors.BadValue, 422),
@@ -62,27 +83,21 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.TryLater, 503),
     (ScopegateError, 500),
 )
+Document = dict[str, str | int]
 _RETRY_AFTER_S = {429: "1", 503: "2"}
 _WORDS = {
     404: ("not-found", "There is nothing at this address.", "Check the address."),
     405: ("method-not-allowed", "This address does not take that method.", "Check the method."),
 }
+_REFUSED = ("http", "This request was refused.", "Check the request.")
 
 
 def status_of(error: ScopegateError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def problem(
-    *, status: int, code: str, what: str, safe: str = "", action: str = "", headers: Mapping[str, str] | None = None
-) -> Response:
+def document(*, status: int, code: str, what: str, safe: str = "", action: str = "") -> Document:
     """Return a problem document; `what`, `safe` and `action` are for people, `code` is stable."""
-    content = document(status=status, code=code, what=what, safe=safe, action=action)
-    return JSONResponse(content, status, headers, MEDIA_TYPE)
-
-
-def document(*, status: int, code: str, what: str, safe: str, action: str) -> dict[str, str | int]:
-    """Return a problem document's content."""
     return {
         "type": f"urn:scopegate:problem:{code}",
         "title": what,
@@ -95,40 +110,35 @@ def document(*, status: int, code: str, what: str, safe: str, action: str) -> di
     }
 
 
-def document_of(error: ScopegateError) -> dict[str, str | int]:
-    return document(status=status_of(error), code=error.code, what=error.what, safe=error.safe, action=error.action)
+def document_of(error: ScopegateError, language: Words) -> Document:
+    """Return what is said of an error in that language."""
+    what, safe, action = map(language.said, (error.what, error.safe, error.action))
+    return document(status=status_of(error), code=error.code, what=what, safe=safe, action=action)
 
 
-def of_error(error: ScopegateError) -> Response:
+def of_error(error: ScopegateError, language: Words) -> Response:
+    """Return an error as the answer to a call, in that language."""
     status = status_of(error)
     headers = {"retry-after": _RETRY_AFTER_S[status]} if status in _RETRY_AFTER_S else {}
-    return problem(
-        status=status, code=error.code, what=error.what, safe=error.safe, action=error.action, headers=headers
-    )
+    return JSONResponse(document_of(error, language), status, headers, MEDIA_TYPE)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
     """Starlette's handler of our own errors."""
-    del request
     assert isinstance(error, ScopegateError)
-    return of_error(error)
+    return of_error(error, of_call(request))
 
 
 async def answer_http(request: Request, error: Exception) -> Response:
     """Starlette's handler of what its router refuses."""
-    del request
     assert isinstance(error, HTTPException)
-    code, what, action = _WORDS.get(error.status_code, ("http", "This request was refused.", "Check the request."))
-    return problem(status=error.status_code, code=code, what=what, action=action, headers=error.headers)
+    said = of_call(request).said
+    code, what, action = _WORDS.get(error.status_code, _REFUSED)
+    content = document(status=error.status_code, code=code, what=said(what), action=said(action))
+    return JSONResponse(content, error.status_code, error.headers, MEDIA_TYPE)
 
 
 async def answer_bug(request: Request, error: Exception) -> Response:
     """Starlette's handler of a bug of ours: says so, never quotes it."""
-    del request, error
-    return problem(
-        status=500,
-        code="internal",
-        what="The panel made a mistake.",
-        safe="Pictures stored before are on this box.",
-        action="Try again; if it happens again, call service.",
-    )
+    del error
+    return of_error(PanelFailed(), of_call(request))

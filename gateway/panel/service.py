@@ -16,6 +16,7 @@ from gateway.panel.app import create_app
 from gateway.panel.connections import BACKLOG, Door
 from gateway.panel.guard import MAX_BODY
 from gateway.panel.waiting import Waiting
+from gateway.panel.words import Languages
 from gateway.spool import locks
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
@@ -32,7 +33,7 @@ _GRACE_S = 2  # for answers in flight when the panel is stopped
 _BACKLOG = 128
 
 
-def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
+def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, languages: Languages | None = None) -> bool:
     """Serve until `supervisor` is stopped; False when a thread died.
 
     Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
@@ -50,6 +51,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
             settings=settings,
             clock=clock,
             capture_socket=settings.station.runtime_dir / SOCKET_NAME,
+            languages=languages,
         )
         host, port = listener.getsockname()[:2]
         heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")
@@ -66,7 +68,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
 
 def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:
     """Return the spool; while the disk refuses it, who asks is told why. None when stopped before."""
-    waiting = Waiting(listener, clock)
+    waiting = Waiting(listener, clock, Languages(), settings.panel.language)
     return insist(
         lambda: open_spool(
             settings.station.data_dir,

@@ -14,7 +14,7 @@ from gateway.errors import ScopegateError
 from gateway.panel import recorder
 from gateway.panel.changes import Changes
 from gateway.panel.context import Context
-from gateway.panel.hub import encode
+from gateway.panel.words import of_call
 
 _HEAD = struct.Struct(">QQ")  # sequence, capture time in ns
 _WIDTH = 960
@@ -38,10 +38,9 @@ class Streams:
         ]
 
     async def events(self, request: Request) -> Response:
-        del request
         self._context.hub.check()
-        first = [encode(name, data) for name, data in self._changes.first().items()]
-        stream = self._context.hub.subscribe(first, heartbeat_s=self._context.timing.heartbeat)
+        first, heartbeat_s = list(self._changes.first().items()), self._context.timing.heartbeat
+        stream = self._context.hub.subscribe(first, heartbeat_s=heartbeat_s, words=of_call(request))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     async def preview(self, websocket: WebSocket) -> None:

@@ -31,7 +31,7 @@ def of_items(items: Sequence[WorklistItem]) -> Subject:
         raise BadValue(
             "These entries of the worklist are not all of the same patient.",
             code="different-patients",
-            action="Choose entries of one patient; where they are, ask the front desk why they differ.",
+            action="Choose entries of one patient. If they are already, ask the front desk why they differ.",
         )
     return Subject(
         identity=Identity.WORKLIST,
@@ -56,13 +56,11 @@ def of_items(items: Sequence[WorklistItem]) -> Subject:
 
 
 def _check_complete(item: WorklistItem) -> None:
-    for value, word in ((item.patient.name.strip("^= "), "name"), (item.patient.id, "ID")):
-        if not value:
-            raise BadValue(
-                f"This entry of the worklist has no patient {word}.",
-                code="patient-incomplete",
-                action="Type the patient, or start without patient; ask the front desk to complete the entry.",
-            )
+    action = "Type the patient, or start without patient; ask the front desk to complete the entry."
+    if not item.patient.name.strip("^= "):
+        raise BadValue("This entry of the worklist has no patient name.", code="patient-incomplete", action=action)
+    if not item.patient.id:
+        raise BadValue("This entry of the worklist has no patient ID.", code="patient-incomplete", action=action)
 
 
 def study_key(item: WorklistItem) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from gateway.config.settings import Settings
+from gateway.messages import N_
 from gateway.model import (
     CaptureState,
     Delivery,
@@ -29,25 +30,29 @@ from gateway.spool.pictures import Picture
 from gateway.spool.routing import recipients
 from gateway.spool.spool import Spool
 
-_MISSING = {
-    "StudyInstanceUID": "study number (the box makes one)",
-    "RequestedProcedureID": "order number",
-    "ScheduledProcedureStepID": "step number",
-    "ScheduledProcedureStepSequence": "procedure step",
-    "ScheduledProcedureStepStartDate": "scheduled date",
-    "Modality": "kind of device",
-    "PatientName": "readable patient name",
-    "PatientID": "usable patient ID",
-    "AccessionNumber": "usable accession number",
-    "SpecificCharacterSet": "character set (check the name)",
-}
-_BY_RULES = "No archive gets this: it stays on this box by the rules of your IT."
-WHY_CHECK: dict[str, str] = {
-    PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
-    PleaseCheck.REBOOT: "The box restarted while it was open.",
-    PleaseCheck.STUDY_SHARED: "The worklist server gave the same study to another patient.",
-    PleaseCheck.WRONG_ENTRY: "It was ended because the worklist entry was wrong.",
-}
+_MISSING = N_(
+    {
+        "StudyInstanceUID": "study number (the box makes one)",
+        "RequestedProcedureID": "order number",
+        "ScheduledProcedureStepID": "step number",
+        "ScheduledProcedureStepSequence": "procedure step",
+        "ScheduledProcedureStepStartDate": "scheduled date",
+        "Modality": "kind of device",
+        "PatientName": "readable patient name",
+        "PatientID": "usable patient ID",
+        "AccessionNumber": "usable accession number",
+        "SpecificCharacterSet": "character set (check the name)",
+    }
+)
+_BY_RULES = N_("No archive gets this: it stays on this box by the rules of your IT.")
+WHY_CHECK: dict[str, str] = N_(
+    {
+        PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
+        PleaseCheck.REBOOT: "The box restarted while it was open.",
+        PleaseCheck.STUDY_SHARED: "The worklist server gave the same study to another patient.",
+        PleaseCheck.WRONG_ENTRY: "It was ended because the worklist entry was wrong.",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +61,7 @@ class PatientView:
 
     name: Shown
     line: str
+    initials: str
     birth_date: str
     age: str
     sex: str
@@ -133,6 +139,7 @@ def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientVi
     return PatientView(
         name=names.person(patient.name),
         line=names.one_line(patient.name),
+        initials=names.initials(patient.name),
         birth_date="" if temporary else names.birth_date(patient.birth_date),
         age=names.age(patient.birth_date, today),
         sex=names.SEXES.get(patient.sex, ""),
@@ -250,9 +257,7 @@ class Look:
         tried = [d for d in queued if d.attempts]
         detail = tried[0].reason if tried else ""
         if moving:
-            return FateView(
-                mark="going", word=f"{fates.WORDS[Fate.SENDING]} {arrived} of {len(got)}", detail=detail
-            )
+            return FateView(mark="going", word=f"Sending {arrived} of {len(got)}", detail=detail)
         mark = "warn" if tried else "going" if self._has_destination else "none"
         return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
 
@@ -292,10 +297,10 @@ def gone(listed: Listed) -> str:
     """Say where a picture is that the box let go, and since when; "" while it is here."""
     if not listed.purged:
         return ""
-    day = f"{datetime.fromisoformat(listed.purged):%d-%b-%Y}"
+    day = names.day(f"{datetime.fromisoformat(listed.purged):%Y%m%d}")
     if listed.capture.state is CaptureState.REJECTED:
-        return f"It was removed from its exam; this box let it go on {day}."
-    return f"It is in the PACS; this box let it go on {day}."
+        return N_(f"It was removed from its exam; this box let it go on {day}.")
+    return N_(f"It is in the PACS; this box let it go on {day}.")
 
 
 def capture_line(listed: Listed) -> list[str | int]:
@@ -308,8 +313,15 @@ def counts(captures: Sequence[Listed]) -> str:
     """Return "12 images · 1 clip"."""
     stills = sum(c.capture.kind is MediaKind.STILL for c in captures)
     clips = len(captures) - stills
-    parts = [f"{stills} image{'' if stills == 1 else 's'}"] if stills or not clips else []
-    return " · ".join([*parts, *([f"{clips} clip{'' if clips == 1 else 's'}"] if clips else [])])
+    return " · ".join([*([_images(stills)] if stills or not clips else []), *([_clips(clips)] if clips else [])])
+
+
+def _images(count: int) -> str:
+    return N_("1 image") if count == 1 else N_(f"{count} images")
+
+
+def _clips(count: int) -> str:
+    return N_("1 clip") if count == 1 else N_(f"{count} clips")
 
 
 def _duration(seconds: float) -> str:

@@ -10,11 +10,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from gateway.clock import Clock, Stopwatch
+from gateway.config.settings import ENGLISH
 from gateway.errors import DiskFull, SpoolError
 from gateway.panel import problems
+from gateway.panel.words import Languages
 
 _SLOW_S = 2.0  # a client that sends nothing for so long is hung up on
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+_PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8">
+<meta http-equiv="refresh" content="2">
 <title>Scopegate</title>
 <style>body{{background:#0b0f12;color:#fff;font:28px/1.4 sans-serif;margin:3em}}</style></head>
 <body><h1>{what}</h1><p>{detail}</p><p>{code}</p></body></html>
@@ -24,11 +27,13 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http
 class Waiting(HTTPServer):
     """Answers on the panel's own listening socket, one request at a time."""
 
-    def __init__(self, listener: socket.socket, clock: Clock) -> None:
+    def __init__(self, listener: socket.socket, clock: Clock, languages: Languages, usual: str) -> None:
         super().__init__(listener.getsockname()[:2], _Answer, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self._clock = clock
+        self.languages = languages
+        self.usual = usual  # the language of the page
         self.error: SpoolError = DiskFull("The box is full.")
 
     def say(self, error: SpoolError) -> None:
@@ -55,10 +60,16 @@ class _Answer(BaseHTTPRequestHandler):
         if self.path.startswith("/api/v1/health"):
             kind, content = "application/json", _health(error)
         elif self.path.startswith("/api/"):
-            kind, content = problems.MEDIA_TYPE, json.dumps(problems.document_of(error))
+            kind, content = (
+                problems.MEDIA_TYPE,
+                json.dumps(problems.document_of(error, self.server.languages[ENGLISH])),
+            )
         else:
-            words = {name: html.escape(str(word)) for name, word in problems.document_of(error).items()}
-            kind, content = "text/html; charset=utf-8", _PAGE.format(**words)
+            language = self.server.languages[self.server.usual]
+            said = problems.document_of(error, language)
+            facts = {name: html.escape(str(word)) for name, word in said.items()}
+            page = _PAGE.format(language=language.language, **facts)
+            kind, content = "text/html; charset=utf-8", page
         body = content.encode()
         self.send_response(HTTPStatus.SERVICE_UNAVAILABLE)
         for name, value in (

@@ -15,6 +15,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Address, Panel, Settings
 from gateway.model import Exam, Patient, Procedure, WorklistItem
 from gateway.panel import service
+from gateway.panel.words import Languages
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
@@ -65,8 +66,10 @@ class Box:
 class PanelProcess:
     """The panel, in a thread of this process so that it can be stopped and started."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, languages: Languages, clock: Clock) -> None:
         self.settings = settings
+        self.languages = languages
+        self.clock = clock
         self.start()
 
     def start(self) -> None:
@@ -74,12 +77,16 @@ class PanelProcess:
         live = self.settings.station.runtime_dir / "panel.json"
         live.unlink(missing_ok=True)
         self._thread = threading.Thread(
-            target=service.run, args=(self.settings,), kwargs={"clock": Clock(), "supervisor": self._supervisor}
+            target=service.run,
+            args=(self.settings,),
+            kwargs={"clock": self.clock, "supervisor": self._supervisor, "languages": self.languages},
         )
         self._thread.start()
         until(live.exists)
         host, port = json.loads(live.read_bytes())["listen"].rsplit(":", 1)
-        self.settings = replace(self.settings, panel=Panel(listen=Address(host=host, port=int(port))))
+        self.settings = replace(
+            self.settings, panel=replace(self.settings.panel, listen=Address(host=host, port=int(port)))
+        )
 
     def stop(self) -> None:
         self._supervisor.stop.set()
@@ -91,8 +98,8 @@ class PanelProcess:
         self.start()
 
 
-def worklist() -> list[WorklistItem]:
-    day = f"{Clock().now().local:%Y%m%d}"
+def worklist(clock: Clock) -> list[WorklistItem]:
+    day = f"{clock.now().local:%Y%m%d}"
     rows = [
         ("1430", "Meier^Anna", "4711-0815", "19680314", "F", "Abdomen ultrasound"),
         ("1445", "Meyer^Anna", "4711-2200", "19710202", "F", "Thyroid ultrasound"),
@@ -124,13 +131,29 @@ def worklist() -> list[WorklistItem]:
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    settings = replace(settings_for(tmp_path), panel=Panel(listen=Address(host="127.0.0.1", port=0)))
-    spool = open_spool(settings.station.data_dir, clock=Clock())
-    spool.worklist.replace("ris", worklist())
-    capture = FakeCapture(spool=spool, path=settings.station.runtime_dir / "capture.sock", clock=Clock())
+def languages() -> Languages:
+    return Languages()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def looks() -> dict[str, Any]:
+    """Return how the panel looks, as its configuration says it."""
+    return {}
+
+
+@pytest.fixture
+def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any]) -> Iterator[Box]:
+    settings = replace(settings_for(tmp_path), panel=Panel(listen=Address(host="127.0.0.1", port=0), **looks))
+    spool = open_spool(settings.station.data_dir, clock=clock)
+    spool.worklist.replace("ris", worklist(clock))
+    capture = FakeCapture(spool=spool, path=settings.station.runtime_dir / "capture.sock", clock=clock)
     capture.start()
-    panel = PanelProcess(settings)
+    panel = PanelProcess(settings, languages, clock)
     yield Box(
         address=f"http://{panel.settings.panel.listen}",
         spool=spool,
@@ -158,7 +181,9 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 @pytest.fixture
 def page(browser: Browser, size: tuple[int, int]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, has_touch=True)
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, has_touch=True, timezone_id="Europe/Berlin"
+    )
     context.set_default_timeout(10_000)
     page = context.new_page()
     outside: list[str] = []

@@ -8,11 +8,11 @@ from playwright.sync_api import Page, expect
 from gateway.model import Identity, Patient
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box, ready
+from tests.browser.every_screen import LONG, SCREENS, show
 from tests.unit.panel.fake_capture import START
 
 MM = {800: 5.2, 1280: 5.9}  # px a millimetre on the two screens
 TARGETS = "a[href], button, input:not([type=radio]), .choice"
-LONG = "Wolfeschlegelsteinhausenbergerdorff-Schönbrunn^Maria-Theresia"
 _MEASURE = """(selector) => [...document.querySelectorAll(selector)].filter((e) => e.offsetParent).map((one) => {
   const box = one.getBoundingClientRect();
   const scroller = one.closest('.rows, .contact, .fields');
@@ -32,12 +32,13 @@ _POOR = """() => {
     return [11, 14, 18];
   };
   const says = (one) => one.offsetParent && [...one.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  return [...document.querySelectorAll('body *')].filter(says).map((one) => {
+  const works = (one) => !one.closest('.inert, [aria-disabled=true], :disabled');
+  return [...document.querySelectorAll('body *')].filter(says).filter(works).map((one) => {
     const style = getComputedStyle(one);
     const a = light(parse(style.color)), b = light(behind(one));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     return [one.textContent.trim().slice(0, 20), ratio, parseFloat(style.fontSize)];
-  }).filter(([, ratio, size]) => ratio < 6.8 || size < 16);
+  }).filter(([, ratio, size]) => ratio < 7 || size < 16);
 }"""
 
 
@@ -130,9 +131,29 @@ def test_an_unknown_exam_is_a_screen_with_a_way_out(page: Page, box: Box) -> Non
     check(page)
 
 
-@pytest.mark.parametrize("path", ["", "type", "delivery", "confirm?item=item-1"])
-def test_text_can_be_read_in_a_dark_room(page: Page, box: Box, path: str) -> None:
-    page.goto(f"{box.address}/{path}")
-    ready(page)
-    poor = page.evaluate(_POOR)
-    assert poor == []
+@pytest.mark.parametrize("looks", [{}, {"theme": "light", "buttons": "left"}], ids=["dark", "light-mirrored"])
+@pytest.mark.parametrize("size", ["front"], indirect=True)
+@pytest.mark.parametrize("name", list(SCREENS))
+def test_every_screen_can_be_read_and_hit_in_the_dark_and_in_the_light(page: Page, box: Box, name: str) -> None:
+    show(name, box, page)
+    check(page)
+    assert page.evaluate(_POOR) == []
+
+
+@pytest.mark.parametrize("looks", [{"buttons": "left"}])
+def test_keys_on_the_left_are_left_of_the_picture(page: Page, box: Box) -> None:
+    show("live", box, page)
+    key, picture = page.locator("#capture").bounding_box(), page.locator("#stage").bounding_box()
+    assert key
+    assert picture
+    assert key["x"] + key["width"] <= picture["x"]
+
+
+@pytest.mark.parametrize("looks", [{"screen_mm": 100}])
+@pytest.mark.parametrize("size", ["front"], indirect=True)
+def test_a_key_has_its_size_in_millimetres_of_the_screen_that_is_configured(page: Page, box: Box) -> None:
+    show("live", box, page)
+    assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--mm')") == "8px"
+    key = page.locator("#capture").bounding_box()
+    assert key
+    assert key["height"] >= 20 * 8

@@ -310,12 +310,12 @@ def _full():
         (lambda: RawServer(faults.speaks_http), "X", (TryLater, "garbage", "does not speak DICOM")),
         ("fault_archive", "REJ231", (TryLater, "busy", "takes no further connection now")),
         ("fault_archive", "REJ232", (TryLater, "busy", "takes no further connection now")),
-        ("fault_archive", "REJ117", (NeedsConfiguration, "rejected-title", "does not go by the AE title REJ117")),
+        ("fault_archive", "REJ117", (NeedsConfiguration, "rejected-title", "does not have the AE title REJ117")),
         ("fault_archive", "REJ113", (NeedsConfiguration, "rejected-title", "by its AE title SCOPEGATE")),
         ("fault_archive", "REJ111", (NeedsConfiguration, "rejected", "refuses connections of this box")),
         ("fault_archive", "REJ122", (NeedsConfiguration, "rejected", "refuses connections of this box")),
         ("fault_archive", "NONE", (NeedsConfiguration, "no-context", "takes none of the kinds of data")),
-        ("fault_archive", "TINY", (TryLater, "garbage", "messages cut too small")),
+        ("fault_archive", "TINY", (TryLater, "garbage", "PDUs too small")),
     ],
 )
 def test_each_reason_for_not_getting_in_has_its_own_words(request, peer, ae_title, expected):

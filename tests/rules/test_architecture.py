@@ -28,7 +28,7 @@ ROWS = {
     "gateway.panel": 4,
     "compose": 5,
 }
-WORDS = {"gateway", *(f"gateway.{name}" for name in ("model", "errors", "clock", "threads", "log"))}
+WORDS = {"gateway", *(f"gateway.{name}" for name in ("model", "errors", "messages", "clock", "threads", "log"))}
 COMPOSE = ("gateway.cli", "gateway.demo", "gateway.__main__")
 MAY_IMPORT_HARDWARE = {"gateway.capture", "compose", "hardware"}
 

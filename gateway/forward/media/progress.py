@@ -43,7 +43,7 @@ class Tracker:
     def moved(self, count: int) -> None:
         """Count bytes. Raises MediaError when it is to stop."""
         if self._stop.is_set():
-            raise MediaError("The writing was stopped.", code="interrupted", action="Start it once more.")
+            raise MediaError("The writing was stopped.", code="interrupted", action="Start the writing once more.")
         self._bytes_done += count
         if self._watch.seconds - self._reported_s >= _EVERY_S:
             self.say()

@@ -154,7 +154,7 @@ class Writing:
         room = self._medium.room()
         known = self._contents.uids
         if len(known | {item.sealed.sop_instance_uid for item in self._items}) > self._most:
-            raise MediaFull(f"A medium holds at most {self._most} objects.", action="Use another one.")
+            raise MediaFull(f"A medium holds at most {self._most} objects.", action="Use another medium.")
         new = [forms.room_for(i) for i in self._items if i.sealed.sop_instance_uid not in known]
         new = [size for size in new if not self._contents.has_size(size)]
         needed = sum(map(room.needed, new)) + len(self._all_entries()) * _PER_ENTRY + _MARGIN * bool(new)

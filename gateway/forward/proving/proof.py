@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from gateway.messages import N_
 from gateway.model import DeliveryState
 from gateway.spool.proofs import ROUNDS, Verdict
 
@@ -80,7 +81,9 @@ def not_committed(reason: int | None, *, answers: int, archive: str) -> Verdict:
     if reason is None:
         return _later(answers)
     rule = rule_for(reason)
-    said = f"The archive {archive} was asked whether it keeps this picture and {rule.says} (reason {reason:04X})."
+    said = N_(
+        f"The archive {archive} was asked whether it keeps this picture and {rule.says} (reason {reason:04X})."
+    )
     if rule.then is Then.ASK_ANEW:
         return Verdict(state=DeliveryState.SENT, wait_s=FIRST.total_seconds())
     if rule.then is Then.ASK_AGAIN:
@@ -95,7 +98,7 @@ def not_found(*, answers: int, archive: str) -> Verdict:
     """Return what follows when a query does not find what was sent."""
     if answers % ROUNDS < _LATE:
         return _later(answers)
-    said = f"The archive {archive} took this picture but does not find it when it is asked."
+    said = N_(f"The archive {archive} took this picture but does not find it when it is asked.")
     return _once_more(answers, NOT_FOUND, said)
 
 

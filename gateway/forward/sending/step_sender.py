@@ -104,11 +104,11 @@ class StepSender:
             return procedure_step.attribute_lists(path.read_bytes())
         except FileNotFoundError as error:
             raise SpoolDamaged(
-                "What was to be said of this step is not on the disk.", code="file-missing"
+                "The message about this procedure step is not on the disk.", code="file-missing"
             ) from error
         except OSError as error:
             raise SpoolDamaged(
-                "What was to be said of this step cannot be read.", code="file-unreadable"
+                "The message about this procedure step cannot be read.", code="file-unreadable"
             ) from error
 
     def _answered(self, message: StepMessage, answer: StepAnswer, *, again: bool) -> None:

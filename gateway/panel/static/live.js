@@ -113,14 +113,14 @@ function keys() {
   const key = $("clip");
   key.classList.toggle("recording-clip", recording);
   key.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
-  $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.stopping : recording ? say.stop : say.clip;
+  $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.storing : recording ? say.stop : say.clip;
   $("stage").classList.toggle("recording", recording);
   $("rec").hidden = !recording;
-  if (recording) $("rec").textContent = `${say.rec} ${time(box.clip.seconds)} ${say.of} ${time(box.clip.limit_seconds)}`;
+  if (recording) $("rec").textContent = filled(say.rec, { time: time(box.clip.seconds), limit: time(box.clip.limit_seconds) });
   const ends = box.clip?.ends;
   $("ends").hidden = !ends;
-  if (ends) $("ends").textContent = `${ends.why === "limit" ? say.ends : say.ends_full} ${time(ends.seconds)}`;
-  const why = recording || clipCall ? say.stop_first : presses.length ? `${say.wait_first}: ${presses.length}` : "";
+  if (ends) $("ends").textContent = filled(ends.why === "limit" ? say.ends : say.ends_full, { time: time(ends.seconds) });
+  const why = recording || clipCall ? say.stop_first : presses.length ? filled(say.wait_first, { count: presses.length }) : "";
   $("finish").setAttribute("aria-disabled", String(why !== ""));
   $("finish-why").textContent = why;
   $("finish-why").hidden = why === "";
@@ -134,14 +134,14 @@ function time(seconds) {
 const presses = new PressQueue((press, stored, problem) => {
   if (stored) {
     if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still", stored.instance_number]);
-    tell(`✓ ${say.stored} ${Math.max(...captures.map((one) => one[3]))}`, "done");
+    tell(`✓ ${filled(say.stored_as, { number: Math.max(...captures.map((one) => one[3])) })}`, "done");
   } else if (problem) {
     tell(say.not_stored, "not");
     showProblem(problem);
   } else {
     tell(say.not_stored, "not");
     unclear += 1;
-    showProblem({ what: `${say.lost} ${unclear}`, action: say.look, code: "SYS-01" });
+    showProblem({ what: filled(say.lost, { count: unclear }), action: say.look, code: "SYS-01" });
   }
 }, () => { show(); keys(); });
 
@@ -151,11 +151,11 @@ function feel(key) {
 }
 
 $("capture").addEventListener("click", () => {
-  if (!live.on) { tell(`${say.not_stored}: ${say.no_live}`, "not"); return; }
+  if (!live.on) { tell(say.no_live, "not"); return; }
   feel($("capture"));
   $("problem").hidden = true;
   presses.add({ exam: data.exam, source: data.source, frame: live.sequence });
-  tell(`${say.storing} ...`, "");
+  tell(say.storing, "");
 });
 
 $("clip").addEventListener("click", async () => {
@@ -207,10 +207,10 @@ function show() {
   const kept = captures.filter(([, state]) => state === "saved").sort((one, other) => one[3] - other[3]);
   const clips = kept.filter(([, , kind]) => kind === "clip").length;
   const stills = kept.length - clips;
-  const parts = stills || !clips ? [`${stills} ${stills === 1 ? say.image : say.images}`] : [];
-  if (clips) parts.push(`${clips} ${clips === 1 ? say.clip_one : say.clips}`);
+  const parts = stills || !clips ? [stills === 1 ? say.image : filled(say.images, { count: stills })] : [];
+  if (clips) parts.push(clips === 1 ? say.a_clip : filled(say.clips, { count: clips }));
   $("tally").textContent = parts.join(" · ");
-  if (presses.worrying) tell(`${say.unsure} ${presses.worrying}`, "not");
+  if (presses.worrying) tell(filled(say.unsure, { count: presses.worrying }), "not");
   const newest = kept.slice(-THUMBS).reverse();
   const shown = Array.from({ length: Math.min(presses.length, 2) }, () => null).concat(newest).slice(0, THUMBS);
   const list = $("thumbs");
@@ -231,7 +231,7 @@ function thumbnail([uid, , kind, place]) {
   link.href = `/picture/${uid}`;
   const picture = document.createElement("img");
   picture.src = `/api/v1/captures/${uid}/thumbnail`;
-  picture.alt = kind === "clip" ? say.clip_one : say.image;
+  picture.alt = filled(say.picture, { number: place });
   const number = document.createElement("span");
   number.textContent = (kind === "clip" ? "▸ " : "") + place;
   link.append(picture, number);

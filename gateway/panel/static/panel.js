@@ -2,7 +2,15 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
+const language = document.documentElement.lang;
 const words = JSON.parse($("words").textContent);
+
+function filled(message, values) { return message.replace(/\{(\w+)\}/g, (_, name) => values[name]); }
+
+// The width of the screen is known where the box has its own: keys have their size in millimetres then.
+const millimetres = Number(document.documentElement.dataset.screenMm);
+if (millimetres) document.documentElement.style.setProperty("--mm", `${innerWidth / millimetres}px`);
+
 const GUARD_MS = 300; // a touch that began on the screen before does nothing here
 const LOST_MS = 11000; // the box says something every 5 s
 
@@ -32,7 +40,7 @@ function showProblem(problem) {
 async function call(address, body) {
   const answer = await fetch(address, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "accept-language": language },
     body: JSON.stringify(body || {}),
   });
   const value = await answer.json();
@@ -74,6 +82,46 @@ addEventListener("click", (event) => {
   if (key && !key.disabled) act(key);
 });
 
+// --- what the screen itself can do -------------------------------------------------------------------------------
+
+const CLEAN_S = 30;
+const COVER_S = 30; // after that the list shows no names until somebody touches it
+
+function clean() {
+  const until = performance.now() + CLEAN_S * 1000;
+  $("clean").hidden = false;
+  const count = setInterval(() => {
+    const left = Math.ceil((until - performance.now()) / 1000);
+    $("clean-left").textContent = String(Math.max(left, 0));
+    if (left <= 0) { clearInterval(count); $("clean").hidden = true; }
+  }, 100);
+}
+for (const kind of ["pointerdown", "click", "keydown"]) {
+  addEventListener(kind, (event) => {
+    if ($("clean")?.hidden === false) { event.preventDefault(); event.stopImmediatePropagation(); }
+  }, true);
+}
+$("clean-key")?.addEventListener("click", clean);
+
+addEventListener("click", (event) => {
+  const key = event.target.closest("[data-language]");
+  if (!key) return;
+  document.cookie = `language=${key.dataset.language}; path=/; max-age=31536000; SameSite=Strict`;
+  location.reload();
+});
+
+let touched = performance.now();
+function cover() { if ($("list") && document.body.classList.contains("choose")) document.body.classList.add("covered"); }
+if (new URLSearchParams(location.search).has("next")) cover();
+setInterval(() => { if (performance.now() - touched > COVER_S * 1000) cover(); }, 1000);
+for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = performance.now(); }, true);
+addEventListener("click", (event) => {
+  if (!document.body.classList.contains("covered")) return;
+  document.body.classList.remove("covered"); // this touch only uncovers
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 // --- parts that follow events --------------------------------------------------------------------------------
 
 let lastWord = performance.now();
@@ -110,7 +158,7 @@ const typing = Boolean(document.querySelector("form")); // what somebody is typi
 let events;
 
 function listen() {
-  events = new EventSource("/api/v1/events");
+  events = new EventSource(`/api/v1/events?language=${language}`);
   for (const topic of ["exam", "capture", "delivery", "worklist", "source", "beat"]) {
     events.addEventListener(topic, (event) => {
       lastWord = performance.now();
@@ -128,7 +176,8 @@ function listen() {
 setInterval(() => {
   if (performance.now() - lastWord > LOST_MS) $("lost").hidden = false;
   const now = new Date();
-  $("clock").textContent = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  const time = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = time;
 }, 1000);
 addEventListener("pagehide", () => events.close());
 listen();

@@ -233,7 +233,7 @@ def _told_aspect(device: Device, pix: Any, crop: Any) -> Fraction | None:  # noq
 def _mode(device: Device, pix: Any, line: Line, told: Fraction | None, rate: Fraction | None) -> Mode:  # noqa: ANN401 - a v4l2_pix_format
     layout = BY_NUMBER[pix.pixelformat]
     if pix.field in _SEPARATE and pix.height % 2 and pix.field != raw.Field.ALTERNATE:
-        raise DeviceRefused(f"{device.name} gives fields of {pix.height} lines together: that cannot be halved.")
+        raise DeviceRefused(f"{device.name} gives two fields in {pix.height} lines, an odd number.")
     colour = colours.of(pix, layout.format)
     aspect = told or line.pixel_aspect or colours.pixel_aspect(pix.width, line.lines)
     if pix.field in {raw.Field.TOP, raw.Field.BOTTOM} and told is None:

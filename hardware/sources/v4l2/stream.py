@@ -68,7 +68,7 @@ class Stream:
     def _start(self) -> None:
         granted = self._device.call(raw.IOC.REQBUFS, _request(_BUFFERS))
         if granted.count < _FEWEST:
-            raise DeviceRefused(f"{self._device.name} has no memory for pictures: unplug another one.")
+            raise DeviceRefused(f"{self._device.name} has no memory for pictures: unplug another video adapter.")
         for index in range(granted.count):
             found = self._device.call(raw.IOC.QUERYBUF, _buffer(index))
             self._memory.append(self._device.node.map(int(found.length), int(found.m.offset)))

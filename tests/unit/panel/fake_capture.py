@@ -57,6 +57,7 @@ class Script:
     signs: list[dict[str, Any]] = field(default_factory=list)
     size_expected: bool = True
     levels_cut: bool = False
+    still: bool = False  # what it shows does not move, though it is new each time
     noise: bool = False  # what it shows looks like snow
     ends: dict[str, Any] | None = None  # what is ahead of the clip
 
@@ -226,7 +227,7 @@ class FakeCapture:
             if self.script.signal != "live":
                 self._stop.wait(0.05)
                 continue
-            jpeg = simplejpeg.encode_jpeg(draw(shown), quality=80, colorspace="RGB")
+            jpeg = simplejpeg.encode_jpeg(draw(9 if self.script.still else shown), quality=80, colorspace="RGB")
             header = {"event": "preview", "sequence": START + shown, "time_ns": self.clock.boottime_ns()}
             connection.sendall(wire.pack({**header, "width": COLUMNS, "height": ROWS}, jpeg))
             assert wire.receive(connection).header == {"call": "credit"}

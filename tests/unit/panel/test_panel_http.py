@@ -20,6 +20,7 @@ from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
 from gateway.model import MessageKind
 from gateway.panel import service
 from gateway.panel.hub import Hub
+from gateway.panel.words import Languages
 from gateway.spool.live import LiveState
 from gateway.threads import Supervisor
 from tests.unit.panel.conftest import Bench, item, seal, settings_for
@@ -337,15 +338,15 @@ def test_a_watcher_that_does_not_read_is_dropped_and_one_that_leaves_is_forgotte
 
     async def play() -> None:
         hub = Hub()
-        slow = hub.subscribe([b"first"], heartbeat_s=5)
+        slow = hub.subscribe([("first", {})], heartbeat_s=5, words=Languages()["en"])
         assert await anext(slow) == b"retry: 500\n\n"
-        assert await anext(slow) == b"first"
+        assert await anext(slow) == b"event: first\ndata: {}\n\n"
         for number in range(70):
             hub.publish("exam", {"n": number})
         assert hub.watchers == 0
         assert await anext(slow) == b'event: exam\ndata: {"n": 0}\n\n'
         assert len([message async for message in slow]) == 63
-        leaving = hub.subscribe([], heartbeat_s=0.01)
+        leaving = hub.subscribe([], heartbeat_s=0.01, words=Languages()["en"])
         await anext(leaving)
         assert await anext(leaving) == b"event: beat\ndata: {}\n\n"
         assert hub.watchers == 1

@@ -15,6 +15,7 @@ from gateway.errors import CaptureGone, DiskFailed, DiskFull
 from gateway.panel.recorder import Recorder
 from gateway.panel.service import listen
 from gateway.panel.waiting import Waiting
+from gateway.panel.words import Languages
 
 TROUBLE = {"trouble": {"code": "disk-full", "what": "The box is full.", "action": "Make room."}}
 
@@ -22,7 +23,7 @@ TROUBLE = {"trouble": {"code": "disk-full", "what": "The box is full.", "action"
 @pytest.fixture
 def waiting() -> Iterator[Waiting]:
     with listen(Address(host="127.0.0.1", port=0)) as listener:
-        server, stop = Waiting(listener, Clock()), threading.Event()
+        server, stop = Waiting(listener, Clock(), Languages(), "en"), threading.Event()
         thread = threading.Thread(target=server.serve_for, args=(30.0, stop))
         thread.start()
         yield server

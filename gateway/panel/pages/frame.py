@@ -1,0 +1,90 @@
+"""What every page has around its own: its language, the badge, the disk, the clock."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import cache, partial
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.errors import NotFound
+from gateway.panel import names, problems
+from gateway.panel.context import Context
+from gateway.panel.health import Health
+from gateway.panel.views import Look
+
+Values = dict[str, Any]
+Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
+
+
+class Elsewhere(Exception):
+    """This page has nothing to show; that one has."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class Frame:
+    """Renders pages."""
+
+    def __init__(self, context: Context) -> None:
+        self.look = Look(context.spool, context.settings)
+        self._context = context
+        self._health = Health(context)
+        self._templates = _templates()
+
+    def route(self, path: str, template: str, page: Page) -> Route:
+        """Return the route of a page that is looked at."""
+
+        async def answer(request: Request) -> Response:
+            return await self._context.work.spool(partial(self._answer, template, page, request))
+
+        return Route(path, answer, methods=["GET"])
+
+    def page(self, request: Request, template: str, values: Values, *, status: int = 200) -> Response:
+        """Return a page. Blocks: runs in a thread."""
+        panel, now = self._context.settings.panel, self._context.clock.now()
+        spoken = self._context.languages.of_page(request, panel.language)
+        around = {
+            "language": spoken.language,
+            "gettext": spoken.gettext,
+            "ngettext": spoken.ngettext,
+            "said": spoken.said,
+            "panel": panel,
+            "badge": self.look.badge(),
+            "disk": self._health.disk(),
+            "now": names.clock_time(now.local),
+            "trusted": now.trusted,
+            "birth_date_missing": names.NO_BIRTH_DATE,
+            "same": [],
+        }
+        return HTMLResponse(self._templates.get_template(template).render({**around, **values}), status)
+
+    def today(self) -> date:
+        """Return the day that it is here."""
+        return self._context.clock.now().local.date()
+
+    def _answer(self, template: str, page: Page, request: Request) -> Response:
+        try:
+            return self.page(request, template, page(request))
+        except Elsewhere as elsewhere:
+            return RedirectResponse(elsewhere.path, 303)
+        except NotFound as problem:
+            return self.page(request, "problem.html", {"problem": problem}, status=problems.status_of(problem))
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """Return the templates; each is compiled when it is first shown."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("gateway.panel"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )

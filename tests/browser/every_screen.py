@@ -1,0 +1,316 @@
+"""Every screen in every state: what brings a box into it, and the address to look at.
+
+Layout, words, contrast and pictures are checked over this one list; a screen that is not here is checked by nobody.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from playwright.sync_api import Page
+
+from gateway.clock import Clock
+from gateway.errors import WorklistError
+from gateway.model import Exam, Identity, Patient, WorklistItem
+from gateway.spool.live import LiveState
+from gateway.spool.subjects import Subject
+from tests.browser.conftest import Box
+from tests.unit.panel.fake_capture import START
+
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Schönbrunn^Maria-Theresia"
+Made = Callable[[Box], str]
+SCREENS: dict[str, Made] = {}
+_AFTER: dict[str, Callable[[Page], None]] = {}  # what a person does there
+
+
+def screen(make: Made) -> Made:
+    SCREENS[make.__name__] = make
+    return make
+
+
+def show(name: str, box: Box, page: Page) -> None:
+    """Bring the box into a state and the page to its screen, and wait until that stands still."""
+    address = SCREENS[name](box)
+    page.goto(f"{box.address}{address}")
+    page.wait_for_selector("body.ready")
+    if "/live/" in page.url:
+        page.wait_for_selector(f"body[data-live={'on' if box.capture.script.signal == 'live' else 'off'}]")
+    if after := _AFTER.get(name):
+        after(page)
+
+
+def exam(box: Box, pictures: int = 0, *, name: str = "Meier^Anna", identity: Identity = Identity.TYPED) -> Exam:
+    patient = Patient(name=name, id="4711-0815", birth_date="19680314", sex="F")
+    if identity is Identity.TEMPORARY:
+        patient = Patient(name="EMERG-US-ROOM-2-261126-K7Q2", id="EMERG-US-ROOM-2-261126-K7Q2")
+    opened, _ = box.spool.exams.open(Subject(identity=identity, patient=patient))
+    for _ in range(pictures):
+        box.capture.store(opened, frame=START + 1)
+    return opened
+
+
+def said_of_forward(box: Box, **said: Any) -> None:
+    folder = box.settings.station.runtime_dir
+    LiveState(folder=folder, process="forward", files=box.spool.files, clock=Clock()).write(said)
+
+
+# --- choose patient ------------------------------------------------------------------------------------------
+
+
+@screen
+def choose(box: Box) -> str:
+    del box
+    return "/"
+
+
+@screen
+def choose_nobody(box: Box) -> str:
+    box.spool.worklist.replace("ris", [])
+    return "/"
+
+
+@screen
+def choose_old_list(box: Box) -> str:
+    box.spool.worklist.failed("ris", WorklistError("The worklist server does not answer."))
+    return "/"
+
+
+@screen
+def choose_while_open(box: Box) -> str:
+    exam(box, 2)
+    return "/"
+
+
+@screen
+def choose_please_check(box: Box) -> str:
+    exam(box, 2)
+    other = Subject(identity=Identity.TYPED, patient=Patient(name="Okonkwo^Chidi", id="4712-0031"))
+    box.spool.exams.open(other, close_open=True)
+    return "/"
+
+
+@screen
+def choose_for_exam(box: Box) -> str:
+    opened = exam(box, 1, identity=Identity.TEMPORARY)
+    box.spool.exams.finish(opened.id)
+    return f"/?assign={opened.id}"
+
+
+# --- confirm -------------------------------------------------------------------------------------------------
+
+
+@screen
+def confirm_similar(box: Box) -> str:
+    del box
+    return "/confirm?item=item-1"
+
+
+@screen
+def confirm_without_birth_date(box: Box) -> str:
+    del box
+    return "/confirm?item=item-6"
+
+
+@screen
+def confirm_incomplete(box: Box) -> str:
+    items: list[WorklistItem] = box.spool.worklist.items()
+    box.spool.worklist.replace("ris", [replace(items[0], missing=("StudyInstanceUID", "PatientID")), *items[1:]])
+    return "/confirm?item=item-1"
+
+
+@screen
+def confirm_while_open(box: Box) -> str:
+    exam(box, 2)
+    return "/confirm?item=item-3"
+
+
+@screen
+def confirm_without_patient(box: Box) -> str:
+    del box
+    return "/confirm"
+
+
+@screen
+def type_patient(box: Box) -> str:
+    del box
+    return "/type"
+
+
+# --- live ----------------------------------------------------------------------------------------------------
+
+
+@screen
+def live(box: Box) -> str:
+    return f"/live/{exam(box, 3).id}"
+
+
+@screen
+def live_long_name(box: Box) -> str:
+    return f"/live/{exam(box, 12, name=LONG).id}"
+
+
+@screen
+def live_without_patient(box: Box) -> str:
+    return f"/live/{exam(box, 1, identity=Identity.TEMPORARY).id}"
+
+
+@screen
+def live_unplugged(box: Box) -> str:
+    box.capture.script.pedals = [{"name": "input-1", "connected": False, "what": "There is no pedal."}]
+    box.capture.script.signs = [{"name": "tone-1", "connected": False, "what": "There is no sound card."}]
+    return f"/live/{exam(box, 1).id}"
+
+
+@screen
+def live_noise(box: Box) -> str:
+    box.capture.script.noise = True
+    return f"/live/{exam(box, 1).id}"
+
+
+def _without_picture(signal: str) -> None:
+    def make(box: Box) -> str:
+        box.capture.script.signal = signal
+        return f"/live/{exam(box, 1).id}"
+
+    make.__name__ = f"live_{signal.replace('-', '_')}"
+    screen(make)
+
+
+for _signal in ("no-signal", "no-cable", "out-of-range", "no-signal-picture", "missing", "refused"):
+    _without_picture(_signal)
+
+
+@screen
+def live_recording(box: Box) -> str:
+    opened = exam(box, 1)
+    box.capture._call_clip_start({"exam": opened.id, "request": None})
+    box.capture.script.ends = {"why": "limit", "seconds": 42}
+    return f"/live/{opened.id}"
+
+
+# --- after the pictures --------------------------------------------------------------------------------------
+
+
+@screen
+def finish(box: Box) -> str:
+    return f"/finish/{exam(box, 3).id}"
+
+
+@screen
+def finish_without_patient(box: Box) -> str:
+    return f"/finish/{exam(box, 1, identity=Identity.TEMPORARY).id}"
+
+
+@screen
+def exam_saved(box: Box) -> str:
+    opened = exam(box, 3)
+    box.spool.exams.finish(opened.id)
+    return f"/exam/{opened.id}"
+
+
+@screen
+def exam_empty(box: Box) -> str:
+    opened = exam(box)
+    box.spool.exams.finish(opened.id)
+    return f"/exam/{opened.id}"
+
+
+@screen
+def exam_needs_patient(box: Box) -> str:
+    opened = exam(box, 1, identity=Identity.TEMPORARY)
+    box.spool.exams.finish(opened.id)
+    return f"/exam/{opened.id}"
+
+
+@screen
+def exam_please_check(box: Box) -> str:
+    opened = exam(box, 2)
+    other = Subject(identity=Identity.TYPED, patient=Patient(name="Okonkwo^Chidi", id="4712-0031"))
+    box.spool.exams.open(other, close_open=True)
+    return f"/exam/{opened.id}"
+
+
+@screen
+def picture(box: Box) -> str:
+    opened = exam(box, 3)
+    return f"/picture/{box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid}"
+
+
+@screen
+def picture_removed(box: Box) -> str:
+    opened = exam(box, 3)
+    uid = box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid
+    box.spool.captures.reject(uid, "removed on the panel")
+    return f"/picture/{uid}"
+
+
+@screen
+def picture_clip(box: Box) -> str:
+    opened = exam(box, 1)
+    uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
+    box.capture._call_clip_stop({"clip": uid})
+    return f"/picture/{uid}"
+
+
+# --- delivery and trouble ------------------------------------------------------------------------------------
+
+
+@screen
+def delivery(box: Box) -> str:
+    for name in ("Meier^Anna", "Okonkwo^Chidi", LONG):
+        box.spool.exams.finish(exam(box, 2, name=name).id)
+    return "/delivery"
+
+
+@screen
+def delivery_nothing(box: Box) -> str:
+    del box
+    return "/delivery"
+
+
+@screen
+def problem(box: Box) -> str:
+    del box
+    return "/exam/0000000000"
+
+
+# --- the box itself ------------------------------------------------------------------------------------------
+
+
+@screen
+def more(box: Box) -> str:
+    del box
+    return "/more"
+
+
+@screen
+def more_while_open(box: Box) -> str:
+    exam(box, 1)
+    return "/more"
+
+
+@screen
+def language(box: Box) -> str:
+    del box
+    return "/language"
+
+
+@screen
+def standby(box: Box) -> str:
+    del box
+    return "/standby"
+
+
+@screen
+def clean(box: Box) -> str:
+    del box
+    return "/more"
+
+
+@screen
+def choose_covered(box: Box) -> str:
+    del box
+    return "/?next=1"
+
+
+_AFTER["clean"] = lambda page: page.locator("#clean-key").tap()

@@ -1,0 +1,64 @@
+"""What the screen does besides exams: names hidden from passers-by, no touch while it is wiped, its language."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Box, ready
+from tests.browser.every_screen import exam, show
+
+
+def test_after_an_exam_the_list_shows_no_names_until_somebody_touches_it(page: Page, box: Box) -> None:
+    show("choose_covered", box, page)
+    row = page.locator(".row").first
+    expect(row).to_contain_text("M. A.")
+    expect(page.get_by_text("MEIER, Anna")).to_be_hidden()
+    expect(page.get_by_text("4711-0815")).to_be_hidden()
+    row.tap()
+    expect(page.get_by_text("MEIER, Anna")).to_be_visible()
+    assert "/confirm" not in page.url  # this touch chose nobody
+    row.tap()
+    page.wait_for_url("**/confirm?**")
+
+
+def test_a_list_that_nobody_touches_for_half_a_minute_covers_its_names(page: Page, box: Box) -> None:
+    page.clock.install()
+    page.goto(box.address)
+    page.clock.run_for(1000)
+    expect(page.get_by_text("MEIER, Anna")).to_be_visible()
+    page.clock.run_for(31_000)
+    expect(page.get_by_text("MEIER, Anna")).to_be_hidden()
+
+
+def test_while_the_screen_is_wiped_no_touch_counts_and_the_pedal_works(page: Page, box: Box) -> None:
+    opened = exam(box, 1)
+    page.clock.install()
+    page.goto(f"{box.address}/more")
+    page.clock.run_for(400)
+    page.locator("#clean-key").tap()
+    expect(page.locator("#clean")).to_be_visible()
+    for spot in ((100, 100), (400, 300), (page.viewport_size["width"] - 40, page.viewport_size["height"] - 40)):
+        page.touchscreen.tap(*spot)
+    page.keyboard.press("Enter")
+    assert page.url.endswith("/more")
+    box.capture.store(opened, frame=(7 << 32) + 1)
+    assert len(box.spool.captures.of_exam(opened.id)) == 2
+    page.clock.run_for(31_000)
+    expect(page.locator("#clean")).to_be_hidden()
+    page.get_by_role("link", name="Back to live").tap()
+    page.wait_for_url("**/live/*")
+
+
+def test_the_language_is_chosen_with_one_touch_and_stays(page: Page, box: Box) -> None:
+    page.goto(f"{box.address}/language")
+    ready(page)
+    page.get_by_role("button", name="Deutsch").tap()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.goto(box.address)
+    expect(page.locator("h1")).to_have_text("Patient wählen")
+
+
+def test_standby_shows_the_time_and_nobody_s_name(page: Page, box: Box) -> None:
+    exam(box, 1)
+    show("standby", box, page)
+    expect(page.locator("body")).not_to_contain_text("MEIER")
+    page.locator(".wake").tap()
+    page.wait_for_url(f"{box.address}/")
