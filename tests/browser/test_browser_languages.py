@@ -59,6 +59,7 @@ def left(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("size", ["front"], indirect=True)  # where there is the least room
 @pytest.mark.parametrize("name", list(SCREENS))
 def test_every_word_of_a_screen_is_translated_and_its_keys_stay_on_the_screen(
     page: Page, box: Box, name: str
