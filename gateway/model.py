@@ -96,6 +96,16 @@ class MediaKind(StrEnum):
     CLIP = "clip"
 
 
+class Side(StrEnum):
+    """Of which side of the body a picture is: the values of Image Laterality (PS3.3 C.7.6.1)."""
+
+    NOT_SAID = ""
+    RIGHT = "R"
+    LEFT = "L"
+    BOTH = "B"
+    UNPAIRED = "U"  # of the middle, of no side
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patient:
     """As DICOM writes it: name with `^` and `=`, dates YYYYMMDD, sex M, F, O or empty."""
@@ -213,6 +223,7 @@ class Exam:
     request: RequestStamp | None = None
     reopened: Moment | None = None  # when it was last opened again
     further: tuple[FurtherOrder, ...] = ()  # of a grouped exam: the orders after the first
+    side: Side = Side.NOT_SAID  # of what is taken from now on
     steps: tuple[Step, ...] = ()  # in order; none in exams of release 0.1
 
     @property
@@ -260,6 +271,7 @@ class Capture:
     lost_frames: int = 0
     salvaged: bool = False
     clip_as: str = ""  # "h264": what its object is to be; "jpeg" and "" (release 0.1): as it is
+    side: Side = Side.NOT_SAID  # at its press; what a person said later stands beside it (gateway.spool.sides)
     request: RequestStamp | None = None
     state: CaptureState = CaptureState.SAVED
 

@@ -22,6 +22,35 @@ _ALLOWED = tomllib.loads(Path(__file__).with_name("dciodvfy_allow.toml").read_te
 BASELINE, LOSSLESS, LS = (f"1.2.840.10008.1.2.4.{number}" for number in (50, 70, 80))
 H264 = "1.2.840.10008.1.2.4.102"
 _TOOLS = ("dcmftest", "dcmdump")
+_PAIRED = frozenset(
+    (
+        *(
+            "ANKLE",
+            "AXILLA",
+            "BREAST",
+            "CLAVICLE",
+            "EAR",
+            "ELBOW",
+            "EYE",
+            "FEMUR",
+            "FOOT",
+            "FOREARM",
+            "HAND",
+            "HIP",
+        ),
+        *(
+            "HUMERUS",
+            "KIDNEY",
+            "KNEE",
+            "OVARY",
+            "SCAPULA",
+            "SHOULDER",
+            "TESTIS",
+            "THIGH",
+            "WRIST",
+        ),
+    )
+)
 
 
 def dciodvfy():
@@ -162,14 +191,22 @@ def _plain_pixels(dataset):
         yield f"PhotometricInterpretation is {dataset.PhotometricInterpretation} without compression"
 
 
+def _sides(dataset):
+    named = "AnatomicRegionSequence" in dataset or "BodyPartExamined" in dataset  # else nobody knows of what it is
+    if named and dataset.get("BodyPartExamined", "") not in _PAIRED:  # the entire body, or none of a pair
+        if "Laterality" in dataset or "ImageLaterality" in dataset:
+            yield "there is a side of what has none"
+    elif dataset.get("ImageLaterality"):
+        if "Laterality" in dataset or dataset.ImageLaterality not in {"R", "L", "B", "U"}:
+            yield "there is another side beside that of the image"
+    elif "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
+        yield "Laterality is not the empty one of a side that nobody said"
+
+
 def _rules(dataset):
     if dataset.get("BurnedInAnnotation") != "YES":
         yield "BurnedInAnnotation is not YES"
-    if "AnatomicRegionSequence" in dataset or "BodyPartExamined" in dataset:  # the entire body, or none of a pair
-        if "Laterality" in dataset or "ImageLaterality" in dataset:
-            yield "there is a side of what has none"
-    elif "Laterality" not in dataset or dataset.Laterality or "ImageLaterality" in dataset:
-        yield "Laterality is not the empty one of an unknown body part"
+    yield from _sides(dataset)
     for forbidden in ("PixelSpacing", "ImagerPixelSpacing", "SequenceOfUltrasoundRegions"):
         if forbidden in dataset:
             yield f"{forbidden} is there without calibration"

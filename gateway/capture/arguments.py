@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from gateway.errors import BadValue
-from gateway.model import RequestStamp
+from gateway.model import RequestStamp, Side
 
 _LONGEST = 200  # of a name, an id or a digest
 _MOST = 2**53 - 1
@@ -31,6 +31,15 @@ class Arguments:
         if type(value) is not int or not 0 <= value <= _MOST:
             raise BadValue(f"{name!r} must be a whole number from 0 to 2^53 - 1.")
         return value
+
+    def side(self) -> Side | None:
+        """Return of which side the picture is, None when missing: what holds for the exam."""
+        value = self._values.get("side")
+        if value is None:
+            return None
+        if not isinstance(value, str) or value not in set(Side):
+            raise BadValue("'side' must be R, L, B, U or empty.")
+        return Side(value)
 
     def flag(self, name: str) -> bool:
         """Return true or false, false when missing."""

@@ -9,7 +9,7 @@ from gateway.capture.grabber import Grabber, Signal
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, NoSignalPicture
-from gateway.model import Equipment, Exam, RequestStamp
+from gateway.model import Equipment, Exam, ExamState, RequestStamp, Side
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.errors import EncodingFailed
@@ -36,6 +36,7 @@ class Ask:
     exam: str = ""  # the exam on the screen
     frame: int = 0  # the sequence of the frame on the screen
     anyway: bool = False  # also when it is a picture that a device shows without signal
+    side: Side | None = None  # that the screen showed
     found: Frame | None = None  # the frame of its moment, once that was waited for
     request: RequestStamp | None = None
 
@@ -64,7 +65,7 @@ class Moments:
         self._clock = clock
         self._patience = patience or Patience()
         self._turns = {name: threading.Lock() for name in grabbers}
-        self._numbered: dict[str, int] = {}  # the highest InstanceNumber given, by exam
+        self._numbered: dict[tuple[str, int], int] = {}  # the highest InstanceNumber given, by exam and opening
 
     @property
     def sources(self) -> list[str]:
@@ -98,7 +99,7 @@ class Moments:
                 exam=exam,
                 grabber=grabber,
                 frame=frame,
-                number=self._next_number(exam.id),
+                number=self._next_number(exam),
                 uid=self._clock.uid(),
                 since_ns=self._since(exam) + grabber.delay_ns,
             )
@@ -106,7 +107,7 @@ class Moments:
     def next_part(self, header: ClipHeader, seen: tuple[int, int]) -> ClipHeader:
         """Return the header of the part of a clip that follows this one; `seen`: its columns and rows."""
         with self.lock:
-            number = self._next_number(header.exam)
+            number = self._next_number(self._spool.exams.get(header.exam))
         columns, rows = seen
         return replace(
             header,
@@ -125,12 +126,21 @@ class Moments:
             raise BadValue("There is no picture source of that name.")
         return grabber
 
-    def _next_number(self, exam: str) -> int:
+    def reserve(self, exam: str, count: int) -> list[int]:
+        """Give numbers to pictures that somebody moves into this open exam. Raises ExamChanged, NotFound."""
+        with self.lock:
+            found = self._spool.exams.get(exam)
+            if found.state is not ExamState.OPEN:
+                raise ExamChanged("That exam is not open any more.")
+            return [self._next_number(found) for _ in range(count)]
+
+    def _next_number(self, exam: Exam) -> int:
         """Return the next InstanceNumber of this exam; a number is given once, gaps stay."""
-        highest = self._numbered.get(exam)
+        key = (exam.id, exam.begun.boottime_ns)  # opened again, it may have got pictures meanwhile
+        highest = self._numbered.get(key)
         if highest is None:
-            highest = self._spool.captures.highest_number(exam)
-        self._numbered[exam] = highest + 1
+            highest = self._spool.captures.highest_number(exam.id)
+        self._numbered[key] = highest + 1
         return highest + 1
 
     def _exam(self, ask: Ask) -> Exam:

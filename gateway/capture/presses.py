@@ -13,9 +13,10 @@ from gateway.capture.recording import Recording
 from gateway.capture.requests import Requests
 from gateway.capture.saying import LastAnswer, Origin, Saying, pass_on
 from gateway.clock import Clock
+from gateway.config.body_parts import takes_side
 from gateway.config.settings import Station
 from gateway.errors import Busy, ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
-from gateway.model import Capture, Equipment, MediaKind
+from gateway.model import Capture, Equipment, Exam, MediaKind, Side
 from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
@@ -122,6 +123,10 @@ class Presses:
         else:
             self.end_clip(running, ask.time_ns, origin)
 
+    def reserve(self, exam: str, count: int) -> list[int]:
+        """Give InstanceNumbers of the open exam to pictures that somebody moves there."""
+        return self._moments.reserve(exam, count)
+
     def refuse(self, error: ScopegateError, origin: Origin) -> None:
         """Say that nothing was stored, and why."""
         self._saying.refuse(error, origin)
@@ -132,12 +137,13 @@ class Presses:
         if not self._spool.space.still_fits(waiting=self._recorder.pending):
             raise DiskFull("The picture was NOT stored: the box is full.")
         fixed = self._moments.fix(ask)
+        equipment = self._equipment(fixed.grabber)
         return self._recorder.submit(
             Pressed(
                 exam=fixed.exam.id,
                 patient=fixed.exam.patient,
                 source=fixed.grabber.settings.name,
-                equipment=self._equipment(fixed.grabber),
+                equipment=equipment,
                 frame=fixed.frame,
                 view=replace(fixed.grabber.view, square=fixed.grabber.settings.aspect == "square"),
                 still=StillKind(fixed.grabber.settings.still),
@@ -146,6 +152,7 @@ class Presses:
                 pressed=self._clock.at(ask.time_ns),
                 sop_instance_uid=fixed.uid,
                 instance_number=fixed.number,
+                side=_side(ask, fixed.exam, equipment, MediaKind.STILL),
                 request=ask.request,
             )
         )
@@ -161,6 +168,7 @@ class Presses:
         fixed = self._moments.fix(ask)
         picture, view = fixed.frame.picture, fixed.grabber.view
         columns, rows = view.size_seen(picture)
+        equipment = self._equipment(fixed.grabber)
         header = ClipHeader(
             exam=fixed.exam.id,
             source=fixed.grabber.settings.name,
@@ -169,11 +177,12 @@ class Presses:
             part=1,
             pressed=self._clock.at(ask.time_ns),
             patient=fixed.exam.patient,
-            equipment=self._equipment(fixed.grabber),
+            equipment=equipment,
             rows=rows,
             columns=columns,
             lossy_before=lossy_before(picture, view),
             clip_as=fixed.grabber.settings.clip,
+            side=_side(ask, fixed.exam, equipment, MediaKind.CLIP),
             request=ask.request,
         )
         return self._clips.start(header, fixed.grabber, fixed.frame, since_ns=fixed.since_ns, anyway=ask.anyway)
@@ -193,3 +202,10 @@ class Presses:
 
     def _equipment(self, grabber: Grabber) -> Equipment:
         return equipment_of(grabber, station=self._station.name, institution=self._station.institution)
+
+
+def _side(ask: Ask, exam: Exam, equipment: Equipment, kind: MediaKind) -> Side:
+    """Return of which side a picture is: what the screen showed at a touch, else what was said of the exam."""
+    if not takes_side(equipment, kind):
+        return Side.NOT_SAID
+    return exam.side if ask.side is None else ask.side

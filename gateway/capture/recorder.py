@@ -15,7 +15,7 @@ from gateway.capture.ring import Frame
 from gateway.clock import Moment
 from gateway.errors import Busy, SpoolError
 from gateway.log import event, warn
-from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
+from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp, Side
 from gateway.spool.files import PART
 from gateway.spool.spool import Spool
 from hardware.stills import StillKind, still_of
@@ -48,6 +48,7 @@ class Pressed:
     pressed: Moment
     sop_instance_uid: str
     instance_number: int
+    side: Side = Side.NOT_SAID
     request: RequestStamp | None = None
 
 
@@ -180,6 +181,7 @@ class Recorder:
                 pressed=pressed.pressed,
                 patient=pressed.patient,
                 equipment=pressed.equipment,
+                side=pressed.side,
                 request=pressed.request,
             )
             if future.done():

@@ -34,6 +34,7 @@ _STATE_AT_LEAST_S = 1.0
 _PREVIEW_WAIT_S = 0.5
 _PREVIEW_WIDTH = 960
 _DRAIN_LIMIT_S = 30.0
+_MOST_MOVED = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,7 @@ class Server:
         self._calls: dict[str, Callable[[Arguments], Header]] = {
             "clip_stop": self._clip_stop,
             "drain": self._drain,
+            "numbers": self._numbers,
         }
         self._streams: dict[str, Callable[[socket.socket, Arguments], None]] = {
             "state": self._state,
@@ -155,6 +157,12 @@ class Server:
         seconds = arguments.seconds("seconds", most=_DRAIN_LIMIT_S)
         return {"pending": self._desk.recorder.drain(arguments.text("exam"), seconds)}
 
+    def _numbers(self, arguments: Arguments) -> Header:
+        count = arguments.whole("count")
+        if not 1 <= count <= _MOST_MOVED:
+            raise BadValue(f"'count' must be from 1 to {_MOST_MOVED}.")
+        return {"numbers": self._desk.presses.reserve(arguments.text("exam"), count)}
+
     def _ask(self, arguments: Arguments) -> Ask:
         return Ask(
             time_ns=self._desk.clock.boottime_ns(),
@@ -162,6 +170,7 @@ class Server:
             exam=arguments.text("exam"),
             frame=arguments.whole("frame"),
             anyway=arguments.flag("anyway"),
+            side=arguments.side(),
             request=arguments.request(),
         )
 

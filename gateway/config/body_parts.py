@@ -1,9 +1,11 @@
-"""Parts of the body that a source may be set to: only those that are no pair, so that no picture needs a side.
+"""Parts of the body that a source may be set to, and which pictures can be of a side of it.
 
 The words are Body Part Examined's, the codes SNOMED CT's (PS3.16 annex L, CID 4).
 """
 
 from typing import NamedTuple
+
+from gateway.model import Equipment, MediaKind
 
 
 class Region(NamedTuple):
@@ -14,7 +16,7 @@ class Region(NamedTuple):
 
 
 ENTIRE_BODY = Region("38266002", "Entire body")
-BODY_PARTS = {
+_SINGLE = {
     "ABDOMEN": Region("818981001", "Abdomen"),
     "BLADDER": Region("89837001", "Bladder"),
     "CERVIX": Region("71252005", "Cervix"),
@@ -45,3 +47,43 @@ BODY_PARTS = {
     "UTERUS": Region("35039007", "Uterus"),
     "VAGINA": Region("76784001", "Vagina"),
 }
+_PAIRED = {
+    "ANKLE": Region("70258002", "Ankle joint"),
+    "AXILLA": Region("91470000", "Axilla"),
+    "BREAST": Region("76752008", "Breast"),
+    "CLAVICLE": Region("51299004", "Clavicle"),
+    "EAR": Region("117590005", "Ear"),
+    "ELBOW": Region("16953009", "Elbow joint"),
+    "EYE": Region("81745001", "Eye"),
+    "FEMUR": Region("71341001", "Femur"),
+    "FOOT": Region("56459004", "Foot"),
+    "FOREARM": Region("14975008", "Forearm"),
+    "HAND": Region("85562004", "Hand"),
+    "HIP": Region("29836001", "Hip"),
+    "HUMERUS": Region("85050009", "Humerus"),
+    "KIDNEY": Region("64033007", "Kidney"),
+    "KNEE": Region("72696002", "Knee"),
+    "OVARY": Region("15497006", "Ovary"),
+    "SCAPULA": Region("79601000", "Scapula"),
+    "SHOULDER": Region("16982005", "Shoulder"),
+    "TESTIS": Region("40689003", "Testis"),
+    "THIGH": Region("68367000", "Thigh"),
+    "WRIST": Region("74670003", "Wrist joint"),
+}
+BODY_PARTS = dict(sorted({**_SINGLE, **_PAIRED}.items()))
+_VISIBLE_LIGHT = frozenset({"endoscopic", "photographic"})
+
+
+def is_paired(body_part: str) -> bool:
+    """Say whether this part of the body is one of a pair: a picture of it without its side is not complete."""
+    return body_part in _PAIRED
+
+
+def takes_side(equipment: Equipment, kind: MediaKind) -> bool:
+    """Say whether a picture of this device can be of a side: of one of a pair, or of what nobody named.
+
+    A visible light video of what nobody named says "Entire body", which is of no side.
+    """
+    if equipment.body_part:
+        return is_paired(equipment.body_part)
+    return not (kind is MediaKind.CLIP and equipment.object in _VISIBLE_LIGHT)

@@ -91,12 +91,6 @@ class Draft:
                 self._texts[number] = ""
         return self
 
-    def leave_out(self, keyword: str) -> Self:
-        """Take a value back: here the element must not be there at all."""
-        for each in (self._texts, self._values, self._items):
-            each.pop(elements.tag(keyword), None)
-        return self
-
     def has(self, keyword: str) -> bool:
         number = elements.tag(keyword)
         return any(number in each for each in (self._texts, self._values, self._items))

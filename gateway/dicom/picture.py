@@ -6,6 +6,7 @@ from gateway.config.settings import Station
 from gateway.dicom import objects
 from gateway.dicom.draft import Draft
 from gateway.dicom.image import image
+from gateway.dicom.laterality import laterality
 from gateway.dicom.patient_study import patient_study, request_of
 from gateway.dicom.series_equipment import performed_step, series_equipment
 from gateway.model import Capture, Exam, Series
@@ -37,6 +38,7 @@ def encoded(
     series_equipment(draft, series, capture.equipment, request, station)
     performed_step(draft, exam, exam.step_of((of or capture).instance_number))
     image(draft, exam, capture)
+    laterality(draft, capture)
     add(draft)
     objects.modules(draft, capture, station)
     draft.put("SOPClassUID", objects.sop_class(capture))

@@ -24,9 +24,7 @@ def series_equipment(
     draft.put("SeriesInstanceUID", series.series_instance_uid)
     draft.put("SeriesNumber", str(series.number))
     if equipment.body_part:
-        draft.put("BodyPartExamined", equipment.body_part)  # none of a pair: it has no side
-    else:
-        draft.put("Laterality")  # body part unknown: absent is an error, empty is the truth (PS3.3 C.7.3.1)
+        draft.put("BodyPartExamined", equipment.body_part)
     request.series(draft)
     draft.put("Manufacturer")
     draft.describe("Manufacturer", equipment.manufacturer)

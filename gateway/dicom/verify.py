@@ -16,6 +16,7 @@ from gateway.dicom import (
     elements,
     encapsulate,
     icc,
+    laterality,
     objects,
     values,
     visible_light,
@@ -210,9 +211,7 @@ def _of_its_family(header: Elements, capture: Capture) -> None:
     named = header.first("AnatomicRegionSequence").text("CodeValue")
     _same("AnatomicRegionSequence", named, region.code if region else "")
     _same("BodyPartExamined", header.text("BodyPartExamined"), capture.equipment.body_part)
-    known, laterality = bool(region or capture.equipment.body_part), header.find("Laterality")
-    if header.find("ImageLaterality") or (laterality is None) != known or (laterality and laterality.bare):
-        raise ObjectError("Laterality must be present and empty while the body part is unknown, and else absent.")
+    laterality.check(header, capture)
 
 
 def _cine(header: Elements, capture: Capture) -> None:

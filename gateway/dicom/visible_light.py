@@ -26,6 +26,5 @@ def modules(draft: Draft, capture: Capture, station: Station) -> None:
     draft.present("AcquisitionContextSequence")  # of type 2: nothing is known of the conditions
     if region := region_of(capture):
         draft.sequence("AnatomicRegionSequence", [code(region.code, "SCT", region.meaning)])
-        draft.leave_out("Laterality")
     if capture.samples == _COLOURS:  # a profile tells colours only (C.11.15.1.1)
         draft.octets("ICCProfile", icc.srgb()).put("ColorSpace", "SRGB")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.config.body_parts import takes_side
 from gateway.model import (
     CaptureState,
     Delivery,
@@ -105,6 +106,7 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "ended_at": moment(exam.ended.utc if exam.ended else None),
         "released_at": moment(exam.released.utc if exam.released else None),
         "discontinued": exam.discontinued,
+        "laterality": exam.side,
         "stills": sum(c.kind == "still" for c in kept),
         "clips": sum(c.kind == "clip" for c in kept),
         "rejected": len(captures) - len(kept),
@@ -113,13 +115,19 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
 
 
 def exam(
-    value: Exam, pictures: Sequence[Picture], *, messages: Sequence[StepMessage], required: frozenset[str]
+    value: Exam,
+    pictures: Sequence[Picture],
+    *,
+    messages: Sequence[StepMessage],
+    required: frozenset[str],
+    sideless: Sequence[str],
 ) -> Json:
     """Return an exam with its captures and what became of each, and its procedure steps."""
     steps = [step(each, [m for m in messages if m.step == each.sop_instance_uid]) for each in value.steps]
     deliveries = [each for picture in pictures for each in picture.all_deliveries]
     head = exam_head(value, [each.listed for each in pictures], deliveries)
-    return {**head, "captures": [capture(each, required) for each in pictures], "steps": steps}
+    captures = [capture(each, required) for each in pictures]
+    return {**head, "laterality_missing": list(sideless), "captures": captures, "steps": steps}
 
 
 def step(value: Step, messages: Sequence[StepMessage]) -> Json:
@@ -160,6 +168,7 @@ def capture(picture: Picture, required: frozenset[str]) -> Json:
         "source": value.source,
         "instance_number": value.instance_number,
         "state": value.state,
+        "laterality": value.side if takes_side(value.equipment, value.kind) else None,
         "taken_at": moment(value.taken.utc),
         "frame": value.sequence,
         "frames": value.frames,

@@ -29,9 +29,11 @@ from gateway.panel.export_calls import ExportCalls
 from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
+from gateway.panel.move_calls import MoveCalls
 from gateway.panel.pictures import Pictures
 from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
+from gateway.panel.side_calls import SideCalls
 from gateway.panel.step_calls import StepCalls
 from gateway.panel.streams import Streams
 from gateway.panel.words import Languages
@@ -121,6 +123,8 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *DayCalls(context).routes(),
         *ExportCalls(context).routes(),
         *StepCalls(context).routes(),
+        *SideCalls(context).routes(),
+        *MoveCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.errors import BadValue
-from gateway.model import RequestStamp
+from gateway.model import RequestStamp, Side
 from gateway.panel.problems import BadRequest, NotJson
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -82,6 +82,16 @@ def text(values: Values, key: str, *, longest: int = 64, required: bool = False)
     if _UNSEEN.search(value):
         raise BadValue(f"{key} contains characters that cannot be printed.")
     return value
+
+
+def side(values: Values) -> Side | None:
+    """Return the value of `laterality`, None when it is missing. Raises BadValue."""
+    value = values.get("laterality")
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in set(Side):
+        raise BadValue("laterality is none of R, L, B, U and nothing at all.")
+    return Side(value)
 
 
 def flag(values: Values, key: str) -> bool:

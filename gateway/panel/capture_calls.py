@@ -18,7 +18,7 @@ from gateway.wire import Header
 _MOST_FRAME = 2**53 - 1
 _JPEG = "image/jpeg"
 _MP4 = "video/mp4"
-_OF_A_PRESS = ("source", "frame", "anyway")
+_OF_A_PRESS = ("source", "frame", "anyway", "laterality")
 
 
 class CaptureCalls:
@@ -63,19 +63,24 @@ class CaptureCalls:
         anyway = bodies.flag(asked.values, "anyway")
         try:
             return await self._context.recorder.press(
-                source=source, exam=exam, frame=frame, anyway=anyway, request=asked.stamp
+                source=source,
+                exam=exam,
+                frame=frame,
+                anyway=anyway,
+                side=bodies.side(asked.values),
+                request=asked.stamp,
             )
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)
             raise
 
     async def start_clip(self, request: Request) -> Response:
-        asked = await bodies.read(request, "source", "anyway", creating=True)
+        asked = await bodies.read(request, "source", "anyway", "laterality", creating=True)
         exam, source = request.path_params["exam"], self._source(asked.values)
-        anyway = bodies.flag(asked.values, "anyway")
+        anyway, side = bodies.flag(asked.values, "anyway"), bodies.side(asked.values)
         try:
             started = await self._context.recorder.start_clip(
-                source=source, exam=exam, anyway=anyway, request=asked.stamp
+                source=source, exam=exam, anyway=anyway, side=side, request=asked.stamp
             )
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)

@@ -86,6 +86,7 @@ class Changes:
             },
             "capture": {
                 "exam": current.id if current else "",
+                "laterality": current.side if current else "",
                 "captures": [views.capture_line(c) for c in captures],
             },
             "delivery": {f"{destination} {state}": count for (destination, state), count in sorted(counts.items())},

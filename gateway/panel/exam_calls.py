@@ -60,7 +60,9 @@ class ExamCalls:
 
     async def open(self, request: Request) -> Response:
         asked = await bodies.read(
-            request, "worklist_item", "patient", "procedure", "emergency", "close_open", creating=True
+            request,
+            *("worklist_item", "patient", "same_patient", "procedure", "emergency", "close_open"),
+            creating=True,
         )
         close_open = bodies.flag(asked.values, "close_open")
         spool = self._context.spool
@@ -147,13 +149,17 @@ class ExamCalls:
 
     async def _subject(self, asked: Asked, *, temporary: bool = False) -> Subject:
         values = asked.values
-        if (temporary + ("worklist_item" in values) + ("patient" in values)) != 1:
+        if temporary + sum(key in values for key in ("worklist_item", "patient", "same_patient")) != 1:
             raise BadValue(
-                "An exam needs one patient.", action='Give one of "worklist_item", "patient" and "emergency".'
+                "An exam needs one patient.",
+                action='Give one of "worklist_item", "patient", "same_patient" and "emergency".',
             )
         station, clock = self._context.settings.station, self._context.clock
         if temporary:
             return subjects.temporary(station=station, clock=clock)
+        if "same_patient" in values:
+            before = await self._context.exam(bodies.text(values, "same_patient", required=True))
+            return subjects.again(before, values)
         if "patient" in values:
             return subjects.typed(values, station=station, clock=clock)
         names, worklist = _items(values), self._context.spool.worklist
@@ -177,6 +183,7 @@ class ExamCalls:
                 pictures.of_exam(spool, exam),
                 messages=spool.steps.of_exam(exam),
                 required=self._required,
+                sideless=spool.sides.missing(exam),
             )
 
         return JSONResponse(await self._context.work.spool(look))

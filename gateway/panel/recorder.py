@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway import wire
 from gateway.errors import CaptureGone, ScopegateError, SpoolError, by_code
-from gateway.model import RequestStamp
+from gateway.model import RequestStamp, Side
 from gateway.wire import Header, WireError
 
 PRESS_S = 6.0  # capture answers a press within 5 s, with the true reason; silence after that is its own
@@ -30,21 +30,35 @@ class Recorder:
         self.trouble: Header | None = None  # why it is there but cannot begin
 
     async def press(
-        self, *, source: str, exam: str, frame: int, anyway: bool, request: RequestStamp | None
+        self,
+        *,
+        source: str,
+        exam: str,
+        frame: int,
+        anyway: bool,
+        request: RequestStamp | None,
+        side: Side | None = None,
     ) -> Header:
         """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely.
 
-        `anyway`: also the picture that a device shows without signal.
+        `anyway`: also the picture that a device shows without signal. `side`: what the screen showed, if it did.
         """
-        asked = {**_ask(source, exam, request), "frame": frame, "anyway": anyway}
+        asked = {**_ask(source, exam, request), "frame": frame, "anyway": anyway, **_of_side(side)}
         return await self._call("press", asked, PRESS_S, ordered=True)
 
-    async def start_clip(self, *, source: str, exam: str, anyway: bool, request: RequestStamp | None) -> Header:
-        asked = {**_ask(source, exam, request), "anyway": anyway}
+    async def start_clip(
+        self, *, source: str, exam: str, anyway: bool, request: RequestStamp | None, side: Side | None = None
+    ) -> Header:
+        asked = {**_ask(source, exam, request), "anyway": anyway, **_of_side(side)}
         return await self._call("clip_start", asked, PRESS_S, ordered=True)
 
     async def stop_clip(self, clip: str) -> Header:
         return await self._call("clip_stop", {"clip": clip}, _STOP_S)
+
+    async def numbers(self, exam: str, count: int) -> list[int]:
+        """Return InstanceNumbers of the open exam that no press gets. Raises as `press` does."""
+        answer = await self._call("numbers", {"exam": exam, "count": count}, PRESS_S)
+        return [int(number) for number in answer["numbers"]]
 
     async def drain(self, exam: str, seconds: float) -> None:
         """Wait until every press of this exam is stored; a capture that is not there has nothing more to store."""
@@ -167,3 +181,7 @@ class Pictures:
 def _ask(source: str, exam: str, request: RequestStamp | None) -> Header:
     stamp = {"id": request.id, "digest": request.digest} if request else None
     return {"source": source, "exam": exam, "request": stamp}
+
+
+def _of_side(side: Side | None) -> Header:
+    return {} if side is None else {"side": side}

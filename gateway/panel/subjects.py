@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from gateway.clock import Clock
 from gateway.config.settings import Station
 from gateway.dicom import order
-from gateway.errors import BadValue, WorklistError
-from gateway.model import Identity, Patient, Procedure, WorklistItem
+from gateway.errors import BadValue, WorklistError, WrongState
+from gateway.model import Exam, Identity, Patient, Procedure, WorklistItem
 from gateway.panel import bodies, names
 from gateway.panel.bodies import Values
 from gateway.spool.subjects import Further, Subject
@@ -79,7 +79,6 @@ def study_key(item: WorklistItem) -> str:
 def typed(values: Values, *, station: Station, clock: Clock) -> Subject:
     """Return the subject of typed words. Raises BadValue, BadRequest."""
     words = bodies.table(values, "patient", "name", "id", "birth_date", "sex")
-    ordered = bodies.table(values, "procedure", "description", "accession_number", "referring_physician")
     patient = Patient(
         name=_name(bodies.text(words, "name", longest=_NAME_LONGEST, required=True)),
         id=_without_backslash(bodies.text(words, "id", longest=_ID_LONGEST, required=True), "The patient's ID"),
@@ -87,14 +86,27 @@ def typed(values: Values, *, station: Station, clock: Clock) -> Subject:
         birth_date=_birth_date(bodies.text(words, "birth_date"), clock),
         sex=_sex(bodies.text(words, "sex")),
     )
-    procedure = Procedure(
+    return Subject(identity=Identity.TYPED, patient=patient, procedure=_procedure(values))
+
+
+def again(before: Exam, values: Values) -> Subject:
+    """Return the subject of a further exam of the patient of this one. Raises BadValue, BadRequest, WrongState."""
+    if before.identity is Identity.TEMPORARY or before.please_check:
+        raise WrongState(
+            "Nobody has said yet who the patient of that exam is.", action="Choose, or check, its patient first."
+        )
+    return Subject(identity=Identity.TYPED, patient=before.patient, procedure=_procedure(values))
+
+
+def _procedure(values: Values) -> Procedure:
+    ordered = bodies.table(values, "procedure", "description", "accession_number", "referring_physician")
+    return Procedure(
         description=_without_backslash(bodies.text(ordered, "description"), "The description"),
         accession_number=_without_backslash(
             bodies.text(ordered, "accession_number", longest=16), "The accession number"
         ),
         referring_physician=_referring(bodies.text(ordered, "referring_physician", longest=_NAME_LONGEST)),
     )
-    return Subject(identity=Identity.TYPED, patient=patient, procedure=procedure)
 
 
 def temporary(*, station: Station, clock: Clock) -> Subject:

@@ -5,6 +5,7 @@ from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from gateway.config.body_parts import takes_side
 from gateway.config.settings import Settings
 from gateway.messages import N_
 from gateway.model import (
@@ -17,6 +18,7 @@ from gateway.model import (
     MediaKind,
     Patient,
     PleaseCheck,
+    Side,
     WorklistItem,
 )
 from gateway.panel import fates, names, similar
@@ -45,6 +47,7 @@ _MISSING = N_(
     }
 )
 _BY_RULES = N_("No archive gets this: it stays on this box by the rules of your IT.")
+SIDES: dict[str, str] = N_({Side.LEFT: "Left", Side.RIGHT: "Right", Side.BOTH: "Both", Side.UNPAIRED: "No side"})
 WHY_CHECK: dict[str, str] = N_(
     {
         PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
@@ -107,6 +110,8 @@ class CaptureView:
     fate: str
     detail: str
     gone: str  # where it is when it is not here any more
+    side: str  # a code, "" = not said
+    takes_side: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +129,7 @@ class ExamView:
     please_check: str
     needs_patient: bool
     waits: bool  # until a person did something
+    sideless: int  # pictures of which a person should still say the side
     fate: FateView
 
 
@@ -196,6 +202,7 @@ class Look:
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             waits=self.waits(exam, kept),
+            sideless=len(self._spool.sides.missing(exam.id)),
             fate=fate,
         )
 
@@ -277,6 +284,8 @@ class Look:
             fate=fates.WORDS[fates.of_picture(picture, self._required)],
             detail=listed.problem or why or (_BY_RULES if self._stays(picture) else ""),
             gone=gone(listed),
+            side=value.side,
+            takes_side=takes_side(value.equipment, value.kind),
         )
 
 
@@ -306,7 +315,7 @@ def gone(listed: Listed) -> str:
 def capture_line(listed: Listed) -> list[str | int]:
     """Return what the live screen keeps of a capture."""
     value = listed.capture
-    return [value.sop_instance_uid, value.state, value.kind, value.instance_number]
+    return [value.sop_instance_uid, value.state, value.kind, value.instance_number, value.side]
 
 
 def counts(captures: Sequence[Listed]) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.errors import NotFound, Purged, RequestReused, SpoolDamaged, WrongState
-from gateway.model import Capture, CaptureState, Exam, ExamState, MediaKind, RequestStamp
+from gateway.model import Capture, CaptureState, Exam, ExamState, MediaKind, RequestStamp, Side
 from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
-from gateway.spool.paths import INDEX, SIDECAR, Layout
+from gateway.spool.paths import INDEX, MOVED, SIDECAR, Layout
 from gateway.spool.releases import refuse_released
 from gateway.spool.room import Typical
 from gateway.spool.states import Owner
@@ -37,6 +37,13 @@ class Listed:
     problem_code: str = ""
     problem: str = ""
     purged: str = ""  # when its pictures were let go, UTC; "" = they are here
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Numbered:
+    """What a mark of a picture that was moved away says of its number here (gateway.spool.moving)."""
+
+    instance_number: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,8 +169,8 @@ class Captures:
         with self._database.write(patience_ms=patience_ms) as connection:
             connection.execute(
                 "INSERT INTO capture (sop_instance_uid, exam, state, instance_number, "
-                "request_id, request_digest, document) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (sop_instance_uid) DO UPDATE SET state = excluded.state, "
+                "request_id, request_digest, side, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (sop_instance_uid) DO UPDATE SET state = excluded.state, side = excluded.side, "
                 "document = excluded.document WHERE capture.state = 'recording'",
                 _row(capture),
             )
@@ -238,6 +245,9 @@ class Captures:
             if path.name != "exam.json":
                 with suppress(SpoolDamaged):
                     yield records.load(Capture, path.read_bytes()).instance_number
+        for path in sorted(folder.glob("*" + MOVED)):
+            with suppress(SpoolDamaged):
+                yield records.load(_Numbered, path.read_bytes()).instance_number
         for path in sorted((*folder.glob("*" + INDEX), *folder.glob("*" + INDEX + PART))):
             with suppress(SpoolDamaged, FileNotFoundError):
                 yield clips.read_header(path).instance_number
@@ -246,10 +256,7 @@ class Captures:
         exam_id = self.get(uid).capture.exam
         with locked(self._layout.exam_lock(exam_id)):
             old = self.get(uid)
-            exam = self._exams.get(exam_id)
-            if exam.state not in {ExamState.OPEN, ExamState.FINISHED} or was_released(exam, old.capture):
-                raise WrongState("This picture was released already: it may have left the box.")
-            refuse_released(self._layout, exam_id, uid)
+            refuse_left(self._layout, self._exams.get(exam_id), old.capture)
             if old.capture.state is new:
                 return old
             if self._layout.purged(exam_id, uid).exists():
@@ -278,12 +285,16 @@ class Captures:
     def _select(self, where: str, values: tuple[str | int, ...]) -> builtins.list[Listed]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT document, state, reason, problem_code, problem, purged FROM capture WHERE {where}",  # noqa: S608 - fixed
+                f"SELECT document, state, side, reason, problem_code, problem, purged FROM capture WHERE {where}",  # noqa: S608 - fixed
                 values,
             ).fetchall()
         return [
             Listed(
-                capture=replace(records.load(Capture, row["document"]), state=CaptureState(row["state"])),
+                capture=replace(
+                    records.load(Capture, row["document"]),
+                    state=CaptureState(row["state"]),
+                    side=Side(row["side"]),
+                ),
                 reason=row["reason"],
                 problem_code=row["problem_code"],
                 problem=row["problem"],
@@ -298,6 +309,13 @@ def was_released(exam: Exam, capture: Capture) -> bool:
     return exam.released is not None and bool(exam.steps) and capture.instance_number <= exam.steps[-1].above
 
 
+def refuse_left(layout: Layout, exam: Exam, capture: Capture) -> None:
+    """Raise WrongState when nothing about this picture can change any more. Under the exam's lock only."""
+    if exam.state not in {ExamState.OPEN, ExamState.FINISHED} or was_released(exam, capture):
+        raise WrongState("This picture was released already: it may have left the box.")
+    refuse_released(layout, capture.exam, capture.sop_instance_uid)
+
+
 def _row(capture: Capture) -> tuple[str | int | None, ...]:
     return (
         capture.sop_instance_uid,
@@ -306,5 +324,6 @@ def _row(capture: Capture) -> tuple[str | int | None, ...]:
         capture.instance_number,
         capture.request.id if capture.request else None,
         capture.request.digest if capture.request else None,
+        capture.side,
         records.dump(capture).decode(),
     )

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from gateway.clock import Moment
 from gateway.errors import SpoolDamaged
-from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp
+from gateway.model import Capture, Equipment, MediaKind, Patient, RequestStamp, Side
 from gateway.spool import records
 from gateway.spool.files import Appender, Files
 from gateway.spool.paths import FRAMES, Layout
@@ -44,6 +44,7 @@ class ClipHeader:
     columns: int
     lossy_before: float = 0  # as Capture has it, of the first frame
     clip_as: str = ""  # "jpeg", "h264", or "auto": it hangs on the length; "" is as "jpeg"
+    side: Side = Side.NOT_SAID
     request: RequestStamp | None = None
 
 
@@ -231,6 +232,7 @@ def as_capture(
         lost_frames=lost_frames,
         salvaged=salvaged,
         clip_as=_wanted(header, entries),
+        side=header.side,
         request=header.request,
     )
 

@@ -85,6 +85,13 @@ class Files:
             self._rename(old, new)
             self._sync_folder(new.parent)
 
+    def link(self, old: Path, new: Path) -> None:
+        """Give a complete and flushed file a second name, durably; one that it has already is no error."""
+        with _translated():
+            with suppress(FileExistsError):
+                self._link(old, new)
+            self._sync_folder(new.parent)
+
     def remove(self, *paths: Path) -> None:
         """Remove files, durably; one that is not there is no error."""
         gone: dict[Path, None] = {}
@@ -244,6 +251,9 @@ class Files:
 
     def _rename(self, old: Path, new: Path) -> None:
         old.replace(new)
+
+    def _link(self, old: Path, new: Path) -> None:
+        new.hardlink_to(old)
 
     def _unlink(self, path: Path) -> None:
         path.unlink()

@@ -34,7 +34,7 @@ def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
     gone = {path.name.removesuffix(PURGED) for path in folder.glob("*" + PURGED)}
     for path in sorted(folder.glob("*" + SIDECAR)):
         uid = path.name.removesuffix(SIDECAR)
-        if path.name == "exam.json" or uid in sealed | gone:
+        if path.name == "exam.json" or uid in sealed | gone or spool.layout.moved(exam, uid).exists():
             continue
         found = list(_capture(spool, exam, uid))
         if not spool.layout.seal(exam, uid).exists():  # else it was sealed while we looked

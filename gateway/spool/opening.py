@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.log import warn
 from gateway.spool import database as databases
-from gateway.spool import erasing, locks, rebuild, recovery
+from gateway.spool import erasing, locks, moving, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
 from gateway.spool.reserve import Reserve
@@ -48,6 +48,8 @@ def open_spool(
             erasing.take_up(spool)  # before anybody looks: what is half erased is no exam any more
             recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
+            spool.sides.reconcile()
+            moving.take_up(spool)
         except SpoolError:
             spool.close()
             raise

@@ -12,6 +12,8 @@ RELEASED = ".released"
 OBJECT = ".dcm"
 SEAL = ".seal"
 PURGED = ".purged"
+MOVED = ".moved"  # to another exam; its number stays used
+SIDE = ".side"  # of the body, as a person said after the press
 SUMS = "SHA256SUMS"
 KEY_STILLS = ".key-stills-"
 FRAMES = ".frames"
@@ -85,6 +87,12 @@ class Layout:
 
     def purged(self, exam: str, uid: str) -> Path:
         return self._in(exam, uid + PURGED)
+
+    def moved(self, exam: str, uid: str) -> Path:
+        return self._in(exam, uid + MOVED)
+
+    def side(self, exam: str, uid: str) -> Path:
+        return self._in(exam, uid + SIDE)
 
     def object(self, exam: str, uid: str) -> Path:
         return self._in(exam, uid + OBJECT)

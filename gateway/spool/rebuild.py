@@ -25,8 +25,9 @@ def fill(spool: Spool, destinations: Sequence[Addressee]) -> int:
         adopt_exam(spool.exams, exam)
         folder = spool.layout.exam(exam.id)
         for sidecar in sorted(folder.glob("*" + SIDECAR)):
-            if sidecar.name != "exam.json":
-                _adopt_capture(spool, exam.id, sidecar.name.removesuffix(SIDECAR))
+            uid = sidecar.name.removesuffix(SIDECAR)
+            if sidecar.name != "exam.json" and not spool.layout.moved(exam.id, uid).exists():
+                _adopt_capture(spool, exam.id, uid)
         for seal in sorted(folder.glob("*" + SEAL)):
             _adopt_object(spool, exam.id, seal.name.removesuffix(SEAL), destinations)
         _adopt_messages(spool, exam)
@@ -41,7 +42,7 @@ def _adopt_capture(spool: Spool, exam: str, uid: str) -> None:
     except SpoolDamaged:
         warn(_log, "sidecar_damaged", exam=exam, uid=uid)
         return
-    adopt_capture(spool.captures, capture)
+    adopt_capture(spool, capture)
 
 
 def _adopt_object(spool: Spool, exam: str, uid: str, destinations: Sequence[Addressee]) -> None:

@@ -11,7 +11,6 @@ from gateway.errors import NotFound, SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
 from gateway.spool import clips, performed, records, routing
-from gateway.spool.captures import Captures
 from gateway.spool.exams import Exams, earlier_boot
 from gateway.spool.files import PART, sha256_of
 from gateway.spool.paths import (
@@ -20,10 +19,12 @@ from gateway.spool.paths import (
     FRAMES,
     INDEX,
     KEY_STILLS,
+    MOVED,
     OBJECT,
     PURGED,
     RELEASED,
     SEAL,
+    SIDE,
     SIDECAR,
     SUMS,
     TOMBSTONE,
@@ -154,6 +155,9 @@ def _enter(spool: Spool, sealed: SealedObject, destinations: Sequence[Addressee]
     """Write the rows of a seal that has none; what was let go is queued for nobody."""
     gone = spool.layout.purged(sealed.exam, sealed.capture).exists()
     spool.objects.put_row(sealed, () if gone else routing.of_sealed(spool.layout, sealed, destinations))
+    spool.sides.obey(
+        sealed.exam, sealed.capture
+    )  # an index that misses a seal is older than all that came before it
     if gone:
         Purging(spool).adopt(sealed.exam, sealed.capture)
 
@@ -190,8 +194,9 @@ def salvage(spool: Spool, exam: str, uid: str) -> Capture | None:
     return capture
 
 
-def adopt_capture(captures: Captures, capture: Capture) -> None:
+def adopt_capture(spool: Spool, capture: Capture) -> None:
     """Write the row of a capture that has only its sidecar, rejected when it has a tombstone."""
+    captures = spool.captures
     try:
         captures.put_row(capture)
     except (NotFound, sqlite3.IntegrityError) as error:  # its number, request id or UID stands in another row
@@ -199,6 +204,7 @@ def adopt_capture(captures: Captures, capture: Capture) -> None:
         return
     captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
     captures.obey_mark(capture.exam, capture.sop_instance_uid)
+    spool.sides.as_said(capture)
     event(_log, "capture_adopted", exam=capture.exam, uid=capture.sop_instance_uid)
 
 
@@ -223,7 +229,7 @@ def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -
                 _restore_sidecar(spool, exam, uid)
             continue
         if uid not in known:
-            adopt_capture(spool.captures, capture)
+            adopt_capture(spool, capture)
 
 
 def _content(spool: Spool, path: Path) -> bytes:
@@ -271,7 +277,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     """Remove media whose sealed object holds the same pictures: one copy on the disk."""
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
-    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, PART, DAMAGED)
+    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, SIDE, MOVED, PART, DAMAGED)
     paths = (
         path
         for path in spool.layout.of_exams("*.*")
@@ -286,7 +292,8 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    others = (OBJECT, SEAL, TOMBSTONE, RELEASED, PURGED, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
+    marks = (TOMBSTONE, RELEASED, PURGED, SIDE, MOVED)
+    others = (OBJECT, SEAL, *marks, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order"):

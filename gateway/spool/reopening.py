@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from gateway.errors import ExamOpen, SpoolError, WrongState
-from gateway.model import Exam, ExamState
+from gateway.model import Exam, ExamState, Side
 from gateway.spool import performed, records, states
 from gateway.spool.files import locked
 from gateway.spool.spool import Spool
@@ -32,6 +32,7 @@ def reopen(spool: Spool, exam: str, *, within: timedelta) -> Exam:
             discontinued="",
             reopened=now,
             confirmed=now,
+            side=Side.NOT_SAID,
             steps=performed.again(old, spool.clock, now, above=above),
         )
 

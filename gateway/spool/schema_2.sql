@@ -27,6 +27,8 @@ ALTER TABLE delivery ADD COLUMN sent_to INTEGER NOT NULL DEFAULT 0;
 
 -- [release] when = "at-once": 1 = it was released before its exam ended (gateway/spool/releases.py).
 ALTER TABLE capture ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+-- Of which side of the body it is. The file <uid>.side decides, without one the sidecar (gateway/spool/sides.py).
+ALTER TABLE capture ADD COLUMN side TEXT NOT NULL DEFAULT '';
 -- Retention. Since when a capture may go, in seconds of the box's own age (forward/keeping/retention.py), and why: '' = it may
 -- not. `purged`: when its pictures were let go; '' = they are here. The file <uid>.purged decides.
 ALTER TABLE capture ADD COLUMN settled_s INTEGER NOT NULL DEFAULT 0;

@@ -20,6 +20,7 @@ from gateway.spool.releases import Releases
 from gateway.spool.requests import Requests
 from gateway.spool.rerouting import Rerouting
 from gateway.spool.reserve import Reserve
+from gateway.spool.sides import Sides
 from gateway.spool.space import Space
 from gateway.spool.steps import Steps
 from gateway.spool.worklist import Worklist
@@ -35,6 +36,7 @@ class Spool:
     clock: Clock
     exams: Exams
     captures: Captures
+    sides: Sides
     releases: Releases
     objects: Objects
     key_stills: KeyStills
@@ -77,6 +79,7 @@ def assemble(
         clock=clock,
         exams=exams,
         captures=captures,
+        sides=Sides(layout=layout, files=files, database=database, clock=clock, exams=exams, captures=captures),
         releases=Releases(layout=layout, files=files, database=database, clock=clock),
         key_stills=KeyStills(layout=layout, files=files, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),

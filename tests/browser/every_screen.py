@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from gateway.clock import Clock
 from gateway.errors import WorklistError
-from gateway.model import Exam, Identity, Patient, WorklistItem
+from gateway.model import Exam, Identity, Patient, Side, WorklistItem
 from gateway.spool.live import LiveState
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
@@ -188,12 +188,29 @@ def live_recording(box: Box) -> str:
     return f"/live/{opened.id}"
 
 
+@screen
+def live_left(box: Box) -> str:
+    opened = exam(box, 1)
+    box.capture.store(opened, frame=START + 1, side=Side.RIGHT)
+    box.spool.sides.from_now_on(opened.id, Side.LEFT)
+    box.capture.store(opened, frame=START + 1, side=Side.LEFT)
+    return f"/live/{opened.id}"
+
+
 # --- after the pictures --------------------------------------------------------------------------------------
 
 
 @screen
 def finish(box: Box) -> str:
     return f"/finish/{exam(box, 3).id}"
+
+
+@screen
+def finish_side_missing(box: Box) -> str:
+    opened = exam(box, 1)
+    box.capture.store(opened, frame=START + 1, side=Side.RIGHT)
+    box.capture.store(opened, frame=START + 1, side=Side.UNPAIRED)
+    return f"/finish/{opened.id}"
 
 
 @screen
@@ -237,6 +254,14 @@ def picture(box: Box) -> str:
 
 
 @screen
+def picture_of_a_side(box: Box) -> str:
+    opened = exam(box, 3)
+    uid = box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid
+    box.spool.sides.say(uid, Side.LEFT)
+    return f"/picture/{uid}"
+
+
+@screen
 def picture_removed(box: Box) -> str:
     opened = exam(box, 3)
     uid = box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid
@@ -250,6 +275,31 @@ def picture_clip(box: Box) -> str:
     uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
     box.capture._call_clip_stop({"clip": uid})
     return f"/picture/{uid}"
+
+
+@screen
+def exam_of_before(box: Box) -> str:
+    opened = exam(box, 2)
+    box.spool.exams.finish(opened.id)
+    box.spool.exams.release(opened.id)
+    return f"/exam/{opened.id}"
+
+
+@screen
+def move(box: Box) -> str:
+    first = exam(box, 3)
+    other = Subject(
+        identity=Identity.TYPED,
+        patient=Patient(name="Okonkwo^Chidi", id="4712-0031", birth_date="19900909", sex="M"),
+    )
+    box.spool.exams.finish(box.spool.exams.open(other, close_open=True)[0].id)
+    exam(box, 1, name=LONG)
+    return f"/move/{box.spool.captures.of_exam(first.id)[1].capture.sop_instance_uid}"
+
+
+@screen
+def move_nowhere(box: Box) -> str:
+    return f"/move/{box.spool.captures.of_exam(exam(box, 1).id)[0].capture.sop_instance_uid}"
 
 
 # --- delivery and trouble ------------------------------------------------------------------------------------

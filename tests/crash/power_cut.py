@@ -113,6 +113,11 @@ class Recording(Files):
             if is_folder:
                 self._moved[str(new.relative_to(self.root))] = str(entry)
 
+    def _link(self, old: Path, new: Path) -> None:
+        with self._lock:
+            super()._link(old, new)
+            self._name(new, Change(name=new.name, entry=self._numbers[old.stat().st_ino]))
+
     def _unlink(self, path: Path) -> None:
         with self._lock:
             super()._unlink(path)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from gateway.clock import FakeClock
 from gateway.errors import ScopegateError, WrongState
-from gateway.model import Capture, CaptureState, DeliveryState, Exam, ExamState, SealedObject
+from gateway.model import Capture, CaptureState, DeliveryState, Exam, ExamState, SealedObject, Side
 from gateway.spool import clips, recovery
 from gateway.spool.opening import open_spool
 from gateway.spool.releases import refuse_released
@@ -66,7 +66,10 @@ class CaptureKept:
         if not here or uid not in found.pictures:
             return "capture lost"
         (capture,) = here
-        if replace(capture, state=self.capture.state) != self.capture or capture.state not in self.states:
+        if (
+            replace(capture, state=self.capture.state, side=self.capture.side) != self.capture
+            or capture.state not in self.states
+        ):
             return "capture wrong"
         return "" if found.pictures[uid] == self.capture.sha256 else "picture wrong"
 
@@ -116,6 +119,40 @@ class ReleasedKept:
     def wrong(self, found: "Found", story: "Told") -> str:
         del story
         return "" if self.uid in found.released else "mark lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MovedKept:
+    """This capture as one of these, with its own bytes, and once."""
+
+    path: str
+    either: tuple[Capture, ...]
+
+    @property
+    def subject(self) -> str:
+        return self.either[0].sop_instance_uid
+
+    def wrong(self, found: "Found", story: "Told") -> str:
+        wrong = [CaptureKept(path=self.path, capture=each).wrong(found, story) for each in self.either]
+        return min(wrong, key=len)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SideKept:
+    """This capture is of one of these sides."""
+
+    path: str
+    uid: str
+    sides: frozenset[Side]
+
+    @property
+    def subject(self) -> str:
+        return "side " + self.uid
+
+    def wrong(self, found: "Found", story: "Told") -> str:
+        del story
+        here = [one.side for one in found.captures if one.sop_instance_uid == self.uid]
+        return "" if here and here[0] in self.sides else "side wrong"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

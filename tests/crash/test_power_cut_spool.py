@@ -1,6 +1,7 @@
 """The spool alone, cut after every file operation: nothing that was acknowledged is lost, wrong or doubled."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.model import Capture, CaptureState, Exam, Identity, Patient, PleaseCheck, Procedure
+from gateway.model import Capture, CaptureState, Exam, Identity, Patient, PleaseCheck, Procedure, Side
 from gateway.spool import clips
+from gateway.spool.moving import move
 from gateway.spool.opening import open_spool
 from gateway.spool.reopening import reopen
 from gateway.spool.subjects import Further
@@ -30,9 +32,11 @@ from tests.crash.promises import (
     CaptureKept,
     ClipKept,
     ExamKept,
+    MovedKept,
     Orders,
     ReleasedKept,
     SealKept,
+    SideKept,
     Tally,
     orders_of,
     survey,
@@ -54,7 +58,8 @@ PATHS = frozenset(
     {
         "audit", "brought back", "clip", "exam asked about", "exam assigned", "exam closed by the next",
         "exam confirmed", "exam discontinued", "exam finished", "exam kept", "exam opened", "exam opened again",
-        "exam released", "grouped exam opened", "released at once", "seal", "series begun", "still", "taken out",
+        "exam released", "grouped exam opened", "moved", "released at once", "seal", "series begun", "side changed",
+        "side said", "side said from now on", "still", "taken out",
     }
 )  # fmt: skip
 
@@ -80,12 +85,18 @@ class Story:
         self.mark("taken out", made[1], spool.captures.reject, REJECTED)
         self.mark("brought back", made[1], spool.captures.restore, SAVED)
         self.mark("taken out", made[2], spool.captures.reject, REJECTED)
+        self.say_side("side said", made[0], Side.LEFT)
         self.keep_index()
+        self.say_side("side changed", made[0], Side.RIGHT)
+        spool.sides.from_now_on(first.id, Side.LEFT)
+        self.exam("side said from now on", spool.exams.get(first.id))
         second, _ = spool.exams.open(item_subject(ANNA), close_open=True)  # the wrong one
         self.exam("exam closed by the next", spool.exams.get(first.id))
         self.exam("exam opened", second)
         self.still(second, 1)
         self.exam("exam assigned", spool.exams.assign(second.id, item_subject(BORIS)))
+        self.move("moved", self.still(first, 5), second, 2)
+        self.keep_index()
         self.exam("exam confirmed", spool.exams.confirm(first.id))
         self.note("exam-confirmed", 1)
         self.exam("exam released", spool.exams.release(first.id))
@@ -109,7 +120,7 @@ class Story:
         """An exam is opened again and kept for good; of another, for two orders, a picture leaves at once."""
         spool = self.spool
         self.exam("exam opened again", reopen(spool, first.id, within=timedelta(hours=1)))
-        self.still(first, 5)
+        self.still(first, 6)
         self.exam("exam kept", spool.exams.keep(first.id, keep=True))
         self.exam("exam finished", spool.exams.finish(first.id))
         more = Further(
@@ -162,6 +173,21 @@ class Story:
         ack(self.recording, CaptureKept(path=path, capture=capture, states=SAVED | REJECTED))
         act(capture.sop_instance_uid, *words)
         ack(self.recording, CaptureKept(path=path, capture=capture, states=state))
+
+    def move(self, path: str, capture: Capture, to: Exam, number: int) -> None:
+        """Move a picture: until the answer it is in either exam, and in one of them alone."""
+        there = replace(capture, exam=to.id, instance_number=number, patient=BORIS)
+        ack(self.recording, MovedKept(path=path, either=(capture, there)))
+        move(self.spool, capture.exam, [capture.sop_instance_uid], to.id, numbers=[number])
+        ack(self.recording, MovedKept(path=path, either=(there,)))
+
+    def say_side(self, path: str, capture: Capture, side: Side) -> None:
+        """Say of which side a picture is: until the answer the one before is right as well."""
+        uid = capture.sop_instance_uid
+        before = self.spool.captures.get(uid).capture.side
+        ack(self.recording, SideKept(path=path, uid=uid, sides=frozenset({before, side})))
+        self.spool.sides.say(uid, side)
+        ack(self.recording, SideKept(path=path, uid=uid, sides=frozenset({side})))
 
     def seal(self, capture: Capture) -> None:
         media = self.spool.layout.media(capture.exam, capture.media)

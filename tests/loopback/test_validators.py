@@ -12,13 +12,13 @@ import pydicom
 import pytest
 import simplejpeg
 
-from gateway.config.body_parts import BODY_PARTS
+from gateway.config.body_parts import BODY_PARTS, is_paired
 from gateway.dicom import derived, film_frames, key_still, objects
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.transcode import uncompressed
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import ObjectError
-from gateway.model import Equipment, Step
+from gateway.model import Equipment, Side, Step
 from tests.dicom_checks import findings, missing_tools, problems, shown, unseen
 from tests.dicom_samples import (
     CODECS,
@@ -271,6 +271,20 @@ def test_a_picture_whose_source_always_shows_one_part_of_the_body_has_no_errors(
         path = seal(tmp_path / f"{number}.dcm", exam(), record, streams)
         assert problems(path) == []
         assert shown(path, "0018,0015") == [word]
+        if is_paired(word):
+            path = seal(tmp_path / f"{number}.dcm", exam(), replace(record, side=Side.LEFT), streams)
+            assert problems(path) == []
+            assert shown(path, "0020,0062") == ["L"]
+
+
+@pytest.mark.parametrize("kind", MODALITIES)
+@pytest.mark.parametrize("side", [side for side in Side if side])
+@pytest.mark.parametrize("word", ["", "BREAST"])
+def test_a_picture_of_every_side_has_no_errors(tmp_path, kind, side, word):
+    for number, made in enumerate((still(), clip(frames=2), still(samples=1), clip(frames=2, samples=1))):
+        record, streams = made_as(kind, made)
+        record = replace(record, equipment=replace(record.equipment, body_part=word), side=side)
+        assert problems(seal(tmp_path / f"{number}.dcm", exam(), record, streams)) == []
 
 
 @pytest.mark.parametrize("kind", MODALITIES)

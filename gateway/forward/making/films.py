@@ -94,7 +94,7 @@ class Films:
         if self._is_worth_it(capture):
             self._room_for(capture.bytes)
             try:
-                self.seal(capture)
+                self.seal(self._spool.sides.as_said(capture))
             except film.Stopped:
                 return
             except (DiskFailed, SpoolBusy) as error:
@@ -109,7 +109,11 @@ class Films:
     def _is_worth_it(self, capture: Capture) -> bool:
         """Say whether a clip can become H.264; not once it was sealed before a cut, or a person removed it."""
         layout, exam, uid = self._spool.layout, capture.exam, capture.sop_instance_uid
-        if self._failed.get(uid, 0) >= _TRIES or layout.tombstone(exam, uid).exists():
+        if (
+            self._failed.get(uid, 0) >= _TRIES
+            or layout.tombstone(exam, uid).exists()
+            or layout.moved(exam, uid).exists()
+        ):
             return False
         if layout.seal(exam, uid).exists():
             return False

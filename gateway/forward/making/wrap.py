@@ -83,7 +83,7 @@ class Wrapper:
 
         Raises DiskFull, DiskFailed or SpoolBusy.
         """
-        wanted = [capture for capture in captures if not self._taken_out(capture)]
+        wanted = [self._spool.sides.as_said(capture) for capture in captures if not self._taken_out(capture)]
         try:
             if wanted:
                 self.seal(*wanted)
@@ -100,7 +100,9 @@ class Wrapper:
             self._spool.captures.set_problem(uid, error.code, error.what)
 
     def _taken_out(self, capture: Capture) -> bool:
-        """Say whether a person removed it and its row fell behind; put the row right then."""
+        """Say whether a person removed it and its row fell behind, which is put right; or is moving it away."""
+        if self._spool.layout.moved(capture.exam, capture.sop_instance_uid).exists():
+            return True
         if not self._spool.layout.tombstone(capture.exam, capture.sop_instance_uid).exists():
             return False
         self._spool.captures.obey_tombstone(capture.exam, capture.sop_instance_uid)

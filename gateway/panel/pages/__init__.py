@@ -7,6 +7,7 @@ from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
 from gateway.panel.pages.exams import ExamPages
 from gateway.panel.pages.frame import Frame
+from gateway.panel.pages.moving import MovingPages
 
 
 def routes(context: Context) -> list[Route]:
@@ -15,5 +16,6 @@ def routes(context: Context) -> list[Route]:
     return [
         *ChoosingPages(context, frame).routes(),
         *ExamPages(context, frame).routes(),
+        *MovingPages(context, frame).routes(),
         *BoxPages(context, frame).routes(),
     ]

@@ -1,9 +1,13 @@
 """An exam: its live picture, its end, what is in it."""
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.routing import Route
 
-from gateway.model import ExamState, MediaKind
+from gateway.config.body_parts import takes_side
+from gateway.config.settings import Source
+from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind
 from gateway.panel import views
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
@@ -35,9 +39,11 @@ class ExamPages:
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
             "other_source": sources[(sources.index(shown) + 1) % len(sources)] if len(sources) > 1 else "",
+            "sides": takes_side(_equipment(self._context.settings.sources[sources.index(shown)]), MediaKind.STILL),
             "data": {
                 "exam": exam.id,
                 "source": shown,
+                "side": exam.side,
                 "captures": [views.capture_line(c) for c in captures],
             },
         }
@@ -53,7 +59,31 @@ class ExamPages:
 
     def _exam(self, request: Request) -> Values:
         exam = self._context.spool.exams.get(request.path_params["exam"])
-        return {"exam": self._frame.look.exam(exam, self._frame.today())}
+        body, procedure = self._next_of_patient(exam)
+        free = exam.state is not ExamState.OPEN and self._context.spool.exams.open_one() is None
+        known = not exam.please_check and exam.identity is not Identity.TEMPORARY
+        return {
+            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "next_exam": body if free and known else None,
+            "next_procedure": procedure,
+            "reopens": free and self._reopens(exam),
+        }
+
+    def _next_of_patient(self, exam: Exam) -> tuple[Values, str]:
+        """Return what opens the next exam of this patient, and what is done then: what is ordered, if it is."""
+        spool = self._context.spool
+        done = {item for each in spool.exams.list() for item in (each.worklist_item, *_further(each))}
+        ordered = [item for item in spool.worklist.items() if item.patient == exam.patient and item.id not in done]
+        if ordered:
+            return {"worklist_item": ordered[0].id}, ordered[0].procedure.description
+        return {"same_patient": exam.id}, ""
+
+    def _reopens(self, exam: Exam) -> bool:
+        """Say whether more pictures may still be added to what was released."""
+        if exam.ended is None or exam.state not in {ExamState.RELEASED, ExamState.DISCONTINUED}:
+            return False
+        within = timedelta(hours=self._context.settings.release.reopen_hours)
+        return self._context.clock.utc() - exam.ended.utc <= within
 
     def _picture(self, request: Request) -> Values:
         capture = self._context.spool.captures.get(request.path_params["uid"]).capture
@@ -69,3 +99,11 @@ class ExamPages:
             "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
             "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED} and not exam.captures[place].left,
         }
+
+
+def _equipment(source: Source) -> Equipment:
+    return Equipment(modality=source.modality, object=source.object, body_part=source.body_part)
+
+
+def _further(exam: Exam) -> tuple[str, ...]:
+    return tuple(order.worklist_item for order in exam.further)

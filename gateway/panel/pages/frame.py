@@ -14,7 +14,7 @@ from gateway.errors import NotFound
 from gateway.panel import names, problems
 from gateway.panel.context import Context
 from gateway.panel.health import Health
-from gateway.panel.views import Look
+from gateway.panel.views import SIDES, Look
 
 Values = dict[str, Any]
 Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
@@ -61,6 +61,7 @@ class Frame:
             "trusted": now.trusted,
             "birth_date_missing": names.NO_BIRTH_DATE,
             "same": [],
+            "sides_said": SIDES,
         }
         return HTMLResponse(self._templates.get_template(template).render({**around, **values}), status)
 

@@ -5,6 +5,7 @@ const data = JSON.parse($("data").textContent);
 const say = JSON.parse($("live-words").textContent);
 const STALE_MS = 500; // an older picture is not live
 const STILL_MS = 60000;
+const SETTLED_MS = 1000; // after an answer: what was told meanwhile may be older
 const THUMBS = matchMedia("(min-width: 1100px)").matches ? 6 : 5;
 const canvas = $("picture");
 const paint = canvas.getContext("2d", { alpha: false });
@@ -75,6 +76,7 @@ function judge() {
   }
   note();
   keys();
+  hearSide();
 }
 
 function attached() {
@@ -126,6 +128,50 @@ function keys() {
   $("finish-why").hidden = why === "";
 }
 
+// --- the side of the body ----------------------------------------------------------------------------------------
+
+let side = data.side; // of what is taken from now on, as the box has it
+let sideAsked = null; // what was touched while the box has not answered
+let sideHeard = data.side; // what the box told last; it may be from before its answer
+let sideSaid = -Infinity;
+
+function ofSide() { return $("sides") ? { laterality: sideAsked ?? side } : {}; } // a press is of the side that was touched
+
+function hearSide() { // somebody else's word, or this screen's own
+  if (sideAsked !== null || side === sideHeard || performance.now() - sideSaid < SETTLED_MS) return;
+  side = sideHeard;
+  showSide();
+}
+
+function showSide() {
+  for (const key of document.querySelectorAll("[data-side]")) {
+    const chosen = key.dataset.side === side;
+    key.classList.toggle("chosen", chosen);
+    key.setAttribute("aria-pressed", String(chosen));
+  }
+}
+
+async function sayFromNowOn(key) {
+  if (sideAsked !== null) return; // one after the other
+  feel(key);
+  sideAsked = key.dataset.side === side ? "" : key.dataset.side;
+  try {
+    const said = await call(`/api/v1/exams/${data.exam}/laterality`, { laterality: sideAsked });
+    side = sideHeard = said.laterality;
+    sideSaid = performance.now();
+    const last = captures.find(([uid]) => said.sop_instance_uids.includes(uid));
+    if (last) last[4] = side;
+    tell(last ? filled(say.and_the_last[side], { number: last[3] }) : say.from_now_on[side], "");
+    show();
+  } catch (error) {
+    showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
+  }
+  sideAsked = null;
+  showSide();
+}
+
+for (const key of document.querySelectorAll("[data-side]")) key.addEventListener("click", () => sayFromNowOn(key));
+
 function time(seconds) {
   const whole = Math.floor(seconds);
   return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
@@ -133,7 +179,7 @@ function time(seconds) {
 
 const presses = new PressQueue((press, stored, problem) => {
   if (stored) {
-    if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still", stored.instance_number]);
+    if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still", stored.instance_number, press.body.laterality || ""]);
     tell(`✓ ${filled(say.stored_as, { number: Math.max(...captures.map((one) => one[3])) })}`, "done");
   } else if (problem) {
     tell(say.not_stored, "not");
@@ -154,7 +200,7 @@ $("capture").addEventListener("click", () => {
   if (!live.on) { tell(say.no_live, "not"); return; }
   feel($("capture"));
   $("problem").hidden = true;
-  presses.add({ exam: data.exam, source: data.source, frame: live.sequence });
+  presses.add({ exam: data.exam, source: data.source, frame: live.sequence, ...ofSide() });
   tell(say.storing, "");
 });
 
@@ -170,7 +216,7 @@ $("clip").addEventListener("click", async () => {
       await call(`/api/v1/clips/${stopping.clip}/stop`, {});
       tell(`✓ ${say.stored}`, "done");
     } else {
-      await ask(`/api/v1/exams/${data.exam}/clips`, { source: data.source, request_id: crypto.randomUUID() });
+      await ask(`/api/v1/exams/${data.exam}/clips`, { source: data.source, request_id: crypto.randomUUID(), ...ofSide() });
     }
   } catch (error) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
@@ -216,6 +262,10 @@ function show() {
   const list = $("thumbs");
   const have = new Map([...list.querySelectorAll("li[data-uid]")].map((one) => [one.dataset.uid, one]));
   list.replaceChildren(...shown.map((one) => one === null ? pending() : have.get(one[0]) || thumbnail(one)));
+  for (const [uid, , , , said] of newest) {
+    const word = list.querySelector(`li[data-uid="${uid}"] b`);
+    if (word) word.textContent = say.sides[said] || "";
+  }
 }
 
 function pending() {
@@ -234,7 +284,7 @@ function thumbnail([uid, , kind, place]) {
   picture.alt = filled(say.picture, { number: place });
   const number = document.createElement("span");
   number.textContent = (kind === "clip" ? "▸ " : "") + place;
-  link.append(picture, number);
+  link.append(picture, document.createElement("b"), number);
   item.append(link);
   return item;
 }
@@ -255,9 +305,11 @@ addEventListener("box-source", ({ detail }) => {
 addEventListener("box-capture", ({ detail }) => {
   if (detail.exam !== data.exam) return;
   captures = detail.captures;
+  sideHeard = detail.laterality;
   show();
 });
 setInterval(() => { if (presses.worrying) show(); }, 500);
 watch();
 show();
+showSide();
 judge();

@@ -52,10 +52,11 @@ const asked = new WeakMap(); // a key's request id: touching it again after a lo
 
 async function act(key) {
   if (key.dataset.sure && !key.dataset.second) {
+    const place = key.querySelector(".sure") || key; // of a row only this: whom it is about stays to be read
+    const before = [...place.childNodes];
     key.dataset.second = "1";
-    key.dataset.words = key.textContent;
-    key.textContent = key.dataset.sure;
-    setTimeout(() => { delete key.dataset.second; key.textContent = key.dataset.words; }, 4000);
+    place.replaceChildren(key.dataset.sure);
+    setTimeout(() => { delete key.dataset.second; place.replaceChildren(...before); }, 4000);
     return;
   }
   const body = JSON.parse(key.dataset.body || "{}");

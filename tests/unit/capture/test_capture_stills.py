@@ -121,7 +121,7 @@ def test_an_exam_whose_folder_vanished_is_said_and_the_recorder_lives(box):
     exam = box.exam()
     box.show()
     box.spool.layout.exam(exam.id).rename(box.root / "elsewhere")
-    box.moments._numbered[exam.id] = 0
+    box.moments._numbered[exam.id, exam.begun.boottime_ns] = 0
     error = failure_of(box.press())
     assert isinstance(error, ScopegateError)
     assert error.code == "spool-damaged"

@@ -10,12 +10,14 @@ from pydicom.uid import UID
 
 from gateway.config.body_parts import BODY_PARTS
 from gateway.dicom import icc, objects
+from gateway.dicom import still as still_object
+from gateway.dicom.alike import Alike
 from gateway.dicom.encapsulate import file_chunks
 from gateway.dicom.verify import verify_sealed
 from gateway.errors import ObjectError
-from gateway.model import Equipment
+from gateway.model import Equipment, MediaKind, Side
 from gateway.spool import records
-from tests.dicom_samples import MODALITIES, SERIES, build, clip, element, exam, made_as, seal, still
+from tests.dicom_samples import MODALITIES, SERIES, STATION, build, clip, element, exam, made_as, seal, still
 
 KINDS = list(MODALITIES)
 VISIBLE_LIGHT = ["endoscopic", "photographic"]
@@ -99,9 +101,53 @@ def test_what_a_source_is_said_to_show_stands_in_its_objects_and_has_no_side(tmp
 
 def test_every_part_of_the_body_that_a_source_may_show_has_the_code_that_its_name_has():
     for word, region in BODY_PARTS.items():
-        known = getattr(codes.SCT, region.meaning)
+        known = getattr(codes.SCT, region.meaning.title().replace(" ", ""))
         assert (known.value, known.meaning) == (region.code, region.meaning)
-        assert word == region.meaning.upper()
+        assert word == region.meaning.upper().removesuffix(" JOINT")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("made", [still(), clip()])
+@pytest.mark.parametrize("side", [side for side in Side if side])
+@pytest.mark.parametrize("body_part", ["", "KNEE"])
+def test_a_side_that_was_said_stands_at_the_picture_alone(tmp_path, kind, made, side, body_part):
+    record, streams = made_as(kind, made)
+    record = replace(record, equipment=replace(record.equipment, body_part=body_part), side=side)
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    dataset = pydicom.dcmread(path)
+    sided = bool(body_part) or record.kind is MediaKind.STILL or kind not in VISIBLE_LIGHT
+    assert dataset.get("ImageLaterality") == (side if sided else None)
+    assert "Laterality" not in dataset
+    verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None)
+    if sided:
+        for other in set(Side) - {side}:
+            with pytest.raises(ObjectError):
+                verify_sealed(path, exam=exam(), capture=replace(record, side=other), series=SERIES, order=None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("made", [still(), clip()])
+def test_one_of_a_pair_whose_side_nobody_said_has_an_empty_one(tmp_path, kind, made):
+    record, streams = made_as(kind, made)
+    record = replace(record, equipment=replace(record.equipment, body_part="KNEE"))
+    path = seal(tmp_path / "o.dcm", exam(), record, streams)
+
+    dataset = pydicom.dcmread(path)
+    assert (dataset.BodyPartExamined, dataset.Laterality) == ("KNEE", "")
+    assert "ImageLaterality" not in dataset
+    verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None)
+
+
+def test_stills_of_two_sides_are_not_taken_for_alike(tmp_path):
+    alike = Alike(exam())
+    for number, side in enumerate((Side.LEFT, Side.RIGHT, Side.LEFT, Side.NOT_SAID), 1):
+        record, streams = still(side=side, instance_number=number)
+        header = still_object.build(exam(), record, SERIES, order=None, station=STATION, alike=alike)
+        path = tmp_path / f"{number}.dcm"
+        path.write_bytes(b"".join(file_chunks(header, [len(streams[0])], streams)))
+        verify_sealed(path, exam=exam(), capture=record, series=SERIES, order=None, alike=alike, written=header)
+        assert pydicom.dcmread(path).get("ImageLaterality", "") == side
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -207,9 +207,10 @@ def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pa
 
 
 @contextmanager
-def running(folder: Path, *more: Destination) -> Iterator[Bench]:
+def running(folder: Path, *more: Destination, body_part: str = "") -> Iterator[Bench]:
     clock, settings = Clock(), settings_for(folder)
-    settings = replace(settings, destinations=(*settings.destinations, *more))
+    sources = tuple(replace(source, body_part=body_part) for source in settings.sources)
+    settings = replace(settings, sources=sources, destinations=(*settings.destinations, *more))
     spool = open_spool(with_index(settings.station.data_dir), clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)

@@ -20,7 +20,7 @@ import simplejpeg
 from gateway import wire
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, ScopegateError
-from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp
+from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp, Side
 from gateway.spool import clips
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
@@ -245,9 +245,18 @@ class FakeCapture:
             frame = arguments["frame"] or START + self.frame
             if not START + self.frame - RING < frame <= START + self.frame:
                 raise FrameGone
-            return _stored(self.store(exam, frame=frame, request=stamp))
+            side = Side(arguments.get("side", exam.side))
+            return _stored(self.store(exam, frame=frame, request=stamp, side=side))
 
-    def store(self, exam: Exam, *, frame: int, request: RequestStamp | None = None) -> Capture:
+    def store(
+        self,
+        exam: Exam,
+        *,
+        frame: int,
+        request: RequestStamp | None = None,
+        side: Side = Side.NOT_SAID,
+        body_part: str = "",
+    ) -> Capture:
         """Store a still as capture does: media, sidecar, row."""
         stream = imagecodecs.jpeg8_encode(
             draw(frame - START), lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB"
@@ -273,7 +282,8 @@ class FakeCapture:
             taken=now,
             pressed=now,
             patient=exam.patient,
-            equipment=Equipment(modality="US"),
+            equipment=Equipment(modality="US", body_part=body_part),
+            side=side,
             request=request,
         )
         self.spool.captures.write_sidecar(capture)
@@ -317,6 +327,10 @@ class FakeCapture:
         self.spool.captures.put_row(capture)
         self._clip = None
         return {"sop_instance_uids": [uid]}
+
+    def _call_numbers(self, arguments: dict[str, Any]) -> wire.Header:
+        first = self.spool.captures.highest_number(arguments["exam"]) + 1
+        return {"numbers": list(range(first, first + arguments["count"]))}
 
     def _call_drain(self, arguments: dict[str, Any]) -> wire.Header:
         del arguments

@@ -1,0 +1,166 @@
+"""Of which side of the body pictures are: said for what is taken from now on, or of single ones until they leave.
+
+What held at its press stands in a picture's sidecar, which never changes. What a person says later is the file
+`<uid>.side` beside it, written anew each time; it decides, also when it says that there is none. The row follows.
+"""
+
+import builtins
+import logging
+from dataclasses import dataclass, replace
+
+from gateway.clock import Clock
+from gateway.config.body_parts import is_paired, takes_side
+from gateway.errors import BadValue, SpoolDamaged, WrongState
+from gateway.log import event, warn
+from gateway.model import Capture, CaptureState, Exam, ExamState, Side
+from gateway.spool import records
+from gateway.spool.captures import Captures, Listed, refuse_left
+from gateway.spool.database import Database
+from gateway.spool.exams import Exams
+from gateway.spool.files import Files, locked
+from gateway.spool.paths import Layout
+
+_log = logging.getLogger(__name__)
+_MAY_CHANGE = (ExamState.OPEN, ExamState.FINISHED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """The content of a file: what a person said last."""
+
+    side: Side
+    utc: str
+
+
+class Sides:
+    """The files `<uid>.side`, the column `capture.side` and the side in exam.json."""
+
+    def __init__(
+        self, *, layout: Layout, files: Files, database: Database, clock: Clock, exams: Exams, captures: Captures
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+        self._exams = exams
+        self._captures = captures
+
+    # --- looking ------------------------------------------------------------------------------------------
+
+    def missing(self, exam: str) -> builtins.list[str]:
+        """Return the UIDs of an exam's pictures of which a person should still say the side.
+
+        Of a part that is one of a pair every one; of one that nobody named those beside others that have a side.
+        """
+        if self._exams.get(exam).state not in _MAY_CHANGE:
+            return []
+        kept = [each.capture for each in self._captures.of_exam(exam)]
+        asked = [each for each in kept if each.state is CaptureState.SAVED and takes_side_of(each)]
+        some = any(each.side for each in asked)
+        return [
+            each.sop_instance_uid
+            for each in asked
+            if not each.side and (some or is_paired(each.equipment.body_part)) and not self._left(each)
+        ]
+
+    # --- a person's doing ---------------------------------------------------------------------------------
+
+    def say(self, uid: str, side: Side) -> Listed:
+        """Say of which side a picture is. Raises WrongState after its release, BadValue where there is no side."""
+        exam_id = self._captures.get(uid).capture.exam
+        with locked(self._layout.exam_lock(exam_id)):
+            old = self._captures.get(uid).capture
+            refuse_left(self._layout, self._exams.get(exam_id), old)
+            if not takes_side_of(old):
+                raise BadValue("This picture shows a part of the body that has no sides.")
+            if old.side is not side:
+                said = Said(side=side, utc=self._clock.utc().isoformat())
+                self._files.write(self._layout.side(exam_id, uid), [records.dump(said)])
+                self._set_row(uid, side)
+        return self._captures.get(uid)
+
+    def say_missing(self, exam: str, side: Side) -> builtins.list[str]:
+        """Say it of every picture that misses it; return their UIDs."""
+        uids = self.missing(exam)
+        for uid in uids:
+            self.say(uid, side)
+        return uids
+
+    def from_now_on(self, exam: str, side: Side) -> tuple[Exam, str]:
+        """Say of which side an open exam's next pictures are; return it, and the last one's UID if it got that too.
+
+        The one just taken does when it was taken while none was said: a side that was said is never overruled.
+        """
+
+        def said(old: Exam) -> Exam:
+            if old.state is not ExamState.OPEN:
+                raise WrongState("This exam is not open any more.")
+            return replace(old, side=side)
+
+        before = self._exams.get(exam).side
+        changed = self._exams.change(exam, said)
+        kept = [each.capture for each in self._captures.of_exam(exam) if each.capture.state is CaptureState.SAVED]
+        last = kept[-1] if kept else None
+        wanted = side and not before and last and not last.side and takes_side_of(last) and not self._left(last)
+        if last is None or not wanted:
+            return changed, ""
+        self.say(last.sop_instance_uid, side)
+        return changed, last.sop_instance_uid
+
+    # --- putting right ------------------------------------------------------------------------------------
+
+    def as_said(self, capture: Capture) -> Capture:
+        """Return a capture with the side that its file says; its row is put right if it fell behind."""
+        return replace(capture, side=self._obey(capture.exam, capture.sop_instance_uid, capture.side))
+
+    def obey(self, exam: str, uid: str) -> None:
+        """Make the row say what the file says, if there is one."""
+        self._obey(exam, uid, None)
+
+    def reconcile(self) -> None:
+        """Make the rows say what the files say, where a cut came between the two.
+
+        Of what was sealed the object has it: who adopts one whose row was lost looks at its side as well.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT exam, sop_instance_uid, side FROM capture WHERE sealed = 0 AND state <> 'recording'"
+            ).fetchall()
+        for row in rows:
+            self._obey(row["exam"], row["sop_instance_uid"], Side(row["side"]))
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _obey(self, exam: str, uid: str, known: Side | None) -> Side:
+        """Return the side that the file says, `known` without one; its row says it too then."""
+        said = self._read(exam, uid)
+        if said is not None and said is not known:
+            self._set_row(uid, said)
+            event(_log, "side_reconciled", exam=exam, uid=uid)
+        return said if said is not None else known or Side.NOT_SAID
+
+    def _left(self, capture: Capture) -> bool:
+        try:
+            refuse_left(self._layout, self._exams.get(capture.exam), capture)
+        except WrongState:
+            return True
+        return False
+
+    def _read(self, exam: str, uid: str) -> Side | None:
+        """Return what a person said of a picture; None when nobody did, or it cannot be read any more."""
+        try:
+            return records.load(Said, self._layout.side(exam, uid).read_bytes()).side
+        except FileNotFoundError:
+            return None
+        except (SpoolDamaged, OSError) as error:
+            warn(_log, "side_damaged", exam=exam, uid=uid, error=type(error).__name__)
+            return None
+
+    def _set_row(self, uid: str, side: Side) -> None:
+        with self._database.write() as connection:
+            connection.execute("UPDATE capture SET side = ? WHERE sop_instance_uid = ?", (side, uid))
+
+
+def takes_side_of(capture: Capture) -> bool:
+    """Say whether a picture can be of a side of the body."""
+    return takes_side(capture.equipment, capture.kind)

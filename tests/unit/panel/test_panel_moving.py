@@ -1,0 +1,121 @@
+"""Moving pictures to the exam that they are of, the next exam of a patient, and opening one again, over HTTP."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.errors import CaptureGone
+from gateway.model import Identity
+from tests.unit.panel.conftest import Bench, item
+
+
+def uids(bench: Bench, exam: str) -> list[str]:
+    return [str(each["sop_instance_uid"]) for each in bench.get(f"/exams/{exam}")["captures"]]
+
+
+def two_exams(bench: Bench) -> tuple[str, str]:
+    """Two pictures in an exam that the next patient's closed."""
+    first = bench.open_exam()
+    for _ in range(2):
+        bench.still(first)
+    second = bench.open_exam("HUBER^Eva", close_open=True)
+    return first, second
+
+
+def test_pictures_go_to_the_open_exam_under_numbers_that_capture_gives(bench: Bench) -> None:
+    first, second = two_exams(bench)
+    bench.still(second)
+    stays, goes = uids(bench, first)
+    moved = bench.post(f"/exams/{first}/move", {"captures": [goes], "to": second})
+    assert moved == {"exam": first, "to": second, "captures": [goes]}
+    assert uids(bench, first) == [stays]
+    found = bench.get(f"/exams/{second}")["captures"]
+    assert [(each["sop_instance_uid"], each["exam"], each["instance_number"]) for each in found][1] == (
+        goes,
+        second,
+        2,
+    )
+    assert bench.client.get(f"/api/v1/captures/{goes}/thumbnail").status_code == 200
+    assert "capture-moved" in bench.spool.layout.audit.read_text()
+
+
+def test_pictures_go_to_an_exam_that_waits_though_capture_is_not_there(bench: Bench) -> None:
+    first, second = two_exams(bench)
+    uid = bench.still(second)
+    bench.capture.script.refuse = CaptureGone()
+    bench.post(f"/exams/{second}/move", {"captures": [uid], "to": first})
+    assert uids(bench, first)[2:] == [uid]
+    bench.refused(f"/exams/{first}/move", {"captures": [uid], "to": second}, 503, "recorder-gone")
+    assert uids(bench, first)[2:] == [uid]
+    bench.capture.script.refuse = None
+
+
+def test_what_cannot_be_moved_is_refused(bench: Bench) -> None:
+    first, second = two_exams(bench)
+    uid, other = uids(bench, first)
+    path = f"/exams/{first}/move"
+    for body in ({}, {"to": second}, {"captures": "x", "to": second}, {"captures": [], "to": second}):
+        bench.refused(path, body, 422, "bad-value")
+    bench.refused(path, {"captures": [uid], "to": first}, 422, "bad-value")
+    bench.refused(path, {"captures": [uid], "to": "0000000000"}, 404, "not-found")
+    bench.refused(path, {"captures": ["2.25.1"], "to": second}, 404, "not-found")
+    bench.post(f"/captures/{other}/reject")
+    bench.refused(path, {"captures": [uid, other], "to": second}, 409, "wrong-state")
+    assert uids(bench, first) == [uid, other]
+
+
+def test_the_page_offers_this_picture_and_all_after_it_or_it_alone(bench: Bench) -> None:
+    first, second = two_exams(bench)
+    bench.capture.store(bench.spool.exams.get(first), frame=(7 << 32) + 1)
+    _, middle, last = uids(bench, first)
+    page = bench.client.get(f"/move/{middle}").text
+    assert f'"captures": ["{middle}", "{last}"], "to": "{second}"' in page
+    assert f'"captures": ["{middle}"], "to": "{second}"' in bench.client.get(f"/move/{middle}?only=1").text
+
+
+def test_the_next_exam_of_a_patient_is_the_next_thing_that_is_ordered(bench: Bench) -> None:
+    first, second, other = item(1, "Meier^Anna"), item(2, "Meier^Anna"), item(3, "Huber^Eva")
+    second = replace(second, patient=first.patient)
+    bench.spool.worklist.replace("ris", [first, second, other])
+    exam = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    bench.post(f"/exams/{exam}/finish")
+    page = bench.client.get(f"/exam/{exam}").text
+    assert '{"worklist_item": "item-2"}' in page
+    following = str(bench.post("/exams", {"worklist_item": "item-2"}, status=201)["id"])
+    bench.post(f"/exams/{following}/finish")
+    assert f'{{"same_patient": "{following}"}}' in bench.client.get(f"/exam/{following}").text
+
+
+def test_the_next_exam_of_a_patient_has_that_patient_and_a_study_of_its_own(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [item(1, "Meier^Anna")])
+    exam = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    bench.post(f"/exams/{exam}/finish")
+    opened = str(bench.post("/exams", {"same_patient": exam}, status=201)["id"])
+    before, after = bench.spool.exams.get(exam), bench.spool.exams.get(opened)
+    assert (after.patient, after.identity) == (before.patient, Identity.TYPED)
+    assert after.study_instance_uid != before.study_instance_uid
+    bench.refused("/exams", {"same_patient": exam, "emergency": True}, 422, "bad-value")
+
+
+@pytest.mark.parametrize("how", ["temporary", "unchecked"])
+def test_nobody_is_the_same_patient_as_one_that_nobody_knows(bench: Bench, how: str) -> None:
+    body: dict[str, object] = {"emergency": True}
+    exam = str(bench.post("/exams", body, status=201)["id"]) if how == "temporary" else bench.open_exam()
+    bench.still(exam)
+    other = bench.open_exam("HUBER^Eva", close_open=True)
+    bench.post(f"/exams/{other}/finish")
+    assert "same_patient" not in bench.client.get(f"/exam/{exam}").text
+    bench.refused("/exams", {"same_patient": exam}, 409, "wrong-state")
+
+
+def test_what_was_released_is_opened_again_from_its_page_while_that_may_be(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.post(f"/exams/{exam}/finish")
+    assert f"/exams/{exam}/reopen" not in bench.client.get(f"/exam/{exam}").text
+    bench.spool.exams.release(exam)
+    assert f"/exams/{exam}/reopen" in bench.client.get(f"/exam/{exam}").text
+    other = bench.open_exam("HUBER^Eva")
+    assert f"/exams/{exam}/reopen" not in bench.client.get(f"/exam/{exam}").text
+    bench.post(f"/exams/{other}/finish")
+    bench.post(f"/exams/{exam}/reopen")
+    assert bench.exam == exam
