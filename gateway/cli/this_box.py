@@ -169,7 +169,7 @@ def media(settings: Settings) -> Iterator[Finding]:
 
 
 def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """Look at the files of every `tls`, each once: how long they hold, and who may read the keys."""
+    """Look at the files of every `tls` and of `lan`, each once: how long they hold, who may read the keys."""
     from gateway.net import expiry
 
     every = [
@@ -181,6 +181,8 @@ def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
     used: list[Tls] = [tls for tls in every if tls is not None]
     # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
     files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
+    lan = settings.panel.lan
+    files |= {lan.certificate: min} if lan else {}
     for path, choose in files.items():
         what = f"certificate {path}"
         try:
@@ -188,6 +190,7 @@ def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
         except (OSError, ValueError):
             yield Finding(what=what, ok=False, says="cannot be read", action="Put the file right.")
     keys = {tls.key: "key" for tls in used if tls.key}
+    keys |= {lan.key: "key"} if lan else {}
     for peer in settings.destinations:
         keys |= {path: "secret" for path in (peer.token_file, peer.password_file) if path}
     for path, kind in keys.items():

@@ -14,6 +14,7 @@ from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
     LANGUAGES,
     Destination,
+    Lan,
     Panel,
     ProcedureStep,
     Release,
@@ -48,25 +49,11 @@ class Table:
     )  # kind -> keys whose values differ from those of the other kinds
 
 
-_PANEL = Table(
-    made=Panel,
-    field="panel",
-    keys={
-        "listen": values.address,
-        "lan": values.later,
-        "language": values.one_of(*LANGUAGES),
-        "theme": values.one_of("dark", "light"),
-        "buttons": values.one_of("right", "left"),
-        "screen_mm": values.number(0, 1000, "mm"),
-    },
-)
-
-
 def tables(base: Path) -> dict[str, Table]:
     """Return every table by its name; relative paths are taken from `base`, the file's own folder."""
     return {
         "station": _station(base),
-        "panel": _PANEL,
+        "panel": _panel(base),
         "release": Table(
             made=Release,
             field="release",
@@ -130,6 +117,32 @@ def _station(base: Path) -> Table:
             "runtime_dir": values.directory_or_default(base),
             "temporary_id": dicom.temporary_id,
             "tls": _listener_tls(base),
+        },
+    )
+
+
+def _panel(base: Path) -> Table:
+    lan = Table(
+        made=Lan,
+        field="",
+        needed=("certificate", "key"),
+        keys={
+            "listen": values.address,
+            "certificate": certificates.file(base),
+            "key": certificates.file(base),
+            "capture": values.flag,
+        },
+    )
+    return Table(
+        made=Panel,
+        field="panel",
+        keys={
+            "listen": values.address,
+            "lan": lan,
+            "language": values.one_of(*LANGUAGES),
+            "theme": values.one_of("dark", "light"),
+            "buttons": values.one_of("right", "left"),
+            "screen_mm": values.number(0, 1000, "mm"),
         },
     )
 

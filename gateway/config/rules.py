@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from gateway.config import certificates, grabber, wiring
 from gateway.config.dicom import TEMPORARY_ID_FIELDS
 from gateway.config.findings import Finding, Part, Parts
-from gateway.config.settings import Address, Source, Station, Tls
+from gateway.config.settings import Address, Lan, Panel, Source, Station, Tls
 from gateway.config.values import is_loopback, near, shown
 
 _LONGEST_ID = 64  # a patient's ID and name (PS3.5 6.2: LO, PN)
@@ -121,13 +121,23 @@ def _listeners(parts: Parts) -> Iterator[Finding]:
     if panel_part and panel and not is_loopback(panel.host):
         yield Finding(
             place=(*panel_part.place, "listen"),
-            reason=f"{panel.host} can be reached from other machines: refused until sign-in exists; use 127.0.0.1",
+            reason=f"{panel.host} can be reached from other machines, and nobody signs in there: use 127.0.0.1, "
+            "and lan for the network",
         )
     if panel_part and ours and panel and ours.port == panel.port and _overlap(ours.host, panel.host):
         yield Finding(
             place=(*panel_part.place, "listen"),
             reason="is the address of [station] listen: one of the two must move",
         )
+    lan = panel_part.good.get("lan") if panel_part else None
+    if panel_part and isinstance(lan, Lan):
+        others = (("[station] listen", ours or Station().listen), ("listen", panel or Panel().listen))
+        for name, other in others:
+            if other.port == lan.listen.port and _overlap(other.host, lan.listen.host):
+                yield Finding(
+                    place=(*panel_part.place, "lan", "listen"),
+                    reason=f"is the address of {name}: one of the two must move",
+                )
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -165,7 +175,9 @@ def _identity(parts: Parts) -> Iterator[Finding]:
 
 def _certificates(parts: Parts) -> Iterator[Finding]:
     for part in (part for table in parts.values() for part in table):
-        tls = part.good.get("tls")
+        tls, lan = part.good.get("tls"), part.good.get("lan")
+        if isinstance(lan, Lan) and (wrong := certificates.misfit(lan.certificate, lan.key)):
+            yield Finding(place=(*part.place, "lan", wrong[0]), reason=wrong[1])
         if not isinstance(tls, Tls):
             continue
         place = (*part.place, "tls")

@@ -41,8 +41,19 @@ LANGUAGES = (ENGLISH, "de", "it", "zh-Hans")  # tags of RFC 5646
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Lan:
+    """The panel's second door: browsers of the network. Shut until an administrator exists."""
+
+    listen: Address = Address(host="0.0.0.0", port=8443)  # noqa: S104 - that is what it is for
+    certificate: Path  # PEM, with its chain; read anew when it changes, as `key`
+    key: Path
+    capture: bool = False  # whether pictures may be taken from there
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Panel:
     listen: Address = Address(host="127.0.0.1", port=8080)
+    lan: Lan | None = None
     language: str = ENGLISH
     theme: str = "dark"  # or "light"
     buttons: str = "right"  # or "left": on which side of the picture

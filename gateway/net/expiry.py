@@ -15,17 +15,25 @@ def ends(path: Path) -> list[datetime]:
     return [_end(ssl.PEM_cert_to_DER_cert(block.decode("ascii"))) for block in _PEM.findall(path.read_bytes())]
 
 
+def first_of(path: Path) -> bytes:
+    """Return the first certificate of a PEM file, as DER. Raises OSError, ValueError."""
+    found = _PEM.search(path.read_bytes())
+    if not found:
+        raise ValueError("no certificate")
+    return ssl.PEM_cert_to_DER_cert(found[0].decode("ascii"))
+
+
 def _end(der: bytes) -> datetime:
     try:
-        _, outer, _ = _element(der, 0)  # Certificate
-        _, at, _ = _element(der, outer)  # TBSCertificate
+        _, outer, _ = element(der, 0)  # Certificate
+        _, at, _ = element(der, outer)  # TBSCertificate
         if der[at] == _VERSION:
-            _, _, at = _element(der, at)
+            _, _, at = element(der, at)
         for _ in ("serialNumber", "signature", "issuer"):
-            _, _, at = _element(der, at)
-        _, at, _ = _element(der, at)  # Validity
-        _, _, at = _element(der, at)  # notBefore
-        tag, start, end = _element(der, at)  # notAfter
+            _, _, at = element(der, at)
+        _, at, _ = element(der, at)  # Validity
+        _, _, at = element(der, at)  # notBefore
+        tag, start, end = element(der, at)  # notAfter
     except IndexError:
         raise ValueError("not a certificate") from None
     words = der[start:end].decode("ascii")
@@ -34,7 +42,7 @@ def _end(der: bytes) -> datetime:
     return datetime.strptime(words, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
-def _element(der: bytes, at: int) -> tuple[int, int, int]:
+def element(der: bytes, at: int) -> tuple[int, int, int]:
     """Return tag, start and end of the content of the DER element at `at`."""
     tag, length, start = der[at], der[at + 1], at + 2
     if length & 0x80:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from gateway.clock import Clock
@@ -30,9 +30,18 @@ from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
 from gateway.panel.move_calls import MoveCalls
+from gateway.panel.pages.frame import Frame
+from gateway.panel.people.calls import PeopleCalls
+from gateway.panel.people.desk import Desk
+from gateway.panel.people.hosts import Names
+from gateway.panel.people.roles import EVERYBODY, SIGNED_IN
+from gateway.panel.people.secrets import Hashes
+from gateway.panel.people.store import People
 from gateway.panel.pictures import Pictures
 from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
+from gateway.panel.routing import Files, Route, declared
+from gateway.panel.second_door import SecondDoor
 from gateway.panel.side_calls import SideCalls
 from gateway.panel.step_calls import StepCalls
 from gateway.panel.streams import Streams
@@ -58,36 +67,49 @@ def create_app(
     capture_socket: Path,
     timing: Timing | None = None,
     languages: Languages | None = None,
+    hashes: Hashes | None = None,
 ) -> Starlette:
     """Return the application. Its background work begins and ends with its lifespan.
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
-    live = _live(spool, settings, clock)
+    live, work, names = _live(spool, settings, clock), Work(), Names()
+    people = People(path=spool.layout.people, files=spool.files, clock=clock, hashes=hashes or Hashes())
     context = Context(
         spool=spool,
         settings=settings,
         clock=clock,
         recorder=Recorder(capture_socket, live["capture"].read),
-        work=Work(),
+        work=work,
         pictures=Pictures(spool),
         hub=Hub(),
         live=live,
         timing=timing or Timing(),
         languages=languages or Languages(),
+        desk=Desk(people=people, audit=spool.audit, work=work, clock=clock),
     )
-    changes = _changes(context)
+    changes, frame, lan = _changes(context), Frame(context), settings.panel.lan
     app = Starlette(
-        routes=_routes(context, changes),
-        middleware=[Middleware(Guard)],
+        routes=declared(_routes(context, changes, frame)),
+        middleware=[Middleware(Guard, desk=context.desk, names=names, captures=bool(lan and lan.capture))],
         exception_handlers=dict(_ANSWERS),
         lifespan=_lifespan(context, changes),
     )
+    _tell(app, context, frame)
+    app.state.names = names
+    app.state.second_door = SecondDoor(app=app, lan=lan, people=people, names=names) if lan else None
+    return app
+
+
+def _tell(app: Starlette, context: Context, frame: Frame) -> None:
+    """Hand over what middleware, error handlers and the process itself look for in the application."""
     app.state.hub = context.hub
     app.state.languages = context.languages
+    app.state.desk = context.desk
+    app.state.look_again_s = context.timing.heartbeat  # at whether somebody who watches is still signed in
+    app.state.refused_page = frame.refused
     app.state.background = []
     app.state.loop = None
-    return app
 
 
 def _live(spool: Spool, settings: Settings, clock: Clock) -> dict[str, LiveState]:
@@ -108,9 +130,9 @@ def _changes(context: Context) -> Changes:
     )
 
 
-def _routes(context: Context, changes: Changes) -> list[BaseRoute]:
-    static = StaticFiles(directory=_HERE / "static")
-    return [Mount(API, routes=_calls(context, changes)), Mount("/static", static), *pages.routes(context)]
+def _routes(context: Context, changes: Changes, frame: Frame) -> list[BaseRoute]:
+    static = Files("/static", StaticFiles(directory=_HERE / "static"), who=EVERYBODY)
+    return [Mount(API, routes=_calls(context, changes)), static, *pages.routes(context, frame)]
 
 
 def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
@@ -128,7 +150,8 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),
-        Route("/openapi.json", _openapi, methods=["GET"]),
+        *PeopleCalls(context).routes(),
+        Route("/openapi.json", _openapi, methods=["GET"], who=SIGNED_IN),
     ]
 
 
@@ -142,6 +165,8 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
             asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),
         ]
+        if door := app.state.second_door:
+            app.state.background.append(asyncio.create_task(door.run()))
         try:
             yield
         finally:

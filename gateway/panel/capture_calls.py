@@ -4,7 +4,6 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotFound, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
@@ -12,7 +11,9 @@ from gateway.panel import bodies, ranges, views
 from gateway.panel.bodies import Asked
 from gateway.panel.context import API, Context
 from gateway.panel.media import Frames, as_recorded, frames_of, media_file
+from gateway.panel.people.roles import CAPTURE, LOOK, WORK
 from gateway.panel.ranges import Piece
+from gateway.panel.routing import Route
 from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1
@@ -30,17 +31,17 @@ class CaptureCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/exams/{exam}/stills", self.still, methods=["POST"]),
-            Route("/exams/{exam}/clips", self.start_clip, methods=["POST"]),
-            Route("/clips/{clip}/stop", self.stop_clip, methods=["POST"]),
-            Route("/captures/{uid}/reject", self.reject, methods=["POST"]),
-            Route("/captures/{uid}/restore", self.restore, methods=["POST"]),
-            Route("/captures/{uid}/thumbnail", self.thumbnail, methods=["GET"]),
-            Route("/captures/{uid}/image", self.image, methods=["GET"]),
-            Route("/captures/{uid}/frames/{number}", self.frame, methods=["GET"]),
-            Route("/captures/{uid}/video", self.video, methods=["GET"]),
-            Route("/captures/{uid}/media", self.media, methods=["GET"]),
-            Route("/captures/{uid}/dicom", self.dicom, methods=["GET"]),
+            Route("/exams/{exam}/stills", self.still, methods=["POST"], who=CAPTURE),
+            Route("/exams/{exam}/clips", self.start_clip, methods=["POST"], who=CAPTURE),
+            Route("/clips/{clip}/stop", self.stop_clip, methods=["POST"], who=CAPTURE),
+            Route("/captures/{uid}/reject", self.reject, methods=["POST"], who=WORK),
+            Route("/captures/{uid}/restore", self.restore, methods=["POST"], who=WORK),
+            Route("/captures/{uid}/thumbnail", self.thumbnail, methods=["GET"], who=LOOK),
+            Route("/captures/{uid}/image", self.image, methods=["GET"], who=LOOK),
+            Route("/captures/{uid}/frames/{number}", self.frame, methods=["GET"], who=LOOK),
+            Route("/captures/{uid}/video", self.video, methods=["GET"], who=LOOK),
+            Route("/captures/{uid}/media", self.media, methods=["GET"], who=LOOK),
+            Route("/captures/{uid}/dicom", self.dicom, methods=["GET"], who=LOOK),
         ]
 
     # --- taking -------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """What every call of the panel needs, built in one place (`app.create_app`)."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
 from gateway.panel.hub import Hub
+from gateway.panel.people.desk import Desk
 from gateway.panel.pictures import Pictures
 from gateway.panel.recorder import Recorder
 from gateway.panel.words import Languages
@@ -14,6 +16,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
 API = "/api/v1"
+acting: ContextVar[str] = ContextVar("acting", default="")  # the name of who is signed in where this is asked from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +45,7 @@ class Context:
     live: dict[str, LiveState]  # what "capture" and "forward" say of themselves
     timing: Timing
     languages: Languages
+    desk: Desk
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""
@@ -49,4 +53,6 @@ class Context:
 
     async def note(self, what: str, **details: str | int) -> None:
         """Write into the audit file what a person did here."""
+        if person := acting.get():
+            details = {"person": person, **details}
         await self.work.spool(lambda: self.spool.audit.note(what, by="panel", **details))

@@ -6,7 +6,6 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, TryLater
 from gateway.model import RequestState
@@ -14,6 +13,8 @@ from gateway.panel import bodies
 from gateway.panel import days as reports
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
+from gateway.panel.people.roles import LOOK, WORK
+from gateway.panel.routing import Route
 from gateway.spool import days
 
 
@@ -26,8 +27,8 @@ class DayCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/days/{date}", self.get, methods=["GET"]),
-            Route("/days/{date}/check", self.check, methods=["POST"]),
+            Route("/days/{date}", self.get, methods=["GET"], who=LOOK),
+            Route("/days/{date}/check", self.check, methods=["POST"], who=WORK),
         ]
 
     async def get(self, request: Request) -> Response:

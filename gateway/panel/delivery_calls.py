@@ -4,12 +4,13 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, NotFound, WrongState
 from gateway.model import DeliveryState
 from gateway.panel import answers, bodies
 from gateway.panel.context import Context
+from gateway.panel.people.roles import SIGNED_IN, WORK
+from gateway.panel.routing import Route
 
 _MOST = 2000
 
@@ -22,11 +23,11 @@ class DeliveryCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/deliveries", self.listing, methods=["GET"]),
-            Route("/deliveries/retry", self.retry_all, methods=["POST"]),
-            Route("/deliveries/{delivery}/retry", self.retry, methods=["POST"]),
-            Route("/deliveries/{delivery}/hold", self.hold, methods=["POST"]),
-            Route("/deliveries/{delivery}/release", self.release, methods=["POST"]),
+            Route("/deliveries", self.listing, methods=["GET"], who=SIGNED_IN),
+            Route("/deliveries/retry", self.retry_all, methods=["POST"], who=WORK),
+            Route("/deliveries/{delivery}/retry", self.retry, methods=["POST"], who=WORK),
+            Route("/deliveries/{delivery}/hold", self.hold, methods=["POST"], who=WORK),
+            Route("/deliveries/{delivery}/release", self.release, methods=["POST"], who=WORK),
         ]
 
     async def listing(self, request: Request) -> Response:

@@ -5,13 +5,14 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, RequestReused
 from gateway.model import WRONG_ENTRY, Exam, ExamState, PleaseCheck, RequestStamp
 from gateway.panel import answers, bodies, subjects
 from gateway.panel.bodies import Asked, Values
 from gateway.panel.context import Context
+from gateway.panel.people.roles import LOOK, WORK
+from gateway.panel.routing import Route
 from gateway.spool import pictures, reopening
 from gateway.spool.subjects import Subject
 
@@ -48,14 +49,14 @@ class ExamCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/exams", self.open, methods=["POST"]),
-            Route("/exams", self.listing, methods=["GET"]),
-            Route("/exams/{exam}", self.get, methods=["GET"]),
-            Route("/exams/{exam}/finish", self.finish, methods=["POST"]),
-            Route("/exams/{exam}/discontinue", self.discontinue, methods=["POST"]),
-            Route("/exams/{exam}/confirm", self.confirm, methods=["POST"]),
-            Route("/exams/{exam}/assign", self.assign, methods=["POST"]),
-            Route("/exams/{exam}/reopen", self.reopen, methods=["POST"]),
+            Route("/exams", self.open, methods=["POST"], who=WORK),
+            Route("/exams", self.listing, methods=["GET"], who=LOOK),
+            Route("/exams/{exam}", self.get, methods=["GET"], who=LOOK),
+            Route("/exams/{exam}/finish", self.finish, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/discontinue", self.discontinue, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/confirm", self.confirm, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/assign", self.assign, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/reopen", self.reopen, methods=["POST"], who=WORK),
         ]
 
     async def open(self, request: Request) -> Response:

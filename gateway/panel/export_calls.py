@@ -5,11 +5,12 @@ Only a destination's name is taken, never a folder: a caller cannot choose where
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, NotFound
 from gateway.panel import answers, bodies
 from gateway.panel.context import Context
+from gateway.panel.people.roles import LOOK
+from gateway.panel.routing import Route
 from gateway.spool.requests import Request as Asked
 
 EXPORT = "export"  # the kind of the request row that forward executes
@@ -26,8 +27,8 @@ class ExportCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/exports", self.ask, methods=["POST"]),
-            Route("/exports/{export}", self.get, methods=["GET"]),
+            Route("/exports", self.ask, methods=["POST"], who=LOOK),
+            Route("/exports/{export}", self.get, methods=["GET"], who=LOOK),
         ]
 
     async def ask(self, request: Request) -> Response:

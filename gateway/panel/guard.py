@@ -1,7 +1,7 @@
 """What every request must pass: host, origin, size. What every answer carries: its protecting headers.
 
-A page of the internet can reach a loopback address through DNS rebinding or a form; it cannot fake `Host` and
-`Origin` (RFC 6454). Until sign-in exists only names of this machine are served.
+A page of the internet can reach a loopback address, or one of the clinic, through DNS rebinding or a form; it
+cannot fake `Host`, `Origin` (RFC 6454) and `Sec-Fetch-Site` (Fetch Metadata). Finds out who asks; routes decide.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import Refused
 from gateway.panel import problems
+from gateway.panel.context import acting
+from gateway.panel.people.desk import Desk
+from gateway.panel.people.hosts import Names
+from gateway.panel.people.roles import CALLER, DOOR, Caller, Door
+from gateway.panel.people.sessions import COOKIE
 from gateway.panel.problems import TooLarge, WrongHost, WrongOrigin
 from gateway.panel.words import of_call
 
@@ -28,18 +33,27 @@ _SECURITY = {
 }
 
 
-class Guard:
-    """ASGI middleware around the whole application."""
+_CHANGES_NOTHING = frozenset({"GET", "HEAD"})
+_OURS = frozenset({"same-origin", "none"})  # "none": a person typed the address
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Guard:
+    """ASGI middleware around the whole application. `names`: those of the second door's certificate."""
+
+    def __init__(self, app: ASGIApp, *, desk: Desk, names: Names, captures: bool) -> None:
         self._app = app
+        self._desk = desk
+        self._names = names
+        self._captures = captures  # through the second door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = _refusal(headers)
+        scope[CALLER] = caller = self._caller(scope, headers)
+        acting.set(caller.person)
+        refusal = self._refusal(scope, headers)
         if refusal and scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": _WEBSOCKET_REFUSED, "reason": refusal.code})
@@ -57,14 +71,34 @@ class Guard:
         else:
             await self._app(scope, _counted(receive), protected)
 
+    def _caller(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+        door = scope.get(DOOR, Door.FRONT)
+        client = scope.get("client")
+        # What a page fetches by itself is no touch, else a screen that nobody looks at would never be signed out.
+        touch = scope["type"] == "http" and (
+            scope["method"] not in _CHANGES_NOTHING or headers.get("sec-fetch-mode", "navigate") == "navigate"
+        )
+        return self._desk.caller(
+            HTTPConnection(scope).cookies.get(COOKIE[door], ""),
+            door=door,
+            address=client[0] if client and door is Door.LAN else "",
+            captures=door is Door.FRONT or self._captures,
+            touch=touch,
+        )
 
-def _refusal(headers: Mapping[str, str]) -> Refused | None:
-    """Return what is wrong with where this request comes from."""
-    host = headers.get("host", "")
-    if _name(host) not in LOOPBACK_NAMES:
-        return WrongHost()
-    origin = headers.get("origin")
-    return WrongOrigin() if origin is not None and _place(origin) != host else None
+    def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Refused | None:
+        """Return what is wrong with where this request comes from."""
+        front = scope[CALLER].door is Door.FRONT
+        host = headers.get("host", "")
+        name, here = _name(host), (scope.get("server") or ("",))[0]
+        if not (name in LOOPBACK_NAMES if front else self._names.fit(name, here)):
+            return WrongHost()
+        origin = headers.get("origin")
+        if origin is not None and (_place(origin) != host or not (front or origin.startswith("https://"))):
+            return WrongOrigin()
+        looked_at = scope["type"] == "http" and scope["method"] in _CHANGES_NOTHING
+        arrives = looked_at and headers.get("sec-fetch-mode") == "navigate"  # over a link, which may stand anywhere
+        return None if arrives or headers.get("sec-fetch-site", "none") in _OURS else WrongOrigin()
 
 
 def _name(host: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.clock import Clock
 from gateway.config.settings import Sign, Trigger
@@ -15,6 +14,8 @@ from gateway.model import UNSETTLED, UNTOLD, DeliveryState, MessageState
 from gateway.panel import answers
 from gateway.panel.answers import Json
 from gateway.panel.context import Context
+from gateway.panel.people.roles import SIGNED_IN
+from gateway.panel.routing import Route
 from gateway.spool.room import MB, Level
 
 OK = "ok"
@@ -51,7 +52,7 @@ class Health:
         self._since = Since(context.clock)
 
     def routes(self) -> list[Route]:
-        return [Route("/health", self.get, methods=["GET"])]
+        return [Route("/health", self.get, methods=["GET"], who=SIGNED_IN)]
 
     async def get(self, request: Request) -> Response:
         del request

@@ -10,6 +10,7 @@ from gateway.panel.words import Words
 
 Event = tuple[str, dict[str, Any]]
 _MOST_WATCHERS = 32
+_MOST_FROM_ELSEWHERE = 24  # of these, when a browser of the network asks: the box's own screen finds a place
 _MOST_UNREAD = 64
 _COME_BACK = b"retry: 500\n\n"  # ms; what a page waits before it connects again
 
@@ -39,9 +40,10 @@ class Hub:
         for queue in self._queues:
             queue.put_nowait(None)
 
-    def check(self) -> None:
+    def check(self, *, from_elsewhere: bool = False) -> None:
         """Raise TooMany when nobody else can watch."""
-        if len(self._queues) >= _MOST_WATCHERS or self._closed:
+        most = _MOST_FROM_ELSEWHERE if from_elsewhere else _MOST_WATCHERS
+        if len(self._queues) >= most or self._closed:
             raise TooMany
 
     async def subscribe(self, first: list[Event], *, heartbeat_s: float, words: Words) -> AsyncIterator[bytes]:

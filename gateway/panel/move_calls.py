@@ -4,13 +4,14 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue
 from gateway.model import ExamState
 from gateway.panel import bodies
 from gateway.panel.bodies import Values
 from gateway.panel.context import Context
+from gateway.panel.people.roles import WORK
+from gateway.panel.routing import Route
 from gateway.spool import moving
 
 _MOST = 1000
@@ -23,7 +24,7 @@ class MoveCalls:
         self._context = context
 
     def routes(self) -> list[Route]:
-        return [Route("/exams/{exam}/move", self.move, methods=["POST"])]
+        return [Route("/exams/{exam}/move", self.move, methods=["POST"], who=WORK)]
 
     async def move(self, request: Request) -> Response:
         asked = await bodies.read(request, "captures", "to")

@@ -9,12 +9,13 @@ from contextlib import suppress
 
 import anyio
 from anyio.abc import TaskGroup
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.errors import Busy, ScopegateError
 from gateway.panel import bodies, problems
 from gateway.panel.capture_calls import CaptureCalls
+from gateway.panel.people.roles import CAPTURE
+from gateway.panel.routing import WebSocketRoute
 from gateway.panel.words import of_call
 
 _MOST = 32  # presses in flight of one screen; capture itself pins fewer
@@ -27,7 +28,7 @@ class Presses:
         self._captures = captures
 
     def routes(self) -> list[WebSocketRoute]:
-        return [WebSocketRoute("/presses", self.take)]
+        return [WebSocketRoute("/presses", self.take, who=CAPTURE)]
 
     async def take(self, websocket: WebSocket) -> None:
         """Take presses until the page is gone; those in flight are stored all the same."""

@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents. The only module that knows which HTTP status an error has."""
 
+import math
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -43,7 +45,7 @@ class WrongHost(Refused):
     """This box does not answer to that name."""
 
     code = "wrong-host"
-    action = "Use http://127.0.0.1 and the panel's port."
+    action = "Use http://127.0.0.1 and the panel's port; on the network, a name that its certificate has."
 
 
 class WrongOrigin(Refused):
@@ -51,6 +53,104 @@ class WrongOrigin(Refused):
 
     code = "wrong-origin"
     action = "Use the panel's own pages."
+
+
+class NotSignedIn(Refused):
+    """Nobody is signed in here."""
+
+    code = "not-signed-in"
+    action = "Sign in."
+
+
+class NotPermitted(Refused):
+    """This is not for the role of whoever is signed in."""
+
+    code = "not-permitted"
+    action = "Ask an administrator of the box."
+
+
+class OnlyAtTheBox(Refused):
+    """This can be done at the box only."""
+
+    code = "only-at-the-box"
+    action = "Do it on the screen of the box."
+
+
+class NoCaptureHere(Refused):
+    """The picture was NOT stored: pictures are taken at the box."""
+
+    code = "no-capture-here"
+    action = "Take it at the box, or have an administrator allow it for browsers of the network."
+
+
+class WrongPin(Refused):
+    """Name or PIN is wrong."""
+
+    code = "wrong-pin"
+    action = "Check both and try again; each wrong try makes the next one wait longer, up to a minute."
+
+
+class WrongCode(Refused):
+    """This is not the recovery code."""
+
+    code = "wrong-code"
+    action = "Compare it with what was written down."
+
+
+class MustWait(Refused):
+    """After a wrong PIN the next try has to wait."""
+
+    code = "wait-after-wrong-pin"
+    action = "Wait, then try again."
+
+    def __init__(self, what: str = "", *, seconds: float = 1.0) -> None:
+        super().__init__(what)
+        self.seconds = seconds
+
+
+class TooManyTries(Refused):
+    """Too many people are signing in at this moment."""
+
+    code = "too-many-tries"
+    action = "Try again in a few seconds."
+
+
+class NameTaken(Refused):
+    """Somebody has this name already."""
+
+    code = "name-taken"
+    action = "Choose another one."
+
+
+class NoSuchPerson(Refused):
+    """There is no such person."""
+
+    code = "no-such-person"
+    action = "Look at the list again."
+
+
+class LastAdministrator(Refused):
+    """A box keeps one administrator at least."""
+
+    code = "last-administrator"
+    action = "Make somebody else an administrator first."
+
+
+class AdministratorExists(Refused):
+    """This box has an administrator already."""
+
+    code = "administrator-exists"
+    action = "Sign in as one of them."
+
+
+class PeopleUnreadable(ScopegateError):
+    """The file of people cannot be read: nobody can sign in."""
+
+    code = "people-unreadable"
+    safe = "Exams go on, and pictures are stored."
+    action = (
+        "Call IT: put people.json in the data folder right, or remove it to begin anew, then restart the panel."
+    )
 
 
 class PanelFailed(ScopegateError):
@@ -65,6 +165,16 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (TooLarge, 413),
     (NotJson, 415),
     (TooMany, 503),
+    (NotSignedIn, 401),
+    (NotPermitted, 403),
+    (OnlyAtTheBox, 403),
+    (NoCaptureHere, 403),
+    (WrongPin, 403),
+    (WrongCode, 403),
+    (MustWait, 429),
+    (TooManyTries, 503),
+    (NoSuchPerson, 404),
+    (PeopleUnreadable, 503),
     (WrongHost, 421),
     (WrongOrigin, 403),
     (errors.NotFound, 404),
@@ -120,6 +230,8 @@ def of_error(error: ScopegateError, language: Words) -> Response:
     """Return an error as the answer to a call, in that language."""
     status = status_of(error)
     headers = {"retry-after": _RETRY_AFTER_S[status]} if status in _RETRY_AFTER_S else {}
+    if isinstance(error, MustWait):
+        headers["retry-after"] = str(math.ceil(error.seconds))
     return JSONResponse(document_of(error, language), status, headers, MEDIA_TYPE)
 
 

@@ -108,7 +108,9 @@ class Heartbeat:
         for task in self._app.state.background:
             if task.done() and not task.cancelled():
                 raise RuntimeError("background work of the panel ended") from task.exception()
-        self._live.write({"listen": self._listen, "watchers": self._app.state.hub.watchers})
+        door = self._app.state.second_door
+        lan = door.listens_at if door else ""
+        self._live.write({"listen": self._listen, "lan": lan, "watchers": self._app.state.hub.watchers})
 
 
 class Server:
@@ -128,6 +130,7 @@ class Server:
             ws_per_message_deflate=False,
             ws_max_size=MAX_BODY,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_S,
         )
         self._server = uvicorn.Server(config)

@@ -4,13 +4,14 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue
 from gateway.model import Side
 from gateway.panel import bodies
 from gateway.panel.bodies import Values
 from gateway.panel.context import Context
+from gateway.panel.people.roles import WORK
+from gateway.panel.routing import Route
 
 
 class SideCalls:
@@ -21,8 +22,8 @@ class SideCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/captures/{uid}/laterality", self.of_capture, methods=["POST"]),
-            Route("/exams/{exam}/laterality", self.of_exam, methods=["POST"]),
+            Route("/captures/{uid}/laterality", self.of_capture, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/laterality", self.of_exam, methods=["POST"], who=WORK),
         ]
 
     async def of_capture(self, request: Request) -> Response:

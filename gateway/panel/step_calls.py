@@ -4,12 +4,13 @@ from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.errors import BadValue, NotFound
 from gateway.model import MessageState
 from gateway.panel import answers, bodies
 from gateway.panel.context import Context
+from gateway.panel.people.roles import SIGNED_IN, WORK
+from gateway.panel.routing import Route
 
 _MOST = 2000
 
@@ -22,9 +23,9 @@ class StepCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/procedure-steps", self.listing, methods=["GET"]),
-            Route("/procedure-steps/retry", self.retry_all, methods=["POST"]),
-            Route("/procedure-steps/{message}/release", self.release, methods=["POST"]),
+            Route("/procedure-steps", self.listing, methods=["GET"], who=SIGNED_IN),
+            Route("/procedure-steps/retry", self.retry_all, methods=["POST"], who=WORK),
+            Route("/procedure-steps/{message}/release", self.release, methods=["POST"], who=WORK),
         ]
 
     async def listing(self, request: Request) -> Response:

@@ -7,13 +7,14 @@ from contextlib import suppress
 import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.errors import ScopegateError
 from gateway.panel import recorder
 from gateway.panel.changes import Changes
 from gateway.panel.context import Context
+from gateway.panel.people.roles import LOOK, SIGNED_IN, Door, caller_of
+from gateway.panel.routing import Route, WebSocketRoute
 from gateway.panel.words import of_call
 
 _HEAD = struct.Struct(">QQ")  # sequence, capture time in ns
@@ -33,12 +34,12 @@ class Streams:
 
     def routes(self) -> list[Route | WebSocketRoute]:
         return [
-            Route("/events", self.events, methods=["GET"]),
-            WebSocketRoute("/preview/{source}", self.preview),
+            Route("/events", self.events, methods=["GET"], who=SIGNED_IN, stays=True),
+            WebSocketRoute("/preview/{source}", self.preview, who=LOOK),
         ]
 
     async def events(self, request: Request) -> Response:
-        self._context.hub.check()
+        self._context.hub.check(from_elsewhere=caller_of(request.scope).door is not Door.FRONT)
         first, heartbeat_s = list(self._changes.first().items()), self._context.timing.heartbeat
         stream = self._context.hub.subscribe(first, heartbeat_s=heartbeat_s, words=of_call(request))
         return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

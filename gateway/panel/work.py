@@ -21,6 +21,7 @@ class Work:
     def __init__(self) -> None:
         self._spool = ThreadPoolExecutor(_SPOOL_THREADS, "spool")
         self._pictures = ThreadPoolExecutor(_PICTURE_THREADS, "pictures")
+        self._people = ThreadPoolExecutor(1, "people")  # a hash takes 64 MB and a core: one at a time
         self._watch = ThreadPoolExecutor(1, "watch")  # PRAGMA data_version counts for one connection
 
     async def spool(self, call: Callable[[], T]) -> T:
@@ -31,10 +32,14 @@ class Work:
         """Run the decoding of a picture."""
         return await asyncio.get_running_loop().run_in_executor(self._pictures, call)
 
+    async def people(self, call: Callable[[], T]) -> T:
+        """Run what hashes a PIN."""
+        return await asyncio.get_running_loop().run_in_executor(self._people, call)
+
     async def watch(self, call: Callable[[], T]) -> T:
         """Run the look whether the index changed, always in the same thread."""
         return await asyncio.get_running_loop().run_in_executor(self._watch, call)
 
     def close(self) -> None:
-        for pool in (self._spool, self._pictures, self._watch):
+        for pool in (self._spool, self._pictures, self._people, self._watch):
             pool.shutdown(wait=True, cancel_futures=True)

@@ -4,11 +4,12 @@ import asyncio
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.model import RequestState, WorklistItem
 from gateway.panel import answers, bodies, similar
 from gateway.panel.context import Context
+from gateway.panel.people.roles import WORK
+from gateway.panel.routing import Route
 from gateway.spool.worklist import ServerState
 
 REFRESH = "worklist-refresh"  # the kind of the request row that forward executes
@@ -23,9 +24,9 @@ class WorklistCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/worklist", self.listing, methods=["GET"]),
-            Route("/worklist/refresh", self.refresh, methods=["POST"]),
-            Route("/worklist/search", self.search, methods=["POST"]),
+            Route("/worklist", self.listing, methods=["GET"], who=WORK),
+            Route("/worklist/refresh", self.refresh, methods=["POST"], who=WORK),
+            Route("/worklist/search", self.search, methods=["POST"], who=WORK),
         ]
 
     async def listing(self, request: Request) -> Response:

@@ -79,6 +79,24 @@ class Files:
             self._ease()
             self._write_all(recorded)
 
+    def write_secret(self, path: Path, content: bytes) -> None:
+        """Create or replace a file that nobody but this user may read; durable when this returns."""
+        self._ease()
+        with _translated():
+            fd = self._create(_part(path))
+            try:
+                os.fchmod(fd, 0o600)
+                self._write(fd, content)
+                self._sync(fd)
+            except BaseException:
+                with suppress(OSError):
+                    self._unlink(_part(path))
+                raise
+            finally:
+                os.close(fd)
+            self._rename(_part(path), path)
+            self._sync_folder(path.parent)
+
     def rename(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file its final name, durably."""
         with _translated():

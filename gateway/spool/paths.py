@@ -57,6 +57,10 @@ class Layout:
     def audit(self) -> Path:
         return self.root / "audit.jsonl"
 
+    @property
+    def people(self) -> Path:
+        return self.root / "people.json"
+
     def role_lock(self, role: str) -> Path:
         return self.root / f"{role}.lock"
 

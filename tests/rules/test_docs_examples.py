@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.app import app
 from gateway.config import keys, reader, values
-from gateway.config.settings import Tls
+from gateway.config.settings import Lan, Tls
 from tests.rules.test_docs import DOCS, OPENAPI, PAGES, calls
 
 # --- the configuration ---------------------------------------------------------------------------------------
@@ -79,6 +79,19 @@ def test_every_key_of_tls_is_documented_with_its_default(tmp_path):
         assert (default == "needed") == needed, key
         if not needed:
             assert fields[key] == {"-": None, "`true`": True}[default], key
+
+
+def test_every_key_of_lan_is_documented_with_its_default(tmp_path):
+    part = re.split(
+        r"^### ", (DOCS / "it.md").read_text().split("\n### Browsers on the network\n")[1], flags=re.MULTILINE
+    )
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| ([^|]*) \|", part[0], re.MULTILINE))
+    table = keys.tables(tmp_path)["panel"].keys["lan"]
+    defaults = {field.name: field.default for field in dataclasses.fields(Lan)}
+    assert set(rows) == set(table.keys)
+    for key, default in rows.items():
+        shown = "needed" if key in table.needed else f"`{json.dumps(defaults[key], default=str)}`"
+        assert default == shown, key
 
 
 # --- commands and calls --------------------------------------------------------------------------------------

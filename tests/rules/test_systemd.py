@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 from configparser import RawConfigParser
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -88,9 +89,12 @@ def test_capture_has_no_network_and_the_others_have_no_devices():
         assert Unit(SYSTEMD / f"scopegate-{process}.service")["Service"]["PrivateDevices"] == "yes"
 
 
-def test_the_panel_answers_on_loopback_only():
+def test_the_panel_reaches_the_box_and_private_networks_only():
     panel = Unit(SYSTEMD / "scopegate-panel.service")["Service"]
-    assert (panel["IPAddressDeny"], panel["IPAddressAllow"]) == ("any", "localhost")
+    assert panel["IPAddressDeny"] == "any"
+    name, *networks = panel["IPAddressAllow"].split()
+    assert name == "localhost"
+    assert all(ip_network(network).is_private for network in networks)
 
 
 def test_every_user_of_a_unit_is_made_and_the_spool_is_shared_by_its_group():

@@ -1,11 +1,12 @@
 """The box itself: what leaves it, and what can be done besides exams."""
 
 from starlette.requests import Request
-from starlette.routing import Route
 
 from gateway.panel import archives
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN
+from gateway.panel.routing import Route
 from gateway.panel.words import NAMES
 
 _DELIVERIES_SHOWN = 30
@@ -20,10 +21,10 @@ class BoxPages:
 
     def routes(self) -> list[Route]:
         return [
-            self._frame.route("/delivery", "delivery.html", self._delivery),
-            self._frame.route("/more", "more.html", self._more),
-            self._frame.route("/language", "language.html", self._language),
-            self._frame.route("/standby", "standby.html", self._standby),
+            self._frame.route("/delivery", "delivery.html", self._delivery, who=LOOK),
+            self._frame.route("/more", "more.html", self._more, who=SIGNED_IN),
+            self._frame.route("/language", "language.html", self._language, who=EVERYBODY),
+            self._frame.route("/standby", "standby.html", self._standby, who=SIGNED_IN),
         ]
 
     def _delivery(self, request: Request) -> Values:

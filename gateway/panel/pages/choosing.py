@@ -6,13 +6,14 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gateway.errors import ScopegateError
 from gateway.model import Exam, WorklistItem
 from gateway.panel import names, similar, subjects, views, worklist_calls
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import WORK
+from gateway.panel.routing import Route
 
 _FIELDS = ("family", "given", "id", "day", "month", "year", "sex", "description")
 _DATE = (("year", 4), ("month", 2), ("day", 2))
@@ -28,10 +29,10 @@ class ChoosingPages:
 
     def routes(self) -> list[Route]:
         return [
-            self._frame.route("/", "choose.html", self._choose),
-            self._frame.route("/confirm", "confirm.html", self._confirm),
-            Route("/typed", self.typed, methods=["POST"]),
-            self._frame.route("/type", "type.html", self._type),
+            self._frame.route("/", "choose.html", self._choose, who=WORK),
+            self._frame.route("/confirm", "confirm.html", self._confirm, who=WORK),
+            Route("/typed", self.typed, methods=["POST"], who=WORK),
+            self._frame.route("/type", "type.html", self._type, who=WORK),
         ]
 
     def _choose(self, request: Request) -> Values:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from starlette.requests import Request
-from starlette.routing import Route
 
 from gateway.config.body_parts import takes_side
 from gateway.config.settings import Source
@@ -11,6 +10,8 @@ from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind
 from gateway.panel import views
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
+from gateway.panel.people.roles import LOOK, WORK
+from gateway.panel.routing import Route
 
 
 class ExamPages:
@@ -22,10 +23,10 @@ class ExamPages:
 
     def routes(self) -> list[Route]:
         return [
-            self._frame.route("/live/{exam}", "live.html", self._live),
-            self._frame.route("/finish/{exam}", "finish.html", self._finish),
-            self._frame.route("/exam/{exam}", "exam.html", self._exam),
-            self._frame.route("/picture/{uid}", "picture.html", self._picture),
+            self._frame.route("/live/{exam}", "live.html", self._live, who=LOOK),
+            self._frame.route("/finish/{exam}", "finish.html", self._finish, who=WORK),
+            self._frame.route("/exam/{exam}", "exam.html", self._exam, who=LOOK),
+            self._frame.route("/picture/{uid}", "picture.html", self._picture, who=LOOK),
         ]
 
     def _live(self, request: Request) -> Values:

@@ -8,16 +8,19 @@ from typing import Any
 import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
-from gateway.errors import NotFound
+from gateway.errors import NotFound, ScopegateError
 from gateway.panel import names, problems
 from gateway.panel.context import Context
 from gateway.panel.health import Health
+from gateway.panel.people.roles import CAPTURE, LOOK, SET_UP, SIGNED_IN, WORK, Permit, caller_of
+from gateway.panel.routing import Route
 from gateway.panel.views import SIDES, Look
 
 Values = dict[str, Any]
 Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
+
+_MAY = {"watch": SIGNED_IN, "look": LOOK, "work": WORK, "capture": CAPTURE, "set-up": SET_UP}  # words of a page
 
 
 class Elsewhere(Exception):
@@ -37,17 +40,22 @@ class Frame:
         self._health = Health(context)
         self._templates = _templates()
 
-    def route(self, path: str, template: str, page: Page) -> Route:
+    def route(self, path: str, template: str, page: Page, *, who: Permit) -> Route:
         """Return the route of a page that is looked at."""
 
         async def answer(request: Request) -> Response:
             return await self._context.work.spool(partial(self._answer, template, page, request))
 
-        return Route(path, answer, methods=["GET"])
+        return Route(path, answer, methods=["GET"], who=who)
+
+    async def refused(self, request: Request, why: ScopegateError) -> Response:
+        """Return a page that says why another one is not shown."""
+        return await self._context.work.spool(partial(self._problem, request, why))
 
     def page(self, request: Request, template: str, values: Values, *, status: int = 200) -> Response:
         """Return a page. Blocks: runs in a thread."""
         panel, now = self._context.settings.panel, self._context.clock.now()
+        caller = caller_of(request.scope)
         spoken = self._context.languages.of_page(request, panel.language)
         around = {
             "language": spoken.language,
@@ -55,6 +63,8 @@ class Frame:
             "ngettext": spoken.ngettext,
             "said": spoken.said,
             "panel": panel,
+            "caller": caller,
+            "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self.look.badge(),
             "disk": self._health.disk(),
             "now": names.clock_time(now.local),
@@ -75,7 +85,10 @@ class Frame:
         except Elsewhere as elsewhere:
             return RedirectResponse(elsewhere.path, 303)
         except NotFound as problem:
-            return self.page(request, "problem.html", {"problem": problem}, status=problems.status_of(problem))
+            return self._problem(request, problem)
+
+    def _problem(self, request: Request, problem: ScopegateError) -> Response:
+        return self.page(request, "problem.html", {"problem": problem}, status=problems.status_of(problem))
 
 
 @cache

@@ -1,11 +1,12 @@
 """Where pictures go that are of another patient: from one picture, alone or with all after it."""
 
 from starlette.requests import Request
-from starlette.routing import Route
 
 from gateway.model import CaptureState, ExamState
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import WORK
+from gateway.panel.routing import Route
 
 
 class MovingPages:
@@ -16,7 +17,7 @@ class MovingPages:
         self._frame = frame
 
     def routes(self) -> list[Route]:
-        return [self._frame.route("/move/{uid}", "move.html", self._move)]
+        return [self._frame.route("/move/{uid}", "move.html", self._move, who=WORK)]
 
     def _move(self, request: Request) -> Values:
         """Offer the other exams that have not left; `?only=1`: this picture without those after it."""

@@ -20,7 +20,7 @@ let unclear = 0; // presses of which nobody knows what became
 
 function watch() {
   const width = Math.round(canvas.clientWidth * devicePixelRatio) || 640;
-  const socket = new WebSocket(`ws://${location.host}/api/v1/preview/${encodeURIComponent(data.source)}?width=${width}`);
+  const socket = new WebSocket(`${sockets}//${location.host}/api/v1/preview/${encodeURIComponent(data.source)}?width=${width}`);
   socket.binaryType = "arraybuffer";
   socket.onmessage = async (event) => {
     try { await draw(event.data); } finally { if (socket.readyState === WebSocket.OPEN) socket.send("1"); }
@@ -177,7 +177,7 @@ function time(seconds) {
   return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
 }
 
-const presses = new PressQueue((press, stored, problem) => {
+const presses = !may.has("capture") ? { length: 0, worrying: 0 } : new PressQueue((press, stored, problem) => {
   if (stored) {
     if (!captures.some(([uid]) => uid === stored.sop_instance_uid)) captures.push([stored.sop_instance_uid, "saved", "still", stored.instance_number, press.body.laterality || ""]);
     tell(`✓ ${filled(say.stored_as, { number: Math.max(...captures.map((one) => one[3])) })}`, "done");
@@ -197,6 +197,7 @@ function feel(key) {
 }
 
 $("capture").addEventListener("click", () => {
+  if (!may.has("capture")) return;
   if (!live.on) { tell(say.no_live, "not"); return; }
   feel($("capture"));
   $("problem").hidden = true;

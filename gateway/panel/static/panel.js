@@ -4,6 +4,8 @@
 const $ = (id) => document.getElementById(id);
 const language = document.documentElement.lang;
 const words = JSON.parse($("words").textContent);
+const may = new Set(document.documentElement.dataset.may.split(" ")); // the box refuses the rest anyhow
+const sockets = location.protocol === "https:" ? "wss:" : "ws:";
 
 function filled(message, values) { return message.replace(/\{(\w+)\}/g, (_, name) => values[name]); }
 
@@ -157,6 +159,9 @@ async function refresh() {
 
 const typing = Boolean(document.querySelector("form")); // what somebody is typing is never replaced
 let events;
+let broken = false;
+
+function again() { wanted.add("exam"); refresh(); } // perhaps nobody is signed in any more: the page says where to go
 
 function listen() {
   events = new EventSource(`/api/v1/events?language=${language}`);
@@ -169,16 +174,32 @@ function listen() {
       if (!typing) { wanted.add(topic); setTimeout(refresh, 50); }
     });
   }
+  events.onopen = () => { if (broken) again(); broken = false; };
   events.onerror = () => {
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 1000);
+    broken = true;
+    if (events.readyState !== EventSource.CLOSED) return;
+    again();
+    setTimeout(listen, 1000);
   };
 }
 
+const TOUCH_MS = 60000; // so often the box is told that somebody is there
+let told = performance.now();
+if (document.documentElement.dataset.door === "lan" && may.has("watch")) {
+  for (const kind of ["pointerdown", "keydown"]) {
+    addEventListener(kind, () => {
+      if (performance.now() - told < TOUCH_MS) return;
+      told = performance.now();
+      call("/api/v1/session/touch", {}).catch(again);
+    }, true);
+  }
+}
+
 setInterval(() => {
-  if (performance.now() - lastWord > LOST_MS) $("lost").hidden = false;
+  if (events && performance.now() - lastWord > LOST_MS) $("lost").hidden = false;
   const now = new Date();
   const time = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
   for (const clock of document.querySelectorAll("[data-clock]")) clock.textContent = time;
 }, 1000);
-addEventListener("pagehide", () => events.close());
-listen();
+addEventListener("pagehide", () => events?.close());
+if (may.has("watch")) listen();

@@ -26,7 +26,7 @@ class PressQueue {
   }
 
   connect() {
-    this.socket = new WebSocket(`ws://${location.host}/api/v1/presses?language=${language}`);
+    this.socket = new WebSocket(`${sockets}//${location.host}/api/v1/presses?language=${language}`);
     this.socket.onopen = () => this.send();
     this.socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     this.socket.onclose = () => {

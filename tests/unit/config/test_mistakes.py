@@ -57,10 +57,12 @@ WRONG = [
     ("[station]\n", 'temporary_id = "{random4"', "station.temporary_id", "brace"),
     ("[station]\n", 'temporary_id = "A^B-{random4}"', "station.temporary_id", "ASCII without"),
     ("[station]\n", f'temporary_id = "{"X" * 61}{{random4}}"', "station.temporary_id", "65 characters"),
-    ("[panel]\n", 'listen = "0.0.0.0:8080"', "panel.listen", "until sign-in exists"),
-    ("[panel]\n", 'listen = "box.clinic.example:8080"', "panel.listen", "until sign-in exists"),
+    ("[panel]\n", 'listen = "0.0.0.0:8080"', "panel.listen", "nobody signs in there"),
+    ("[panel]\n", 'listen = "box.clinic.example:8080"', "panel.listen", "nobody signs in there"),
     ("[panel]\n", 'listen = "127.0.0.1:11112"\n[station]\nlisten = "0.0.0.0:11112"', "panel.listen", "must move"),
-    ("[panel]\n", 'lan = { listen = "0.0.0.0:8443" }', "panel.lan", "not in this version"),
+    ("[panel]\n", 'lan = { listen = "0.0.0.0:8443" }', "panel.lan", "certificate is missing"),
+    ("[panel]\n", "lan = true", "panel.lan", "must be a table with listen, certificate, key, capture, not true"),
+    ("[panel]\n", 'lan = { certificate = "x", key = "x" }', "panel.lan.certificate", "x cannot be read: No such file"),
     ("[release]\n", 'when = "never"', "release.when", '"finish" or "at-once"'),
     ("[release]\n", 'when = "finnish"', "release.when", "did you mean finish?"),
     ("[release]\n", "temporary = true", "release.temporary", "must be text"),
@@ -195,7 +197,7 @@ instituton = "Clinic" #< station.instituton: did you mean institution
 data_dir = '''
 /dev/null'''
 [panel]
-listen = "0.0.0.0:80" #< panel.listen: until sign-in exists
+listen = "0.0.0.0:80" #< panel.listen: nobody signs in there
 [release]
 when = "later" #< release.when: must be "finish" or "at-once"
 [[source]]

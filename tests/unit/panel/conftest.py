@@ -9,11 +9,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from gateway.clock import Clock
 from gateway.config.settings import (
     Destination,
+    Panel,
     ProcedureStep,
     Release,
     Settings,
@@ -27,6 +29,8 @@ from gateway.dicom import part10
 from gateway.model import Patient, Procedure, SealedObject, WorklistItem
 from gateway.panel.app import create_app
 from gateway.panel.context import Timing
+from gateway.panel.people.roles import DOOR, Door
+from gateway.panel.people.secrets import Hashes
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.empty_index import with_index
@@ -34,6 +38,8 @@ from tests.memory import folder_in_memory
 from tests.unit.panel.fake_capture import FakeCapture
 
 ADDRESS = "http://127.0.0.1:8080"
+LAN_ADDRESS = "https://box.clinic.example:8443"
+QUICK = Hashes(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def settings_for(tmp_path: Path) -> Settings:
@@ -80,8 +86,10 @@ def item(number: int, name: str, **changes: object) -> WorklistItem:
 class Direct(httpx2.BaseTransport):
     """Asks the application with one step into its thread; TestClient, which can stream, makes nine."""
 
-    def __init__(self, running: TestClient) -> None:
+    def __init__(self, running: TestClient, *, door: Door = Door.FRONT, address: str = "127.0.0.1") -> None:
         self._running = running
+        self._door = door
+        self._address = address
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         url = request.url
@@ -96,7 +104,8 @@ class Direct(httpx2.BaseTransport):
             "root_path": "",
             "headers": [(name.lower(), value) for name, value in request.headers.raw],
             "server": (url.host, url.port),
-            "client": ("127.0.0.1", 50000),
+            "client": (self._address, 50000),
+            DOOR: self._door,
         }
         start, *parts = self._running.portal.call(self._answer, scope, request.read())
         return httpx2.Response(
@@ -135,6 +144,14 @@ class Bench:
     capture: FakeCapture
     settings: Settings
     clock: Clock
+
+    @contextmanager
+    def elsewhere(self, address: str = "10.0.0.7") -> Iterator[httpx2.Client]:
+        """Ask through the second door, from a machine of the network."""
+        self.watching.app.state.names.certified = frozenset({"box.clinic.example", "*.kis.example", "10.0.0.5"})
+        transport = Direct(self.watching, door=Door.LAN, address=address)
+        with httpx2.Client(transport=transport, base_url=LAN_ADDRESS) as client:
+            yield client
 
     def post(self, path: str, body: dict[str, object] | None = None, *, status: int = 200) -> dict[str, object]:
         answer = self.client.post(f"/api/v1{path}", json=body if body is not None else {})
@@ -207,10 +224,21 @@ def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pa
 
 
 @contextmanager
-def running(folder: Path, *more: Destination, body_part: str = "") -> Iterator[Bench]:
-    clock, settings = Clock(), settings_for(folder)
+def running(
+    folder: Path,
+    *more: Destination,
+    body_part: str = "",
+    clock: Clock | None = None,
+    panel: Panel | None = None,
+) -> Iterator[Bench]:
+    clock, settings = clock or Clock(), settings_for(folder)
     sources = tuple(replace(source, body_part=body_part) for source in settings.sources)
-    settings = replace(settings, sources=sources, destinations=(*settings.destinations, *more))
+    settings = replace(
+        settings,
+        sources=sources,
+        destinations=(*settings.destinations, *more),
+        panel=panel or settings.panel,
+    )
     spool = open_spool(with_index(settings.station.data_dir), clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)
@@ -221,6 +249,7 @@ def running(folder: Path, *more: Destination, body_part: str = "") -> Iterator[B
         clock=clock,
         capture_socket=socket_path,
         timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2),
+        hashes=QUICK,
     )
     with (
         TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,

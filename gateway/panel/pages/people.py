@@ -1,0 +1,92 @@
+"""Signing in, the first administrator, the people of the box and the way back with the recovery code."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from gateway.messages import N_
+from gateway.panel.context import Context
+from gateway.panel.pages.frame import Elsewhere, Frame, Values
+from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, Door, Role, caller_of
+from gateway.panel.routing import Route
+
+ROLE_WORDS = {
+    Role.TECHNICIAN: (N_("Technician"), N_("Does exams.")),
+    Role.REVIEWER: (N_("Reviewer"), N_("Looks at pictures and exports them.")),
+    Role.ADMINISTRATOR: (N_("Administrator"), N_("Sets the box up and manages people.")),
+    Role.SERVICE: (N_("Service"), N_("Sees devices and counts, no patients.")),
+}
+
+
+class PeoplePages:
+    """One method a page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._people = context.desk.people
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        return [
+            self._frame.route("/sign-in", "sign_in.html", self._sign_in, who=EVERYBODY),
+            self._frame.route("/first", "first.html", self._first, who=AT_THE_BOX),
+            self._frame.route("/recover", "recover.html", self._recover, who=AT_THE_BOX),
+            self._frame.route("/people", "people.html", self._list, who=SET_UP),
+            self._frame.route("/people/add", "person.html", self._add, who=SET_UP),
+            self._frame.route("/people/code", "code.html", self._code, who=SET_UP),
+            self._frame.route("/people/{person}", "person.html", self._person, who=SET_UP),
+        ]
+
+    def _sign_in(self, request: Request) -> Values:
+        caller = caller_of(request.scope)
+        at_the_box = caller.door is Door.FRONT
+        if at_the_box and not self._people.has_administrator and self._people.is_readable:
+            raise Elsewhere("/first")
+        # Names are shown to who stands before the box, to nobody else.
+        administrators = [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]
+        return {
+            "names": administrators if at_the_box else [],
+            "next": next_page(request.query_params.get("next", ""), "/more" if at_the_box else "/"),
+        }
+
+    def _first(self, request: Request) -> Values:
+        del request
+        if self._people.has_administrator:
+            raise Elsewhere("/sign-in")
+        return {}
+
+    def _recover(self, request: Request) -> Values:
+        del request
+        if not self._people.has_administrator:
+            raise Elsewhere("/first")
+        return {"names": [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]}
+
+    def _list(self, request: Request) -> Values:
+        del request
+        return {
+            "people": self._people.all(),
+            "role_words": ROLE_WORDS,
+            "recovery_confirmed": self._people.recovery_confirmed,
+        }
+
+    def _add(self, request: Request) -> Values:
+        del request
+        return {"person": None, "role_words": ROLE_WORDS}
+
+    def _person(self, request: Request) -> Values:
+        return {"person": self._people.get(request.path_params["person"]), "role_words": ROLE_WORDS}
+
+    def _code(self, request: Request) -> Values:
+        del request
+        return {}
+
+
+def next_page(wanted: str, usual: str) -> str:
+    """Return where to go after signing in: a page of this box, whatever the address says."""
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return usual
+    ours = wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
+    if not ours or "\\" in wanted or not wanted.isprintable() or parts.path == "/sign-in":
+        return usual
+    return wanted

@@ -1,0 +1,76 @@
+"""Who is signed in. Kept in memory: a restart signs everybody out. Holds SHA-256s of tokens, never a token."""
+
+import hashlib
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.panel.people.roles import Door
+
+IDLE_S = 600.0  # without a touch
+LONGEST_S = 12 * 3600.0
+FRONT_S = 600.0  # of an administrator at the box, however busy: the next technician stands there
+_DIGITS = 64  # hexadecimal, of a token: 256 bits
+_MOST_OF_ONE = 16  # browsers of one person; the one that was used longest ago is signed out
+COOKIE = {Door.FRONT: "scopegate-front", Door.LAN: "__Host-scopegate"}
+
+
+@dataclass(kw_only=True, slots=True)
+class Session:
+    """One sign-in of one browser. Times are seconds of the clock that runs since boot."""
+
+    person: str  # id
+    door: Door
+    began: float
+    touched: float
+
+
+class Sessions:
+    """Every sign-in that still counts. Used on the event loop only."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[str, Session] = {}
+
+    def begin(self, person: str, door: Door) -> str:
+        """Return the token of a new session."""
+        token, now = self._clock.token(_DIGITS), self._now()
+        self._forget_ended(now)
+        theirs = [key for key, session in self._open.items() if session.person == person]
+        for key in sorted(theirs, key=lambda key: self._open[key].touched)[
+            : max(0, len(theirs) - _MOST_OF_ONE + 1)
+        ]:
+            del self._open[key]
+        self._open[_digest(token)] = Session(person=person, door=door, began=now, touched=now)
+        return token
+
+    def find(self, token: str, door: Door, *, touch: bool = False) -> str | None:
+        """Return whose session a token is, None when it is none or has ended. `touch`: a person did something."""
+        session, now = self._open.get(_digest(token)), self._now()
+        if session is None or session.door is not door or _has_ended(session, now):
+            return None
+        if touch:
+            session.touched = now
+        return session.person
+
+    def end(self, token: str) -> None:
+        """Sign this browser out; without a session that is no error."""
+        self._open.pop(_digest(token), None)
+
+    def end_of(self, person: str) -> None:
+        """Sign a person out everywhere."""
+        self._open = {key: session for key, session in self._open.items() if session.person != person}
+
+    def _forget_ended(self, now: float) -> None:
+        self._open = {key: session for key, session in self._open.items() if not _has_ended(session, now)}
+
+    def _now(self) -> float:
+        return self._clock.boottime_ns() / 1e9
+
+
+def _has_ended(session: Session, now: float) -> bool:
+    longest = FRONT_S if session.door is Door.FRONT else LONGEST_S
+    return now - session.touched >= IDLE_S or now - session.began >= longest
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

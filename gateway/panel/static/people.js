@@ -1,0 +1,75 @@
+// Pages on people: keys that type a PIN, forms that call the API, a recovery code that is shown once.
+"use strict";
+
+const say = JSON.parse($("people-words")?.textContent || "{}");
+let field = null; // what the keys type into
+
+function firstField(form) { return form.querySelector("input[autofocus]") || form.querySelector("input:not([type=hidden], [type=radio])"); }
+
+addEventListener("focusin", ({ target }) => { if (target.matches("input:not([type=radio])")) field = target; });
+addEventListener("pointerdown", (event) => { if (event.target.closest(".pad")) event.preventDefault(); }); // the field keeps the focus
+addEventListener("click", ({ target }) => {
+  const key = target.closest(".pad .key");
+  if (!key) return;
+  field = field?.form === key.closest("form") ? field : firstField(key.closest("form"));
+  if ("erase" in key.dataset) field.value = field.value.slice(0, -1);
+  else if (field.value.length < field.maxLength) field.value += key.dataset.digit;
+  field.focus();
+});
+
+function bodyOf(form) {
+  const body = Object.fromEntries(new FormData(form));
+  delete body.again;
+  if (form.dataset.to.endsWith("/pin")) delete body.role; // it is set by its own key
+  return body;
+}
+
+function showCode({ recovery_code: code, qr }) {
+  $("entry").hidden = true;
+  const half = code.length >> 1;
+  $("code-text").replaceChildren(code.slice(0, half), document.createElement("br"), code.slice(half + 1));
+  const drawing = new DOMParser().parseFromString(qr, "text/html").querySelector("svg");
+  $("code-qr").replaceChildren(document.importNode(drawing, true));
+  written(false);
+}
+
+function written(done) {
+  $("code-shown").hidden = done;
+  $("code").hidden = !done;
+  if (done) firstField($("code")).focus();
+}
+$("code-written")?.addEventListener("click", () => written(true));
+$("code-again")?.addEventListener("click", () => written(false));
+
+addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const [pin, again] = [form.elements.pin, form.elements.again];
+  if (again && pin.value !== again.value) {
+    pin.value = again.value = "";
+    pin.focus();
+    showProblem({ what: say.different });
+    return;
+  }
+  const key = form.querySelector("[type=submit]");
+  key.disabled = true;
+  $("problem").hidden = true;
+  try {
+    const value = await call(form.dataset.to, bodyOf(form));
+    if ("code" in form.dataset) showCode(value);
+    else location.assign(form.dataset.next);
+  } catch (error) {
+    showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
+    for (const secret of form.querySelectorAll("[type=password], [name=last]")) secret.value = "";
+    firstField(form)?.focus();
+  }
+  key.disabled = false;
+});
+
+addEventListener("change", async ({ target }) => {
+  if (!target.dataset.now) return;
+  try { await call(target.dataset.now, { role: target.value }); } catch (error) {
+    showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
+    target.form.reset(); // as it was, and still is
+  }
+});
