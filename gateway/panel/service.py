@@ -15,6 +15,7 @@ from gateway.log import event, warn
 from gateway.panel.app import create_app
 from gateway.panel.connections import BACKLOG, Door
 from gateway.panel.guard import MAX_BODY
+from gateway.panel.people.secrets import Hashes
 from gateway.panel.waiting import Waiting
 from gateway.panel.words import Languages
 from gateway.spool import locks
@@ -33,7 +34,14 @@ _GRACE_S = 2  # for answers in flight when the panel is stopped
 _BACKLOG = 128
 
 
-def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, languages: Languages | None = None) -> bool:
+def run(
+    settings: Settings,
+    *,
+    clock: Clock,
+    supervisor: Supervisor,
+    languages: Languages | None = None,
+    hashes: Hashes | None = None,
+) -> bool:
     """Serve until `supervisor` is stopped; False when a thread died.
 
     Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
@@ -52,6 +60,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, languages: 
             clock=clock,
             capture_socket=settings.station.runtime_dir / SOCKET_NAME,
             languages=languages,
+            hashes=hashes,
         )
         host, port = listener.getsockname()[:2]
         heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")

@@ -19,7 +19,7 @@ from gateway.panel.words import Languages
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
-from tests.unit.panel.conftest import settings_for
+from tests.unit.panel.conftest import QUICK, settings_for
 from tests.unit.panel.fake_capture import FakeCapture
 
 SIZES = {"front": (800, 480), "large": (1280, 800)}
@@ -56,6 +56,11 @@ class Box:
     settings: Settings
     restart_panel: Callable[[], None]
 
+    def panel_says(self) -> dict[str, Any]:
+        """Return what the panel process says of itself."""
+        said: dict[str, Any] = json.loads((self.settings.station.runtime_dir / "panel.json").read_bytes())
+        return said
+
     def open_exam(self) -> Exam:
         return until(self.spool.exams.open_one)
 
@@ -79,7 +84,12 @@ class PanelProcess:
         self._thread = threading.Thread(
             target=service.run,
             args=(self.settings,),
-            kwargs={"clock": self.clock, "supervisor": self._supervisor, "languages": self.languages},
+            kwargs={
+                "clock": self.clock,
+                "supervisor": self._supervisor,
+                "languages": self.languages,
+                "hashes": QUICK,
+            },
         )
         self._thread.start()
         until(live.exists)

@@ -20,6 +20,7 @@ from tests.unit.panel.fake_capture import START
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Schönbrunn^Maria-Theresia"
 Made = Callable[[Box], str]
 SCREENS: dict[str, Made] = {}
+_BEFORE: dict[str, Callable[[Box, Page], None]] = {}  # what a person did in this browser
 _AFTER: dict[str, Callable[[Page], None]] = {}  # what a person does there
 
 
@@ -31,6 +32,8 @@ def screen(make: Made) -> Made:
 def show(name: str, box: Box, page: Page) -> None:
     """Bring the box into a state and the page to its screen, and wait until that stands still."""
     address = SCREENS[name](box)
+    if before := _BEFORE.get(name):
+        before(box, page)
     page.goto(f"{box.address}{address}")
     page.wait_for_selector("body.ready")
     if "/live/" in page.url:
@@ -364,3 +367,84 @@ def choose_covered(box: Box) -> str:
 
 
 _AFTER["clean"] = lambda page: page.locator("#clean-key").tap()
+
+
+# --- people --------------------------------------------------------------------------------------------------
+
+PIN = "402918"
+
+
+def ask(box: Box, page: Page, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask the API from this browser, whose cookies go along."""
+    answer = page.request.post(f"{box.address}/api/v1{path}", data=body)
+    assert answer.ok, answer.text()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def as_administrator(box: Box, page: Page, *others: tuple[str, str]) -> None:
+    made = ask(box, page, "/people/first", {"name": "Dr. Huber", "pin": PIN})
+    ask(box, page, "/people/recovery/confirm", {"last": made["recovery_code"][-4:]})
+    for name, role in others:
+        ask(box, page, "/people", {"name": name, "role": role, "pin": PIN})
+
+
+def _signed_out(box: Box, page: Page, *others: tuple[str, str]) -> None:
+    as_administrator(box, page, *others)
+    ask(box, page, "/session/end", {})
+
+
+def _people_screen(name: str, address: str, before: Callable[[Box, Page], None] | None = None) -> None:
+    def make(box: Box) -> str:
+        del box
+        return address
+
+    make.__name__ = name
+    screen(make)
+    if before:
+        _BEFORE[name] = before
+
+
+_MANY = [
+    ("Rossi", "technician"),
+    ("Wolfeschlegelsteinhausenbergerdo", "reviewer"),
+    ("王小东", "service"),
+    ("Technik Röntgen", "technician"),
+    ("Meier", "administrator"),
+]
+_people_screen("first_administrator", "/first")
+_people_screen("sign_in", "/people", _signed_out)
+_people_screen("sign_in_several", "/sign-in", lambda box, page: _signed_out(box, page, *_MANY))
+_people_screen("recover", "/recover", _signed_out)
+_people_screen("people", "/people", lambda box, page: as_administrator(box, page, *_MANY))
+_people_screen(
+    "people_without_code",
+    "/people",
+    lambda box, page: (as_administrator(box, page), ask(box, page, "/people/recovery/renew", {})),
+)
+_people_screen("person_add", "/people/add", as_administrator)
+_people_screen("person", "/people", lambda box, page: as_administrator(box, page, *_MANY))
+_people_screen("recovery_code", "/people/code", as_administrator)
+_people_screen("recovery_code_confirm", "/people/code", as_administrator)
+_people_screen("more_signed_in", "/more", as_administrator)
+
+
+def _look_at_code(page: Page) -> None:
+    page.locator("#entry [type=submit]").tap()
+    page.locator("#code-shown").wait_for()
+
+
+def _type_code(page: Page) -> None:
+    _look_at_code(page)
+    page.locator("#code-written").tap()
+
+
+def _first_person(page: Page) -> None:
+    page.locator(".row.person").nth(1).tap()
+    page.wait_for_url("**/people/*")
+    page.wait_for_selector("body.ready")
+
+
+_AFTER["recovery_code"] = _look_at_code
+_AFTER["recovery_code_confirm"] = _type_code
+_AFTER["person"] = _first_person

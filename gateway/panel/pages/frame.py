@@ -63,7 +63,7 @@ class Frame:
             "ngettext": spoken.ngettext,
             "said": spoken.said,
             "panel": panel,
-            "caller": caller,
+            "asker": caller,  # Jinja keeps `caller` for itself
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self.look.badge(),
             "disk": self._health.disk(),

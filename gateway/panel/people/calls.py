@@ -204,7 +204,7 @@ def _shown(person: Person) -> Json:
 def _code(code: str) -> Json:
     """Return a recovery code as text, and as a QR code that a telephone reads (ISO/IEC 18004)."""
     qr = segno.make(code, error="m", micro=False)
-    return {"recovery_code": code, "qr": qr.svg_inline(scale=4, border=4, dark="#000", light="#fff")}
+    return {"recovery_code": code, "qr": qr.svg_inline(omitsize=True, border=4, dark="#000", light="#fff")}
 
 
 def _role(values: Values) -> Role:

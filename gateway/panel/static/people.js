@@ -27,7 +27,12 @@ function bodyOf(form) {
 function showCode({ recovery_code: code, qr }) {
   $("entry").hidden = true;
   const half = code.length >> 1;
-  $("code-text").replaceChildren(code.slice(0, half), document.createElement("br"), code.slice(half + 1));
+  const lines = [code.slice(0, half), code.slice(half + 1)].map((text) => {
+    const line = document.createElement("bdi");
+    line.textContent = text;
+    return line;
+  });
+  $("code-text").replaceChildren(lines[0], document.createElement("br"), lines[1]);
   const drawing = new DOMParser().parseFromString(qr, "text/html").querySelector("svg");
   $("code-qr").replaceChildren(document.importNode(drawing, true));
   written(false);

@@ -565,6 +565,23 @@ def test_the_audit_says_who_came_who_was_refused_and_who_did_it_and_never_a_pin(
     assert exam
 
 
+def test_every_page_on_people_can_be_seen_by_whom_it_is_for(bench: Bench) -> None:
+    assert "/api/v1/people/first" in bench.client.get("/first").text
+    ids = people(bench)
+    for path in ("/sign-in", "/recover"):
+        assert bench.client.get(path).status_code == 200
+    with bench.elsewhere() as lan:
+        assert "Huber" not in lan.get("/sign-in").text  # names are for who stands before the box
+        headers = signed_in(bench, ids[A], Door.LAN)
+        for path in ("/people", "/people/add", "/people/code", f"/people/{ids[R]}", "/more"):
+            answer = lan.get(path, headers=headers)
+            assert (answer.status_code, "Huber" in answer.text) == (200, path in {"/people", "/more"}), path
+        assert lan.get("/people/nobody", headers=headers).status_code == 404
+        refused = lan.get("/people", headers=signed_in(bench, ids[R], Door.LAN))
+        assert refused.status_code == 403
+        assert "not-permitted" in refused.text
+
+
 # --- the first administrator -----------------------------------------------------------------------------
 
 
