@@ -225,6 +225,7 @@ class Exam:
     further: tuple[FurtherOrder, ...] = ()  # of a grouped exam: the orders after the first
     side: Side = Side.NOT_SAID  # of what is taken from now on
     steps: tuple[Step, ...] = ()  # in order; none in exams of release 0.1
+    operator: str = ""  # who said that they did it, a PN; "" = nobody said
 
     @property
     def begun(self) -> Moment:

@@ -7,6 +7,8 @@ from gateway.config import values
 from gateway.config.settings import Entity
 from gateway.config.values import NOT_YET, Check, Wrong, near, shown, words_of
 
+_OPERATOR_LONGEST = 64  # of a component group of a PN (PS3.5 6.2)
+_CARETS = 4  # between its five components
 TEMPORARY_ID_FIELDS = {"station": "", "date": "20261121", "time": "235959", "random4": "0000"}
 
 _CODE = re.compile(r"[A-Z0-9_]{2,16}")  # a DICOM code string of more than a letter (PS3.5 6.2)
@@ -120,6 +122,18 @@ def transfer_syntaxes(value: object) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         raise Wrong("names a transfer syntax twice")
     return tuple(value)
+
+
+def operator(value: object) -> str:
+    """Check the name of somebody who works here: it becomes OperatorsName, a PN of one group."""
+    words = words_of(value).strip()
+    if not words.strip("^ ") or len(words) > _OPERATOR_LONGEST or not words.isprintable():
+        raise Wrong(f"must be 1 to {_OPERATOR_LONGEST} characters, not {shown(value)}")
+    if any(sign in words for sign in "\\=") or words.count("^") > _CARETS:
+        raise Wrong(
+            f'must be written as "Family^Given" or in one piece, without backslash and =, not {shown(value)}'
+        )
+    return words
 
 
 def temporary_id(value: object) -> str:

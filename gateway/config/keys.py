@@ -116,6 +116,7 @@ def _station(base: Path) -> Table:
             "data_dir": values.directory(base),
             "runtime_dir": values.directory_or_default(base),
             "temporary_id": dicom.temporary_id,
+            "typed_id": dicom.temporary_id,
             "tls": _listener_tls(base),
         },
     )
@@ -142,6 +143,8 @@ def _panel(base: Path) -> Table:
             "language": values.one_of(*LANGUAGES),
             "theme": values.one_of("dark", "light"),
             "buttons": values.one_of("right", "left"),
+            "operators": values.several(dicom.operator),
+            "keyboard": values.one_of("auto", "qwerty", "qwertz", "azerty", "italian"),
             "screen_mm": values.number(0, 1000, "mm"),
         },
     )

@@ -164,13 +164,15 @@ def _commitment(parts: Parts) -> Iterator[Finding]:
 
 def _identity(parts: Parts) -> Iterator[Finding]:
     station = _station(parts)
-    template = station.get("temporary_id", Station().temporary_id)
-    filled = template.format(**{**TEMPORARY_ID_FIELDS, "station": station.get("name", Station().name)})
-    if len(filled) > _LONGEST_ID:
-        yield Finding(
-            place=("station", "temporary_id"),
-            reason=f"makes IDs of {len(filled)} characters, such as {shown(filled)}; DICOM allows {_LONGEST_ID}",
-        )
+    for key, usual in (("temporary_id", Station().temporary_id), ("typed_id", Station().typed_id)):
+        template = station.get(key, usual)
+        filled = template.format(**{**TEMPORARY_ID_FIELDS, "station": station.get("name", Station().name)})
+        if len(filled) > _LONGEST_ID:
+            yield Finding(
+                place=("station", key),
+                reason=f"makes IDs of {len(filled)} characters, such as {shown(filled)}; "
+                f"DICOM allows {_LONGEST_ID}",
+            )
 
 
 def _certificates(parts: Parts) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ class Station:
     data_dir: Path = Path("/var/lib/scopegate")
     runtime_dir: Path = Path()  # resolved by the reader; never empty afterwards
     temporary_id: str = "EMERG-{station}-{date}{time}-{random4}"
+    typed_id: str = "{station}-{date}{time}-{random4}"  # of patients who are typed without an ID
     tls: Tls | None = None  # of the listener
 
 
@@ -57,6 +58,8 @@ class Panel:
     language: str = ENGLISH
     theme: str = "dark"  # or "light"
     buttons: str = "right"  # or "left": on which side of the picture
+    operators: tuple[str, ...] = ()  # person names (PS3.5 6.2) of those who may say that they work here
+    keyboard: str = "auto"  # by the language; or "qwerty", "qwertz", "azerty", "italian"
     screen_mm: int = 0  # its width; 0: keys have the size that a screen of 7 or 10 inches needs
 
 

@@ -36,6 +36,8 @@ def encoded(
     request, draft = request_of(exam, order, further), Draft()
     patient_study(draft, exam, request, station.issuer or station.name)
     series_equipment(draft, series, capture.equipment, request, station)
+    if exam.operator:
+        draft.put("OperatorsName", exam.operator)
     performed_step(draft, exam, exam.step_of((of or capture).instance_number))
     image(draft, exam, capture)
     laterality(draft, capture)

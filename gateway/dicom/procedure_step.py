@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.config.settings import Station
-from gateway.dicom import elements, part10, values
+from gateway.dicom import charset, elements, part10, values
 from gateway.dicom.draft import Draft
 from gateway.dicom.elements import Elements, Malformed
 from gateway.dicom.part10 import EXPLICIT_LE, Meta
 from gateway.dicom.patient_study import local, request_of, whose
 from gateway.dicom.series_equipment import PERFORMED_PROCEDURE_STEP, step_identity
-from gateway.errors import ObjectError
+from gateway.errors import ObjectError, TextDoesNotFit
 from gateway.model import Exam, Identity, Step, StepState
 
 STATUS = {
@@ -116,8 +116,10 @@ def over(exam: Exam, step: Step, beginning: bytes, series: Sequence[PerformedSer
         reason = Draft().put("CodeValue", step.reason).put("CodingSchemeDesignator", "DCM")
         reason.put("CodeMeaning", REASONS.get(step.reason, REASONS["110513"]))
         draft.sequence("PerformedProcedureStepDiscontinuationReasonCodeSequence", [reason])
-    draft.sequence("PerformedSeriesSequence", [_series(each, said) for each in series])
-    return _file(step, draft.encode_in(said.text("SpecificCharacterSet")))
+    character_set = said.text("SpecificCharacterSet")
+    operator = exam.operator if _fits(exam.operator, character_set) else ""
+    draft.sequence("PerformedSeriesSequence", [_series(each, said, operator) for each in series])
+    return _file(step, draft.encode_in(character_set))
 
 
 def attribute_lists(file: bytes) -> dict[str, bytes]:
@@ -129,9 +131,20 @@ def attribute_lists(file: bytes) -> dict[str, bytes]:
     }
 
 
-def _series(series: PerformedSeries, said: Elements) -> Draft:
+def _fits(text: str, character_set: str) -> bool:
+    """Say whether the message can hold a text: its character set is the beginning's, whatever comes later."""
+    try:
+        charset.encode(text, character_set)
+    except TextDoesNotFit:
+        return False
+    return True
+
+
+def _series(series: PerformedSeries, said: Elements, operator: str) -> Draft:
     item = Draft().put("SeriesInstanceUID", series.series_instance_uid)
     _protocol(item, said)
+    if operator:
+        item.put("OperatorsName", operator)
     item.sequence("ReferencedImageSequence", [_image(*uids) for uids in series.images])
     return item.present(*_OF_SERIES)
 

@@ -21,6 +21,7 @@ from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Notices
 from gateway.forward.proving.finder import finder_of
 from gateway.forward.proving.parts import Proving
+from gateway.forward.searching import Searcher
 from gateway.forward.sending.channel import connector
 from gateway.forward.sending.sender import Sender
 from gateway.forward.sending.step_sender import StepSender
@@ -55,6 +56,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
         "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
+        "search": Searcher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},

@@ -1,8 +1,8 @@
 """Keeps the cached worklist fresh: every minute, and when somebody asks. A server that fails keeps its old list."""
 
 import logging
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from gateway.clock import Clock
@@ -12,6 +12,7 @@ from gateway.errors import ScopegateError, WorklistError
 from gateway.log import event, warn
 from gateway.model import WorklistItem
 from gateway.net import worklist
+from gateway.net.find import RawAnswer
 from gateway.net.peers import Timeouts
 from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
@@ -79,33 +80,37 @@ class Refresher:
 
     def _ask(self, server: settings.Worklist) -> list[WorklistItem]:
         today = self._clock.now().local.date()
-        first, last = _days(server, today)
-        items: dict[str, WorklistItem] = {}
-        usable = unusable = 0
-        for answer in worklist.find(
+        answers = worklist.find(
             server, our_ae=self._our_ae, today=today, deadline_s=self._deadline_s, timeouts=self._timeouts
-        ):
-            try:
-                item = order.worklist_item(
-                    order.wrap_answer(answer.raw, answer.transfer_syntax_uid),
-                    server=server.name,
-                    fallback_charset=server.fallback_charset,
-                    issuer=server.issuer,
-                )
-            except ScopegateError:
-                unusable += 1
-                continue
-            usable += 1
-            if order.scheduled_within(item, first=first, last=last, modality=server.modality):
-                items[item.id] = item
-        if unusable:
-            warn(_log, "worklist_items_unusable", server=server.name, count=unusable)
-        if unusable and not usable:  # entries of other days say that the server works
-            raise WorklistError(
-                f"The worklist server {server.name} sent only entries that cannot be used.", code="worklist-garbage"
+        )
+        return understood(answers, server, worklist.days(server, today))
+
+
+def understood(
+    answers: Iterable[RawAnswer], server: settings.Worklist, days: tuple[date, date]
+) -> list[WorklistItem]:
+    """Return the items of these days among a server's answers. Raises WorklistError when it sent only garbage."""
+    first, last = days
+    items: dict[str, WorklistItem] = {}
+    usable = unusable = 0
+    for answer in answers:
+        try:
+            item = order.worklist_item(
+                order.wrap_answer(answer.raw, answer.transfer_syntax_uid),
+                server=server.name,
+                fallback_charset=server.fallback_charset,
+                issuer=server.issuer,
             )
-        return list(items.values())
-
-
-def _days(server: settings.Worklist, today: date) -> tuple[date, date]:
-    return today - timedelta(days=server.days_back), today + timedelta(days=server.days_ahead)
+        except ScopegateError:
+            unusable += 1
+            continue
+        usable += 1
+        if order.scheduled_within(item, first=first, last=last, modality=server.modality):
+            items[item.id] = item
+    if unusable:
+        warn(_log, "worklist_items_unusable", server=server.name, count=unusable)
+    if unusable and not usable:  # entries of other days say that the server works
+        raise WorklistError(
+            f"The worklist server {server.name} sent only entries that cannot be used.", code="worklist-garbage"
+        )
+    return list(items.values())

@@ -3,7 +3,7 @@
 Refuses servers that refuse, answer without end, or not at all. What an answer means `gateway.dicom.order` says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 from pydicom.dataset import Dataset
@@ -19,6 +19,7 @@ from gateway.net.peers import Peer, Timeouts, capital, in_both_syntaxes, shared_
 MODEL = str(ModalityWorklistInformationFind)
 MOST_ANSWERS = 2000  # a day of a big hospital; more is a query that was not understood
 MOST_BYTES = 32 * 1024 * 1024
+SEARCH_DAYS = 31  # before and after today, when a person looks for somebody
 _TOO_MANY = "Call IT: it may ignore the date range; let it match modality or station."
 
 # Return keys: what objects, the screen and later MPPS take from an item (PS3.4 table K.6-1, PS3.17 J.2).
@@ -81,10 +82,12 @@ def find(
     deadline_s: float = 20.0,
     most: int = MOST_ANSWERS,
     timeouts: Timeouts | None = None,
+    sought: Mapping[str, str] | None = None,
 ) -> list[RawAnswer]:
     """Ask for the items scheduled around `today`; raise WorklistError when there is no whole answer.
 
-    The date range, modality and station are asked for, but servers may ignore them, and send what is no data set.
+    `sought`: values of keys that a person looks for (PatientName, PatientID, AccessionNumber), a month around
+    today. Days, modality and station are asked for, but servers may ignore them, and send what is no data set.
     """
     peer = Peer(
         kind="worklist server",
@@ -101,7 +104,7 @@ def find(
         with open_link(
             peer, our_ae=our_ae, contexts=offers, timeouts=patience, allowance=MOST_BYTES, heard=heard.take
         ) as link:
-            status = ask(link, _query(server, today), MODEL, heard)
+            status = ask(link, _query(server, today, sought), MODEL, heard)
     except DeliveryError as error:
         action = _TOO_MANY if heard.enough else error.action
         raise WorklistError(error.what, code=f"worklist-{error.code}", action=action) from None
@@ -112,15 +115,17 @@ def find(
     return heard.answers
 
 
-def days(server: Worklist, today: date) -> tuple[date, date]:
+def days(server: Worklist, today: date, *, searching: bool = False) -> tuple[date, date]:
     """Return the first and the last day that are asked for."""
+    if searching:
+        return today - timedelta(days=SEARCH_DAYS), today + timedelta(days=SEARCH_DAYS)
     return today - timedelta(days=server.days_back), today + timedelta(days=server.days_ahead)
 
 
-def _query(server: Worklist, today: date) -> Dataset:
+def _query(server: Worklist, today: date, sought: Mapping[str, str] | None = None) -> Dataset:
     """Return the identifier of the question: one item in the step sequence (PS3.4 K.6.1.2.2)."""
     step = _empty(_STEP)
-    first, last = days(server, today)
+    first, last = days(server, today, searching=bool(sought))
     # A date range, never with a time range: the two match independently (PS3.4 C.2.2.2.5).
     step.ScheduledProcedureStepStartDate = f"{first:%Y%m%d}-{last:%Y%m%d}"
     step.Modality = server.modality
@@ -133,6 +138,10 @@ def _query(server: Worklist, today: date) -> Dataset:
     query.ReferencedStudySequence = Sequence([_empty(_REFERENCE)])
     query.ReferencedPatientSequence = Sequence([_empty(_REFERENCE)])
     query.IssuerOfAccessionNumberSequence = Sequence([_empty(_ISSUER)])
+    for keyword, value in (sought or {}).items():
+        setattr(query, keyword, value)
+        if not value.isascii():
+            query.SpecificCharacterSet = "ISO_IR 192"
     return query
 
 

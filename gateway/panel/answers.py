@@ -97,6 +97,7 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "please_check": exam.please_check,
         "patient": patient(exam.patient),
         "procedure": procedure(exam.procedure),
+        "operator": exam.operator,
         "study_instance_uid": exam.study_instance_uid,
         "worklist_item": exam.worklist_item,
         "further_items": [each.worklist_item for each in exam.further],

@@ -30,6 +30,8 @@ from gateway.panel.guard import Guard
 from gateway.panel.health import Health
 from gateway.panel.hub import Hub
 from gateway.panel.move_calls import MoveCalls
+from gateway.panel.operator_calls import OperatorCalls
+from gateway.panel.operators import Operators
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.calls import PeopleCalls
 from gateway.panel.people.desk import Desk
@@ -87,6 +89,7 @@ def create_app(
         timing=timing or Timing(),
         languages=languages or Languages(),
         desk=Desk(people=people, audit=spool.audit, work=work, clock=clock),
+        operators=Operators(names=settings.panel.operators, clock=clock),
     )
     changes, frame, lan = _changes(context), Frame(context), settings.panel.lan
     app = Starlette(
@@ -95,17 +98,17 @@ def create_app(
         exception_handlers=dict(_ANSWERS),
         lifespan=_lifespan(context, changes),
     )
-    _tell(app, context, frame)
-    app.state.names = names
+    _tell(app, context, frame, names)
     app.state.second_door = SecondDoor(app=app, lan=lan, people=people, names=names) if lan else None
     return app
 
 
-def _tell(app: Starlette, context: Context, frame: Frame) -> None:
+def _tell(app: Starlette, context: Context, frame: Frame, names: Names) -> None:
     """Hand over what middleware, error handlers and the process itself look for in the application."""
     app.state.hub = context.hub
     app.state.languages = context.languages
     app.state.desk = context.desk
+    app.state.names = names
     app.state.look_again_s = context.timing.heartbeat  # at whether somebody who watches is still signed in
     app.state.refused_page = frame.refused
     app.state.background = []
@@ -147,6 +150,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *StepCalls(context).routes(),
         *SideCalls(context).routes(),
         *MoveCalls(context).routes(),
+        *OperatorCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),

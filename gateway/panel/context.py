@@ -7,6 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
 from gateway.panel.hub import Hub
+from gateway.panel.operators import Operators
 from gateway.panel.people.desk import Desk
 from gateway.panel.pictures import Pictures
 from gateway.panel.recorder import Recorder
@@ -46,10 +47,15 @@ class Context:
     timing: Timing
     languages: Languages
     desk: Desk
+    operators: Operators
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""
         return await self.work.spool(lambda: self.spool.exams.get(exam))
+
+    def operator(self) -> str:
+        """Return who works here, "" when nobody said so. Blocks: runs in a thread."""
+        return self.operators.now(next(iter(self.spool.exams.list(limit=1)), None))
 
     async def note(self, what: str, **details: str | int) -> None:
         """Write into the audit file what a person did here."""

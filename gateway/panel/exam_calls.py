@@ -37,7 +37,7 @@ REASONS = {
     "equipment-change": "110516",
 }
 _MOST = 500
-_MOST_ITEMS = 10  # orders that one exam can be for
+MOST_ITEMS = 10  # orders that one exam can be for
 
 
 class ExamCalls:
@@ -71,13 +71,14 @@ class ExamCalls:
             return JSONResponse(answers.opened(known), 201)
         subject = await self._subject(asked, temporary=bodies.flag(asked.values, "emergency"))
         previous = await self._context.work.spool(spool.exams.open_one)
+        operator = await self._context.work.spool(self._context.operator)
         if previous and close_open:
             await self._context.recorder.drain(previous.id, self._context.timing.drain)
         exam, new = await self._context.work.spool(
-            partial(spool.exams.open, subject, request=asked.stamp, close_open=close_open)
+            partial(spool.exams.open, subject, request=asked.stamp, close_open=close_open, operator=operator)
         )
         if new:
-            await self._context.note("exam-opened", exam=exam.id, identity=exam.identity)
+            await self._context.note("exam-opened", exam=exam.id, identity=exam.identity, operator=operator)
         if new and previous:
             await self._context.note("exam-closed-by-next", exam=previous.id)
         return JSONResponse(answers.opened(exam), 201)
@@ -201,8 +202,8 @@ def _items(values: Values) -> list[str]:
     """Return the worklist entries that an exam is to be for: one, or some that are done in one go."""
     given = values["worklist_item"]
     items = given if isinstance(given, list) else [given]
-    if not all(isinstance(item, str) for item in items) or not 1 <= len(items) <= _MOST_ITEMS:
-        raise BadValue(f"worklist_item is not the id of a worklist entry, or a list of 1 to {_MOST_ITEMS}.")
+    if not all(isinstance(item, str) for item in items) or not 1 <= len(items) <= MOST_ITEMS:
+        raise BadValue(f"worklist_item is not the id of a worklist entry, or a list of 1 to {MOST_ITEMS}.")
     if len(set(items)) != len(items):
         raise BadValue("worklist_item names an entry twice.")
     return items

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from gateway.messages import N_
 
-_DAYS = N_(
+DAYS = N_(
     (
         "{day}-Jan-{year}",
         "{day}-Feb-{year}",
@@ -50,6 +50,12 @@ def one_line(name: str) -> str:
     return f"{shown.first} ({shown.second})" if shown.second else shown.first
 
 
+def plain(name: str) -> str:
+    """Return the name of somebody who works here, as it was written: "Huber, Maria" of "Huber^Maria"."""
+    family, given, middle, prefix, suffix = _components(name)
+    return ", ".join(filter(None, (family, " ".join(filter(None, (prefix, given, middle, suffix))))))
+
+
 def initials(name: str) -> str:
     """Return what stands for a patient where anybody may look: "M. A.", of an ideographic name its first sign."""
     alphabetic, ideographic, _ = (*name.split("="), "", "")[:3]
@@ -62,7 +68,7 @@ def initials(name: str) -> str:
 def day(value: str) -> str:
     """Return YYYYMMDD as DD-Mon-YYYY; "" for what is no day."""
     parsed = as_date(value)
-    return _DAYS[parsed.month - 1].format(day=f"{parsed.day:02d}", year=f"{parsed.year:04d}") if parsed else ""
+    return DAYS[parsed.month - 1].format(day=f"{parsed.day:02d}", year=f"{parsed.year:04d}") if parsed else ""
 
 
 def birth_date(value: str) -> str:

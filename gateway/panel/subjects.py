@@ -15,7 +15,7 @@ from gateway.spool.subjects import Further, Subject
 
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)
 _ID_LONGEST = 64
-_FIRST_YEAR = 1850  # nobody older is alive
+FIRST_YEAR = 1850  # nobody older is alive
 _NAME_LONGEST = _GROUPS * _GROUP_LONGEST + _GROUPS - 1
 
 
@@ -77,12 +77,15 @@ def study_key(item: WorklistItem) -> str:
 
 
 def typed(values: Values, *, station: Station, clock: Clock) -> Subject:
-    """Return the subject of typed words. Raises BadValue, BadRequest."""
-    words = bodies.table(values, "patient", "name", "id", "birth_date", "sex")
+    """Return the subject of typed words; without an ID the box makes one. Raises BadValue, BadRequest."""
+    words = bodies.table(values, "patient", "name", "id", "issuer", "birth_date", "sex")
+    name = _name(bodies.text(words, "name", longest=_NAME_LONGEST, required=True))
+    identifier = _without_backslash(bodies.text(words, "id", longest=_ID_LONGEST), "The patient's ID")
+    issuer = _without_backslash(bodies.text(words, "issuer", longest=_ID_LONGEST), "The ID's issuer")
     patient = Patient(
-        name=_name(bodies.text(words, "name", longest=_NAME_LONGEST, required=True)),
-        id=_without_backslash(bodies.text(words, "id", longest=_ID_LONGEST, required=True), "The patient's ID"),
-        issuer=station.issuer,
+        name=name,
+        id=identifier or _made(station.typed_id, station, clock),
+        issuer=(issuer or station.issuer) if identifier else own_issuer(station),
         birth_date=_birth_date(bodies.text(words, "birth_date"), clock),
         sex=_sex(bodies.text(words, "sex")),
     )
@@ -111,12 +114,22 @@ def _procedure(values: Values) -> Procedure:
 
 def temporary(*, station: Station, clock: Clock) -> Subject:
     """Return the subject of an exam without patient: an ID that is never made twice, which is its name as well."""
-    now = clock.now().local
-    identifier = station.temporary_id.format(
-        station=station.name, date=f"{now:%Y%m%d}", time=f"{now:%H%M%S}", random4=clock.digits(4)
-    )
+    identifier = _made(station.temporary_id, station, clock)
     patient = Patient(name=identifier, id=identifier, issuer=f"TEMPORARY-{station.name}"[:_ID_LONGEST])
     return Subject(identity=Identity.TEMPORARY, patient=patient)
+
+
+def own_issuer(station: Station) -> str:
+    """Return the issuer of the IDs that this box makes for patients who are typed without one."""
+    return f"LOCAL-{station.name}"[:_ID_LONGEST]
+
+
+def _made(template: str, station: Station, clock: Clock) -> str:
+    """Return an ID that no box makes a second time, whatever becomes of its clock and its disk."""
+    now = clock.now().local
+    return template.format(
+        station=station.name, date=f"{now:%Y%m%d}", time=f"{now:%H%M%S}", random4=clock.digits(4)
+    )
 
 
 def _issuer_of_accession(item: WorklistItem) -> str:
@@ -147,7 +160,7 @@ def _birth_date(text: str, clock: Clock) -> str:
     if not text:
         return ""
     day = names.as_date(text)
-    if day is None or day.year < _FIRST_YEAR:
+    if day is None or day.year < FIRST_YEAR:
         raise BadValue("The birth date is no day of the calendar.", action="Write it as YYYYMMDD.")
     if day > clock.now().local.date():
         raise BadValue("The birth date is in the future.", action="Check the birth date and the box's clock.")

@@ -85,6 +85,8 @@ class ItemView:
     similar: tuple[PatientView, ...]
     missing: tuple[str, ...]
     usable: bool
+    day: str  # when it is not today
+    orders: int  # of the same patient on the list
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,8 +156,8 @@ def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientVi
     )
 
 
-def item_view(item: WorklistItem, others: similar.Names, today: date) -> ItemView:
-    alike = others.like(item.patient)
+def item_view(item: WorklistItem, others: similar.Names, today: date, *, orders: int = 1) -> ItemView:
+    alike, scheduled = others.like(item.patient), item.procedure.scheduled_at[:8]
     return ItemView(
         id=item.id,
         time=names.scheduled_time(item.procedure.scheduled_at),
@@ -166,6 +168,8 @@ def item_view(item: WorklistItem, others: similar.Names, today: date) -> ItemVie
         similar=tuple(patient_view(other.patient, temporary=False, today=today) for other in alike),
         missing=tuple(_MISSING.get(keyword, keyword) for keyword in item.missing),
         usable=bool(item.patient.name.strip("^= ") and item.patient.id),
+        day="" if scheduled == f"{today:%Y%m%d}" else names.day(scheduled),
+        orders=orders,
     )
 
 

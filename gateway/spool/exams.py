@@ -22,11 +22,17 @@ class Exams(ExamRecords):
     """What may happen to an exam, and what must hold then."""
 
     def open(
-        self, subject: Subject, *, request: RequestStamp | None = None, close_open: bool = False
+        self,
+        subject: Subject,
+        *,
+        request: RequestStamp | None = None,
+        close_open: bool = False,
+        operator: str = "",
     ) -> tuple[Exam, bool]:
         """Open an exam durably and return it and whether it is new.
 
-        Raises ExamOpen, ClipRecording when `close_open` meets a running clip, RequestReused.
+        `operator`: who works at the box. Raises ExamOpen, ClipRecording when `close_open` meets a running clip,
+        RequestReused.
         """
         with locked(self._layout.opening_lock):
             if request and (found := self.remembered(request)):
@@ -38,7 +44,7 @@ class Exams(ExamRecords):
                 raise ExamOpen
             if previous:
                 self.finish(previous.id, please_check=PleaseCheck.CLOSED_BY_NEXT)
-            exam = self._create(subject, request)
+            exam = self._create(subject, request, operator)
         return exam, True
 
     def finish(self, exam: str, *, please_check: str = "", discontinued: str = "") -> Exam:
@@ -93,6 +99,14 @@ class Exams(ExamRecords):
             )
 
         return self.change(exam, confirmed)
+
+    def operated(self, exam: str, operator: str) -> Exam:
+        """Note who does an open exam; its objects and steps name the last one who said so."""
+
+        def noted(old: Exam) -> Exam:
+            return replace(old, operator=operator) if old.state is ExamState.OPEN else old
+
+        return self.change(exam, noted)
 
     def keep(self, exam: str, *, keep: bool) -> Exam:
         """Keep an exam's pictures on this box whoever else has them, or no longer."""
@@ -173,7 +187,7 @@ class Exams(ExamRecords):
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _create(self, subject: Subject, request: RequestStamp | None) -> Exam:
+    def _create(self, subject: Subject, request: RequestStamp | None, operator: str) -> Exam:
         exam_id = self._clock.token(_ID_DIGITS)
         self._files.make_folder(self._layout.exam(exam_id))
         now = self._clock.now()
@@ -188,6 +202,7 @@ class Exams(ExamRecords):
             timezone_minutes=int(now.offset.total_seconds()) // 60,
             please_check=shared,
             request=request,
+            operator=operator,
             steps=performed.first(exam_id, self._clock, now),
             **self._subject_fields(subject, exam_id, "order"),  # type: ignore[arg-type]
         )

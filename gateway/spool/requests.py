@@ -93,6 +93,11 @@ class Requests:
             ).fetchone()
         return None if row is None else self.get(row["id"])
 
+    def drop(self, request: str) -> None:
+        """Forget a request at once: what it asked for is nobody's business any more."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM request WHERE id = ?", (request,))
+
     def progress(self, request: Request, so_far: dict[str, Any]) -> None:
         """Say how far a running request is: its answer until it has one."""
         self._settle(request, RequestState.RUNNING, so_far)

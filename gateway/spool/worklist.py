@@ -11,6 +11,13 @@ from gateway.spool import records
 from gateway.spool.database import Database
 
 _BATCH = 100  # rows a transaction
+_FOUND = 10**12  # generations above belong to entries that were looked for; they are no part of the list
+_FOUND_KEPT = 30  # refreshes, so about minutes, that these stay
+_ENTER = (
+    "INSERT INTO worklist_item (server, id, generation, document, answer) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (server, id) DO UPDATE SET generation = excluded.generation, "
+    "document = excluded.document, answer = excluded.answer"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,12 +38,13 @@ class Worklist:
         self._database = database
         self._clock = clock
 
-    def items(self) -> builtins.list[WorklistItem]:
-        """Return the cached items without their answers, by scheduled time."""
+    def items(self, *, found: bool = True) -> builtins.list[WorklistItem]:
+        """Return the cached items without their answers, by scheduled time; without those `found` by a search."""
+        most = 2 * _FOUND if found else _FOUND
         with self._database.read() as connection:
-            rows = connection.execute("SELECT document FROM worklist_item").fetchall()
-        found = [records.load(WorklistItem, row["document"]) for row in rows]
-        return sorted(found, key=lambda item: (item.procedure.scheduled_at, item.patient.name, item.id))
+            rows = connection.execute("SELECT document FROM worklist_item WHERE generation < ?", (most,)).fetchall()
+        loaded = [records.load(WorklistItem, row["document"]) for row in rows]
+        return sorted(loaded, key=lambda item: (item.procedure.scheduled_at, item.patient.name, item.id))
 
     def get(self, item: str) -> WorklistItem:
         """Return one item with its answer. Raises NotFound when it left the list."""
@@ -66,21 +74,36 @@ class Worklist:
                 for item in items[start : start + _BATCH]
             ]
             with self._database.write() as connection:
-                connection.executemany(
-                    "INSERT INTO worklist_item (server, id, generation, document, answer) VALUES (?, ?, ?, ?, ?) "
-                    "ON CONFLICT (server, id) DO UPDATE SET generation = excluded.generation, "
-                    "document = excluded.document, answer = excluded.answer",
-                    rows,
-                )
+                connection.executemany(_ENTER, rows)
         with self._database.write() as connection:
             connection.execute(
-                "DELETE FROM worklist_item WHERE server = ? AND generation < ?", (server, generation)
+                "DELETE FROM worklist_item WHERE server = ? AND (generation < ? OR generation BETWEEN ? AND ?)",
+                (server, generation, _FOUND, _FOUND + generation - _FOUND_KEPT),
             )
             connection.execute(
                 "UPDATE worklist_server SET answered_ns = ?, asked_ns = ?, code = '', problem = '' "
                 "WHERE server = ?",
                 (now, now, server),
             )
+
+    def add(self, server: str, items: Sequence[WorklistItem]) -> None:
+        """Enter what was looked for at a server beside its list, for about half an hour.
+
+        What is on the list stays there.
+        """
+        with self._database.write() as connection:
+            connection.execute("INSERT INTO worklist_server (server) VALUES (?) ON CONFLICT DO NOTHING", (server,))
+            (generation,) = connection.execute(
+                "SELECT generation FROM worklist_server WHERE server = ?", (server,)
+            ).fetchone()
+            rows = [
+                (server, item.id, _FOUND + generation, records.dump(item).decode(), item.answer) for item in items
+            ]
+            listed = connection.execute(
+                "SELECT id FROM worklist_item WHERE server = ? AND generation < ?", (server, _FOUND)
+            )
+            known = {row["id"] for row in listed}
+            connection.executemany(_ENTER, [row for row in rows if row[1] not in known])
 
     def failed(self, server: str, error: WorklistError) -> None:
         """Note that a server gave no usable answer; its last good one stays."""

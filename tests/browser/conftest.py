@@ -55,6 +55,7 @@ class Box:
     capture: FakeCapture
     settings: Settings
     restart_panel: Callable[[], None]
+    configure: Callable[..., None]  # the keys of [panel]
 
     def panel_says(self) -> dict[str, Any]:
         """Return what the panel process says of itself."""
@@ -102,6 +103,10 @@ class PanelProcess:
         self._supervisor.stop.set()
         self._thread.join(15)
         assert not self._thread.is_alive()
+
+    def configure(self, **panel: Any) -> None:
+        self.settings = replace(self.settings, panel=replace(self.settings.panel, **panel))
+        self.restart()
 
     def restart(self) -> None:
         self.stop()
@@ -170,6 +175,7 @@ def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any
         capture=capture,
         settings=settings,
         restart_panel=panel.restart,
+        configure=panel.configure,
     )
     panel.stop()
     capture.stop()

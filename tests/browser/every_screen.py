@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 from gateway.clock import Clock
 from gateway.errors import WorklistError
 from gateway.model import Exam, Identity, Patient, Side, WorklistItem
+from gateway.panel.pages.typed import STEPS
 from gateway.spool.live import LiveState
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
@@ -99,6 +100,29 @@ def choose_for_exam(box: Box) -> str:
     return f"/?assign={opened.id}"
 
 
+def with_operators(box: Box) -> None:
+    """Let five people say that they work here."""
+    box.configure(operators=("Huber^Maria", "Dr. May", "Sørensen-Hauge^Ann-Kristin", "Rossi^Paolo", "王^小东"))
+
+
+@screen
+def choose_operator(box: Box) -> str:
+    with_operators(box)
+    return "/"
+
+
+@screen
+def operator(box: Box) -> str:
+    with_operators(box)
+    return "/operator"
+
+
+@screen
+def live_operator(box: Box) -> str:
+    with_operators(box)
+    return f"/live/{exam(box, 12, name=LONG).id}"
+
+
 # --- confirm -------------------------------------------------------------------------------------------------
 
 
@@ -134,9 +158,204 @@ def confirm_without_patient(box: Box) -> str:
 
 
 @screen
+def confirm_made_id(box: Box) -> str:
+    del box
+    return "/type"
+
+
+# --- a patient who is typed ------------------------------------------------------------------------------------
+
+MEIER = {"family": "Meier", "given": "Anna", "day": "14", "month": "03", "year": "1968", "sex": "F"}
+
+
+def fill(page: Page, until_step: int, **fields: str) -> None:
+    """Type a patient with a real keyboard; stop before this step (1 to 6), or beyond the last with 7."""
+    for number, names in enumerate(STEPS[: until_step - 1]):
+        for name in names:
+            if name == "sex":
+                page.locator(f".choice:has(input[value='{fields.get('sex', '')}']) input").evaluate(
+                    "one => { one.checked = true; }"
+                )
+            else:
+                page.locator(f"input[name={name}]").fill(fields.get(name, ""))
+        page.locator("#next").tap()
+        if number + 1 < len(STEPS):
+            page.wait_for_selector(f".step:not([hidden]) input[name={STEPS[number + 1][0]}]", state="attached")
+
+
+@screen
 def type_patient(box: Box) -> str:
     del box
     return "/type"
+
+
+@screen
+def type_wrong(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_date(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_wrong_date(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_sex(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_id(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_accents(box: Box) -> str:
+    del box
+    return "/type"
+
+
+@screen
+def type_known(box: Box) -> str:
+    patient = Patient(name="MEIER^Anna Maria", id="3311-0001", birth_date="19680314", sex="F")
+    opened, _ = box.spool.exams.open(Subject(identity=Identity.TYPED, patient=patient))
+    box.spool.exams.finish(opened.id)
+    return "/type"
+
+
+def _unknown(page: Page) -> None:
+    family, given = LONG.split("^")
+    fill(page, 7, **{**MEIER, "family": family, "given": given})
+    page.wait_for_selector("body.confirm.ready")
+
+
+def _wrong_date(page: Page) -> None:
+    fill(page, 3, **MEIER)
+    for name, text in (("day", "31"), ("month", "02"), ("year", "1968")):
+        page.locator(f"input[name={name}]").fill(text)
+    page.wait_for_selector("#wrong:not([hidden])")
+
+
+def _known(page: Page) -> None:
+    fill(page, 7, **MEIER)
+    page.wait_for_selector("body.known.ready")
+
+
+_AFTER["confirm_made_id"] = _unknown
+_AFTER["type_wrong"] = lambda page: page.locator("#next").tap()
+_AFTER["type_date"] = lambda page: fill(page, 3, **MEIER)
+_AFTER["type_wrong_date"] = _wrong_date
+_AFTER["type_sex"] = lambda page: fill(page, 4, **MEIER)
+_AFTER["type_id"] = lambda page: fill(page, 5, **MEIER)
+_AFTER["type_accents"] = lambda page: page.locator(".hg-button-accents").tap()
+_AFTER["type_known"] = _known
+
+
+# --- search, scan, several orders ------------------------------------------------------------------------------
+
+
+@screen
+def search(box: Box) -> str:
+    del box
+    return "/search"
+
+
+@screen
+def search_found(box: Box) -> str:
+    del box
+    return "/search"
+
+
+@screen
+def search_nobody(box: Box) -> str:
+    del box
+    return "/search"
+
+
+@screen
+def scanned_nobody(box: Box) -> str:
+    del box
+    return "/"
+
+
+@screen
+def scanned_several(box: Box) -> str:
+    grouped(box)
+    return "/"
+
+
+@screen
+def confirm_several(box: Box) -> str:
+    grouped(box)
+    return "/confirm?item=item-1&item=more-1"
+
+
+@screen
+def confirm_other_wristband(box: Box) -> str:
+    del box
+    return "/confirm?item=item-1"
+
+
+def grouped(box: Box) -> None:
+    """Give the first patient of the list three more orders."""
+    items = box.spool.worklist.items()
+    first, procedure = items[0], items[0].procedure
+    more = [
+        replace(
+            first,
+            id=f"more-{number}",
+            procedure=replace(procedure, description=what, accession_number=f"B-700{number}"),
+            study_instance_uid=f"1.2.4.{number}",
+        )
+        for number, what in enumerate(
+            ("Thyroid ultrasound", "Duplex of the carotid arteries", "Breast ultrasound"), 1
+        )
+    ]
+    box.spool.worklist.replace("ris", [*items, *more])
+
+
+def scan(page: Page, text: str, end: str = "Enter") -> None:
+    """Read a barcode: a scanner types faster than any hand."""
+    page.evaluate(
+        "(keys) => keys.forEach((key) => document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })))",
+        [*text, *([end] if end else [])],
+    )
+
+
+def _look_for(text: str) -> Callable[[Page], None]:
+    def look(page: Page) -> None:
+        page.locator("#text").fill(text)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("body.results #found .row, body.results #found .empty")
+        page.wait_for_function("document.getElementById('count').textContent !== ''")
+
+    return look
+
+
+def _scan_and_ask(text: str) -> Callable[[Page], None]:
+    def read(page: Page) -> None:
+        scan(page, text)
+        page.wait_for_selector("body.known.ready")
+
+    return read
+
+
+_AFTER["search_found"] = _look_for("me")
+_AFTER["search_nobody"] = _look_for("zz")
+_AFTER["scanned_nobody"] = _scan_and_ask("9999-0000")
+_AFTER["scanned_several"] = _scan_and_ask("4711-0815")
+_AFTER["confirm_other_wristband"] = lambda page: scan(page, "4712-0031")
 
 
 # --- live ----------------------------------------------------------------------------------------------------

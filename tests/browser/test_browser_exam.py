@@ -121,29 +121,6 @@ def test_choosing_another_patient_closes_the_open_exam_only_after_asking(page: P
 
 
 @front
-def test_a_patient_is_typed_checked_and_examined(page: Page, box: Box) -> None:
-    page.goto(f"{box.address}/type")
-    ready(page)
-    for field, words in (("family", "Müller"), ("given", "Jörg"), ("id", "99-1"), ("day", "31"), ("month", "2")):
-        page.locator(f"input[name={field}]").fill(words)
-    page.locator("input[name=year]").fill("1970")
-    page.locator(".choice", has_text="Male").last.tap()
-    tap(page, "Continue")
-    expect(page.locator("main .strip.bad")).to_contain_text("no day of the calendar")
-    expect(page.locator("input[name=family]")).to_have_value("Müller")
-    ready(page)
-    page.locator("input[name=day]").fill("3")
-    tap(page, "Continue")
-    expect(page.locator(".grid")).to_contain_text("MÜLLER, Jörg")
-    expect(page.locator(".grid")).to_contain_text("03-Feb-1970")
-    ready(page)
-    tap(page, "Yes, start exam")
-    page.wait_for_url("**/live/*")
-    patient = box.open_exam().patient
-    assert (patient.name, patient.id, patient.birth_date) == ("Müller^Jörg", "99-1", "19700203")
-
-
-@front
 def test_a_picture_is_removed_with_two_touches_and_brought_back_with_one(page: Page, box: Box) -> None:
     exam = open_first_patient(page, box)
     page.locator("#capture").tap()

@@ -7,6 +7,7 @@ from gateway.panel.pages.exams import ExamPages
 from gateway.panel.pages.frame import Frame
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.typed import TypedPages
 from gateway.panel.routing import Route
 
 
@@ -14,6 +15,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
     """Return every page."""
     return [
         *ChoosingPages(context, frame).routes(),
+        *TypedPages(context, frame).routes(),
         *ExamPages(context, frame).routes(),
         *MovingPages(context, frame).routes(),
         *BoxPages(context, frame).routes(),

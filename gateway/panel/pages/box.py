@@ -5,7 +5,7 @@ from starlette.requests import Request
 from gateway.panel import archives
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN
+from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN, WORK
 from gateway.panel.routing import Route
 from gateway.panel.words import NAMES
 
@@ -24,6 +24,7 @@ class BoxPages:
             self._frame.route("/delivery", "delivery.html", self._delivery, who=LOOK),
             self._frame.route("/more", "more.html", self._more, who=SIGNED_IN),
             self._frame.route("/language", "language.html", self._language, who=EVERYBODY),
+            self._frame.route("/operator", "operator.html", self._operators, who=WORK),
             self._frame.route("/standby", "standby.html", self._standby, who=SIGNED_IN),
         ]
 
@@ -48,6 +49,9 @@ class BoxPages:
         del request
         opened = self._context.spool.exams.open_one()
         return {"opened": opened.id if opened else ""}
+
+    def _operators(self, request: Request) -> Values:
+        return self._more(request)
 
     def _language(self, request: Request) -> Values:
         del request

@@ -1,23 +1,35 @@
-"""Whose exam it is: the list, the question whether it is this patient, a patient who is typed."""
+"""Whose exam it is: the list, a search in it, a scan, and the question whether it is this patient."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from gateway.errors import ScopegateError
-from gateway.model import Exam, WorklistItem
-from gateway.panel import names, similar, subjects, views, worklist_calls
+from gateway.errors import NotFound
+from gateway.model import WorklistItem
+from gateway.panel import names, similar, views, worklist_calls
 from gateway.panel.context import Context
+from gateway.panel.exam_calls import MOST_ITEMS
+from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
 from gateway.panel.routing import Route
 
-_FIELDS = ("family", "given", "id", "day", "month", "year", "sex", "description")
-_DATE = (("year", 4), ("month", 2), ("day", 2))
-_EMPTY = dict.fromkeys(_FIELDS, "")
+_LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
+_LONGEST_SEARCH = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Other:
+    """Another order of the patient, and the address where it is ticked, or is not any more."""
+
+    item: views.ItemView
+    ticked: bool
+    query: str
 
 
 class ChoosingPages:
@@ -31,20 +43,20 @@ class ChoosingPages:
         return [
             self._frame.route("/", "choose.html", self._choose, who=WORK),
             self._frame.route("/confirm", "confirm.html", self._confirm, who=WORK),
-            Route("/typed", self.typed, methods=["POST"], who=WORK),
-            self._frame.route("/type", "type.html", self._type, who=WORK),
+            self._frame.route("/search", "search.html", partial(self._found, ""), who=WORK),
+            form("/search", self._context.work, self._search, who=WORK),
+            form("/scanned", self._context.work, self._scanned, who=WORK),
         ]
 
     def _choose(self, request: Request) -> Values:
         spool, today = self._context.spool, self._frame.today()
-        items = spool.worklist.items()
-        listed = similar.Names(items)
+        items = spool.worklist.items(found=False)
         age = worklist_calls.age(self._context, spool.worklist.servers())
-        assign = self._assigned(request)
+        assign = self._frame.assigned(request)
         opened = spool.exams.open_one() if assign is None else None
         waiting = [] if assign else self._frame.look.waiting(today)
         return {
-            "items": [views.item_view(item, listed, today) for item in items],
+            "items": self._views(items, items),
             "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),
             "as_of": _local_time(age["as_of"], self._context),
             "old": age["stale"],
@@ -55,83 +67,75 @@ class ChoosingPages:
             "waiting": waiting,
         }
 
+    def _found(self, text: str, request: Request) -> Values:
+        items = self._context.spool.worklist.items()
+        found = [item for item in items if text and worklist_calls.matches(item, text)]
+        return {
+            "assign": self._frame.assigned(request),
+            "text": text,
+            "items": self._views(found, items),
+            "asked": bool(self._context.settings.worklists),
+            "keyboard": self._frame.keyboard(request),
+        }
+
+    def _search(self, request: Request, fields: Fields) -> Response:
+        """Show what was searched for: a form, so that no name stands in an address."""
+        text = fields.get("text", "").strip()[:_LONGEST_SEARCH]
+        return self._frame.page(request, "search.html", self._found(text, request))
+
+    def _scanned(self, request: Request, fields: Fields) -> Response:
+        """Go to the one entry with this patient ID or accession number; of several or none, ask."""
+        text = fields.get("text", "").strip()
+        if len(text) > _LONGEST_SCAN or not text.isprintable():
+            text = ""
+        items = self._context.spool.worklist.items()
+        found = [item for item in items if text and worklist_calls.is_of(item, text)]
+        assign = request.query_params.get("assign", "")
+        if len(found) == 1:
+            query = {"item": found[0].id, **({"assign": assign} if assign else {})}
+            return RedirectResponse(f"/confirm?{urlencode(query)}", 303)
+        values = {"assign": self._frame.assigned(request), "text": text, "items": self._views(found, items)}
+        return self._frame.page(request, "scanned.html", values)
+
     def _confirm(self, request: Request) -> Values:
         """Ask whether this is the patient; without `item`, whether to start without one."""
-        spool, today = self._context.spool, self._frame.today()
-        assign = self._assigned(request)
-        item = request.query_params.get("item", "")
-        values: Values = {
-            "assign": assign,
-            "opened": self._other_open(assign),
-            "body": {"emergency": True},
-            "item": None,
+        worklist, assign = self._context.spool.worklist, self._frame.assigned(request)
+        wanted = list(dict.fromkeys(request.query_params.getlist("item")))[:MOST_ITEMS]
+        values: Values = {"assign": assign, "opened": self._frame.other_open(assign), "body": {"emergency": True}}
+        if not wanted:
+            return {**values, "item": None}
+        items = worklist.items()
+        ticked = [worklist.get(item) for item in wanted]
+        first, *further = ticked
+        if any(item.patient != first.patient for item in further):
+            raise NotFound("These entries of the worklist are not all of the same patient.", action="Choose again.")
+        return {
+            **values,
+            "item": self._views([first], items)[0],
+            "orders": self._views(ticked, ()),
+            "others": self._others(first, wanted, items),
+            "body": {"worklist_item": wanted if further else first.id},
         }
-        if item:
-            found = spool.worklist.get(item)
-            values["item"] = views.item_view(found, similar.Names(spool.worklist.items()), today)
-            values["body"] = {"worklist_item": item}
-        return values
 
-    def _type(self, request: Request) -> Values:
-        return {"assign": self._assigned(request), "typed": _EMPTY, "problem": None}
+    def _others(self, first: WorklistItem, wanted: list[str], items: Sequence[WorklistItem]) -> list[Other]:
+        """Return the patient's other orders, each with the page on which its tick is the other way round."""
+        found = []
+        for item in items:
+            if item.id == first.id or item.patient != first.patient:
+                continue
+            ticked = item.id in wanted
+            after = [each for each in wanted if each != item.id] if ticked else [*wanted, item.id]
+            view = views.item_view(item, similar.Names(()), self._frame.today())
+            found.append(Other(item=view, ticked=ticked, query=urlencode([("item", each) for each in after])))
+        return found
 
-    async def typed(self, request: Request) -> Response:
-        """Show what was typed for confirmation; nothing is opened yet."""
-        raw = (await request.body()).decode("utf-8", "replace")
-        fields = dict(parse_qsl(raw, keep_blank_values=True, max_num_fields=20))
-        return await self._context.work.spool(partial(self._typed, request, fields))
-
-    def _typed(self, request: Request, fields: dict[str, str]) -> Response:
-        assign = self._assigned(request)
-        body = {"patient": _patient_of(fields), "procedure": {"description": fields.get("description", "").strip()}}
-        try:
-            subject = subjects.typed(body, station=self._context.settings.station, clock=self._context.clock)
-        except ScopegateError as problem:
-            typed = {"assign": assign, "typed": {**_EMPTY, **fields}, "problem": problem}
-            return self._frame.page(request, "type.html", typed, status=422)
-        items = self._context.spool.worklist.items()
-        item = WorklistItem(
-            id="",
-            server="",
-            patient=subject.patient,
-            procedure=subject.procedure,
-            study_instance_uid="",
-            character_set="",
-        )
-        same = [other for other in items if other.patient.id == subject.patient.id]
-        values: Values = {
-            "assign": assign,
-            "opened": self._other_open(assign),
-            "item": views.item_view(item, similar.Names(items), self._frame.today()),
-            "same": [views.item_view(other, similar.Names(()), self._frame.today()) for other in same],
-            "body": body,
-        }
-        return self._frame.page(request, "confirm.html", values)
-
-    # --- inside -------------------------------------------------------------------------------------------
-
-    def _assigned(self, request: Request) -> views.ExamView | None:
-        """Return the exam that is to get another patient, when the page is about that."""
-        exam = request.query_params.get("assign", "")
-        return self._frame.look.exam(self._context.spool.exams.get(exam), self._frame.today()) if exam else None
-
-    def _other_open(self, assign: views.ExamView | None) -> views.ExamView | None:
-        """Return the exam that opening another one would close."""
-        opened: Exam | None = None if assign else self._context.spool.exams.open_one()
-        return self._frame.look.exam(opened, self._frame.today()) if opened else None
-
-
-def _patient_of(fields: dict[str, str]) -> dict[str, str]:
-    family, given = fields.get("family", "").strip(), fields.get("given", "").strip()
-    # A separator typed into a field would move the rest into another component.
-    clean = [part.replace("^", " ").replace("=", " ") for part in (family, given)]
-    day = "".join(fields.get(key, "").strip().rjust(width, "0") for key, width in _DATE)
-    return {
-        "name": "^".join(clean).rstrip("^"),
-        "id": fields.get("id", "").strip(),
-        "birth_date": "" if day == "0" * 8 else day,
-        "sex": fields.get("sex", ""),
-    }
+    def _views(self, items: Sequence[WorklistItem], among: Sequence[WorklistItem]) -> list[views.ItemView]:
+        """Return entries of a list as they are shown `among` others."""
+        listed, today = similar.Names(among), self._frame.today()
+        return [
+            views.item_view(item, listed, today, orders=sum(item.patient == other.patient for other in among))
+            for item in items
+        ]
 
 
 def _local_time(text: str | None, context: Context) -> str:

@@ -15,8 +15,9 @@ from gateway.panel.context import Context
 from gateway.panel.health import Health
 from gateway.panel.people.roles import CAPTURE, LOOK, SET_UP, SIGNED_IN, WORK, Permit, caller_of
 from gateway.panel.routing import Route
-from gateway.panel.views import SIDES, Look
+from gateway.panel.views import SIDES, ExamView, Look
 
+_KEYBOARDS = {"de": "qwertz", "it": "italian"}  # what lies on the tables where this is spoken
 Values = dict[str, Any]
 Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
 
@@ -70,14 +71,41 @@ class Frame:
             "now": names.clock_time(now.local),
             "trusted": now.trusted,
             "birth_date_missing": names.NO_BIRTH_DATE,
+            "operator": self._operator(),
             "same": [],
             "sides_said": SIDES,
+            "typed": None,
+            "made_id": False,
+            "orders": [],
+            "others": [],
         }
         return HTMLResponse(self._templates.get_template(template).render({**around, **values}), status)
+
+    def keyboard(self, request: Request) -> str:
+        """Return which keyboard the page has: the configured one, else the one of its language."""
+        panel = self._context.settings.panel
+        usual = _KEYBOARDS.get(self._context.languages.of_page(request, panel.language).language, "qwerty")
+        return usual if panel.keyboard == "auto" else panel.keyboard
 
     def today(self) -> date:
         """Return the day that it is here."""
         return self._context.clock.now().local.date()
+
+    def assigned(self, request: Request) -> ExamView | None:
+        """Return the exam that is to get another patient, when the page is about that."""
+        exam = request.query_params.get("assign", "")
+        return self.look.exam(self._context.spool.exams.get(exam), self.today()) if exam else None
+
+    def other_open(self, assign: ExamView | None) -> ExamView | None:
+        """Return the exam that opening another one would close."""
+        opened = None if assign else self._context.spool.exams.open_one()
+        return self.look.exam(opened, self.today()) if opened else None
+
+    def _operator(self) -> dict[str, Any]:
+        """Return who may work here, and who does, as written and as shown."""
+        names_of, now = self._context.operators.names, self._context.operator()
+        every = [{"name": name, "shown": names.plain(name)} for name in names_of]
+        return {"every": every, "now": now, "shown": names.plain(now)}
 
     def _answer(self, template: str, page: Page, request: Request) -> Response:
         try:

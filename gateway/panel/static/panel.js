@@ -157,7 +157,7 @@ async function refresh() {
   if (wanted.size) setTimeout(refresh, 500);
 }
 
-const typing = Boolean(document.querySelector("form")); // what somebody is typing is never replaced
+const typing = Boolean(document.querySelector("form.typing")); // what somebody is typing is never replaced
 let events;
 let broken = false;
 

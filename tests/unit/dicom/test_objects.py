@@ -357,3 +357,11 @@ def test_a_typed_accession_and_procedure_are_written():
 
     assert (dataset.AccessionNumber, dataset.StudyDescription, dataset.StudyID) == ("A1", "Abdomen", "S9")
     assert "RequestAttributesSequence" not in dataset
+
+
+@pytest.mark.parametrize("operator", ["Huber^Maria", "Müller^Jörg", "王^小东"])
+def test_who_said_that_they_did_it_is_named(operator):
+    assert read(exam(operator=operator), still()).OperatorsName == operator
+    order = order_file()
+    assert read(replace(exam_of(order), operator=operator), still(), order).OperatorsName == operator
+    assert "OperatorsName" not in read(exam(), still())

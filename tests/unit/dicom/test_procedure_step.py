@@ -184,3 +184,16 @@ def test_identity_is_worklist_or_nothing_is_copied():
     exam = replace(dicom_samples.exam_of(order), identity=Identity.TYPED)
     create = read(begun(exam, order))
     assert create.ScheduledStepAttributesSequence[0].RequestedProcedureDescription == ""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("operator", ["", "Huber^Maria", "Müller^Jörg", "王^小东"])
+def test_the_end_names_who_said_that_they_did_it(script, operator):
+    order = dicom_samples.order_file(script, **RICH)
+    exam = replace(dicom_samples.exam_of(order), operator=operator)
+    beginning = begun(exam, order)
+    end = read(over(exam, beginning))
+    assert step_checks.problems_of_set(end, read(beginning)) == []
+    holds_all = script in {"utf-8", "gb18030"}
+    fits = operator.isascii() or holds_all or (script == "latin-1" and operator == "Müller^Jörg")
+    assert end.PerformedSeriesSequence[0].OperatorsName == (operator if fits else "")

@@ -169,7 +169,7 @@ def test_an_exam_without_patient_has_an_identity_that_is_never_made_twice(bench:
     [
         ({"name": "", "id": "1"}, "name"),
         ({"name": "^Anna", "id": "1"}, "family name"),
-        ({"name": "MEIER^Anna", "id": ""}, "id"),
+        ({"name": "MEIER^Anna", "id": "1", "issuer": "a\\b"}, "backslash"),
         ({"name": "MEIER^Anna", "id": "x" * 65}, "id"),
         ({"name": "MEIER^Anna", "id": "a\\b"}, "backslash"),
         ({"name": "MEIER^Anna", "id": "a\tb"}, "printed"),
@@ -196,6 +196,24 @@ def test_a_typed_patient_belongs_to_the_clinics_own_issuer(bench: Bench) -> None
     exam = bench.spool.exams.get(bench.open_exam("王^小东", procedure={"description": "Thyroid"}))
     assert (exam.identity, exam.patient.issuer, exam.patient.name) == (Identity.TYPED, "CLINIC", "王^小东")
     assert exam.procedure.description == "Thyroid"
+
+
+def test_a_patient_typed_without_id_gets_one_of_the_boxs_own_issuer_that_is_never_made_twice(bench: Bench) -> None:
+    made = set()
+    for _ in range(3):
+        body = {"patient": {"name": "Meier^Anna"}}
+        exam = bench.spool.exams.get(str(bench.post("/exams", body, status=201)["id"]))
+        assert (exam.identity, exam.patient.issuer) == (Identity.TYPED, "LOCAL-US-ROOM-2")
+        made.add(exam.patient.id)
+        bench.post(f"/exams/{exam.id}/finish")
+    assert len(made) == 3
+    assert all(each.startswith("US-ROOM-2-") for each in made)
+
+
+def test_a_patient_who_is_known_keeps_the_issuer_of_the_id(bench: Bench) -> None:
+    body = {"patient": {"name": "Meier^Anna", "id": "4711", "issuer": "HIS"}}
+    exam = bench.spool.exams.get(str(bench.post("/exams", body, status=201)["id"]))
+    assert (exam.patient.id, exam.patient.issuer) == ("4711", "HIS")
 
 
 @pytest.mark.parametrize("body", [{}, {"emergency": True, "worklist_item": "x"}, {"emergency": False}])

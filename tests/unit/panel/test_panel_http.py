@@ -171,7 +171,7 @@ def test_a_refresh_answers_when_the_servers_did(bench: Bench) -> None:
         while not done.is_set():
             if request := bench.spool.requests.begin("worklist-refresh"):
                 bench.spool.worklist.replace("ris", [item(1, "MEIER^Anna")])
-                bench.spool.requests.done(request, {"servers": 1})
+                bench.spool.requests.done(request, {"servers": []})
             done.wait(0.01)
 
     thread = threading.Thread(target=forward)

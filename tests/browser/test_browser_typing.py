@@ -1,0 +1,200 @@
+"""A patient is typed: on the keyboard of the page, on a real one, on the number pad."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gateway.panel.words import COOKIE
+from tests.browser.conftest import SIZES, Box, ready
+from tests.browser.every_screen import MEIER, fill
+
+front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
+HAND_MS = 60  # between two keys; a scanner is faster
+_KEYS = """() => [...document.querySelectorAll('.hg-button')].filter((e) => e.offsetParent).map((one) => {
+  const { x, y, right, bottom } = one.getBoundingClientRect();
+  return [x, y, right, bottom];
+})"""
+
+
+def go(page: Page, box: Box, language: str = "en") -> None:
+    page.context.add_cookies([{"name": COOKIE, "value": language, "url": box.address}])
+    page.goto(f"{box.address}/type")
+    ready(page)
+
+
+def press(page: Page, keys: str) -> None:
+    """Press these keys of the page's keyboard, as they are labelled."""
+    for key in keys:
+        name = {" ": "{space}", "<": "{delete}"}.get(key, key)
+        page.locator(f'.hg-button[data-skbtn="{name}"]').tap()
+
+
+def value(page: Page, name: str) -> str:
+    return page.locator(f"input[name={name}]").input_value()
+
+
+@front
+def test_a_patient_is_typed_in_gloves_checked_and_examined(page: Page, box: Box) -> None:
+    go(page, box, "de")
+    press(page, "Müllex<r")
+    page.locator("#next").tap()
+    press(page, "Jörg-Uwe")
+    page.locator("#next").tap()
+    press(page, "3")
+    press(page, "0")
+    press(page, "21970")
+    expect(page.locator("#wrong-what")).to_have_text("Das Geburtsdatum ist kein Kalendertag.")
+    page.locator("#next").tap()
+    expect(page.locator("#progress")).to_have_text("Schritt 3 von 6")
+    page.locator("input[name=day]").tap()
+    press(page, "3")
+    page.locator("#next").tap()
+    page.locator(".choice", has_text="Männlich").tap()
+    expect(page.locator("#progress")).to_have_text("Schritt 5 von 6")
+    press(page, "99-1")
+    page.locator("#next").tap()
+    press(page, "Schilddr")
+    page.locator("#next").tap()
+    page.wait_for_url("**/typed")
+    expect(page.locator(".grid")).to_contain_text("MÜLLER, Jörg-Uwe")
+    ready(page)
+    page.locator(".key.next").tap()
+    page.wait_for_url("**/live/*")
+    exam = box.open_exam()
+    patient = exam.patient
+    assert (patient.name, patient.id, patient.birth_date) == ("Müller^Jörg-Uwe", "99-1", "19700203")
+    assert (patient.sex, exam.procedure.description) == ("M", "Schilddr")
+
+
+@front
+def test_a_real_keyboard_types_the_whole_patient(page: Page, box: Box) -> None:
+    go(page, box)
+    for text in ("Huber", "Max", "5.6.1980", "", "4711"):
+        page.keyboard.type(text, delay=HAND_MS)
+        page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_have_text("Step 6 of 6")
+    page.locator(".hg-button-space").tap()
+    page.keyboard.type("Colon", delay=HAND_MS)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/typed")
+    for fact in ("HUBER, Max", "05-Jun-1980", "4711", "Sex not given", "Colon"):
+        expect(page.locator(".grid")).to_contain_text(fact)
+
+
+@front
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("31021970", "The birth date is no day of the calendar."),
+        ("29021900", "The birth date is no day of the calendar."),
+        ("00021970", "The birth date is no day of the calendar."),
+        ("01011234", "The birth date is no day of the calendar."),
+        ("01012999", "The birth date is in the future."),
+    ],
+)
+def test_a_birth_date_that_cannot_be_is_said_at_once(page: Page, box: Box, typed: str, says: str) -> None:
+    go(page, box)
+    fill(page, 3, **MEIER)
+    press(page, typed)
+    expect(page.locator("#wrong-what")).to_have_text(says)
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_have_text("Step 3 of 6")
+
+
+@front
+def test_a_birth_date_may_be_unknown_but_not_half(page: Page, box: Box) -> None:
+    go(page, box)
+    fill(page, 3, **MEIER)
+    page.keyboard.type("1403")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wrong-what")).to_have_text("The birth date is not complete.")
+    page.keyboard.type("68")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wrong-what")).to_have_text("Write the year with four digits.")
+    page.locator("input[name=year]").fill("1968")
+    expect(page.locator("#read")).to_have_text("14-Mar-1968")
+    for _ in range(10):
+        page.keyboard.press("Backspace")
+    expect(page.locator("#wrong")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_have_text("Step 4 of 6")
+
+
+@front
+def test_a_name_without_family_goes_no_further(page: Page, box: Box) -> None:
+    go(page, box)
+    page.locator("#next").tap()
+    expect(page.locator("#wrong-what")).to_have_text("The patient's family name is missing.")
+    press(page, "A")
+    expect(page.locator("#wrong")).to_be_hidden()
+
+
+@front
+def test_an_id_left_empty_is_made_by_the_box_and_said(page: Page, box: Box) -> None:
+    go(page, box)
+    fill(page, 7, **{**MEIER, "family": "Habermann"})
+    page.wait_for_url("**/typed")
+    expect(page.locator(".grid")).to_contain_text("made by this box")
+    ready(page)
+    page.get_by_role("button", name="Yes, start exam").tap()
+    page.wait_for_url("**/live/*")
+    exam = box.open_exam()
+    assert exam.patient.issuer == "LOCAL-US-ROOM-2"
+    expect(page.locator(".bar-title")).to_contain_text(exam.patient.id)
+
+
+@front
+def test_a_patient_who_is_on_the_list_is_chosen_there_and_a_mistake_is_corrected(page: Page, box: Box) -> None:
+    go(page, box)
+    fill(page, 7, **MEIER)
+    page.wait_for_selector("body.known.ready")
+    page.get_by_role("button", name="Correct it").tap()
+    page.wait_for_selector("body.type.ready")
+    assert (value(page, "family"), value(page, "year")) == ("Meier", "1968")
+    fill(page, 7, **MEIER)
+    page.wait_for_selector("body.known.ready")
+    page.locator("a.row").first.tap()
+    page.wait_for_url("**/confirm?item=item-1")
+
+
+@front
+def test_capitals_and_letters_with_accents_come_back_to_the_usual_keys(page: Page, box: Box) -> None:
+    go(page, box)
+    press(page, "O'")
+    press(page, "N")  # a capital again, after the apostrophe
+    page.locator(".hg-button-accents").tap()
+    press(page, "é")
+    press(page, "a")
+    for _ in range(2):
+        page.locator(".hg-button-accents").tap()
+    press(page, "š")
+    page.locator(".hg-button-shift").tap()
+    press(page, "Tt")
+    assert value(page, "family") == "O'NéašTt"
+
+
+@front
+def test_a_key_writes_where_the_caret_is_and_never_beyond_what_fits(page: Page, box: Box) -> None:
+    go(page, box)
+    page.locator("input[name=family]").fill("x" * 59)
+    page.evaluate("document.querySelector('[name=family]').setSelectionRange(2, 4)")
+    press(page, "a")
+    assert value(page, "family") == "xxa" + "x" * 55
+    page.locator("input[name=family]").fill("y" * 60)
+    press(page, "a")
+    assert value(page, "family") == "y" * 60
+
+
+@pytest.mark.parametrize("looks", [{"keyboard": name} for name in ("qwerty", "qwertz", "azerty", "italian")])
+def test_every_key_of_every_keyboard_can_be_hit(page: Page, box: Box) -> None:
+    go(page, box)
+    for key in ("", "numbers", "accents", "accents"):
+        if key:
+            page.locator(f".hg-button-{key}").tap()
+        places = page.evaluate(_KEYS)
+        assert len(places) > 30
+        for place in places:
+            assert min(place[2] - place[0], place[3] - place[1]) >= 60
+        for n, (x, y, right, bottom) in enumerate(places):
+            for x2, y2, right2, bottom2 in places[n + 1 :]:
+                apart = max(x2 - right, x - right2), max(y2 - bottom, y - bottom2)
+                assert max(apart) >= 3.9

@@ -1,0 +1,176 @@
+"""A patient is chosen: by a search, by a scan, with several orders."""
+
+import html
+import json
+import re
+import threading
+from dataclasses import replace
+
+import pytest
+
+from gateway.model import RequestState
+from tests.unit.panel.conftest import Bench, item
+
+MEIER = item(1, "MEIER^Anna")
+
+
+def another_order(number: int = 7, **changes: object) -> object:
+    return replace(item(number, ""), patient=MEIER.patient, **changes)
+
+
+def links(page: str) -> list[str]:
+    return [html.unescape(link) for link in re.findall(r'href="(/confirm\?[^"]*)"', page)]
+
+
+def body(page: str) -> dict:
+    found = re.search(r"data-body='([^']*)'", page)
+    assert found
+    return json.loads(html.unescape(found[1]))
+
+
+# --- several orders ------------------------------------------------------------------------------------------
+
+
+def test_the_other_orders_of_the_patient_are_offered_and_those_ticked_become_one_exam(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max"), another_order(7), another_order(8)])
+    page = bench.client.get("/confirm?item=item-1").text
+    assert links(page) == ["/confirm?item=item-1&item=item-7", "/confirm?item=item-1&item=item-8"]
+    assert body(page) == {"worklist_item": "item-1"}
+    page = bench.client.get("/confirm?item=item-1&item=item-8").text
+    assert links(page) == ["/confirm?item=item-1&item=item-8&item=item-7", "/confirm?item=item-1"]
+    assert "One exam for 2 orders" in page
+    assert bench.post("/exams", body(page), status=201)
+
+
+def test_orders_of_two_patients_are_no_question(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max")])
+    assert bench.client.get("/confirm?item=item-1&item=item-2").status_code == 404
+
+
+def test_a_row_says_how_many_orders_its_patient_has(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max"), another_order()])
+    assert bench.client.get("/").text.count("2 orders") == 2
+
+
+# --- scan ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scanned", ["4711-0001", " 4711-0001 ", "A-00001", "a-00001"])
+def test_a_scan_of_one_entry_asks_whether_it_is_this_patient(bench: Bench, scanned: str) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max")])
+    answer = bench.client.post("/scanned", data={"text": scanned})
+    assert str(answer.url).endswith("/confirm?item=item-1")
+
+
+def test_a_scan_for_an_exam_that_needs_a_patient_stays_with_that_exam(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER])
+    exam = bench.post("/exams", {"emergency": True}, status=201)["id"]
+    answer = bench.client.post(f"/scanned?assign={exam}", data={"text": "4711-0001"})
+    assert str(answer.url).endswith(f"/confirm?item=item-1&assign={exam}")
+
+
+def test_a_scan_of_several_entries_shows_them(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max"), another_order()])
+    page = bench.client.post("/scanned", data={"text": "4711-0001"}).text
+    assert links(page) == ["/confirm?item=item-1", "/confirm?item=item-7"]
+
+
+@pytest.mark.parametrize(
+    ("scanned", "says"),
+    [
+        ("4711", "Nobody on the list has the ID"),  # half an ID is nobody's
+        ("", "That was no barcode"),
+        ("x" * 10_000, "That was no barcode"),
+        ("\x00\x1b[2J", "That was no barcode"),
+        ("\u202e1000-1174", "That was no barcode"),
+        ("<script>alert(1)</script>", "&lt;script&gt;"),
+        ("' OR ''='", "Nobody on the list has the ID"),
+    ],
+)
+def test_a_scan_of_nobody_chooses_nobody(bench: Bench, scanned: str, says: str) -> None:
+    bench.spool.worklist.replace("ris", [MEIER])
+    page = bench.client.post("/scanned", data={"text": scanned}).text
+    assert says in page
+    assert links(page) == []
+    assert "<script>alert" not in page
+
+
+def test_an_entry_without_numbers_is_found_by_no_scan(bench: Bench) -> None:
+    nobody = replace(MEIER, patient=replace(MEIER.patient, id=""))
+    bench.spool.worklist.replace("ris", [replace(nobody, procedure=replace(nobody.procedure, accession_number=""))])
+    assert links(bench.client.post("/scanned", data={"text": "   "}).text) == []
+
+
+def test_a_form_of_more_fields_than_any_page_has_is_refused(quiet: Bench) -> None:
+    answer = quiet.client.post("/scanned", content="&".join(f"a{n}=1" for n in range(50)))
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+
+
+# --- search --------------------------------------------------------------------------------------------------
+
+
+def test_a_search_shows_entries_and_never_the_whole_list(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max")])
+    assert links(bench.client.post("/search", data={"text": "hub"}).text) == ["/confirm?item=item-2"]
+    assert links(bench.client.post("/search", data={"text": " "}).text) == []
+    assert links(bench.client.get("/search").text) == []
+
+
+def test_a_search_at_the_servers_finds_who_is_not_on_the_list_and_leaves_no_name_behind(bench: Bench) -> None:
+    asked, done = [], threading.Event()
+
+    def forward() -> None:
+        while not done.is_set():
+            if request := bench.spool.requests.begin("worklist-search"):
+                asked.append(request)
+                bench.spool.worklist.add("ris", [MEIER])
+                bench.spool.requests.done(request, {"servers": [{"server": "ris", "ok": True, "items": 1}]})
+            done.wait(0.01)
+
+    thread = threading.Thread(target=forward)
+    thread.start()
+    answer = bench.post("/worklist/search", {"text": "meier", "server": True})
+    done.set()
+    thread.join()
+    assert (answer["search"], [i["id"] for i in answer["items"]]) == (
+        {"done": True, "code": "", "what": ""},
+        ["item-1"],
+    )
+    assert asked[0].arguments == {"text": "meier"}
+    with bench.spool.database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM request").fetchone()[0] == 0
+    assert bench.get("/worklist")["items"] == []  # the list is as the server last gave it
+    assert "Is this your patient?" in bench.client.get("/confirm?item=item-1").text
+
+
+def test_a_server_that_did_not_answer_a_search_is_named(bench: Bench) -> None:
+    done = threading.Event()
+    failed = {"server": "ris", "ok": False, "code": "worklist-unreachable", "what": "The server does not answer."}
+
+    def forward() -> None:
+        while not done.is_set():
+            if request := bench.spool.requests.begin("worklist-search"):
+                bench.spool.requests.done(request, {"servers": [failed]})
+            done.wait(0.01)
+
+    thread = threading.Thread(target=forward)
+    thread.start()
+    answer = bench.post("/worklist/search", {"text": "meier", "server": True})
+    done.set()
+    thread.join()
+    assert answer["search"] == {"done": True, "code": failed["code"], "what": failed["what"]}
+
+
+def test_a_search_that_nobody_answers_ends_and_leaves_no_name_behind(bench: Bench) -> None:
+    answer = bench.post("/worklist/search", {"text": "meier", "server": True})
+    assert (answer["search"]["done"], answer["search"]["code"]) == (False, "too-late")
+    with bench.spool.database.read() as connection:
+        states = [row[0] for row in connection.execute("SELECT state FROM request")]
+    assert RequestState.WAITING not in states
+    assert states == []
+
+
+@pytest.mark.parametrize("text", ["", "m", " * ", "?-"])
+def test_servers_are_not_asked_for_everybody(quiet: Bench, text: str) -> None:
+    problem = quiet.refused("/worklist/search", {"text": text, "server": True}, 422, "bad-value")
+    assert "two letters" in problem["action"]
