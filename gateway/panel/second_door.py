@@ -22,7 +22,7 @@ from gateway.log import event, warn
 from gateway.net import browsers
 from gateway.panel import connections
 from gateway.panel.guard import MAX_BODY
-from gateway.panel.people.hosts import Names
+from gateway.panel.people.hosts import Names, is_address
 from gateway.panel.people.roles import DOOR, Door
 from gateway.panel.people.store import People
 
@@ -52,6 +52,15 @@ class SecondDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._said = ""
         self.listens_at = ""  # host:port; "" while it is shut
+
+    @property
+    def address(self) -> str:
+        """Return what a person types into a browser, by the first name of the certificate; "" while it is shut."""
+        named = sorted(
+            (name for name in self._names.certified if "*" not in name), key=lambda n: (is_address(n), n)
+        )
+        host, _, port = self.listens_at.rpartition(":")
+        return f"https://{named[0] if named else host}:{port}" if self.listens_at else ""
 
     async def run(self) -> None:
         """Listen as soon as, and as long as, that is possible."""

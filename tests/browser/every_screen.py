@@ -643,6 +643,7 @@ _people_screen(
 )
 _people_screen("person_add", "/people/add", as_administrator)
 _people_screen("person", "/people", lambda box, page: as_administrator(box, page, *_MANY))
+_people_screen("own_pin", "/pin", as_administrator)
 _people_screen("recovery_code", "/people/code", as_administrator)
 _people_screen("recovery_code_confirm", "/people/code", as_administrator)
 _people_screen("more_signed_in", "/more", as_administrator)

@@ -55,7 +55,17 @@ class House:
         return content
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> Answer:
-        """Call through the second door as a browser does, which verifies the certificate."""
+        """Call through the second door and read JSON."""
+        status, said, raw = self.ask(method, path, body, **headers)
+        return status, said, json.loads(raw) if "json" in said.get("content-type", "") else {}
+
+    def page(self, path: str, **headers: str) -> str:
+        return self.ask("GET", path, **headers)[2].decode()
+
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Ask as a browser does, which verifies the certificate."""
         context = ssl.create_default_context(cafile=self.authority.ca)
         connection = http.client.HTTPSConnection(*self.lan, context=context, timeout=20)
         more = {"content-type": "application/json"} if body is not None else {}
@@ -63,8 +73,7 @@ class House:
         answer = connection.getresponse()
         raw = answer.read()
         connection.close()
-        is_json = "json" in (answer.getheader("content-type") or "")
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, json.loads(raw) if is_json else {}
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, raw
 
 
 @pytest.fixture
@@ -112,6 +121,8 @@ def test_browsers_of_the_network_get_in_only_when_there_is_an_administrator_and_
     assert "secure" in cookie.lower()
     token = cookie.split(";")[0]
     assert house.call("GET", "/api/v1/exams", cookie=token)[0] == 200
+    port = house.lan[1]
+    assert f"https://box.clinic.example:{port}" in house.page("/people", cookie=token)
     assert house.call("GET", "/api/v1/exams", cookie=token[:-1])[0] == 401
     assert house.call("GET", "/api/v1/exams", cookie=token, host="evil.example")[0] == 421
     assert house.call("GET", "/api/v1/exams", cookie=token, host="us1.kis.example:8443")[0] == 200

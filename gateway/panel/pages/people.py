@@ -7,8 +7,9 @@ from starlette.requests import Request
 from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
-from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, Door, Role, caller_of
+from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN, Door, Role, caller_of
 from gateway.panel.routing import Route
+from gateway.panel.second_door import SecondDoor
 
 ROLE_WORDS = {
     Role.TECHNICIAN: (N_("Technician"), N_("Does exams.")),
@@ -30,6 +31,7 @@ class PeoplePages:
             self._frame.route("/sign-in", "sign_in.html", self._sign_in, who=EVERYBODY),
             self._frame.route("/first", "first.html", self._first, who=AT_THE_BOX),
             self._frame.route("/recover", "recover.html", self._recover, who=AT_THE_BOX),
+            self._frame.route("/pin", "pin.html", self._pin, who=SIGNED_IN),
             self._frame.route("/people", "people.html", self._list, who=SET_UP),
             self._frame.route("/people/add", "person.html", self._add, who=SET_UP),
             self._frame.route("/people/code", "code.html", self._code, who=SET_UP),
@@ -60,9 +62,15 @@ class PeoplePages:
             raise Elsewhere("/first")
         return {"names": [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]}
 
+    def _pin(self, request: Request) -> Values:
+        if not caller_of(request.scope).person:
+            raise Elsewhere("/sign-in?next=/pin")
+        return {}
+
     def _list(self, request: Request) -> Values:
-        del request
+        door: SecondDoor | None = request.app.state.second_door
         return {
+            "network": (door.address or "shut") if door else "",
             "people": self._people.all(),
             "role_words": ROLE_WORDS,
             "recovery_confirmed": self._people.recovery_confirmed,

@@ -17,7 +17,7 @@ from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN,
 from gateway.panel.people.secrets import pin_of
 from gateway.panel.people.sessions import COOKIE
 from gateway.panel.people.store import Person
-from gateway.panel.problems import WrongCode
+from gateway.panel.problems import NotSignedIn, WrongCode, WrongPin
 from gateway.panel.routing import Route, token_of
 
 Json = dict[str, object]
@@ -39,6 +39,7 @@ class PeopleCalls:
             Route("/session", self.session, methods=["GET"], who=EVERYBODY),
             Route("/session", self.sign_in, methods=["POST"], who=EVERYBODY),
             Route("/session/touch", self.touch, methods=["POST"], who=SIGNED_IN),
+            Route("/session/pin", self.own_pin, methods=["POST"], who=SIGNED_IN),
             Route("/session/end", self.sign_out, methods=["POST"], who=EVERYBODY),
             Route("/people/first", self.first, methods=["POST"], who=AT_THE_BOX),
             Route("/people/recover", self.recover, methods=["POST"], who=AT_THE_BOX),
@@ -77,6 +78,24 @@ class PeopleCalls:
         """Say that somebody touched a page: asking is what counts."""
         await bodies.read(request)
         return JSONResponse({})
+
+    async def own_pin(self, request: Request) -> Response:
+        """Take another PIN of whoever is signed in, who knows the one before."""
+        asked = await bodies.read(request, "old", "pin")
+        caller, pin, old = caller_of(request.scope), _pin(asked.values), asked.values.get("old")
+        if not caller.person:
+            raise NotSignedIn
+        known = old if isinstance(old, str) and old.isprintable() and len(old) <= _LONGEST else ""
+        if (
+            await self._desk.guarded(caller.person, caller, partial(self._people.check, caller.person, known))
+            is None
+        ):
+            raise WrongPin
+        person = await self._slow(request, partial(self._people.set_pin, caller.person_id, pin))
+        await self._noted("own-pin-changed", person)
+        self._desk.sessions.end_of(person.id)
+        token = await self._desk.begin(person, caller)
+        return self._signed_in(request, person, token, _shown(person))
 
     async def sign_out(self, request: Request) -> Response:
         await bodies.read(request)

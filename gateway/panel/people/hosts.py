@@ -21,6 +21,11 @@ class Names:
         return bool(name) and (name in self.certified or (bool(rest) and f"*.{rest}" in self.certified))
 
 
+def is_address(text: str) -> bool:
+    """Say whether a host is an IP address, not a name."""
+    return bool(_address(text))
+
+
 def _address(text: str) -> str:
     """Return an IP address in its one form, "" for what is none."""
     try:

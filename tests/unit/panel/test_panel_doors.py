@@ -34,6 +34,7 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/session": EVERYBODY,
     "POST /api/v1/session/end": EVERYBODY,
     "POST /api/v1/session/touch": KNOWN,
+    "POST /api/v1/session/pin": KNOWN,
     "GET /api/v1/people": {A},
     "POST /api/v1/people": {A},
     "POST /api/v1/people/{person}/role": {A},
@@ -105,6 +106,7 @@ WHO: dict[str, set[Role]] = {
     "GET /sign-in": EVERYBODY,
     "GET /first": EVERYBODY,
     "GET /recover": EVERYBODY,
+    "GET /pin": KNOWN,
     "GET /people": {A},
     "GET /people/add": {A},
     "GET /people/code": {A},
@@ -212,7 +214,9 @@ def test_a_request_for_each_route_is_refused_or_reaches_it(bench: Bench, role: R
 
 def is_refused(answer: httpx2.Response) -> bool:
     if answer.status_code == 303:
-        return (answer.request.url.path, answer.headers["location"]) != ("/first", "/sign-in")  # its own wish
+        own_wish = {("/first", "/sign-in"), ("/pin", "/sign-in?next=/pin")}  # of pages that are no refusals
+        at_the_box = answer.request.url.host == "127.0.0.1"
+        return not at_the_box or (answer.request.url.path, answer.headers["location"]) not in own_wish
     if answer.headers.get("content-type") == "application/problem+json":
         return answer.json()["code"] in REFUSALS
     return answer.status_code in {401, 403}
@@ -454,6 +458,27 @@ def test_a_signed_out_browser_is_out_and_so_is_a_removed_person(bench: Bench) ->
             reviewer = signed_in(bench, ids[R], Door.LAN)
             assert lan.post(f"/api/v1/people/{ids[R]}/{path}", json=body, headers=admin).status_code == 200
             assert lan.get("/api/v1/exams", headers=reviewer).status_code == 401
+
+
+def test_a_person_takes_another_pin_by_the_one_before_and_stays_signed_in_here_alone(bench: Bench) -> None:
+    ids = people(bench)
+    with bench.elsewhere() as lan:
+        other = signed_in(bench, ids[R], Door.LAN)
+        sign_in(lan, name="Reviewer")
+        assert (
+            lan.post("/api/v1/session/pin", json={"old": "999999", "pin": "731840"}).json()["code"] == "wrong-pin"
+        )
+        assert lan.post("/api/v1/session/pin", json={"old": PIN, "pin": "731840"}).status_code == 429
+    with bench.elsewhere("10.0.0.8") as lan:
+        sign_in(lan, name="Reviewer")
+        assert lan.get("/pin").status_code == 200
+        assert lan.post("/api/v1/session/pin", json={"old": PIN, "pin": "000000"}).status_code == 422
+        assert lan.post("/api/v1/session/pin", json={"old": PIN, "pin": "731840"}).status_code == 200
+        assert lan.get("/api/v1/exams").status_code == 200
+        assert lan.get("/api/v1/exams", headers=other).status_code == 401
+    with bench.elsewhere("10.0.0.9") as lan:
+        assert sign_in(lan, name="Reviewer", pin="731840").status_code == 200
+    bench.refused("/session/pin", {"old": PIN, "pin": "731840"}, 401, "not-signed-in")
 
 
 def test_settings_at_the_box_ask_for_the_pin_and_forget_it_after_ten_minutes() -> None:
