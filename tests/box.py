@@ -140,6 +140,7 @@ class Box(Panel):
         destinations: Sequence[dict[str, Any]] = (),
         release: dict[str, Any] | None = None,
         retention: dict[str, Any] | None = None,
+        panel: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(free_port())
         self.folder = folder
@@ -159,7 +160,7 @@ class Box(Panel):
                     "runtime_dir": str(self.runtime),
                 },
             ),
-            ("[panel]", {"listen": f"127.0.0.1:{self.port}"}),
+            ("[panel]", {"listen": f"127.0.0.1:{self.port}", **(panel or {})}),
             ("[release]", release or {}),
             ("[retention]", retention or {}),
         ]

@@ -146,6 +146,7 @@ def _panel(base: Path) -> Table:
             "operators": values.several(dicom.operator),
             "keyboard": values.one_of("auto", "qwerty", "qwertz", "azerty", "italian"),
             "screen_mm": values.number(0, 1000, "mm"),
+            "switch_off": values.flag,
         },
     )
 

@@ -61,6 +61,7 @@ class Panel:
     operators: tuple[str, ...] = ()  # person names (PS3.5 6.2) of those who may say that they work here
     keyboard: str = "auto"  # by the language; or "qwerty", "qwertz", "azerty", "italian"
     screen_mm: int = 0  # its width; 0: keys have the size that a screen of 7 or 10 inches needs
+    switch_off: bool = False  # whether the screen may switch the box off: the units for it are enabled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.forward import parts
+from gateway.forward.keeping import day
 from gateway.forward.sending import rearm
 from gateway.log import event
 from gateway.spool import locks, recovery
@@ -79,6 +80,8 @@ def _recover(settings: Settings, spool: Spool) -> None:
     spool.worklist.keep_only([server.name for server in settings.worklists])
     recovery.adopt_seals(spool, settings.destinations)
     Purging(spool).take_up()
+    if any(each.query for each in settings.destinations):
+        day.catch_up(spool, spool.clock.now().local.date())
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 

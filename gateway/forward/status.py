@@ -1,15 +1,18 @@
 """What the forward process says of itself in its live state. Contains no patient data."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import MediaAbsent, ScopegateError
 from gateway.forward.follow import Follower
 from gateway.forward.making.progress import Progress
+from gateway.forward.media.sender import MediaSender
 from gateway.forward.notices import Found, Notices
 from gateway.forward.patience import Pause
 from gateway.forward.proving.parts import Proving
+from gateway.forward.sending.sender import Sender
 from gateway.forward.sending.step_sender import StepSender
 
 
@@ -51,7 +54,7 @@ class Status:
         notices = self._notices.look()
         return {
             "destinations": [
-                *(self._destination(name, sender.pause, notices) for name, sender in self._senders.items()),
+                *(self._destination(name, sender, notices) for name, sender in self._senders.items()),
                 *_orphans(notices.orphans),
             ],
             "procedure_steps": [
@@ -69,8 +72,12 @@ class Status:
             return {}
         return {"film": {"exam": at.exam, "sop_instance_uid": at.uid, "into": at.into, "percent": at.percent}}
 
-    def _destination(self, name: str, pause: Pause | None, notices: Found) -> dict[str, Any]:
-        line = self._line(name, pause)
+    def _destination(self, name: str, sender: Sends, notices: Found) -> dict[str, Any]:
+        line = self._line(name, sender.pause)
+        if isinstance(sender, MediaSender) and sender.capacity:
+            line["medium"] = asdict(sender.capacity)
+        if isinstance(sender, Sender) and sender.pace.bytes_per_s:
+            line["bytes_per_s"] = sender.pace.bytes_per_s
         if proof := self._proving.state(name):
             line["proof"] = proof
         if count := notices.elsewhere.get(name):

@@ -19,6 +19,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import ScopegateError
 from gateway.panel import pages, problems
+from gateway.panel.archive_calls import ArchiveCalls
 from gateway.panel.capture_calls import CaptureCalls
 from gateway.panel.changes import Changes
 from gateway.panel.context import API, Context, Timing
@@ -40,6 +41,8 @@ from gateway.panel.people.roles import EVERYBODY, SIGNED_IN
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.store import People
 from gateway.panel.pictures import Pictures
+from gateway.panel.power import NoPower, Power, Switch
+from gateway.panel.power_calls import PowerCalls
 from gateway.panel.presses import Presses
 from gateway.panel.recorder import Recorder
 from gateway.panel.routing import Files, Route, declared
@@ -70,12 +73,13 @@ def create_app(
     timing: Timing | None = None,
     languages: Languages | None = None,
     hashes: Hashes | None = None,
+    switch: Switch | None = None,
 ) -> Starlette:
     """Return the application. Its background work begins and ends with its lifespan.
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
-    live, work, names = _live(spool, settings, clock), Work(), Names()
+    live, work = _live(spool, settings, clock), Work()
     people = People(path=spool.layout.people, files=spool.files, clock=clock, hashes=hashes or Hashes())
     context = Context(
         spool=spool,
@@ -90,8 +94,14 @@ def create_app(
         languages=languages or Languages(),
         desk=Desk(people=people, audit=spool.audit, work=work, clock=clock),
         operators=Operators(names=settings.panel.operators, clock=clock),
+        power=_power(spool, settings, work, switch or NoPower()),
     )
-    changes, frame, lan = _changes(context), Frame(context), settings.panel.lan
+    return _built(context, people)
+
+
+def _built(context: Context, people: People) -> Starlette:
+    """Return the application around its parts."""
+    changes, frame, names, lan = _changes(context), Frame(context), Names(), context.settings.panel.lan
     app = Starlette(
         routes=declared(_routes(context, changes, frame)),
         middleware=[Middleware(Guard, desk=context.desk, names=names, captures=bool(lan and lan.capture))],
@@ -122,6 +132,11 @@ def _live(spool: Spool, settings: Settings, clock: Clock) -> dict[str, LiveState
     }
 
 
+def _power(spool: Spool, settings: Settings, work: Work, switch: Switch) -> Power:
+    archives = frozenset(each.name for each in settings.destinations if each.kind != "media")
+    return Power(switch=switch, spool=spool, work=work, archives=archives)
+
+
 def _changes(context: Context) -> Changes:
     return Changes(
         spool=context.spool,
@@ -142,6 +157,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
     captures = CaptureCalls(context)
     return [
         *ExamCalls(context).routes(),
+        *ArchiveCalls(context).routes(),
         *captures.routes(),
         *WorklistCalls(context).routes(),
         *DeliveryCalls(context).routes(),
@@ -151,6 +167,7 @@ def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
         *SideCalls(context).routes(),
         *MoveCalls(context).routes(),
         *OperatorCalls(context).routes(),
+        *PowerCalls(context).routes(),
         *Health(context).routes(),
         *Streams(context, changes).routes(),
         *Presses(captures).routes(),
@@ -168,6 +185,7 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
         app.state.background = [
             asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),
+            asyncio.create_task(context.power.run(context.timing.switch)),
         ]
         if door := app.state.second_door:
             app.state.background.append(asyncio.create_task(door.run()))

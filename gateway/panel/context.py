@@ -10,6 +10,7 @@ from gateway.panel.hub import Hub
 from gateway.panel.operators import Operators
 from gateway.panel.people.desk import Desk
 from gateway.panel.pictures import Pictures
+from gateway.panel.power import Power
 from gateway.panel.recorder import Recorder
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
@@ -29,6 +30,7 @@ class Timing:
     day_check: float = 120.0  # for every archive about every exam of a day
     poll: float = 0.25
     heartbeat: float = 5.0
+    switch: float = 2.0  # between two looks whether everything was sent
     worklist_stale: float = 900.0  # an older list is marked
 
 
@@ -48,6 +50,7 @@ class Context:
     languages: Languages
     desk: Desk
     operators: Operators
+    power: Power
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

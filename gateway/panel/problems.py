@@ -41,6 +41,20 @@ class TooMany(Refused):
     action = "Close pages that nobody looks at."
 
 
+class NoSwitch(Refused):
+    """This box cannot be switched off on its screen."""
+
+    code = "no-switch"
+    action = "Switch it off at its key; or IT: set switch_off in [panel]."
+
+
+class CopyRunning(Refused):
+    """A copy onto a stick is being written."""
+
+    code = "copy-running"
+    action = "Wait until it says that the stick can be removed."
+
+
 class WrongHost(Refused):
     """This box does not answer to that name."""
 

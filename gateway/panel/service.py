@@ -16,6 +16,7 @@ from gateway.panel.app import create_app
 from gateway.panel.connections import BACKLOG, Door
 from gateway.panel.guard import MAX_BODY
 from gateway.panel.people.secrets import Hashes
+from gateway.panel.power import NoPower, UnitSwitch
 from gateway.panel.waiting import Waiting
 from gateway.panel.words import Languages
 from gateway.spool import locks
@@ -61,6 +62,7 @@ def run(
             capture_socket=settings.station.runtime_dir / SOCKET_NAME,
             languages=languages,
             hashes=hashes,
+            switch=UnitSwitch(settings.station.runtime_dir, Files()) if settings.panel.switch_off else NoPower(),
         )
         host, port = listener.getsockname()[:2]
         heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")

@@ -76,6 +76,15 @@ def folded(text: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
+def finds(sought: str, fields: str) -> bool:
+    """Say whether every word of `sought` begins a word of `fields`: names, IDs, numbers, with spaces."""
+    words = folded(fields.replace("^", " ").replace("=", " ")).split()
+    return all(
+        any(word.startswith(each) or (not each.isascii() and each in word) for word in words)
+        for each in folded(sought).replace(",", " ").split()
+    )
+
+
 def _families(name: str) -> set[str]:
     families = (group.split("^")[0] for group in name.split("=")[:2])
     return {letters for family in families if (letters := re.sub(r"[\W_]+", "", folded(family[:_LONGEST])))}

@@ -1,6 +1,5 @@
 """What the pages show, as values for the templates. Looks into the spool and changes nothing."""
 
-from collections import Counter
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -21,8 +20,9 @@ from gateway.model import (
     Side,
     WorklistItem,
 )
-from gateway.panel import fates, names, similar
+from gateway.panel import fates, names, similar, ways
 from gateway.panel.answers import Json
+from gateway.panel.archives import UNCONFIRMED, Trouble
 from gateway.panel.fates import Fate
 from gateway.panel.names import Shown
 from gateway.spool import pictures
@@ -96,6 +96,8 @@ class FateView:
     mark: str  # "ok", "going", "warn", "bad", "open", "none"
     word: str
     detail: str = ""
+    at: str = ""  # since when, local, once everything got there
+    receipt: bool = False  # an archive has it and was asked to vouch for it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,9 +181,12 @@ class Look:
     def __init__(self, spool: Spool, settings: Settings) -> None:
         self._spool = spool
         self._required = frozenset(d.name for d in settings.destinations if d.required)
+        self._vouching = frozenset(d.name for d in settings.destinations if d.commitment or d.trust_query)
         self._hold_temporary = settings.release.temporary == "hold"
         self._destinations = settings.destinations
         self._has_destination = bool(settings.destinations)
+        self._media = frozenset(d.name for d in settings.destinations if d.kind == "media")
+        self._has_archive = any(d.kind != "media" for d in settings.destinations)
 
     def exam(self, exam: Exam, today: date, *, making: Json | None = None) -> ExamView:
         """Return what is shown of an exam. `making`: the clip that is encoded now, as forward says it."""
@@ -216,23 +221,35 @@ class Look:
         views = [self.exam(exam, today) for exam in finished if exam.please_check]
         return [view for view in views if view.waits]
 
-    def badge(self) -> Badge:
-        """Return what the badge says: what is stopped first, then what waits for a person, then what moves."""
-        numbers: Counter[DeliveryState] = Counter()
-        for (_, state), count in self._spool.deliveries.counts().items():
-            numbers[state] += count
+    def badge(self, troubles: Sequence[Trouble] = ()) -> Badge:
+        """Return what the badge says: what is stopped or late, what waits for somebody, what moves."""
+        moving = for_stick = 0
+        for (name, state), count in self._spool.deliveries.counts().items():
+            if state is DeliveryState.SENDING or (state is DeliveryState.QUEUED and name not in self._media):
+                moving += count
+            elif state is DeliveryState.QUEUED:
+                for_stick += count
         waiting = [
             exam
             for exam in self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
             if self.waits(exam, self._spool.captures.of_exam(exam.id))
         ]
-        if stopped := sum(self._spool.deliveries.stopped().values()):
-            return Badge(mark="bad", word=f"{stopped} stopped")
-        if waiting:
-            return Badge(mark="warn", word=f"{len(waiting)} to check")
-        if moving := numbers[DeliveryState.QUEUED] + numbers[DeliveryState.SENDING]:
-            return Badge(mark="going", word=f"{moving} on the way")
-        return Badge(mark="ok", word="Delivery")
+        stopped = sum(self._spool.deliveries.stopped().values())
+        late = sum(each.count for each in troubles if each.waits)
+        too_late = any(each.bad and each.waits for each in troubles)
+        unproven = sum(each.count for each in troubles if each.screen == UNCONFIRMED)
+        held = [each for each in troubles if not each.waits and each.screen != UNCONFIRMED]
+        by_person = bool(held) and not any(each.bad for each in held)
+        said = (
+            (stopped, Badge(mark="warn" if by_person else "bad", word=f"{stopped} stopped")),
+            (too_late, Badge(mark="bad", word=f"{late} waiting")),
+            (waiting, Badge(mark="warn", word=f"{len(waiting)} to check")),
+            (late, Badge(mark="warn", word=f"{late} waiting")),
+            (unproven, Badge(mark="warn", word=f"{unproven} not confirmed")),
+            (moving, Badge(mark="going", word=f"{moving} on the way")),
+            (for_stick, Badge(mark="none", word=f"{for_stick} for the stick")),
+        )
+        return next((badge for so, badge in said if so), Badge(mark="ok", word="Delivery"))
 
     def waits(self, exam: Exam, kept: Sized) -> bool:
         """Say whether a finished exam's pictures stay until a person did something."""
@@ -261,7 +278,7 @@ class Look:
             return FateView(mark="none", word=fates.WORDS[Fate.ON_THIS_BOX], detail=_BY_RULES)
         got = [fates.of_picture(each, self._required) for each in kept]
         if all(fates.arrived(each, self._required) for each in kept):
-            return FateView(mark="ok", word=fates.WORDS[min(got)])
+            return self._arrived(kept, min(got))
         arrived = sum(fate >= Fate.SENT for fate in got)
         moving = arrived or any(fate is Fate.SENDING for fate in got)
         queued = (d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED)
@@ -269,8 +286,17 @@ class Look:
         detail = tried[0].reason if tried else ""
         if moving:
             return FateView(mark="going", word=f"Sending {arrived} of {len(got)}", detail=detail)
-        mark = "warn" if tried else "going" if self._has_destination else "none"
+        mark = "warn" if tried else "going" if self._has_archive else "none"
         return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
+
+    def _arrived(self, kept: Sequence[Picture], fate: Fate) -> FateView:
+        there = [d for each in kept for d in each.all_deliveries]
+        return FateView(
+            mark="ok",
+            word=fates.WORDS[fate],
+            at=ways.moment(max(d.changed_ns for d in there), self._spool.clock),
+            receipt=any(d.state is DeliveryState.SENT and d.destination in self._vouching for d in there),
+        )
 
     def _capture(self, picture: Picture) -> CaptureView:
         value, listed = picture.capture, picture.listed

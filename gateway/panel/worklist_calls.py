@@ -115,9 +115,4 @@ def is_of(item: WorklistItem, scanned: str) -> bool:
 def matches(item: WorklistItem, text: str) -> bool:
     """Say whether every word of `text` begins a word of the entry's name, ID or accession number."""
     patient = item.patient
-    fields = f"{patient.name} {patient.id} {item.procedure.accession_number}".replace("^", " ").replace("=", " ")
-    words = similar.folded(fields).split()
-    return all(
-        any(word.startswith(sought) or (not sought.isascii() and sought in word) for word in words)
-        for sought in similar.folded(text).replace(",", " ").split()
-    )
+    return similar.finds(text, f"{patient.name} {patient.id} {item.procedure.accession_number}")

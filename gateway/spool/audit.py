@@ -8,6 +8,8 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.spool.files import Files, locked
 
+_LATELY = 4_000_000  # bytes: weeks of a busy box
+
 
 class Audit:
     """The audit file and its lock."""
@@ -44,6 +46,24 @@ class Audit:
                     continue
                 if isinstance(entry, dict) and entry.get("exam") == exam:
                     yield entry
+
+    def lately(self, what: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of one kind among the last ones, the oldest first; what cannot be read is passed over."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _LATELY))
+            lines = file.read().splitlines()
+        for line in lines:
+            if what.encode() not in line:
+                continue
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and entry.get("what") == what:
+                yield entry
 
     def _line(self, what: str, by: str, details: dict[str, str | int]) -> bytes:
         entry = {"utc": self._clock.utc().isoformat(), "what": what, "by": by, **details}

@@ -9,6 +9,8 @@ from gateway.spool.pictures import Picture
 from gateway.spool.spool import Spool
 
 REQUEST = "day-check"  # the kind of request by which forward asks the archives about a day
+CHECKED = "day-checked"  # in the audit file: that was done; `silent` counts what nobody answered
+_REMEMBERED = 14  # days; older ones are nobody's evening
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,3 +36,23 @@ def of(spool: Spool, day: date) -> list[ExamOfDay]:
         for exam in exams
         if exam.opened.local.date() == day
     ]
+
+
+def unchecked(spool: Spool, today: date) -> list[date]:
+    """Return the days before today with exams about which no archive was asked since, the last one first.
+
+    A check that an archive did not answer counts for nothing.
+    """
+    checked = {
+        line["day"]: line["utc"] for line in spool.audit.lately(CHECKED) if "day" in line and not line.get("silent")
+    }
+    since = today - timedelta(days=_REMEMBERED)
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT document FROM exam WHERE opened_at >= ? ORDER BY opened_at", (since.isoformat(),)
+        ).fetchall()
+    last: dict[date, str] = {}
+    for exam in (records.load(Exam, row["document"]) for row in rows):
+        last[exam.opened.local.date()] = exam.opened.utc.isoformat()
+    before = [day for day in last if since <= day < today]
+    return sorted((day for day in before if checked.get(day.isoformat(), "") < last[day]), reverse=True)

@@ -110,10 +110,10 @@ class Deliveries:
         return {name: count for name, count in left.items() if count > 0}
 
     def first_stopped(self, destination: str) -> Delivery | None:
-        """Return the oldest delivery of a destination that is held and needs a person."""
+        """Return the oldest delivery of a destination that is held and needs a person, what one held back last."""
         found = self._select(
-            f"state = 'held' AND destination = ? AND code NOT IN ({_QUIET}) ORDER BY id LIMIT 1",
-            (destination, *QUIET),
+            f"state = 'held' AND destination = ? AND code NOT IN ({_QUIET}) ORDER BY code = ?, id LIMIT 1",
+            (destination, *QUIET, BY_PERSON),
         )
         return found[0] if found else None
 

@@ -74,6 +74,16 @@ class Requests:
             answer=json.loads(row["answer"] or "{}"),
         )
 
+    def running(self, kind: str) -> bool:
+        """Say whether one of this kind waits or is worked on."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM request WHERE kind = ? AND (state = 'running' OR (state = 'waiting' "
+                "AND deadline_ns >= ?)) LIMIT 1",
+                (kind, self._clock.utc_ns()),
+            ).fetchone()
+        return found is not None
+
     def begin(self, kind: str) -> Request | None:
         """Take the oldest waiting request of this kind, or None; what waited past its deadline fails."""
         with self._database.write() as connection:

@@ -76,17 +76,17 @@ class Rerouting:
                 ).rowcount
         return Moved(moved=moved, merged=merged)
 
-    def resend(self, destination: str, *, since: datetime | None = None) -> int:
-        """Queue again what was sent, of exams opened since then; return how many.
+    def resend(self, destination: str, *, since: datetime | None = None, exam: str = "") -> int:
+        """Queue again what was sent, of exams opened since then or of one exam; return how many.
 
         "Duplicate" from who got it before is a success; from a new archive under the same name it proves nothing.
         """
         for old in (DeliveryState.SENT, DeliveryState.COMMITTED):
             states.check(states.BY_PERSON, old, DeliveryState.QUEUED, Owner.PANEL)
         was_sent = f"destination = ? AND state IN ('sent', 'committed') AND {_HERE.format('delivery')}"
-        of_exams = was_sent + _OPENED_SINCE
+        of_exams = was_sent + _OPENED_SINCE + " AND ? IN ('', exam)"
         count = 0
-        for batch in self._batches(of_exams, (destination, _utc(since))):
+        for batch in self._batches(of_exams, (destination, _utc(since), exam)):
             with self._database.write() as connection:
                 count += self._change(
                     connection,

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gateway.clock import Clock
-from gateway.config.settings import Address, Panel, Settings
+from gateway.config.settings import Address, Destination, Panel, Settings
 from gateway.model import Exam, Patient, Procedure, WorklistItem
 from gateway.panel import service
 from gateway.panel.words import Languages
@@ -22,6 +22,7 @@ from gateway.threads import Supervisor
 from tests.unit.panel.conftest import QUICK, settings_for
 from tests.unit.panel.fake_capture import FakeCapture
 
+STICK = Destination(name="stick", kind="media", folder=Path("/media/stick"), required=False)
 SIZES = {"front": (800, 480), "large": (1280, 800)}
 _SWITCHES = [
     "--no-sandbox",
@@ -163,7 +164,9 @@ def looks() -> dict[str, Any]:
 
 @pytest.fixture
 def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any]) -> Iterator[Box]:
-    settings = replace(settings_for(tmp_path), panel=Panel(listen=Address(host="127.0.0.1", port=0), **looks))
+    settings = settings_for(tmp_path)
+    panel_as = Panel(listen=Address(host="127.0.0.1", port=0), **{"switch_off": True, **looks})
+    settings = replace(settings, panel=panel_as, destinations=(*settings.destinations, STICK))
     spool = open_spool(settings.station.data_dir, clock=clock)
     spool.worklist.replace("ris", worklist(clock))
     capture = FakeCapture(spool=spool, path=settings.station.runtime_dir / "capture.sock", clock=clock)

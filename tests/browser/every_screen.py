@@ -5,24 +5,27 @@ Layout, words, contrast and pictures are checked over this one list; a screen th
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from playwright.sync_api import Page
 
 from gateway.clock import Clock
-from gateway.errors import WorklistError
+from gateway.errors import MediaGone, WorklistError
 from gateway.model import Exam, Identity, Patient, Side, WorklistItem
 from gateway.panel.pages.typed import STEPS
 from gateway.spool.live import LiveState
+from gateway.spool.requests import Request
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
+from tests.unit.panel.conftest import seal
 from tests.unit.panel.fake_capture import START
 
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Schönbrunn^Maria-Theresia"
 Made = Callable[[Box], str]
 SCREENS: dict[str, Made] = {}
 _BEFORE: dict[str, Callable[[Box, Page], None]] = {}  # what a person did in this browser
-_AFTER: dict[str, Callable[[Page], None]] = {}  # what a person does there
+_AFTER: dict[str, Callable[[Page], Any]] = {}  # what a person does there
 
 
 def screen(make: Made) -> Made:
@@ -538,6 +541,242 @@ def delivery(box: Box) -> str:
 def delivery_nothing(box: Box) -> str:
     del box
     return "/delivery"
+
+
+def _sealed(box: Box, pictures: int = 3, name: str = "Meier^Anna") -> Exam:
+    """Return an exam that ended, and whose objects wait for both archives."""
+    opened = exam(box, pictures, name=name)
+    box.spool.exams.finish(opened.id)
+    box.spool.exams.release(opened.id)
+    for listed in box.spool.captures.of_exam(opened.id):
+        seal(box, opened.id, listed.capture.sop_instance_uid)
+    return opened
+
+
+def _move(box: Box, destination: str, **values: str | int) -> None:
+    with box.spool.database.write() as connection:
+        columns = ", ".join(f"{name} = :{name}" for name in values)
+        connection.execute(
+            f"UPDATE delivery SET {columns} WHERE destination = :to",
+            {**values, "to": destination},
+        )
+
+
+def _away(box: Box, minutes: int) -> None:
+    since = (box.spool.clock.utc() - timedelta(minutes=minutes)).isoformat()
+    what = "The archive pacs did not answer: no machine answered at 127.0.0.1:11114."
+    line = {"name": "pacs", "state": "paused", "code": "unreachable", "what": what, "action": "", "since": since}
+    said_of_forward(box, destinations=[{**line, "attempt": 3, "next_attempt_in_s": 40}])
+    reason = {"reason": what, "code": "unreachable", "attempts": 3}
+    _move(box, "pacs", next_attempt_ns=box.spool.clock.utc_ns() + 3_600_000_000_000, **reason)
+    _move(box, "backup", state="sent", attempts=1)
+
+
+@screen
+def delivery_away(box: Box) -> str:
+    _sealed(box)
+    _away(box, 20)
+    return "/delivery"
+
+
+@screen
+def delivery_away_for_hours(box: Box) -> str:
+    _sealed(box)
+    _away(box, 200)
+    return "/delivery"
+
+
+def _refused(box: Box) -> Exam:
+    opened = _sealed(box)
+    said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
+    reason = (
+        "The archive pacs does not take this kind of object (status 0122). "
+        "Call IT: the settings of the box and of the archive do not match."
+    )
+    _move(box, "pacs", state="held", code="sop-class", status="0122", reason=reason, attempts=1)
+    _move(box, "backup", state="committed", proof="commitment", attempts=1)
+    return opened
+
+
+@screen
+def delivery_refused(box: Box) -> str:
+    _refused(box)
+    return "/delivery"
+
+
+@screen
+def delivery_not_confirmed(box: Box) -> str:
+    _sealed(box)
+    what = "The archive pacs took the pictures but does not confirm that it keeps them."
+    action = "It is asked again by itself. Call IT: can the archive reach this box to report?"
+    proof = {"state": "silent", "code": "commitment-silent", "what": what, "action": action}
+    said_of_forward(box, destinations=[{"name": "pacs", "state": "ok", "proof": proof}])
+    for name in ("pacs", "backup"):
+        _move(box, name, state="sent", attempts=1)
+    return "/delivery"
+
+
+@screen
+def details_refused(box: Box) -> str:
+    return f"/delivery/{_refused(box).id}"
+
+
+@screen
+def details_away(box: Box) -> str:
+    opened = _sealed(box, 12, name=LONG)
+    _away(box, 20)
+    return f"/delivery/{opened.id}"
+
+
+@screen
+def details_nothing(box: Box) -> str:
+    opened = exam(box, 1)
+    box.spool.exams.finish(opened.id)
+    return f"/delivery/{opened.id}"
+
+
+# --- onto a stick ----------------------------------------------------------------------------------------------
+
+
+def _plugged(box: Box, **said: Any) -> None:
+    medium = {"free": 14_200_000_000, "total": 16_000_000_000, "read_only": False, **said}
+    said_of_forward(box, destinations=[{"name": "stick", "state": "ok", "medium": medium}])
+
+
+@screen
+def copy(box: Box) -> str:
+    opened = _sealed(box, 12)
+    _plugged(box)
+    return f"/copy?exam={opened.id}"
+
+
+@screen
+def copy_several(box: Box) -> str:
+    exams = [_sealed(box, 2, name) for name in ("Meier^Anna", LONG, "Okonkwo^Chidi")]
+    _plugged(box)
+    return f"/copy?{'&'.join(f'exam={each.id}' for each in exams)}&jpeg=1"
+
+
+@screen
+def copy_no_stick(box: Box) -> str:
+    opened = _sealed(box, name=LONG)
+    said_of_forward(box, destinations=[{"name": "stick", "state": "absent"}])
+    return f"/copy?exam={opened.id}"
+
+
+@screen
+def copy_read_only(box: Box) -> str:
+    opened = _sealed(box)
+    _plugged(box, read_only=True)
+    return f"/copy?exam={opened.id}"
+
+
+@screen
+def copy_which(box: Box) -> str:
+    for name in ("Meier^Anna", LONG, "Okonkwo^Chidi"):
+        _sealed(box, 2, name)
+    return "/copy/which"
+
+
+def _copying(box: Box) -> tuple[str, Request]:
+    opened = _sealed(box)
+    _plugged(box)
+    arguments = {"exams": [opened.id], "destination": "stick", "jpeg": False}
+    identifier = box.spool.requests.ask("export", arguments, deadline_s=60)
+    request = box.spool.requests.begin("export")
+    assert request
+    return identifier, request
+
+
+@screen
+def copying(box: Box) -> str:
+    identifier, request = _copying(box)
+    so_far = {"objects_done": 4, "objects": 13, "bytes_done": 61_200_114, "bytes": 86_012_340, "left_s": 9}
+    box.spool.requests.progress(request, so_far)
+    return f"/copying/{identifier}"
+
+
+@screen
+def copying_done(box: Box) -> str:
+    identifier, request = _copying(box)
+    box.spool.requests.done(request, {"exams": 1, "objects": 13, "bytes": 43_006_170, "left_out": 1})
+    return f"/copying/{identifier}"
+
+
+@screen
+def copying_failed(box: Box) -> str:
+    identifier, request = _copying(box)
+    box.spool.requests.failed(request, MediaGone())
+    return f"/copying/{identifier}"
+
+
+# --- what stays --------------------------------------------------------------------------------------------------
+
+
+@screen
+def archive(box: Box) -> str:
+    for name in ("Meier^Anna", LONG, "Okonkwo^Chidi"):
+        _sealed(box, 2, name)
+    return "/archive"
+
+
+@screen
+def archive_nothing(box: Box) -> str:
+    del box
+    return "/archive"
+
+
+@screen
+def play(box: Box) -> str:
+    opened = exam(box)
+    uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
+    box.capture._call_clip_stop({"clip": uid})
+    return f"/play/{uid}"
+
+
+_AFTER["play"] = lambda page: page.wait_for_selector("#frames[data-drawn='5']")
+
+
+@screen
+def evening(box: Box) -> str:
+    _sealed(box)
+    said_of_forward(box, destinations=[{"name": n, "state": "ok", "bytes_per_s": 300} for n in ("pacs", "backup")])
+    return "/evening"
+
+
+@screen
+def evening_nothing(box: Box) -> str:
+    del box
+    return "/evening"
+
+
+@screen
+def evening_much(box: Box) -> str:
+    _refused(box)
+    exam(box, 2)
+    other = Subject(identity=Identity.TYPED, patient=Patient(name="Okonkwo^Chidi", id="4712-0031"))
+    box.spool.exams.finish(box.spool.exams.open(other, close_open=True)[0].id)
+    _sealed(box)
+    _away(box, 20)
+    return "/evening"
+
+
+@screen
+def numbers(box: Box) -> str:
+    _sealed(box, 6)
+    for number, hours in enumerate((0, 0, 0.5, 5, 30)):
+        with box.spool.database.write() as connection:
+            connection.execute(
+                "UPDATE delivery SET queued_ns = ? WHERE id = ?",
+                (box.spool.clock.utc_ns() - int(hours * 3_600_000_000_000), number + 1),
+            )
+    return "/numbers"
+
+
+@screen
+def numbers_nothing(box: Box) -> str:
+    del box
+    return "/numbers"
 
 
 @screen

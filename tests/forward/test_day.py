@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Settings
 from gateway.errors import TryLater
-from gateway.forward.keeping.day import DayCheck
+from gateway.forward.keeping.day import DayCheck, catch_up
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, ExamState, RequestState
 from gateway.panel import answers
@@ -301,9 +301,9 @@ def test_the_screen_says_of_a_clip_and_of_its_exam_what_the_day_says(
     (capture,) = shown.captures
     assert told(spool, required=required)["verdict"] == f"NOT finished: 1 picture of 1 exam: 1 {capture.fate}."
     assert shown.fate.word == capture.fate
-    (listed,) = answers.exam(spool.exams.get(exam), pictures.of_exam(spool, exam), messages=(), required=required)[
-        "captures"
-    ]
+    (listed,) = answers.exam(
+        spool.exams.get(exam), pictures.of_exam(spool, exam), messages=(), required=required, sideless=()
+    )["captures"]
     assert listed["fate"] == capture.fate
     if "pacs" not in required:
         assert capture.fate == "On this box"
@@ -365,3 +365,27 @@ def test_an_archive_that_took_the_name_of_another_one_lost_nothing_that_it_never
     assert [d.state for d in spool.deliveries.list()] == [DeliveryState.COMMITTED]
     assert spool.destinations.sent_to_others("pacs") == 1
     assert "lost-by-archive" not in spool.layout.audit.read_text()
+
+
+def test_a_day_that_nobody_asked_about_is_asked_about_at_the_next_start(spool: Spool, clock: FakeClock) -> None:
+    sealed_exam(spool, stills=1)
+    become(spool, "sent")
+    assert days.unchecked(spool, TODAY) == []  # today is not over
+    clock.move(86_400)
+    tomorrow = TODAY + timedelta(days=1)
+    assert days.unchecked(spool, tomorrow) == [TODAY]
+    assert catch_up(spool, tomorrow) == 1
+    check = DayCheck(spool=spool, destinations=("pacs",), finders={"pacs": Archive()})
+    assert check.step()
+    assert days.unchecked(spool, tomorrow) == []
+    assert catch_up(spool, tomorrow) == 0
+
+
+def test_a_check_that_an_archive_did_not_answer_counts_for_nothing(spool: Spool, clock: FakeClock) -> None:
+    sealed_exam(spool, stills=1)
+    become(spool, "sent")
+    clock.move(86_400)
+    checked(spool, pacs=Archive(silent=True))
+    assert days.unchecked(spool, TODAY + timedelta(days=1)) == [TODAY]
+    checked(spool, pacs=Archive())
+    assert days.unchecked(spool, TODAY + timedelta(days=1)) == []

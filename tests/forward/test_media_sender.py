@@ -3,6 +3,7 @@
 import errno
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def states(spool: Spool) -> list[DeliveryState]:
     return [each.state for each in deliveries(spool, NAME)]
 
 
-def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, object]:
+def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, Any]:
     """What the live state says of this destination."""
     notices = Notices(
         destinations=spool.destinations, configured=(NAME,), steps=spool.steps, servers=(), clock=clock
@@ -55,7 +56,8 @@ def said(sender: MediaSender, spool: Spool, clock: FakeClock) -> dict[str, objec
     proving = Proving(spool=spool, destinations=(), our_ae="SCOPEGATE", stop=threading.Event())
     status = Status(clock=clock, senders={NAME: sender}, tellers={}, followers={}, notices=notices, proving=proving)
     (destination,) = status.state()["destinations"]
-    return dict(destination)
+    found: dict[str, Any] = destination
+    return found
 
 
 def drained(sender: MediaSender) -> None:
@@ -96,7 +98,10 @@ def test_a_medium_that_is_away_is_waited_for_without_alarm_and_without_counting_
     assert holds(stick, items(spool, exam, later))
     assert states(spool) == [DeliveryState.SENT] * 3
     assert {each.code for each in deliveries(spool, NAME)} == {""}
-    assert said(sender, spool, clock) == {"name": NAME, "state": "ok"}
+    there = said(sender, spool, clock)
+    assert there["state"] == "ok"
+    assert there["medium"]["free"] <= there["medium"]["total"]
+    assert there["medium"]["read_only"] is False
 
 
 def test_nothing_is_sent_before_the_directory_is_complete_and_everything_was_read_back(
@@ -151,7 +156,10 @@ def test_a_full_medium_pauses_the_destination_and_holds_nothing(
     clock.move(60)
     drained(sender)
     assert holds(stick, items(spool, exam))
-    assert said(sender, spool, clock) == {"name": NAME, "state": "ok"}
+    there = said(sender, spool, clock)
+    assert there["state"] == "ok"
+    assert there["medium"]["free"] <= there["medium"]["total"]
+    assert there["medium"]["read_only"] is False
 
 
 def test_another_stick_is_tried_at_once(spool: Spool, stick: Path, slot: Slot) -> None:

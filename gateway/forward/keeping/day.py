@@ -23,7 +23,20 @@ from gateway.spool.states import Owner
 
 _log = logging.getLogger(__name__)
 _GIVEN = frozenset({DeliveryState.SENT, DeliveryState.COMMITTED})
+_CATCH_UP = 7  # days, at a start
+_IN_TIME_S = 3600.0  # for the days before, after a start
 _PATIENCE_S = 90.0  # for a whole day; what was not asked by then is said to be so
+
+
+def catch_up(spool: Spool, today: date) -> int:
+    """Have the archives asked about the days before today that nobody asked about; return how many.
+
+    A box may be switched off every evening: no window of the night is needed. Raises SpoolError.
+    """
+    missed = days.unchecked(spool, today)[:_CATCH_UP]
+    for day in missed:
+        spool.requests.ask(days.REQUEST, {"date": day.isoformat()}, deadline_s=_IN_TIME_S)
+    return len(missed)
 
 
 class DayCheck:
@@ -57,7 +70,10 @@ class DayCheck:
             for name in self._destinations
         ]
         lost = sum(len(answer["lost"]) for answer in answers)
-        self._spool.audit.note("day-checked", by="forward", day=day.isoformat(), exams=len(exams), lost=lost)
+        silent = sum(not answer["asked"] and answer["code"] != "not-asked" for answer in answers)
+        self._spool.audit.note(
+            days.CHECKED, by="forward", day=day.isoformat(), exams=len(exams), lost=lost, silent=silent
+        )
         event(_log, "day_checked", exams=len(exams), lost=lost)
         return {"asked_at": self._spool.clock.now().utc.isoformat(), "archives": answers}
 

@@ -42,6 +42,28 @@ def is_mounted(folder: Path, data_dir: Path) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Capacity:
+    """What a person wants to know of a medium before it is written. In bytes."""
+
+    free: int
+    total: int
+    read_only: bool
+
+
+def capacity(folder: Path) -> Capacity | None:
+    """Return how large a mounted medium is; None when it does not say."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return Capacity(
+        free=found.f_bavail * found.f_frsize,
+        total=found.f_blocks * found.f_frsize,
+        read_only=bool(found.f_flag & os.ST_RDONLY),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
     """What a medium has left; a file takes whole blocks. In bytes."""
 

@@ -21,7 +21,7 @@ from gateway.errors import (
 from gateway.forward import backoff
 from gateway.forward.leases import Leases
 from gateway.forward.media.forms import Item
-from gateway.forward.media.medium import is_mounted
+from gateway.forward.media.medium import Capacity, capacity, is_mounted
 from gateway.forward.media.writer import Writing
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing
@@ -56,6 +56,7 @@ class MediaSender:
         self._present = present
         self._patience = Patience(destination.name, clock=spool.clock)
         self._absent: Pause | None = None
+        self.capacity: Capacity | None = None  # of the medium, as seen last; None while there is none
         self._explain_ns = 0
         self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
 
@@ -76,8 +77,10 @@ class MediaSender:
     def _waiting(self) -> bool:
         """Say whether there is nothing to write on, or a pause; a medium that comes back ends a pause."""
         if not self._present(self._destination.folder, self._spool.layout.root):
+            self.capacity = None
             self._note_absent()
             return True
+        self.capacity = capacity(self._destination.folder)
         if self._absent:
             event(_log, "medium_is_there", destination=self._destination.name)
             self._absent, self._explain_ns = None, 0

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.clock import Stopwatch
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, ObjectError, SpoolDamaged, TryLater
 from gateway.forward import backoff
@@ -16,6 +17,7 @@ from gateway.forward.sending import outgoing, turns
 from gateway.forward.sending.channel import Channel, Connect
 from gateway.forward.sending.forms import Forms
 from gateway.forward.sending.outcomes import Outcomes
+from gateway.forward.sending.pace import Pace
 from gateway.model import Delivery, DeliveryState, SealedObject
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
@@ -46,6 +48,7 @@ class Sender:
         self._turn_bytes = turn_bytes
         self._forms = Forms(spool.destinations, destination.name)
         self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
+        self.pace = Pace()
 
     @property
     def pause(self) -> Pause | None:
@@ -119,6 +122,7 @@ class Sender:
         claimed = self._claim(delivery)
         if claimed is None:
             return
+        watch = Stopwatch(self._spool.clock)
         try:
             form = outgoing.prepare(
                 self._spool.objects.path(sealed),
@@ -150,6 +154,7 @@ class Sender:
             self._outcomes.hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
             self._outcomes.sent(claimed, result)
+            self.pace.took(sealed.bytes, watch.seconds)
             self._forms.answered(sealed.sop_class_uid, form.transfer_syntax_uid, taken=True)
 
     def _claim(self, delivery: Delivery) -> Delivery | None:

@@ -1,10 +1,13 @@
 """The panel's pages, rendered here; everything that changes something goes through the API."""
 
 from gateway.panel.context import Context
+from gateway.panel.pages.archive import ArchivePages
 from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
+from gateway.panel.pages.copying import CopyingPages
 from gateway.panel.pages.exams import ExamPages
 from gateway.panel.pages.frame import Frame
+from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
 from gateway.panel.pages.typed import TypedPages
@@ -18,6 +21,9 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *TypedPages(context, frame).routes(),
         *ExamPages(context, frame).routes(),
         *MovingPages(context, frame).routes(),
+        *LeavingPages(context, frame).routes(),
+        *CopyingPages(context, frame).routes(),
+        *ArchivePages(context, frame).routes(),
         *BoxPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
     ]

@@ -1,15 +1,13 @@
-"""The box itself: what leaves it, and what can be done besides exams."""
+"""The box itself: what can be done besides exams."""
 
 from starlette.requests import Request
 
-from gateway.panel import archives
+from gateway.panel import charts, copies, evening, forecast
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN, WORK
+from gateway.panel.people.roles import EVERYBODY, SIGNED_IN, WORK
 from gateway.panel.routing import Route
 from gateway.panel.words import NAMES
-
-_DELIVERIES_SHOWN = 30
 
 
 class BoxPages:
@@ -21,29 +19,13 @@ class BoxPages:
 
     def routes(self) -> list[Route]:
         return [
-            self._frame.route("/delivery", "delivery.html", self._delivery, who=LOOK),
             self._frame.route("/more", "more.html", self._more, who=SIGNED_IN),
+            self._frame.route("/evening", "evening.html", self._evening, who=WORK),
+            self._frame.route("/numbers", "numbers.html", self._numbers, who=SIGNED_IN),
             self._frame.route("/language", "language.html", self._language, who=EVERYBODY),
             self._frame.route("/operator", "operator.html", self._operators, who=WORK),
             self._frame.route("/standby", "standby.html", self._standby, who=SIGNED_IN),
         ]
-
-    def _delivery(self, request: Request) -> Values:
-        del request
-        spool = self._context.spool
-        exams = spool.exams.list(limit=_DELIVERIES_SHOWN)
-        forward = self._context.live["forward"].read()
-        making = (forward or {}).get("film")
-        return {
-            "exams": [self._frame.look.exam(exam, self._frame.today(), making=making) for exam in exams],
-            "troubles": archives.troubles(
-                deliveries=spool.deliveries,
-                destinations=self._context.settings.destinations,
-                forward=forward,
-                clock=self._context.clock,
-            ),
-            "configured": bool(self._context.settings.destinations),
-        }
 
     def _more(self, request: Request) -> Values:
         del request
@@ -52,6 +34,37 @@ class BoxPages:
 
     def _operators(self, request: Request) -> Values:
         return self._more(request)
+
+    def _evening(self, request: Request) -> Values:
+        """Show what is to be known before the box is switched off."""
+        del request
+        spool, power = self._context.spool, self._context.power
+        opened, today = spool.exams.open_one(), self._frame.today()
+        forward = self._context.live["forward"].read()
+        return {
+            "evening": evening.of(spool, self._context.settings.destinations, forward, today),
+            "waiting": len(self._frame.look.waiting(today)),
+            "opened": opened.id if opened else "",
+            "can": power.there,
+            "waits": power.waits,
+        }
+
+    def _numbers(self, request: Request) -> Values:
+        del request
+        spool = self._context.spool
+        archives = [each.name for each in self._context.settings.destinations if each.kind != "media"]
+        disk = forecast.disk(spool, spool.space.room(), self._frame.today())
+        return {
+            "wide": charts.WIDE,
+            "high": charts.HIGH,
+            "archives": archives,
+            "waiting": forecast.waiting(spool, archives),
+            "ages": forecast.AGES,
+            "lasts": disk,
+            "shown": forecast.SHOWN,
+            "usable": copies.size(disk.usable),
+            "daily": copies.size(disk.daily),
+        }
 
     def _language(self, request: Request) -> Values:
         del request

@@ -20,6 +20,7 @@ class ExamPages:
     def __init__(self, context: Context, frame: Frame) -> None:
         self._context = context
         self._frame = frame
+        self._has_media = any(each.kind == "media" for each in context.settings.destinations)
 
     def routes(self) -> list[Route]:
         return [
@@ -55,7 +56,8 @@ class ExamPages:
             raise Elsewhere(f"/exam/{exam.id}")
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
-            "deliver": bool(self._context.settings.destinations),
+            "deliver": any(each.kind != "media" for each in self._context.settings.destinations),
+            "media": self._has_media,
         }
 
     def _exam(self, request: Request) -> Values:
@@ -68,6 +70,7 @@ class ExamPages:
             "next_exam": body if free and known else None,
             "next_procedure": procedure,
             "reopens": free and self._reopens(exam),
+            "media": self._has_media,
         }
 
     def _next_of_patient(self, exam: Exam) -> tuple[Values, str]:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import NotFound, ScopegateError
-from gateway.panel import names, problems
+from gateway.panel import archives, names, problems
+from gateway.panel.archives import Trouble
 from gateway.panel.context import Context
 from gateway.panel.health import Health
 from gateway.panel.people.roles import CAPTURE, LOOK, SET_UP, SIGNED_IN, WORK, Permit, caller_of
@@ -66,7 +67,7 @@ class Frame:
             "panel": panel,
             "asker": caller,  # Jinja keeps `caller` for itself
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
-            "badge": self.look.badge(),
+            "badge": self.look.badge(self.troubles()),
             "disk": self._health.disk(),
             "now": names.clock_time(now.local),
             "trusted": now.trusted,
@@ -86,6 +87,15 @@ class Frame:
         panel = self._context.settings.panel
         usual = _KEYBOARDS.get(self._context.languages.of_page(request, panel.language).language, "qwerty")
         return usual if panel.keyboard == "auto" else panel.keyboard
+
+    def troubles(self) -> list[Trouble]:
+        """Return what keeps archives from getting their pictures."""
+        return archives.troubles(
+            deliveries=self._context.spool.deliveries,
+            destinations=self._context.settings.destinations,
+            forward=self._context.live["forward"].read(),
+            clock=self._context.clock,
+        )
 
     def today(self) -> date:
         """Return the day that it is here."""

@@ -157,6 +157,14 @@ async function refresh() {
   if (wanted.size) setTimeout(refresh, 500);
 }
 
+// What no event tells is looked at every so many seconds, as long as the page says that something will change.
+let seconds = 0;
+setInterval(() => {
+  const changing = document.querySelector("[data-poll]");
+  seconds += 1;
+  if (changing && seconds % Number(changing.dataset.poll) === 0) { wanted.add("poll"); refresh(); }
+}, 1000);
+
 const typing = Boolean(document.querySelector("form.typing")); // what somebody is typing is never replaced
 let events;
 let broken = false;

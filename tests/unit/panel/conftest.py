@@ -31,6 +31,7 @@ from gateway.panel.app import create_app
 from gateway.panel.context import Timing
 from gateway.panel.people.roles import DOOR, Door
 from gateway.panel.people.secrets import Hashes
+from gateway.panel.power import Switch
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.empty_index import with_index
@@ -216,7 +217,7 @@ def seal(bench: Bench, exam: str, uid: str, destinations: tuple[str, ...] = ("pa
         sha256=written.sha256,
         lossy=False,
         frames=capture.frames,
-        sealed=bench.clock.now(),
+        sealed=bench.spool.clock.now(),
     )
     bench.spool.objects.seal(sealed, destinations)
     bench.spool.objects.drop_media(capture)
@@ -230,13 +231,15 @@ def running(
     body_part: str = "",
     clock: Clock | None = None,
     panel: Panel | None = None,
+    archives: bool = True,
+    switch: Switch | None = None,
 ) -> Iterator[Bench]:
     clock, settings = clock or Clock(), settings_for(folder)
     sources = tuple(replace(source, body_part=body_part) for source in settings.sources)
     settings = replace(
         settings,
         sources=sources,
-        destinations=(*settings.destinations, *more),
+        destinations=(*(settings.destinations if archives else ()), *more),
         panel=panel or settings.panel,
     )
     spool = open_spool(with_index(settings.station.data_dir), clock=clock)
@@ -248,8 +251,9 @@ def running(
         settings=settings,
         clock=clock,
         capture_socket=socket_path,
-        timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2),
+        timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02),
         hashes=QUICK,
+        switch=switch,
     )
     with (
         TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,

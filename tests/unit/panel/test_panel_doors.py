@@ -100,6 +100,20 @@ WHO: dict[str, set[Role]] = {
     "GET /picture/{uid}": LOOK,
     "GET /move/{uid}": WORK,
     "GET /delivery": LOOK,
+    "GET /delivery/{exam}": LOOK,
+    "GET /copy": LOOK,
+    "GET /copy/which": LOOK,
+    "GET /copying/{export}": LOOK,
+    "GET /archive": LOOK,
+    "POST /archive": LOOK,
+    "GET /play/{uid}": LOOK,
+    "GET /evening": WORK,
+    "GET /numbers": KNOWN,
+    "POST /api/v1/exams/search": LOOK,
+    "POST /api/v1/exams/{exam}/send-again": WORK,
+    "GET /api/v1/power": KNOWN,
+    "POST /api/v1/power/off": WORK,
+    "POST /api/v1/power/stay": WORK,
     "GET /more": KNOWN,
     "GET /language": EVERYBODY,
     "GET /standby": KNOWN,
@@ -112,7 +126,14 @@ WHO: dict[str, set[Role]] = {
     "GET /people/code": {A},
     "GET /people/{person}": {A},
 }
-AT_THE_BOX = {"POST /api/v1/people/first", "POST /api/v1/people/recover", "GET /first", "GET /recover"}
+AT_THE_BOX = {
+    "POST /api/v1/people/first",
+    "POST /api/v1/people/recover",
+    "GET /first",
+    "GET /recover",
+    "POST /api/v1/power/off",
+    "POST /api/v1/power/stay",
+}
 TAKE_PICTURES = {
     "POST /api/v1/exams/{exam}/stills",
     "POST /api/v1/exams/{exam}/clips",

@@ -1,0 +1,78 @@
+"""What is to be known before the box is switched off: what leaves yet, how long that takes, what nobody checked."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.config.settings import Destination
+from gateway.messages import N_
+from gateway.panel import names
+from gateway.spool import backlog, days
+from gateway.spool.backlog import Backlog
+from gateway.spool.spool import Spool
+
+_MINUTE = 60
+_HOUR = 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evening:
+    """`lasts`: how long sending may take, in words; "" when that is not known."""
+
+    exams: int
+    objects: int  # of the archive that lacks most
+    unmade: int
+    lasts: str
+    away: tuple[str, ...]  # archives that take nothing now
+    stopped: int
+    can_ask: bool  # whether an archive can be asked what it has
+    unchecked: tuple[tuple[str, str], ...]  # days as the API and as people write them
+
+
+def of(
+    spool: Spool, destinations: Sequence[Destination], forward: Mapping[str, Any] | None, today: date
+) -> Evening:
+    """Return how it stands. `forward`: what it said of itself last, None when it is not there."""
+    archives = [each.name for each in destinations if each.kind != "media"]
+    waiting = [each for each in backlog.of(spool) if each.destination in archives]
+    said = {each["name"]: each for each in (forward or {}).get("destinations", [])}
+    paused = {name for name, line in said.items() if line.get("state") == "paused"}
+    away = [each.destination for each in waiting if forward is None or each.destination in paused]
+    can_ask = any(each.query for each in destinations)
+    stopped = spool.deliveries.stopped()
+    return Evening(
+        exams=max((each.exams for each in waiting), default=0),
+        objects=max((each.objects for each in waiting), default=0),
+        unmade=backlog.unmade(spool) if archives else 0,
+        lasts=_lasts(waiting, said) if not away else "",
+        away=tuple(away),
+        stopped=sum(stopped.get(name, 0) for name in archives),
+        can_ask=can_ask,
+        unchecked=tuple(_days(days.unchecked(spool, today))) if can_ask else (),
+    )
+
+
+def _lasts(waiting: Sequence[Backlog], said: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return how long the slowest archive needs; each has its own connection."""
+    needed = []
+    for each in waiting:
+        pace = said.get(each.destination, {}).get("bytes_per_s")
+        if not pace:
+            return ""
+        needed.append(each.bytes / pace)
+    return time_needed(max(needed)) if needed else ""
+
+
+def time_needed(seconds: float) -> str:
+    """Return a time as people plan with it: never less than it is."""
+    if seconds > 2 * _HOUR:
+        hours = math.ceil(seconds / _HOUR)
+        return N_(f"about {hours} hours")
+    minutes = max(1, math.ceil(seconds / _MINUTE))
+    return N_(f"about {minutes} min")
+
+
+def _days(found: Iterable[date]) -> Iterable[tuple[str, str]]:
+    return ((day.isoformat(), names.day(f"{day:%Y%m%d}")) for day in found)

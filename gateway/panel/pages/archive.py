@@ -1,0 +1,105 @@
+"""The exams on this box: found by name, number or day, and a clip played as it was recorded."""
+
+import re
+from datetime import date, timedelta
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dicom import part10
+from gateway.errors import NotFound
+from gateway.messages import N_
+from gateway.model import Capture, MediaKind
+from gateway.panel import archive_calls, names
+from gateway.panel.context import Context
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import LOOK
+from gateway.panel.routing import Route
+
+_SHOWN = 50
+_LONGEST = 200
+PERIODS = N_({"": "All days", "today": "Today", "week": "7 days", "month": "31 days"})
+_BACK = {"today": 0, "week": 6, "month": 30}  # days before today
+_DAY = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d?)-(?P<day>\d\d?)|(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>\d{4})")
+
+
+class ArchivePages:
+    """One method a page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._context = context
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        return [
+            self._frame.route("/archive", "archive.html", self._all, who=LOOK),
+            Route("/archive", self.search, methods=["POST"], who=LOOK),
+            self._frame.route("/play/{uid}", "play.html", self._play, who=LOOK),
+        ]
+
+    async def search(self, request: Request) -> Response:
+        """Show what was found: a POST, so that no name stands in an address or is remembered by the browser."""
+        raw = (await request.body()).decode("utf-8", "replace")
+        fields = dict(parse_qsl(raw, keep_blank_values=True, max_num_fields=5))
+        text, period = fields.get("text", "")[:_LONGEST].strip(), fields.get("period", "")
+        return await self._context.work.spool(
+            lambda: self._frame.page(request, "archive.html", self._found(text, period))
+        )
+
+    def _all(self, request: Request) -> Values:
+        del request
+        return self._found("", "")
+
+    def _found(self, text: str, period: str) -> Values:
+        """Return the exams that fit; a day in the text is the day of the exam."""
+        today = self._frame.today()
+        day, rest = day_in(text)
+        first = day or (today - timedelta(days=_BACK[period]) if period in _BACK else None)
+        found = archive_calls.find(self._context, rest, first=first, last=day, limit=_SHOWN)
+        rows = [
+            (self._frame.look.exam(exam, today), names.day(f"{exam.opened.local:%Y%m%d}")) for exam in found.exams
+        ]
+        return {
+            "rows": rows,
+            "more": found.more,
+            "text": text,
+            "period": period if period in PERIODS else "",
+            "periods": PERIODS,
+        }
+
+    def _play(self, request: Request) -> Values:
+        listed = self._context.spool.captures.get(request.path_params["uid"])
+        capture = listed.capture
+        if capture.kind is not MediaKind.CLIP or listed.purged:
+            raise NotFound("There is no clip to play.")
+        exam = self._context.spool.exams.get(capture.exam)
+        return {
+            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "capture": capture,
+            "data": {"uid": capture.sop_instance_uid, "film": self._is_film(capture), "times": times_of(capture)},
+        }
+
+    def _is_film(self, capture: Capture) -> bool:
+        """Say whether what is left of a clip is one MP4."""
+        sealed = self._context.spool.objects.of_capture(capture.sop_instance_uid)
+        return sealed is not None and sealed.transfer_syntax_uid == part10.H264
+
+
+def times_of(capture: Capture) -> list[int]:
+    """Return when each frame of a clip was, ms after the first one."""
+    first, *_ = capture.frame_times or (0,)
+    return [round((time - first) / 1e6) for time in capture.frame_times]
+
+
+def day_in(text: str) -> tuple[date | None, str]:
+    """Return a day that stands in a text, as 2026-11-21 or 21.11.2026, and the text without it."""
+    match = _DAY.search(text)
+    if match is None:
+        return None, text
+    year, month, day = (int(match[a] or match[b]) for a, b in (("year", "y"), ("month", "m"), ("day", "d")))
+    try:
+        found = date(year, month, day)
+    except ValueError:
+        return None, text
+    return found, (text[: match.start()] + text[match.end() :]).strip()

@@ -1,0 +1,61 @@
+"""What leaves the box and what stays: the list of exams, and each picture of one on its way."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from gateway.model import DeliveryState, ExamState
+from gateway.panel import ways
+from gateway.panel.context import Context
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import LOOK
+from gateway.panel.routing import Route
+from gateway.spool import pictures
+from gateway.spool.pictures import Picture
+
+_EXAMS_SHOWN = 30
+_GIVEN = frozenset({DeliveryState.SENT, DeliveryState.COMMITTED})
+
+
+class LeavingPages:
+    """One method a page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._context = context
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        return [
+            self._frame.route("/delivery", "delivery.html", self._delivery, who=LOOK),
+            self._frame.route("/delivery/{exam}", "details.html", self._details, who=LOOK),
+        ]
+
+    def _delivery(self, request: Request) -> Values:
+        del request
+        exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN)
+        making = (self._context.live["forward"].read() or {}).get("film")
+        return {
+            "exams": [self._frame.look.exam(exam, self._frame.today(), making=making) for exam in exams],
+            "troubles": self._frame.troubles(),
+            "configured": bool(self._context.settings.destinations),
+            "media": any(each.kind == "media" for each in self._context.settings.destinations),
+        }
+
+    def _details(self, request: Request) -> Values:
+        spool = self._context.spool
+        exam = spool.exams.get(request.path_params["exam"])
+        found = pictures.of_exam(spool, exam.id)
+        ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
+        return {
+            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "places": ways.of_pictures(found, self._context.settings.destinations, self._context.clock),
+            "again": self._can_go_again(found),
+            "unmade": ways.unmade(found) if ended else [],
+            "configured": bool(self._context.settings.destinations),
+        }
+
+    def _can_go_again(self, found: Sequence[Picture]) -> bool:
+        """Say whether an archive got something of it that is still here."""
+        archives = {each.name for each in self._context.settings.destinations if each.kind != "media"}
+        here = (each for each in found if not each.removed and not each.listed.purged)
+        return any(d.destination in archives and d.state in _GIVEN for each in here for d in each.all_deliveries)

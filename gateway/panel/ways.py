@@ -1,0 +1,125 @@
+"""The ways of an exam's pictures: each object to each destination, as its details show them. Changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.clock import Clock
+from gateway.config.settings import Destination
+from gateway.messages import N_
+from gateway.model import Delivery, DeliveryState
+from gateway.panel import fates, names
+from gateway.spool.deliveries import QUIET
+from gateway.spool.pictures import Picture
+
+_NOT_MADE = N_("It is being prepared.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """One object on its way to one destination. `may`: what a person can do, "hold", "release" or nothing."""
+
+    delivery: int  # its id; 0 = there is none yet
+    number: int  # of the picture
+    made: bool  # of what was made of a clip
+    mark: str
+    word: str
+    reason: str = ""  # the last answer, for people
+    codes: str = ""  # the stable code and the status of the last answer
+    tries: int = 0
+    since: str = ""  # when that became so, local
+    again: str = ""  # when it is tried again, local
+    may: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """One destination and what goes there. `peer`: for IT, its title and address or its folder."""
+
+    name: str
+    peer: str
+    ways: tuple[Way, ...]
+
+
+def of_pictures(pictures: Sequence[Picture], destinations: Sequence[Destination], clock: Clock) -> list[Place]:
+    """Return where an exam's pictures go, in the order of the configuration; what it lost of its queues last."""
+    kept = [each for each in pictures if not each.removed]
+    going = [(each, delivery) for each in kept for delivery in each.all_deliveries]
+    peers = {each.name: _peer(each) for each in destinations}
+    found = []
+    for name in dict.fromkeys([*peers, *(delivery.destination for _, delivery in going)]):
+        ways = [_way(picture, delivery, clock) for picture, delivery in going if delivery.destination == name]
+        if ways:
+            found.append(Place(name=name, peer=peers.get(name, ""), ways=tuple(ways)))
+    return found
+
+
+def unmade(pictures: Sequence[Picture]) -> list[Way]:
+    """Return the pictures that go nowhere yet, because their DICOM objects are not made or cannot be."""
+    return [
+        Way(
+            delivery=0,
+            number=each.capture.instance_number,
+            made=False,
+            mark="bad" if each.listed.problem_code else "going",
+            word=fates.WORDS[fates.Fate.ON_THIS_BOX],
+            reason=each.listed.problem or _NOT_MADE,
+            codes=each.listed.problem_code,
+        )
+        for each in pictures
+        if not each.removed and not each.sealed and not each.listed.purged
+    ]
+
+
+def _way(picture: Picture, delivery: Delivery, clock: Clock) -> Way:
+    return Way(
+        delivery=delivery.id,
+        number=picture.capture.instance_number,
+        made=delivery in picture.derived,
+        mark=_mark(delivery),
+        word=fates.WORDS[fates.of_delivery(delivery)],
+        reason=delivery.reason,
+        codes=" ".join(filter(None, (delivery.code, delivery.status))),
+        tries=delivery.attempts,
+        since=moment(delivery.changed_ns, clock),
+        again=_again(delivery, clock),
+        may=_may(delivery),
+    )
+
+
+def _mark(delivery: Delivery) -> str:
+    if delivery.state is DeliveryState.HELD:
+        return "none" if delivery.code in QUIET else "bad"
+    if delivery.state is DeliveryState.QUEUED:
+        return "warn" if delivery.attempts else "going"
+    return "going" if delivery.state is DeliveryState.SENDING else "ok"
+
+
+def _may(delivery: Delivery) -> str:
+    """Return what a person can do with it: what goes by itself can be held back, what is held can be let go."""
+    if delivery.state is DeliveryState.QUEUED:
+        return "hold"
+    return "release" if delivery.state is DeliveryState.HELD and delivery.code not in QUIET else ""
+
+
+def _again(delivery: Delivery, clock: Clock) -> str:
+    waits = delivery.state is DeliveryState.QUEUED and delivery.next_attempt_ns > clock.utc_ns()
+    return moment(delivery.next_attempt_ns, clock) if waits else ""
+
+
+def _peer(destination: Destination) -> str:
+    if destination.kind == "media":
+        return str(destination.folder)
+    if destination.kind == "stow":
+        return destination.url
+    return f"{destination.ae_title} · {destination.host}:{destination.port}"
+
+
+def moment(utc_ns: int, clock: Clock) -> str:
+    """Return a time as people here read it: of another day with the day. "" for 0, which means never."""
+    if not utc_ns:
+        return ""
+    now = clock.now().local
+    local = datetime.fromtimestamp(utc_ns / 1e9, UTC).astimezone(now.tzinfo)
+    time = names.clock_time(local)
+    return time if local.date() == now.date() else f"{names.day(f'{local:%Y%m%d}')} {time}"

@@ -1,0 +1,183 @@
+"""The end of a day: what is still to be sent and how long it takes, what nobody checked, the box switched off."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.config.settings import Destination
+from gateway.model import RequestState
+from gateway.panel import evening, forecast
+from gateway.panel.export_calls import EXPORT
+from gateway.panel.power import UnitSwitch
+from gateway.spool.files import Files
+from gateway.spool.room import Room
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running
+from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam
+
+
+@dataclass
+class Lever:
+    """A switch that only counts."""
+
+    there: bool = True
+    used: int = 0
+
+    def off(self) -> None:
+        self.used += 1
+
+
+@pytest.fixture
+def lever() -> Lever:
+    return Lever()
+
+
+@pytest.fixture
+def box(lever: Lever) -> Iterator[Bench]:
+    with folder_in_memory() as folder, running(folder, switch=lever) as bench:
+        yield bench
+
+
+def quick(*names: str, bytes_per_s: int = 10) -> list[dict[str, object]]:
+    return [{"name": name, "state": "ok", "bytes_per_s": bytes_per_s} for name in names]
+
+
+def test_what_is_still_to_be_sent_and_how_long_it_may_take_is_said(bench: Bench) -> None:
+    sealed_exam(bench, 2)
+    said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
+    assert "How long is not known yet." in bench.client.get("/evening").text
+    size = sum(o.bytes for e in bench.spool.exams.list() for o in bench.spool.objects.of_exam(e.id))
+    said_of_forward(bench, destinations=quick("pacs", "backup", bytes_per_s=size // 600))
+    page = bench.client.get("/evening").text
+    assert "pictures: 2, exams: 1" in page
+    assert "about 11 min" in page  # never less than it is
+
+
+def test_an_archive_that_is_away_is_named_instead_of_a_time(bench: Bench) -> None:
+    sealed_exam(bench)
+    paused(bench, minutes=5)
+    page = bench.client.get("/evening").text
+    assert "takes nothing at present." in page
+    assert " min</dd>" not in page
+
+
+def test_exams_that_wait_for_a_person_are_not_forgotten_at_the_end_of_the_day(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.open_exam("OTHER^Patient", close_open=True)
+    assert "exams: 1" in bench.client.get("/evening").text
+
+
+def test_a_box_that_cannot_switch_itself_off_says_so_and_refuses(bench: Bench) -> None:
+    assert "switched off at its key" in bench.client.get("/evening").text
+    bench.refused("/power/off", {"when": "now"}, 409, "no-switch")
+    assert bench.get("/power")["can_switch_off"] is False
+
+
+def test_the_box_is_switched_off_at_once_when_somebody_wants_that(box: Bench, lever: Lever) -> None:
+    sealed_exam(box)
+    box.refused("/power/off", {"when": "later"}, 422, "bad-value")
+    assert lever.used == 0
+    assert box.post("/power/off", {"when": "now"})["objects_left"] == 4
+    assert lever.used == 1
+    assert '"switched-off"' in box.spool.layout.audit.read_text()
+
+
+def test_the_box_is_not_switched_off_while_an_exam_is_open_or_a_stick_is_written(box: Bench, lever: Lever) -> None:
+    exam = sealed_exam(box)
+    box.open_exam()
+    for when in ("now", "sent"):
+        box.refused("/power/off", {"when": when}, 409, "exam-open")
+    box.post(f"/exams/{box.exam}/finish")
+    asked = box.spool.requests.ask(EXPORT, {"exams": [exam], "destination": "stick", "jpeg": False}, deadline_s=60)
+    box.refused("/power/off", {"when": "now"}, 409, "copy-running")
+    request = box.spool.requests.begin(EXPORT)
+    assert request
+    box.refused("/power/off", {"when": "now"}, 409, "copy-running")
+    box.spool.requests.done(request, {})
+    assert box.spool.requests.get(asked).state is RequestState.DONE
+    box.post("/power/off", {"when": "now"})
+    assert lever.used == 1
+
+
+def until(bench: Bench, lever: Lever) -> None:
+    deadline = time.monotonic() + 10
+    while not lever.used:
+        assert time.monotonic() < deadline
+        bench.get("/power")
+
+
+def test_send_then_switch_off_waits_for_the_last_picture_and_no_longer(box: Bench, lever: Lever) -> None:
+    sealed_exam(box)
+    assert box.post("/power/off", {"when": "sent"})["off_when_sent"] is True
+    assert "switches itself off when everything was sent" in box.client.get("/evening").text
+    move(box, state="sent")
+    assert (box.get("/power")["objects_left"], lever.used) == (2, 0)
+    move(box, "backup", state="sent")
+    until(box, lever)
+
+
+def test_the_wish_to_switch_off_can_be_taken_back(box: Bench, lever: Lever) -> None:
+    sealed_exam(box)
+    box.post("/power/off", {"when": "sent"})
+    assert box.post("/power/stay")["off_when_sent"] is False
+    for name in ("pacs", "backup"):
+        move(box, name, state="sent")
+    assert (box.get("/power")["objects_left"], lever.used) == (0, 0)
+
+
+def test_days_that_no_archive_was_asked_about_are_named_where_one_can_be_asked(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    asked = (Destination(name="pacs", ae_title="PACS", host="127.0.0.1", port=11114, query=True),)
+    today = bench.clock.now().local.date()
+    seen = evening.of(bench.spool, asked, None, today + timedelta(days=1))
+    assert [day for day, _ in seen.unchecked] == [today.isoformat()]
+    never = (replace(asked[0], query=False),)
+    assert evening.of(bench.spool, never, None, today + timedelta(days=1)).unchecked == ()
+    assert exam
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "about 1 min"), (61, "about 2 min"), (7200, "about 120 min"), (7201, "about 3 hours")],
+)
+def test_a_time_is_said_in_the_unit_in_which_people_plan(seconds: float, words: str) -> None:
+    assert evening.time_needed(seconds) == words
+
+
+def test_the_switch_leaves_the_file_for_which_the_unit_waits(tmp_path: Path) -> None:
+    UnitSwitch(tmp_path, Files()).off()
+    assert (tmp_path / "switch-off").exists()
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------
+
+
+def test_how_long_pictures_wait_stands_in_a_chart_and_in_words(bench: Bench) -> None:
+    assert "Nothing waits." in bench.client.get("/numbers").text
+    sealed_exam(bench, 2)
+    hours = bench.clock.utc_ns() - 3 * 3_600_000_000_000
+    move(bench, "backup", queued_ns=hours)
+    page = bench.client.get("/numbers").text
+    assert page.count("<rect") == 5
+    assert "<b>2</b>up to 10 min" in page
+    assert "<b>2</b>up to 8 hours" in page
+
+
+def test_the_disk_is_foreseen_from_what_pictures_took_lately(bench: Bench) -> None:
+    today = bench.clock.now().local.date()
+    empty = forecast.disk(bench.spool, Room(total=10**9, free=10**8), today)
+    assert (empty.daily, empty.days, empty.full_on) == (0, None, "")
+    sealed_exam(bench, 2)
+    (exam,) = bench.spool.exams.list()
+    taken = sum(each.capture.bytes for each in bench.spool.captures.of_exam(exam.id))
+    later = forecast.disk(bench.spool, Room(total=10**9, free=10 * taken), today)
+    assert later.days == pytest.approx(10, abs=1)
+    assert later.full_on
+    assert (
+        "At this pace" in bench.client.get("/numbers").text or "does not fill" in bench.client.get("/numbers").text
+    )

@@ -1,0 +1,119 @@
+"""What leaves the box, as the screen tells it: the badge, the reason, each picture's way, a person's say in it."""
+
+import pytest
+
+from tests.unit.panel.conftest import Bench
+from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam
+
+
+@pytest.mark.parametrize(("minutes", "mark"), [(20, "warn"), (61, "bad")])
+def test_an_archive_that_does_not_answer_is_yellow_for_an_hour_then_red_on_every_screen(
+    bench: Bench, minutes: int, mark: str
+) -> None:
+    sealed_exam(bench)
+    paused(bench, minutes=minutes)
+    page = bench.client.get("/").text
+    assert f'class="badge {mark}"' in page
+    assert "2 waiting" in page
+    reason = bench.client.get("/delivery").text
+    assert f'class="strip {mark}"' in reason
+    for words in ("The archive pacs does not answer.", "On this box: 2.", "tried again by itself", "NET-02"):
+        assert words in reason
+
+
+def test_what_was_wrong_goes_from_the_screen_when_it_is_over(bench: Bench) -> None:
+    sealed_exam(bench)
+    paused(bench, minutes=61)
+    assert "NET-02" in bench.client.get("/delivery").text
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    page = bench.client.get("/delivery").text
+    assert "NET-02" not in page
+    assert 'class="badge going"' in page
+
+
+def test_an_archive_that_refuses_is_red_and_says_that_trying_again_will_not_help(bench: Bench) -> None:
+    sealed_exam(bench)
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    reason = "The archive pacs does not take this kind of object (status 0122). Call IT."
+    move(bench, state="held", code="sop-class", reason=reason, status="0122", attempts=1)
+    page = bench.client.get("/delivery").text
+    assert 'class="badge bad"' in page
+    for words in ("does not take this kind of object", "On this box: 2.", "will not help", "PAC-01", "sop-class"):
+        assert words in page
+
+
+def test_an_archive_that_does_not_confirm_is_yellow_for_ever(bench: Bench) -> None:
+    sealed_exam(bench)
+    proof = {"state": "silent", "code": "unconfirmed", "what": "pacs has not confirmed.", "action": "Tell IT."}
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok", "proof": proof}])
+    for name in ("pacs", "backup"):
+        move(bench, name, state="sent")
+    page = bench.client.get("/delivery").text
+    assert 'class="badge warn"' in page
+    assert "2 not confirmed" in page
+    assert "PAC-02" in page
+    assert "strip bad" not in page.replace('id="lost" class="strip bad"', "").replace(
+        'id="problem" class="strip bad"', ""
+    )
+
+
+def test_what_a_person_held_back_is_no_refusal(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    said_of_forward(bench, destinations=[])
+    for each in bench.spool.deliveries.list(exam=exam):
+        bench.post(f"/deliveries/{each.id}/hold")
+    page = bench.client.get("/delivery").text
+    assert "Held back by a person." in page
+    assert 'class="badge warn"' in page
+    assert "PAC-01" not in page
+
+
+def test_the_details_of_an_exam_say_of_each_picture_where_it_is_and_what_was_answered_last(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    at = bench.clock.utc_ns() + 600_000_000_000
+    move(
+        bench,
+        state="queued",
+        attempts=4,
+        reason="The archive pacs is out of resources (status A700).",
+        code="out-of-resources",
+        status="A700",
+        next_attempt_ns=at,
+    )
+    move(bench, "backup", state="sent", attempts=1)
+    page = bench.client.get(f"/delivery/{exam}").text
+    for words in ("PACS · 127.0.0.1:11114", "BACKUP · 127.0.0.1:11115", "tries: 4", "out of resources", "A700"):
+        assert words in page
+    assert "next try" in page
+    assert page.count("Hold back picture") == 1  # what arrived cannot be held back
+
+
+def test_a_picture_that_is_held_can_be_sent_from_the_details(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    move(bench, state="held", code="refused", reason="The archive pacs cannot understand it (status C000).")
+    page = bench.client.get(f"/delivery/{exam}").text
+    assert page.count("Send picture") == 1
+    (held,) = bench.get("/deliveries?state=held")["deliveries"]
+    assert f"/api/v1/deliveries/{held['id']}/release" in page
+
+
+def test_a_picture_of_which_no_object_can_be_made_stands_in_the_details_with_its_reason(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    assert "It is being prepared." in bench.client.get(f"/delivery/{exam}").text
+    bench.spool.captures.set_problem(uid, "codestream-broken", "The picture is broken.")
+    page = bench.client.get(f"/delivery/{exam}").text
+    assert "The picture is broken." in page
+    assert "codestream-broken" in page
+
+
+def test_an_exam_that_arrived_says_since_when(bench: Bench) -> None:
+    sealed_exam(bench)
+    now = bench.clock.now().local
+    for name in ("pacs", "backup"):
+        move(bench, name, state="committed", proof="commitment", changed_ns=bench.clock.utc_ns())
+    page = bench.client.get("/delivery").text
+    assert "Safe in PACS" in page
+    assert f"{now.hour:02d}:" in page.split("Safe in PACS")[1][:60]
