@@ -880,7 +880,8 @@ _people_screen(
     "/people",
     lambda box, page: (as_administrator(box, page), ask(box, page, "/people/recovery/renew", {})),
 )
-_people_screen("person_add", "/people/add", as_administrator)
+_people_screen("person_name", "/people/name", as_administrator)
+_people_screen("person_add", "/people/add?name=Rossi", as_administrator)
 _people_screen("person", "/people", lambda box, page: as_administrator(box, page, *_MANY))
 _people_screen("own_pin", "/pin", as_administrator)
 _people_screen("recovery_code", "/people/code", as_administrator)

@@ -8,6 +8,7 @@ from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN, Door, Role, caller_of
+from gateway.panel.people.store import LONGEST_NAME
 from gateway.panel.routing import Route
 from gateway.panel.second_door import SecondDoor
 
@@ -33,6 +34,7 @@ class PeoplePages:
             self._frame.route("/recover", "recover.html", self._recover, who=AT_THE_BOX),
             self._frame.route("/pin", "pin.html", self._pin, who=SIGNED_IN),
             self._frame.route("/people", "people.html", self._list, who=SET_UP),
+            self._frame.route("/people/name", "person_name.html", self._name, who=SET_UP),
             self._frame.route("/people/add", "person.html", self._add, who=SET_UP),
             self._frame.route("/people/code", "code.html", self._code, who=SET_UP),
             self._frame.route("/people/{person}", "person.html", self._person, who=SET_UP),
@@ -76,12 +78,17 @@ class PeoplePages:
             "recovery_confirmed": self._people.recovery_confirmed,
         }
 
+    def _name(self, request: Request) -> Values:
+        return {"keyboard": self._frame.keyboard(request)}
+
     def _add(self, request: Request) -> Values:
-        del request
-        return {"person": None, "role_words": ROLE_WORDS}
+        """Ask for role and PIN; `name` was typed on the page before, on a screen without a keyboard."""
+        name = request.query_params.get("name", "").strip()[:LONGEST_NAME]
+        return {"person": None, "name": name, "role_words": ROLE_WORDS}
 
     def _person(self, request: Request) -> Values:
-        return {"person": self._people.get(request.path_params["person"]), "role_words": ROLE_WORDS}
+        person = self._people.get(request.path_params["person"])
+        return {"person": person, "name": "", "role_words": ROLE_WORDS}
 
     def _code(self, request: Request) -> Values:
         del request

@@ -21,7 +21,7 @@ from gateway.panel.problems import (
 from gateway.spool.files import Files
 
 MOST = 200
-_LONGEST_NAME = 32
+LONGEST_NAME = 32
 _ID_DIGITS = 12
 _TAIL = 4  # digits by which a person shows that the code was written down
 
@@ -159,8 +159,8 @@ class People:
 
     def _made(self, name: str, role: Role, pin: str) -> Person:
         name = unicodedata.normalize("NFC", name.strip())
-        if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-            raise BadValue(f"A name has 1 to {_LONGEST_NAME} characters.")
+        if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+            raise BadValue(f"A name has 1 to {LONGEST_NAME} characters.")
         if role not in ASSIGNED:
             raise BadValue("This is no role.")
         if self.named(name):

@@ -122,6 +122,7 @@ WHO: dict[str, set[Role]] = {
     "GET /recover": EVERYBODY,
     "GET /pin": KNOWN,
     "GET /people": {A},
+    "GET /people/name": {A},
     "GET /people/add": {A},
     "GET /people/code": {A},
     "GET /people/{person}": {A},
@@ -626,7 +627,7 @@ def test_every_page_on_people_can_be_seen_by_whom_it_is_for(bench: Bench) -> Non
     with bench.elsewhere() as lan:
         assert "Huber" not in lan.get("/sign-in").text  # names are for who stands before the box
         headers = signed_in(bench, ids[A], Door.LAN)
-        for path in ("/people", "/people/add", "/people/code", f"/people/{ids[R]}", "/more"):
+        for path in ("/people", "/people/name", "/people/add", "/people/code", f"/people/{ids[R]}", "/more"):
             answer = lan.get(path, headers=headers)
             assert (answer.status_code, "Huber" in answer.text) == (200, path in {"/people", "/more"}), path
         assert lan.get("/people/nobody", headers=headers).status_code == 404
