@@ -151,7 +151,7 @@ def test_a_reviewer_sees_exams_and_no_key_that_changes_one(pc: Any, box: Box) ->
     opened = exam(box, 2)
     box.spool.exams.finish(opened.id)
     sign_in(there, address, "Rossi")
-    there.wait_for_url("**/delivery")
+    there.wait_for_url("**/archive")
     expect(there.locator("main")).to_contain_text("MEIER, Anna")
     there.goto(f"{address}/picture/{box.spool.captures.of_exam(opened.id)[0].capture.sop_instance_uid}")
     expect(there.locator("main img")).to_be_visible()

@@ -84,7 +84,7 @@ class Caller:
         if self.may(WORK):
             return "/"
         if self.may(LOOK):
-            return "/delivery"
+            return "/archive"
         return "/more" if self.is_known else "/sign-in"
 
 
