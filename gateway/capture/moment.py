@@ -9,7 +9,7 @@ from gateway.capture.grabber import Grabber, Signal
 from gateway.capture.ring import Frame
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, NoSignal, NoSignalPicture
-from gateway.model import Equipment, Exam, ExamState, RequestStamp, Side
+from gateway.model import Equipment, Exam, RequestStamp, Side
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
 from hardware.errors import EncodingFailed
@@ -127,11 +127,12 @@ class Moments:
         return grabber
 
     def reserve(self, exam: str, count: int) -> list[int]:
-        """Give numbers to pictures that somebody moves into this open exam. Raises ExamChanged, NotFound."""
+        """Give numbers to pictures that somebody moves into this exam. Raises NotFound.
+
+        Also of one that ended: a still that was pinned before may be on its way into it.
+        """
         with self.lock:
             found = self._spool.exams.get(exam)
-            if found.state is not ExamState.OPEN:
-                raise ExamChanged("That exam is not open any more.")
             return [self._next_number(found) for _ in range(count)]
 
     def _next_number(self, exam: Exam) -> int:

@@ -124,7 +124,7 @@ class Presses:
             self.end_clip(running, ask.time_ns, origin)
 
     def reserve(self, exam: str, count: int) -> list[int]:
-        """Give InstanceNumbers of the open exam to pictures that somebody moves there."""
+        """Give InstanceNumbers of an exam to pictures that somebody moves there."""
         return self._moments.reserve(exam, count)
 
     def refuse(self, error: ScopegateError, origin: Origin) -> None:

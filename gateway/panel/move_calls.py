@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue
-from gateway.model import ExamState
 from gateway.panel import bodies
 from gateway.panel.bodies import Values
 from gateway.panel.context import Context
@@ -30,9 +29,8 @@ class MoveCalls:
         asked = await bodies.read(request, "captures", "to")
         exam, uids = request.path_params["exam"], _uids(asked.values)
         target = await self._context.exam(bodies.text(asked.values, "to", required=True))
-        numbers = []
-        if target.state is ExamState.OPEN:  # where a press may come at any moment
-            numbers = await self._context.recorder.numbers(target.id, len(uids))
+        # Only capture knows which numbers it gave to stills that are still on their way.
+        numbers = await self._context.recorder.numbers(target.id, len(uids))
         move = partial(moving.move, self._context.spool, exam, uids, target.id, numbers=numbers)
         for capture in await self._context.work.spool(move):
             await self._context.note("capture-moved", capture=capture.sop_instance_uid, exam=exam, to=target.id)

@@ -56,7 +56,7 @@ class Recorder:
         return await self._call("clip_stop", {"clip": clip}, _STOP_S)
 
     async def numbers(self, exam: str, count: int) -> list[int]:
-        """Return InstanceNumbers of the open exam that no press gets. Raises as `press` does."""
+        """Return InstanceNumbers of an exam that no press gets or got. Raises as `press` does."""
         answer = await self._call("numbers", {"exam": exam, "count": count}, PRESS_S)
         return [int(number) for number in answer["numbers"]]
 

@@ -34,11 +34,11 @@ class Moved:
     utc: str
 
 
-def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequence[int] = ()) -> list[Capture]:
+def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequence[int]) -> list[Capture]:
     """Move pictures to another exam that has not left either; return them as they are there, in press order.
 
-    `numbers`: InstanceNumbers that capture gave for them, wanted when the other exam is open. Raises BadValue,
-    NotFound, WrongState; nothing is moved then.
+    `numbers`: InstanceNumbers of the other exam that capture gave for them. Raises BadValue, NotFound, WrongState;
+    nothing is moved then.
     """
     if exam == to or len(set(uids)) != len(uids) or not uids:
         raise BadValue("These pictures cannot be moved: name each once, and another exam than theirs.")
@@ -73,8 +73,9 @@ def take_up(spool: Spool) -> None:
         listed = {tuple(row) for row in connection.execute("SELECT exam, sop_instance_uid FROM capture")}
     for path in marks:
         exam, uid = path.parent.name, path.name.removesuffix(MOVED)
-        if (exam, uid) not in listed and set(path.parent.glob(uid + ".*")) == {path}:
-            continue
+        files = set(path.parent.glob(uid + ".*"))
+        if path not in files or ((exam, uid) not in listed and files == {path}):
+            continue  # it is settled, or a later move brought it back
         try:
             _take_up(spool, exam, uid, path)
         except (SpoolDamaged, NotFound) as error:
@@ -105,12 +106,9 @@ def _movable(spool: Spool, exam: Exam, uids: Sequence[str]) -> list[Capture]:
 
 
 def _numbers(spool: Spool, exam: Exam, count: int, given: Sequence[int]) -> Sequence[int]:
-    """Return free InstanceNumbers: of an open exam those that capture gave, so that no press gets one of them."""
+    """Return the InstanceNumbers that were given, in their order. Raises WrongState."""
     if exam.state not in {ExamState.OPEN, ExamState.FINISHED}:
         raise WrongState("The other exam was released already: nothing can be moved into it.")
-    if exam.state is ExamState.FINISHED and not given:
-        highest = spool.captures.highest_number(exam.id)
-        return range(highest + 1, highest + 1 + count)
     used = {each.capture.instance_number for each in spool.captures.of_exam(exam.id)}
     if len(set(given) - used) != count:
         raise WrongState("The other exam changed at this moment: nothing was moved.", action="Try again.")
@@ -125,6 +123,7 @@ def _carry(spool: Spool, exam: str, uid: str, mark: Moved) -> None:
         if path.suffix not in _STAYS:
             spool.files.link(path, layout.exam(mark.to) / path.name)
     if not layout.sidecar(mark.to, uid).exists():
+        spool.files.remove(layout.moved(mark.to, uid))  # it came back: that mark would say that it is elsewhere
         spool.captures.write_sidecar(there)
     if not _set_row(spool, there):
         spool.captures.put_row(there)

@@ -58,7 +58,8 @@ PATHS = frozenset(
     {
         "audit", "brought back", "clip", "exam asked about", "exam assigned", "exam closed by the next",
         "exam confirmed", "exam discontinued", "exam finished", "exam kept", "exam opened", "exam opened again",
-        "exam released", "grouped exam opened", "moved", "released at once", "seal", "series begun", "side changed",
+        "exam released", "grouped exam opened", "moved", "moved again", "moved back", "released at once", "seal",
+        "series begun", "side changed",
         "side said", "side said from now on", "still", "taken out",
     }
 )  # fmt: skip
@@ -95,8 +96,10 @@ class Story:
         self.exam("exam opened", second)
         self.still(second, 1)
         self.exam("exam assigned", spool.exams.assign(second.id, item_subject(BORIS)))
-        self.move("moved", self.still(first, 5), second, 2)
+        going = self.move("moved", self.still(first, 5), second, 2)
+        back = self.move("moved back", going, first, 6)
         self.keep_index()
+        self.move("moved again", back, second, 3)
         self.exam("exam confirmed", spool.exams.confirm(first.id))
         self.note("exam-confirmed", 1)
         self.exam("exam released", spool.exams.release(first.id))
@@ -120,7 +123,7 @@ class Story:
         """An exam is opened again and kept for good; of another, for two orders, a picture leaves at once."""
         spool = self.spool
         self.exam("exam opened again", reopen(spool, first.id, within=timedelta(hours=1)))
-        self.still(first, 6)
+        self.still(first, 7)
         self.exam("exam kept", spool.exams.keep(first.id, keep=True))
         self.exam("exam finished", spool.exams.finish(first.id))
         more = Further(
@@ -174,12 +177,14 @@ class Story:
         act(capture.sop_instance_uid, *words)
         ack(self.recording, CaptureKept(path=path, capture=capture, states=state))
 
-    def move(self, path: str, capture: Capture, to: Exam, number: int) -> None:
+    def move(self, path: str, capture: Capture, to: Exam, number: int) -> Capture:
         """Move a picture: until the answer it is in either exam, and in one of them alone."""
-        there = replace(capture, exam=to.id, instance_number=number, patient=BORIS)
+        patient = self.spool.exams.get(to.id).patient
+        there = replace(capture, exam=to.id, instance_number=number, patient=patient)
         ack(self.recording, MovedKept(path=path, either=(capture, there)))
         move(self.spool, capture.exam, [capture.sop_instance_uid], to.id, numbers=[number])
         ack(self.recording, MovedKept(path=path, either=(there,)))
+        return there
 
     def say_side(self, path: str, capture: Capture, side: Side) -> None:
         """Say of which side a picture is: until the answer the one before is right as well."""

@@ -32,6 +32,8 @@ class Clinic:
     taken: list[tuple[str, str]] = field(default_factory=list)  # for which exam, which picture
     refused: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)  # picture to the exam it was moved to last
+    moving: threading.Lock = field(default_factory=threading.Lock)  # of what is noted, in the order it was done
 
     def work(self, seed: int, kinds: list[str]) -> None:
         draw = random.Random(seed)
@@ -78,6 +80,19 @@ class Clinic:
     def restore(self, draw: random.Random) -> None:
         self.box.post(f"/captures/{self.picture(draw)}/restore")
 
+    def side(self, draw: random.Random) -> None:
+        self.box.post(f"/captures/{self.picture(draw)}/laterality", {"laterality": draw.choice("LRBU")})
+
+    def sides(self, draw: random.Random) -> None:
+        self.box.post(f"/exams/{self.exam(draw)}/laterality", {"laterality": draw.choice("LR")})
+
+    def move(self, draw: random.Random) -> None:
+        with self.moving:
+            there, uid = draw.choice(self.taken[-6:]) if self.taken else ("", "1.2.3")
+            to = self.exam(draw)
+            self.box.post(f"/exams/{self.moved.get(uid, there)}/move", {"captures": [uid], "to": to})
+            self.moved[uid] = to
+
     def picture(self, draw: random.Random) -> str:
         return draw.choice(self.taken[-6:])[1] if self.taken else "1.2.3"
 
@@ -94,6 +109,7 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
             clinic = Clinic(box)
             clinic.exams.append(box.open_typed())
             deciding = ["finish", "wrong_entry", "assign", "assign", "confirm", "reject", "reject", "restore"]
+            deciding += ["side", "side", "sides", "move", "move", "move"]
             people = [["press"], ["press"], ["press", *deciding], [*deciding, "open", "open"]]
             threads = [
                 threading.Thread(target=clinic.work, args=(seed, kinds), name=f"person-{seed}")
@@ -102,7 +118,11 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
             for thread in threads:
                 thread.start()
             clinic.stop.wait(SECONDS)
-            until("enough pictures to be taken", lambda: len(clinic.taken) > ENOUGH or clinic.stop.is_set(), 60)
+            until(
+                "enough pictures to be taken, and one to be moved",
+                lambda: (len(clinic.taken) > ENOUGH and clinic.moved) or clinic.stop.is_set(),
+                60,
+            )
             clinic.stop.set()
             for thread in threads:
                 thread.join(60)
@@ -112,7 +132,11 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
     assert clinic.failures == []
     assert len(clinic.taken) > ENOUGH
     kept = {capture["sop_instance_uid"]: exam for exam, found in exams.items() for capture in found["captures"]}
-    assert [(exam, uid) for exam, uid in clinic.taken if kept.get(uid) != exam] == []
+    wanted = [(clinic.moved.get(uid, exam), uid) for exam, uid in clinic.taken]
+    assert [(exam, uid) for exam, uid in wanted if kept.get(uid) != exam] == []
+    captures = {c["sop_instance_uid"]: c for found in exams.values() for c in found["captures"]}
+    numbers = [(exam, c["instance_number"]) for exam, found in exams.items() for c in found["captures"]]
+    assert len(set(numbers)) == len(numbers)
     rejected = {c["sop_instance_uid"] for e in exams.values() for c in e["captures"] if c["state"] == "rejected"}
     patients: dict[str, set[str]] = {}
     for each in received:
@@ -121,8 +145,11 @@ def test_no_interleaving_puts_a_picture_into_a_wrong_record(tmp_path: Path) -> N
         assert exam["state"] in {"released", "discontinued"}
         assert exam["identity"] != "temporary"
         assert each.SOPInstanceUID not in rejected
+        assert each.get("ImageLaterality", "") == captures[each.SOPInstanceUID]["laterality"]
+        assert each.InstanceNumber == captures[each.SOPInstanceUID]["instance_number"]
         patients.setdefault(each.StudyInstanceUID, set()).add(each.PatientID)
     assert received
+    assert clinic.moved
     assert all(len(whose) == 1 for whose in patients.values())
 
 

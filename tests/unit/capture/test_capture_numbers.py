@@ -1,8 +1,8 @@
-"""Numbers for pictures that are moved into the open exam, and for those that are pressed meanwhile."""
+"""Numbers for pictures that are moved into an exam, and for those that are pressed meanwhile."""
 
 import pytest
 
-from gateway.errors import ExamChanged, NotFound
+from gateway.errors import NotFound
 
 
 def test_no_press_gets_a_number_that_was_given_to_a_picture_that_is_moved(box):
@@ -13,10 +13,18 @@ def test_no_press_gets_a_number_that_was_given_to_a_picture_that_is_moved(box):
     assert box.press().result(10).instance_number == 4
 
 
-def test_numbers_are_given_of_the_open_exam_alone(box):
+def test_a_still_on_its_way_into_an_exam_that_ended_keeps_its_number(box):
     first = box.exam()
+    box.show()
+    box.disk.held = lambda step, name: step == "create" and name.endswith(".ljpg.part")
+    pressed = box.press()
+    assert box.disk.waiting.acquire(timeout=10)
     box.exam("Huber^Eva", close_open=True)
-    with pytest.raises(ExamChanged):
-        box.presses.reserve(first.id, 1)
+    assert box.presses.reserve(first.id, 1) == [2]
+    box.disk.moves.set()
+    assert pressed.result(10).instance_number == 1
+
+
+def test_numbers_are_given_of_exams_that_there_are(box):
     with pytest.raises(NotFound):
         box.presses.reserve("0000000000", 1)

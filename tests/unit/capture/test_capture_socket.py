@@ -117,6 +117,20 @@ def test_a_press_is_answered_with_what_is_stored(served):
     assert stat.S_IMODE(os.stat(served.path).st_mode) == 0o660  # noqa: PTH116
 
 
+def test_a_press_says_its_side_and_whoever_moves_pictures_gets_numbers(served):
+    exam = served.box.exam()
+    served.box.show()
+    uid = served("press", source="us", side="R")["sop_instance_uid"]
+    assert served.box.spool.captures.get(uid).capture.side == "R"
+    assert served("numbers", exam=exam.id, count=3) == {"numbers": [2, 3, 4]}
+    for wrong in ("X", 1, ["R"]):
+        with pytest.raises(BadValue):
+            served("press", source="us", side=wrong)
+    for count in (0, 1001, True):
+        with pytest.raises(BadValue):
+            served("numbers", exam=exam.id, count=count)
+
+
 def test_a_clip_is_started_and_stopped(served):
     exam = served.box.exam()
     served.box.show()

@@ -22,7 +22,7 @@ def two_exams(bench: Bench) -> tuple[str, str]:
     return first, second
 
 
-def test_pictures_go_to_the_open_exam_under_numbers_that_capture_gives(bench: Bench) -> None:
+def test_pictures_go_to_another_exam_under_numbers_that_capture_gives(bench: Bench) -> None:
     first, second = two_exams(bench)
     bench.still(second)
     stays, goes = uids(bench, first)
@@ -39,15 +39,15 @@ def test_pictures_go_to_the_open_exam_under_numbers_that_capture_gives(bench: Be
     assert "capture-moved" in bench.spool.layout.audit.read_text()
 
 
-def test_pictures_go_to_an_exam_that_waits_though_capture_is_not_there(bench: Bench) -> None:
+def test_without_capture_nothing_is_moved_for_nobody_knows_which_numbers_are_taken(bench: Bench) -> None:
     first, second = two_exams(bench)
     uid = bench.still(second)
     bench.capture.script.refuse = CaptureGone()
+    bench.refused(f"/exams/{second}/move", {"captures": [uid], "to": first}, 503, "recorder-gone")
+    assert uids(bench, second) == [uid]
+    bench.capture.script.refuse = None
     bench.post(f"/exams/{second}/move", {"captures": [uid], "to": first})
     assert uids(bench, first)[2:] == [uid]
-    bench.refused(f"/exams/{first}/move", {"captures": [uid], "to": second}, 503, "recorder-gone")
-    assert uids(bench, first)[2:] == [uid]
-    bench.capture.script.refuse = None
 
 
 def test_what_cannot_be_moved_is_refused(bench: Bench) -> None:

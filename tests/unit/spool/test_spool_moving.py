@@ -85,10 +85,27 @@ def test_a_clip_goes_with_all_of_its_files(spool: Spool, exams: tuple[Exam, Exam
     back, _ = spool.exams.open(subject(ANNA))
     clip = clip_of(spool, back, 1)
     spool.exams.finish(back.id)
-    (moved,) = move(spool, back.id, [clip.sop_instance_uid], old.id)
+    (moved,) = move(spool, back.id, [clip.sop_instance_uid], old.id, numbers=[1])
     assert (moved.exam, moved.frames, moved.sha256) == (old.id, 3, clip.sha256)
     assert list(inspect_exam(spool, old.id)) == []
     assert files(spool, back) == {clip.sop_instance_uid + ".moved"}
+
+
+def test_a_picture_that_was_moved_by_mistake_comes_back_and_can_go_again(
+    spool: Spool, exams: tuple[Exam, Exam], reopened: Callable[..., Spool]
+) -> None:
+    old, new = exams
+    uid = store(spool, old, 1).sop_instance_uid
+    for source, target, number in ((old, new, 1), (new, old, 2), (old, new, 3), (new, old, 4)):
+        move(spool, source.id, [uid], target.id, numbers=[number])
+    assert not spool.layout.moved(old.id, uid).exists()
+    assert spool.layout.moved(new.id, uid).exists()
+    for found in (spool, reopened(), reopened(lose_index=True)):
+        recovery.recover_captures(found)
+        assert (uids(found, old), uids(found, new)) == ([uid], [])
+        assert found.captures.get(uid).capture.instance_number == 4
+        assert [found.captures.highest_number(exam.id) for exam in (old, new)] == [4, 3]
+        assert list(inspect_exam(found, old.id)) == []
 
 
 def test_moved_pictures_keep_the_order_of_their_presses(spool: Spool, exams: tuple[Exam, Exam]) -> None:
@@ -112,9 +129,7 @@ def test_the_number_of_a_picture_that_went_is_given_to_no_other(
     assert reopened(lose_index=True).captures.highest_number(old.id) == 2
 
 
-def test_into_an_open_exam_nothing_goes_without_a_number_that_capture_gave(
-    spool: Spool, exams: tuple[Exam, Exam]
-) -> None:
+def test_nothing_goes_without_a_free_number_of_its_own(spool: Spool, exams: tuple[Exam, Exam]) -> None:
     old, new = exams
     capture = store(spool, old, 1)
     store(spool, new, 1)
@@ -133,7 +148,7 @@ def test_nothing_is_moved_out_of_or_into_what_was_released(spool: Spool, exams: 
     with pytest.raises(WrongState):
         move(spool, old.id, [first.sop_instance_uid], new.id, numbers=[2])
     with pytest.raises(WrongState):
-        move(spool, new.id, [second.sop_instance_uid], old.id)
+        move(spool, new.id, [second.sop_instance_uid], old.id, numbers=[2])
 
 
 def test_a_picture_that_left_while_its_exam_is_open_stays(spool: Spool, exams: tuple[Exam, Exam]) -> None:
@@ -141,7 +156,7 @@ def test_a_picture_that_left_while_its_exam_is_open_stays(spool: Spool, exams: t
     capture = store(spool, new, 1)
     assert spool.releases.release(new.id, capture.sop_instance_uid, tuple(Identity))
     with pytest.raises(WrongState):
-        move(spool, new.id, [capture.sop_instance_uid], old.id)
+        move(spool, new.id, [capture.sop_instance_uid], old.id, numbers=[1])
 
 
 def test_one_picture_that_cannot_go_keeps_all_of_them(spool: Spool, exams: tuple[Exam, Exam]) -> None:
@@ -159,7 +174,7 @@ def test_one_picture_that_cannot_go_keeps_all_of_them(spool: Spool, exams: tuple
         with pytest.raises(BadValue):
             move(spool, old.id if exam == old.id else new.id, wanted, new.id, numbers=[2, 3])
     with pytest.raises(NotFound):
-        move(spool, old.id, [good.sop_instance_uid], "0000000000")
+        move(spool, old.id, [good.sop_instance_uid], "0000000000", numbers=[2])
     assert uids(spool, old) == [good.sop_instance_uid, removed.sop_instance_uid]
 
 
