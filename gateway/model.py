@@ -86,6 +86,7 @@ class PleaseCheck(StrEnum):
     """Why a person must look at an exam's patient before its pictures leave."""
 
     CLOSED_BY_NEXT = "closed-by-next"  # another patient was chosen while it was open
+    IDLE = "idle"  # nobody worked on it for long while it was open
     REBOOT = "reboot"  # the box restarted while it was open
     STUDY_SHARED = "study-shared"  # the server gave its Study UID to another patient as well
     WRONG_ENTRY = "incorrect-worklist-entry"  # it was discontinued because of that: its patient is another one

@@ -182,6 +182,9 @@ def _source(base: Path) -> Table:
             "station_name": dicom.text(16),
             "station_ae_title": values.only("", dicom.ae_title(empty=True)),
             "department": dicom.text(64),
+            "idle": values.one_of("auto", "cover", "strip", "off"),
+            "idle_minutes": values.number(1, 240, "minutes"),
+            "idle_end_minutes": values.number(0, 1440, "minutes"),
             "body_part": values.one_of("", *BODY_PARTS),
         },
     )

@@ -1,5 +1,6 @@
 """The configuration as values: one dataclass a table, with defaults that work without hardware."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +99,21 @@ class Source:
     serial_number: str = ""
     station_name: str = ""
     department: str = ""
+    idle: str = "auto"  # by the modality; or "cover", "strip", "off": how it asks whether the patient is there
+    idle_minutes: int = 10
+    idle_end_minutes: int = 30  # 0: no exam ends by itself
     body_part: str = ""  # that it always shows, a word of body_parts; "" = not known
+
+
+def idle_mode(sources: Sequence[Source]) -> str:
+    """Return how it is asked whether an exam's patient is still there: of several sources the mildest way.
+
+    An endoscope's picture is never covered: somebody may be looking at it.
+    """
+    modes = {source.idle for source in sources}
+    if any(s.idle == "auto" and (s.modality == "ES" or s.object == "endoscopic") for s in sources):
+        modes.add("strip")
+    return next((mode for mode in ("off", "strip") if mode in modes or not sources), "cover")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

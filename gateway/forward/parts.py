@@ -9,6 +9,7 @@ from gateway.errors import DiskFull
 from gateway.forward.follow import Follower
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
+from gateway.forward.keeping.idle import Idle
 from gateway.forward.keeping.retention import Retention, rules_of
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.films import Films
@@ -29,6 +30,7 @@ from gateway.forward.sending.step_sender import connector as step_connector
 from gateway.forward.status import Sends, Status
 from gateway.forward.worklist import Refresher
 from gateway.net.listener import Listener
+from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.threads import give_way
 
@@ -137,6 +139,14 @@ def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
     return {
         "disk": Housekeeping(spool=spool, clock=spool.clock).step,
         "retention": Retention(spool=spool, rules=rules_of(settings)).step,
+        "idle": Idle(
+            spool=spool,
+            sources=settings.sources,
+            capture=LiveState(
+                folder=settings.station.runtime_dir, process="capture", files=spool.files, clock=spool.clock
+            ),
+            clock=spool.clock,
+        ).step,
         "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
     }
 

@@ -51,6 +51,7 @@ SIDES: dict[str, str] = N_({Side.LEFT: "Left", Side.RIGHT: "Right", Side.BOTH: "
 WHY_CHECK: dict[str, str] = N_(
     {
         PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
+        PleaseCheck.IDLE: "Nobody worked on it for a long time.",
         PleaseCheck.REBOOT: "The box restarted while it was open.",
         PleaseCheck.STUDY_SHARED: "The worklist server gave the same study to another patient.",
         PleaseCheck.WRONG_ENTRY: "It was ended because the worklist entry was wrong.",

@@ -17,7 +17,10 @@ class Owner(StrEnum):
 Moves = dict[tuple[StrEnum, StrEnum], tuple[Owner, str]]
 
 EXAM: Moves = {
-    (ExamState.OPEN, ExamState.FINISHED): (Owner.PANEL, "a person finished, discontinued or replaced it"),
+    (ExamState.OPEN, ExamState.FINISHED): (
+        Owner.PANEL,
+        "a person finished, discontinued or replaced it, or nobody worked on it for long",
+    ),
     (ExamState.FINISHED, ExamState.RELEASED): (Owner.FORWARD, "its patient is confirmed: objects are made"),
     (ExamState.FINISHED, ExamState.DISCONTINUED): (Owner.FORWARD, "as released, with a reason for the order"),
     (ExamState.RELEASED, ExamState.OPEN): (Owner.PANEL, "a person adds pictures, within `reopen_hours`"),

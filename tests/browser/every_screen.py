@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from gateway.clock import Clock
 from gateway.errors import MediaGone, WorklistError
-from gateway.model import Exam, Identity, Patient, Side, WorklistItem
+from gateway.model import Exam, Identity, Patient, PleaseCheck, Side, WorklistItem
 from gateway.panel.pages.typed import STEPS
 from gateway.spool.live import LiveState
 from gateway.spool.requests import Request
@@ -384,6 +384,13 @@ def live_unplugged(box: Box) -> str:
     box.capture.script.pedals = [{"name": "input-1", "connected": False, "what": "There is no pedal."}]
     box.capture.script.signs = [{"name": "tone-1", "connected": False, "what": "There is no sound card."}]
     return f"/live/{exam(box, 1).id}"
+
+
+@screen
+def live_idle(box: Box) -> str:
+    opened = exam(box, 2)
+    box.spool.exams.ask_to_check(opened.id, PleaseCheck.IDLE)
+    return f"/live/{opened.id}"
 
 
 @screen

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from gateway.model import PleaseCheck
 from tests.browser.conftest import SIZES, Box, ready, until
 from tests.browser.every_screen import MEIER, fill, grouped, scan, show
 
@@ -220,3 +221,33 @@ def test_one_touch_says_who_works_and_another_one_in_the_bar_changes_it(page: Pa
     page.get_by_role("button", name="Rossi, Paolo").tap()
     page.wait_for_url("**/live/*")
     assert box.open_exam().operator == "Rossi^Paolo"
+
+
+# --- nobody works --------------------------------------------------------------------------------------------
+
+
+@front
+def test_the_live_screen_asks_whether_the_patient_is_still_there_and_yes_goes_on(page: Page, box: Box) -> None:
+    show("live", box, page)
+    exam = box.open_exam().id
+    expect(page.locator(".ask")).to_have_count(0)
+    box.spool.exams.ask_to_check(exam, PleaseCheck.IDLE)
+    expect(page.locator(".ask")).to_contain_text("Is this still MEIER, Anna?")
+    page.locator("#capture").tap()  # a picture meanwhile is kept
+    expect(page.locator("#tally")).to_have_text("4 images")
+    page.get_by_role("button", name="Yes, go on").tap()
+    expect(page.locator(".ask")).to_have_count(0)
+    assert box.spool.exams.get(exam).please_check == ""
+
+
+@front
+def test_an_exam_that_is_finished_without_an_answer_waits_to_be_checked(page: Page, box: Box) -> None:
+    show("live_idle", box, page)
+    exam = box.open_exam().id
+    page.get_by_role("link", name="No, finish exam").tap()
+    page.wait_for_url("**/finish/*")
+    ready(page)
+    page.locator(".key.next").tap()
+    page.wait_for_url("**/exam/*")
+    assert box.spool.exams.get(exam).please_check == "idle"
+    expect(page.locator(".strip.warn")).to_contain_text("Nobody worked on it for a long time.")

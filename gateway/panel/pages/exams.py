@@ -5,7 +5,7 @@ from datetime import timedelta
 from starlette.requests import Request
 
 from gateway.config.body_parts import takes_side
-from gateway.config.settings import Source
+from gateway.config.settings import Source, idle_mode
 from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind
 from gateway.panel import views
 from gateway.panel.context import Context
@@ -40,6 +40,7 @@ class ExamPages:
         captures = self._context.spool.captures.of_exam(exam.id)
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
+            "idle_mode": idle_mode(self._context.settings.sources),
             "other_source": sources[(sources.index(shown) + 1) % len(sources)] if len(sources) > 1 else "",
             "sides": takes_side(_equipment(self._context.settings.sources[sources.index(shown)]), MediaKind.STILL),
             "data": {

@@ -233,6 +233,7 @@ def running(
     panel: Panel | None = None,
     archives: bool = True,
     switch: Switch | None = None,
+    refresh: float = 0.4,
 ) -> Iterator[Bench]:
     clock, settings = clock or Clock(), settings_for(folder)
     sources = tuple(replace(source, body_part=body_part) for source in settings.sources)
@@ -251,7 +252,7 @@ def running(
         settings=settings,
         clock=clock,
         capture_socket=socket_path,
-        timing=Timing(drain=0.5, refresh=0.4, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02),
+        timing=Timing(drain=0.5, refresh=refresh, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02),
         hashes=QUICK,
         switch=switch,
     )

@@ -4,12 +4,14 @@ import html
 import json
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from gateway.model import RequestState
-from tests.unit.panel.conftest import Bench, item
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, item, running
 
 MEIER = item(1, "MEIER^Anna")
 
@@ -106,6 +108,13 @@ def test_a_form_of_more_fields_than_any_page_has_is_refused(quiet: Bench) -> Non
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
 
 
+@pytest.fixture
+def patient() -> Iterator[Bench]:
+    """A panel that waits for servers as long as it takes."""
+    with folder_in_memory() as folder, running(folder, refresh=60.0) as bench:
+        yield bench
+
+
 # --- search --------------------------------------------------------------------------------------------------
 
 
@@ -116,20 +125,20 @@ def test_a_search_shows_entries_and_never_the_whole_list(bench: Bench) -> None:
     assert links(bench.client.get("/search").text) == []
 
 
-def test_a_search_at_the_servers_finds_who_is_not_on_the_list_and_leaves_no_name_behind(bench: Bench) -> None:
+def test_a_search_at_the_servers_finds_who_is_not_on_the_list_and_leaves_no_name_behind(patient: Bench) -> None:
     asked, done = [], threading.Event()
 
     def forward() -> None:
         while not done.is_set():
-            if request := bench.spool.requests.begin("worklist-search"):
+            if request := patient.spool.requests.begin("worklist-search"):
                 asked.append(request)
-                bench.spool.worklist.add("ris", [MEIER])
-                bench.spool.requests.done(request, {"servers": [{"server": "ris", "ok": True, "items": 1}]})
+                patient.spool.worklist.add("ris", [MEIER])
+                patient.spool.requests.done(request, {"servers": [{"server": "ris", "ok": True, "items": 1}]})
             done.wait(0.01)
 
     thread = threading.Thread(target=forward)
     thread.start()
-    answer = bench.post("/worklist/search", {"text": "meier", "server": True})
+    answer = patient.post("/worklist/search", {"text": "meier", "server": True})
     done.set()
     thread.join()
     assert (answer["search"], [i["id"] for i in answer["items"]]) == (
@@ -137,25 +146,25 @@ def test_a_search_at_the_servers_finds_who_is_not_on_the_list_and_leaves_no_name
         ["item-1"],
     )
     assert asked[0].arguments == {"text": "meier"}
-    with bench.spool.database.read() as connection:
+    with patient.spool.database.read() as connection:
         assert connection.execute("SELECT count(*) FROM request").fetchone()[0] == 0
-    assert bench.get("/worklist")["items"] == []  # the list is as the server last gave it
-    assert "Is this your patient?" in bench.client.get("/confirm?item=item-1").text
+    assert patient.get("/worklist")["items"] == []  # the list is as the server last gave it
+    assert "Is this your patient?" in patient.client.get("/confirm?item=item-1").text
 
 
-def test_a_server_that_did_not_answer_a_search_is_named(bench: Bench) -> None:
+def test_a_server_that_did_not_answer_a_search_is_named(patient: Bench) -> None:
     done = threading.Event()
     failed = {"server": "ris", "ok": False, "code": "worklist-unreachable", "what": "The server does not answer."}
 
     def forward() -> None:
         while not done.is_set():
-            if request := bench.spool.requests.begin("worklist-search"):
-                bench.spool.requests.done(request, {"servers": [failed]})
+            if request := patient.spool.requests.begin("worklist-search"):
+                patient.spool.requests.done(request, {"servers": [failed]})
             done.wait(0.01)
 
     thread = threading.Thread(target=forward)
     thread.start()
-    answer = bench.post("/worklist/search", {"text": "meier", "server": True})
+    answer = patient.post("/worklist/search", {"text": "meier", "server": True})
     done.set()
     thread.join()
     assert answer["search"] == {"done": True, "code": failed["code"], "what": failed["what"]}
