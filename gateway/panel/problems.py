@@ -117,8 +117,8 @@ class MustWait(Refused):
     code = "wait-after-wrong-pin"
     action = "Wait, then try again."
 
-    def __init__(self, what: str = "", *, seconds: float = 1.0) -> None:
-        super().__init__(what)
+    def __init__(self, what: str = "", *, seconds: float = 1.0, code: str = "", action: str = "") -> None:
+        super().__init__(what, code=code, action=action)
         self.seconds = seconds
 
 
