@@ -48,7 +48,7 @@ class Peer:
 
     @property
     def who(self) -> str:
-        return WHO[self.kind].format(name=self.name)
+        return WHO.get(self.kind, f"the {self.kind} {{name}}").format(name=self.name)
 
     @property
     def where(self) -> str:
