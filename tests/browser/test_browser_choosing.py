@@ -230,13 +230,13 @@ def test_one_touch_says_who_works_and_another_one_in_the_bar_changes_it(page: Pa
 def test_the_live_screen_asks_whether_the_patient_is_still_there_and_yes_goes_on(page: Page, box: Box) -> None:
     show("live", box, page)
     exam = box.open_exam().id
-    expect(page.locator(".ask")).to_have_count(0)
+    expect(page.locator(".idle-ask")).to_have_count(0)
     box.spool.exams.ask_to_check(exam, PleaseCheck.IDLE)
-    expect(page.locator(".ask")).to_contain_text("Is this still MEIER, Anna?")
+    expect(page.locator(".idle-ask")).to_contain_text("Is this still MEIER, Anna?")
     page.locator("#capture").tap()  # a picture meanwhile is kept
     expect(page.locator("#tally")).to_have_text("4 images")
     page.get_by_role("button", name="Yes, go on").tap()
-    expect(page.locator(".ask")).to_have_count(0)
+    expect(page.locator(".idle-ask")).to_have_count(0)
     assert box.spool.exams.get(exam).please_check == ""
 
 
