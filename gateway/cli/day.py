@@ -29,7 +29,7 @@ _COUNTS = {
 def look(config: Path, day: str, *, ask: bool, as_json: bool) -> int:
     """Print one line an exam and the verdict; return 0 when everything of that day is in the archives for good."""
     from gateway.cli.opened import spool_of
-    from gateway.panel.days import report
+    from gateway.panel.shown.days import report
     from gateway.spool import days
 
     with spool_of(config) as (settings, spool):

@@ -1,58 +1,41 @@
 """Builds the panel's web application from its parts. The one place where routes and parts come together."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import resources
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import ScopegateError
-from gateway.panel import pages, problems
-from gateway.panel.archive_calls import ArchiveCalls
-from gateway.panel.capture_calls import CaptureCalls
-from gateway.panel.changes import Changes
+from gateway.panel import calls, pages, problems
+from gateway.panel.calls.captures import CaptureCalls
 from gateway.panel.context import API, Context, Timing
-from gateway.panel.day_calls import DayCalls
-from gateway.panel.delivery_calls import DeliveryCalls
-from gateway.panel.exam_calls import ExamCalls
-from gateway.panel.export_calls import ExportCalls
-from gateway.panel.guard import Guard
-from gateway.panel.health import Health
-from gateway.panel.hub import Hub
-from gateway.panel.move_calls import MoveCalls
-from gateway.panel.operator_calls import OperatorCalls
+from gateway.panel.doors.guard import Guard
+from gateway.panel.doors.routing import Files, declared
+from gateway.panel.doors.second_door import SecondDoor
+from gateway.panel.live.changes import Changes
+from gateway.panel.live.hub import Hub
+from gateway.panel.live.presses import Presses
+from gateway.panel.live.recorder import Recorder
+from gateway.panel.live.streams import Streams
 from gateway.panel.operators import Operators
 from gateway.panel.pages.frame import Frame
-from gateway.panel.people.calls import PeopleCalls
 from gateway.panel.people.desk import Desk
 from gateway.panel.people.hosts import Names
-from gateway.panel.people.roles import EVERYBODY, SIGNED_IN
+from gateway.panel.people.roles import EVERYBODY
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.store import People
-from gateway.panel.pictures import Pictures
+from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import NoPower, Power, Switch
-from gateway.panel.power_calls import PowerCalls
-from gateway.panel.presses import Presses
-from gateway.panel.recorder import Recorder
-from gateway.panel.routing import Files, Route, declared
-from gateway.panel.second_door import SecondDoor
-from gateway.panel.side_calls import SideCalls
-from gateway.panel.step_calls import StepCalls
-from gateway.panel.streams import Streams
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
-from gateway.panel.worklist_calls import WorklistCalls
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
@@ -150,30 +133,10 @@ def _changes(context: Context) -> Changes:
 
 def _routes(context: Context, changes: Changes, frame: Frame) -> list[BaseRoute]:
     static = Files("/static", StaticFiles(directory=_HERE / "static"), who=EVERYBODY)
-    return [Mount(API, routes=_calls(context, changes)), static, *pages.routes(context, frame)]
-
-
-def _calls(context: Context, changes: Changes) -> list[BaseRoute]:
-    captures = CaptureCalls(context)
-    return [
-        *ExamCalls(context).routes(),
-        *ArchiveCalls(context).routes(),
-        *captures.routes(),
-        *WorklistCalls(context).routes(),
-        *DeliveryCalls(context).routes(),
-        *DayCalls(context).routes(),
-        *ExportCalls(context).routes(),
-        *StepCalls(context).routes(),
-        *SideCalls(context).routes(),
-        *MoveCalls(context).routes(),
-        *OperatorCalls(context).routes(),
-        *PowerCalls(context).routes(),
-        *Health(context).routes(),
-        *Streams(context, changes).routes(),
-        *Presses(captures).routes(),
-        *PeopleCalls(context).routes(),
-        Route("/openapi.json", _openapi, methods=["GET"], who=SIGNED_IN),
-    ]
+    captures = CaptureCalls(context)  # presses of the live screen are the same call
+    connected = [*Streams(context, changes).routes(), *Presses(captures).routes()]
+    api = Mount(API, routes=[*calls.routes(context, captures), *connected])
+    return [api, static, *pages.routes(context, frame)]
 
 
 def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
@@ -199,9 +162,3 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
             context.work.close()
 
     return lifespan
-
-
-async def _openapi(request: Request) -> Response:
-    del request
-    text = resources.files("gateway.panel").joinpath("openapi.json").read_text("utf-8")
-    return Response(json.dumps(json.loads(text)), media_type="application/json")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
-from gateway.panel.hub import Hub
+from gateway.panel.live.hub import Hub
+from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators
 from gateway.panel.people.desk import Desk
-from gateway.panel.pictures import Pictures
+from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
-from gateway.panel.recorder import Recorder
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState

@@ -13,11 +13,11 @@ from gateway.config.settings import Address, Settings
 from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.panel.app import create_app
-from gateway.panel.connections import BACKLOG, Door
-from gateway.panel.guard import MAX_BODY
+from gateway.panel.doors.connections import BACKLOG, Door
+from gateway.panel.doors.guard import MAX_BODY
+from gateway.panel.doors.waiting import Waiting
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.power import NoPower, UnitSwitch
-from gateway.panel.waiting import Waiting
 from gateway.panel.words import Languages
 from gateway.spool import locks
 from gateway.spool.files import Files

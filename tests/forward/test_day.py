@@ -12,9 +12,9 @@ from gateway.errors import TryLater
 from gateway.forward.keeping.day import DayCheck, catch_up
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, ExamState, RequestState
-from gateway.panel import answers
-from gateway.panel.days import report
-from gateway.panel.views import ExamView, Look
+from gateway.panel.shown import answers
+from gateway.panel.shown.days import report
+from gateway.panel.shown.views import ExamView, Look
 from gateway.spool import days, pictures
 from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging

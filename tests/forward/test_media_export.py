@@ -10,7 +10,7 @@ from gateway.errors import NotFound, NotSealed, RequestReused
 from gateway.forward.media import export as media
 from gateway.forward.media.export import EXPORT, Exporter
 from gateway.model import RequestState
-from gateway.panel import export_calls
+from gateway.panel.calls import exports as export_calls
 from gateway.spool.spool import Spool
 from tests.forward.bench import Disk, let_go, open_exam, sealed_exam, still, wrap_all
 from tests.forward.media_bench import holds, items, listed

@@ -25,7 +25,8 @@ from gateway.model import PleaseCheck
 from gateway.net import commitment as net_commitment
 from gateway.net import statuses, step_statuses, webanswers
 from gateway.net import worklist as net_worklist
-from gateway.panel import exam_calls, problems
+from gateway.panel import problems
+from gateway.panel.calls import exams as exam_calls
 from gateway.spool import deliveries, erasing, space, states
 from hardware import errors as device_errors
 from hardware import profiles
@@ -33,7 +34,7 @@ from hardware import profiles
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-OPENAPI = json.loads((ROOT / "gateway/panel/openapi.json").read_text())
+OPENAPI = json.loads((ROOT / "gateway/panel/calls/openapi.json").read_text())
 MARK = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SCREEN_CODE = re.compile(r"\b(?:VID|WL|SYS|TIM|NET|PAC|STO|IN)-\d\d\b")
 

@@ -1,6 +1,7 @@
 """The panel's pages, rendered here; everything that changes something goes through the API."""
 
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.archive import ArchivePages
 from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
@@ -11,7 +12,6 @@ from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
 from gateway.panel.pages.typed import TypedPages
-from gateway.panel.routing import Route
 
 
 def routes(context: Context, frame: Frame) -> list[Route]:

@@ -11,11 +11,12 @@ from gateway.dicom import part10
 from gateway.errors import NotFound
 from gateway.messages import N_
 from gateway.model import Capture, MediaKind
-from gateway.panel import archive_calls, names
+from gateway.panel.calls import archive as archive_calls
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import LOOK
-from gateway.panel.routing import Route
+from gateway.panel.shown import names
 
 _SHOWN = 50
 _LONGEST = 200

@@ -2,11 +2,11 @@
 
 from starlette.requests import Request
 
-from gateway.panel import charts, copies, evening, forecast
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import EVERYBODY, SIGNED_IN, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import charts, copies, evening, forecast
 from gateway.panel.words import NAMES
 
 

@@ -11,13 +11,14 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import NotFound
 from gateway.model import WorklistItem
-from gateway.panel import names, similar, views, worklist_calls
+from gateway.panel.calls import worklist as worklist_calls
+from gateway.panel.calls.exams import MOST_ITEMS
 from gateway.panel.context import Context
-from gateway.panel.exam_calls import MOST_ITEMS
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import names, similar, views
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
 _LONGEST_SEARCH = 64

@@ -4,13 +4,13 @@ from starlette.requests import Request
 
 from gateway.errors import NotFound
 from gateway.model import ExamState, RequestState
-from gateway.panel import answers, copies
+from gateway.panel.calls.exports import EXPORT
 from gateway.panel.context import Context
-from gateway.panel.copies import Medium
-from gateway.panel.export_calls import EXPORT
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import LOOK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers, copies
+from gateway.panel.shown.copies import Medium
 
 _EXAMS_SHOWN = 50
 _MOST_EXAMS = 50  # in one address

@@ -7,11 +7,11 @@ from starlette.requests import Request
 from gateway.config.body_parts import takes_side
 from gateway.config.settings import Source, idle_mode
 from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind
-from gateway.panel import views
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import LOOK, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import views
 
 
 class ExamPages:

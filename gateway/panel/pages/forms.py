@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import Permit
 from gateway.panel.problems import BadRequest
-from gateway.panel.routing import Route
 from gateway.panel.work import Work
 
 _MOST_FIELDS = 20

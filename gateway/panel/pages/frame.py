@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import NotFound, ScopegateError
-from gateway.panel import archives, names, problems
-from gateway.panel.archives import Trouble
+from gateway.panel import problems
+from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
-from gateway.panel.health import Health
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import CAPTURE, LOOK, SET_UP, SIGNED_IN, WORK, Permit, caller_of
-from gateway.panel.routing import Route
-from gateway.panel.views import SIDES, ExamView, Look
+from gateway.panel.shown import archives, names
+from gateway.panel.shown.archives import Trouble
+from gateway.panel.shown.views import SIDES, ExamView, Look
 
 _KEYBOARDS = {"de": "qwertz", "it": "italian"}  # what lies on the tables where this is spoken
 Values = dict[str, Any]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from gateway.model import DeliveryState, ExamState
-from gateway.panel import ways
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import LOOK
-from gateway.panel.routing import Route
+from gateway.panel.shown import ways
 from gateway.spool import pictures
 from gateway.spool.pictures import Picture
 

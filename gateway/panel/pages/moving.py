@@ -4,9 +4,9 @@ from starlette.requests import Request
 
 from gateway.model import CaptureState, ExamState
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
 
 
 class MovingPages:

@@ -6,11 +6,11 @@ from starlette.requests import Request
 
 from gateway.messages import N_
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.doors.second_door import SecondDoor
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN, Door, Role, caller_of
 from gateway.panel.people.store import LONGEST_NAME
-from gateway.panel.routing import Route
-from gateway.panel.second_door import SecondDoor
 
 ROLE_WORDS = {
     Role.TECHNICIAN: (N_("Technician"), N_("Does exams.")),

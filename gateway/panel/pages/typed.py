@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from gateway.errors import ScopegateError
 from gateway.model import Patient, Procedure, WorklistItem
-from gateway.panel import known, names, similar, subjects, views
+from gateway.panel.calls import subjects
 from gateway.panel.context import Context
-from gateway.panel.known import Known
+from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import known, names, similar, views
+from gateway.panel.shown.known import Known
 from gateway.spool.subjects import Subject
 
 # What each step asks for.

@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from gateway.errors import BadValue
-from gateway.panel import bodies
-from gateway.panel.bodies import Values
+from gateway.panel.calls import bodies
+from gateway.panel.calls.bodies import Values
 from gateway.panel.context import Context, acting
+from gateway.panel.doors.routing import Route, token_of
 from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN, Door, Role, caller_of
 from gateway.panel.people.secrets import pin_of
 from gateway.panel.people.sessions import COOKIE
 from gateway.panel.people.store import Person
 from gateway.panel.problems import NotSignedIn, WrongCode, WrongPin
-from gateway.panel.routing import Route, token_of
 
 Json = dict[str, object]
 T = TypeVar("T")

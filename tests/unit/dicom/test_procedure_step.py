@@ -12,7 +12,7 @@ from gateway.dicom import procedure_step
 from gateway.dicom.procedure_step import REASONS, PerformedSeries
 from gateway.errors import ObjectError
 from gateway.model import Identity, Patient, Procedure, Step, StepState
-from gateway.panel.exam_calls import REASONS as WORDS
+from gateway.panel.calls.exams import REASONS as WORDS
 from tests import dicom_samples, step_checks
 from tests.dicom_samples import OPENED, RICH, SCRIPTS, STATION
 

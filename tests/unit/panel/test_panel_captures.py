@@ -19,7 +19,7 @@ from gateway.errors import (
     SpoolBusy,
     SpoolDamaged,
 )
-from gateway.panel.recorder import Recorder
+from gateway.panel.live.recorder import Recorder
 from gateway.spool.purging import Purging
 from tests.unit.panel.conftest import Bench, seal
 from tests.unit.panel.fake_capture import START, draw

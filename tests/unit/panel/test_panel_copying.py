@@ -10,8 +10,8 @@ import pytest
 from gateway.config.settings import Destination
 from gateway.errors import MediaError, MediaForeign, MediaFull, MediaGone, MediaReadOnly
 from gateway.forward.media.medium import Capacity
-from gateway.panel import copies
-from gateway.panel.export_calls import EXPORT
+from gateway.panel.calls.exports import EXPORT
+from gateway.panel.shown import copies
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.exams_that_leave import said_of_forward, sealed_exam

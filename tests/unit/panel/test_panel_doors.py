@@ -14,9 +14,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Lan, Panel
+from gateway.panel.doors.routing import Files, Route, WebSocketRoute, declared, refusal
 from gateway.panel.people.roles import DOOR, Caller, Door, Role
 from gateway.panel.people.sessions import COOKIE
-from gateway.panel.routing import Files, Route, WebSocketRoute, declared, refusal
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import LAN_ADDRESS, Bench, item, running
 

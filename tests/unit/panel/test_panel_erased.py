@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SpoolDamaged
-from gateway.panel.changes import Changes
-from gateway.panel.hub import Hub
-from gateway.panel.pictures import Pictures
-from gateway.panel.recorder import Recorder
+from gateway.panel.live.changes import Changes
+from gateway.panel.live.hub import Hub
+from gateway.panel.live.recorder import Recorder
+from gateway.panel.pictures.small import Pictures
 from gateway.panel.work import Work
 from gateway.spool import erasable, erasing
 from tests.unit.panel.conftest import Bench, seal

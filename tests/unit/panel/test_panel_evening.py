@@ -10,9 +10,9 @@ import pytest
 
 from gateway.config.settings import Destination
 from gateway.model import RequestState
-from gateway.panel import evening, forecast
-from gateway.panel.export_calls import EXPORT
+from gateway.panel.calls.exports import EXPORT
 from gateway.panel.power import UnitSwitch
+from gateway.panel.shown import evening, forecast
 from gateway.spool.files import Files
 from gateway.spool.room import Room
 from tests.memory import folder_in_memory

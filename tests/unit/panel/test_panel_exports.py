@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config.settings import Destination
 from gateway.errors import MediaFull
-from gateway.panel.export_calls import EXPORT
+from gateway.panel.calls.exports import EXPORT
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running
 

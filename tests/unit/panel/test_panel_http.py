@@ -19,7 +19,7 @@ from gateway.config.settings import Address, Panel
 from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
 from gateway.model import MessageKind
 from gateway.panel import service
-from gateway.panel.hub import Hub
+from gateway.panel.live.hub import Hub
 from gateway.panel.words import Languages
 from gateway.spool.live import LiveState
 from gateway.threads import Supervisor
@@ -379,7 +379,7 @@ def test_the_description_of_the_api_names_exactly_its_routes(quiet: Bench) -> No
 
 
 def test_the_description_of_the_api_holds_together() -> None:
-    text = resources.files("gateway.panel").joinpath("openapi.json").read_text("utf-8")
+    text = resources.files("gateway.panel.calls").joinpath("openapi.json").read_text("utf-8")
     document = json.loads(text)
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', text):
         place = document

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from gateway.panel.media import as_recorded, frames_in_object
-from gateway.panel.pictures import viewable, viewed
+from gateway.panel.pictures.media import as_recorded, frames_in_object
+from gateway.panel.pictures.small import viewable, viewed
 from tests.dicom_samples import CODECS, clip, encoded, exam, picture, seal, still
 
 

@@ -9,7 +9,7 @@ from importlib import resources
 import pytest
 
 from gateway.model import Identity, Patient
-from gateway.panel import known
+from gateway.panel.shown import known
 from gateway.spool.subjects import Subject
 from tests.unit.panel.conftest import Bench, item
 

@@ -12,9 +12,9 @@ import pytest
 from gateway.clock import Clock
 from gateway.config.settings import Address
 from gateway.errors import CaptureGone, DiskFailed, DiskFull
-from gateway.panel.recorder import Recorder
+from gateway.panel.doors.waiting import Waiting
+from gateway.panel.live.recorder import Recorder
 from gateway.panel.service import listen
-from gateway.panel.waiting import Waiting
 from gateway.panel.words import Languages
 
 TROUBLE = {"trouble": {"code": "disk-full", "what": "The box is full.", "action": "Make room."}}

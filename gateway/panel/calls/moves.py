@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue
-from gateway.panel import bodies
-from gateway.panel.bodies import Values
+from gateway.panel.calls import bodies
+from gateway.panel.calls.bodies import Values
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
 from gateway.spool import moving
 
 _MOST = 1000

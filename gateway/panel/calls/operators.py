@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.model import Exam
-from gateway.panel import bodies
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
 from gateway.spool.spool import Spool
 
 _LONGEST = 64

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import Delivery, DeliveryState
-from gateway.panel import names
+from gateway.panel.shown import names
 from gateway.spool.deliveries import AFTER_REBUILD, BY_PERSON, FILE_LOST, LOST_BY_ARCHIVE, Deliveries
 
 AWAY, REFUSES, UNCONFIRMED = "NET-02", "PAC-01", "PAC-02"  # as the screens name them (docs/errors.md)

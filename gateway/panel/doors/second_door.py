@@ -20,8 +20,8 @@ from uvicorn.server import ServerState
 from gateway.config.settings import Lan
 from gateway.log import event, warn
 from gateway.net import browsers
-from gateway.panel import connections
-from gateway.panel.guard import MAX_BODY
+from gateway.panel.doors import connections
+from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.people.hosts import Names, is_address
 from gateway.panel.people.roles import DOOR, Door
 from gateway.panel.people.store import People

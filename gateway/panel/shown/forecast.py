@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from gateway.messages import N_
-from gateway.panel import charts, names
-from gateway.panel.charts import Bar, Line
+from gateway.panel.shown import charts, names
+from gateway.panel.shown.charts import Bar, Line
 from gateway.spool import backlog
 from gateway.spool.room import Room
 from gateway.spool.spool import Spool

@@ -7,13 +7,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotFound, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
-from gateway.panel import bodies, ranges, views
-from gateway.panel.bodies import Asked
+from gateway.panel.calls import bodies
+from gateway.panel.calls.bodies import Asked
 from gateway.panel.context import API, Context
-from gateway.panel.media import Frames, as_recorded, frames_of, media_file
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import CAPTURE, LOOK, WORK
-from gateway.panel.ranges import Piece
-from gateway.panel.routing import Route
+from gateway.panel.pictures import ranges
+from gateway.panel.pictures.media import Frames, as_recorded, frames_of, media_file
+from gateway.panel.pictures.ranges import Piece
+from gateway.panel.shown import views
 from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1

@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, RequestReused
 from gateway.model import WRONG_ENTRY, Exam, ExamState, PleaseCheck, RequestStamp
-from gateway.panel import answers, bodies, subjects
-from gateway.panel.bodies import Asked, Values
+from gateway.panel.calls import bodies, subjects
+from gateway.panel.calls.bodies import Asked, Values
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import LOOK, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers
 from gateway.spool import pictures, reopening
 from gateway.spool.subjects import Subject
 

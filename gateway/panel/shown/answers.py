@@ -16,7 +16,7 @@ from gateway.model import (
     StepMessage,
     WorklistItem,
 )
-from gateway.panel import fates
+from gateway.panel.shown import fates
 from gateway.spool.captures import Listed
 from gateway.spool.pictures import Picture
 from gateway.spool.requests import Request

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, NotFound, WrongState
-from gateway.panel import answers, bodies, similar
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import LOOK, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers, similar
 from gateway.spool import searching
 from gateway.spool.searching import Found
 

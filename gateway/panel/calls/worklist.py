@@ -9,10 +9,11 @@ from starlette.responses import JSONResponse, Response
 from gateway.errors import BadValue
 from gateway.messages import N_
 from gateway.model import RequestState, WorklistItem
-from gateway.panel import answers, bodies, similar
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers, similar
 from gateway.spool.requests import Request as Asked
 from gateway.spool.worklist import ServerState
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.model import Exam, Identity, Patient, WorklistItem
-from gateway.panel import similar
+from gateway.panel.shown import similar
 
 _FAR = 2  # letters by which given names differ that are two
 _LONG_ENOUGH = 4  # in shorter names one letter is no slip of the pen

@@ -20,11 +20,11 @@ from gateway.model import (
     Side,
     WorklistItem,
 )
-from gateway.panel import fates, names, similar, ways
-from gateway.panel.answers import Json
-from gateway.panel.archives import UNCONFIRMED, Trouble
-from gateway.panel.fates import Fate
-from gateway.panel.names import Shown
+from gateway.panel.shown import fates, names, similar, ways
+from gateway.panel.shown.answers import Json
+from gateway.panel.shown.archives import UNCONFIRMED, Trouble
+from gateway.panel.shown.fates import Fate
+from gateway.panel.shown.names import Shown
 from gateway.spool import pictures
 from gateway.spool.captures import Listed
 from gateway.spool.deliveries import INSTEAD, QUIET

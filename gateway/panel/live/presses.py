@@ -12,10 +12,11 @@ from anyio.abc import TaskGroup
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.errors import Busy, ScopegateError
-from gateway.panel import bodies, problems
-from gateway.panel.capture_calls import CaptureCalls
+from gateway.panel import problems
+from gateway.panel.calls import bodies
+from gateway.panel.calls.captures import CaptureCalls
+from gateway.panel.doors.routing import WebSocketRoute
 from gateway.panel.people.roles import CAPTURE
-from gateway.panel.routing import WebSocketRoute
 from gateway.panel.words import of_call
 
 _MOST = 32  # presses in flight of one screen; capture itself pins fewer

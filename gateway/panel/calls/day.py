@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, TryLater
 from gateway.model import RequestState
-from gateway.panel import bodies
-from gateway.panel import days as reports
-from gateway.panel.answers import Json
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import LOOK, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import days as reports
+from gateway.panel.shown.answers import Json
 from gateway.spool import days
 
 

@@ -9,8 +9,9 @@ from gateway.config.settings import Station
 from gateway.dicom import order
 from gateway.errors import BadValue, WorklistError, WrongState
 from gateway.model import Exam, Identity, Patient, Procedure, WorklistItem
-from gateway.panel import bodies, names
-from gateway.panel.bodies import Values
+from gateway.panel.calls import bodies
+from gateway.panel.calls.bodies import Values
+from gateway.panel.shown import names
 from gateway.spool.subjects import Further, Subject
 
 _GROUPS, _COMPONENTS, _GROUP_LONGEST = 3, 5, 64  # of a PN (PS3.5 6.2)

@@ -15,8 +15,8 @@ from gateway.dicom import film_frames
 from gateway.dicom.window import Window
 from gateway.errors import CodestreamBroken, NotFound
 from gateway.model import Capture
-from gateway.panel import media
-from gateway.panel.media import Frames
+from gateway.panel.pictures import media
+from gateway.panel.pictures.media import Frames
 from gateway.spool.spool import Spool
 
 THUMBNAIL_WIDTH = 240

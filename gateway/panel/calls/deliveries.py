@@ -7,10 +7,11 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, NotFound, WrongState
 from gateway.model import DeliveryState
-from gateway.panel import answers, bodies
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SIGNED_IN, WORK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers
 
 _MOST = 2000
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.config.settings import Destination
 from gateway.messages import N_
-from gateway.panel import names
+from gateway.panel.shown import names
 from gateway.spool import backlog, days
 from gateway.spool.backlog import Backlog
 from gateway.spool.spool import Spool

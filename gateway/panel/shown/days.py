@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.model import ExamState
-from gateway.panel import answers, fates
-from gateway.panel.answers import Json
-from gateway.panel.fates import WORDS, Fate
+from gateway.panel.shown import answers, fates
+from gateway.panel.shown.answers import Json
+from gateway.panel.shown.fates import WORDS, Fate
 from gateway.spool.days import ExamOfDay
 
 _KEY = {

@@ -10,11 +10,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.errors import ScopegateError
-from gateway.panel import recorder
-from gateway.panel.changes import Changes
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route, WebSocketRoute
+from gateway.panel.live import recorder
+from gateway.panel.live.changes import Changes
 from gateway.panel.people.roles import LOOK, SIGNED_IN, Door, caller_of
-from gateway.panel.routing import Route, WebSocketRoute
 from gateway.panel.words import of_call
 
 _HEAD = struct.Struct(">QQ")  # sequence, capture time in ns

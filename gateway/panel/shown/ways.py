@@ -8,7 +8,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
-from gateway.panel import fates, names
+from gateway.panel.shown import fates, names
 from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
 

@@ -4,11 +4,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue
-from gateway.panel import bodies
-from gateway.panel.answers import Json
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SIGNED_IN, Role, permit
-from gateway.panel.routing import Route
+from gateway.panel.shown.answers import Json
 
 AT_THIS_BOX = permit(
     Role.TECHNICIAN, Role.ADMINISTRATOR, front_only=True

@@ -11,11 +11,11 @@ from gateway.clock import Clock
 from gateway.config.settings import Sign, Trigger
 from gateway.errors import DiskFailed, DiskFull, SpoolError
 from gateway.model import UNSETTLED, UNTOLD, DeliveryState, MessageState
-from gateway.panel import answers
-from gateway.panel.answers import Json
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SIGNED_IN
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers
+from gateway.panel.shown.answers import Json
 from gateway.spool.room import MB, Level
 
 OK = "ok"

@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, NotFound
-from gateway.panel import answers, bodies
+from gateway.panel.calls import bodies
 from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import LOOK
-from gateway.panel.routing import Route
+from gateway.panel.shown import answers
 from gateway.spool.requests import Request as Asked
 
 EXPORT = "export"  # the kind of the request row that forward executes

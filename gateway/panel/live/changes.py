@@ -6,10 +6,10 @@ from typing import Any
 
 from gateway.errors import SpoolError
 from gateway.log import warn
-from gateway.panel import answers, views
-from gateway.panel.hub import Hub
-from gateway.panel.pictures import Pictures
-from gateway.panel.recorder import Recorder
+from gateway.panel.live.hub import Hub
+from gateway.panel.live.recorder import Recorder
+from gateway.panel.pictures.small import Pictures
+from gateway.panel.shown import answers, views
 from gateway.panel.work import Work
 from gateway.spool.spool import Spool
 

@@ -1,0 +1,53 @@
+"""The HTTP API, one module for each subject: reads what a caller sends, asks the spool or capture, answers."""
+
+import json
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from gateway.panel.calls.archive import ArchiveCalls
+from gateway.panel.calls.captures import CaptureCalls
+from gateway.panel.calls.day import DayCalls
+from gateway.panel.calls.deliveries import DeliveryCalls
+from gateway.panel.calls.exams import ExamCalls
+from gateway.panel.calls.exports import ExportCalls
+from gateway.panel.calls.health import Health
+from gateway.panel.calls.moves import MoveCalls
+from gateway.panel.calls.operators import OperatorCalls
+from gateway.panel.calls.power import PowerCalls
+from gateway.panel.calls.sides import SideCalls
+from gateway.panel.calls.steps import StepCalls
+from gateway.panel.calls.worklist import WorklistCalls
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.people.calls import PeopleCalls
+from gateway.panel.people.roles import SIGNED_IN
+
+
+def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
+    """Return every call."""
+    return [
+        *captures.routes(),
+        *ArchiveCalls(context).routes(),
+        *DayCalls(context).routes(),
+        *DeliveryCalls(context).routes(),
+        *ExamCalls(context).routes(),
+        *ExportCalls(context).routes(),
+        *Health(context).routes(),
+        *MoveCalls(context).routes(),
+        *OperatorCalls(context).routes(),
+        *PowerCalls(context).routes(),
+        *SideCalls(context).routes(),
+        *StepCalls(context).routes(),
+        *WorklistCalls(context).routes(),
+        *PeopleCalls(context).routes(),
+        Route("/openapi.json", _openapi, methods=["GET"], who=SIGNED_IN),
+    ]
+
+
+async def _openapi(request: Request) -> Response:
+    del request
+    text = resources.files(__name__).joinpath("openapi.json").read_text("utf-8")
+    return Response(json.dumps(json.loads(text)), media_type="application/json")

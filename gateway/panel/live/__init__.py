@@ -1,0 +1,1 @@
+"""What stays connected: capture's word on itself, the live picture, presses, and events for pages that watch."""

@@ -1,0 +1,1 @@
+"""A capture's pictures for looking at and for callers. Never what is stored or delivered."""
