@@ -74,6 +74,8 @@ def test_archives_without_h264_get_a_clip_as_jpeg_or_as_stills_and_the_order_s_e
             box.finish(exam)
             until("the step to end", lambda: [kind for kind, _ in steps.words][-1:] == ["set"], 120)
             until("the clip as JPEG to arrive", lambda: of_jpeg.count() == 1, 60)
+            until("its stills to arrive", lambda: archives.implicit.count() == 2, 60)
+            until("the clip to arrive", lambda: archives.everything.count() == 1, 60)
             found = {each["destination"]: each["code"] for each in box.deliveries(exam)}
             assert found == {"everything": "", "jpeg": "sent-as-jpeg", "implicit": "sent-as-key-stills"}
         (file,) = of_jpeg.received.iterdir()
