@@ -57,6 +57,7 @@ class Box:
     settings: Settings
     restart_panel: Callable[[], None]
     configure: Callable[..., None]  # the keys of [panel]
+    connect: Callable[..., None]  # more sources, by name
 
     def panel_says(self) -> dict[str, Any]:
         """Return what the panel process says of itself."""
@@ -107,6 +108,11 @@ class PanelProcess:
 
     def configure(self, **panel: Any) -> None:
         self.settings = replace(self.settings, panel=replace(self.settings.panel, **panel))
+        self.restart()
+
+    def connect(self, *names: str) -> None:
+        first = self.settings.sources[0]
+        self.settings = replace(self.settings, sources=(first, *(replace(first, name=name) for name in names)))
         self.restart()
 
     def restart(self) -> None:
@@ -172,6 +178,11 @@ def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any
     capture = FakeCapture(spool=spool, path=settings.station.runtime_dir / "capture.sock", clock=clock)
     capture.start()
     panel = PanelProcess(settings, languages, clock)
+
+    def connect(*names: str) -> None:
+        capture.others = names
+        panel.connect(*names)
+
     yield Box(
         address=f"http://{panel.settings.panel.listen}",
         spool=spool,
@@ -179,6 +190,7 @@ def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any
         settings=settings,
         restart_panel=panel.restart,
         configure=panel.configure,
+        connect=connect,
     )
     panel.stop()
     capture.stop()

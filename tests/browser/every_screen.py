@@ -415,8 +415,17 @@ for _signal in ("no-signal", "no-cable", "out-of-range", "no-signal-picture", "m
 @screen
 def live_recording(box: Box) -> str:
     opened = exam(box, 1)
-    box.capture._call_clip_start({"exam": opened.id, "request": None})
+    box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "ultrasound"})
     box.capture.script.ends = {"why": "limit", "seconds": 42}
+    return f"/live/{opened.id}"
+
+
+@screen
+def live_sources(box: Box) -> str:
+    box.connect("endoscope", "room-camera", "monitor")
+    box.capture.lost.add("monitor")
+    opened = exam(box, 12)
+    box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "endoscope"})
     return f"/live/{opened.id}"
 
 
@@ -504,7 +513,7 @@ def picture_removed(box: Box) -> str:
 @screen
 def picture_clip(box: Box) -> str:
     opened = exam(box, 1)
-    uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
+    uid = box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "ultrasound"})["clip"]
     box.capture._call_clip_stop({"clip": uid})
     return f"/picture/{uid}"
 
@@ -736,7 +745,7 @@ def archive_nothing(box: Box) -> str:
 @screen
 def play(box: Box) -> str:
     opened = exam(box)
-    uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
+    uid = box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "ultrasound"})["clip"]
     box.capture._call_clip_stop({"clip": uid})
     return f"/play/{uid}"
 

@@ -127,7 +127,7 @@ def test_an_exam_is_searched_without_a_name_in_the_address(page: Page, box: Box)
 @front
 def test_a_clip_plays_to_its_last_picture_and_can_be_looked_at_one_by_one(page: Page, box: Box) -> None:
     opened = exam(box)
-    uid = box.capture._call_clip_start({"exam": opened.id, "request": None})["clip"]
+    uid = box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "ultrasound"})["clip"]
     box.capture._call_clip_stop({"clip": uid})
     page.goto(f"{box.address}/picture/{uid}")
     ready(page)

@@ -34,18 +34,18 @@ class ExamPages:
         exam = self._context.spool.exams.get(request.path_params["exam"])
         if exam.state is not ExamState.OPEN:
             raise Elsewhere(f"/exam/{exam.id}")
-        sources = [source.name for source in self._context.settings.sources]
+        sources = self._context.settings.sources
         wanted = request.query_params.get("source", "")
-        shown = wanted if wanted in sources else sources[0]
+        sided = [takes_side(_equipment(source), MediaKind.STILL) for source in sources]
         captures = self._context.spool.captures.of_exam(exam.id)
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
-            "idle_mode": idle_mode(self._context.settings.sources),
-            "other_source": sources[(sources.index(shown) + 1) % len(sources)] if len(sources) > 1 else "",
-            "sides": takes_side(_equipment(self._context.settings.sources[sources.index(shown)]), MediaKind.STILL),
+            "idle_mode": idle_mode(sources),
+            "sides": any(sided),
             "data": {
                 "exam": exam.id,
-                "source": shown,
+                "source": next((each.name for each in sources if each.name == wanted), sources[0].name),
+                "sources": [{"name": each.name, "sides": has} for each, has in zip(sources, sided, strict=True)],
                 "side": exam.side,
                 "captures": [views.capture_line(c) for c in captures],
             },

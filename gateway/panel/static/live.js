@@ -6,10 +6,11 @@ const say = JSON.parse($("live-words").textContent);
 const STALE_MS = 500; // an older picture is not live
 const STILL_MS = 60000;
 const SETTLED_MS = 1000; // after an answer: what was told meanwhile may be older
-const THUMBS = matchMedia("(min-width: 1100px)").matches ? 6 : 5;
+const OTHERS = Math.max(data.sources.length - 1, 0);
+const THUMBS = matchMedia("(min-width: 1100px)").matches ? 6 - OTHERS : [5, 3, 2, 1][OTHERS];
 const canvas = $("picture");
-const paint = canvas.getContext("2d", { alpha: false });
-const live = { sequence: 0, drawn: -Infinity, on: false, print: "", printed: 0 };
+const nothing = { sequence: 0, drawn: -Infinity, on: false, print: "", printed: 0 };
+let live = { ...nothing };
 let box = { recorder: "unknown", sources: [], clip: null, last: null, exam: data.exam };
 let captures = data.captures;
 let clipCall = ""; // "start" or "stop" while the box has not answered
@@ -18,27 +19,18 @@ let unclear = 0; // presses of which nobody knows what became
 
 // --- the picture -------------------------------------------------------------------------------------------------
 
+let preview = null;
+
 function watch() {
-  const width = Math.round(canvas.clientWidth * devicePixelRatio) || 640;
-  const socket = new WebSocket(`${sockets}//${location.host}/api/v1/preview/${encodeURIComponent(data.source)}?width=${width}`);
-  socket.binaryType = "arraybuffer";
-  socket.onmessage = async (event) => {
-    try { await draw(event.data); } finally { if (socket.readyState === WebSocket.OPEN) socket.send("1"); }
-  };
-  socket.onclose = () => setTimeout(watch, 300);
+  preview?.close();
+  live = { ...nothing };
+  preview = new Preview(data.source, Math.round(canvas.clientWidth * devicePixelRatio) || 640, draw);
+  $("which").textContent = data.source;
+  if ($("sides")) $("sides").hidden = !data.sources.find(({ name }) => name === data.source).sides;
 }
 
-async function draw(message) {
-  const head = new DataView(message, 0, 16);
-  const sequence = Number(head.getBigUint64(0));
-  const bytes = new Uint8Array(message, 16);
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
-  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
-    canvas.width = bitmap.width;
-    canvas.height = bitmap.height;
-  }
-  paint.drawImage(bitmap, 0, 0);
-  bitmap.close();
+function draw(bitmap, sequence, bytes) {
+  paint(canvas, bitmap);
   if (sequence === live.sequence) return; // the same picture once more is no sign of life
   live.sequence = sequence;
   live.drawn = performance.now();
@@ -51,6 +43,13 @@ function fingerprint(bytes) {
   let sum = bytes.length;
   for (let i = 0; i < bytes.length; i += 97) sum = (sum * 31 + bytes[i]) | 0;
   return String(sum);
+}
+
+function look(source) {
+  data.source = source;
+  history.replaceState(null, "", `?source=${encodeURIComponent(source)}`);
+  watch();
+  judge();
 }
 
 // --- honesty -------------------------------------------------------------------------------------------------------
@@ -116,9 +115,11 @@ function keys() {
   key.classList.toggle("recording-clip", recording);
   key.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
   $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.storing : recording ? say.stop : say.clip;
-  $("stage").classList.toggle("recording", recording);
+  const here = recording && box.clip.source === data.source;
+  $("stage").classList.toggle("recording", here);
   $("rec").hidden = !recording;
-  if (recording) $("rec").textContent = filled(say.rec, { time: time(box.clip.seconds), limit: time(box.clip.limit_seconds) });
+  if (recording) $("rec").textContent = filled(here ? say.rec : say.rec_of, { source: box.clip.source, time: time(box.clip.seconds), limit: time(box.clip.limit_seconds) });
+  sources?.judge(box);
   const ends = box.clip?.ends;
   $("ends").hidden = !ends;
   if (ends) $("ends").textContent = filled(ends.why === "limit" ? say.ends : say.ends_full, { time: time(ends.seconds) });
@@ -135,7 +136,7 @@ let sideAsked = null; // what was touched while the box has not answered
 let sideHeard = data.side; // what the box told last; it may be from before its answer
 let sideSaid = -Infinity;
 
-function ofSide() { return $("sides") ? { laterality: sideAsked ?? side } : {}; } // a press is of the side that was touched
+function ofSide() { return $("sides")?.hidden === false ? { laterality: sideAsked ?? side } : {}; } // a press is of the side that was touched
 
 function hearSide() { // somebody else's word, or this screen's own
   if (sideAsked !== null || side === sideHeard || performance.now() - sideSaid < SETTLED_MS) return;
@@ -311,6 +312,7 @@ addEventListener("box-capture", ({ detail }) => {
 });
 setInterval(() => { if (presses.worrying) show(); }, 500);
 watch();
+const sources = OTHERS ? new Sources($("sources"), look) : null;
 show();
 showSide();
 judge();

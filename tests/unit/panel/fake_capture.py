@@ -67,6 +67,8 @@ class FakeCapture:
 
     def __init__(self, *, spool: Spool, path: Path, clock: Clock, source: str = "ultrasound") -> None:
         self.spool, self.path, self.clock, self.source = spool, path, clock, source
+        self.others: tuple[str, ...] = ()  # further sources; they show the same from further away
+        self.lost: set[str] = set()  # sources that are unplugged
         self.script = Script()
         self.frame = 1
         self.pressed: list[dict[str, Any]] = []
@@ -111,7 +113,7 @@ class FakeCapture:
         if self._clip:
             clip = {
                 "clip": self._clip[0],
-                "source": self.source,
+                "source": self._clip[2].header.source,
                 "exam": self._clip[1],
                 "started_at": self.clock.utc().isoformat(),
                 "seconds": 3.0,
@@ -137,10 +139,14 @@ class FakeCapture:
             "size_expected": self.script.size_expected,
             "levels_cut": self.script.levels_cut,
         }
+        sources = [{**source, "name": name} for name in (self.source, *self.others)]
+        for each in sources:
+            if each["name"] in self.lost:
+                each["state"] = "missing"
         return {
             "event": "state",
             "exam": exam.id if exam else "",
-            "sources": [source],
+            "sources": sources,
             "pedals": self.script.pedals,
             "signs": self.script.signs,
             "clip": clip,
@@ -213,7 +219,8 @@ class FakeCapture:
             self._stop.wait(0.1)
 
     def _preview(self, connection: socket.socket, arguments: dict[str, Any]) -> None:
-        if arguments["source"] != self.source:
+        source = arguments["source"]
+        if source not in {self.source, *self.others}:
             connection.sendall(wire.pack(wire.error_header(BadValue("There is no picture source of that name."))))
             return
         shown = 0
@@ -224,10 +231,12 @@ class FakeCapture:
                 shown = self.frame
             if self._stop.is_set():
                 return
-            if self.script.signal != "live":
+            if self.script.signal != "live" or source in self.lost:
                 self._stop.wait(0.05)
                 continue
-            jpeg = simplejpeg.encode_jpeg(draw(9 if self.script.still else shown), quality=80, colorspace="RGB")
+            picture = draw(9 if self.script.still else shown)
+            far = picture if source == self.source else picture[::2, ::2].copy()
+            jpeg = simplejpeg.encode_jpeg(far, quality=80, colorspace="RGB")
             header = {"event": "preview", "sequence": START + shown, "time_ns": self.clock.boottime_ns()}
             connection.sendall(wire.pack({**header, "width": COLUMNS, "height": ROWS}, jpeg))
             assert wire.receive(connection).header == {"call": "credit"}
@@ -246,7 +255,7 @@ class FakeCapture:
             if not START + self.frame - RING < frame <= START + self.frame:
                 raise FrameGone
             side = Side(arguments.get("side", exam.side))
-            return _stored(self.store(exam, frame=frame, request=stamp, side=side))
+            return _stored(self.store(exam, frame=frame, request=stamp, side=side, source=arguments["source"]))
 
     def store(
         self,
@@ -256,6 +265,7 @@ class FakeCapture:
         request: RequestStamp | None = None,
         side: Side = Side.NOT_SAID,
         body_part: str = "",
+        source: str = "",
     ) -> Capture:
         """Store a still as capture does: media, sidecar, row."""
         stream = imagecodecs.jpeg8_encode(
@@ -267,7 +277,7 @@ class FakeCapture:
             sop_instance_uid=uid,
             exam=exam.id,
             kind=MediaKind.STILL,
-            source=self.source,
+            source=source or self.source,
             instance_number=self.spool.captures.highest_number(exam.id) + 1,
             media=f"{uid}.ljpg",
             codec="jpeg-lossless",
@@ -295,7 +305,7 @@ class FakeCapture:
         request = arguments["request"]
         header = clips.ClipHeader(
             exam=exam.id,
-            source=self.source,
+            source=arguments["source"],
             sop_instance_uid=self.clock.uid(),
             instance_number=self.spool.captures.highest_number(exam.id) + 1,
             part=1,
