@@ -79,6 +79,7 @@ class Identity(StrEnum):
     TEMPORARY = "temporary"
 
 
+KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"  # Key Object Selection Document Storage
 WRONG_ENTRY = "110514"  # CID 9300: the incorrect worklist entry was selected
 
 
@@ -196,6 +197,19 @@ class FurtherOrder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeyDocument:
+    """One list of key images: what it names and for whom it is, decided before it is made."""
+
+    sop_instance_uid: str
+    number: int  # InstanceNumber: which list of this exam it is
+    made: Moment
+    pictures: tuple[str, ...]  # SOP Instance UIDs of the objects that it names, in the order of the presses
+    destinations: tuple[str, ...]  # names of those that got these very objects
+    step: str = ""  # UID of the procedure step that its series is of
+    part_of: str = ""  # UID of the list of all key images, when this one is for archives that got fewer or others
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exam:
     """The content of exam.json: who, what, when, in which state. `revision` only grows."""
 
@@ -227,6 +241,7 @@ class Exam:
     side: Side = Side.NOT_SAID  # of what is taken from now on
     steps: tuple[Step, ...] = ()  # in order; none in exams of release 0.1
     operator: str = ""  # who said that they did it, a PN; "" = nobody said
+    key_documents: tuple[KeyDocument, ...] = ()  # in the order in which they were decided on
 
     @property
     def begun(self) -> Moment:
@@ -310,6 +325,7 @@ class SealedObject:
     sealed: Moment
     decoded: bool = False  # lossy once, but sealed without further loss since
     derived_from: str = ""  # UID of the object it was made of; "" = of its capture itself
+    destinations: tuple[str, ...] = ()  # of a list of key images: for whom it was made
 
     @property
     def may_go_uncompressed(self) -> bool:

@@ -13,6 +13,7 @@ from gateway import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, __ver
 from gateway.clock import Clock
 from gateway.config.dicom import TRANSFER_SYNTAXES
 from gateway.config.settings import Destination, Settings, Source, Tls
+from gateway.model import KEY_OBJECTS
 
 _LITTLE_ENDIAN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _VERIFICATION = "1.2.840.10008.1.1"
@@ -79,6 +80,7 @@ def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Servic
     """Yield the storage contexts, as they are made for an association with every kind of object."""
     from gateway.dicom.image import TRANSFER_SYNTAX
     from gateway.dicom.objects import FAMILIES
+    from gateway.dicom.part10 import EXPLICIT_LE
     from gateway.net.store import Wanted, contexts_for
 
     types = archive.types or ("still", "clip")
@@ -99,6 +101,7 @@ def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Servic
                 )
                 for codec in codecs
             )
+    wanted[KEY_OBJECTS] = [Wanted(sop_class_uid=KEY_OBJECTS, transfer_syntax_uid=EXPLICIT_LE, lossy=False)]
     for sop_class, objects in wanted.items():
         if not objects:
             continue

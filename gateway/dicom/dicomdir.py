@@ -13,6 +13,7 @@ from gateway import IMPLEMENTATION_CLASS_UID
 from gateway.dicom import charset, elements, part10
 from gateway.dicom.elements import Element, Elements, Malformed
 from gateway.errors import ObjectError
+from gateway.model import KEY_OBJECTS
 
 PROFILE = "STD-GEN-USB-JPEG"  # PS3.11 J: uncompressed, JPEG baseline and JPEG lossless; H.264 augments it
 FILE_SET_ID = "SCOPEGATE"
@@ -28,7 +29,9 @@ _PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
 _STUDY = ("StudyDate", "StudyTime", "AccessionNumber", "StudyDescription", "StudyInstanceUID", "StudyID")
 _SERIES = ("Modality", "InstitutionName", "SeriesInstanceUID", "SeriesNumber")
 _IMAGE = ("ImageType", "InstanceNumber", "NumberOfFrames", "Rows", "Columns", "LossyImageCompressionRatio")
+_KEY_OBJECTS = ("InstanceNumber", "ContentDate", "ContentTime", "ConceptNameCodeSequence")
 _LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+_DOCUMENT = "KEY OBJECT DOC"  # in the place of IMAGE
 _MAY_BE_EMPTY = frozenset({"PatientName", "AccessionNumber", "StudyDescription"})  # type 2: there, though empty
 _STAND_INS = {"StudyID": b"NONE", "InstanceNumber": b"0", "SeriesNumber": b"0"}
 _LINKS = frozenset(
@@ -57,7 +60,7 @@ class Entry:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
-    keys: tuple[Elements, ...]  # of PATIENT, STUDY, SERIES, IMAGE
+    keys: tuple[Elements, ...]  # of PATIENT, STUDY, SERIES, IMAGE or KEY OBJECT DOC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,14 +75,17 @@ def entry(file_id: Sequence[str], meta: part10.Meta, header: Elements) -> Entry:
     """Return an object's entry. Raises ObjectError for what the profile does not take."""
     if meta.transfer_syntax_uid not in _OF_PROFILE:
         raise ObjectError(f"This object's format is not one of {PROFILE}.", code="media-profile")
-    if not header.number("Rows"):
-        raise ObjectError("Only pictures and clips can be written to a medium.", code="media-profile")
+    is_list = meta.sop_class_uid == KEY_OBJECTS
+    if not is_list and not header.number("Rows"):
+        raise ObjectError("Only pictures, clips and lists of key images can be written.", code="media-profile")
     return Entry(
         file_id=tuple(file_id),
         sop_class_uid=meta.sop_class_uid,
         sop_instance_uid=meta.sop_instance_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
-        keys=tuple(_keys(header, wanted) for wanted in (_PATIENT, _STUDY, _SERIES, _IMAGE)),
+        keys=tuple(
+            _keys(header, wanted) for wanted in (_PATIENT, _STUDY, _SERIES, _KEY_OBJECTS if is_list else _IMAGE)
+        ),
     )
 
 
@@ -123,7 +129,7 @@ def decode(raw: bytes) -> Directory:
     entries: list[Entry] = []
     path: list[Elements] = []
     for item in sequence.items if sequence else ():
-        kind = item.text("DirectoryRecordType")
+        kind = item.text("DirectoryRecordType").replace(_DOCUMENT, _LEVELS[-1])
         level = _LEVELS.index(kind) if kind in _LEVELS else len(_LEVELS)
         if level > len(path) or level == len(_LEVELS):
             raise Malformed("a directory record has no place in the order that this product writes")
@@ -142,6 +148,9 @@ def _keys(header: Elements, wanted: Iterable[str]) -> Elements:
     for keyword in ("SpecificCharacterSet", *wanted):
         number = elements.tag(keyword)
         element = header.find(keyword)
+        if element and element.items:
+            found.append(element)
+            continue
         value = (element.bare if element and element.vr != "US" else element.value if element else b"") or (
             _STAND_INS.get(keyword, b"")
         )
@@ -156,12 +165,15 @@ def _read_entry(item: Elements, keys: tuple[Elements, ...]) -> Entry:
         sop_class_uid=item.text("ReferencedSOPClassUIDInFile"),
         sop_instance_uid=item.text("ReferencedSOPInstanceUIDInFile"),
         transfer_syntax_uid=item.text("ReferencedTransferSyntaxUIDInFile"),
-        keys=tuple(Elements.of(Element(tag=e.tag, vr=e.vr, value=_bare(e)) for e in each) for each in keys),
+        keys=tuple(Elements.of(map(_unpadded, each)) for each in keys),
     )
 
 
-def _bare(element: Element) -> bytes:
-    return element.value if element.vr == "US" else element.bare
+def _unpadded(element: Element) -> Element:
+    if element.items:
+        return element
+    value = element.value if element.vr == "US" else element.bare
+    return Element(tag=element.tag, vr=element.vr, value=value)
 
 
 # --- records ---------------------------------------------------------------------------------------------------
@@ -215,11 +227,12 @@ def _item(record: _Record) -> bytes:
     """Return a record as an item of the sequence; its size does not hang on the offsets in it."""
     following = record.following.offset if record.following else 0
     lower = next(iter(record.below.values())).offset if record.below else 0
+    is_list = record.entry is not None and record.entry.sop_class_uid == KEY_OBJECTS
     links = [
         _number("OffsetOfTheNextDirectoryRecord", following),
         Element(tag=elements.tag("RecordInUseFlag"), vr="US", value=_IN_USE),
         _number("OffsetOfReferencedLowerLevelDirectoryEntity", lower),
-        _words("DirectoryRecordType", _LEVELS[record.level]),
+        _words("DirectoryRecordType", _DOCUMENT if is_list else _LEVELS[record.level]),
     ]
     if record.entry:
         links += [

@@ -69,10 +69,11 @@ _OF_SERIES = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PerformedSeries:
-    """One series that a step made; `images`: the SOP class and instance UIDs of its objects."""
+    """One series that a step made: SOP class and instance UIDs of its pictures, or of what is none."""
 
     series_instance_uid: str
     images: Sequence[tuple[str, str]] = ()
+    others: Sequence[tuple[str, str]] = ()
 
 
 def begun(
@@ -146,6 +147,8 @@ def _series(series: PerformedSeries, said: Elements, operator: str) -> Draft:
     if operator:
         item.put("OperatorsName", operator)
     item.sequence("ReferencedImageSequence", [_image(*uids) for uids in series.images])
+    others = "ReferencedNonImageCompositeSOPInstanceSequence"
+    item.sequence(others, [_image(*uids) for uids in series.others])
     return item.present(*_OF_SERIES)
 
 

@@ -32,6 +32,15 @@ _OF_STEP = (  # type 2 in an item of the Scheduled Step Attributes Sequence (PS3
     "ScheduledProcedureStepDescription",
     "ScheduledProtocolCodeSequence",
 )
+_OF_REQUEST = (  # type 2 in an item of the Referenced Request Sequence (PS3.3 table C.17-2)
+    "ReferencedStudySequence",
+    "AccessionNumber",
+    "PlacerOrderNumberImagingServiceRequest",
+    "FillerOrderNumberImagingServiceRequest",
+    "RequestedProcedureID",
+    "RequestedProcedureDescription",
+    "RequestedProcedureCodeSequence",
+)
 _ISSUER = ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType")
 
 
@@ -181,6 +190,28 @@ class Request:
         item.sequence("ScheduledProtocolCodeSequence", self.protocol_codes())
         item.sequence("ReferencedStudySequence", self._references())
         return item.present(*_OF_STEP)
+
+    def referenced(self) -> list[Draft]:
+        """Return what a document answers, one item an order that has an id (PS3.3 C.17.2, Referenced Request)."""
+        return [each.answered() for each in (self, *self._further) if not each.attributes().is_empty]
+
+    def answered(self) -> Draft:
+        """Return one item of the Referenced Request Sequence."""
+        procedure, order, item = self._exam.procedure, self._order, Draft()
+        item.put("StudyInstanceUID", self._exam.study_instance_uid)
+        if self.linked(item, "AccessionNumber", procedure.accession_number, order.find("AccessionNumber")):
+            item.sequence("IssuerOfAccessionNumberSequence", self._issuers())
+        requested = order.find("RequestedProcedureID")
+        self.linked(item, "RequestedProcedureID", procedure.requested_procedure_id, requested)
+        for keyword in (
+            "RequestedProcedureDescription",
+            "PlacerOrderNumberImagingServiceRequest",
+            "FillerOrderNumberImagingServiceRequest",
+        ):
+            self.offer(item, keyword, order.find(keyword))
+        item.sequence("RequestedProcedureCodeSequence", self.procedure_codes())
+        item.sequence("ReferencedStudySequence", self._references())
+        return item.present(*_OF_REQUEST)
 
     def attributes(self) -> Draft:
         """Return the one item of the Request Attributes Sequence; an empty one when nothing was requested."""

@@ -35,6 +35,9 @@ def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
         raise NeverAccepted("The archive asks for a form that this product does not write.")
     explicit = transfer_syntax_uid == EXPLICIT_LE
     with SealedFile(path) as file:
+        if not file.header.number("Rows"):
+            yield _without_pixels(file, transfer_syntax_uid)
+            return
         length = _length(file)
         meta = part10.Meta(
             sop_class_uid=file.meta.sop_class_uid,
@@ -52,6 +55,16 @@ def uncompressed(path: Path, transfer_syntax_uid: str) -> Iterator[bytes]:
             raise ObjectError("The sealed object has another number of frames than it says.")
         if length % 2:
             yield b"\0"
+
+
+def _without_pixels(file: SealedFile, transfer_syntax_uid: str) -> bytes:
+    """Return a document, which has attributes alone."""
+    meta = part10.Meta(
+        sop_class_uid=file.meta.sop_class_uid,
+        sop_instance_uid=file.meta.sop_instance_uid,
+        transfer_syntax_uid=transfer_syntax_uid,
+    )
+    return part10.preface(meta) + _header(file.header, explicit=transfer_syntax_uid == EXPLICIT_LE)
 
 
 def _length(file: SealedFile) -> int:

@@ -78,8 +78,8 @@ def verify_sealed(
         _its_own(header, exam, capture, lossy=method)
         if not file.is_like_it:
             _same("SOPClassUID", header.text("SOPClassUID"), meta.sop_class_uid)
-            _identity(header, exam, series)
-            _readable(header)
+            identity(header, exam, series)
+            readable(header)
             _truthful(header, capture, lossy=method)
             _of_its_family(header, capture)
             _origin(header, capture.kind if clip else None)
@@ -123,7 +123,8 @@ def _its_own(header: Elements, exam: Exam, capture: Capture, *, lossy: str) -> N
         raise ObjectError("LossyImageCompressionRatio is not as the picture is.")
 
 
-def _identity(header: Elements, exam: Exam, series: Series) -> None:
+def identity(header: Elements, exam: Exam, series: Series) -> None:
+    """Check whose an object is, and of which study and series. Raises ObjectError naming what differs."""
     patient = exam.patient
     written = header.text("SpecificCharacterSet")
     name = patient.id if exam.identity is Identity.TEMPORARY else patient.name
@@ -148,7 +149,7 @@ def _performed(header: Elements, exam: Exam, capture: Capture) -> None:
     _same("PerformedProcedureStepID", header.text("PerformedProcedureStepID"), wanted[1])
 
 
-def _readable(header: Elements) -> None:
+def readable(header: Elements) -> None:
     """Check that every text can be decoded in the character set it claims, and is of its VR."""
     written = header.text("SpecificCharacterSet")
     for element in header.walk():

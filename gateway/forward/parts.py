@@ -14,6 +14,7 @@ from gateway.forward.keeping.retention import Retention, rules_of
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.films import Films
 from gateway.forward.making.jpeg_clips import JpegClips
+from gateway.forward.making.key_objects import KeyObjects
 from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
@@ -118,6 +119,7 @@ def _making(settings: Settings, spool: Spool, wrapper: Wrapper, jpegs: JpegClips
     fallbacks = Fallbacks(
         spool=spool, station=settings.station, destinations=settings.destinations, short=lambda: jpegs.short
     )
+    lists = KeyObjects(spool=spool, station=settings.station, settled=fallbacks.settled)
     performed = ProcedureSteps(
         spool=spool,
         servers=[server.name for server in settings.procedure_steps],
@@ -125,10 +127,11 @@ def _making(settings: Settings, spool: Spool, wrapper: Wrapper, jpegs: JpegClips
         sources=settings.sources,
         temporary=temporary,
         settled=fallbacks.settled,
+        listed=lists.are_made,
     )
     at_once = settings.release.when == "at-once"
     release = Release(spool=spool, temporary=temporary, at_once=at_once, announce=performed.announce)
-    return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step()
+    return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step() | lists.step()
 
 
 def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:

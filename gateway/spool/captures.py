@@ -37,6 +37,7 @@ class Listed:
     problem_code: str = ""
     problem: str = ""
     purged: str = ""  # when its pictures were let go, UTC; "" = they are here
+    key: bool = False  # a key image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -285,7 +286,8 @@ class Captures:
     def _select(self, where: str, values: tuple[str | int, ...]) -> builtins.list[Listed]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT document, state, side, reason, problem_code, problem, purged FROM capture WHERE {where}",  # noqa: S608 - fixed
+                "SELECT document, state, side, reason, problem_code, problem, purged, key_image FROM capture "  # noqa: S608 - fixed
+                f"WHERE {where}",
                 values,
             ).fetchall()
         return [
@@ -299,6 +301,7 @@ class Captures:
                 problem_code=row["problem_code"],
                 problem=row["problem"],
                 purged=row["purged"],
+                key=bool(row["key_image"]),
             )
             for row in rows
         ]

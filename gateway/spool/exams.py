@@ -13,6 +13,7 @@ from gateway.spool.releases import refuse_begun
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject, same_patient
 
+DOCUMENTS = 900  # SeriesNumber of the first series of lists and the like
 _ID_DIGITS = 10
 _UNDER_WAY = frozenset({ExamState.OPEN, ExamState.FINISHED})
 _RELEASED = "This exam was released already: its pictures may have left the box."
@@ -156,8 +157,11 @@ class Exams(ExamRecords):
 
         return self.change(exam, released)
 
-    def series_for(self, exam: str, source: str, family: str, step: str = "") -> Series:
-        """Return the series of that source, family and step (UID), which begins with its first capture."""
+    def series_for(self, exam: str, source: str, family: str, step: str = "", *, first: int = 1) -> Series:
+        """Return the series of that source, family and step (UID), which begins with its first object.
+
+        `first`: the number from which series of its kind are counted: pictures from 1, documents from DOCUMENTS.
+        """
         wanted = (source, family, step)
 
         def known(at: Exam) -> Series | None:
@@ -166,7 +170,8 @@ class Exams(ExamRecords):
         def added(old: Exam) -> Exam:
             if known(old):
                 return old
-            number = max((s.number for s in old.series), default=0) + 1
+            alike = [s.number for s in old.series if (s.number >= DOCUMENTS) == (first >= DOCUMENTS)]
+            number = max(alike, default=first - 1) + 1
             uid = self._clock.uid()
             new = Series(source=source, family=family, number=number, series_instance_uid=uid, step=step)
             return replace(old, series=(*old.series, new))

@@ -128,6 +128,7 @@ def _carry(spool: Spool, exam: str, uid: str, mark: Moved) -> None:
     if not _set_row(spool, there):
         spool.captures.put_row(there)
         spool.sides.as_said(there)
+        spool.key_images.obey(there.exam, uid)
     _clear(spool, exam, uid)
 
 

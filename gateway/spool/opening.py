@@ -49,6 +49,7 @@ def open_spool(
             recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
             spool.sides.reconcile()
+            spool.key_images.reconcile()
             moving.take_up(spool)
         except SpoolError:
             spool.close()

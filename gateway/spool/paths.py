@@ -14,6 +14,7 @@ SEAL = ".seal"
 PURGED = ".purged"
 MOVED = ".moved"  # to another exam; its number stays used
 SIDE = ".side"  # of the body, as a person said after the press
+KEY = ".key"  # whether it is a key image, as a person said last
 SUMS = "SHA256SUMS"
 KEY_STILLS = ".key-stills-"
 FRAMES = ".frames"
@@ -97,6 +98,9 @@ class Layout:
 
     def side(self, exam: str, uid: str) -> Path:
         return self._in(exam, uid + SIDE)
+
+    def key(self, exam: str, uid: str) -> Path:
+        return self._in(exam, uid + KEY)
 
     def object(self, exam: str, uid: str) -> Path:
         return self._in(exam, uid + OBJECT)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.model import Capture, CaptureState, Delivery
+from gateway.model import KEY_OBJECTS, Capture, CaptureState, Delivery
 from gateway.spool.captures import Listed
 from gateway.spool.spool import Spool
 
@@ -34,6 +34,13 @@ class Picture:
     def all_deliveries(self) -> Iterator[Delivery]:
         yield from self.deliveries
         yield from self.derived
+
+
+def lists_of_exam(spool: Spool, exam: str) -> tuple[Delivery, ...]:
+    """Return the deliveries of an exam's lists of key images."""
+    lists = {each.sop_instance_uid for each in spool.objects.of_exam(exam) if each.sop_class_uid == KEY_OBJECTS}
+    found = spool.deliveries.list(exam=exam, limit=_MOST) if lists else ()
+    return tuple(each for each in found if each.sop_instance_uid in lists)
 
 
 def of_exam(spool: Spool, exam: str) -> tuple[Picture, ...]:

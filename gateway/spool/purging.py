@@ -15,11 +15,11 @@ from gateway.model import CaptureState, Delivery, DeliveryState, ExamState, Medi
 from gateway.spool import marks, records
 from gateway.spool.files import PART, still_there
 from gateway.spool.marks import Mark, Proof
-from gateway.spool.paths import DAMAGED, KEY_STILLS, MOVED, PURGED, RELEASED, SEAL, SIDE, SIDECAR, TOMBSTONE
+from gateway.spool.paths import DAMAGED, KEY, KEY_STILLS, MOVED, PURGED, RELEASED, SEAL, SIDE, SIDECAR, TOMBSTONE
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_REMAINS = (SIDECAR, SEAL, TOMBSTONE, RELEASED, PURGED, SIDE, MOVED, PART, DAMAGED)
+_REMAINS = (SIDECAR, SEAL, TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED, PART, DAMAGED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

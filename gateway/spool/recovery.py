@@ -18,6 +18,7 @@ from gateway.spool.paths import (
     FILM,
     FRAMES,
     INDEX,
+    KEY,
     KEY_STILLS,
     MOVED,
     OBJECT,
@@ -205,6 +206,7 @@ def adopt_capture(spool: Spool, capture: Capture) -> None:
     captures.obey_tombstone(capture.exam, capture.sop_instance_uid)
     captures.obey_mark(capture.exam, capture.sop_instance_uid)
     spool.sides.as_said(capture)
+    spool.key_images.obey(capture.exam, capture.sop_instance_uid)
     event(_log, "capture_adopted", exam=capture.exam, uid=capture.sop_instance_uid)
 
 
@@ -277,7 +279,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     """Remove media whose sealed object holds the same pictures: one copy on the disk."""
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
-    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, SIDE, MOVED, PART, DAMAGED)
+    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED, PART, DAMAGED)
     paths = (
         path
         for path in spool.layout.of_exams("*.*")
@@ -292,7 +294,7 @@ def _drop_doubled_media(spool: Spool) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    marks = (TOMBSTONE, RELEASED, PURGED, SIDE, MOVED)
+    marks = (TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED)
     others = (OBJECT, SEAL, *marks, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)

@@ -4,13 +4,14 @@ In short transactions, so that the processes go on; what is cut off in the middl
 touches an object.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.model import Capture, DeliveryState, MessageState, SealedObject
+from gateway.model import KEY_OBJECTS, Capture, DeliveryState, MessageState, SealedObject
 from gateway.spool import records, states
 from gateway.spool.batches import BATCH, PeerRows
 from gateway.spool.database import Database
@@ -159,10 +160,19 @@ class Rerouting:
         They stand in the backlog at the time of their sealing.
         """
         count = last = 0
+        goes: set[str] = set()  # a list of key images comes after what it names
         while rows := self._objects(since, last):
             last = rows[-1]["number"]
-            found = [(records.load(SealedObject, row["seal"]), row["capture"]) for row in rows]
-            fitting = [seal for seal, capture in found if capture and wants(records.load(Capture, capture))]
+            fitting = []
+            for row in rows:
+                seal = records.load(SealedObject, row["seal"])
+                if _is_whole_list(seal):
+                    fits = goes.issuperset(json.loads(row["named"] or "[]"))
+                else:
+                    fits = bool(row["capture"]) and wants(records.load(Capture, row["capture"]))
+                if fits:
+                    fitting.append(seal)
+                    goes.add(seal.sop_instance_uid)
             now = self._clock.utc_ns()
             with self._database.write() as connection:
                 count += connection.executemany(
@@ -202,13 +212,22 @@ class Rerouting:
     def _objects(self, since: datetime, last: int) -> list[sqlite3.Row]:
         with self._database.read() as connection:
             return connection.execute(
-                "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture FROM object "  # noqa: S608 - fixed words
+                "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture, "  # noqa: S608 - fixed words
+                "(SELECT json_extract(each.value, '$.pictures') FROM "
+                "json_each(exam.document, '$.key_documents') AS each "
+                "WHERE json_extract(each.value, '$.sop_instance_uid') = object.sop_instance_uid) AS named "
+                "FROM object "
                 "JOIN exam ON exam.id = object.exam "
                 "LEFT JOIN capture ON capture.sop_instance_uid = object.sop_instance_uid "
                 f"WHERE exam.opened_at >= ? AND object.rowid > ? AND {_HERE.format('object')} "
                 "ORDER BY object.rowid LIMIT ?",
                 (_utc(since), last, BATCH),
             ).fetchall()
+
+
+def _is_whole_list(sealed: SealedObject) -> bool:
+    """Say whether this is a list of key images that names the captures' own objects."""
+    return sealed.sop_class_uid == KEY_OBJECTS and not sealed.derived_from
 
 
 def _utc(since: datetime | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.config.settings import Destination
 from gateway.errors import SpoolDamaged
-from gateway.model import Capture, MediaKind, SealedObject
+from gateway.model import KEY_OBJECTS, Capture, MediaKind, SealedObject
 from gateway.spool import records
 from gateway.spool.paths import Layout
 
@@ -40,8 +40,12 @@ def name_of(destination: Addressee) -> str:
 def of_sealed(layout: Layout, sealed: SealedObject, destinations: Sequence[Addressee]) -> tuple[str, ...]:
     """Return the recipients of what stands in a seal, from the record beside it.
 
-    Key stills have none by themselves: they are queued when a destination did not take their clip.
+    Key stills have none by themselves: they are queued when a destination did not take their clip. A list of key
+    images goes to those for whom it was made, as far as they are still there.
     """
+    if sealed.sop_class_uid == KEY_OBJECTS:
+        known = {name_of(each) for each in destinations}
+        return tuple(name for name in sealed.destinations if name in known)
     if sealed.derived_from:
         return ()
     try:

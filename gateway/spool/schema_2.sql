@@ -29,6 +29,10 @@ ALTER TABLE delivery ADD COLUMN sent_to INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE capture ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 -- Of which side of the body it is. The file <uid>.side decides, without one the sidecar (gateway/spool/sides.py).
 ALTER TABLE capture ADD COLUMN side TEXT NOT NULL DEFAULT '';
+-- 1: it is a key image; 2: and a list says so that is made. The file <uid>.key and exam.json decide
+-- (gateway/spool/key_images.py).
+ALTER TABLE capture ADD COLUMN key_image INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX capture_key ON capture (exam) WHERE key_image = 1;
 -- Retention. Since when a capture may go, in seconds of the box's own age (forward/keeping/retention.py), and why: '' = it may
 -- not. `purged`: when its pictures were let go; '' = they are here. The file <uid>.purged decides.
 ALTER TABLE capture ADD COLUMN settled_s INTEGER NOT NULL DEFAULT 0;

@@ -12,6 +12,7 @@ from gateway.spool.deliveries import Deliveries
 from gateway.spool.destinations import Destinations
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files
+from gateway.spool.key_images import KeyImages
 from gateway.spool.key_stills import KeyStills
 from gateway.spool.objects import Objects
 from gateway.spool.paths import Layout
@@ -37,6 +38,7 @@ class Spool:
     exams: Exams
     captures: Captures
     sides: Sides
+    key_images: KeyImages
     releases: Releases
     objects: Objects
     key_stills: KeyStills
@@ -80,6 +82,9 @@ def assemble(
         exams=exams,
         captures=captures,
         sides=Sides(layout=layout, files=files, database=database, clock=clock, exams=exams, captures=captures),
+        key_images=KeyImages(
+            layout=layout, files=files, database=database, clock=clock, exams=exams, captures=captures
+        ),
         releases=Releases(layout=layout, files=files, database=database, clock=clock),
         key_stills=KeyStills(layout=layout, files=files, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),

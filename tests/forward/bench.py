@@ -15,6 +15,7 @@ from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, Delivery, Equipment, Exam, Identity, Patient, Procedure, SealedObject
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.files import Files
+from gateway.spool.routing import Addressee
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from tests import dicom_samples
@@ -209,7 +210,7 @@ def let_go(spool: Spool, exam: Exam, **end: str) -> Exam:
     return spool.exams.release(exam.id)
 
 
-def wrapper(spool: Spool, *destinations: str) -> Wrapper:
+def wrapper(spool: Spool, *destinations: Addressee) -> Wrapper:
     return Wrapper(spool=spool, station=STATION, destinations=destinations or ("pacs",))
 
 
@@ -217,7 +218,7 @@ def release(spool: Spool, temporary: str = "hold", *, at_once: bool = False) -> 
     return Release(spool=spool, temporary=temporary, at_once=at_once)
 
 
-def wrap_all(spool: Spool, *destinations: str) -> None:
+def wrap_all(spool: Spool, *destinations: Addressee) -> None:
     maker = wrapper(spool, *destinations)
     while maker.step():
         pass

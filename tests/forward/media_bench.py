@@ -38,7 +38,7 @@ def listed(stick: Path) -> dict[str, Path]:
         return {}
     found = {}
     for record in pydicom.dcmread(path).DirectoryRecordSequence:
-        if record.DirectoryRecordType == "IMAGE":
+        if record.DirectoryRecordType in {"IMAGE", "KEY OBJECT DOC"}:
             file = stick.joinpath(*record.ReferencedFileID)
             uid = record.ReferencedSOPInstanceUIDInFile
             assert pydicom.dcmread(file).SOPInstanceUID == uid

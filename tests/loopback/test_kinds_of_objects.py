@@ -10,10 +10,16 @@ import pytest
 
 from gateway.config.settings import Destination
 from gateway.dicom import objects, part10
+from gateway.forward.making.key_objects import KeyObjects
+from gateway.forward.sending.channel import connector
+from gateway.forward.sending.sender import Sender
+from gateway.model import KEY_OBJECTS, DeliveryState
 from gateway.net.store import StoreAssociation, StoreResult, Wanted
 from tests.box import Box
 from tests.dicom_checks import problems
 from tests.dicom_samples import CODECS, MODALITIES, clip, encoded, exam, made_as, seal, still
+from tests.forward import bench
+from tests.loopback.forward_archive import run
 from tests.loopback.peers import items
 from tests.loopback.whole_box import Archives
 
@@ -96,3 +102,28 @@ def test_a_box_with_three_kinds_of_sources_delivers_what_each_is_configured_for(
             plain = pydicom.dcmread(archives.implicit.file(taken[name]))
             assert plain.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
             assert np.array_equal(plain.pixel_array, sent)
+
+
+@pytest.mark.parametrize("archive", ["orthanc", "archive_of_everything"])
+def test_an_archive_keeps_the_pictures_and_the_list_of_the_key_images_among_them(request, spool, archive):
+    peer = request.getfixturevalue(archive)
+    to = Destination(name="pacs", ae_title=peer.ae_title, host="127.0.0.1", port=peer.port)
+    exam = bench.open_exam(spool, bench.ordered("utf-8"))
+    marked = [bench.still(spool, exam), bench.still(spool, exam), bench.clip(spool, exam)][1:]
+    for capture in marked:
+        spool.key_images.mark(capture.sop_instance_uid, key=True)
+    exam = bench.let_go(spool, exam)
+    bench.wrap_all(spool)
+    KeyObjects(spool=spool, station=bench.STATION, settled=lambda *_, **__: True).step()
+    run(Sender(spool=spool, destination=to, connect=connector(to, our_ae="SCOPEGATE")))
+    assert {d.state for d in bench.deliveries(spool)} == {DeliveryState.SENT}
+    (made,) = (each for each in spool.objects.of_exam(exam.id) if each.sop_class_uid == KEY_OBJECTS)
+    path = spool.objects.path(made)
+    assert [line for line in problems(path) if "99CLINIC" not in line] == []
+    arrived = peer.file(made.sop_instance_uid)
+    content = arrived if isinstance(arrived, bytes) else arrived.read_bytes()
+    assert items.data_set_bytes(content) == items.data_set_bytes(path.read_bytes())
+    named = [item.ReferencedSOPSequence[0] for item in pydicom.dcmread(path).ContentSequence]
+    assert [each.ReferencedSOPInstanceUID for each in named] == [each.sop_instance_uid for each in marked]
+    for each in named:
+        assert peer.file(each.ReferencedSOPInstanceUID)

@@ -4,28 +4,28 @@ Makes the messages and queues them; who sends is `step_sender`. Pictures never w
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gateway.config.settings import Source, Station
-from gateway.dicom import objects, procedure_step
+from gateway.dicom import procedure_step
 from gateway.dicom.procedure_step import PerformedSeries
-from gateway.dicom.sealed import SealedFile
 from gateway.errors import NotFound, ObjectError, ScopegateError, SpoolDamaged
-from gateway.forward.making import derived
+from gateway.forward.making import key_objects
+from gateway.forward.making.series_of import series_uid
 from gateway.log import event, warn
 from gateway.model import (
+    KEY_OBJECTS,
     WRONG_ENTRY,
-    Capture,
     Exam,
     ExamState,
     Identity,
     MessageKind,
     MessageState,
-    SealedObject,
     Step,
     StepMessage,
 )
+from gateway.spool.exams import DOCUMENTS
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -54,9 +54,12 @@ class ProcedureSteps:
         sources: Sequence[Source],
         temporary: str,
         settled: Settled,
+        listed: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """`listed`: says of an exam that its key images are listed, or cannot be."""
         self._spool = spool
         self._settled = settled
+        self._listed = listed
         self._servers = tuple(servers)
         self._station = station
         self._modalities = tuple(source.modality for source in sources)
@@ -180,7 +183,7 @@ class ProcedureSteps:
         upto = None if last else exam.steps[at + 1].above
         if not self._spool.captures.are_settled(exam.id, above=step.above, upto=upto):
             return False
-        return self._settled(exam, above=step.above, upto=upto)
+        return self._settled(exam, above=step.above, upto=upto) and (not last or self._listed(exam.id))
 
     def _end(self, exam: Exam, step: Step) -> None:
         queued = self._spool.steps.of_step(step.sop_instance_uid, MessageKind.CREATE)
@@ -220,21 +223,19 @@ class ProcedureSteps:
             owner = exam.step_of(numbers.get(sealed.capture, 0))
             if owner is None or owner.sop_instance_uid != step.sop_instance_uid:
                 continue
-            series = self._series_uid(exam, step, sealed, captures[sealed.capture])
+            series = series_uid(self._spool, exam, sealed, captures[sealed.capture])
             found.setdefault(series, []).append((sealed.sop_class_uid, sealed.sop_instance_uid))
-        if not found:
-            return [PerformedSeries(series_instance_uid=self._spool.clock.uid())]
-        return [PerformedSeries(series_instance_uid=uid, images=images) for uid, images in found.items()]
+        series_made = [PerformedSeries(series_instance_uid=uid, images=images) for uid, images in found.items()]
+        series_made += self._lists(exam, step)
+        return series_made or [PerformedSeries(series_instance_uid=self._spool.clock.uid())]
 
-    def _series_uid(self, exam: Exam, step: Step, sealed: SealedObject, capture: Capture) -> str:
-        """Return the series of an object as its file says it; of one that the box let go, as the exam says it."""
-        try:
-            with SealedFile(self._spool.objects.path(sealed)) as file:
-                return file.header.text("SeriesInstanceUID")
-        except FileNotFoundError:
-            if not self._spool.layout.purged(exam.id, sealed.capture).exists():
-                raise
-        family = objects.series_family(capture, derived.family(sealed) if sealed.derived_from else "")
-        return self._spool.exams.series_for(
-            exam.id, capture.source, family, step.sop_instance_uid
-        ).series_instance_uid
+    def _lists(self, exam: Exam, step: Step) -> list[PerformedSeries]:
+        """Return the series of the step's lists of key images, if there are any."""
+        uid = step.sop_instance_uid
+        sealed = {each.sop_instance_uid for each in self._spool.objects.of_exam(exam.id)}
+        documents = [d for d in exam.key_documents if d.step == uid and d.sop_instance_uid in sealed]
+        if not documents:
+            return []
+        series = self._spool.exams.series_for(exam.id, "", key_objects.FAMILY, uid, first=DOCUMENTS)
+        others = [(KEY_OBJECTS, each.sop_instance_uid) for each in documents]
+        return [PerformedSeries(series_instance_uid=series.series_instance_uid, others=others)]

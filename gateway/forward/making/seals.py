@@ -2,7 +2,7 @@
 
 from gateway.clock import Moment
 from gateway.dicom.verify import Sealed
-from gateway.model import SealedObject
+from gateway.model import KeyDocument, SealedObject
 
 
 def seal_of(
@@ -22,4 +22,22 @@ def seal_of(
         sealed=at,
         decoded=decoded,
         derived_from=of.sop_instance_uid if of else "",
+    )
+
+
+def seal_of_document(found: Sealed, document: KeyDocument, exam: str, *, at: Moment) -> SealedObject:
+    """Return what is sealed of a list of key images: it is of no single capture."""
+    return SealedObject(
+        sop_instance_uid=document.sop_instance_uid,
+        sop_class_uid=found.sop_class_uid,
+        transfer_syntax_uid=found.transfer_syntax_uid,
+        exam=exam,
+        capture=document.sop_instance_uid,
+        bytes=found.bytes,
+        sha256=found.sha256,
+        lossy=False,
+        frames=0,
+        sealed=at,
+        derived_from=document.part_of,
+        destinations=document.destinations,
     )

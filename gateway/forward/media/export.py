@@ -16,7 +16,7 @@ from gateway.forward.media.medium import is_mounted
 from gateway.forward.media.progress import Progress, Report, unseen
 from gateway.forward.media.writer import Writing
 from gateway.log import event, warn
-from gateway.model import CaptureState, ExamState
+from gateway.model import KEY_OBJECTS, CaptureState, ExamState
 from gateway.spool.files import Files
 from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
@@ -53,7 +53,8 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
     Key stills stay out: the clip itself is there. Raises NotFound, Purged when the box let all of them go, and
     NotSealed while some are still to be made.
     """
-    if spool.exams.get(exam).state not in _ENDED:
+    found = spool.exams.get(exam)
+    if found.state not in _ENDED:
         raise NotSealed(
             f"Exam {exam} was not released yet: its DICOM objects are not made.",
             action="Finish it; if it asks for its patient, confirm or choose the patient. Then repeat this.",
@@ -61,7 +62,7 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
     listed = [each for each in spool.captures.of_exam(exam) if each.capture.state is not CaptureState.REJECTED]
     gone = {each.capture.sop_instance_uid for each in listed if each.purged}
     # A clip goes as itself: its key stills are for archives that cannot take it.
-    objects = (sealed for sealed in spool.objects.of_exam(exam) if not sealed.derived_from)
+    objects = [sealed for sealed in spool.objects.of_exam(exam) if not sealed.derived_from]
     by_capture = {sealed.capture: sealed for sealed in objects if sealed.capture not in gone}
     if gone and len(gone) == len(listed):
         raise Purged(f"The box let the pictures of exam {exam} go.")
@@ -72,6 +73,9 @@ def items_of(spool: Spool, exam: str) -> tuple[list[Item], int]:
             action="Wait until they are made; call service if that lasts longer than some minutes.",
         )
     sealed = [by_capture[uid] for each in listed if (uid := each.capture.sop_instance_uid) in by_capture]
+    here = {each.sop_instance_uid for each in sealed}
+    whole = {doc.sop_instance_uid for doc in found.key_documents if here.issuperset(doc.pictures)}
+    sealed += [each for each in objects if each.sop_class_uid == KEY_OBJECTS and each.sop_instance_uid in whole]
     return [Item(sealed=each, path=spool.objects.path(each)) for each in sealed], len(missing)
 
 

@@ -27,7 +27,7 @@ from gateway.forward.media.forms import Form, Item
 from gateway.forward.media.medium import Medium, sha256_on_medium, translated
 from gateway.forward.media.progress import Report, Tracker, unseen
 from gateway.log import event
-from gateway.model import SealedObject
+from gateway.model import KEY_OBJECTS, SealedObject
 from gateway.spool.files import Files
 
 _log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Writing:
             raise
         self._checks.append(_Check(path=path, sha256=form.sealed.sha256, is_object=True))
         self._entries[entry.sop_instance_uid] = entry
-        if self._jpeg:
+        if self._jpeg and item.sealed.sop_class_uid != KEY_OBJECTS:
             self._put_jpeg(item)
 
     def finish(self) -> None:

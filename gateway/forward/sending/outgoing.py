@@ -8,7 +8,7 @@ from gateway.config.settings import Destination
 from gateway.dicom import part10, transcode
 from gateway.dicom.objects import CLIPS
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
-from gateway.model import SealedObject
+from gateway.model import KEY_OBJECTS, SealedObject
 from gateway.net.store import Wanted
 from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, LET_GO
 from gateway.spool.files import sha256_of
@@ -114,6 +114,13 @@ def of_the_clip(error: DeliveryError, sealed: SealedObject, destination: Destina
 
 def no_context(sealed: SealedObject, destination: Destination) -> DeliveryError:
     """Return the error of an object that the destination takes in no form, in words that name what to set there."""
+    if sealed.sop_class_uid == KEY_OBJECTS:
+        return NeedsConfiguration(
+            f"The archive {destination.name} does not take lists of key images. The pictures themselves go there.",
+            code=NO_CONTEXT,
+            action=f"Have it set up for Key Object Selection Documents ({KEY_OBJECTS}); then release it. "
+            "Or leave it held: the list stays on this box.",
+        )
     is_film = sealed.transfer_syntax_uid == part10.H264
     if code := _falls_back(sealed, destination):
         return NeedsConfiguration(

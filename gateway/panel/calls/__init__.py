@@ -14,6 +14,7 @@ from gateway.panel.calls.deliveries import DeliveryCalls
 from gateway.panel.calls.exams import ExamCalls
 from gateway.panel.calls.exports import ExportCalls
 from gateway.panel.calls.health import Health
+from gateway.panel.calls.key_images import KeyImageCalls
 from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
@@ -36,6 +37,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *ExamCalls(context).routes(),
         *ExportCalls(context).routes(),
         *Health(context).routes(),
+        *KeyImageCalls(context).routes(),
         *MoveCalls(context).routes(),
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),

@@ -12,6 +12,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import LOOK, WORK
 from gateway.panel.shown import views
+from gateway.spool.key_images import named
 
 
 class ExamPages:
@@ -102,6 +103,8 @@ class ExamPages:
             "place": place + 1,
             "before": exam.captures[place - 1].uid if place else "",
             "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
+            "markable": exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            "named": capture.sop_instance_uid in named(self._context.spool.exams.get(capture.exam)),
             "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED} and not exam.captures[place].left,
         }
 

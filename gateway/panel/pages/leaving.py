@@ -48,7 +48,12 @@ class LeavingPages:
         ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
-            "places": ways.of_pictures(found, self._context.settings.destinations, self._context.clock),
+            "places": ways.of_pictures(
+                found,
+                self._context.settings.destinations,
+                self._context.clock,
+                lists=pictures.lists_of_exam(spool, exam.id),
+            ),
             "again": self._can_go_again(found),
             "unmade": ways.unmade(found) if ended else [],
             "configured": bool(self._context.settings.destinations),

@@ -110,6 +110,7 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "laterality": exam.side,
         "stills": sum(c.kind == "still" for c in kept),
         "clips": sum(c.kind == "clip" for c in kept),
+        "key_images": sum(c.key and c.capture.state is CaptureState.SAVED for c in captures),
         "rejected": len(captures) - len(kept),
         "deliveries": counts,
     }
@@ -170,6 +171,7 @@ def capture(picture: Picture, required: frozenset[str]) -> Json:
         "instance_number": value.instance_number,
         "state": value.state,
         "laterality": value.side if takes_side(value.equipment, value.kind) else None,
+        "key": listed.key,
         "taken_at": moment(value.taken.utc),
         "frame": value.sequence,
         "frames": value.frames,

@@ -117,6 +117,7 @@ class CaptureView:
     gone: str  # where it is when it is not here any more
     side: str  # a code, "" = not said
     takes_side: bool
+    key: bool  # a key image
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -317,6 +318,7 @@ class Look:
             gone=gone(listed),
             side=value.side,
             takes_side=takes_side(value.equipment, value.kind),
+            key=listed.key,
         )
 
 
@@ -346,14 +348,16 @@ def gone(listed: Listed) -> str:
 def capture_line(listed: Listed) -> list[str | int]:
     """Return what the live screen keeps of a capture."""
     value = listed.capture
-    return [value.sop_instance_uid, value.state, value.kind, value.instance_number, value.side]
+    return [value.sop_instance_uid, value.state, value.kind, value.instance_number, value.side, listed.key]
 
 
 def counts(captures: Sequence[Listed]) -> str:
-    """Return "12 images · 1 clip"."""
+    """Return "12 images · 1 clip · 2 key"."""
     stills = sum(c.capture.kind is MediaKind.STILL for c in captures)
-    clips = len(captures) - stills
-    return " · ".join([*([_images(stills)] if stills or not clips else []), *([_clips(clips)] if clips else [])])
+    clips, count = len(captures) - stills, sum(c.key for c in captures)
+    said = [_images(stills)] if stills or not clips else []
+    said += [_clips(clips)] if clips else []
+    return " · ".join([*said, *([N_(f"{count} key")] if count else [])])
 
 
 def _images(count: int) -> str:

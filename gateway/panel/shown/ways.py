@@ -20,7 +20,7 @@ class Way:
     """One object on its way to one destination. `may`: what a person can do, "hold", "release" or nothing."""
 
     delivery: int  # its id; 0 = there is none yet
-    number: int  # of the picture
+    number: int  # of the picture; 0 = it is a list of key images
     made: bool  # of what was made of a clip
     mark: str
     word: str
@@ -41,10 +41,21 @@ class Place:
     ways: tuple[Way, ...]
 
 
-def of_pictures(pictures: Sequence[Picture], destinations: Sequence[Destination], clock: Clock) -> list[Place]:
-    """Return where an exam's pictures go, in the order of the configuration; what it lost of its queues last."""
+def of_pictures(
+    pictures: Sequence[Picture],
+    destinations: Sequence[Destination],
+    clock: Clock,
+    *,
+    lists: Sequence[Delivery] = (),
+) -> list[Place]:
+    """Return where an exam's pictures go, in the order of the configuration; what it lost of its queues last.
+
+    `lists`: the deliveries of its lists of key images, which come after the pictures.
+    """
     kept = [each for each in pictures if not each.removed]
+    going: list[tuple[Picture | None, Delivery]]
     going = [(each, delivery) for each in kept for delivery in each.all_deliveries]
+    going += [(None, delivery) for delivery in lists]
     peers = {each.name: _peer(each) for each in destinations}
     found = []
     for name in dict.fromkeys([*peers, *(delivery.destination for _, delivery in going)]):
@@ -71,11 +82,11 @@ def unmade(pictures: Sequence[Picture]) -> list[Way]:
     ]
 
 
-def _way(picture: Picture, delivery: Delivery, clock: Clock) -> Way:
+def _way(picture: Picture | None, delivery: Delivery, clock: Clock) -> Way:
     return Way(
         delivery=delivery.id,
-        number=picture.capture.instance_number,
-        made=delivery in picture.derived,
+        number=picture.capture.instance_number if picture else 0,
+        made=picture is not None and delivery in picture.derived,
         mark=_mark(delivery),
         word=fates.WORDS[fates.of_delivery(delivery)],
         reason=delivery.reason,

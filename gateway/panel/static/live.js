@@ -257,6 +257,8 @@ function show() {
   const stills = kept.length - clips;
   const parts = stills || !clips ? [stills === 1 ? say.image : filled(say.images, { count: stills })] : [];
   if (clips) parts.push(clips === 1 ? say.a_clip : filled(say.clips, { count: clips }));
+  const keys = kept.filter(([, , , , , key]) => key).length;
+  if (keys) parts.push(filled(say.keys, { count: keys }));
   $("tally").textContent = parts.join(" · ");
   if (presses.worrying) tell(filled(say.unsure, { count: presses.worrying }), "not");
   const newest = kept.slice(-THUMBS).reverse();
@@ -264,9 +266,11 @@ function show() {
   const list = $("thumbs");
   const have = new Map([...list.querySelectorAll("li[data-uid]")].map((one) => [one.dataset.uid, one]));
   list.replaceChildren(...shown.map((one) => one === null ? pending() : have.get(one[0]) || thumbnail(one)));
-  for (const [uid, , , , said] of newest) {
-    const word = list.querySelector(`li[data-uid="${uid}"] b`);
-    if (word) word.textContent = say.sides[said] || "";
+  for (const [uid, , , , said, key] of newest) {
+    const item = list.querySelector(`li[data-uid="${uid}"]`);
+    if (!item) continue;
+    item.querySelector("b").textContent = say.sides[said] || "";
+    item.querySelector(".star").hidden = !key;
   }
 }
 
@@ -285,7 +289,12 @@ function thumbnail([uid, , kind, place]) {
   picture.src = `/api/v1/captures/${uid}/thumbnail`;
   picture.alt = filled(say.picture, { number: place });
   const number = document.createElement("span");
-  number.textContent = (kind === "clip" ? "▸ " : "") + place;
+  const star = document.createElement("span");
+  star.className = "star";
+  star.role = "img";
+  star.ariaLabel = say.key_image;
+  star.hidden = true;
+  number.append(star, (kind === "clip" ? "▸ " : "") + place);
   link.append(picture, document.createElement("b"), number);
   item.append(link);
   return item;

@@ -58,6 +58,7 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/exams/{exam}/move": WORK,
     "POST /api/v1/exams/{exam}/laterality": WORK,
     "POST /api/v1/captures/{uid}/laterality": WORK,
+    "POST /api/v1/captures/{uid}/key": WORK,
     "POST /api/v1/exams/{exam}/stills": WORK,
     "POST /api/v1/exams/{exam}/clips": WORK,
     "POST /api/v1/clips/{clip}/stop": WORK,

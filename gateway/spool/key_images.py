@@ -1,0 +1,143 @@
+"""Key images: which pictures a person marked, and the lists (Key Object Selection Documents) that name them.
+
+`<uid>.key` beside a picture says whether it is one, written anew each time; the row follows. What a list names
+stands in exam.json before it is made, so that a cut finds the same list again. What a list names stays a key image.
+"""
+
+import builtins
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.clock import Clock
+from gateway.errors import SpoolDamaged, WrongState
+from gateway.log import event, warn
+from gateway.model import CaptureState, Exam, ExamState, KeyDocument
+from gateway.spool import records
+from gateway.spool.captures import Captures, Listed
+from gateway.spool.database import Database
+from gateway.spool.exams import Exams
+from gateway.spool.files import Files, locked
+from gateway.spool.paths import KEY, Layout
+
+_log = logging.getLogger(__name__)
+_MAY_CHANGE = (ExamState.OPEN, ExamState.FINISHED)
+_NO, _MARKED, _NAMED = 0, 1, 2  # the column `key_image`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marked:
+    """The content of a file: what a person said last."""
+
+    key: bool
+    utc: str
+
+
+class KeyImages:
+    """The files `<uid>.key`, the column `capture.key_image` and the lists in exam.json."""
+
+    def __init__(
+        self, *, layout: Layout, files: Files, database: Database, clock: Clock, exams: Exams, captures: Captures
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._database = database
+        self._clock = clock
+        self._exams = exams
+        self._captures = captures
+
+    # --- a person's doing ---------------------------------------------------------------------------------
+
+    def mark(self, uid: str, *, key: bool) -> Listed:
+        """Say whether a picture is a key image, while its exam is not released, the picture itself or not.
+
+        Raises NotFound; WrongState after that, of a picture that was removed, and of one that a list names.
+        """
+        exam_id = self._captures.get(uid).capture.exam
+        with locked(self._layout.exam_lock(exam_id)):
+            old, exam = self._captures.get(uid), self._exams.get(exam_id)
+            if exam.state not in _MAY_CHANGE:
+                raise WrongState("This exam was released already: its key images are decided.")
+            if old.capture.state is not CaptureState.SAVED:
+                raise WrongState("A picture that was removed is no key image.", action="Bring it back first.")
+            if not key and uid in named(exam):
+                raise WrongState(
+                    "A list of key images that may have left the box names this picture: it stays one."
+                )
+            if old.key is not key:
+                said = Marked(key=key, utc=self._clock.utc().isoformat())
+                self._files.write(self._layout.key(exam_id, uid), [records.dump(said)])
+                self._set_row(uid, key=key)
+        return self._captures.get(uid)
+
+    # --- lists --------------------------------------------------------------------------------------------
+
+    def waiting(self) -> builtins.list[str]:
+        """Return released exams with a key image that no list names yet and that is, or may become, an object."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT capture.exam FROM capture JOIN exam ON exam.id = capture.exam "
+                "WHERE capture.key_image = 1 AND capture.state = 'saved' AND capture.problem_code = '' "
+                "AND exam.state IN ('released', 'discontinued') ORDER BY capture.exam"
+            ).fetchall()
+        return [row["exam"] for row in rows]
+
+    def of_exam(self, exam: str) -> builtins.list[Listed]:
+        """Return an exam's key images in the order of their presses; none that was removed."""
+        return [
+            each for each in self._captures.of_exam(exam) if each.key and each.capture.state is CaptureState.SAVED
+        ]
+
+    def decide(self, exam: str, documents: Sequence[KeyDocument]) -> Exam:
+        """Write durably which lists are made next; nothing when they were decided on at this moment."""
+
+        def decided(old: Exam) -> Exam:
+            known = {each.number for each in old.key_documents}
+            new = tuple(each for each in documents if each.number not in known)
+            return replace(old, key_documents=(*old.key_documents, *new)) if new else old
+
+        return self._exams.change(exam, decided)
+
+    def are_named(self, uids: Sequence[str]) -> None:
+        """Note that the lists that name these captures are made."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "UPDATE capture SET key_image = ? WHERE sop_instance_uid = ? AND key_image = ?",
+                [(_NAMED, uid, _MARKED) for uid in uids],
+            )
+
+    # --- putting right ------------------------------------------------------------------------------------
+
+    def obey(self, exam: str, uid: str) -> None:
+        """Make the row say what the file says, if there is one."""
+        try:
+            said = records.load(Marked, self._layout.key(exam, uid).read_bytes())
+        except FileNotFoundError:
+            return
+        except (SpoolDamaged, OSError) as error:
+            warn(_log, "key_mark_damaged", exam=exam, uid=uid, error=type(error).__name__)
+            return
+        if self._set_row(uid, key=said.key):
+            event(_log, "key_mark_reconciled", exam=exam, uid=uid)
+
+    def reconcile(self) -> None:
+        """Make the rows say what the files say, where a cut came between the two."""
+        for path in sorted(self._layout.of_exams("*" + KEY)):
+            self.obey(path.parent.name, path.name.removesuffix(KEY))
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _set_row(self, uid: str, *, key: bool) -> bool:
+        with self._database.write() as connection:
+            return (
+                connection.execute(
+                    "UPDATE capture SET key_image = ? WHERE sop_instance_uid = ? AND (key_image > 0) <> ?",
+                    (_MARKED if key else _NO, uid, key),
+                ).rowcount
+                == 1
+            )
+
+
+def named(exam: Exam) -> frozenset[str]:
+    """Return the SOP Instance UIDs of an exam's pictures that its lists of all key images name."""
+    return frozenset(uid for each in exam.key_documents if not each.part_of for uid in each.pictures)
