@@ -9,7 +9,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.clock import Clock
 from gateway.errors import SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import CaptureState, Exam, ExamState, KeyDocument
@@ -30,19 +29,17 @@ class Marked:
     """The content of a file: what a person said last."""
 
     key: bool
-    utc: str
 
 
 class KeyImages:
     """The files `<uid>.key`, the column `capture.key_image` and the lists in exam.json."""
 
     def __init__(
-        self, *, layout: Layout, files: Files, database: Database, clock: Clock, exams: Exams, captures: Captures
+        self, *, layout: Layout, files: Files, database: Database, exams: Exams, captures: Captures
     ) -> None:
         self._layout = layout
         self._files = files
         self._database = database
-        self._clock = clock
         self._exams = exams
         self._captures = captures
 
@@ -65,8 +62,7 @@ class KeyImages:
                     "A list of key images that may have left the box names this picture: it stays one."
                 )
             if old.key is not key:
-                said = Marked(key=key, utc=self._clock.utc().isoformat())
-                self._files.write(self._layout.key(exam_id, uid), [records.dump(said)])
+                self._files.write(self._layout.key(exam_id, uid), [records.dump(Marked(key=key))])
                 self._set_row(uid, key=key)
         return self._captures.get(uid)
 

@@ -82,9 +82,7 @@ def assemble(
         exams=exams,
         captures=captures,
         sides=Sides(layout=layout, files=files, database=database, clock=clock, exams=exams, captures=captures),
-        key_images=KeyImages(
-            layout=layout, files=files, database=database, clock=clock, exams=exams, captures=captures
-        ),
+        key_images=KeyImages(layout=layout, files=files, database=database, exams=exams, captures=captures),
         releases=Releases(layout=layout, files=files, database=database, clock=clock),
         key_stills=KeyStills(layout=layout, files=files, clock=clock),
         objects=Objects(layout=layout, files=files, database=database, clock=clock),
