@@ -454,6 +454,30 @@ def finish_side_missing(box: Box) -> str:
     return f"/finish/{opened.id}"
 
 
+def with_keys(box: Box) -> Exam:
+    """Return an exam with a marked picture among others, with sides."""
+    opened = exam(box, 2)
+    marked = box.capture.store(opened, frame=START + 1, side=Side.RIGHT)
+    box.spool.key_images.mark(marked.sop_instance_uid, key=True)
+    return opened
+
+
+@screen
+def finish_key_images(box: Box) -> str:
+    return f"/finish/{with_keys(box).id}"
+
+
+@screen
+def live_key_images(box: Box) -> str:
+    return f"/live/{with_keys(box).id}"
+
+
+@screen
+def review_key_image(box: Box) -> str:
+    captures = box.spool.captures.of_exam(with_keys(box).id)
+    return f"/picture/{captures[-1].capture.sop_instance_uid}"
+
+
 @screen
 def finish_without_patient(box: Box) -> str:
     return f"/finish/{exam(box, 1, identity=Identity.TEMPORARY).id}"

@@ -83,6 +83,37 @@ def test_a_side_is_changed_on_the_page_of_the_picture_and_taken_back_there(page:
 
 
 @front
+def test_one_touch_marks_a_key_image_and_another_takes_it_back_and_the_finish_sheet_counts(
+    page: Page, box: Box
+) -> None:
+    exam = open_first_patient(page, box)
+    press(page, "1 image")
+    page.locator("#thumbs a").first.tap()
+    page.wait_for_url("**/picture/*")
+    for marked in (True, False, True):
+        ready(page)
+        page.locator(".key-image").tap()
+        until(lambda marked=marked: [each.key for each in box.spool.captures.of_exam(exam)] == [marked])
+        expect(page.locator(".key-image")).to_have_attribute("aria-pressed", str(marked).lower())
+    page.get_by_text("Back to live").tap()
+    expect(page.locator("#tally")).to_have_text("1 image · 1 key")
+    expect(page.get_by_role("img", name="key image")).to_be_visible()
+    page.locator("#finish").tap()
+    page.wait_for_url("**/finish/*")
+    expect(page.locator(".sum")).to_contain_text("1 image · 1 key")
+    expect(page.locator(".contact")).to_contain_text("key image")
+
+
+@front
+def test_a_mark_that_was_set_on_another_screen_shows_on_the_live_screen(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    press(page, "1 image")
+    (taken,) = box.spool.captures.of_exam(exam)
+    box.spool.key_images.mark(taken.capture.sop_instance_uid, key=True)
+    expect(page.locator("#tally")).to_have_text("1 image · 1 key")
+
+
+@front
 def test_finish_asks_for_the_sides_that_are_missing_and_one_touch_answers(page: Page, box: Box) -> None:
     opened = exam_with(box, 2)
     box.capture.store(opened, frame=START + 1, side=Side.RIGHT)
