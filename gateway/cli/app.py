@@ -79,6 +79,16 @@ def demo(
 
 
 @app.command()
+def practice(config: Config = DEFAULT_CONFIG) -> None:
+    """Run practice beside this box until its screen ends it: a test picture, TEST patients, nothing is kept."""
+    from gateway.demo.practice import run_practice
+    from gateway.log import to_stderr
+
+    to_stderr("practice")
+    raise typer.Exit(run_practice(config, _say))
+
+
+@app.command()
 def doctor(
     config: Config = DEFAULT_CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,

@@ -140,6 +140,26 @@ def _listeners(parts: Parts) -> Iterator[Finding]:
                 )
 
 
+def _practice(parts: Parts) -> Iterator[Finding]:
+    """Practice reaches nobody: neither by its destinations nor by what it grabs or shows to others."""
+    panel = next(iter(parts.get("panel", [])), None)
+    if panel is None or panel.good.get("practice_of") is None:
+        return
+    for table in ("destination", "procedure_step", "trigger"):
+        for part in parts.get(table, []):
+            yield Finding(place=part.place, reason="practice has none: nothing of it leaves or comes from outside")
+    for part in parts.get("worklist", []):
+        if not is_loopback(part.good.get("host", "")):
+            yield Finding(
+                place=(*part.place, "host"), reason="practice has patients of its own: a loopback address"
+            )
+    for part in parts.get("source", []):
+        if not part.good.get("device", "pattern:").startswith("pattern:"):
+            yield Finding(place=(*part.place, "device"), reason="practice shows a test picture: pattern:...")
+    if panel.good.get("lan") is not None:
+        yield Finding(place=(*panel.place, "lan"), reason="practice is at the box alone")
+
+
 def _overlap(one: str, other: str) -> bool:
     return one == other or bool({one, other} & _ANYWHERE) or {one, other} == {"localhost", "127.0.0.1"}
 
@@ -235,6 +255,7 @@ _RULES = (
     _folders,
     _peers,
     _listeners,
+    _practice,
     _commitment,
     _identity,
     _certificates,

@@ -7,13 +7,14 @@ import json
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config import reader
+from gateway.config.settings import Settings
 from gateway.demo.failed import DemoFailed
 from gateway.demo.patients import MODALITY
 from gateway.demo.peer import LOOPBACK
@@ -27,7 +28,7 @@ _PORTS = 100  # looked at, one after the other
 _HIGHEST_PORT = 65535
 _RESERVE_MB = 64  # the least there is: a temporary folder often lies on a small disk
 
-Table = Mapping[str, str | int | bool]
+Table = Mapping[str, str | int | bool | Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,15 +119,23 @@ def write_config(folder: Folder, ports: Ports, *, worklist_ae: str, archive_ae: 
         ("[[worklist]]", _peer("demo-ris", worklist_ae, ports.worklist) | {"modality": MODALITY}),
         ("[[destination]]", _peer("demo-archive", archive_ae, ports.archive) | {"commitment": True}),
     ]
-    lines = ["# Written anew at every start of the demo: changes do not last.", "config_version = 1"]
-    for title, table in [*_box(folder, ports), *peers]:
+    write_tables(folder.config, [*_box(folder, ports), *peers])
+
+
+def write_tables(path: Path, tables: Iterable[tuple[str, Table]]) -> Settings:
+    """Write a configuration that this program made, and return it as its processes will read it.
+
+    Raises DemoFailed or ConfigurationError when the folder's name cannot stand in it.
+    """
+    lines = ["# Written anew at every start: changes do not last.", "config_version = 1"]
+    for title, table in tables:
         lines += ["", title, *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())]
     try:
         text = "\n".join([*lines, ""]).encode()
     except UnicodeEncodeError as error:
         raise DemoFailed("The data folder's name is no text.", action="Use another folder.") from error
-    Files().write(folder.config, [text])
-    reader.read(folder.config)
+    Files().write(path, [text])
+    return reader.read(path)
 
 
 def next_free_port(first: int, *, promised: int = 0) -> int:

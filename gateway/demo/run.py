@@ -39,7 +39,7 @@ def run_demo(*, data_dir: Path | None, headless_exam: bool, port: int = 8080, sa
     Raises DemoFailed or SpoolLocked when nothing could be started.
     """
     asked = threading.Event()
-    with _asked_by_signal(asked), folder.opened(data_dir) as place, _logging_to(place.log):
+    with asked_by_signal(asked), folder.opened(data_dir) as place, _logging_to(place.log):
         to_stderr("demo")
         code = _Demo(place, port=port, say=say, asked=asked).run(headless_exam=headless_exam)
     if place.temporary and not code:
@@ -176,7 +176,8 @@ def _logging_to(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _asked_by_signal(asked: threading.Event) -> Iterator[None]:
+def asked_by_signal(asked: threading.Event) -> Iterator[None]:
+    """Set `asked` on SIGINT and SIGTERM. For a process's main thread."""
     # In a thread: the main one may hold the event's lock at the moment of the signal.
     threads = {number: lambda *_: threading.Thread(target=asked.set).start() for number in _SIGNALS}
     before = {number: signal.signal(number, handler) for number, handler in threads.items()}

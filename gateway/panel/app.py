@@ -34,6 +34,7 @@ from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.store import People
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import NoPower, Power, Switch
+from gateway.panel.practice import Practice
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -78,6 +79,7 @@ def create_app(
         desk=Desk(people=people, audit=spool.audit, work=work, clock=clock),
         operators=Operators(names=settings.panel.operators, clock=clock),
         power=_power(spool, settings, work, switch or NoPower()),
+        practice=Practice(settings=settings, spool=spool, files=spool.files),
     )
     return _built(context, people)
 

@@ -12,6 +12,7 @@ from gateway.panel.operators import Operators
 from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
+from gateway.panel.practice import Practice
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -51,6 +52,7 @@ class Context:
     desk: Desk
     operators: Operators
     power: Power
+    practice: Practice
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

@@ -41,6 +41,13 @@ class TooMany(Refused):
     action = "Close pages that nobody looks at."
 
 
+class NoPractice(Refused):
+    """Practice is not set up on this box."""
+
+    code = "no-practice"
+    action = "IT: set practice in [panel] and enable scopegate-practice.path."
+
+
 class NoSwitch(Refused):
     """This box cannot be switched off on its screen."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from gateway.clock import Clock
+from gateway.config.settings import Address
 from gateway.errors import MediaGone, WorklistError
 from gateway.model import Exam, Identity, Patient, PleaseCheck, Side, WorklistItem
 from gateway.panel.pages.typed import STEPS
@@ -948,3 +949,41 @@ def _first_person(page: Page) -> None:
 _AFTER["recovery_code"] = _look_at_code
 _AFTER["recovery_code_confirm"] = _type_code
 _AFTER["person"] = _first_person
+
+
+# --- practice ------------------------------------------------------------------------------------------------
+
+
+def in_practice(box: Box) -> None:
+    """Make the panel that of practice."""
+    box.configure(practice_of=Address(host="127.0.0.1", port=8080))
+
+
+@screen
+def practice(box: Box) -> str:
+    box.configure(practice=True)
+    return "/practice"
+
+
+@screen
+def practice_choose(box: Box) -> str:
+    in_practice(box)
+    return "/"
+
+
+@screen
+def practice_live(box: Box) -> str:
+    in_practice(box)
+    return f"/live/{exam(box, 12, name=LONG).id}"
+
+
+@screen
+def practice_type(box: Box) -> str:
+    in_practice(box)
+    return "/type"
+
+
+@screen
+def practice_more(box: Box) -> str:
+    in_practice(box)
+    return "/more"

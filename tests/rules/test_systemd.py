@@ -99,12 +99,27 @@ def test_the_panel_reaches_the_box_and_private_networks_only():
 
 def test_every_user_of_a_unit_is_made_and_the_spool_is_shared_by_its_group():
     users = (SYSTEMD / "sysusers.d" / "scopegate.conf").read_text()
-    for process in PROCESSES:
+    for process in (*PROCESSES, "practice"):
         assert f"\nu scopegate-{process} " in users
         assert f"\nm scopegate-{process} " in users
     folders = (SYSTEMD / "tmpfiles.d" / "scopegate.conf").read_text()
     for path in ("/var/lib/scopegate", "/run/scopegate"):
         assert any(line.split()[:5] == ["d", path, "2770", "root", "scopegate"] for line in folders.splitlines())
+
+
+def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():
+    unit = Unit(SYSTEMD / "scopegate-practice.service")
+    service = unit["Service"]
+    assert service["ExecStart"] == f"{PROGRAM} practice --config /etc/scopegate/scopegate.toml"
+    assert (service["User"], service["Group"], service["LimitCORE"]) == ("scopegate-practice", "scopegate", "0")
+    assert service["InaccessiblePaths"] == "/var/lib/scopegate"
+    assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")
+    assert service["PrivateDevices"] == "yes"
+    assert service["ReadWritePaths"] == "/run/scopegate"
+    assert service["ExecStartPre"] == "/bin/rm -f /run/scopegate/practice-wanted"
+    assert service["ExecStopPost"] == "/bin/rm -rf /run/scopegate/practice-address /run/scopegate/practice"
+    path = Unit(SYSTEMD / "scopegate-practice.path")
+    assert path["Path"]["PathExists"] == "/run/scopegate/practice-wanted"
 
 
 def said(*words: str | Path) -> str:
@@ -123,7 +138,7 @@ def test_users_and_folders_are_made_as_meant_in_an_empty_tree(tmp_path):
     assert "scopegate.conf" not in said("systemd-sysusers", f"--root={tmp_path}", users)
     made = (tmp_path / "etc" / "group").read_text().splitlines()
     group = {line.split(":")[0]: line.split(":") for line in made}["scopegate"]
-    assert set(group[3].split(",")) == {f"scopegate-{process}" for process in PROCESSES}
+    assert set(group[3].split(",")) == {f"scopegate-{process}" for process in (*PROCESSES, "practice")}
     assert "scopegate.conf" not in said("systemd-tmpfiles", "--create", f"--root={tmp_path}", folders)
     for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o2770), ("etc/scopegate", 0o750)):
         found = (tmp_path / path).stat()

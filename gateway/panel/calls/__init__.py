@@ -18,6 +18,7 @@ from gateway.panel.calls.key_images import KeyImageCalls
 from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
+from gateway.panel.calls.practice import PracticeCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
 from gateway.panel.calls.worklist import WorklistCalls
@@ -41,6 +42,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *MoveCalls(context).routes(),
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),
+        *PracticeCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),
         *WorklistCalls(context).routes(),

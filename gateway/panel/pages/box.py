@@ -2,9 +2,10 @@
 
 from starlette.requests import Request
 
+from gateway.panel.calls.power import AT_THIS_BOX
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
-from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import EVERYBODY, SIGNED_IN, WORK
 from gateway.panel.shown import charts, copies, evening, forecast
 from gateway.panel.words import NAMES
@@ -24,6 +25,7 @@ class BoxPages:
             self._frame.route("/numbers", "numbers.html", self._numbers, who=SIGNED_IN),
             self._frame.route("/language", "language.html", self._language, who=EVERYBODY),
             self._frame.route("/operator", "operator.html", self._operators, who=WORK),
+            self._frame.route("/practice", "practice.html", self._practice, who=AT_THIS_BOX),
             self._frame.route("/standby", "standby.html", self._standby, who=SIGNED_IN),
         ]
 
@@ -31,6 +33,11 @@ class BoxPages:
         del request
         opened = self._context.spool.exams.open_one()
         return {"opened": opened.id if opened else ""}
+
+    def _practice(self, request: Request) -> Values:
+        if self._context.practice.here:
+            raise Elsewhere("/more")
+        return {"state": self._context.practice.state, "came": request.query_params.get("came", "")}
 
     def _operators(self, request: Request) -> Values:
         return self._more(request)

@@ -66,6 +66,7 @@ class Frame:
             "ngettext": spoken.ngettext,
             "said": spoken.said,
             "panel": panel,
+            "practice": self._context.practice,
             "asker": caller,  # Jinja keeps `caller` for itself
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self.look.badge(self.troubles()),

@@ -154,7 +154,25 @@ async function refresh() {
     }
   } catch { /* the box is away: the watch below says so */ }
   fetching = false;
+  go();
   if (wanted.size) setTimeout(refresh, 500);
+}
+
+function go() { // what was waited for is there: the page says where
+  const there = document.querySelector("[data-go]");
+  if (there) location.assign(there.dataset.go);
+}
+go();
+
+// In practice somebody who walked away must not leave a screen that looks like the box.
+const PRACTICE_S = 900;
+const practiceOf = document.documentElement.dataset.practice;
+if (practiceOf) {
+  setInterval(async () => {
+    if (performance.now() - touched < PRACTICE_S * 1000) return;
+    try { await call("/api/v1/practice/end", {}); } catch { /* it is over already */ }
+    location.assign(practiceOf);
+  }, 1000);
 }
 
 // What no event tells is looked at every so many seconds, as long as the page says that something will change.

@@ -52,6 +52,7 @@ WRONG = [
     ("[station]\n", "tls = { check_name = false }", "station.tls.check_name", "unknown key"),
     ("[station]\n", "tls = true", "station.tls", "must be a table with ca, certificate, key, not true"),
     ("[station]\n", 'temporary_id = "EMERG-{date}{time}"', "station.temporary_id", "random4"),
+    ("[panel]\n", 'practice_of = "8080"', "panel.practice_of", "host:port"),
     ("[panel]\n", 'operators = "Huber"', "panel.operators", "list in brackets"),
     ("[panel]\n", 'operators = ["Huber", "Huber"]', "panel.operators", "twice"),
     ("[panel]\n", 'operators = [" "]', "panel.operators", "1 to 64"),

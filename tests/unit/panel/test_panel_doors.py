@@ -59,6 +59,10 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/exams/{exam}/laterality": WORK,
     "POST /api/v1/captures/{uid}/laterality": WORK,
     "POST /api/v1/captures/{uid}/key": WORK,
+    "GET /api/v1/practice": KNOWN,
+    "POST /api/v1/practice/begin": WORK,
+    "POST /api/v1/practice/end": WORK,
+    "GET /practice": WORK,
     "POST /api/v1/exams/{exam}/stills": WORK,
     "POST /api/v1/exams/{exam}/clips": WORK,
     "POST /api/v1/clips/{clip}/stop": WORK,
@@ -134,6 +138,9 @@ AT_THE_BOX = {
     "GET /first",
     "GET /recover",
     "POST /api/v1/power/off",
+    "POST /api/v1/practice/begin",
+    "POST /api/v1/practice/end",
+    "GET /practice",
     "POST /api/v1/power/stay",
 }
 TAKE_PICTURES = {
