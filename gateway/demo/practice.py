@@ -120,18 +120,7 @@ def box(
     settings: Settings, root: Path, *, panel: int, station: int, worklist: tuple[str, int]
 ) -> list[tuple[str, folder.Table]]:
     """Return the tables of practice's configuration: it looks as the real box does, and reaches nobody."""
-    looks = settings.panel
     source = settings.sources[0]
-    screen: dict[str, str | int | bool] = {
-        "listen": f"{LOOPBACK}:{panel}",
-        "practice_of": str(settings.panel.listen),
-        "language": looks.language,
-        "theme": looks.theme,
-        "buttons": looks.buttons,
-        "keyboard": looks.keyboard,
-    }
-    if looks.screen_mm != Panel().screen_mm:
-        screen["screen_mm"] = looks.screen_mm
     ae_title, port = worklist
     return [
         (
@@ -145,7 +134,7 @@ def box(
                 "runtime_dir": str(root / "run"),
             },
         ),
-        ("[panel]", screen),
+        ("[panel]", _screen(settings.panel, panel)),
         ("[retention]", {"reserve_mb": _RESERVE_MB}),
         (
             "[[source]]",
@@ -159,6 +148,20 @@ def box(
         ),
         ("[[worklist]]", {"name": "practice", "ae_title": ae_title, "host": LOOPBACK, "port": port}),
     ]
+
+
+def _screen(looks: Panel, port: int) -> folder.Table:
+    """Return how practice looks: as the real box."""
+    screen: dict[str, str | int | bool] = {
+        "listen": f"{LOOPBACK}:{port}",
+        "practice_of": str(looks.listen),
+        "language": looks.language,
+        "theme": looks.theme,
+        "buttons": looks.buttons,
+        "keyboard": looks.keyboard,
+        "screen_mm": looks.screen_mm,
+    }
+    return screen
 
 
 def orders(clock: Clock) -> tuple[patients.Order, ...]:
