@@ -95,6 +95,7 @@ def test_one_touch_marks_a_key_image_and_another_takes_it_back_and_the_finish_sh
         page.locator(".key-image").tap()
         until(lambda marked=marked: [each.key for each in box.spool.captures.of_exam(exam)] == [marked])
         expect(page.locator(".key-image")).to_have_attribute("aria-pressed", str(marked).lower())
+    ready(page)
     page.get_by_text("Back to live").tap()
     expect(page.locator("#tally")).to_have_text("1 image · 1 key")
     expect(page.get_by_role("img", name="key image")).to_be_visible()
