@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
+from gateway.model import KEY_OBJECTS
 
 BARE = "[station]\nae_title = 'ENDO2'\n"
 WORKLIST = '[[worklist]]\nname = "ris"\nae_title = "RIS"\nhost = "10.0.0.5"\nport = 104\nmodality = "ES"\n'
@@ -73,8 +74,9 @@ def test_the_classes_are_those_of_the_sources_that_go_to_an_archive(statement):
     stated = [row.split(" | ")[1:5:3] for row in rows(lines, "1.2.840.10008.5.1.4.1.1.")]
     scope = ["1.2.840.10008.5.1.4.1.1.77.1.1", "1.2.840.10008.5.1.4.1.1.77.1.1.1"]
     ultrasound = ["1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"]
-    assert stated == [[uid, "127.0.0.1:104"] for uid in scope] + [
-        [uid, "127.0.0.1:105"] for uid in [*ultrasound, *scope]
+    lists = KEY_OBJECTS
+    assert stated == [[uid, "127.0.0.1:104"] for uid in [*scope, lists]] + [
+        [uid, "127.0.0.1:105"] for uid in [*ultrasound, *scope, lists]
     ]
 
 
