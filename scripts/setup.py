@@ -266,6 +266,8 @@ def make_venv(*, again: bool) -> None:
         import ensurepip  # noqa: F401, PLC0415 - Debian keeps it in a package of its own
     except ImportError:
         install_packages([Tool(program="", package="python3-venv", why="makes the virtual environment")])
+    if VENV.is_symlink():  # --clear would empty what another checkout lives from
+        raise SystemExit(f"{VENV} is a link to somewhere else: remove it, and run this again.")
     with progress("making .venv again (it was unfinished or moved)" if again else "making .venv"):
         call(sys.executable, "-m", "venv", "--clear", VENV, keep_lock=True)
 

@@ -165,6 +165,22 @@ class KeyPedal(Gadget):
             out.write(bytes([0, 0, *keys]).ljust(8, b"\0"))
 
 
+class Stick(Gadget):
+    """A USB stick whose file system is in `image`."""
+
+    name = "Stick"
+
+    def __init__(self, image: Path, serial: str = "STICK1") -> None:
+        super().__init__(serial, "mass_storage")
+        (self._function / "lun.0/removable").write_text("1")
+        (self._function / "lun.0/file").write_text(str(image))
+
+    def throw_away(self) -> None:
+        self.unplug()
+        (self._function / "lun.0/file").write_text("\n")
+        super().throw_away()
+
+
 @contextmanager
 def plugged(gadget: Plugged) -> Iterator[Plugged]:
     """Have it plugged in while the block lasts."""

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ class Installed(Panel):
 
     data = DATA
 
-    def __init__(self, sources: list[dict[str, Any]]) -> None:
+    def __init__(self, sources: list[dict[str, Any]], destinations: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__(_PORT)
         self.began = run("date", "+%F %T").strip()
         tables = [("[panel]", {"listen": f"127.0.0.1:{_PORT}"}), *(("[[source]]", source) for source in sources)]
+        tables += [("[[destination]]", destination) for destination in destinations]
         CONFIGURATION.write_text(configuration(tables))
         run("chown", "root:scopegate", str(CONFIGURATION))
         CONFIGURATION.chmod(0o640)

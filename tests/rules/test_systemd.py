@@ -29,8 +29,8 @@ def verify(folder: Path) -> subprocess.CompletedProcess[str]:
     program = folder / "scopegate"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    units = [path for path in folder.iterdir() if path.suffix in {".service", ".target"}]
-    assert len(units) >= 4
+    units = [path for path in folder.iterdir() if path.suffix in {".service", ".target", ".path", ".mount"}]
+    assert len(units) >= 7
     for unit in units:
         unit.write_text(unit.read_text().replace(PROGRAM, str(program)))
     tool = shutil.which("systemd-analyze")
