@@ -74,6 +74,8 @@ TOOLS = (
     ),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
+    Tool(program="Xvfb", package="xvfb", why="the screen on which the box's own browser is tested"),
+    Tool(program="xdotool", package="xdotool", why="presses keys there, as a plugged-in keyboard does"),
     Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
     Tool(program="ip", package="iproute2", why="private networks for tests"),
     Tool(program="node", package="nodejs", why="runs a peer written by another hand than the product's libraries"),

@@ -147,6 +147,7 @@ def _panel(base: Path) -> Table:
             "keyboard": values.one_of("auto", "qwerty", "qwertz", "azerty", "italian"),
             "screen_mm": values.number(0, 1000, "mm"),
             "switch_off": values.flag,
+            "kiosk": values.flag,
             "practice": values.flag,
             "practice_of": values.address,
         },

@@ -63,6 +63,7 @@ class Panel:
     keyboard: str = "auto"  # by the language; or "qwerty", "qwertz", "azerty", "italian"
     screen_mm: int = 0  # its width; 0: keys have the size that a screen of 7 or 10 inches needs
     switch_off: bool = False  # whether the screen may switch the box off: the units for it are enabled
+    kiosk: bool = False  # whether the box has a screen of its own, whose browser is watched: the units are enabled
     practice: bool = False  # whether the screen may begin practice: the units for it are enabled
     practice_of: Address | None = None  # of practice itself: where the panel of the real box is
 

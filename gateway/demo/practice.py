@@ -47,7 +47,7 @@ def run_practice(config: Path, say: Callable[[str], None]) -> int:
     shutil.rmtree(root, ignore_errors=True)
     asked = threading.Event()
     try:
-        (root / "run").mkdir(parents=True, mode=0o700)
+        (root / "run").mkdir(parents=True)
         (runtime / WANTED).unlink(missing_ok=True)
         with asked_by_signal(asked):
             return _Practice(settings, root, say=say, asked=asked).run()
@@ -160,6 +160,7 @@ def _screen(looks: Panel, port: int) -> folder.Table:
         "buttons": looks.buttons,
         "keyboard": looks.keyboard,
         "screen_mm": looks.screen_mm,
+        "kiosk": looks.kiosk,
     }
     return screen
 

@@ -20,6 +20,7 @@ from gateway.panel.context import API, Context, Timing
 from gateway.panel.doors.guard import Guard
 from gateway.panel.doors.routing import Files, declared
 from gateway.panel.doors.second_door import SecondDoor
+from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.changes import Changes
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.presses import Presses
@@ -80,6 +81,7 @@ def create_app(
         operators=Operators(names=settings.panel.operators, clock=clock),
         power=_power(spool, settings, work, switch or NoPower()),
         practice=Practice(settings=settings, spool=spool, files=spool.files),
+        kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
     )
     return _built(context, people)
 
@@ -101,6 +103,7 @@ def _built(context: Context, people: People) -> Starlette:
 def _tell(app: Starlette, context: Context, frame: Frame, names: Names) -> None:
     """Hand over what middleware, error handlers and the process itself look for in the application."""
     app.state.hub = context.hub
+    app.state.kiosk = context.kiosk
     app.state.languages = context.languages
     app.state.desk = context.desk
     app.state.names = names
@@ -151,6 +154,7 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
             asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),
             asyncio.create_task(context.power.run(context.timing.switch)),
+            asyncio.create_task(context.kiosk.run(context.work)),
         ]
         if door := app.state.second_door:
             app.state.background.append(asyncio.create_task(door.run()))

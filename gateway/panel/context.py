@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
+from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators
@@ -53,6 +54,7 @@ class Context:
     operators: Operators
     power: Power
     practice: Practice
+    kiosk: Kiosk
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

@@ -16,6 +16,7 @@ from gateway.panel.app import create_app
 from gateway.panel.doors.connections import BACKLOG, Door
 from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.doors.waiting import Waiting
+from gateway.panel.kiosk import BEAT_NS
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.power import NoPower, UnitSwitch
 from gateway.panel.words import Languages
@@ -121,7 +122,8 @@ class Heartbeat:
                 raise RuntimeError("background work of the panel ended") from task.exception()
         door = self._app.state.second_door
         lan = door.listens_at if door else ""
-        self._live.write({"listen": self._listen, "lan": lan, "watchers": self._app.state.hub.watchers})
+        said = {"listen": self._listen, "lan": lan, "watchers": self._app.state.hub.watchers}
+        self._live.write({**said, BEAT_NS: self._app.state.kiosk.beat_ns})
 
 
 class Server:

@@ -987,3 +987,9 @@ def practice_type(box: Box) -> str:
 def practice_more(box: Box) -> str:
     in_practice(box)
     return "/more"
+
+
+@screen
+def standby_of_the_box(box: Box) -> str:
+    box.configure(kiosk=True)
+    return "/standby"

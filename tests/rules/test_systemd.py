@@ -12,6 +12,7 @@ import pytest
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 PROGRAM = "/opt/scopegate/bin/scopegate"
+KIOSK = "/opt/scopegate/systemd/kiosk/scopegate-kiosk"
 PROCESSES = ("capture", "forward", "panel")
 
 
@@ -32,7 +33,7 @@ def verify(folder: Path) -> subprocess.CompletedProcess[str]:
     units = [path for path in folder.iterdir() if path.suffix in {".service", ".target", ".path", ".mount"}]
     assert len(units) >= 7
     for unit in units:
-        unit.write_text(unit.read_text().replace(PROGRAM, str(program)))
+        unit.write_text(unit.read_text().replace(PROGRAM, str(program)).replace(KIOSK, str(program)))
     tool = shutil.which("systemd-analyze")
     assert tool, "systemd-analyze is missing: scripts/test installs it"
     return subprocess.run(
@@ -120,6 +121,29 @@ def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():
     assert service["ExecStopPost"] == "/bin/rm -rf /run/scopegate/practice-address /run/scopegate/practice"
     path = Unit(SYSTEMD / "scopegate-practice.path")
     assert path["Path"]["PathExists"] == "/run/scopegate/practice-wanted"
+
+
+def test_the_screen_of_the_box_sees_no_files_and_only_its_own_browser_is_ever_restarted():
+    service = Unit(SYSTEMD / "scopegate-kiosk.service")["Service"]
+    assert service["ExecStart"] == f"{KIOSK} http://127.0.0.1:8080/"
+    assert (service["User"], service["Group"], service["Restart"]) == (
+        "scopegate-kiosk",
+        "scopegate-kiosk",
+        "always",
+    )
+    assert set(service["InaccessiblePaths"].split()) == {"/var/lib/scopegate", "/run/scopegate", "/etc/scopegate"}
+    assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")
+    assert service["RuntimeDirectory"] == "scopegate-kiosk"
+    users = (SYSTEMD / "sysusers.d" / "scopegate.conf").read_text()
+    assert "\nu scopegate-kiosk " in users
+    assert "\nm scopegate-kiosk " not in users
+    restart = (SYSTEMD / "scopegate-kiosk-restart.service").read_text().splitlines()
+    assert [line for line in restart if line.startswith("Exec")] == [
+        "ExecStart=/bin/rm -f /run/scopegate/kiosk-restart",
+        "ExecStart=/bin/systemctl --no-block try-restart scopegate-kiosk.service",
+    ]
+    path = Unit(SYSTEMD / "scopegate-kiosk-restart.path")
+    assert path["Path"]["PathExists"] == "/run/scopegate/kiosk-restart"
 
 
 def said(*words: str | Path) -> str:

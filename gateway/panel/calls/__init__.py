@@ -15,6 +15,7 @@ from gateway.panel.calls.exams import ExamCalls
 from gateway.panel.calls.exports import ExportCalls
 from gateway.panel.calls.health import Health
 from gateway.panel.calls.key_images import KeyImageCalls
+from gateway.panel.calls.kiosk import KioskCalls
 from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
@@ -39,6 +40,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *ExportCalls(context).routes(),
         *Health(context).routes(),
         *KeyImageCalls(context).routes(),
+        *KioskCalls(context).routes(),
         *MoveCalls(context).routes(),
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),

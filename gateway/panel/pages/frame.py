@@ -67,6 +67,7 @@ class Frame:
             "said": spoken.said,
             "panel": panel,
             "practice": self._context.practice,
+            "kiosk": self._context.kiosk,
             "asker": caller,  # Jinja keeps `caller` for itself
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self.look.badge(self.troubles()),

@@ -1,0 +1,237 @@
+"""Debian's Chromium as the box's unit starts it, with its switches and policies: no way out, never frozen for long.
+
+X stands in for the compositor, so that keys and pictures of the screen are the real ones.
+"""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.box import until
+from tests.browser.conftest import Box
+
+SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+POLICIES = "/etc/chromium/policies"
+IN_PLACE_OF_CAGE = """\
+#!/bin/sh
+[ "$1 $2" = "-d --" ] || exit 64
+shift 2
+for each; do
+  shift
+  [ "$each" = --ozone-platform=wayland ] && each=--ozone-platform=x11
+  set -- "$@" "$each"
+done
+exec "$@"
+"""
+KEYS = (
+    *(f"F{number}" for number in range(1, 13)),
+    *(f"ctrl+{key}" for key in "nthjklopsudfgrw"),
+    *(f"ctrl+shift+{key}" for key in ("n", "t", "i", "j", "o", "b", "a", "m", "q", "w", "Delete")),
+    *(
+        "alt+Home",
+        "alt+Left",
+        "alt+F4",
+        "alt+f",
+        "alt+d",
+        "shift+Escape",
+        "Menu",
+        "shift+F10",
+        "ctrl+plus",
+        "super",
+    ),
+    *("XF86HomePage", "XF86Search", "XF86Back", "ctrl+Tab", "ctrl+alt+t"),
+)
+ELSEWHERE = (
+    "file:///etc/passwd",
+    "view-source:http://127.0.0.1/",
+    "chrome://version",
+    "chrome://settings",
+    "chrome://newtab",
+    "chrome-untrusted://terminal/",
+    "devtools://devtools/bundled/inspector.html",
+    "data:text/html,elsewhere",
+    "https://example.org/",
+    "http://127.0.0.1:1/",
+    "http://localhost/",
+)
+front = pytest.mark.parametrize("looks", [{"kiosk": True}], ids=["kiosk"])
+
+
+@dataclass
+class Screen:
+    """A display, and the browser on it."""
+
+    number: str
+    folder: Path
+    browser: subprocess.Popen[bytes] | None = None
+
+    def run(self, *words: str) -> str:
+        environment = {**os.environ, "DISPLAY": f":{self.number}"}
+        done = subprocess.run(words, env=environment, capture_output=True, check=False, timeout=20)
+        return done.stdout.decode(errors="replace")
+
+    def windows(self) -> list[str]:
+        """Return the titles of what can be seen."""
+        found = self.run("xdotool", "search", "--onlyvisible", "--name", ".+").split()
+        return [self.run("xdotool", "getwindowname", each).strip() for each in found]
+
+    def start(self, address: str, *switches: str, **policies: object) -> None:
+        """Start the browser as its unit does; `policies`: those of the product, changed."""
+        port = address.rsplit(":", 1)[1].strip("/")
+        shipped = json.loads((SYSTEMD / "kiosk" / "chromium-policies.json").read_text())
+        shipped["URLAllowlist"] = [each.replace("8080", port) for each in shipped["URLAllowlist"]]
+        for name in ("managed", "bin", "run"):
+            (self.folder / name).mkdir(exist_ok=True)
+        (self.folder / "managed" / "scopegate.json").write_text(json.dumps({**shipped, **policies}))
+        cage = self.folder / "bin" / "cage"
+        cage.write_text(IN_PLACE_OF_CAGE)
+        cage.chmod(0o755)
+        words = [str(SYSTEMD / "kiosk" / "scopegate-kiosk"), address, "--no-sandbox", "--disable-gpu", *switches]
+        inside = f"mount --bind {self.folder} {POLICIES} && exec {shlex.join(words)}"
+        self.browser = subprocess.Popen(
+            ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", inside],
+            env={
+                **os.environ,
+                "DISPLAY": f":{self.number}",
+                "PATH": f"{cage.parent}:{os.environ['PATH']}",
+                "RUNTIME_DIRECTORY": str(self.folder / "run"),
+                "HOME": str(self.folder / "run"),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def stop(self) -> None:
+        if self.browser:
+            os.killpg(self.browser.pid, signal.SIGKILL)
+            self.browser.wait()
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    Path(POLICIES).mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp", "-screen", "0", "800x480x24"],
+        pass_fds=[writing],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        found = Screen(said.readline().strip(), tmp_path)
+    yield found
+    found.stop()
+    server.terminate()
+    server.wait()
+
+
+def beats(box: Box) -> int:
+    return int(box.panel_says()["kiosk_beat_ns"])
+
+
+def heard(box: Box, after: int) -> None:
+    """Wait until a page on the screen was drawn and seen once more."""
+    until("the page on the screen to be heard of", lambda: beats(box) > after, 60)
+
+
+@front
+def test_no_key_of_a_plugged_in_keyboard_and_no_other_button_leads_away(box: Box, screen: Screen) -> None:
+    screen.start(box.address)
+    heard(box, 0)
+    title = "Choose patient"
+    until("the list to be shown", lambda: screen.windows() == [title], 60)
+    screen.run("xdotool", "mousemove", "400", "240")
+    for key in KEYS:
+        screen.run("xdotool", "key", key)
+        screen.run("xdotool", "key", "Escape")
+        assert screen.windows() == [title], key
+    for button in ("2", "3", "8", "9"):
+        screen.run("xdotool", "mousemove", "400", "240", "click", button)
+        assert screen.windows() == [title], button
+    heard(box, beats(box))
+    assert screen.browser
+    assert screen.browser.poll() is None
+    screen.run("xdotool", "key", "Tab", "Return")  # keys do arrive
+    until("a key of the page to be followed", lambda: screen.windows() not in ([], [title]), 60)
+
+
+@front
+def test_no_address_but_the_panel_opens_and_nobody_looks_inside(box: Box, screen: Screen) -> None:
+    screen.start(box.address, "--remote-debugging-port=0")
+    heard(box, 0)
+    assert not (screen.folder / "run" / "profile" / "DevToolsActivePort").exists()
+    screen.stop()
+    # With that one policy turned round, so that a test can say where to go.
+    screen.start(
+        box.address, "--remote-debugging-port=0", DeveloperToolsAvailability=1, RemoteDebuggingAllowed=True
+    )
+    port_file = screen.folder / "run" / "profile" / "DevToolsActivePort"
+    until("the browser to listen", lambda: port_file.exists() and port_file.read_text(), 60)
+    port = port_file.read_text().split()[0]
+
+    def page() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
+            found = [each for each in json.loads(answer.read()) if each["type"] == "page"]
+        return str(found[0]["webSocketDebuggerUrl"]) if found else ""
+
+    with connect(until("the page to be there", page, 60), max_size=None) as inside:
+
+        def ask(number: int, method: str, **parameters: str) -> dict[str, object]:
+            inside.send(json.dumps({"id": number, "method": method, "params": parameters}))
+            while True:
+                said = json.loads(inside.recv(timeout=20))
+                if said.get("id") == number:
+                    return dict(said.get("result", {}))
+
+        for number, address in enumerate(ELSEWHERE, 1):
+            answer = ask(number, "Page.navigate", url=address)
+            assert answer.get("errorText", "net::ERR_BLOCKED_BY_ADMINISTRATOR") in {
+                "net::ERR_BLOCKED_BY_ADMINISTRATOR",
+                "net::ERR_ABORTED",
+                "net::ERR_INVALID_URL",
+            }, address
+            text = ask(100 + number, "Runtime.evaluate", expression="document.body.innerText")
+            assert "root:" not in str(text), address
+            assert "elsewhere" not in str(text).casefold(), address
+        opened = ask(900, "Runtime.evaluate", expression="String(window.open('about:blank'))")
+        assert "null" in str(opened)
+        assert "errorText" not in ask(999, "Page.navigate", url=box.address)
+
+
+@front
+def test_a_page_that_froze_makes_its_browser_start_anew_and_nothing_else(box: Box, screen: Screen) -> None:
+    asked = box.settings.station.runtime_dir / "kiosk-restart"
+    screen.start(box.address)
+    heard(box, 0)
+    assert not asked.exists()
+    assert screen.browser
+    os.killpg(screen.browser.pid, signal.SIGSTOP)
+    until("the browser to be missed", asked.exists, 60)
+    lines = (SYSTEMD / "scopegate-kiosk-restart.service").read_text().splitlines()
+    commands = [line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")]
+    assert commands[1].split() == [
+        "/bin/systemctl",
+        "--no-block",
+        "try-restart",
+        "scopegate-kiosk.service",
+    ]
+    subprocess.run(commands[0].replace("/run/scopegate", str(asked.parent)).split(), check=True)
+    assert not asked.exists()
+    screen.stop()  # as systemd does then
+    before = beats(box)
+    screen.start(box.address)
+    heard(box, before)
+    assert not asked.exists()
