@@ -2,12 +2,13 @@
 
 ScopegateError
 ├── ConfigurationError
+├── SettingsReadOnly
 ├── SpoolError
 │   ├── DiskFull, DiskFailed, SpoolBusy, SpoolLocked, SpoolDamaged
 │   └── NotFound
 ├── Refused                      the present state does not allow this; nothing was changed
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
-│   ├── RequestReused, BadValue
+│   ├── RequestReused, BadValue, SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
 │   └── FrameGone, Busy, NoSignal, CaptureGone
 ├── ListenerFailed
 ├── WorklistError
@@ -43,11 +44,15 @@ class ScopegateError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One mistake in a configuration file. `line` counts from 1; 0 when the file has no such line."""
+    """One mistake in a configuration file. `line` counts from 1; 0 when the file has no such line.
+
+    `place` are the steps to it: ("destination", 0, "host"); () when it is about the file as a whole.
+    """
 
     line: int
     key: str
     reason: str
+    place: tuple[str | int, ...] = ()
 
 
 class ConfigurationError(ScopegateError):
@@ -62,6 +67,14 @@ class ConfigurationError(ScopegateError):
         self.problems = problems
         lines = [f"{file}:{p.line}: {p.key}: {p.reason}" for p in problems]
         super().__init__("\n".join(lines))
+
+
+class SettingsReadOnly(ScopegateError):
+    """The configuration can be seen here and not changed: the panel may not write the file."""
+
+    code = "settings-read-only"
+    safe = "Nothing was changed."
+    action = "IT: change the file itself, or let the group scopegate write its folder (docs/it.md)."
 
 
 # --- the spool -------------------------------------------------------------------------------------------
@@ -197,6 +210,38 @@ class BadValue(Refused):
 
     code = "bad-value"
     action = "Correct the value and try again."
+
+
+class SettingsWrong(Refused):
+    """This cannot be used as it is."""
+
+    code = "settings-wrong"
+    action = "Correct what is named here, then try again."
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__()
+
+
+class SettingsMoved(Refused):
+    """The settings were changed meanwhile."""
+
+    code = "settings-moved"
+    action = "Look at them again, then change what is still to be changed."
+
+
+class SettingsForeign(Refused):
+    """This cannot be changed here: the file is written in a way that only a person should edit."""
+
+    code = "settings-foreign"
+    action = "IT: change it in the configuration file itself."
+
+
+class NothingBefore(Refused):
+    """There is no earlier state to go back to."""
+
+    code = "nothing-before"
+    action = "Change the settings themselves."
 
 
 class FrameGone(Refused):

@@ -28,11 +28,12 @@ def read(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
 
     `environment` gives XDG_RUNTIME_DIR; None is the process's own.
     """
-    reading = _Reading(path, os.environ if environment is None else environment)
-    settings = reading.settings()
-    if settings is None:
-        raise ConfigurationError(str(path), reading.problems())
-    return settings
+    return _settings(path, _Reading(path, os.environ if environment is None else environment))
+
+
+def read_text(raw: bytes, path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return what a text says that would stand in the file `path`. Raises ConfigurationError, as `read`."""
+    return _settings(path, _Reading(path, os.environ if environment is None else environment, raw))
 
 
 def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
@@ -44,23 +45,30 @@ def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Prob
     return []
 
 
+def _settings(path: Path, reading: "_Reading") -> Settings:
+    settings = reading.settings()
+    if settings is None:
+        raise ConfigurationError(str(path), reading.problems())
+    return settings
+
+
 class _Reading:
     """One file being read: collects findings until the end, then is either settings or problems."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, environment: Mapping[str, str], raw: bytes | None = None) -> None:
         self._environment = environment
         self._tables = tables(path.resolve().parent)
         self._findings: list[Finding] = []
         self._unreadable: list[Problem] = []
         self._lines = Lines({})
         self._parts: dict[str, list[Part]] = {}
-        document = self._document(path)
+        document = self._document(path) if raw is None else self._bounded(raw)
         if document is not None:
             self._read(document)
 
     def problems(self) -> list[Problem]:
         found = [
-            Problem(line=self._lines.of_place(f.place), key=_dotted(f.place), reason=f.reason)
+            Problem(line=self._lines.of_place(f.place), key=_dotted(f.place), reason=f.reason, place=f.place)
             for f in self._findings
         ]
         return self._unreadable + sorted(found, key=lambda problem: (problem.line, problem.key))
@@ -87,6 +95,9 @@ class _Reading:
             why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
             self._give_up(0, "file", f"cannot be read: {why}")
             return None
+        return self._bounded(raw)
+
+    def _bounded(self, raw: bytes) -> dict[str, Any] | None:
         if len(raw) > _LARGEST:
             self._give_up(0, "file", f"is larger than {_LARGEST} bytes: not a configuration")
             return None

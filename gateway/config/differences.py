@@ -1,0 +1,47 @@
+"""What two configurations have different, place by place, as a person is asked about it. Judges nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Steps = tuple[str, ...]  # ("destination", "pacs", "host"): elements of an array by their name, else their number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """One key. `old` or `new` is None when it does not stand there, so that the default holds."""
+
+    steps: Steps
+    old: Any
+    new: Any
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs, in the order of the old one, then of the new one."""
+    before, after = dict(_flat(old, ())), dict(_flat(new, ()))
+    return [
+        Difference(steps=steps, old=before.get(steps), new=after.get(steps))
+        for steps in dict.fromkeys([*before, *after])
+        if before.get(steps) != after.get(steps)
+    ]
+
+
+def _flat(table: Mapping[str, Any], around: Steps) -> Iterator[tuple[Steps, Any]]:
+    for key, value in table.items():
+        here = (*around, key)
+        if isinstance(value, dict):
+            yield from _flat(value, here)
+        elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            names = _names(value)
+            for name, each in zip(names, value, strict=True):
+                yield from _flat(each, (*here, name))
+        else:
+            yield here, value
+
+
+def _names(elements: list[dict[str, Any]]) -> list[str]:
+    """Return by what each element is known: its name when all have one of their own, else its number."""
+    names = [str(each.get("name", "")) for each in elements]
+    if all(names) and len(set(names)) == len(names):
+        return names
+    return [str(number + 1) for number in range(len(names))]

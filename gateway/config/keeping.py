@@ -1,0 +1,106 @@
+"""The configuration file on the disk: read whole, replaced whole, and the nine before it beside it.
+
+Knows no TOML. Whatever stops the box, the file is the old one or the new one.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gateway.errors import SettingsReadOnly
+
+KEPT = 9  # files before this one
+LARGEST = 1_000_000  # bytes; a file beyond is no configuration
+
+
+class Disk(Protocol):
+    """Durable file operations, as gateway/spool/files.py has them."""
+
+    def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> object: ...
+    def rename(self, old: Path, new: Path) -> None: ...
+    def link(self, old: Path, new: Path) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """What a file holds, and its name for that state: the same bytes have the same revision."""
+
+    raw: bytes
+    revision: str
+
+
+def text_of(raw: bytes) -> Text:
+    return Text(raw=raw, revision=hashlib.sha256(raw).hexdigest())
+
+
+class Kept:
+    """One configuration file. A link to it is followed: the file itself is replaced."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.path = path.resolve()
+        self._disk = disk
+
+    @property
+    def is_writable(self) -> bool:
+        """Say whether it can be replaced: its folder decides, not the file."""
+        return os.access(self.path.parent, os.W_OK | os.X_OK)
+
+    def read(self) -> Text:
+        """Return what it holds now; what cannot be read has nothing in it. Raises OSError never."""
+        return text_of(_read(self.path))
+
+    def before(self) -> Text | None:
+        """Return what it held before its present state, None when nobody knows."""
+        now = _read(self.path)
+        for number in range(1, KEPT + 1):
+            raw = _read(self._older(number))
+            if raw and raw != now:
+                return text_of(raw)
+        return None
+
+    def replace(self, raw: bytes) -> Text:
+        """Replace it, durably, and keep what it held. For who is `alone`. Raises SettingsReadOnly, SpoolError."""
+        if not self.is_writable:
+            raise SettingsReadOnly
+        self._turn()
+        self._disk.write(self.path, [raw])
+        return text_of(raw)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other change of this file waiting. Raises SettingsReadOnly."""
+        try:
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            raise SettingsReadOnly from None
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _turn(self) -> None:
+        """Give what is there the number 1; each older one gets the next, the last is gone.
+
+        A change that was cut off has left the present state as 1 already: then nothing has to move.
+        """
+        if not self.path.exists() or _read(self._older(1)) == _read(self.path):
+            return
+        free = next((n for n in range(1, KEPT) if not self._older(n).exists()), KEPT)
+        for number in range(free - 1, 0, -1):
+            self._disk.rename(self._older(number), self._older(number + 1))
+        self._disk.link(self.path, self._older(1))
+
+    def _older(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+
+def _read(path: Path) -> bytes:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(LARGEST + 1)
+    return b""
