@@ -20,6 +20,7 @@ from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
 from gateway.spool.patience import insist
 from gateway.spool.spool import Spool
+from gateway.spool.taking import Taking
 from gateway.threads import Supervisor
 
 __all__ = ["Devices", "next_start", "run"]
@@ -29,13 +30,22 @@ _ALARM_S = 2.0  # between two tries of a disk that refused
 _LOOK_S = 0.5  # between two looks at what a source shows, and at what is ahead of a clip
 _DUE_S = 0.2  # between two looks for answers that are late
 _STUCK_CHECK_S = 1.0
+_TAKING_S = 1.0
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
 
 def run(
-    settings: Settings, *, clock: Clock, supervisor: Supervisor, devices: Devices, files: Files | None = None
+    settings: Settings,
+    *,
+    clock: Clock,
+    supervisor: Supervisor,
+    devices: Devices,
+    files: Files | None = None,
+    taking: Taking | None = None,
 ) -> bool:
-    """Capture until stopped; False when a thread died. Raises SpoolLocked or SpoolDamaged.
+    """Capture until stopped, or until a changed configuration is to be taken; False when a thread died.
+
+    Raises SpoolLocked or SpoolDamaged.
 
     A disk that refuses is waited for, and the live state says so.
     """
@@ -45,6 +55,7 @@ def run(
     live = LiveState(folder=settings.station.runtime_dir, process="capture", files=files or Files(), clock=clock)
     with locks.role(Layout(data_dir), "capture"):
         live.begin()
+        live.settings = taking.revision if taking else ""
         spool = insist(
             partial(_opened, settings, clock, files),
             stopped=supervisor.stop.is_set,
@@ -54,7 +65,11 @@ def run(
         if spool is None:
             return supervisor.run()
         start_counter = next_start(spool, data_dir / "capture.start")
-        _start(build(settings, spool, devices, start_counter), settings, live, supervisor)
+        parts = build(settings, spool, devices, start_counter)
+        _start(parts, settings, live, supervisor)
+        if taking:
+            rests = partial(_rests, parts, spool)
+            supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set))
         if devices.hotplug:
             supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
         supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
@@ -63,6 +78,13 @@ def run(
             return supervisor.run()
         finally:
             spool.close()
+
+
+def _rests(parts: Parts, spool: Spool) -> bool:
+    """Say whether this process can start anew: no exam is open, and nothing is being stored."""
+    if parts.recorder.pending or parts.recorder.without_row() or parts.clips.running():
+        return False
+    return spool.exams.open_one() is None
 
 
 def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:

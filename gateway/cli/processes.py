@@ -4,14 +4,20 @@ import faulthandler
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.cli.notify import ServiceManager
+from gateway.cli.profiled import unusable_profiles
 from gateway.cli.supervise import PARENT_FD, Children
 from gateway.clock import Clock
-from gateway.config import reader
+from gateway.config import keeping, reader
+from gateway.config.editing import Editor
 from gateway.config.settings import Settings
+from gateway.errors import Problem
 from gateway.log import to_stderr
+from gateway.spool.files import Files
+from gateway.spool.taking import Taking, Wish
 from gateway.threads import Supervisor, on_signals
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -21,27 +27,38 @@ def capture(config: Path) -> None:
     from gateway.capture import service
     from gateway.cli.devices import devices_of
 
-    settings, clock, supervisor = _prepare("capture", config)
+    settings, clock, supervisor, taking = _prepare("capture", config)
 
     def wait(seconds: float) -> None:
         clock.wait(supervisor.stop, seconds)
 
     devices = devices_of(clock=clock, wait=wait)
-    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices))
+    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, devices=devices, taking=taking))
 
 
 def forward(config: Path) -> None:
     from gateway.forward import service
 
-    settings, clock, supervisor = _prepare("forward", config)
-    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor))
+    settings, clock, supervisor, taking = _prepare("forward", config)
+    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, taking=taking))
 
 
 def panel(config: Path) -> None:
     from gateway.panel import service
 
-    settings, clock, supervisor = _prepare("panel", config)
-    _end(stopped=service.run(settings=settings, clock=clock, supervisor=supervisor))
+    settings, clock, supervisor, taking = _prepare("panel", config)
+    editor = editor_of(config)
+    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, editor=editor, taking=taking))
+
+
+def editor_of(config: Path) -> Editor:
+    """Return what changes a configuration file, and refuses what `config check` does."""
+
+    def profiles(settings: Settings) -> Iterator[Problem]:
+        for number, words in unusable_profiles(settings):
+            yield Problem(line=0, key="source.profile", place=("source", number, "profile"), reason=words)
+
+    return Editor(config, disk=Files(), environment=os.environ, also=profiles)
 
 
 def run_all(config: Path) -> None:
@@ -54,10 +71,10 @@ def run_all(config: Path) -> None:
     children.run(stop)
 
 
-def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor]:
+def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taking]:
     to_stderr(name)
     faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
-    settings = reader.read(config, os.environ)
+    settings, taking = _configured(config)
     supervisor = Supervisor()
     on_signals(supervisor.stop.set, *_ENDING)
     if parent := os.environ.get(PARENT_FD):
@@ -66,7 +83,15 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor]:
     manager.ready()  # what follows may take long and says so itself: a damaged index, a disk that refuses
     if manager.sign_every_s:
         supervisor.every("watchdog", manager.sign_every_s, manager.alive)
-    return settings, Clock(), supervisor
+    return settings, Clock(), supervisor, taking
+
+
+def _configured(config: Path) -> tuple[Settings, Taking]:
+    """Read the configuration once, so that what was read is the revision that is said."""
+    text = keeping.text_at(config)
+    settings = reader.read_text(text.raw, config, os.environ) if text.raw else reader.read(config, os.environ)
+    wish = Wish(settings.station.runtime_dir, Files())
+    return settings, Taking(config=config, revision=text.revision, wish=wish)
 
 
 def _watch_parent(fd: int, supervisor: Supervisor) -> None:

@@ -6,6 +6,8 @@ Dates are not looked at: an expired certificate is for `scopegate doctor` to say
 import ssl
 from pathlib import Path
 
+from gateway.config import forms
+from gateway.config.forms import Form, Shaped
 from gateway.config.values import Check, Wrong, readable, words_of
 
 SYSTEM = "system"
@@ -28,7 +30,7 @@ def file(base: Path) -> Check:
             raise Wrong(f"{path} is too large for a certificate")
         return path
 
-    return check
+    return Shaped(form=Form(kind=forms.FILE), check=check)
 
 
 def authorities(base: Path) -> Check:
@@ -45,7 +47,7 @@ def authorities(base: Path) -> Check:
             raise Wrong(f"{path} holds no certificate in PEM form") from None
         return path
 
-    return check
+    return Shaped(form=Form(kind=forms.FILE), check=check)
 
 
 def misfit(certificate: Path, key: Path) -> tuple[str, str] | None:

@@ -3,7 +3,8 @@
 import re
 import string
 
-from gateway.config import values
+from gateway.config import forms, values
+from gateway.config.forms import Form, Shaped
 from gateway.config.settings import Entity
 from gateway.config.values import NOT_YET, Check, Wrong, near, shown, words_of
 
@@ -45,7 +46,7 @@ def text(limit: int, *, empty: bool = True, ascii_only: bool = False) -> Check:
             raise Wrong("must be plain ASCII: it is written into objects of every character set")
         return words.strip()
 
-    return check
+    return Shaped(form=Form(longest=limit), check=check)
 
 
 def code_string(*, empty: bool) -> Check:
@@ -57,7 +58,7 @@ def code_string(*, empty: bool) -> Check:
             raise Wrong(f"must be a DICOM modality such as US, ES, XC or OT, not {shown(value)}")
         return words
 
-    return check
+    return Shaped(form=Form(longest=16), check=check)
 
 
 def ae_title(*, empty: bool = False) -> Check:
@@ -77,13 +78,13 @@ def ae_title(*, empty: bool = False) -> Check:
             raise Wrong("must not begin or end with a space")
         return words
 
-    return check
+    return Shaped(form=Form(longest=16), check=check)
 
 
-def entity(value: object) -> Entity | bool:
+def _entity(value: object) -> Entity | bool:
     """Check a service of an archive: true, false, or the other address that gives it."""
     if not isinstance(value, dict):
-        return values.flag(value)
+        return bool(values.flag(value))
     checks = {"ae_title": ae_title(), "host": values.host, "port": values.number(1, 65535)}
     if value.keys() != checks.keys():
         raise Wrong("must be true, false or { ae_title, host, port }")
@@ -94,6 +95,9 @@ def entity(value: object) -> Entity | bool:
         except Wrong as error:
             raise Wrong(f"{key} {error}") from None
     return Entity(**made)
+
+
+entity: Check = Shaped(form=Form(kind=forms.ENTITY), check=_entity)
 
 
 def charset(value: object) -> str:
@@ -110,7 +114,7 @@ def charset(value: object) -> str:
     )
 
 
-def transfer_syntaxes(value: object) -> tuple[str, ...]:
+def _transfer_syntaxes(value: object) -> tuple[str, ...]:
     """Check a list of transfer syntax UIDs, in the order in which they are proposed."""
     if not isinstance(value, list) or not all(isinstance(uid, str) for uid in value):
         raise Wrong("must be a list of transfer syntax UIDs in quotes")
@@ -122,6 +126,11 @@ def transfer_syntaxes(value: object) -> tuple[str, ...]:
     if len(set(value)) != len(value):
         raise Wrong("names a transfer syntax twice")
     return tuple(value)
+
+
+transfer_syntaxes: Check = Shaped(
+    form=Form(kind=forms.SEVERAL, choices=tuple(TRANSFER_SYNTAXES)), check=_transfer_syntaxes
+)
 
 
 def operator(value: object) -> str:

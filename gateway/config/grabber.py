@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gateway.config import forms
+from gateway.config.forms import Form, Shaped
 from gateway.config.values import Check, Wrong, one_of, several, shown, words_of
 
 KEYS = ("input", "standard", "size", "rate", "format")  # of [[source]], for v4l2: alone
@@ -48,7 +50,7 @@ def input_name(value: object) -> str:
     return words
 
 
-def size(value: object) -> tuple[int, int]:
+def _size(value: object) -> tuple[int, int]:
     """Check columns and lines."""
     if isinstance(value, list) and len(value) == 2 and all(type(each) is int for each in value):  # noqa: PLR2004 - both
         width, height = value
@@ -57,6 +59,7 @@ def size(value: object) -> tuple[int, int]:
     raise Wrong(f"must be [columns, lines], such as [1920, 1080], not {shown(value)}")
 
 
+size: Check = Shaped(form=Form(kind=forms.NUMBERS, count=2, high=_LARGEST), check=_size)
 standard: Check = one_of(*STANDARDS)
 formats: Check = several(one_of(*FORMATS))
 

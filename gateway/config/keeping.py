@@ -38,6 +38,11 @@ def text_of(raw: bytes) -> Text:
     return Text(raw=raw, revision=hashlib.sha256(raw).hexdigest())
 
 
+def text_at(path: Path) -> Text:
+    """Return what a file holds now; what cannot be read has nothing in it."""
+    return text_of(_read(path))
+
+
 class Kept:
     """One configuration file. A link to it is followed: the file itself is replaced."""
 
@@ -52,7 +57,7 @@ class Kept:
 
     def read(self) -> Text:
         """Return what it holds now; what cannot be read has nothing in it. Raises OSError never."""
-        return text_of(_read(self.path))
+        return text_at(self.path)
 
     def before(self) -> Text | None:
         """Return what it held before its present state, None when nobody knows."""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from gateway.config import forms
+from gateway.config.forms import Form, Shaped
 from gateway.config.values import Check, Wrong, readable, words_of
 
 _LONGEST = 16 * 1024  # bytes; tokens with many claims have a few thousand
@@ -11,11 +13,19 @@ def secret_in(path: Path) -> str:
     """Return the secret that a file holds now. Raises Wrong, OSError."""
     with path.open("rb") as file:
         raw = file.read(_LONGEST + 1)
-    words = raw.strip()
-    if not words:
+    if not raw.strip():
         raise Wrong(f"{path} is empty")
-    if len(raw) > _LONGEST or not all(0x21 <= byte <= 0x7E for byte in words):  # noqa: PLR2004 - printable, no space
-        raise Wrong(f"{path} must hold one line without spaces, in plain ASCII, and nothing else")
+    try:
+        return secret_of(raw)
+    except Wrong as error:
+        raise Wrong(f"{path} {error}") from None
+
+
+def secret_of(raw: bytes) -> str:
+    """Return the secret that bytes are. Raises Wrong."""
+    words = raw.strip()
+    if not words or len(raw) > _LONGEST or not all(0x21 <= byte <= 0x7E for byte in words):  # noqa: PLR2004 - printable, no space
+        raise Wrong("must hold one line without spaces, in plain ASCII, and nothing else")
     return words.decode("ascii")
 
 
@@ -30,7 +40,7 @@ def secret_file(base: Path) -> Check:
         secret_in(path)
         return path
 
-    return check
+    return Shaped(form=Form(kind=forms.SECRET), check=check)
 
 
 def user(value: object) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gateway.config import forms
+from gateway.config.forms import Form, Shaped, form_of
 from gateway.config.settings import Address
 
 Check = Callable[[object], Any]
@@ -62,10 +64,13 @@ def only(neutral: str | int, check: Check) -> Check:
     return checked
 
 
-def flag(value: object) -> bool:
+def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Wrong(f"must be true or false, not {shown(value)}")
     return value
+
+
+flag: Check = Shaped(form=Form(kind=forms.FLAG), check=_flag)
 
 
 def number(low: int, high: int, unit: str = "") -> Check:
@@ -77,7 +82,7 @@ def number(low: int, high: int, unit: str = "") -> Check:
             raise Wrong(f"must be {what}, not {shown(value)}")
         return value
 
-    return check
+    return Shaped(form=Form(kind=forms.NUMBER, low=low, high=high, unit=unit), check=check)
 
 
 def words_of(value: object) -> str:
@@ -87,7 +92,7 @@ def words_of(value: object) -> str:
     return value
 
 
-def name(value: object) -> str:
+def _name(value: object) -> str:
     """Check the name of a source, worklist server or destination: it stands in addresses and logs."""
     words = words_of(value)
     if not _NAME.fullmatch(words):
@@ -96,6 +101,9 @@ def name(value: object) -> str:
             f"not {shown(value)}"
         )
     return words
+
+
+name: Check = Shaped(form=Form(longest=32), check=_name)
 
 
 def one_of(*now: str, then: tuple[str, ...] = ()) -> Check:
@@ -110,7 +118,7 @@ def one_of(*now: str, then: tuple[str, ...] = ()) -> Check:
             raise Wrong(f"must be {choices}, not {shown(words)}{near(words, [*now, *then])}")
         return words
 
-    return check
+    return Shaped(form=Form(kind=forms.CHOICE, choices=now), check=check)
 
 
 def several(check: Check) -> Check:
@@ -124,16 +132,19 @@ def several(check: Check) -> Check:
             raise Wrong("names the same twice")
         return found
 
-    return checked
+    return Shaped(form=Form(kind=forms.SEVERAL, choices=form_of(check).choices), check=checked)
 
 
-def box(value: object) -> tuple[int, int, int, int]:
+def _box(value: object) -> tuple[int, int, int, int]:
     """Check a part of a picture: the left upper pixel, width and height."""
     if not isinstance(value, list) or len(value) != _BOX:
         raise Wrong(f"must be [x, y, width, height] in pixels, not {shown(value)}")
     x, y = (number(0, _LARGEST_PICTURE, "pixels")(each) for each in value[:2])
     width, height = (number(1, _LARGEST_PICTURE, "pixels")(each) for each in value[2:])
     return x, y, width, height
+
+
+box: Check = Shaped(form=Form(kind=forms.NUMBERS, count=_BOX, high=_LARGEST_PICTURE), check=_box)
 
 
 def profile(base: Path) -> Check:
@@ -150,7 +161,7 @@ def profile(base: Path) -> Check:
             raise Wrong(f'must be the name of a device profile or a file that ends in ".toml", not {shown(words)}')
         return words
 
-    return check
+    return Shaped(form=Form(kind=forms.FILE), check=check)
 
 
 def host(value: object) -> str:

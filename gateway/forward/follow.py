@@ -21,16 +21,28 @@ Trouble = DiskFull | DiskFailed | SpoolBusy
 
 
 class Follower:
-    """One thread's work. `trouble` is why it gets nowhere at present, or None."""
+    """One thread's work. `trouble` is why it gets nowhere at present, or None.
+
+    While `rest` is set no step is begun; `busy` says whether one is being made.
+    """
 
     def __init__(
-        self, name: str, step: Callable[[], bool], *, database: Database, clock: Clock, stop: threading.Event
+        self,
+        name: str,
+        step: Callable[[], bool],
+        *,
+        database: Database,
+        clock: Clock,
+        stop: threading.Event,
+        rest: threading.Event | None = None,
     ) -> None:
         self._name = name
         self._step = step
         self._database = database
         self._clock = clock
         self._stop = stop
+        self._rest = rest or stop
+        self.busy = False
         self._seen = -1
         self._due_ns = 0
         self.trouble: Trouble | None = None
@@ -43,9 +55,10 @@ class Follower:
 
     def turn(self) -> None:
         """Take steps while there is more to do, if the database changed or it is time."""
+        self.busy = True  # before `rest` is looked at: who set it then sees this
         try:
-            if self._is_time():
-                while not self._stop.is_set() and self._step():
+            if not self._rest.is_set() and self._is_time():
+                while not self._rest.is_set() and self._step():
                     pass
                 self._wait(_IDLE_S)
                 self._note(None)
@@ -55,6 +68,8 @@ class Follower:
         except NotFound as error:  # an exam was erased under this step; the next one does not find it
             warn(_log, "work_vanished", thread=self._name, code=error.code)
             self._wait(_IDLE_S)
+        finally:
+            self.busy = False
 
     def _is_time(self) -> bool:
         overdue = self._clock.boottime_ns() >= self._due_ns

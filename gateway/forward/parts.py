@@ -47,14 +47,18 @@ class Parts:
     status: Status
 
 
-def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
-    """Build the parts; the listener takes its port. Raises ListenerFailed."""
+def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threading.Event | None = None) -> Parts:
+    """Build the parts; the listener takes its port. Raises ListenerFailed.
+
+    While `rest` is set nothing new is begun, and what takes long ends behind the object that it is at.
+    """
+    rest = rest or stop
     ours = settings.station.ae_title
     proving = Proving(spool=spool, destinations=settings.destinations, our_ae=ours, stop=stop)
     listener = _listener(settings, proving)
-    senders = {each.name: _sender(each, ours, spool, stop) for each in settings.destinations}
-    tellers = _tellers(settings, spool, stop)
-    wrapper, films, jpegs = _sealing(settings, spool, stop)
+    senders = {each.name: _sender(each, ours, spool, stop, rest) for each in settings.destinations}
+    tellers = _tellers(settings, spool, rest)
+    wrapper, films, jpegs = _sealing(settings, spool, rest)
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
@@ -67,7 +71,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event) -> Parts:
         **_keeping(settings, spool),
     }
     followers = {
-        name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop)
+        name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop, rest=rest)
         for name, step in steps.items()
     }
     status = Status(
@@ -171,12 +175,14 @@ def _listener(settings: Settings, proving: Proving) -> Listener:
     return listener
 
 
-def _sender(destination: Destination, our_ae: str, spool: Spool, stop: threading.Event) -> Sends:
+def _sender(
+    destination: Destination, our_ae: str, spool: Spool, stop: threading.Event, rest: threading.Event
+) -> Sends:
     """Return what empties this destination's queue."""
     if destination.kind == "media":
         return MediaSender(spool=spool, destination=destination, stop=stop)
     connect = connector(destination, our_ae=our_ae)
-    return Sender(spool=spool, destination=destination, connect=connect, stop=stop)
+    return Sender(spool=spool, destination=destination, connect=connect, stop=rest)
 
 
 def _tellers(settings: Settings, spool: Spool, stop: threading.Event) -> dict[str, StepSender]:

@@ -1,6 +1,8 @@
 """The forward process: takes up what its predecessor left, starts its threads, lives until one of them dies."""
 
 import logging
+import threading
+from collections.abc import Callable
 from functools import partial
 
 from gateway.clock import Clock
@@ -18,13 +20,17 @@ from gateway.spool.paths import Layout
 from gateway.spool.patience import insist
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
+from gateway.spool.taking import Others, Taking, Wish
 from gateway.threads import Supervisor
 
 _log = logging.getLogger(__name__)
+_TAKING_S = 1.0
 
 
-def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
-    """Forward until stopped; False when a thread died. Raises SpoolLocked, SpoolDamaged or ListenerFailed.
+def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, taking: Taking | None = None) -> bool:
+    """Forward until stopped, or until a changed configuration is to be taken; False when a thread died.
+
+    Raises SpoolLocked, SpoolDamaged or ListenerFailed.
 
     A disk that refuses is waited for, and the live state says so.
     """
@@ -34,6 +40,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
     live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
     with locks.role(Layout(data_dir), "forward"):
         live.begin()
+        live.settings = taking.revision if taking else ""
         spool = insist(
             partial(_opened, settings, clock),
             stopped=supervisor.stop.is_set,
@@ -43,7 +50,7 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor) -> bool:
         if spool is None:
             return supervisor.run()
         try:
-            _start(settings, spool, supervisor, live)
+            _start(settings, spool, supervisor, live, taking)
             supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
             counts = {"destinations": len(settings.destinations), "worklists": len(settings.worklists)}
             event(_log, "forward_started", **counts)
@@ -85,9 +92,54 @@ def _recover(settings: Settings, spool: Spool) -> None:
     event(_log, "recovered", deliveries_rearmed=rearmed, captures_tried_again=retried)
 
 
-def _start(settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
-    built = parts.build(settings, spool, supervisor.stop)
+def _start(
+    settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState, taking: Taking | None
+) -> None:
+    rest = Rest(supervisor.stop)
+    built = parts.build(settings, spool, supervisor.stop, rest)
     supervisor.every("live", 1.0, lambda: live.write(built.status.state()))
     supervisor.start("listener", partial(built.listener.serve, supervisor.stop))
     for name, follower in built.followers.items():
         supervisor.start(name, follower.run)
+    if taking:
+        rests = Resting(taking, settings, spool, built, rest)
+        supervisor.every("settings", _TAKING_S, partial(rests.step, supervisor.stop.set))
+
+
+class Rest(threading.Event):
+    """Set when nothing new is to be begun: by itself, and with the end of the process."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._stop.is_set()
+
+
+class Resting:
+    """Lets this process come to rest behind what it is doing, when capture has a changed configuration already."""
+
+    def __init__(
+        self, taking: Taking, settings: Settings, spool: Spool, built: parts.Parts, rest: threading.Event
+    ) -> None:
+        folder = settings.station.runtime_dir
+        capture = LiveState(folder=folder, process="capture", files=spool.files, clock=spool.clock)
+        self._others = Others([capture], Wish(folder, spool.files))
+        self._taking = taking
+        self._spool = spool
+        self._followers = built.followers.values()
+        self._rest = rest
+
+    def step(self, end: Callable[[], None]) -> None:
+        if not self._taking.due():
+            self._rest.clear()
+        self._taking.step(self._rests, end)
+
+    def _rests(self) -> bool:
+        """Say whether nothing is being made or sent; nothing is begun any more when it is this process's turn."""
+        if not self._rest.is_set():
+            if not self._others.have_it() or (self._others.absent and self._spool.exams.open_one()):
+                return False
+            self._rest.set()
+        return not any(follower.busy for follower in self._followers)

@@ -12,10 +12,12 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from gateway.clock import Clock
+from gateway.config.editing import Editor
 from gateway.config.settings import Settings
 from gateway.errors import ScopegateError
 from gateway.panel import calls, pages, problems
 from gateway.panel.calls.captures import CaptureCalls
+from gateway.panel.configuring import Configuring
 from gateway.panel.context import API, Context, Timing
 from gateway.panel.doors.guard import Guard
 from gateway.panel.doors.routing import Files, declared
@@ -40,6 +42,7 @@ from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
+from gateway.spool.taking import Wish
 
 _HERE = Path(__file__).parent
 _ANSWERS = {
@@ -59,8 +62,12 @@ def create_app(
     languages: Languages | None = None,
     hashes: Hashes | None = None,
     switch: Switch | None = None,
+    editor: Editor | None = None,
+    revision: str = "",
 ) -> Starlette:
     """Return the application. Its background work begins and ends with its lifespan.
+
+    `editor` changes the file that the settings are from; `revision` is the state of it that they are from.
 
     `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
     """
@@ -82,6 +89,7 @@ def create_app(
         power=_power(spool, settings, work, switch or NoPower()),
         practice=Practice(settings=settings, spool=spool, files=spool.files),
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
+        configuring=_configuring(spool, settings, live, editor, revision),
     )
     return _built(context, people)
 
@@ -123,6 +131,15 @@ def _live(spool: Spool, settings: Settings, clock: Clock) -> dict[str, LiveState
 def _power(spool: Spool, settings: Settings, work: Work, switch: Switch) -> Power:
     archives = frozenset(each.name for each in settings.destinations if each.kind != "media")
     return Power(switch=switch, spool=spool, work=work, archives=archives)
+
+
+def _configuring(
+    spool: Spool, settings: Settings, live: dict[str, LiveState], editor: Editor | None, revision: str
+) -> Configuring:
+    """Return what looks after the configuration; without a file, it is one of the data folder that begins empty."""
+    editor = editor or Editor(settings.station.data_dir / "scopegate.toml", disk=spool.files)
+    wish = Wish(settings.station.runtime_dir, spool.files)
+    return Configuring(editor=editor, wish=wish, spool=spool, lives=live, revision=revision or editor.revision())
 
 
 def _changes(context: Context) -> Changes:

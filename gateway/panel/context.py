@@ -7,6 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
 from gateway.panel.kiosk import Kiosk
+from gateway.panel.configuring import Configuring
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators
@@ -55,6 +56,7 @@ class Context:
     power: Power
     practice: Practice
     kiosk: Kiosk
+    configuring: Configuring
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

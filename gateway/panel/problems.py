@@ -201,6 +201,8 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.NotFound, 404),
     (errors.RequestReused, 422),
     (errors.BadValue, 422),
+    (errors.SettingsWrong, 422),
+    (errors.SettingsReadOnly, 409),
     (errors.FrameGone, 410),
     (errors.Purged, 410),
     (errors.Busy, 429),

@@ -4,13 +4,16 @@ import errno
 import logging
 import socket
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
 from gateway.clock import Clock
+from gateway.config.editing import Editor
 from gateway.config.settings import Address, Settings
-from gateway.errors import ListenerFailed
+from gateway.errors import ListenerFailed, SpoolError
 from gateway.log import event, warn
 from gateway.panel.app import create_app
 from gateway.panel.doors.connections import BACKLOG, Door
@@ -18,6 +21,7 @@ from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.doors.waiting import Waiting
 from gateway.panel.kiosk import BEAT_NS
 from gateway.panel.people.secrets import Hashes
+from gateway.panel.people.sessions import Sessions
 from gateway.panel.power import NoPower, UnitSwitch
 from gateway.panel.words import Languages
 from gateway.spool import locks
@@ -27,11 +31,13 @@ from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
 from gateway.spool.patience import insist
 from gateway.spool.spool import Spool
+from gateway.spool.taking import Others, Taking, Wish
 from gateway.threads import Supervisor
 from gateway.wire import SOCKET_NAME
 
 _log = logging.getLogger(__name__)
 _LIVE_S = 1.0
+_SESSIONS = "sessions"  # in the runtime folder, between a panel and its successor
 _GRACE_S = 2  # for answers in flight when the panel is stopped
 _BACKLOG = 128
 
@@ -43,8 +49,10 @@ def run(
     supervisor: Supervisor,
     languages: Languages | None = None,
     hashes: Hashes | None = None,
+    editor: Editor | None = None,
+    taking: Taking | None = None,
 ) -> bool:
-    """Serve until `supervisor` is stopped; False when a thread died.
+    """Serve until `supervisor` is stopped, or a changed configuration is to be taken; False when a thread died.
 
     Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
     SpoolDamaged. A disk that refuses is waited for, and the screen says so.
@@ -53,6 +61,7 @@ def run(
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     with locks.role(Layout(settings.station.data_dir), "panel"), listen(settings.panel.listen) as listener:
         live = LiveState(folder=settings.station.runtime_dir, process="panel", files=Files(), clock=clock)
+        live.settings = taking.revision if taking else ""
         spool = _opened(settings, clock, supervisor.stop, listener)
         if spool is None:
             return supervisor.run()
@@ -63,6 +72,8 @@ def run(
             capture_socket=settings.station.runtime_dir / SOCKET_NAME,
             languages=languages,
             hashes=hashes,
+            editor=editor,
+            revision=taking.revision if taking else "",
             switch=UnitSwitch(settings.station.runtime_dir, Files()) if settings.panel.switch_off else NoPower(),
         )
         host, port = listener.getsockname()[:2]
@@ -71,11 +82,37 @@ def run(
         supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
         supervisor.every("live", _LIVE_S, heartbeat.step)
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
+        handed = settings.station.runtime_dir / _SESSIONS
+        _take_over(app.state.desk.sessions, handed)
+        if taking:
+            _take(taking, settings, clock, supervisor)
         event(_log, "panel_ready", listen=f"{host}:{port}")
         try:
-            return supervisor.run()
+            well = supervisor.run()
+            if taking and taking.taken:
+                with suppress(SpoolError):  # then everybody signs in again
+                    Files().write_secret(handed, app.state.desk.sessions.hand_over())
+            return well
         finally:
             spool.close()
+
+
+def _take_over(sessions: Sessions, handed: Path) -> None:
+    """Go on with the sessions of a predecessor that ended to take a changed setting; once."""
+    try:
+        raw = handed.read_bytes()
+        handed.unlink()
+    except OSError:
+        return
+    sessions.take_over(raw)
+
+
+def _take(taking: Taking, settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
+    """Start anew for a changed configuration once the other two have it: the screen is last."""
+    folder, files = settings.station.runtime_dir, Files()
+    lives = [LiveState(folder=folder, process=name, files=files, clock=clock) for name in ("capture", "forward")]
+    others = Others(lives, Wish(folder, files))
+    supervisor.every("settings", _LIVE_S, lambda: taking.step(others.have_it, supervisor.stop.set))
 
 
 def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:

@@ -20,6 +20,7 @@ from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
+from gateway.panel.calls.settings import SettingsCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
 from gateway.panel.calls.worklist import WorklistCalls
@@ -45,6 +46,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),
         *PracticeCalls(context).routes(),
+        *SettingsCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),
         *WorklistCalls(context).routes(),

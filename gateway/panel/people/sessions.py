@@ -1,7 +1,11 @@
-"""Who is signed in. Kept in memory: a restart signs everybody out. Holds SHA-256s of tokens, never a token."""
+"""Who is signed in. Kept in memory: a restart signs everybody out. Holds SHA-256s of tokens, never a token.
+
+A panel that starts anew to take a changed setting hands its sessions over: nobody types a PIN for each change.
+"""
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from gateway.clock import Clock
 from gateway.panel.people.roles import Door
@@ -11,6 +15,7 @@ LONGEST_S = 12 * 3600.0
 FRONT_S = 600.0  # of an administrator at the box, however busy: the next technician stands there
 _DIGITS = 64  # hexadecimal, of a token: 256 bits
 _MOST_OF_ONE = 16  # browsers of one person; the one that was used longest ago is signed out
+_HANDED_OVER_S = 60.0  # a successor that comes later asks everybody again
 COOKIE = {Door.FRONT: "scopegate-front", Door.LAN: "__Host-scopegate"}
 
 
@@ -59,6 +64,26 @@ class Sessions:
     def end_of(self, person: str) -> None:
         """Sign a person out everywhere."""
         self._open = {key: session for key, session in self._open.items() if session.person != person}
+
+    def hand_over(self) -> bytes:
+        """Return what a successor needs to know; no token is in it."""
+        self._forget_ended(self._now())
+        sessions = {digest: asdict(session) for digest, session in self._open.items()}
+        return json.dumps({"boot_id": self._clock.boot_id, "at": self._now(), "sessions": sessions}).encode()
+
+    def take_over(self, raw: bytes) -> None:
+        """Go on with a predecessor's sessions, if it ended just now; what cannot be read is nobody's."""
+        try:
+            said = json.loads(raw)
+            if said["boot_id"] != self._clock.boot_id or not 0 <= self._now() - said["at"] < _HANDED_OVER_S:
+                return
+            found = {
+                digest: Session(**{**session, "door": Door(session["door"])})
+                for digest, session in said["sessions"].items()
+            }
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+        self._open = found
 
     def _forget_ended(self, now: float) -> None:
         self._open = {key: session for key, session in self._open.items() if not _has_ended(session, now)}

@@ -1,0 +1,196 @@
+"""The configuration as the panel shows and changes it: what may be changed here, and whether a change waits.
+
+The panel may not point the box at any file of its machine: what is named here lies beside the configuration, or in
+the folders that the panel keeps for it. Blocks: everything here reads files.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.config import forms
+from gateway.config.changes import Change, Drop, Put
+from gateway.config.editing import Editor, Trial
+from gateway.config.forms import form_of
+from gateway.config.keeping import Text
+from gateway.config.keys import Table, tables
+from gateway.config.lines import Place
+from gateway.config.writing import edited
+from gateway.errors import BadValue, ExamOpen, Problem, SettingsForeign
+from gateway.messages import N_
+from gateway.spool.live import LiveState
+from gateway.spool.spool import Spool
+from gateway.spool.taking import Wish
+
+# What belongs to this machine and not to what a clinic wants of it: seen, and changed in the file alone.
+OF_THE_MACHINE = frozenset({("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen")})
+_DIGITS = 32  # hexadecimal, of a secret's file
+WAITS = {
+    "exam": N_("A change waits until the exam is finished."),
+    "recorder": N_("The recorder starts anew with the change."),
+    "sending": N_("A change waits until the picture that is being sent is through."),
+    "screen": N_("The screen starts anew with the change."),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """How the configuration stands. `waits` is a word of `WAITS`, "" when every process has it."""
+
+    revision: str
+    writable: bool
+    waits: str
+
+
+class Configuring:
+    """One box's configuration. `revision` is the one that this panel was built from."""
+
+    def __init__(
+        self, *, editor: Editor, wish: Wish, spool: Spool, lives: Mapping[str, LiveState], revision: str
+    ) -> None:
+        self.editor = editor
+        self._wish = wish
+        self._spool = spool
+        self._lives = lives
+        self._revision = revision
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        return tables(self._base)
+
+    def state(self) -> State:
+        revision = self.editor.revision()
+        return State(revision=revision, writable=self.editor.is_writable, waits=self._waits(revision))
+
+    def now(self) -> Trial:
+        return self.editor.now()
+
+    def tried(self, changes: Sequence[Change], revision: str) -> Trial:
+        """Return what the changes would make. Raises BadValue for what is not changed here, SettingsMoved."""
+        for change in changes:
+            self._known(change)
+        return self._guarded(self.editor.try_changes(changes, revision))
+
+    def tried_text(self, raw: bytes) -> Trial:
+        """Return what another box's file would make of this one; what belongs to the machine stays.
+
+        Raises ExamOpen: nothing is taken over from elsewhere during an exam.
+        """
+        if self._spool.exams.open_one():
+            raise ExamOpen("An exam is open.", action="Finish it first.")
+        here = self.editor.now().document
+        keep: list[Change] = []
+        for table, key in sorted(OF_THE_MACHINE):
+            own = here.get(table, {}).get(key)
+            keep.append(Drop(place=(table, key)) if own is None else Put(place=(table, key), value=own))
+        try:
+            text = edited(raw.decode("utf-8-sig"), keep)
+        except UnicodeDecodeError:
+            raise SettingsForeign from None
+        return self._guarded(self.editor.try_text(text.encode()))
+
+    def write(self, trial: Trial, revision: str) -> Text:
+        """Write it, wish that every process takes it, and note by key what changed."""
+        text = self.editor.write(trial, revision, first=self._wish.leave)
+        keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
+        self._spool.audit.note("settings-changed", by="panel", keys=keys, revision=text.revision[:12])
+        return text
+
+    def keep_secret(self, raw: bytes) -> str:
+        """Keep a secret in a file of its own that the forward process can read; return its name."""
+        files, folder = self._spool.files, self.secrets
+        with suppress(FileExistsError):
+            files.make_folder(folder)
+        path = folder / self._spool.clock.token(_DIGITS)
+        files.write(path, [raw.strip(), b"\n"])
+        return str(path)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    @property
+    def secrets(self) -> Path:
+        return self._spool.layout.root / "secrets"
+
+    @property
+    def profiles(self) -> Path:
+        return self._spool.layout.root / "profiles"
+
+    @property
+    def _base(self) -> Path:
+        return self.editor.kept.path.parent
+
+    def _waits(self, revision: str) -> str:
+        wanted = self._wish.read()
+        if wanted != revision:
+            return ""  # changed by hand: whoever did it starts the box anew
+        capture, forward = (self._lives[name].read() for name in ("capture", "forward"))
+        here = self._revision == wanted
+        if _is_old(capture, wanted, here=here):
+            return "exam" if self._spool.exams.open_one() else "recorder"
+        if _is_old(forward, wanted, here=here):
+            return "sending"
+        return "" if here else "screen"
+
+    def _known(self, change: Change) -> None:
+        """Refuse what is no key of the configuration, or none that is changed here. Raises BadValue."""
+        place: Place = (change.table,) if not isinstance(change, Put | Drop) else change.place
+        table = self.tables.get(str(place[0])) if place else None
+        if table is None or table.made is None:
+            raise BadValue("This is no part of the configuration.")
+        steps = [step for step in place[1:] if isinstance(step, str)]
+        if table.many != (len(place) > 1 and isinstance(place[1], int)) and isinstance(change, Put | Drop):
+            raise BadValue("This is no part of the configuration.")
+        keys = set(change.values) if not isinstance(change, Put | Drop) else set(steps[:1])
+        if not keys <= table.keys.keys() or any((place[0], key) in OF_THE_MACHINE for key in keys):
+            raise BadValue("This key is not changed here.")
+
+    def _guarded(self, trial: Trial) -> Trial:
+        """Add what names a file that the panel may not name."""
+        old = {words for _, words in self._files(self.editor.now().document)}
+        found = [
+            Problem(line=0, key=_dotted(place), place=place, reason=N_("must be a file that this box keeps for it"))
+            for place, words in self._files(trial.document)
+            if words not in old and not self._ours(words)
+        ]
+        return replace(trial, problems=[*trial.problems, *found]) if found else trial
+
+    def _ours(self, words: str) -> bool:
+        """Say whether a file lies where the panel may name files."""
+        path = (self._base / words).resolve()
+        return any(path.is_relative_to(folder) for folder in (self._base, self.secrets, self.profiles))
+
+    def _files(self, document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+        """Yield each file that a document names, and where."""
+        for name, table in self.tables.items():
+            value = document.get(name)
+            for number, part in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(part, dict):
+                    yield from _files_of(table, part, (name, number) if table.many else (name,))
+
+
+def _files_of(table: Table, part: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+    for key, value in part.items():
+        rule = table.keys.get(key)
+        if isinstance(rule, Table) and isinstance(value, dict):
+            yield from _files_of(rule, value, (*place, key))
+        elif not isinstance(value, str) or rule is None or isinstance(rule, Table):
+            continue
+        elif key == "device" and value.startswith("file:"):
+            yield (*place, key), value.removeprefix("file:")
+        elif form_of(rule).kind == forms.SECRET or (form_of(rule).kind == forms.FILE and _is_file(key, value)):
+            yield (*place, key), value
+
+
+def _is_file(key: str, value: str) -> bool:
+    return value.endswith(".toml") if key == "profile" else value not in {"", "system"}
+
+
+def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool:
+    """Say whether a process has not taken it yet; one that says nothing has when the panel, the last, has."""
+    return not here if state is None else state.get("settings") != wanted
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(step) for step in place if isinstance(step, str))
