@@ -94,6 +94,7 @@ def sign(
     device: str,
     lamp: str = "",
     wiring: Wiring | None = None,
+    volume: int = 50,
     clock_ns: Callable[[], int],
     wait: Callable[[float], None],
 ) -> Output:
@@ -106,7 +107,7 @@ def sign(
         from hardware.indicators.aplay import Aplay
         from hardware.indicators.tone import Tone
 
-        return Tone(player=Aplay(device or "default"), clock_ns=clock_ns, wait=wait)
+        return Tone(player=Aplay(device or "default"), clock_ns=clock_ns, wait=wait, volume=volume)
     if kind == "gpio":
         from hardware.indicators.pins import GpioSwitch
 

@@ -52,6 +52,7 @@ def _sign(clock: Clock, wait: Callable[[float], None], sign: Sign) -> Output:
         device=sign.device,
         lamp=sign.lamp,
         wiring=Wiring(active=sign.active),
+        volume=sign.volume,
         clock_ns=clock.boottime_ns,
         wait=wait,
     )

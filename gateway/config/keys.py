@@ -219,7 +219,7 @@ _SIGN = Table(
     many=True,
     needed=("kind",),
     needed_by_kind={"tone": (), "gpio": ("device", "lamp"), "serial": ("device", "lamp")},
-    only_for={"lamp": ("gpio", "serial"), "active": ("gpio", "serial")},
+    only_for={"lamp": ("gpio", "serial"), "active": ("gpio", "serial"), "volume": ("tone",)},
     by_kind={
         "tone": {"device": contacts.sound_device},
         "gpio": {"device": contacts.gpio_device, "lamp": contacts.pin},
@@ -230,6 +230,7 @@ _SIGN = Table(
         "device": values.words_of,
         "lamp": values.words_of,
         "active": values.one_of("high", "low"),
+        "volume": values.number(5, 100, "%"),  # never silence: a tone that nobody hears is no answer
     },
 )
 

@@ -139,6 +139,7 @@ class Sign:
     device: str = ""  # of kind tone "" = ALSA's default
     lamp: str = ""  # "pin:27"; "rts" or "dtr"
     active: str = "high"  # the level at which the lamp is lit, or "low"
+    volume: int = 50  # of kind tone: percent of what the sound card can
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

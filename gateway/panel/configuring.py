@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import forms
-from gateway.config.changes import Change, Drop, Put
+from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.editing import Editor, Trial
 from gateway.config.forms import form_of
 from gateway.config.keeping import Text
@@ -135,14 +135,15 @@ class Configuring:
 
     def _known(self, change: Change) -> None:
         """Refuse what is no key of the configuration, or none that is changed here. Raises BadValue."""
-        place: Place = (change.table,) if not isinstance(change, Put | Drop) else change.place
+        place: Place = (change.table,) if isinstance(change, Add) else change.place
         table = self.tables.get(str(place[0])) if place else None
-        if table is None or table.made is None:
+        adds = isinstance(change, Add)
+        if table is None or table.made is None or (adds and not table.many):
             raise BadValue("This is no part of the configuration.")
         steps = [step for step in place[1:] if isinstance(step, str)]
-        if table.many != (len(place) > 1 and isinstance(place[1], int)) and isinstance(change, Put | Drop):
+        if table.many != (len(place) > 1 and isinstance(place[1], int)) and not adds:
             raise BadValue("This is no part of the configuration.")
-        keys = set(change.values) if not isinstance(change, Put | Drop) else set(steps[:1])
+        keys = set(change.values) if isinstance(change, Add) else set(steps[:1])
         if not keys <= table.keys.keys() or any((place[0], key) in OF_THE_MACHINE for key in keys):
             raise BadValue("This key is not changed here.")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hardware.indicators import ENDS_SOON, Answer, Cue
 
 RATE = 48_000  # samples a second
-_LEVEL = 0.5  # of full scale
+USUAL = 50  # percent of full scale
 _RAMP_S = 0.005  # at both ends of a note, against clicks
 _LEAD_S = 0.02  # of silence: converters that wake up swallow the beginning
 _HIGH, _MIDDLE, _LOW = 1568.0, 1047.0, 392.0  # Hz; a small loudspeaker gives nothing much below
@@ -24,9 +24,10 @@ NOTES: dict[Cue, tuple[tuple[float, float], ...]] = {
 }
 
 
-def sound(cue: Cue) -> bytes:
-    """Return the WAV file of an answer: 16 bits, one channel, 48 kHz."""
-    return wav(np.concatenate([_note(0.0, _LEAD_S), *(_note(*note) for note in NOTES[cue])]))
+def sound(cue: Cue, volume: int = USUAL) -> bytes:
+    """Return the WAV file of an answer: 16 bits, one channel, 48 kHz. `volume`: percent of full scale."""
+    notes = [_note(hertz, seconds, volume) for hertz, seconds in NOTES[cue]]
+    return wav(np.concatenate([_note(0.0, _LEAD_S), *notes]))
 
 
 def silence(seconds: float) -> bytes:
@@ -51,8 +52,8 @@ def wav(samples: NDArray[np.int16]) -> bytes:
     return target.getvalue()
 
 
-def _note(hertz: float, seconds: float) -> NDArray[np.int16]:
+def _note(hertz: float, seconds: float, volume: int = USUAL) -> NDArray[np.int16]:
     """Return one note, int16, fading in and out."""
     time = np.arange(round(seconds * RATE)) / RATE
     envelope = np.minimum(1, np.minimum(time, time[::-1]) / _RAMP_S)
-    return np.round(np.sin(2 * np.pi * hertz * time) * envelope * _LEVEL * 32767).astype(np.int16)
+    return np.round(np.sin(2 * np.pi * hertz * time) * envelope * volume / 100 * 32767).astype(np.int16)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from hardware.errors import DeviceMissing
 from hardware.indicators import Cue
-from hardware.indicators.sounds import NOTES, seconds_of, silence, sound
+from hardware.indicators.sounds import NOTES, USUAL, seconds_of, silence, sound
 
 _PLAYING_S = 0.02  # between two looks at what is being played
 _IDLE_S = 0.5
@@ -27,13 +27,18 @@ class Player(Protocol):
 
 
 class Tone:
-    """Plays the answers; that a press was seen is for the lamp. What waits is at most one of each answer."""
+    """Plays the answers; that a press was seen is for the lamp. What waits is at most one of each answer.
 
-    def __init__(self, *, player: Player, clock_ns: Callable[[], int], wait: Callable[[float], None]) -> None:
+    `volume`: percent of what the sound card can.
+    """
+
+    def __init__(
+        self, *, player: Player, clock_ns: Callable[[], int], wait: Callable[[float], None], volume: int = USUAL
+    ) -> None:
         self._player = player
         self._clock_ns = clock_ns
         self._wait = wait
-        self._sounds = {cue: sound(cue) for cue in NOTES}
+        self._sounds = {cue: sound(cue, volume) for cue in NOTES}
         self._waiting: list[Cue] = []
         self._until_ns = 0
 

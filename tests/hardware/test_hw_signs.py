@@ -62,6 +62,16 @@ def flashes(switch):
     return [round((after - before) / 1e9, 2) for before, after in pairwise(times)]
 
 
+def test_a_tone_is_as_loud_as_it_is_set():
+    def loudest(volume):
+        with wave.open(BytesIO(sound(Answer.STORED, volume))) as file:
+            return int(np.abs(np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(int)).max())
+
+    quiet, usual, full = loudest(5), loudest(50), loudest(100)
+    assert usual == pytest.approx(10 * quiet, rel=0.01)
+    assert 32_000 < full <= 32_767
+
+
 def test_the_lamp_is_lit_from_the_press_to_its_answer(lamp, switch, clock):
     go_on(lamp, clock, 3, PRESSED)
     assert switch.lit

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.differences import Difference
 from gateway.config.editing import Trial
+from gateway.config.keys import Table
 from gateway.config.lines import Place
 from gateway.config.secret import secret_of
 from gateway.errors import BadValue, Problem, SettingsWrong
@@ -21,7 +22,9 @@ from gateway.panel.configuring import WAITS, Configuring, State
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
+from gateway.panel.shown import setting_values
 from gateway.panel.shown import settings as shown
+from gateway.panel.shown.setting_values import SECRETS
 from gateway.panel.shown.setting_words import PAGES
 from gateway.panel.words import Words, of_call
 
@@ -31,7 +34,6 @@ _MOST = 50  # changes at once
 _LONGEST = 1024  # of a text
 _DEEPEST_PLACE = 5
 _REVISION = 64
-SECRETS = frozenset({"token_file", "password_file"})
 
 
 class SettingsCalls:
@@ -65,7 +67,7 @@ class SettingsCalls:
         asked = await bodies.read(request, "changes", "revision")
         changes, revision = _changes(asked.values), _revision(asked.values)
         trial = await self._context.work.spool(partial(self._configuring.tried, changes, revision))
-        return JSONResponse(_trial(trial, of_call(request)))
+        return JSONResponse(_trial(trial, self._configuring.tables, of_call(request)))
 
     async def change(self, request: Request) -> Response:
         asked = await bodies.read(request, "changes", "revision")
@@ -80,7 +82,7 @@ class SettingsCalls:
     async def before(self, request: Request) -> Response:
         """Say what taking the last change back would change."""
         trial = await self._context.work.spool(self._configuring.editor.try_before)
-        return JSONResponse(_trial(trial, of_call(request)))
+        return JSONResponse(_trial(trial, self._configuring.tables, of_call(request)))
 
     async def take_back(self, request: Request) -> Response:
         asked = await bodies.read(request, "revision")
@@ -159,10 +161,10 @@ def _state(state: State, language: Words) -> Json:
     return {"revision": state.revision, "writable": state.writable, "waits": waits}
 
 
-def _trial(trial: Trial, language: Words) -> Json:
+def _trial(trial: Trial, tables: dict[str, Table], language: Words) -> Json:
     return {
         "problems": [_problem(each, language) for each in trial.problems],
-        "differences": [_difference(each) for each in trial.differences],
+        "differences": [_difference(each, tables, language) for each in trial.differences],
     }
 
 
@@ -170,12 +172,13 @@ def _problem(problem: Problem, language: Words) -> Json:
     return {"place": list(problem.place), "key": problem.key, "reason": language.said(problem.reason)}
 
 
-def _difference(difference: Difference) -> Json:
+def _difference(difference: Difference, tables: dict[str, Table], language: Words) -> Json:
     """Return what differs; the place of a secret says nothing, whether there is one does."""
     old, new = difference.old, difference.new
     if difference.steps[-1] in SECRETS:
         old, new = (None if each is None else "kept" for each in (old, new))
-    return {"steps": list(difference.steps), "old": old, "new": new}
+    said = setting_values.difference(difference, tables, language.said)
+    return {"steps": list(difference.steps), "old": old, "new": new, "words": said}
 
 
 # --- what callers send -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from gateway.panel.pages.frame import Frame
 from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.settings import SettingsPages
 from gateway.panel.pages.typed import TypedPages
 
 
@@ -25,5 +26,6 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *CopyingPages(context, frame).routes(),
         *ArchivePages(context, frame).routes(),
         *BoxPages(context, frame).routes(),
+        *SettingsPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
     ]

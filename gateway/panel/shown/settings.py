@@ -80,6 +80,7 @@ def new(name: str, table: Table, kind: str) -> list[Field]:
     wanted = dict.fromkeys([key for key in needed if key != "kind"])
     if name == "trigger":
         wanted |= dict.fromkeys(("still", "clip"))  # one of the two; both may be
+    wanted = wanted or {"device": None}  # a tone needs nothing; which sound card may be said all the same
     found = {field.place[-1]: field for field in _fields(name, table, (name, -1), raw)}
     return [found[key] for key in wanted]
 

@@ -1,0 +1,171 @@
+"""The pages on which an administrator changes the box: lists of what there is, and one question at a time."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.config import forms
+from gateway.config.settings import Source
+from gateway.errors import NotFound
+from gateway.panel.configuring import WAITS
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import SET_UP
+from gateway.panel.shown import setting_values, settings
+from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
+from gateway.panel.shown.settings import Field, Section
+
+
+class SettingsPages:
+    """One method a page. Places stand in addresses: names of tables and keys, never a value."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._context = context
+        self._configuring = context.configuring
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        one = "/settings/{page}/{table}"
+        return [
+            self._frame.route("/settings", "settings.html", self._all, who=SET_UP),
+            self._frame.route("/settings/before", "settings_before.html", self._before, who=SET_UP),
+            self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
+            self._frame.route("/settings/{page}/ask/{place:path}", "settings_ask.html", self._ask, who=SET_UP),
+            self._frame.route(f"{one}/new", "settings_ask.html", self._new, who=SET_UP),
+            self._frame.route(f"{one}/{{number:int}}", "settings_page.html", self._entry, who=SET_UP),
+        ]
+
+    def _all(self, request: Request) -> Values:
+        del request
+        kept = self._configuring.editor.kept
+        return {**self._state(), "pages": PAGES, "can_take_back": kept.before() is not None}
+
+    def _before(self, request: Request) -> Values:
+        """Show what taking the last change back would change."""
+        trial = self._configuring.editor.try_before()
+        said = self._said(request)
+        return {
+            **self._state(),
+            "differences": [
+                setting_values.difference(each, self._configuring.tables, said) for each in trial.differences
+            ],
+        }
+
+    def _page(self, request: Request) -> Values:
+        name, found = self._sections(request)
+        return {
+            **self._state(),
+            **self._around(name),
+            "sections": found,
+            "entry": None,
+            "value": self._value(request),
+        }
+
+    def _entry(self, request: Request) -> Values:
+        """Show one element of an array."""
+        name, found = self._sections(request)
+        table, number = request.path_params["table"], request.path_params["number"]
+        entries = [entry for section in found if section.table == table for entry in section.entries]
+        if number >= len(entries):
+            raise NotFound("There is no such entry in the configuration.")
+        return {
+            **self._state(),
+            **self._around(name),
+            "sections": [],
+            "entry": entries[number],
+            "value": self._value(request),
+        }
+
+    def _ask(self, request: Request) -> Values:
+        """Ask for one key; for a table in a table, for all of its keys one after the other."""
+        name, found = self._sections(request)
+        wanted = tuple(int(step) if step.isdecimal() else step for step in request.path_params["place"].split("/"))
+        fields = {field.place: field for section in found for entry in section.entries for field in entry.fields}
+        if wanted not in fields:
+            raise NotFound("There is no such entry in the configuration.")
+        field = fields[wanted]
+        back = f"/settings/{name}/{wanted[0]}/{wanted[1]}" if isinstance(wanted[1], int) else f"/settings/{name}"
+        return self._asking(request, name, list(field.inner) or [field], title=field.label, back=back)
+
+    def _new(self, request: Request) -> Values:
+        """Ask for what a new element needs."""
+        name, found = self._sections(request)
+        table = request.path_params["table"]
+        section = next((each for each in found if each.table == table and each.many), None)
+        kind = request.query_params.get("kind", "")
+        if section is None or (kind and kind not in section.kinds) or (section.kinds and not kind):
+            raise NotFound("There is no such entry in the configuration.")
+        fields = settings.new(table, self._configuring.tables[table], kind)
+        asking = self._asking(request, name, fields, title=ONE[table], back=f"/settings/{name}")
+        return {**asking, "add": table, "kind": kind}
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _sections(self, request: Request) -> tuple[str, list[Section]]:
+        name = request.path_params["page"]
+        if name not in PAGES:
+            raise NotFound("There is no such page.")
+        return name, settings.sections(name, self._configuring.tables, self._configuring.now().document)
+
+    def _state(self) -> Values:
+        state = self._configuring.state()
+        return {"state": state, "waits": WAITS.get(state.waits, "")}
+
+    def _around(self, name: str) -> Values:
+        return {"name": name, "page": PAGES[name], "one": ONE, "kinds": WORDS}
+
+    def _asking(self, request: Request, name: str, fields: list[Field], *, title: str, back: str) -> Values:
+        steps = [self._step(field, request) for field in fields]
+        return {
+            **self._state(),
+            "name": name,
+            "title": title,
+            "steps": steps,
+            "back": back,
+            "add": "",
+            "kind": "",
+            "keyboard": self._frame.keyboard(request),
+        }
+
+    def _step(self, field: Field, request: Request) -> Values:
+        """Return how a field is asked for; the names of sources are choices, wherever one is asked for."""
+        said = self._said(request)
+        choices: list[tuple[str, str]] = [(word, said(field.word(word))) for word in field.form.choices]
+        if field.key in {"trigger.source", "destination.sources"}:
+            choices = [(name, name) for name in self._sources()]
+        if field.form.kind in {forms.FLAG, forms.ENTITY}:
+            choices = [("true", said(setting_values.YES)), ("false", said(setting_values.NO))]
+        return {
+            "field": field,
+            "place": list(field.place),
+            "kind": forms.CHOICE if field.key == "trigger.source" else field.form.kind,
+            "choices": choices,
+            "chosen": _chosen(field),
+            "text": setting_values.typed(field),
+            "usual": setting_values.words(field, field.default, said),
+            "keys": "date" if field.form.kind == forms.NUMBER else "search",
+        }
+
+    def _sources(self) -> list[str]:
+        """Return how the sources of the file are called; a file without any has the usual one."""
+        found = self._configuring.now().document.get("source", [])
+        named = [str(each.get("name", "")) for each in found if isinstance(each, dict)]
+        return [name for name in named if name] or [Source().name]
+
+    def _said(self, request: Request) -> Any:  # noqa: ANN401 - a function of the language
+        return self._context.languages.of_page(request, self._context.settings.panel.language).said
+
+    def _value(self, request: Request) -> Any:  # noqa: ANN401
+        """Return the function that says what a field has now."""
+        said = self._said(request)
+        return lambda field: setting_values.words(field, field.now, said, there=field.value is not None)
+
+
+def _chosen(field: Field) -> list[str]:
+    now: Any = field.now
+    if isinstance(now, dict):
+        return []
+    if isinstance(now, bool):
+        return ["true" if now else "false"]
+    return [str(each) for each in now] if isinstance(now, list) else [str(now if now is not None else "")]

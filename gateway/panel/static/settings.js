@@ -1,0 +1,167 @@
+// Settings: one question at a time, the box says what is wrong, and nothing is changed before a person saw what.
+"use strict";
+
+const say = JSON.parse($("settings-words").textContent);
+const form = $("settings-form");
+const steps = form ? [...form.querySelectorAll(".step")] : [];
+let step = 0;
+let pending = null; // the changes that a person is asked about
+let revision = "";
+let next = "";
+
+// --- asking whether it is meant ------------------------------------------------------------------------------
+
+function line({ about, label, old, new: now }) {
+  const item = document.createElement("li");
+  const part = (kind, text, name = "") => Object.assign(document.createElement(kind), { textContent: text, className: name });
+  if (about) item.append(part("span", about, "soft"), " ");
+  item.append(part("b", label), ": ", part("bdi", old, "old"), " → ", part("bdi", now, "new"));
+  return item;
+}
+
+function failed(error) { showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action }); }
+
+// Ask the box what the changes would change, and show it. Returns what is wrong with them.
+async function ask(changes) {
+  const { problems, differences } = await call("/api/v1/settings/check", { changes, revision });
+  if (problems.length) return problems;
+  if (!differences.length) return [{ place: [], key: "", reason: say.nothing }];
+  pending = changes;
+  $("sure").querySelector(".changes").replaceChildren(...differences.map((each) => line(each.words)));
+  $("sure").hidden = false;
+  $("make").focus();
+  return [];
+}
+
+$("not-sure").addEventListener("click", () => { $("sure").hidden = true; pending = null; });
+$("make").addEventListener("click", async () => {
+  $("make").disabled = true;
+  try {
+    await call("/api/v1/settings/change", { changes: pending, revision });
+    location.assign(next);
+  } catch (error) {
+    $("sure").hidden = true;
+    $("make").disabled = false;
+    failed(error);
+  }
+});
+
+// --- an entry that goes ----------------------------------------------------------------------------------------
+
+$("remove")?.addEventListener("click", async ({ currentTarget: key }) => {
+  ({ revision, next } = key.dataset);
+  try {
+    const [first] = await ask([{ place: JSON.parse(key.dataset.place), remove: true }]);
+    if (first) showProblem({ what: say.elsewhere, action: `${first.key}: ${first.reason}` });
+  } catch (error) { failed(error); }
+});
+
+// --- questions -------------------------------------------------------------------------------------------------
+
+function inputs(number) { return [...steps[number].querySelectorAll("input")]; }
+
+function chosen(number) { return inputs(number).filter((input) => input.checked).map((input) => input.value); }
+
+// The value of a step as the file has it; undefined: it is left out, so that the default holds.
+function valueOf(number) {
+  const { kind } = steps[number].dataset;
+  const [first] = inputs(number);
+  const text = first.value.trim();
+  if (kind === "flag" || kind === "entity") return chosen(number).length ? chosen(number)[0] === "true" : undefined;
+  if (kind === "choice") return chosen(number)[0];
+  if (kind === "several" && first.type === "checkbox") return chosen(number);
+  if (text === "") return undefined;
+  if (kind === "several") return text.split(";").map((each) => each.trim()).filter(Boolean);
+  if (kind === "numbers") return text.split(/[^0-9]+/).filter(Boolean).map(Number);
+  return kind === "number" ? Number(text) : text;
+}
+
+function wrong(number) {
+  const { kind, needed, low, high } = steps[number].dataset;
+  const value = valueOf(number);
+  if (needed && value === undefined) return say.missing;
+  if (kind === "number" && value !== undefined && !(Number.isInteger(value) && value >= Number(low) && value <= Number(high))) return filled(say.number, { low, high });
+  return "";
+}
+
+function tell(what) {
+  $("wrong").hidden = !what;
+  $("wrong-what").textContent = what;
+}
+
+function go(number) {
+  step = number;
+  steps.forEach((each, at) => { each.hidden = at !== step; });
+  $("progress").textContent = steps.length > 1 ? filled(say.progress, { step: step + 1, steps: steps.length }) : "";
+  $("label").textContent = steps[step].dataset.label;
+  $("usual").textContent = steps[step].dataset.usual;
+  const written = inputs(step).find((input) => input.dataset.keys);
+  const first = written || inputs(step).find((input) => input.checked) || inputs(step)[0];
+  document.body.classList.toggle("choices", !written);
+  first.focus();
+  if (written && written.type !== "password") written.setSelectionRange(written.value.length, written.value.length);
+  tell("");
+}
+
+// A secret goes into a file of its own first; the change names the file.
+async function kept(number, value) {
+  if (steps[number].dataset.kind !== "secret" || value === undefined) return value;
+  return (await call("/api/v1/settings/secrets", { secret: value })).file;
+}
+
+async function changes() {
+  const places = steps.map((each) => JSON.parse(each.dataset.place));
+  const values = [];
+  for (let number = 0; number < steps.length; number += 1) values.push(await kept(number, valueOf(number)));
+  if (form.dataset.add) {
+    const entry = Object.fromEntries(places.map((place, at) => [place.at(-1), values[at]]).filter(([, value]) => value !== undefined));
+    return [{ add: form.dataset.add, values: form.dataset.kind ? { kind: form.dataset.kind, ...entry } : entry }];
+  }
+  return places.flatMap((place, at) => {
+    if (steps[at].dataset.kind === "secret" && values[at] === undefined) return [];
+    return [values[at] === undefined ? { place, remove: true } : { place, value: values[at] }];
+  });
+}
+
+// What is wrong stands at its question; what is wrong elsewhere is said with its key.
+function point(problems) {
+  const [first] = problems;
+  const at = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
+  if (at >= 0 && at !== step) go(at);
+  tell(at >= 0 || !first.key ? first.reason : `${say.elsewhere} ${first.key}: ${first.reason}`);
+}
+
+async function forward() {
+  const what = wrong(step);
+  tell(what);
+  if (what) return;
+  if (step + 1 < steps.length) { go(step + 1); return; }
+  $("next").disabled = true;
+  $("problem").hidden = true;
+  try {
+    const problems = await ask(await changes());
+    if (problems.length) point(problems);
+  } catch (error) { failed(error); }
+  $("next").disabled = false;
+}
+
+function backward() {
+  if (step > 0) go(step - 1);
+  else location.assign(form.dataset.back);
+}
+
+if (form) {
+  ({ revision } = form.dataset);
+  next = form.dataset.back;
+  $("next").addEventListener("click", forward);
+  $("back").addEventListener("click", backward);
+  form.addEventListener("submit", (event) => { event.preventDefault(); });
+  form.addEventListener("input", () => tell(""));
+  form.addEventListener("keydown", (event) => {
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key) || event.target.closest("button")) return;
+    event.preventDefault();
+    if (event.key === "Enter") forward();
+    else backward();
+  });
+  go(0);
+}

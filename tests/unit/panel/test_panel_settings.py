@@ -1,0 +1,310 @@
+"""Settings over the API and on the pages: who may, what is refused, what is never said, what a person is asked."""
+
+import json
+import tomllib
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.config.keys import Table, tables
+from gateway.panel.configuring import OF_THE_MACHINE
+from gateway.panel.people.roles import Role
+from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
+from tests.unit.panel.conftest import Bench
+
+PIN = "402918"
+WRITTEN = """\
+# by the clinic's IT
+[station]
+name = "US-ROOM-2"
+
+[[source]]
+name = "ultrasound"
+device = "pattern:ultrasound"
+modality = "US"
+
+[[trigger]]
+kind = "input"
+device = "usb:1-1.4"
+source = "ultrasound"
+still = "key:F1"
+
+[[destination]]
+name = "pacs"
+ae_title = "PACS"
+host = "127.0.0.1"
+port = 11114
+"""
+
+
+@pytest.fixture
+def configured(bench: Bench) -> Bench:
+    """A box with a file of its own, before which somebody with the PIN stands."""
+    config(bench).write_text(WRITTEN)
+    bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
+    return bench
+
+
+def config(bench: Bench) -> Any:
+    return bench.settings.station.data_dir / "scopegate.toml"
+
+
+def revision(bench: Bench) -> str:
+    return str(bench.client.get("/api/v1/settings/state").raise_for_status().json()["revision"])
+
+
+def asked(bench: Bench, path: str, *changes: dict[str, Any]) -> httpx2.Response:
+    body = {"changes": list(changes), "revision": revision(bench)}
+    return bench.client.post(f"/api/v1/settings/{path}", json=body)
+
+
+def put(*place: str | int, value: object) -> dict[str, Any]:
+    return {"place": list(place), "value": value}
+
+
+# --- what there is to change -----------------------------------------------------------------------------
+
+
+def test_every_key_of_the_configuration_is_on_a_page_and_has_words(tmp_path) -> None:
+    every, shown = set(), set()
+
+    def walk(name: str, table: Table) -> None:
+        for key, rule in table.keys.items():
+            every.add(f"{name}.{key}")
+            if isinstance(rule, Table):
+                walk(key, rule)
+
+    for name, table in tables(tmp_path).items():
+        walk(name, table)
+        assert not table.many or name in ONE
+    for page in PAGES.values():
+        for name, keys in page.tables:
+            shown |= {f"{name}.{key}" for key in (keys or tables(tmp_path)[name].keys)}
+    hidden = {".".join(each) for each in OF_THE_MACHINE} | {"source.station_ae_title"}  # of a later version
+    assert every - hidden == set(LABELS) - hidden
+    assert {key for key in every - hidden if key.split(".")[0] not in {"lan", "tls"}} == shown - hidden
+
+
+def test_the_settings_say_of_each_key_its_kind_its_limits_and_what_it_is(configured: Bench) -> None:
+    answer = configured.client.get("/api/v1/settings").json()
+    pages = {page["id"]: page for page in answer["pages"]}
+    (section,) = pages["retention"]["sections"]
+    fields = {field["key"]: field for field in section["entries"][0]["fields"]}
+    assert fields["retention.keep_days"] == {
+        "place": ["retention", "keep_days"],
+        "key": "retention.keep_days",
+        "label": "Days after the archives have them",
+        "kind": "number",
+        "needed": False,
+        "is_set": False,
+        "low": 0,
+        "high": 36500,
+        "unit": "days",
+        "value": None,
+        "default": 30,
+    }
+    archives = pages["archives"]["sections"][0]
+    assert archives["kinds"] == ["dicom", "stow", "media"]
+    assert [entry["name"] for entry in archives["entries"]] == ["pacs"]
+
+
+# --- changing --------------------------------------------------------------------------------------------
+
+
+def test_a_change_is_tried_then_made_and_noted_by_key_without_its_value(configured: Bench) -> None:
+    change = put("destination", 0, "host", value="pacs.house")
+    tried = asked(configured, "check", change).json()
+    assert tried["problems"] == []
+    assert tried["differences"][0]["words"] == {
+        "about": "Archive · pacs",
+        "label": "Address",
+        "old": "127.0.0.1",
+        "new": "pacs.house",
+    }
+    assert config(configured).read_text() == WRITTEN
+    assert asked(configured, "change", change).status_code == 200
+    assert tomllib.loads(config(configured).read_text())["destination"][0]["host"] == "pacs.house"
+    noted = configured.spool.layout.audit.read_text().splitlines()[-1]
+    assert json.loads(noted)["keys"] == "destination.pacs.host"
+    assert "pacs.house" not in noted
+
+
+def test_an_archive_is_added_and_removed(configured: Bench) -> None:
+    values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web"}
+    asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
+    assert [each["name"] for each in tomllib.loads(config(configured).read_text())["destination"]] == [
+        "pacs",
+        "cloud",
+    ]
+    asked(configured, "change", {"place": ["destination", 1], "remove": True}).raise_for_status()
+    assert config(configured).read_text().strip() == WRITTEN.strip()
+
+
+def test_what_is_wrong_stands_at_its_place_and_nothing_is_written(configured: Bench) -> None:
+    answer = asked(configured, "change", put("destination", 0, "port", value=70000))
+    assert (answer.status_code, answer.json()["code"]) == (422, "settings-wrong")
+    (problem,) = answer.json()["problems"]
+    assert problem["place"] == ["destination", 0, "port"]
+    assert config(configured).read_text() == WRITTEN
+
+
+def test_who_looked_at_an_older_state_changes_nothing(configured: Bench) -> None:
+    before = revision(configured)
+    config(configured).write_text(WRITTEN + "# by hand\n")
+    body = {"changes": [put("station", "name", value="X")], "revision": before}
+    answer = configured.client.post("/api/v1/settings/change", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "settings-moved")
+    assert config(configured).read_text().endswith("# by hand\n")
+
+
+def test_the_last_change_is_taken_back(configured: Bench) -> None:
+    nothing = configured.client.get("/api/v1/settings/before")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-before")
+    asked(configured, "change", put("panel", "theme", value="light")).raise_for_status()
+    assert "Light" in configured.client.get("/settings/before").text
+    body = {"revision": revision(configured)}
+    configured.client.post("/api/v1/settings/take-back", json=body).raise_for_status()
+    assert config(configured).read_text() == WRITTEN
+
+
+def test_during_an_exam_the_screen_says_that_a_change_waits_and_for_what(configured: Bench) -> None:
+    configured.open_exam()
+    state = asked(configured, "change", put("panel", "theme", value="light")).json()
+    assert state["waits"] == {"for": "exam", "what": "A change waits until the exam is finished."}
+    assert "A change waits until the exam is finished." in configured.client.get("/settings").text
+
+
+# --- secrets ---------------------------------------------------------------------------------------------
+
+
+def test_a_password_is_kept_in_a_file_and_never_said_again(configured: Bench) -> None:
+    values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web"}
+    asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
+    secret = "hunter2-and-more"
+    file = configured.client.post("/api/v1/settings/secrets", json={"secret": secret}).json()["file"]
+    answer = asked(
+        configured,
+        "change",
+        put("destination", 1, "user", value="box"),
+        put("destination", 1, "password_file", value=file),
+    )
+    assert answer.status_code == 200, answer.text
+    pages = [configured.client.get(f"/settings/{path}").text for path in ("archives", "archives/destination/1")]
+    everything = [*pages, configured.client.get("/api/v1/settings").text, config(configured).read_text()]
+    assert not any(secret in text for text in everything)
+    assert "Kept on this box" in pages[1]
+    assert not any(file in text for text in everything[:3])
+
+
+def test_what_is_no_secret_is_not_kept(configured: Bench) -> None:
+    for secret in ("", "two words", "ü", 7, "x" * 20_000):
+        answer = configured.client.post("/api/v1/settings/secrets", json={"secret": secret})
+        assert answer.status_code == 422
+
+
+# --- attacks ---------------------------------------------------------------------------------------------
+
+
+def test_nobody_without_the_pin_and_no_other_role_sees_or_changes_settings(bench: Bench) -> None:
+    config(bench).write_text(WRITTEN)
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/state"),
+        ("GET", "/before"),
+        ("POST", "/change"),
+        ("POST", "/secrets"),
+    ):
+        answer = bench.client.request(method, f"/api/v1/settings{path}", json={} if method == "POST" else None)
+        assert answer.status_code == 401
+    bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
+    for role in (Role.TECHNICIAN, Role.REVIEWER, Role.SERVICE):
+        person = {"name": f"a {role}", "role": role, "pin": "731840"}
+        bench.client.post("/api/v1/people", json=person).raise_for_status()
+    bench.client.post("/api/v1/session/end", json={})
+    for role in (Role.TECHNICIAN, Role.REVIEWER, Role.SERVICE):
+        bench.client.post("/api/v1/session", json={"name": f"a {role}", "pin": "731840"}).raise_for_status()
+        answer = bench.client.get("/api/v1/settings")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not-permitted")
+    assert config(bench).read_text() == WRITTEN
+
+
+def test_another_pages_request_changes_nothing(configured: Bench) -> None:
+    body = {"changes": [put("station", "name", value="X")], "revision": revision(configured)}
+    for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"host": "evil.example"}):
+        assert configured.client.post("/api/v1/settings/change", json=body, headers=headers).status_code in {
+            403,
+            421,
+        }
+    assert config(configured).read_text() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("station", "data_dir", value="/tmp/elsewhere"),
+        put("station", "runtime_dir", value="/tmp/elsewhere"),
+        put("panel", "listen", value="127.0.0.1:9"),
+        put("no_such_table", "key", value="x"),
+        put("station", "no_such_key", value="x"),
+        put("station", 0, "name", value="x"),
+        put("destination", "name", value="x"),
+        put("destination", 99, "name", value="x"),
+        {"add": "station", "values": {"name": "x"}},
+        {"add": "../../etc/passwd", "values": {}},
+        {"place": ["destination"], "remove": True},
+        {"place": ["station", "name"], "value": 1.5},
+        {"place": ["station", "name"], "value": None},
+        {"place": ["station", "name"], "value": "x", "more": 1},
+        {"place": ["station", {"a": 1}], "value": "x"},
+        {"place": ["station", "name"], "value": ["x" * 2000]},
+        "no change at all",
+    ],
+)
+def test_what_is_no_part_of_the_settings_is_refused(configured: Bench, change: dict[str, Any]) -> None:
+    assert asked(configured, "change", change).status_code == 422
+    assert config(configured).read_text() == WRITTEN
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        (("source", 0, "device"), "file:/etc/passwd"),
+        (("source", 0, "profile"), "../../../../etc/x.toml"),
+        (("destination", 0, "tls"), "/etc/ssl/certs/ca-certificates.crt"),
+        (("station", "tls"), "../people.json"),
+    ],
+)
+def test_the_box_is_not_pointed_at_files_of_its_machine(
+    configured: Bench, place: tuple[str | int, ...], path: str
+) -> None:
+    value = {"ca": path} if place[-1] == "tls" else path
+    answer = asked(configured, "change", put(*place, value=value))
+    assert answer.status_code == 422
+    assert "file" in answer.text
+    assert config(configured).read_text() == WRITTEN
+
+
+# --- pages -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_each_page_and_each_question_on_it_is_there(configured: Bench, page: str) -> None:
+    assert configured.client.get(f"/settings/{page}").status_code == 200
+    answer = configured.client.get("/api/v1/settings").json()
+    (found,) = [each for each in answer["pages"] if each["id"] == page]
+    for section in found["sections"]:
+        for entry in section["entries"]:
+            for field in entry["fields"]:
+                place = "/".join(map(str, field["place"]))
+                asking = configured.client.get(f"/settings/{page}/ask/{place}")
+                assert asking.status_code == 200
+                assert field["label"] in asking.text or field.get("fields")
+        for kind in section["kinds"] or [""] if section["many"] else []:
+            new = configured.client.get(
+                f"/settings/{page}/{section['table']}/new", params={"kind": kind} if kind else {}
+            )
+            assert new.status_code == 200
+    for wrong in ("ask/station/data_dir", "ask/no/such", "destination/99", "destination/new?kind=evil", "ask/../x"):
+        assert configured.client.get(f"/settings/{page}/{wrong}").status_code in {404, 200}
+    assert configured.client.get(f"/settings/{page}/ask/station/data_dir").status_code == 404
