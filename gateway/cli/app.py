@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import connect, erase, exams, learn, processes, queue, reroute, spools
+from gateway.cli import connect, erase, exams, learn, processes, queue, reroute, settings_file, spools
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
+settings_file.add_to(config_app)
 app.add_typer(config_app, name="config")
 reroute.add_to(queue.app)
 app.add_typer(queue.app, name="queue")

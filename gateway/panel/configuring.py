@@ -4,13 +4,14 @@ The panel may not point the box at any file of its machine: what is named here l
 the folders that the panel keeps for it. Blocks: everything here reads files.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.config import forms
+from gateway.config import bundle, forms
 from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.editing import Editor, Trial
 from gateway.config.forms import form_of
@@ -48,13 +49,21 @@ class Configuring:
     """One box's configuration. `revision` is the one that this panel was built from."""
 
     def __init__(
-        self, *, editor: Editor, wish: Wish, spool: Spool, lives: Mapping[str, LiveState], revision: str
+        self,
+        *,
+        editor: Editor,
+        wish: Wish,
+        spool: Spool,
+        lives: Mapping[str, LiveState],
+        revision: str,
+        by: str = "panel",
     ) -> None:
         self.editor = editor
         self._wish = wish
         self._spool = spool
         self._lives = lives
         self._revision = revision
+        self._by = by
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -78,8 +87,7 @@ class Configuring:
 
         Raises ExamOpen: nothing is taken over from elsewhere during an exam.
         """
-        if self._spool.exams.open_one():
-            raise ExamOpen("An exam is open.", action="Finish it first.")
+        self._no_exam()
         here = self.editor.now().document
         keep: list[Change] = []
         for table, key in sorted(OF_THE_MACHINE):
@@ -91,11 +99,26 @@ class Configuring:
             raise SettingsForeign from None
         return self._guarded(self.editor.try_text(text.encode()))
 
+    def out(self) -> bytes:
+        """Return this box's settings as one file, without secrets. Raises SettingsForeign."""
+        try:
+            text = self.editor.kept.read().raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise SettingsForeign from None
+        return bundle.packed(bundle.outgoing(text, self._base))
+
+    def tried_file(self, raw: bytes) -> Trial:
+        """Return what the settings of such a file would change here. Raises ExamOpen, NoBundle, SettingsForeign."""
+        self._no_exam()
+        found = bundle.unpacked(raw)
+        keep = {name: self._keep_profile(name, content) for name, content in found.profiles.items()}
+        return self.tried_text(bundle.incoming(found, self.editor.now().document, keep=keep).encode())
+
     def write(self, trial: Trial, revision: str) -> Text:
         """Write it, wish that every process takes it, and note by key what changed."""
         text = self.editor.write(trial, revision, first=self._wish.leave)
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
-        self._spool.audit.note("settings-changed", by="panel", keys=keys, revision=text.revision[:12])
+        self._spool.audit.note("settings-changed", by=self._by, keys=keys, revision=text.revision[:12])
         return text
 
     def keep_secret(self, raw: bytes) -> str:
@@ -105,6 +128,20 @@ class Configuring:
             files.make_folder(folder)
         path = folder / self._spool.clock.token(_DIGITS)
         files.write(path, [raw.strip(), b"\n"])
+        return str(path)
+
+    def _no_exam(self) -> None:
+        if self._spool.exams.open_one():
+            raise ExamOpen("An exam is open.", action="Finish it first.")
+
+    def _keep_profile(self, name: str, content: bytes) -> str:
+        """Keep a device profile that came in, under a name that says what is in it; return where it lies."""
+        files, folder = self._spool.files, self.profiles
+        with suppress(FileExistsError):
+            files.make_folder(folder)
+        path = folder / f"{Path(name).stem}-{hashlib.sha256(content).hexdigest()[:12]}.toml"
+        if not path.exists():
+            files.write(path, [content])
         return str(path)
 
     # --- inside --------------------------------------------------------------------------------------------

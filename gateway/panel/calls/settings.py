@@ -1,8 +1,10 @@
 """The calls on the configuration: look, try, change, take the last change back. Nothing invalid is written."""
 
+import base64
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -51,6 +53,9 @@ class SettingsCalls:
             Route("/settings/change", self.change, methods=["POST"], who=SET_UP),
             Route("/settings/before", self.before, methods=["GET"], who=SET_UP),
             Route("/settings/take-back", self.take_back, methods=["POST"], who=SET_UP),
+            Route("/settings/export", self.export, methods=["GET"], who=SET_UP),
+            Route("/settings/import/check", self.import_check, methods=["POST"], who=SET_UP),
+            Route("/settings/import", self.take_in, methods=["POST"], who=SET_UP),
             Route("/settings/secrets", self.secret, methods=["POST"], who=SET_UP),
         ]
 
@@ -90,6 +95,34 @@ class SettingsCalls:
 
         def make(configuring: Configuring) -> State:
             configuring.write(configuring.editor.try_before(), revision)
+            return configuring.state()
+
+        return await self._made(request, make)
+
+    async def export(self, request: Request) -> Response:
+        """Send the settings as one file, without secrets."""
+        del request
+        raw = await self._context.work.spool(self._configuring.out)
+        await self._context.note("settings-exported")
+        name = f"scopegate-{self._context.settings.station.name}.zip"
+        headers = {
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+            "cache-control": "no-store",
+        }
+        return Response(raw, media_type="application/zip", headers=headers)
+
+    async def import_check(self, request: Request) -> Response:
+        """Say what another file of settings would change here. Writes no setting."""
+        asked = await bodies.read(request, "file")
+        trial = await self._context.work.spool(partial(self._configuring.tried_file, _file(asked.values)))
+        return JSONResponse(_trial(trial, self._configuring.tables, of_call(request)))
+
+    async def take_in(self, request: Request) -> Response:
+        asked = await bodies.read(request, "file", "revision")
+        raw, revision = _file(asked.values), _revision(asked.values)
+
+        def make(configuring: Configuring) -> State:
+            configuring.write(configuring.tried_file(raw), revision)
             return configuring.state()
 
         return await self._made(request, make)
@@ -186,6 +219,14 @@ def _difference(difference: Difference, tables: dict[str, Table], language: Word
 
 def _revision(values: Values) -> str:
     return bodies.text(values, "revision", longest=_REVISION, required=True)
+
+
+def _file(values: Values) -> bytes:
+    """Return a file that was sent, in base64. Raises BadValue."""
+    try:
+        return base64.b64decode(str(values.get("file", "")), validate=True)
+    except ValueError:
+        raise BadValue("file is not a file in base64.") from None
 
 
 def _changes(values: Values) -> list[Change]:

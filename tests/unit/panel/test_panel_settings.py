@@ -1,12 +1,16 @@
 """Settings over the API and on the pages: who may, what is refused, what is never said, what a person is asked."""
 
+import base64
 import json
 import tomllib
+import zipfile
+from io import BytesIO
 from typing import Any
 
 import httpx2
 import pytest
 
+from gateway.config.bundle import Bundle, packed
 from gateway.config.keys import Table, tables
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
@@ -308,3 +312,54 @@ def test_each_page_and_each_question_on_it_is_there(configured: Bench, page: str
     for wrong in ("ask/station/data_dir", "ask/no/such", "destination/99", "destination/new?kind=evil", "ask/../x"):
         assert configured.client.get(f"/settings/{page}/{wrong}").status_code in {404, 200}
     assert configured.client.get(f"/settings/{page}/ask/station/data_dir").status_code == 404
+
+
+# --- one file out and in ---------------------------------------------------------------------------------
+
+
+def sent(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def test_settings_go_out_and_come_in_and_the_difference_is_shown_before(configured: Bench) -> None:
+    answer = configured.client.get("/api/v1/settings/export")
+    assert answer.headers["content-type"] == "application/zip"
+    asked(configured, "change", put("station", "institution", value="Other")).raise_for_status()
+    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(answer.content)}).json()
+    assert [each["steps"] for each in tried["differences"]] == [["station", "institution"]]
+    body = {"file": sent(answer.content), "revision": revision(configured)}
+    configured.client.post("/api/v1/settings/import", json=body).raise_for_status()
+    assert tomllib.loads(config(configured).read_text()) == tomllib.loads(WRITTEN)
+
+
+def test_what_comes_in_moves_neither_data_nor_listener_and_names_no_file(configured: Bench) -> None:
+    evil = WRITTEN.replace('name = "US-ROOM-2"', 'name = "OTHER"\ndata_dir = "/tmp/elsewhere"')
+    evil += '\n[panel]\nlisten = "127.0.0.1:9"\n'
+    raw = packed(Bundle(text=evil.encode(), profiles={}))
+    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)}).json()
+    assert [each["steps"] for each in tried["differences"]] == [["station", "name"]]
+    evil = evil.replace('"pattern:ultrasound"', '"file:/etc/passwd"')
+    raw = packed(Bundle(text=evil.encode(), profiles={}))
+    body = {"file": sent(raw), "revision": revision(configured)}
+    assert configured.client.post("/api/v1/settings/import", json=body).status_code == 422
+    assert config(configured).read_text() == WRITTEN
+
+
+def test_a_bomb_and_what_is_no_file_of_settings_change_nothing(configured: Bench) -> None:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("scopegate.toml", b"#" * 30_000_000)
+    for file in (sent(target.getvalue()), sent(b"nothing"), "no base64", ""):
+        body = {"file": file, "revision": revision(configured)}
+        answer = configured.client.post("/api/v1/settings/import", json=body)
+        assert answer.status_code == 422
+    assert config(configured).read_text() == WRITTEN
+
+
+def test_nothing_is_taken_in_during_an_exam(configured: Bench) -> None:
+    raw = configured.client.get("/api/v1/settings/export").content
+    configured.open_exam()
+    for path in ("import", "import/check"):
+        body = {"file": sent(raw)} | ({"revision": revision(configured)} if path == "import" else {})
+        answer = configured.client.post(f"/api/v1/settings/{path}", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "exam-open")
