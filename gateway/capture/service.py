@@ -45,17 +45,14 @@ def run(
 ) -> bool:
     """Capture until stopped, or until a changed configuration is to be taken; False when a thread died.
 
-    Raises SpoolLocked or SpoolDamaged.
-
-    A disk that refuses is waited for, and the live state says so.
+    Raises SpoolLocked or SpoolDamaged. A disk that refuses is waited for, and the live state says so.
     """
     data_dir = settings.station.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     live = LiveState(folder=settings.station.runtime_dir, process="capture", files=files or Files(), clock=clock)
     with locks.role(Layout(data_dir), "capture"):
-        live.begin()
-        live.settings = taking.revision if taking else ""
+        live.begin(taking.revision if taking else "")
         spool = insist(
             partial(_opened, settings, clock, files),
             stopped=supervisor.stop.is_set,
@@ -67,17 +64,30 @@ def run(
         start_counter = next_start(spool, data_dir / "capture.start")
         parts = build(settings, spool, devices, start_counter)
         _start(parts, settings, live, supervisor)
-        if taking:
-            rests = partial(_rests, parts, spool)
-            supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set))
-        if devices.hotplug:
-            supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
-        supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
+        _look_after(settings, spool, parts=parts, supervisor=supervisor, devices=devices, taking=taking)
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
             return supervisor.run()
         finally:
             spool.close()
+
+
+def _look_after(
+    settings: Settings,
+    spool: Spool,
+    *,
+    parts: Parts,
+    supervisor: Supervisor,
+    devices: Devices,
+    taking: Taking | None,
+) -> None:
+    """Start what is beside storing: what is plugged in, the index, a changed configuration."""
+    if taking:
+        rests = partial(_rests, parts, spool)
+        supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set))
+    if devices.hotplug:
+        supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
+    supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
 
 
 def _rests(parts: Parts, spool: Spool) -> bool:

@@ -1,7 +1,7 @@
 """The forward process as built, before any of its threads runs: every part, by keyword, from the settings."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateway.config.settings import Destination, Settings
@@ -80,16 +80,20 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         tellers=tellers,
         followers=followers,
         encoding=lambda: films.progress or jpegs.progress,
-        notices=Notices(
-            destinations=spool.destinations,
-            configured=list(senders),
-            steps=spool.steps,
-            servers=list(tellers),
-            clock=spool.clock,
-        ),
+        notices=_notices(spool, senders, tellers),
         proving=proving,
     )
     return Parts(listener=listener, followers=followers, status=status)
+
+
+def _notices(spool: Spool, senders: Collection[str], tellers: Collection[str]) -> Notices:
+    return Notices(
+        destinations=spool.destinations,
+        configured=list(senders),
+        steps=spool.steps,
+        servers=list(tellers),
+        clock=spool.clock,
+    )
 
 
 def _sealing(settings: Settings, spool: Spool, stop: threading.Event) -> tuple[Wrapper, Films, JpegClips]:

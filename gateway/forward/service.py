@@ -30,17 +30,15 @@ _TAKING_S = 1.0
 def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, taking: Taking | None = None) -> bool:
     """Forward until stopped, or until a changed configuration is to be taken; False when a thread died.
 
-    Raises SpoolLocked, SpoolDamaged or ListenerFailed.
-
-    A disk that refuses is waited for, and the live state says so.
+    Raises SpoolLocked, SpoolDamaged or ListenerFailed. A disk that refuses is waited for, and the live state
+    says so.
     """
     data_dir = settings.station.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     live = LiveState(folder=settings.station.runtime_dir, process="forward", files=Files(), clock=clock)
     with locks.role(Layout(data_dir), "forward"):
-        live.begin()
-        live.settings = taking.revision if taking else ""
+        live.begin(taking.revision if taking else "")
         spool = insist(
             partial(_opened, settings, clock),
             stopped=supervisor.stop.is_set,

@@ -22,7 +22,7 @@ from gateway.panel.doors.waiting import Waiting
 from gateway.panel.kiosk import BEAT_NS
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.sessions import Sessions
-from gateway.panel.power import NoPower, UnitSwitch
+from gateway.panel.power import NoPower, Switch, UnitSwitch
 from gateway.panel.words import Languages
 from gateway.spool import locks
 from gateway.spool.files import Files
@@ -54,16 +54,14 @@ def run(
 ) -> bool:
     """Serve until `supervisor` is stopped, or a changed configuration is to be taken; False when a thread died.
 
-    Raises SpoolLocked when another panel runs on this data folder, ListenerFailed when its address is taken,
-    SpoolDamaged. A disk that refuses is waited for, and the screen says so.
+    Raises SpoolLocked, SpoolDamaged, ListenerFailed. A disk that refuses is waited for, and the screen says so.
     """
     settings.station.data_dir.mkdir(parents=True, exist_ok=True)
     settings.station.runtime_dir.mkdir(parents=True, exist_ok=True)
     with locks.role(Layout(settings.station.data_dir), "panel"), listen(settings.panel.listen) as listener:
         live = LiveState(folder=settings.station.runtime_dir, process="panel", files=Files(), clock=clock)
-        live.settings = taking.revision if taking else ""
-        spool = _opened(settings, clock, supervisor.stop, listener)
-        if spool is None:
+        live.begin(taking.revision if taking else "")
+        if (spool := _opened(settings, clock, supervisor.stop, listener)) is None:
             return supervisor.run()
         app = create_app(
             spool=spool,
@@ -74,31 +72,41 @@ def run(
             hashes=hashes,
             editor=editor,
             revision=taking.revision if taking else "",
-            switch=UnitSwitch(settings.station.runtime_dir, Files()) if settings.panel.switch_off else NoPower(),
+            switch=_switch(settings),
         )
-        host, port = listener.getsockname()[:2]
-        heartbeat = Heartbeat(app=app, live=live, listen=f"{host}:{port}")
-        server = Server(app)
-        supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
-        supervisor.every("live", _LIVE_S, heartbeat.step)
+        heartbeat = Heartbeat(app, live, "{}:{}".format(*listener.getsockname()[:2]))
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
-        handed = settings.station.runtime_dir / _SESSIONS
-        _take_over(app.state.desk.sessions, handed)
         if taking:
             _take(taking, settings, clock, supervisor)
-        event(_log, "panel_ready", listen=f"{host}:{port}")
         try:
-            well = supervisor.run()
-            if taking and taking.taken:
-                with suppress(SpoolError):  # then everybody signs in again
-                    Files().write_secret(handed, app.state.desk.sessions.hand_over())
-            return well
+            return _serve(heartbeat, listener, supervisor, taking, settings.station.runtime_dir / _SESSIONS)
         finally:
             spool.close()
 
 
+def _switch(settings: Settings) -> Switch:
+    return UnitSwitch(settings.station.runtime_dir, Files()) if settings.panel.switch_off else NoPower()
+
+
+def _serve(
+    heartbeat: "Heartbeat", listener: socket.socket, supervisor: Supervisor, taking: Taking | None, handed: Path
+) -> bool:
+    """Serve until stopped, with the sessions of a predecessor that ended to take a changed setting."""
+    sessions: Sessions = heartbeat.app.state.desk.sessions
+    _take_over(sessions, handed)
+    server = Server(heartbeat.app)
+    supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
+    supervisor.every("live", _LIVE_S, heartbeat.step)
+    event(_log, "panel_ready", listen=heartbeat.listen)
+    well = supervisor.run()
+    if taking and taking.taken:
+        with suppress(SpoolError):  # then everybody signs in again
+            Files().write_secret(handed, sessions.hand_over())
+    return well
+
+
 def _take_over(sessions: Sessions, handed: Path) -> None:
-    """Go on with the sessions of a predecessor that ended to take a changed setting; once."""
+    """Go on with what a predecessor handed over; once."""
     try:
         raw = handed.read_bytes()
         handed.unlink()
@@ -148,19 +156,20 @@ def listen(address: Address) -> socket.socket:
 class Heartbeat:
     """Says once a second that the panel is there, and dies when its background work did."""
 
-    def __init__(self, *, app: Starlette, live: LiveState, listen: str) -> None:
-        self._app = app
+    def __init__(self, app: Starlette, live: LiveState, listen: str) -> None:
+        self.app = app
         self._live = live
-        self._listen = listen
+        self.listen = listen
 
     def step(self) -> None:
-        for task in self._app.state.background:
+        for task in self.app.state.background:
             if task.done() and not task.cancelled():
                 raise RuntimeError("background work of the panel ended") from task.exception()
-        door = self._app.state.second_door
+        door = self.app.state.second_door
         lan = door.listens_at if door else ""
         said = {"listen": self._listen, "lan": lan, "watchers": self._app.state.hub.watchers}
         self._live.write({**said, BEAT_NS: self._app.state.kiosk.beat_ns})
+        self._live.write({"listen": self.listen, "lan": lan, "watchers": self.app.state.hub.watchers})
 
 
 class Server:

@@ -22,13 +22,13 @@ class LiveState:
         self._path = folder / f"{process}.json"
         self._files = files
         self._clock = clock
-        self.settings = ""  # the revision of the configuration that the process runs with
+        self._settings = ""  # the revision of the configuration that the process runs with
         self._silent = ""  # the code of why nothing could be said the last time
 
     def write(self, state: dict[str, Any]) -> None:
         """Say `state`; a disk that does not take it ends no process, the log says so once."""
         now = {"boot_id": self._clock.boot_id, "boottime_ns": self._clock.boottime_ns()}
-        stamped = {**now, "settings": self.settings, **state}
+        stamped = {**now, "settings": self._settings, **state}
         try:
             self._files.replace_quickly(self._path, json.dumps(stamped).encode())
         except SpoolError as error:
@@ -38,8 +38,9 @@ class LiveState:
         else:
             self._silent = ""
 
-    def begin(self) -> None:
-        """Forget what a predecessor said that was killed: it counts no more."""
+    def begin(self, settings: str = "") -> None:
+        """Forget what a predecessor said that was killed: it counts no more. `settings`: their revision here."""
+        self._settings = settings
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 

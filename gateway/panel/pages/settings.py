@@ -30,11 +30,16 @@ class SettingsPages:
         return [
             self._frame.route("/settings", "settings.html", self._all, who=SET_UP),
             self._frame.route("/settings/before", "settings_before.html", self._before, who=SET_UP),
+            self._frame.route("/settings/import", "settings_import.html", self._import, who=SET_UP),
             self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
             self._frame.route("/settings/{page}/ask/{place:path}", "settings_ask.html", self._ask, who=SET_UP),
             self._frame.route(f"{one}/new", "settings_ask.html", self._new, who=SET_UP),
             self._frame.route(f"{one}/{{number:int}}", "settings_page.html", self._entry, who=SET_UP),
         ]
+
+    def _import(self, request: Request) -> Values:
+        del request
+        return self._state()
 
     def _all(self, request: Request) -> Values:
         del request
@@ -86,7 +91,8 @@ class SettingsPages:
             raise NotFound("There is no such entry in the configuration.")
         field = fields[wanted]
         back = f"/settings/{name}/{wanted[0]}/{wanted[1]}" if isinstance(wanted[1], int) else f"/settings/{name}"
-        return self._asking(request, name, list(field.inner) or [field], title=field.label, back=back)
+        title = field.label if field.inner else PAGES[name].title
+        return self._asking(request, name, list(field.inner) or [field], title=title, back=back)
 
     def _new(self, request: Request) -> Values:
         """Ask for what a new element needs."""

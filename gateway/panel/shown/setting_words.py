@@ -170,7 +170,7 @@ LABELS: dict[str, str] = {
     "destination.transfer_syntaxes": N_("Transfer syntaxes"),
     "destination.max_object_mb": N_("Largest object"),
     "destination.sources": N_("Only pictures of"),
-    "destination.types": N_("Only"),
+    "destination.types": N_("Which pictures it gets"),
     "destination.longest_clip_s": N_("Longest clip"),
     "destination.fallback": N_("A clip that it does not take"),
     "destination.key_stills": N_("Stills of such a clip"),
@@ -236,10 +236,6 @@ UNITS: dict[str, str] = {
     "days": N_("{number} days"),
     "hours": N_("{number} hours"),
     "minutes": N_("{number} minutes"),
-    "seconds": N_("{number} s"),
-    "s": N_("{number} s"),
-    "MB": N_("{number} MB"),
-    "mm": N_("{number} mm"),
-    "%": N_("{number} %"),
 }
+SYMBOLS: dict[str, str] = {"seconds": "s", "s": "s", "MB": "MB", "mm": "mm", "%": "%"}  # in every language
 IN_HOURS = "release.reopen_hours"  # the check of it says no unit

@@ -12,7 +12,7 @@ from gateway.config.keys import Table
 from gateway.config.lines import Place
 from gateway.config.settings import Address, Entity
 from gateway.panel.configuring import OF_THE_MACHINE
-from gateway.panel.shown.setting_words import IN_HOURS, LABELS, PAGES, UNITS, WORDS
+from gateway.panel.shown.setting_words import IN_HOURS, LABELS, PAGES, SYMBOLS, UNITS, WORDS
 
 Json = dict[str, Any]
 
@@ -46,7 +46,8 @@ class Field:
     @property
     def unit(self) -> str:
         """Return the words of its unit, with a place for the number; "" for none."""
-        return UNITS.get("hours" if self.key == IN_HOURS else self.form.unit, "")
+        unit = "hours" if self.key == IN_HOURS else self.form.unit
+        return UNITS.get(unit) or (f"{{number}} {SYMBOLS[unit]}" if unit in SYMBOLS else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,7 @@ class Entry:
     place: Place
     name: str
     fields: tuple[Field, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,20 +96,30 @@ def _section(name: str, table: Table, document: Mapping[str, Any], keys: tuple[s
     else:
         parts = [part for part in value or [] if isinstance(part, dict)] if isinstance(value, list) else []
         entries = tuple(
-            Entry(place=(name, at), name=_name(part), fields=tuple(_fields(name, table, (name, at), part)))
+            Entry(
+                place=(name, at),
+                name=_name(part),
+                fields=tuple(_fields(name, table, (name, at), part)),
+                kind=_kind(table, part),
+            )
             for at, part in enumerate(parts)
         )
     return Section(table=name, many=table.many, kinds=tuple(table.needed_by_kind), entries=entries)
 
 
+def _kind(table: Table, part: Mapping[str, Any]) -> str:
+    """Return of which kind an element is, "" when there are none; without a word it is the first."""
+    return str(part.get("kind", next(iter(table.needed_by_kind), ""))) if table.needed_by_kind else ""
+
+
 def _name(part: Mapping[str, Any]) -> str:
-    return str(part.get("name") or part.get("device") or part.get("kind") or "")
+    return str(part.get("name") or part.get("device") or "")
 
 
 def _fields(name: str, table: Table, place: Place, raw: Mapping[str, Any]) -> Iterator[Field]:
     assert table.made is not None
     defaults = {each.name: each for each in dataclasses.fields(table.made)}
-    kind = str(raw.get("kind", next(iter(table.needed_by_kind), "")))
+    kind = _kind(table, raw)
     needed = (*table.needed, *table.needed_by_kind.get(kind, ()))
     for key, usual in table.keys.items():
         if key not in defaults or (name, key) in OF_THE_MACHINE:

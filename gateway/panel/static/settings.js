@@ -21,12 +21,13 @@ function line({ about, label, old, new: now }) {
 
 function failed(error) { showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action }); }
 
-// Ask the box what the changes would change, and show it. Returns what is wrong with them.
-async function ask(changes) {
-  const { problems, differences } = await call("/api/v1/settings/check", { changes, revision });
+// Ask the box what would change, and show it. Returns what is wrong with it. `file`: settings that come in.
+async function ask({ changes, file }) {
+  const [trying, making] = file ? ["import/check", "import"] : ["check", "change"];
+  const { problems, differences } = await call(`/api/v1/settings/${trying}`, file ? { file } : { changes, revision });
   if (problems.length) return problems;
   if (!differences.length) return [{ place: [], key: "", reason: say.nothing }];
-  pending = changes;
+  pending = { to: `/api/v1/settings/${making}`, body: { ...(file ? { file } : { changes }), revision } };
   $("sure").querySelector(".changes").replaceChildren(...differences.map((each) => line(each.words)));
   $("sure").hidden = false;
   $("make").focus();
@@ -37,7 +38,7 @@ $("not-sure").addEventListener("click", () => { $("sure").hidden = true; pending
 $("make").addEventListener("click", async () => {
   $("make").disabled = true;
   try {
-    await call("/api/v1/settings/change", { changes: pending, revision });
+    await call(pending.to, pending.body);
     location.assign(next);
   } catch (error) {
     $("sure").hidden = true;
@@ -51,9 +52,31 @@ $("make").addEventListener("click", async () => {
 $("remove")?.addEventListener("click", async ({ currentTarget: key }) => {
   ({ revision, next } = key.dataset);
   try {
-    const [first] = await ask([{ place: JSON.parse(key.dataset.place), remove: true }]);
-    if (first) showProblem({ what: say.elsewhere, action: `${first.key}: ${first.reason}` });
+    showFirst(await ask({ changes: [{ place: JSON.parse(key.dataset.place), remove: true }] }));
   } catch (error) { failed(error); }
+});
+
+// --- a file that comes in --------------------------------------------------------------------------------------
+
+function showFirst([first]) {
+  if (first) showProblem(first.key ? { what: say.elsewhere, action: `${first.key}: ${first.reason}` } : { what: first.reason });
+}
+
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1] || "");
+    reader.onerror = reject;
+    reader.readAsDataURL(file);
+  });
+}
+
+$("import")?.addEventListener("change", async ({ target: input }) => {
+  if (!input.files.length) return;
+  ({ revision, next } = input.dataset);
+  $("problem").hidden = true;
+  try { showFirst(await ask({ file: await base64(input.files[0]) })); } catch (error) { failed(error); }
+  input.value = "";
 });
 
 // --- questions -------------------------------------------------------------------------------------------------
@@ -139,7 +162,7 @@ async function forward() {
   $("next").disabled = true;
   $("problem").hidden = true;
   try {
-    const problems = await ask(await changes());
+    const problems = await ask({ changes: await changes() });
     if (problems.length) point(problems);
   } catch (error) { failed(error); }
   $("next").disabled = false;
