@@ -8,7 +8,7 @@ ScopegateError
 │   └── NotFound
 ├── Refused                      the present state does not allow this; nothing was changed
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
-│   ├── RequestReused, BadValue, SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
+│   ├── RequestReused, BadValue (NoSettingsFile), SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
 │   └── FrameGone, Busy, NoSignal, CaptureGone
 ├── ListenerFailed
 ├── WorklistError
@@ -235,6 +235,13 @@ class SettingsForeign(Refused):
 
     code = "settings-foreign"
     action = "IT: change it in the configuration file itself."
+
+
+class NoSettingsFile(BadValue):
+    """This is no file of settings, or it is damaged."""
+
+    code = "no-settings-file"
+    action = "Use a file that a box wrote with Export."
 
 
 class NothingBefore(Refused):

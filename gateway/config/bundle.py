@@ -16,7 +16,7 @@ from typing import Any
 from gateway.config.changes import Change, Drop, Put, document_of
 from gateway.config.keeping import LARGEST
 from gateway.config.writing import edited
-from gateway.errors import BadValue, SettingsForeign
+from gateway.errors import NoSettingsFile, SettingsForeign
 
 CONFIGURATION = "scopegate.toml"
 _FOLDER = "profiles/"
@@ -24,13 +24,6 @@ _PROFILE = re.compile(r"profiles/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.toml")
 _MOST = 32  # files
 _OF_A_SECRET = ("token_file", "user", "password_file")
 _WHEN = (2020, 1, 1, 0, 0, 0)  # the same configuration is the same file
-
-
-class NoBundle(BadValue):
-    """This is no file of settings."""
-
-    code = "no-settings-file"
-    action = "Use a file that a box wrote with Export."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,34 +59,34 @@ def packed(bundle: Bundle) -> bytes:
 
 
 def unpacked(raw: bytes) -> Bundle:
-    """Return what such a file holds. Raises NoBundle."""
+    """Return what such a file holds. Raises NoSettingsFile."""
     found: dict[str, bytes] = {}
     left = LARGEST
     try:
         with zipfile.ZipFile(BytesIO(raw)) as archive:
             members = archive.infolist()
             if len(members) > _MOST:
-                raise NoBundle
+                raise NoSettingsFile
             for member in members:
                 name = member.filename
                 if name in found or not (name == CONFIGURATION or _PROFILE.fullmatch(name)):
-                    raise NoBundle
+                    raise NoSettingsFile
                 with archive.open(member) as file:
                     found[name] = file.read(left + 1)  # whatever the header says of its size
                 left -= len(found[name])
                 if left < 0:
-                    raise NoBundle("This file of settings is larger than any.")
+                    raise NoSettingsFile
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
-        raise NoBundle from None
+        raise NoSettingsFile from None
     if CONFIGURATION not in found:
-        raise NoBundle
+        raise NoSettingsFile
     return Bundle(text=found.pop(CONFIGURATION), profiles=found)
 
 
 def incoming(bundle: Bundle, here: Mapping[str, Any], *, keep: Mapping[str, str]) -> str:
     """Return the text that comes in with what stays of this box: secrets of archives that it has already.
 
-    `here` is this box's document, `keep` where each of its profiles lies now. Raises SettingsForeign, NoBundle.
+    `here`: this box's document; `keep`: where each profile lies now. Raises NoSettingsFile, SettingsForeign.
     """
     try:
         text = bundle.text.decode("utf-8-sig")
@@ -112,7 +105,7 @@ def incoming(bundle: Bundle, here: Mapping[str, Any], *, keep: Mapping[str, str]
         profile = source.get("profile", "")
         if isinstance(profile, str) and profile.startswith(_FOLDER):
             if profile not in keep:
-                raise NoBundle("A device profile that this file names is not in it.")
+                raise NoSettingsFile
             changes.append(Put(place=("source", number, "profile"), value=keep[profile]))
     return edited(text, changes) if changes else text
 
@@ -135,4 +128,4 @@ def _small(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST)
     except OSError:
-        raise SettingsForeign(f"The device profile {path.name} cannot be read.") from None
+        raise SettingsForeign from None

@@ -108,7 +108,7 @@ class Configuring:
         return bundle.packed(bundle.outgoing(text, self._base))
 
     def tried_file(self, raw: bytes) -> Trial:
-        """Return what the settings of such a file would change here. Raises ExamOpen, NoBundle, SettingsForeign."""
+        """Return what such a file would change here. Raises ExamOpen, NoSettingsFile, SettingsForeign."""
         self._no_exam()
         found = bundle.unpacked(raw)
         keep = {name: self._keep_profile(name, content) for name, content in found.profiles.items()}

@@ -164,6 +164,6 @@ def test_users_and_folders_are_made_as_meant_in_an_empty_tree(tmp_path):
     group = {line.split(":")[0]: line.split(":") for line in made}["scopegate"]
     assert set(group[3].split(",")) == {f"scopegate-{process}" for process in (*PROCESSES, "practice")}
     assert "scopegate.conf" not in said("systemd-tmpfiles", "--create", f"--root={tmp_path}", folders)
-    for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o2770), ("etc/scopegate", 0o750)):
+    for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o2770), ("etc/scopegate", 0o2770)):
         found = (tmp_path / path).stat()
         assert (oct(stat.S_IMODE(found.st_mode)), found.st_gid) == (oct(mode), int(group[2]))

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from gateway.config import forms
 from gateway.config.settings import Source
 from gateway.errors import NotFound
+from gateway.panel.calls import bodies
 from gateway.panel.configuring import WAITS
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -34,7 +35,7 @@ class SettingsPages:
             self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
             self._frame.route("/settings/{page}/ask/{place:path}", "settings_ask.html", self._ask, who=SET_UP),
             self._frame.route(f"{one}/new", "settings_ask.html", self._new, who=SET_UP),
-            self._frame.route(f"{one}/{{number:int}}", "settings_page.html", self._entry, who=SET_UP),
+            self._frame.route(f"{one}/{{number}}", "settings_page.html", self._entry, who=SET_UP),
         ]
 
     def _import(self, request: Request) -> Values:
@@ -70,9 +71,9 @@ class SettingsPages:
     def _entry(self, request: Request) -> Values:
         """Show one element of an array."""
         name, found = self._sections(request)
-        table, number = request.path_params["table"], request.path_params["number"]
+        table, number = request.path_params["table"], bodies.whole(request.path_params["number"])
         entries = [entry for section in found if section.table == table for entry in section.entries]
-        if number >= len(entries):
+        if number is None or number >= len(entries):
             raise NotFound("There is no such entry in the configuration.")
         return {
             **self._state(),

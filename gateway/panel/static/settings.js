@@ -151,7 +151,8 @@ function point(problems) {
   const [first] = problems;
   const at = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
   if (at >= 0 && at !== step) go(at);
-  tell(at >= 0 || !first.key ? first.reason : `${say.elsewhere} ${first.key}: ${first.reason}`);
+  if (!first.key) tell(first.reason);
+  else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.key}: ${first.reason}`);
 }
 
 async function forward() {

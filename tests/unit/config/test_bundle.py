@@ -5,8 +5,9 @@ from io import BytesIO
 
 import pytest
 
-from gateway.config.bundle import NoBundle, incoming, outgoing, packed, unpacked
+from gateway.config.bundle import incoming, outgoing, packed, unpacked
 from gateway.config.changes import document_of
+from gateway.errors import NoSettingsFile
 
 WRITTEN = """\
 # the clinic's
@@ -65,7 +66,7 @@ def test_another_box_keeps_its_own_secrets_and_takes_nobody_elses(out):
 def test_an_archive_bomb_is_refused_before_it_is_unpacked():
     bomb = zipped(**{"scopegate.toml": b"#" * 50_000_000})
     assert len(bomb) < 64_000
-    with pytest.raises(NoBundle):
+    with pytest.raises(NoSettingsFile):
         unpacked(bomb)
 
 
@@ -73,7 +74,7 @@ def test_a_header_that_lies_about_its_size_moves_no_limit():
     raw = bytearray(zipped(**{"scopegate.toml": b"#" * 2_000_000}))
     at = raw.rindex(b"PK\x01\x02")
     raw[at + 24 : at + 28] = (10).to_bytes(4, "little")  # uncompressed size (APPNOTE 4.3.12)
-    with pytest.raises(NoBundle):
+    with pytest.raises(NoSettingsFile):
         unpacked(bytes(raw))
 
 
@@ -92,10 +93,10 @@ def test_a_header_that_lies_about_its_size_moves_no_limit():
     ],
 )
 def test_what_no_box_wrote_is_refused(raw):
-    with pytest.raises(NoBundle):
+    with pytest.raises(NoSettingsFile):
         unpacked(raw)
 
 
 def test_a_profile_that_is_named_and_not_there_is_refused(out):
-    with pytest.raises(NoBundle):
+    with pytest.raises(NoSettingsFile):
         incoming(out, {}, keep={})

@@ -327,3 +327,31 @@ def test_signing_in_leads_to_the_page_that_was_wanted() -> None:
 def test_a_route_for_nobody_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="nobody"):
         permit()
+
+
+# --- a panel that starts anew for a changed setting ------------------------------------------------------------
+
+
+def test_who_is_signed_in_stays_so_when_the_panel_takes_a_changed_setting() -> None:
+    clock = FakeClock()
+    before, after = Sessions(clock), Sessions(clock)
+    token = before.begin("p1", Door.FRONT)
+    raw = before.hand_over()
+    assert token.encode() not in raw
+    clock.move(20)
+    after.take_over(raw)
+    assert after.find(token, Door.FRONT) == "p1"
+    assert after.find(token, Door.LAN) is None
+
+
+def test_what_is_handed_over_too_late_or_broken_signs_nobody_in() -> None:
+    clock = FakeClock()
+    sessions = Sessions(clock)
+    token = sessions.begin("p1", Door.FRONT)
+    raw = sessions.hand_over()
+    clock.move(61)
+    other_boot = raw.replace(clock.boot_id.encode(), b"another-boot")
+    for handed in (raw, other_boot, b"", b"[]", b"{}", b'{"boot_id": 1, "at": 0, "sessions": [1]}'):
+        successor = Sessions(clock)
+        successor.take_over(handed)
+        assert successor.find(token, Door.FRONT) is None
