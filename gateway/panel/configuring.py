@@ -26,7 +26,9 @@ from gateway.spool.spool import Spool
 from gateway.spool.taking import Wish
 
 # What belongs to this machine and not to what a clinic wants of it: seen, and changed in the file alone.
-OF_THE_MACHINE = frozenset({("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen")})
+OF_THE_MACHINE = frozenset(
+    {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
+)
 _DIGITS = 32  # hexadecimal, of a secret's file
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
