@@ -135,8 +135,11 @@ class Languages:
         """
         asked = [request.query_params.get("language", ""), *request.headers.get("accept-language", "").split(",")]
         for each in asked:
-            main = each.partition(";")[0].strip().lower().split("-")[0]
-            if found := next((tag for tag in self._tags if main == tag.lower().split("-")[0]), ""):
+            whole = each.partition(";")[0].strip().lower()
+            main = whole.split("-")[0]
+            exact = (tag for tag in self._tags if whole == tag.lower())
+            near = (tag for tag in self._tags if main == tag.lower().split("-")[0])
+            if found := next(exact, "") or next(near, ""):
                 return self[found]
         return self[ENGLISH]
 

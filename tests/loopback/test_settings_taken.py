@@ -131,7 +131,7 @@ def test_a_panel_killed_in_the_midst_of_changes_leaves_a_whole_file(person: Admi
     box = person.box
     exam = box.open_typed()
     box.still(exam)
-    for number in range(6):
+    for number in range(3):
         before, pid, stop = box.config.read_bytes(), box.running("panel"), threading.Event()
         changing = threading.Thread(target=changes_without_end, args=(person, str(number), stop))
         changing.start()

@@ -41,16 +41,16 @@ def typed(field: Field) -> str:
 
 def difference(each: Difference, tables: Mapping[str, Table], said: Said) -> dict[str, str]:
     """Return a difference in words: what it is about, what it was, what it becomes."""
-    table, key, name = tables.get(each.steps[0]), each.steps[-1], ""
+    table, key, about, name = tables.get(each.steps[0]), each.steps[-1], "", ""
     if table and table.many:
-        name = " · ".join(filter(None, (said(ONE[each.steps[0]]), each.steps[1] if len(each.steps) > 2 else "")))  # noqa: PLR2004
+        about, name = said(ONE[each.steps[0]]), each.steps[1] if len(each.steps) > 2 else ""  # noqa: PLR2004 - its place
     inner = len(each.steps) - (2 if table and table.many else 1) > 1
     full = f"{each.steps[-2]}.{key}" if inner else f"{each.steps[0]}.{key}"
     secret = key in SECRETS or (table and not inner and _is_secret(table, key))
     old, new = (
         said(KEPT if value else NOT_SET) if secret else _words(full, value, said) for value in (each.old, each.new)
     )
-    return {"about": name, "label": said(LABELS.get(full, key)), "old": old, "new": new}
+    return {"about": about, "name": name, "label": said(LABELS.get(full, key)), "old": old, "new": new}
 
 
 def _is_secret(table: Table, key: str) -> bool:

@@ -11,10 +11,10 @@ let next = "";
 
 // --- asking whether it is meant ------------------------------------------------------------------------------
 
-function line({ about, label, old, new: now }) {
+function line({ about, name: which, label, old, new: now }) {
   const item = document.createElement("li");
   const part = (kind, text, name = "") => Object.assign(document.createElement(kind), { textContent: text, className: name });
-  if (about) item.append(part("span", about, "soft"), " ");
+  if (about) item.append(part("span", `${about} `, "soft"), part("bdi", which, "soft"), " ");
   item.append(part("b", label), ": ", part("bdi", old, "old"), " → ", part("bdi", now, "new"));
   return item;
 }
@@ -112,7 +112,7 @@ function tell(what) {
   $("wrong-what").textContent = what;
 }
 
-function go(number) {
+function turnTo(number) {
   step = number;
   steps.forEach((each, at) => { each.hidden = at !== step; });
   $("progress").textContent = steps.length > 1 ? filled(say.progress, { step: step + 1, steps: steps.length }) : "";
@@ -150,7 +150,7 @@ async function changes() {
 function point(problems) {
   const [first] = problems;
   const at = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
-  if (at >= 0 && at !== step) go(at);
+  if (at >= 0 && at !== step) turnTo(at);
   if (!first.key) tell(first.reason);
   else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.key}: ${first.reason}`);
 }
@@ -159,7 +159,7 @@ async function forward() {
   const what = wrong(step);
   tell(what);
   if (what) return;
-  if (step + 1 < steps.length) { go(step + 1); return; }
+  if (step + 1 < steps.length) { turnTo(step + 1); return; }
   $("next").disabled = true;
   $("problem").hidden = true;
   try {
@@ -170,7 +170,7 @@ async function forward() {
 }
 
 function backward() {
-  if (step > 0) go(step - 1);
+  if (step > 0) turnTo(step - 1);
   else location.assign(form.dataset.back);
 }
 
@@ -187,5 +187,5 @@ if (form) {
     if (event.key === "Enter") forward();
     else backward();
   });
-  go(0);
+  turnTo(0);
 }

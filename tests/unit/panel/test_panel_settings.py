@@ -121,7 +121,8 @@ def test_a_change_is_tried_then_made_and_noted_by_key_without_its_value(configur
     tried = asked(configured, "check", change).json()
     assert tried["problems"] == []
     assert tried["differences"][0]["words"] == {
-        "about": "Archive · pacs",
+        "about": "Archive",
+        "name": "pacs",
         "label": "Address",
         "old": "127.0.0.1",
         "new": "pacs.house",
