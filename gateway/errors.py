@@ -22,6 +22,7 @@ ScopegateError
     └── NeverAccepted            this object will not be taken as it is; others may
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -218,9 +219,11 @@ class SettingsWrong(Refused):
     code = "settings-wrong"
     action = "Correct what is named here, then try again."
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(
+        self, what: str = "", *, problems: Sequence[Problem] = (), code: str = "", action: str = ""
+    ) -> None:
         self.problems = problems
-        super().__init__()
+        super().__init__(what, code=code, action=action)
 
 
 class SettingsMoved(Refused):

@@ -78,7 +78,7 @@ class Editor:
         SettingsReadOnly, SpoolError.
         """
         if trial.problems:
-            raise SettingsWrong(trial.problems)
+            raise SettingsWrong(problems=trial.problems)
         with self.kept.alone():
             if self.kept.read().revision != revision:
                 raise SettingsMoved
