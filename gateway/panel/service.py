@@ -167,9 +167,8 @@ class Heartbeat:
                 raise RuntimeError("background work of the panel ended") from task.exception()
         door = self.app.state.second_door
         lan = door.listens_at if door else ""
-        said = {"listen": self._listen, "lan": lan, "watchers": self._app.state.hub.watchers}
-        self._live.write({**said, BEAT_NS: self._app.state.kiosk.beat_ns})
-        self._live.write({"listen": self.listen, "lan": lan, "watchers": self.app.state.hub.watchers})
+        said = {"listen": self.listen, "lan": lan, "watchers": self.app.state.hub.watchers}
+        self._live.write({**said, BEAT_NS: self.app.state.kiosk.beat_ns})
 
 
 class Server:

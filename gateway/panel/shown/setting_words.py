@@ -51,7 +51,17 @@ PAGES: dict[str, Page] = {
         tables=(
             (
                 "panel",
-                ("language", "theme", "buttons", "keyboard", "operators", "screen_mm", "switch_off", "practice"),
+                (
+                    "language",
+                    "theme",
+                    "buttons",
+                    "keyboard",
+                    "operators",
+                    "screen_mm",
+                    "kiosk",
+                    "switch_off",
+                    "practice",
+                ),
             ),
         ),
     ),
@@ -88,6 +98,7 @@ LABELS: dict[str, str] = {
     "panel.keyboard": N_("Keyboard"),
     "panel.screen_mm": N_("Width of the screen"),
     "panel.switch_off": N_("The screen may switch the box off"),
+    "panel.kiosk": N_("The box has a screen of its own"),
     "panel.practice": N_("The screen may begin practice"),
     "lan.listen": N_("Address and port"),
     "lan.certificate": N_("File of the certificate"),
