@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
-from gateway.panel.kiosk import Kiosk
 from gateway.panel.configuring import Configuring
+from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators

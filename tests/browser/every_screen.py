@@ -993,6 +993,8 @@ def practice_more(box: Box) -> str:
 def standby_of_the_box(box: Box) -> str:
     box.configure(kiosk=True)
     return "/standby"
+
+
 # --- settings ------------------------------------------------------------------------------------------------
 
 _CONFIGURATION = """
