@@ -2,7 +2,11 @@
 
 import logging
 import sys
+from contextlib import suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
+KEPT_BYTES = 200_000  # of each file of lines, of which there are two
 _FORMAT = "%(levelname)s %(name)s %(message)s"
 
 
@@ -49,6 +53,26 @@ def to_stderr(process: str) -> None:
     # Foreign libraries print data sets at their lower levels, pynetdicom in its errors as well.
     for name in ("pynetdicom", "pydicom", "libav", "uvicorn.access", "linuxpy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class _Lines(RotatingFileHandler):
+    """A line that the disk does not take is lost here: standard error has it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        del record
+
+
+def keep_in(folder: Path, process: str) -> None:
+    """Keep this process's last lines in `<process>.log` as well: the service page's bundle has them.
+
+    The folder is in memory on the box. One that cannot be written costs the lines there, nothing else.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{process}.log"
+        handler = _Lines(path, maxBytes=KEPT_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter(f"%(asctime)s {process} {_FORMAT}"))
+        logging.getLogger().addHandler(handler)
 
 
 def _word(value: object) -> str:

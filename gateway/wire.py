@@ -25,6 +25,7 @@ from gateway.errors import CaptureGone, ConfigurationError, ScopegateError, by_c
 PROTOCOL = 1
 SOCKET_NAME = "capture.sock"
 PINNED = "pinned"
+ANSWERS = ("stored", "clip-started", "clip-stopped", "not-stored")  # of lamps and tones
 MAX_MESSAGE = 64 * 1024 * 1024
 _LENGTHS = struct.Struct(">II")
 _UNKNOWN = "The recorder did not answer: whether the picture was stored is not known yet."

@@ -20,7 +20,7 @@ from gateway.model import Capture, Equipment, Exam, MediaKind, Side
 from gateway.spool import room
 from gateway.spool.clips import ClipHeader
 from gateway.spool.spool import Spool
-from hardware.indicators import Indicator
+from hardware.indicators import Answer, Indicator
 from hardware.stills import StillKind, lossy_before
 
 __all__ = ["Origin", "Presses"]
@@ -126,6 +126,10 @@ class Presses:
     def reserve(self, exam: str, count: int) -> list[int]:
         """Give InstanceNumbers of an exam to pictures that somebody moves there."""
         return self._moments.reserve(exam, count)
+
+    def rehearse(self, answer: Answer) -> None:
+        """Show an answer on lamps and loudspeakers that answers no press."""
+        self._saying.rehearse(answer)
 
     def refuse(self, error: ScopegateError, origin: Origin) -> None:
         """Say that nothing was stored, and why."""

@@ -57,6 +57,11 @@ class Saying:
         if origin is not Origin.PEDAL:
             self._indicator.pressed()
 
+    def rehearse(self, answer: Answer) -> None:
+        """Show an answer that answers nothing, for somebody who tests lamps and tones."""
+        self._indicator.pressed()
+        self._indicator.show(answer)
+
     def refuse(self, error: ScopegateError, origin: Origin) -> None:
         """Say that nothing was stored, and why."""
         self._say(Answer.NOT_STORED, origin, code=error.code, what=error.what)

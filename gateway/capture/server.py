@@ -23,6 +23,7 @@ from gateway.log import event
 from gateway.model import Capture
 from gateway.threads import Supervisor
 from gateway.wire import Header, WireError
+from hardware.indicators import Answer
 
 _log = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 64
@@ -68,6 +69,7 @@ class Server:
             "clip_stop": self._clip_stop,
             "drain": self._drain,
             "numbers": self._numbers,
+            "sign": self._sign,
         }
         self._streams: dict[str, Callable[[socket.socket, Arguments], None]] = {
             "state": self._state,
@@ -162,6 +164,14 @@ class Server:
         if not 1 <= count <= _MOST_MOVED:
             raise BadValue(f"'count' must be from 1 to {_MOST_MOVED}.")
         return {"numbers": self._desk.presses.reserve(arguments.text("exam"), count)}
+
+    def _sign(self, arguments: Arguments) -> Header:
+        """Show an answer on lamps and loudspeakers, for a test of them."""
+        asked = arguments.text("answer")
+        if asked not in set(Answer):
+            raise BadValue("There is no such answer of lamps and tones.")
+        self._desk.presses.rehearse(Answer(asked))
+        return {}
 
     def _ask(self, arguments: Arguments) -> Ask:
         return Ask(

@@ -55,6 +55,7 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield this_box.disk(settings, clock)
     yield this_box.time_of_day(clock)
     yield from this_box.media(settings)
+    yield from this_box.second_door(settings, clock)
     yield from this_box.certificates(settings, clock)
     yield from _peers(settings, clock)
     yield from _proofs(settings)

@@ -15,7 +15,7 @@ from gateway.config import keeping, reader
 from gateway.config.editing import Editor
 from gateway.config.settings import Settings
 from gateway.errors import Problem
-from gateway.log import to_stderr
+from gateway.log import keep_in, to_stderr
 from gateway.spool.files import Files
 from gateway.spool.taking import Taking, Wish
 from gateway.threads import Supervisor, on_signals
@@ -75,6 +75,7 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taki
     to_stderr(name)
     faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
     settings, taking = _configured(config)
+    keep_in(settings.station.runtime_dir, name)
     supervisor = Supervisor()
     on_signals(supervisor.stop.set, *_ENDING)
     if parent := os.environ.get(PARENT_FD):

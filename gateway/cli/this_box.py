@@ -199,6 +199,20 @@ def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield Finding(what=f"{kind} {path}", ok=None, says=says, action=f"chmod 640 {path}")
 
 
+def second_door(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say whether browsers of the network can come in, where that is configured."""
+    if settings.panel.lan is None:
+        return
+    said = _said(settings, "panel", clock)
+    if said is None:
+        yield Finding(what="second door", ok=None, says="not known while panel does not run")
+    elif listens_at := said.get("lan"):
+        yield Finding(what="second door", ok=True, says=f"open at {listens_at}")
+    else:
+        do = "Make an administrator on the box; then look at certificate, key and address of [panel] lan."
+        yield Finding(what="second door", ok=False, says="shut: browsers of the network cannot come in", action=do)
+
+
 def queues(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
     forward = _said(settings, "forward", clock) or {}

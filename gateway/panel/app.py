@@ -124,7 +124,7 @@ def _tell(app: Starlette, context: Context, frame: Frame, names: Names) -> None:
 def _live(spool: Spool, settings: Settings, clock: Clock) -> dict[str, LiveState]:
     return {
         process: LiveState(folder=settings.station.runtime_dir, process=process, files=spool.files, clock=clock)
-        for process in ("capture", "forward")
+        for process in ("capture", "forward", "panel")
     }
 
 

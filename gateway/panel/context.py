@@ -48,7 +48,7 @@ class Context:
     work: Work
     pictures: Pictures
     hub: Hub
-    live: dict[str, LiveState]  # what "capture" and "forward" say of themselves
+    live: dict[str, LiveState]  # what each process says of itself
     timing: Timing
     languages: Languages
     desk: Desk

@@ -1088,3 +1088,19 @@ _people_screen("settings_sure", "/settings/archives/ask/destination/0/host", con
 _people_screen("settings_before", "/settings/before", _changed)
 _AFTER["settings_wrong"] = _answer("99999", expect="#wrong:not([hidden])")
 _AFTER["settings_sure"] = _answer("pacs.klinik.example", expect="#sure:not([hidden])")
+# --- service -------------------------------------------------------------------------------------------------
+
+
+@screen
+def service(box: Box) -> str:
+    said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
+    return "/service"
+
+
+@screen
+def service_signs(box: Box) -> str:
+    del box
+    return "/service/signs"
+
+
+_BEFORE["service"] = _BEFORE["service_signs"] = as_administrator

@@ -1,10 +1,11 @@
 """What doctor says of queues, from the forward process's own word."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.cli import this_box
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Sign, Source, Station, Trigger
+from gateway.config.settings import Lan, Panel, Settings, Sign, Source, Station, Trigger
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 
@@ -91,3 +92,18 @@ def test_a_grabber_that_is_not_plugged_in_is_a_problem_and_other_sources_are_not
     assert (first.what, first.ok, second.what, second.ok) == ("grabber us", False, "grabber scope", False)
     assert "There is no video adapter" in first.says
     assert "USB port 9-9.9" in second.says
+
+
+def test_doctor_says_whether_browsers_of_the_network_can_come_in(tmp_path: Path) -> None:
+    lan = Panel(lan=Lan(certificate=tmp_path / "c", key=tmp_path / "k"))
+    settings = Settings(station=Station(data_dir=tmp_path, runtime_dir=tmp_path), panel=lan)
+    clock = Clock()
+    live = LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock)
+    (unknown,) = this_box.second_door(settings, clock)
+    live.write({"lan": "10.0.0.5:8443"})
+    (is_open,) = this_box.second_door(settings, clock)
+    live.write({"lan": ""})
+    (is_shut,) = this_box.second_door(settings, clock)
+    assert [each.ok for each in (unknown, is_open, is_shut)] == [None, True, False]
+    assert "10.0.0.5:8443" in is_open.says
+    assert list(this_box.second_door(replace(settings, panel=Panel()), clock)) == []

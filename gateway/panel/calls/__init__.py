@@ -20,6 +20,7 @@ from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
+from gateway.panel.calls.service import ServiceCalls
 from gateway.panel.calls.settings import SettingsCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
@@ -47,6 +48,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *PowerCalls(context).routes(),
         *PracticeCalls(context).routes(),
         *SettingsCalls(context).routes(),
+        *ServiceCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),
         *WorklistCalls(context).routes(),

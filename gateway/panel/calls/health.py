@@ -81,6 +81,7 @@ class Health:
             "procedure_steps": self._procedure_steps(forward),
             "disk": disk,
             "clock": self._clock(),
+            "second_door": self._second_door(),
             "making": (forward or {}).get("film"),
         }
 
@@ -273,6 +274,26 @@ class Health:
             action="" if now.trusted else "Check date and time before the first picture.",
         )
         return {**line, "utc": answers.moment(now.utc)}
+
+    def _second_door(self) -> Json:
+        """Say whether browsers of the network can come in."""
+        lan = self._context.settings.panel.lan
+        if lan is None:
+            line = self._line("second door", "off", code="", what="", action="")
+            return {**line, "listens_at": ""}
+        said = self._context.live["panel"].read()
+        listens_at = str((said or {}).get("lan", ""))
+        shut = said is not None and not listens_at
+        line = self._line(
+            "second door",
+            "unknown" if said is None else "shut" if shut else "open",
+            code="door-shut" if shut else "",
+            what="Browsers of the network cannot come in." if shut else "",
+            action="Make an administrator; then look at certificate, key and address of [panel] lan."
+            if shut
+            else "",
+        )
+        return {**line, "listens_at": listens_at}
 
     def _line(self, name: str, state: str, *, code: str, what: str, action: str) -> dict[str, Any]:
         since = self._since.of(name, state)

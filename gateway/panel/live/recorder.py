@@ -60,6 +60,10 @@ class Recorder:
         answer = await self._call("numbers", {"exam": exam, "count": count}, PRESS_S)
         return [int(number) for number in answer["numbers"]]
 
+    async def sign(self, answer: str) -> None:
+        """Have an answer shown on lamps and loudspeakers, for a test. Raises CaptureGone, BadValue."""
+        await self._call("sign", {"answer": answer}, PRESS_S)
+
     async def drain(self, exam: str, seconds: float) -> None:
         """Wait until every press of this exam is stored; a capture that is not there has nothing more to store."""
         with contextlib.suppress(CaptureGone, SpoolError):

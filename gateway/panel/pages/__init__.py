@@ -11,6 +11,7 @@ from gateway.panel.pages.frame import Frame
 from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
 from gateway.panel.pages.typed import TypedPages
 
@@ -27,5 +28,6 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *ArchivePages(context, frame).routes(),
         *BoxPages(context, frame).routes(),
         *SettingsPages(context, frame).routes(),
+        *ServicePages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
     ]

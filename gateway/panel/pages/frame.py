@@ -14,7 +14,7 @@ from gateway.panel import problems
 from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
-from gateway.panel.people.roles import CAPTURE, LOOK, SET_UP, SIGNED_IN, WORK, Permit, caller_of
+from gateway.panel.people.roles import CAPTURE, LOOK, SERVE, SET_UP, SIGNED_IN, WORK, Permit, caller_of
 from gateway.panel.shown import archives, names
 from gateway.panel.shown.archives import Trouble
 from gateway.panel.shown.views import SIDES, ExamView, Look
@@ -23,7 +23,14 @@ _KEYBOARDS = {"de": "qwertz", "it": "italian"}  # what lies on the tables where 
 Values = dict[str, Any]
 Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
 
-_MAY = {"watch": SIGNED_IN, "look": LOOK, "work": WORK, "capture": CAPTURE, "set-up": SET_UP}  # words of a page
+_MAY = {
+    "watch": SIGNED_IN,
+    "look": LOOK,
+    "work": WORK,
+    "capture": CAPTURE,
+    "set-up": SET_UP,
+    "serve": SERVE,
+}  # words of a page
 
 
 class Elsewhere(Exception):

@@ -51,6 +51,7 @@ SIGNED_IN = permit(*ASSIGNED)  # states and numbers of the box, no patient
 LOOK = permit(Role.TECHNICIAN, Role.REVIEWER, Role.ADMINISTRATOR)  # patients and pictures are seen
 WORK = permit(Role.TECHNICIAN, Role.ADMINISTRATOR)  # exams are changed
 CAPTURE = permit(Role.TECHNICIAN, Role.ADMINISTRATOR, takes_pictures=True)
+SERVE = permit(Role.SERVICE, Role.ADMINISTRATOR)  # devices, states, logs; no patient
 SET_UP = permit(Role.ADMINISTRATOR)
 AT_THE_BOX = permit(*Role, front_only=True)
 

@@ -215,3 +215,12 @@ def test_a_lamp_that_goes_while_the_process_ends_does_not_keep_it(clock):
     stop.set()
     sign.work(stop)
     assert (sign.connected, output.opened) == (False, 1)
+
+
+def test_a_test_of_lamps_is_shown_as_an_answer_and_is_none(box, lamp):
+    sign, switch = lamp
+    presses = presses_with(box, Signs([sign]))
+    presses.rehearse(Answer.STORED)
+    sign.step()
+    assert switch.changes
+    assert presses.last is None

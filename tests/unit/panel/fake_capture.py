@@ -72,6 +72,7 @@ class FakeCapture:
         self.script = Script()
         self.frame = 1
         self.pressed: list[dict[str, Any]] = []
+        self.signs: list[str] = []
         self._drained = 0
         self._clip: tuple[str, str, clips.ClipWriter] | None = None
         self._numbers = threading.Lock()
@@ -341,6 +342,10 @@ class FakeCapture:
     def _call_numbers(self, arguments: dict[str, Any]) -> wire.Header:
         first = self.spool.captures.highest_number(arguments["exam"]) + 1
         return {"numbers": list(range(first, first + arguments["count"]))}
+
+    def _call_sign(self, arguments: dict[str, Any]) -> wire.Header:
+        self.signs.append(arguments["answer"])
+        return {}
 
     def _call_drain(self, arguments: dict[str, Any]) -> wire.Header:
         del arguments

@@ -1,0 +1,76 @@
+"""The service page: how every part of the box is. No patient is on it."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.messages import N_
+from gateway.panel.calls.health import OK, Health
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import SERVE
+from gateway.panel.shown import service
+
+_GOOD = frozenset({OK, "live", "open", "off", "there"})
+_UNSURE = frozenset({"unknown", "waiting", "never-asked", "absent"})
+_LISTS = N_(
+    {
+        "processes": "Process",
+        "sources": "Picture source",
+        "pedals": "Pedal",
+        "signs": "Lamp or tone",
+        "destinations": "Destination",
+        "worklists": "Worklist",
+        "procedure_steps": "Procedure steps",
+    }
+)
+_SINGLE = N_({"disk": "Disk", "clock": "Clock", "second_door": "Browsers of the network"})
+_COUNTED = N_({"deliveries": "objects", "messages": "messages", "captures": "pictures"})
+_ANSWERS = N_(
+    {
+        "stored": "Stored",
+        "clip-started": "Clip starts",
+        "clip-stopped": "Clip ends",
+        "not-stored": "Not stored",
+    }
+)
+
+
+class ServicePages:
+    """One page, and the one on lamps and tones."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._context = context
+        self._frame = frame
+        self._health = Health(context)
+
+    def routes(self) -> list[Route]:
+        return [
+            self._frame.route("/service", "service.html", self._service, who=SERVE),
+            self._frame.route("/service/signs", "signs.html", self._signs, who=SERVE),
+        ]
+
+    def _service(self, request: Request) -> Values:
+        del request
+        report = self._health.report()
+        lines = [{**each, "kind": kind} for name, kind in _LISTS.items() for each in report[name]]
+        lines += [{**report[name], "kind": kind, "name": ""} for name, kind in _SINGLE.items()]
+        return {
+            "lines": [{**each, "mark": _mark(each)} for each in lines],
+            "counted": _COUNTED,
+            "temperatures": service.temperatures(),
+            "versions": service.versions(),
+            "faults": service.faults(self._context.spool),
+        }
+
+    def _signs(self, request: Request) -> Values:
+        del request
+        signs = [{**each, "mark": _mark(each)} for each in self._health.report()["signs"]]
+        return {"answers": _ANSWERS, "signs": signs}
+
+
+def _mark(line: dict[str, Any]) -> str:
+    if line["state"] in _GOOD:
+        return "ok"
+    return "warn" if line["state"] in _UNSURE else "bad"

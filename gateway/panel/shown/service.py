@@ -1,0 +1,136 @@
+"""What a service engineer sees: states, codes, versions, temperatures, lines of logs. Never a patient.
+
+What others wrote may quote one: whatever leaves in the bundle is searched first, for the names and numbers of all
+exams.
+"""
+
+import io
+import json
+import platform
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+from gateway.clock import Clock
+from gateway.config.settings import Settings
+from gateway.spool.database import VERSION
+from gateway.spool.spool import Spool
+
+PROCESSES = ("capture", "forward", "panel")
+REMOVED = "[removed]"
+_ZONES = Path("/sys/class/thermal")
+_SHORTEST = 3  # letters: shorter words are in every text
+_PACKAGES = ("pydicom", "pynetdicom", "starlette", "uvicorn", "av", "opencv-python-headless", "linuxpy")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Temperature:
+    """One of the machine's, in degrees Celsius."""
+
+    name: str
+    celsius: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """How many things bear a stable code now; `what`: deliveries, messages, captures."""
+
+    code: str
+    what: str
+    count: int
+
+
+def temperatures(zones: Path = _ZONES) -> list[Temperature]:
+    """Return what the kernel measures; nothing where it does not."""
+    found = []
+    for zone in sorted(zones.glob("thermal_zone*")):
+        with suppress(OSError, ValueError):
+            celsius = int((zone / "temp").read_text()) / 1000
+            found.append(Temperature(name=(zone / "type").read_text().strip(), celsius=celsius))
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return which program runs, on what."""
+    found = {"scopegate": __version__, "index": str(VERSION), "python": platform.python_version()}
+    found["kernel"] = platform.release()
+    found["machine"] = platform.machine()
+    for package in _PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def faults(spool: Spool) -> list[Fault]:
+    """Return what is in trouble now, by code, the most frequent first."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT code, 'deliveries' AS what, count(*) AS count FROM delivery WHERE code <> '' GROUP BY code "
+            "UNION ALL SELECT code, 'messages', count(*) FROM step_message WHERE code <> '' GROUP BY code "
+            "UNION ALL SELECT problem_code, 'captures', count(*) FROM capture WHERE problem_code <> '' GROUP BY 1 "
+            "ORDER BY count DESC, 1, 2"
+        ).fetchall()
+    return [Fault(code=row["code"], what=row["what"], count=row["count"]) for row in rows]
+
+
+def without_patients(spool: Spool) -> Callable[[str], str]:
+    """Return what takes every word out of a text that stands for a patient of this box or of its worklist."""
+    words = set(_words_of_patients(spool))
+    if not words:
+        return lambda text: text
+    longest_first = sorted(words, key=len, reverse=True)
+    pattern = re.compile("|".join(re.escape(word) for word in longest_first), re.IGNORECASE)
+    return lambda text: pattern.sub(REMOVED, text)
+
+
+def bundle(*, spool: Spool, settings: Settings, clock: Clock, health: dict[str, Any]) -> bytes:
+    """Return a zip for whoever helps from afar: health, faults, versions, configuration without secrets, logs."""
+    clean = without_patients(spool)
+    parts = {
+        "health.json": _as_json(health),
+        "faults.json": _as_json([asdict(each) for each in faults(spool)]),
+        "versions.json": _as_json(versions()),
+        "temperatures.json": _as_json([asdict(each) for each in temperatures()]),
+        "configuration.json": _as_json(_configuration(settings)),
+        **{f"{name}.log": text for name, text in _logs(settings.station.runtime_dir)},
+    }
+    made = io.BytesIO()
+    moment = clock.now().local.timetuple()[:6]
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (max(moment[0], 1980), *moment[1:])), clean(text))
+    return made.getvalue()
+
+
+def _words_of_patients(spool: Spool) -> Iterator[str]:
+    patients = [(each.patient, each.procedure) for each in spool.exams.list(limit=1_000_000)]
+    patients += [(each.patient, each.procedure) for each in spool.worklist.items()]
+    for patient, procedure in patients:
+        texts = (*re.split(r"[\^= ]", patient.name), patient.id, patient.birth_date, procedure.accession_number)
+        yield from (text for text in texts if len(text) >= _SHORTEST)
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """Return what is configured. Secrets are files of which the configuration knows the place alone."""
+    found = asdict(settings)
+    found["panel"]["operators"] = len(settings.panel.operators)
+    return found
+
+
+def _logs(folder: Path) -> Iterable[tuple[str, str]]:
+    for process in PROCESSES:
+        text = ""
+        for path in (folder / f"{process}.log.1", folder / f"{process}.log"):
+            with suppress(OSError):
+                text += path.read_text("utf-8", "replace")
+        yield process, text
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=1, default=str)

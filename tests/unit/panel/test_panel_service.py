@@ -1,0 +1,149 @@
+"""The service page and its bundle: every part of the box with its code, and not one word of a patient."""
+
+import io
+import json
+import logging
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from gateway.config.settings import Lan, Panel
+from gateway.log import event, keep_in
+from gateway.model import DeliveryState, Patient, Procedure
+from gateway.panel.people.roles import Door, Role
+from gateway.panel.people.sessions import COOKIE
+from gateway.panel.shown import service
+from gateway.wire import ANSWERS
+from hardware.indicators import Answer
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, item, running
+from tests.unit.panel.exams_that_leave import move, sealed_exam
+
+CANARY = Patient(name="ZZCANARY^Zoë=金丝雀^歌", id="ZZCANARY-4711", birth_date="19380229", sex="F")
+WORDS = ("ZZCANARY", "Zoë", "金丝雀", "19380229", "ACC-CANARY")
+
+
+def engineer(bench: Bench) -> dict[str, str]:
+    """Return the header of a browser in which a service engineer has signed in."""
+    desk = bench.watching.app.state.desk
+    person = desk.people.add(name="Engineer", role=Role.SERVICE, pin="402918")
+    return {"cookie": f"{COOKIE[Door.LAN]}={desk.sessions.begin(person.id, Door.LAN)}"}
+
+
+@pytest.fixture
+def lan(bench: Bench) -> Iterator[httpx2.Client]:
+    headers = engineer(bench)
+    with bench.elsewhere() as client:
+        client.headers.update(headers)
+        yield client
+
+
+def unpacked(content: bytes) -> dict[str, str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_the_page_names_every_part_with_its_state_and_code(lan: httpx2.Client) -> None:
+    page = lan.get("/service").text
+    plain = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    for part in (
+        "Process capture",
+        "Process forward",
+        "Picture source ultrasound",
+        "Destination pacs",
+        "Worklist ris",
+    ):
+        assert part in plain
+    for part in ("Disk", "Clock", "Browsers of the network"):
+        assert part in plain
+    assert "pydicom" in page
+
+
+def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_down(
+    bench: Bench, lan: httpx2.Client
+) -> None:
+    exam = bench.open_exam(CANARY.name)
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.worklist.replace(
+        "ris", [item(1, CANARY.name, patient=CANARY, procedure=Procedure(accession_number="ACC-CANARY"))]
+    )
+    sealed_exam(bench, 1)
+    move(bench, state=DeliveryState.HELD, code="refused", reason="The archive says: ZZCANARY^Zoë is unknown")
+    runtime = bench.spool.layout.root.parent / "run"
+    (runtime / "forward.log").write_text("forward WARNING x archive_said comment='zzcanary 19380229 金丝雀'\n")
+    answer = lan.get("/api/v1/service/bundle")
+    assert answer.headers["content-type"] == "application/zip"
+    parts = unpacked(answer.content)
+    assert {"health.json", "faults.json", "versions.json", "configuration.json", "forward.log"} <= parts.keys()
+    assert "archive_said" in parts["forward.log"]
+    assert {"code": "refused", "what": "deliveries", "count": 1} in json.loads(parts["faults.json"])
+    everything = "\n".join([*parts.values(), lan.get("/service").text]).casefold()
+    for word in WORDS:
+        assert word.casefold() not in everything, word
+    assert "support-bundle" in bench.spool.layout.audit.read_text()
+
+
+def test_the_bundle_has_places_of_secrets_and_numbers_of_names_only() -> None:
+    with folder_in_memory() as folder, running(folder, panel=Panel(operators=("Huber^Maria",))) as other:
+        made = service.bundle(spool=other.spool, settings=other.settings, clock=other.spool.clock, health={})
+    configuration = json.loads(unpacked(made)["configuration.json"])
+    assert configuration["panel"]["operators"] == 1
+    assert "Huber" not in str(configuration)
+    assert configuration["destinations"][0]["name"] == "pacs"
+
+
+def test_a_process_keeps_its_last_lines_and_never_without_end(tmp_path: Path) -> None:
+    log = logging.getLogger("kept")
+    log.setLevel(logging.INFO)
+    before = list(logging.getLogger().handlers)
+    keep_in(tmp_path / "run", "forward")
+    try:
+        for number in range(12_000):
+            event(log, "something_happened", number=number)
+    finally:
+        for handler in set(logging.getLogger().handlers) - set(before):
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+    kept = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert kept == ["forward.log", "forward.log.1"]
+    assert "number=11999" in (tmp_path / "run" / "forward.log").read_text()
+    assert sum(path.stat().st_size for path in (tmp_path / "run").iterdir()) < 500_000
+
+
+def test_lamps_and_tones_are_tested_while_no_exam_is_open(bench: Bench, lan: httpx2.Client) -> None:
+    assert set(ANSWERS) == set(Answer)
+    for answer in ANSWERS:
+        assert lan.post("/api/v1/service/sign", json={"answer": answer}).status_code == 200
+    assert bench.capture.signs == list(ANSWERS)
+    assert lan.post("/api/v1/service/sign", json={"answer": "music"}).status_code == 422
+    bench.open_exam()
+    assert lan.post("/api/v1/service/sign", json={"answer": "stored"}).json()["code"] == "exam-open"
+
+
+def test_temperatures_are_those_that_the_kernel_measures(tmp_path: Path) -> None:
+    for number, (kind, milli) in enumerate((("cpu-thermal", "61200"), ("broken", "?"))):
+        zone = tmp_path / f"thermal_zone{number}"
+        zone.mkdir()
+        (zone / "type").write_text(f"{kind}\n")
+        (zone / "temp").write_text(f"{milli}\n")
+    assert service.temperatures(tmp_path) == [service.Temperature(name="cpu-thermal", celsius=61.2)]
+    assert service.temperatures(tmp_path / "none") == []
+
+
+def test_health_says_whether_browsers_of_the_network_can_come_in(bench: Bench, tmp_path: Path) -> None:
+    assert (
+        bench.get("/health", status=bench.client.get("/api/v1/health").status_code)["second_door"]["state"] == "off"
+    )
+    panel = Panel(lan=Lan(certificate=tmp_path / "c", key=tmp_path / "k"))
+    with folder_in_memory() as folder, running(folder, panel=panel) as other:
+        live = other.spool.layout.root.parent / "run" / "panel.json"
+        for lan, state in (("10.0.0.5:8443", "open"), ("", "shut")):
+            now = other.spool.clock
+            live.write_text(json.dumps({"boot_id": now.boot_id, "boottime_ns": now.boottime_ns(), "lan": lan}))
+            said = other.client.get("/api/v1/health").json()["second_door"]
+            assert (said["state"], said["listens_at"]) == (state, lan)
