@@ -5,22 +5,24 @@ the folders that the panel keeps for it. Blocks: everything here reads files.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.config import bundle, forms
+from gateway.config import bundle
 from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.editing import Editor, Trial
-from gateway.config.forms import form_of
 from gateway.config.keeping import Text
 from gateway.config.keys import Table, tables
 from gateway.config.lines import Place
+from gateway.config.named_files import dotted, files_of
 from gateway.config.writing import edited
 from gateway.errors import BadValue, ExamOpen, Problem, SettingsForeign
 from gateway.messages import N_
+from gateway.model import DeliveryState
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.spool.taking import Wish
@@ -29,6 +31,7 @@ from gateway.spool.taking import Wish
 OF_THE_MACHINE = frozenset(
     {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
 )
+_NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
 _DIGITS = 32  # hexadecimal, of a secret's file
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
@@ -83,6 +86,10 @@ class Configuring:
         for change in changes:
             self._known(change)
         return self._guarded(self.editor.try_changes(changes, revision))
+
+    def tried_before(self) -> Trial:
+        """Return what taking the last change back would make. Raises NothingBefore."""
+        return self._guarded(self.editor.try_before())
 
     def tried_text(self, raw: bytes) -> Trial:
         """Return what another box's file would make of this one; what belongs to the machine stays.
@@ -188,43 +195,30 @@ class Configuring:
 
     def _guarded(self, trial: Trial) -> Trial:
         """Add what names a file that the panel may not name."""
-        old = {words for _, words in self._files(self.editor.now().document)}
+        old = {words for _, words in files_of(self.tables, self.editor.now().document)}
         found = [
-            Problem(line=0, key=_dotted(place), place=place, reason=N_("must be a file that this box keeps for it"))
-            for place, words in self._files(trial.document)
+            Problem(line=0, key=dotted(place), place=place, reason=N_("must be a file that this box keeps for it"))
+            for place, words in files_of(self.tables, trial.document)
             if words not in old and not self._ours(words)
         ]
+        found += self._vanishing(trial)
         return replace(trial, problems=[*trial.problems, *found]) if found else trial
+
+    def _vanishing(self, trial: Trial) -> Iterator[Problem]:
+        """Yield each archive that would vanish with pictures that it has not got: nobody would send them then."""
+        waiting: Counter[str] = Counter()
+        for (name, state), count in self._spool.deliveries.counts().items():
+            waiting[name] += count if state in _NOT_THERE else 0
+        kept = _names(trial.document)
+        for name in _names(self.editor.now().document):
+            if waiting[name] and name not in kept:
+                reason = f"{waiting[name]} pictures still wait for it: have IT move them to another archive first"
+                yield Problem(line=0, key=f"destination.{name}", place=("destination",), reason=reason)
 
     def _ours(self, words: str) -> bool:
         """Say whether a file lies where the panel may name files."""
         path = (self._base / words).resolve()
         return any(path.is_relative_to(folder) for folder in (self._base, self.secrets, self.profiles))
-
-    def _files(self, document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-        """Yield each file that a document names, and where."""
-        for name, table in self.tables.items():
-            value = document.get(name)
-            for number, part in enumerate(value if isinstance(value, list) else [value]):
-                if isinstance(part, dict):
-                    yield from _files_of(table, part, (name, number) if table.many else (name,))
-
-
-def _files_of(table: Table, part: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
-    for key, value in part.items():
-        rule = table.keys.get(key)
-        if isinstance(rule, Table) and isinstance(value, dict):
-            yield from _files_of(rule, value, (*place, key))
-        elif not isinstance(value, str) or rule is None or isinstance(rule, Table):
-            continue
-        elif key == "device" and value.startswith("file:"):
-            yield (*place, key), value.removeprefix("file:")
-        elif form_of(rule).kind == forms.SECRET or (form_of(rule).kind == forms.FILE and _is_file(key, value)):
-            yield (*place, key), value
-
-
-def _is_file(key: str, value: str) -> bool:
-    return value.endswith(".toml") if key == "profile" else value not in {"", "system"}
 
 
 def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool:
@@ -232,5 +226,8 @@ def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool
     return not here if state is None else state.get("settings") != wanted
 
 
-def _dotted(place: Place) -> str:
-    return ".".join(str(step) for step in place if isinstance(step, str))
+def _names(document: Mapping[str, Any]) -> list[str]:
+    found = document.get("destination", [])
+    return (
+        [str(each.get("name", "")) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    )

@@ -86,7 +86,7 @@ class SettingsCalls:
 
     async def before(self, request: Request) -> Response:
         """Say what taking the last change back would change."""
-        trial = await self._context.work.spool(self._configuring.editor.try_before)
+        trial = await self._context.work.spool(self._configuring.tried_before)
         return JSONResponse(_trial(trial, self._configuring.tables, of_call(request)))
 
     async def take_back(self, request: Request) -> Response:
@@ -94,7 +94,7 @@ class SettingsCalls:
         revision = _revision(asked.values)
 
         def make(configuring: Configuring) -> State:
-            configuring.write(configuring.editor.try_before(), revision)
+            configuring.write(configuring.tried_before(), revision)
             return configuring.state()
 
         return await self._made(request, make)

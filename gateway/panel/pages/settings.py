@@ -49,7 +49,7 @@ class SettingsPages:
 
     def _before(self, request: Request) -> Values:
         """Show what taking the last change back would change."""
-        trial = self._configuring.editor.try_before()
+        trial = self._configuring.tried_before()
         said = self._said(request)
         return {
             **self._state(),

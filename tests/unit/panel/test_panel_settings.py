@@ -15,7 +15,8 @@ from gateway.config.keys import Table, tables
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
-from tests.unit.panel.conftest import Bench
+from tests.unit.panel.conftest import Bench, seal
+from tests.unit.panel.fake_capture import START
 
 PIN = "402918"
 WRITTEN = """\
@@ -364,3 +365,19 @@ def test_nothing_is_taken_in_during_an_exam(configured: Bench) -> None:
         body = {"file": sent(raw)} | ({"revision": revision(configured)} if path == "import" else {})
         answer = configured.client.post(f"/api/v1/settings/{path}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "exam-open")
+
+
+# --- archives with pictures that wait --------------------------------------------------------------------
+
+
+def test_an_archive_that_has_not_got_all_of_its_pictures_cannot_vanish(configured: Bench) -> None:
+    exam = configured.open_exam()
+    uid = configured.capture.store(configured.spool.exams.get(exam), frame=START + 1).sop_instance_uid
+    configured.spool.exams.finish(exam)
+    seal(configured, exam, uid, ("pacs",))
+    for change in ({"place": ["destination", 0], "remove": True}, put("destination", 0, "name", value="other")):
+        answer = asked(configured, "change", change)
+        assert answer.status_code == 422
+        (problem,) = answer.json()["problems"]
+        assert problem["reason"].startswith("1 pictures still wait for it")
+    asked(configured, "change", put("destination", 0, "host", value="10.0.0.9")).raise_for_status()
