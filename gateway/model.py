@@ -241,6 +241,7 @@ class Exam:
     side: Side = Side.NOT_SAID  # of what is taken from now on
     steps: tuple[Step, ...] = ()  # in order; none in exams of release 0.1
     operator: str = ""  # who said that they did it, a PN; "" = nobody said
+    numbered: int = 0  # up to which InstanceNumbers were given to pictures that somebody moves here
     key_documents: tuple[KeyDocument, ...] = ()  # in the order in which they were decided on
 
     @property

@@ -129,11 +129,14 @@ class Moments:
     def reserve(self, exam: str, count: int) -> list[int]:
         """Give numbers to pictures that somebody moves into this exam. Raises NotFound.
 
-        Also of one that ended: a still that was pinned before may be on its way into it.
+        Also of one that ended: a still that was pinned before may be on its way into it. They are durable before
+        anybody hears of them: who dies now gives none of them to the next press.
         """
         with self.lock:
             found = self._spool.exams.get(exam)
-            return [self._next_number(found) for _ in range(count)]
+            numbers = [self._next_number(found) for _ in range(count)]
+        self._spool.exams.change(exam, lambda old: replace(old, numbered=max(old.numbered, *numbers)))
+        return numbers
 
     def _next_number(self, exam: Exam) -> int:
         """Return the next InstanceNumber of this exam; a number is given once, gaps stay."""

@@ -241,6 +241,22 @@ def _web(parts: Parts) -> Iterator[Finding]:
             yield Finding(place=part.place, reason=f"is the same archive as {shown(other)}")
 
 
+def _idle(parts: Parts) -> Iterator[Finding]:
+    """Nobody's exam ends before they were asked."""
+    usual = Source()
+    for part in parts.get("source", []):
+        asks = part.good.get("idle_minutes", usual.idle_minutes)
+        ends = part.good.get("idle_end_minutes", usual.idle_end_minutes)
+        if not ends or ends > asks:
+            continue
+        key = "idle_end_minutes" if "idle_end_minutes" in part.raw else "idle_minutes"
+        yield Finding(
+            place=(*part.place, key),
+            reason=f"an exam would end after {ends} minutes and be asked about after {asks}: idle_end_minutes must "
+            "be more than idle_minutes, or 0",
+        )
+
+
 def _station(parts: Parts) -> Mapping[str, Any]:
     return next((part.good for part in parts.get("station", [])), {})
 
@@ -250,6 +266,7 @@ _RULES = (
     _references,
     _objects,
     _grabbers,
+    _idle,
     wiring.pedals,
     wiring.wires,
     _folders,

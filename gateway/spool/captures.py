@@ -136,7 +136,7 @@ class Captures:
             (highest,) = connection.execute(
                 "SELECT coalesce(max(instance_number), 0) FROM capture WHERE exam = ?", (exam,)
             ).fetchone()
-        return max([int(highest), *self._numbers(exam)])
+        return max([int(highest), self._exams.get(exam).numbered, *self._numbers(exam)])
 
     def typical(self) -> Typical:
         """Return how large the pictures stored last were."""

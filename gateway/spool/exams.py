@@ -16,6 +16,7 @@ from gateway.spool.subjects import Subject, same_patient
 DOCUMENTS = 900  # SeriesNumber of the first series of lists and the like
 _ID_DIGITS = 10
 _UNDER_WAY = frozenset({ExamState.OPEN, ExamState.FINISHED})
+_STILL_THERE = frozenset({PleaseCheck.IDLE, PleaseCheck.REBOOT})
 _RELEASED = "This exam was released already: its pictures may have left the box."
 
 
@@ -48,8 +49,12 @@ class Exams(ExamRecords):
             exam = self._create(subject, request, operator)
         return exam, True
 
-    def finish(self, exam: str, *, please_check: str = "", discontinued: str = "") -> Exam:
-        """End an open exam. Raises ClipRecording, WrongState."""
+    def finish(self, exam: str, *, please_check: str = "", discontinued: str = "", confirmed: bool = False) -> Exam:
+        """End an open exam. Raises ClipRecording, WrongState.
+
+        `confirmed`: a person who sees its patient and pictures says that they belong together. That answers whether
+        the patient is still there, and no other question.
+        """
 
         def end(old: Exam) -> Exam:
             states.check(states.EXAM, old.state, ExamState.FINISHED, Owner.PANEL)
@@ -60,11 +65,13 @@ class Exams(ExamRecords):
                     action="Remove the pictures that are not this patient's, then finish the exam.",
                 )
             now = self._clock.now()
+            answered = confirmed and old.please_check in _STILL_THERE
             return replace(
                 old,
                 state=ExamState.FINISHED,
                 ended=now,
-                please_check=old.please_check or please_check,
+                please_check=("" if answered else old.please_check) or please_check,
+                confirmed=now if answered else old.confirmed,
                 discontinued=discontinued,
                 steps=performed.ended(old, now, discontinued=discontinued),
             )

@@ -480,6 +480,13 @@ def review_key_image(box: Box) -> str:
 
 
 @screen
+def finish_idle(box: Box) -> str:
+    opened = exam(box, 3)
+    box.spool.exams.ask_to_check(opened.id, PleaseCheck.IDLE)
+    return f"/finish/{opened.id}"
+
+
+@screen
 def finish_without_patient(box: Box) -> str:
     return f"/finish/{exam(box, 1, identity=Identity.TEMPORARY).id}"
 

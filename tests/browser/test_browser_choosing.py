@@ -251,3 +251,15 @@ def test_an_exam_that_is_finished_without_an_answer_waits_to_be_checked(page: Pa
     page.wait_for_url("**/exam/*")
     assert box.spool.exams.get(exam).please_check == "idle"
     expect(page.locator(".strip.warn")).to_contain_text("Nobody worked on it for a long time.")
+
+
+@front
+def test_finish_is_the_answer_when_somebody_is_there(page: Page, box: Box) -> None:
+    show("live_idle", box, page)
+    exam = box.open_exam().id
+    page.goto(f"{box.address}/finish/{exam}")
+    ready(page)
+    expect(page.locator(".strip.warn")).to_contain_text("Are all pictures of MEIER, Anna?")
+    page.get_by_role("button", name="Yes: finish and send").tap()
+    page.wait_for_url("**/exam/*")
+    assert box.spool.exams.get(exam).please_check == ""

@@ -97,9 +97,9 @@ class ExamCalls:
         return await self._answer(request.path_params["exam"])
 
     async def finish(self, request: Request) -> Response:
-        await bodies.read(request)
-        exam = request.path_params["exam"]
-        await self._end(exam, "exam-finished")
+        asked = await bodies.read(request, "confirmed")
+        exam, confirmed = request.path_params["exam"], bodies.flag(asked.values, "confirmed")
+        await self._end(exam, "exam-finished", confirmed=confirmed)
         return await self._answer(exam)
 
     async def discontinue(self, request: Request) -> Response:
@@ -141,14 +141,24 @@ class ExamCalls:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    async def _end(self, exam: str, what: str, *, discontinued: str = "", please_check: str = "") -> None:
+    async def _end(
+        self, exam: str, what: str, *, discontinued: str = "", please_check: str = "", confirmed: bool = False
+    ) -> None:
         found = await self._context.exam(exam)
         if found.state is ExamState.OPEN:
             await self._context.recorder.drain(exam, self._context.timing.drain)
         await self._context.work.spool(
-            partial(self._context.spool.exams.finish, exam, discontinued=discontinued, please_check=please_check)
+            partial(
+                self._context.spool.exams.finish,
+                exam,
+                discontinued=discontinued,
+                please_check=please_check,
+                confirmed=confirmed,
+            )
         )
         await self._context.note(what, exam=exam, reason=discontinued)
+        if confirmed and found.please_check:
+            await self._context.note("patient-confirmed", exam=exam)
 
     async def _subject(self, asked: Asked, *, temporary: bool = False) -> Subject:
         values = asked.values

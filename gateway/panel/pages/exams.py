@@ -6,11 +6,11 @@ from starlette.requests import Request
 
 from gateway.config.body_parts import takes_side
 from gateway.config.settings import Source, idle_mode
-from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind
+from gateway.model import Equipment, Exam, ExamState, Identity, MediaKind, PleaseCheck
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
-from gateway.panel.people.roles import LOOK, WORK
+from gateway.panel.people.roles import LOOK, WORK, caller_of
 from gateway.panel.shown import views
 from gateway.spool.key_images import named
 
@@ -58,6 +58,8 @@ class ExamPages:
             raise Elsewhere(f"/exam/{exam.id}")
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
+            "asked": exam.please_check in {PleaseCheck.IDLE, PleaseCheck.REBOOT},
+            "said_no": request.query_params.get("no", "") == "1",
             "deliver": any(each.kind != "media" for each in self._context.settings.destinations),
             "media": self._has_media,
         }
@@ -95,6 +97,7 @@ class ExamPages:
         capture = self._context.spool.captures.get(request.path_params["uid"]).capture
         exam = self._frame.look.exam(self._context.spool.exams.get(capture.exam), self._frame.today())
         place = next(n for n, c in enumerate(exam.captures) if c.uid == capture.sop_instance_uid)
+        may = caller_of(request.scope).may(WORK)
         return {
             "exam": exam,
             "capture": exam.captures[place],
@@ -103,9 +106,11 @@ class ExamPages:
             "place": place + 1,
             "before": exam.captures[place - 1].uid if place else "",
             "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
-            "markable": exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            "markable": may and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             "named": capture.sop_instance_uid in named(self._context.spool.exams.get(capture.exam)),
-            "changeable": exam.state in {ExamState.OPEN, ExamState.FINISHED} and not exam.captures[place].left,
+            "changeable": may
+            and exam.state in {ExamState.OPEN, ExamState.FINISHED}
+            and not exam.captures[place].left,
         }
 
 

@@ -109,12 +109,12 @@ setInterval(judge, 100);
 // --- keys ------------------------------------------------------------------------------------------------------------
 
 function keys() {
-  $("capture").setAttribute("aria-disabled", String(!live.on));
+  $("capture")?.setAttribute("aria-disabled", String(!live.on)); // who may only look has no keys
   const recording = box.clip !== null;
   const key = $("clip");
-  key.classList.toggle("recording-clip", recording);
-  key.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
-  $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.storing : recording ? say.stop : say.clip;
+  key?.classList.toggle("recording-clip", recording);
+  key?.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
+  if (key) $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.storing : recording ? say.stop : say.clip;
   const here = recording && box.clip.source === data.source;
   $("stage").classList.toggle("recording", here);
   $("rec").hidden = !recording;
@@ -124,6 +124,7 @@ function keys() {
   $("ends").hidden = !ends;
   if (ends) $("ends").textContent = filled(ends.why === "limit" ? say.ends : say.ends_full, { time: time(ends.seconds) });
   const why = recording || clipCall ? say.stop_first : presses.length ? filled(say.wait_first, { count: presses.length }) : "";
+  if (!$("finish")) return;
   $("finish").setAttribute("aria-disabled", String(why !== ""));
   $("finish-why").textContent = why;
   $("finish-why").hidden = why === "";
@@ -197,8 +198,7 @@ function feel(key) {
   setTimeout(() => key.classList.remove("down"), 120);
 }
 
-$("capture").addEventListener("click", () => {
-  if (!may.has("capture")) return;
+$("capture")?.addEventListener("click", () => {
   if (!live.on) { tell(say.no_live, "not"); return; }
   feel($("capture"));
   $("problem").hidden = true;
@@ -206,7 +206,7 @@ $("capture").addEventListener("click", () => {
   tell(say.storing, "");
 });
 
-$("clip").addEventListener("click", async () => {
+$("clip")?.addEventListener("click", async () => {
   if ($("clip").getAttribute("aria-disabled") === "true") return;
   feel($("clip"));
   $("problem").hidden = true;
@@ -236,11 +236,11 @@ async function ask(address, body) {
   }
 }
 
-$("finish").addEventListener("click", (event) => {
+$("finish")?.addEventListener("click", (event) => {
   if ($("finish").getAttribute("aria-disabled") === "true") event.preventDefault();
 });
 addEventListener("keydown", (event) => {
-  if (event.code === "Space" && event.target === document.body && !event.repeat) { event.preventDefault(); $("capture").click(); }
+  if (event.code === "Space" && event.target === document.body && !event.repeat) { event.preventDefault(); $("capture")?.click(); }
 });
 
 // --- what was stored ---------------------------------------------------------------------------------------------------

@@ -315,3 +315,23 @@ def test_an_unknown_exam_is_not_found_by_any_call(quiet: Bench, call: str) -> No
     address = f"/api/v1/exams/0000000000{call}"
     answer = quiet.client.post(address, json=body) if call else quiet.client.get(address)
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("why", "left"),
+    [("idle", ""), ("reboot", ""), ("study-shared", "study-shared"), ("closed-by-next", "closed-by-next")],
+)
+def test_finish_answers_whether_the_patient_is_still_there_and_no_other_question(
+    bench: Bench, why: str, left: str
+) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.spool.exams.ask_to_check(exam, why)
+    assert bench.post(f"/exams/{exam}/finish", {"confirmed": True})["please_check"] == left
+
+
+def test_finish_without_an_answer_leaves_the_exam_to_be_checked(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.spool.exams.ask_to_check(exam, "idle")
+    assert bench.post(f"/exams/{exam}/finish")["please_check"] == "idle"
+    bench.refused(f"/exams/{exam}/finish", {"confirmed": "yes"}, 422, "bad-value")
