@@ -9,7 +9,7 @@ ScopegateError
 ├── Refused                      the present state does not allow this; nothing was changed
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
 │   ├── RequestReused, BadValue (NoSettingsFile), SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
-│   └── FrameGone, Busy, NoSignal, CaptureGone
+│   └── FrameGone, Busy, NoSignal, CaptureGone, NotTried
 ├── ListenerFailed
 ├── WorklistError
 ├── ObjectError                  a capture that cannot become a DICOM object as things are
@@ -280,6 +280,20 @@ class NoSignalPicture(NoSignal):
 
     code = "no-signal-picture"
     action = "Check that the scanner is on and its cable is plugged in. Is it the scanner's own? Store it anyway."
+
+
+class NotTried(Refused):
+    """This device cannot be tried."""
+
+    code = "not-tried"
+    action = "Check it, or choose another one."
+
+
+class ProfileUnfit(NotTried):
+    """This profile is for pictures of another size."""
+
+    code = "profile-unfit"
+    action = "Choose another profile."
 
 
 class CaptureGone(Refused):

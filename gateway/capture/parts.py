@@ -1,7 +1,7 @@
 """The capture process as built, before any of its threads runs: every part, by keyword, from the settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
@@ -18,6 +18,7 @@ from gateway.capture.ring import Ring
 from gateway.capture.server import Desk
 from gateway.capture.signs import Sign, Signs
 from gateway.capture.status import Status
+from gateway.capture.workbench import Tools, Workbench
 from gateway.config.settings import Settings
 from gateway.config.settings import Sign as SignSettings
 from gateway.config.settings import Source as SourceSettings
@@ -45,6 +46,7 @@ class Devices:
     source: Callable[[SourceSettings], Source]
     trigger: Callable[[TriggerSettings], Trigger]
     sign: Callable[[SignSettings], Output]
+    tools: Tools = field(default_factory=Tools)
     hotplug: Hotplug | None = None  # None: devices are looked for once a second, and nobody says what came
 
     def plugged(self) -> int:
@@ -91,7 +93,9 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         recorder=recorder,
         clock=clock,
     )
-    desk = _desk(spool, presses=presses, recorder=recorder, grabbers=grabbers, status=status, start=start_counter)
+    desk = _desk(
+        spool, devices, start_counter, presses=presses, recorder=recorder, grabbers=grabbers, status=status
+    )
     return Parts(
         grabbers=grabbers,
         recorder=recorder,
@@ -118,13 +122,23 @@ def _clips(spool: Spool, *, moments: Moments, recorder: Recorder, prerecords: di
 
 
 def _desk(
-    spool: Spool, *, presses: Presses, recorder: Recorder, grabbers: dict[str, Grabber], status: Status, start: int
+    spool: Spool,
+    devices: Devices,
+    start: int,
+    *,
+    presses: Presses,
+    recorder: Recorder,
+    grabbers: dict[str, Grabber],
+    status: Status,
 ) -> Desk:
     return Desk(
         presses=presses,
         recorder=recorder,
         previews={name: Preview(ring=grabber.ring, view=grabber.view) for name, grabber in grabbers.items()},
         status=status,
+        bench=Workbench(
+            spool=spool, tools=devices.tools, source=devices.source, grabbers=grabbers, clock=spool.clock
+        ),
         start_counter=start,
         clock=spool.clock,
     )

@@ -17,6 +17,8 @@ from gateway.capture.presses import Origin, Presses
 from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
 from gateway.capture.status import Status
+from gateway.capture.trying import found_on, heard_by, looked_at
+from gateway.capture.workbench import Workbench
 from gateway.clock import Clock
 from gateway.errors import BadValue, Busy
 from gateway.log import event
@@ -46,6 +48,7 @@ class Desk:
     recorder: Recorder
     previews: dict[str, Preview]
     status: Status
+    bench: Workbench
     start_counter: int
     clock: Clock
 
@@ -70,10 +73,13 @@ class Server:
             "drain": self._drain,
             "numbers": self._numbers,
             "sign": self._sign,
+            "devices": lambda _: found_on(self._desk.bench),
         }
         self._streams: dict[str, Callable[[socket.socket, Arguments], None]] = {
             "state": self._state,
             "preview": self._preview,
+            "look": self._look,
+            "hear": self._hear,
         }
 
     def run(self) -> None:
@@ -207,6 +213,15 @@ class Server:
             self._show(connection, source, width)
         finally:
             self._viewers.release()
+
+    def _look(self, connection: socket.socket, arguments: Arguments) -> None:
+        self._send(connection, wire.pack(*looked_at(self._desk.bench, arguments)))
+
+    def _hear(self, connection: socket.socket, arguments: Arguments) -> None:
+        def wanted() -> bool:
+            return not self._supervisor.stop.is_set() and not _hung_up(connection)
+
+        self._send(connection, wire.pack({"result": heard_by(self._desk.bench, arguments, wanted)}))
 
     def _show(self, connection: socket.socket, source: str, width: int) -> None:
         sequence = 0

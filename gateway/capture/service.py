@@ -125,6 +125,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("ends-soon", _LOOK_S, parts.foreseen.step)
     supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
     supervisor.every("due", _DUE_S, parts.due.step)
+    supervisor.every("bench", _LOOK_S, parts.desk.bench.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
     supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():

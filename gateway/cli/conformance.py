@@ -79,7 +79,7 @@ def _asked(sop_class: str, peer: str, at: str, tls: Tls | None) -> Service:
 def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Service]:
     """Yield the storage contexts, as they are made for an association with every kind of object."""
     from gateway.dicom.image import TRANSFER_SYNTAX
-    from gateway.dicom.objects import FAMILIES
+    from gateway.dicom.objects import FAMILIES, clip_codecs, still_codecs
     from gateway.dicom.part10 import EXPLICIT_LE
     from gateway.net.store import Wanted, contexts_for
 
@@ -88,9 +88,9 @@ def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Servic
     for source in sources:
         if source.name not in (archive.sources or (source.name,)):
             continue
-        stills = list(_codecs(source)) if "still" in types else []
+        stills = list(still_codecs(source)) if "still" in types else []
         stills += ["jpeg-lossless"] if archive.fallback == "key-stills" else []
-        clips = list(_clip_codecs(source)) if "clip" in types else []
+        clips = list(clip_codecs(source)) if "clip" in types else []
         family = FAMILIES[source.object]
         for sop_class, codecs in ((family.still, stills), (family.clip, clips)):
             wanted.setdefault(sop_class, []).extend(
@@ -114,18 +114,6 @@ def _storing(archive: Destination, sources: Iterable[Source]) -> Iterator[Servic
             secured=archive.tls is not None,
             syntaxes=tuple(context.transfer_syntax for context in offered),
         )
-
-
-def _codecs(source: Source) -> tuple[str, ...]:
-    """Return what a source's stills are compressed with: with "auto" a grabber's own JPEG may be among them."""
-    if source.still != "auto":
-        return (source.still,)
-    return ("jpeg-lossless", "jpeg") if source.device.startswith("v4l2:") else ("jpeg-lossless",)
-
-
-def _clip_codecs(source: Source) -> tuple[str, ...]:
-    """Return what a source's clips are: one that cannot be H.264 stays JPEG whatever was wanted."""
-    return ("jpeg",) if source.clip == "jpeg" else ("jpeg", "h264")
 
 
 def _overview(settings: Settings) -> Iterator[str]:

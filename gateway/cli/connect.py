@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # a command imports what it needs when it runs
     from hardware.sources.v4l2.wish import Wish
 
 app = typer.Typer(help="Grabbers and what is connected to them.", no_args_is_help=True)
-_FIRST_S = 5.0  # for the first picture with a new wish
-_SETTLED = 10  # pictures until a grabber's levels are settled
 _BRIGHT, _DARK = "\x1b[2J\x1b[?5h", "\x1b[2J\x1b[?5l"  # empty, and DECSCNM: xterm and the kernel's console know it
 
 
@@ -147,20 +145,9 @@ class Setup:
 
     def _picture(self, profile: "Profile") -> "Picture | None":
         """Return a settled picture. Raises DeviceError."""
-        from hardware.sources import Picture
+        from hardware.sources.settled import settled_picture
 
-        source = self.opened(profile.wish)
-        source.open()
-        try:
-            newest, end = None, self.clock_ns() + round(_FIRST_S * 1e9)
-            for _ in range(_SETTLED):
-                picture = source.read(max(0.0, (end - self.clock_ns()) / 1e9))
-                newest = picture if isinstance(picture, Picture) else newest
-                if self.clock_ns() >= end:
-                    break
-            return newest
-        finally:
-            source.close()
+        return settled_picture(self.opened(profile.wish), clock_ns=self.clock_ns)
 
     def _card(self, profile: "Profile") -> bytes:
         from hardware.errors import DeviceError

@@ -101,23 +101,11 @@ def _shown(device: str, name: str, identity: str) -> str:
 
 
 def _everything() -> "Listening":
-    """Open every key device and serial port of this machine."""
-    from functools import partial
-
+    from gateway.cli.devices import everything
     from gateway.clock import Clock
-    from hardware.input.attached import Attached
-    from hardware.input.node import Kernel
-    from hardware.serial_port import SerialPort
-    from hardware.triggers.learning import Candidate, KeyEar, Listening, SerialEar, ports
 
     clock = Clock()
-    listening = Listening(clock_ns=clock.boottime_ns, wait=clock.pause)
-    for device in Attached().all():
-        candidate = Candidate(kind="input", device=device.word, identity=device.identity, name=device.name)
-        listening.add(candidate, partial(KeyEar, device, calls=Kernel()))
-    for port in ports():
-        listening.add(port, partial(SerialEar, port.device, connect=SerialPort))
-    return listening
+    return everything(clock, clock.pause)
 
 
 def _first_source(config: Path) -> str:
@@ -126,9 +114,10 @@ def _first_source(config: Path) -> str:
     from gateway.errors import ConfigurationError
 
     try:
-        return reader.read(config, os.environ).sources[0].name
+        sources = reader.read(config, os.environ).sources
     except ConfigurationError:
         return _NO_SOURCE
+    return sources[0].name if sources else _NO_SOURCE
 
 
 def _say(text: str) -> None:

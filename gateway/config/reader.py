@@ -36,6 +36,14 @@ def read_text(raw: bytes, path: Path, environment: Mapping[str, str] | None = No
     return _settings(path, _Reading(path, os.environ if environment is None else environment, raw))
 
 
+def read_element(name: str, raw: dict[str, Any], *, base: Path) -> Any:  # noqa: ANN401 - the dataclass of its table
+    """Return one table, or one element of an array of tables, alone: no rule across tables is applied.
+
+    `base`: the folder that relative paths are taken from. Raises ConfigurationError, whose problems have no lines.
+    """
+    return _Reading(base / name, {}, b"").element(name, raw)
+
+
 def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
     """Return every problem of the file, ordered by line; an empty list means that `read` accepts it."""
     try:
@@ -65,6 +73,14 @@ class _Reading:
         document = self._document(path) if raw is None else self._bounded(raw)
         if document is not None:
             self._read(document)
+
+    def element(self, name: str, raw: dict[str, Any]) -> Any:  # noqa: ANN401 - the dataclass of its table
+        table = self._tables[name]
+        assert table.made is not None
+        part = self._part((name,), table, raw)
+        if self._findings:
+            raise ConfigurationError(name, self.problems())
+        return table.made(**_kept(table, part))
 
     def problems(self) -> list[Problem]:
         found = [

@@ -44,7 +44,7 @@ def _references(parts: Parts) -> Iterator[Finding]:
     sources = parts.get("source", [])
     if any("name" not in part.good for part in sources):
         return  # a source without a usable name: nobody can say what was meant
-    names = [part.good["name"] for part in sources] or [Source().name]
+    names = [part.good["name"] for part in sources]
     for part in parts.get("trigger", []):
         wanted = part.good.get("source")
         if wanted is not None and wanted not in names:

@@ -226,7 +226,7 @@ class Settings:
     station: Station = field(default_factory=Station)
     panel: Panel = field(default_factory=Panel)
     release: Release = field(default_factory=Release)
-    sources: tuple[Source, ...] = (Source(),)
+    sources: tuple[Source, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     signs: tuple[Sign, ...] = ()
     worklists: tuple[Worklist, ...] = ()

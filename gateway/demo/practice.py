@@ -16,7 +16,7 @@ from pathlib import Path
 from gateway.cli.supervise import Children
 from gateway.clock import Clock
 from gateway.config import reader
-from gateway.config.settings import Panel, Settings
+from gateway.config.settings import Panel, Settings, Source
 from gateway.demo import exam, folder, patients
 from gateway.demo.api import Api
 from gateway.demo.failed import DemoFailed
@@ -120,7 +120,7 @@ def box(
     settings: Settings, root: Path, *, panel: int, station: int, worklist: tuple[str, int]
 ) -> list[tuple[str, folder.Table]]:
     """Return the tables of practice's configuration: it looks as the real box does, and reaches nobody."""
-    source = settings.sources[0]
+    source = next(iter(settings.sources), Source())
     ae_title, port = worklist
     return [
         (

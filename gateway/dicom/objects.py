@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.config.settings import Station
+from gateway.config.settings import Source, Station
 from gateway.dicom import secondary_capture, ultrasound, visible_light
 from gateway.dicom.draft import Draft
 from gateway.errors import ObjectError
@@ -80,3 +80,15 @@ def _family(capture: Capture) -> Family:
     if found is None:
         raise ObjectError("This capture was made for a kind of object that this release does not know.")
     return found
+
+
+def still_codecs(source: Source) -> tuple[str, ...]:
+    """Return what a source's stills are compressed with: with "auto" a grabber's own JPEG may be among them."""
+    if source.still != "auto":
+        return (source.still,)
+    return ("jpeg-lossless", "jpeg") if source.device.startswith("v4l2:") else ("jpeg-lossless",)
+
+
+def clip_codecs(source: Source) -> tuple[str, ...]:
+    """Return what a source's clips are: one that cannot be H.264 stays JPEG whatever was wanted."""
+    return ("jpeg",) if source.clip == "jpeg" else ("jpeg", "h264")

@@ -29,6 +29,9 @@ from gateway.forward.sending.sender import Sender
 from gateway.forward.sending.step_sender import StepSender
 from gateway.forward.sending.step_sender import connector as step_connector
 from gateway.forward.status import Sends, Status
+from gateway.forward.trying.archives import ArchiveTrial
+from gateway.forward.trying.trials import Trials
+from gateway.forward.trying.way_back import TrialReports, WayBack
 from gateway.forward.worklist import Refresher
 from gateway.net.listener import Listener
 from gateway.spool.live import LiveState
@@ -55,7 +58,8 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     rest = rest or stop
     ours = settings.station.ae_title
     proving = Proving(spool=spool, destinations=settings.destinations, our_ae=ours, stop=stop)
-    listener = _listener(settings, proving)
+    trial_reports = TrialReports()
+    listener = _listener(settings, proving, trial_reports)
     senders = {each.name: _sender(each, ours, spool, stop, rest) for each in settings.destinations}
     tellers = _tellers(settings, spool, rest)
     wrapper, films, jpegs = _sealing(settings, spool, rest)
@@ -67,6 +71,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},
+        "try": _trying(settings, spool, listener, trial_reports, stop),
         **proving.steps,
         **_keeping(settings, spool),
     }
@@ -162,7 +167,21 @@ def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
     }
 
 
-def _listener(settings: Settings, proving: Proving) -> Listener:
+def _trying(
+    settings: Settings, spool: Spool, listener: Listener, reports: TrialReports, stop: threading.Event
+) -> Step:
+    """Return the step that tries other systems for whoever configures them."""
+    station = settings.station
+    way_back = WayBack(
+        reports=reports, welcome=listener.welcoming, clock=spool.clock, stop=stop, our_ae=station.ae_title
+    )
+    archives = ArchiveTrial(
+        our_ae=station.ae_title, sources=settings.sources, data_dir=station.data_dir, way_back=way_back
+    )
+    return Trials(spool=spool, our_ae=station.ae_title, listen=station.listen, archives=archives).step
+
+
+def _listener(settings: Settings, proving: Proving, trial_reports: TrialReports) -> Listener:
     """Listen for whoever is configured."""
     callers = [(peer.ae_title, peer.host) for peer in settings.worklists]
     callers += [(peer.ae_title, peer.host) for peer in settings.procedure_steps]
@@ -172,7 +191,7 @@ def _listener(settings: Settings, proving: Proving) -> Listener:
         station.listen,
         ae_title=station.ae_title,
         callers=[*callers, *proving.callers],
-        hear=proving.hear,
+        hear=trial_reports.before(proving.hear),
         tls=station.tls,
     )
     listener.open()

@@ -9,7 +9,8 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -24,6 +25,7 @@ from gateway.errors import ListenerFailed
 from gateway.log import event, warn
 from gateway.net import tls
 from gateway.net.commitment import PUSH_MODEL, Caller, Hear, answer_to
+from gateway.net.hearing import Guest, Hearing
 from gateway.net.peers import Timeouts, addresses
 from gateway.net.tuning import Entity, tune, wire_of
 from gateway.net.wires import TlsSocket, WatchedSocket
@@ -35,6 +37,7 @@ MOST_CONNECTIONS = 8  # a few more may wait to be told that there are too many
 _ALLOWANCE = 1024 * 1024  # bytes one association may say to us; an echo needs less than one thousand
 LONGEST_S = 300.0  # that an association may last; a report takes seconds
 _GLANCE = 0.25  # seconds between two looks at `stop`
+_MOVE_S = 10.0  # until another address was taken, or not
 
 
 class Listener:
@@ -63,9 +66,15 @@ class Listener:
         pairs = tuple(callers)
         self._titles = sorted({ae_title, *(title for title, _ in pairs)})
         self._hosts = tuple(sorted({host for _, host in pairs}))
-        self._hear = hear
+        self._hearing = Hearing(hear)
         self._timeouts = timeouts or Timeouts(negotiate=10.0, stall=10.0)
         self._server: _Server | None = None
+        self._welcoming = threading.Lock()  # one guest at a time
+        self._wanted: Address | None = None  # where to listen next
+        self._moved = threading.Event()
+        self._refused: ListenerFailed | None = None
+        self._left: list[_Server] = []  # those that were moved away from
+        self._ended = False
 
     @property
     def port(self) -> int:
@@ -74,6 +83,7 @@ class Listener:
 
     def open(self) -> None:
         """Take the port or raise ListenerFailed."""
+        self._left = [server for server in self._left if server.active_associations]
         if self._tls is not None:
             _usable(self._tls)
         entity = Entity(self._ae_title, stall=self._timeouts.stall, allowance=_ALLOWANCE)
@@ -82,14 +92,15 @@ class Listener:
         entity.network_timeout = self._timeouts.idle
         entity.maximum_associations = MOST_ASSOCIATIONS
         entity.require_called_aet = True
-        entity.require_calling_aet = self._titles
+        guest = self._hearing.guest
+        entity.require_calling_aet = sorted({*self._titles, *([guest.ae_title] if guest else [])})
         try:
             self._server = _Server(
                 entity,
                 self._address,
                 self._ae_title,
                 hosts=self._hosts,
-                hear=self._hear,
+                hearing=self._hearing,
                 timeouts=self._timeouts,
                 longest_s=self._longest_s,
                 secured=self._tls,
@@ -101,18 +112,63 @@ class Listener:
 
     def serve(self, stop: threading.Event) -> None:
         """Answer until `stop` is set, then close. For a supervised thread."""
-        server = self._server
-        assert server is not None
+        assert self._server is not None
         event(_log, "listening", at=self._address)
         while not stop.is_set():
-            server.handle_request()
+            if self._wanted is not None:
+                self._move(self._wanted)
+            self._server.handle_request()
         self.close()
+
+    @contextmanager
+    def welcoming(self, guest: Guest, address: Address) -> Iterator[None]:
+        """Take a guest's reports as well, at this address, while the block runs; then all is as before.
+
+        Only while `serve` runs. Raises ListenerFailed when the address cannot be taken.
+        """
+        with self._welcoming:
+            before, self._hearing.guest = self._address, guest
+            try:
+                self._go(address)
+                yield
+            finally:
+                self._hearing.guest = None
+                with suppress(ListenerFailed):  # the process ends, or its serving thread did and takes it along
+                    self._go(before)
+
+    def _go(self, address: Address) -> None:
+        """Have the serving thread open anew, for it alone knows that nobody is being accepted."""
+        self._moved.clear()
+        self._refused, self._wanted = None, address
+        if self._ended or not self._moved.wait(_MOVE_S) or self._ended:
+            self._wanted = None
+            raise ListenerFailed("This box does not listen at present.", code="not-listening")
+        if self._refused is not None:
+            raise self._refused
+
+    def _move(self, address: Address) -> None:
+        """Listen there; at the old address when that one is refused."""
+        before = self._address
+        if self._server is not None:
+            self._server.server_close()  # who is connected is heard to the end
+            self._left.append(self._server)
+        self._address, self._wanted = address, None
+        try:
+            self.open()
+        except ListenerFailed as error:
+            self._address, self._refused = before, error
+            self.open()
+        finally:
+            self._moved.set()
 
     def close(self) -> None:
         """Give the port back and end what is still connected."""
+        self._ended = True
+        self._moved.set()
         if self._server is not None:
             self._server.server_close()
-            self._server.end_associations()
+            for server in (*self._left, self._server):
+                server.end_associations()
             self._server = None
 
 
@@ -139,24 +195,24 @@ class _Server(AssociationServer):
         ae_title: str,
         *,
         hosts: tuple[str, ...],
-        hear: Hear | None,
+        hearing: Hearing,
         timeouts: Timeouts,
         longest_s: float,
         secured: Tls | None,
     ) -> None:
         self._longest_s = longest_s
-        self._hosts = hosts
+        self._hosts = (*hosts, *hearing.hosts())
         self._secured = secured
         self._stall = timeouts.stall
         self._negotiate = timeouts.negotiate
         syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
         contexts = [build_context(Verification, syntaxes)]
         handlers: list[Any] = [(evt.EVT_CONN_OPEN, self._begins), (evt.EVT_C_ECHO, _echo)]
-        if hear is not None:
+        if hearing.offered:
             reports = build_context(PUSH_MODEL, syntaxes)
             reports.scu_role, reports.scp_role = False, True  # of the caller, who is the SCP (PS3.4 J.3.3.1)
             contexts.append(reports)
-            handlers.append((evt.EVT_N_EVENT_REPORT, _report, [hear]))
+            handlers.append((evt.EVT_N_EVENT_REPORT, _report, [hearing.hear]))
         super().__init__(
             entity,
             (address.host, address.port),

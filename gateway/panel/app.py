@@ -22,6 +22,8 @@ from gateway.panel.context import API, Context, Timing
 from gateway.panel.doors.guard import Guard
 from gateway.panel.doors.routing import Files, declared
 from gateway.panel.doors.second_door import SecondDoor
+from gateway.panel.first_start.setting_up import SettingUp
+from gateway.panel.first_start.steps import says_nothing
 from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.changes import Changes
 from gateway.panel.live.hub import Hub
@@ -38,6 +40,7 @@ from gateway.panel.people.store import People
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import NoPower, Power, Switch
 from gateway.panel.practice import Practice
+from gateway.panel.timekeeping import OfTheMachine, Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -64,15 +67,14 @@ def create_app(
     switch: Switch | None = None,
     editor: Editor | None = None,
     revision: str = "",
+    timekeeping: Timekeeping | None = None,
 ) -> Starlette:
-    """Return the application. Its background work begins and ends with its lifespan.
+    """Return the application, whose tasks (`app.state.background`) begin and end with its lifespan.
 
-    `editor` changes the file that the settings are from; `revision` is the state of it that they are from.
-
-    `app.state.hub` ends the event streams on `app.state.loop`; the tasks in `app.state.background` must not end.
+    `editor` changes the file that the settings are from, as it was at `revision`.
     """
-    live, work = _live(spool, settings, clock), Work()
-    people = People(path=spool.layout.people, files=spool.files, clock=clock, hashes=hashes or Hashes())
+    live, work, people = _live(spool, settings, clock), Work(), _people(spool, clock, hashes)
+    configuring = _configuring(spool, settings, live, editor, revision)
     context = Context(
         spool=spool,
         settings=settings,
@@ -89,9 +91,19 @@ def create_app(
         power=_power(spool, settings, work, switch or NoPower()),
         practice=Practice(settings=settings, spool=spool, files=spool.files),
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
-        configuring=_configuring(spool, settings, live, editor, revision),
+        configuring=configuring,
+        timekeeping=timekeeping or OfTheMachine(),
+        setting_up=_setting_up(spool, settings, configuring, people),
     )
     return _built(context, people)
+
+
+def _people(spool: Spool, clock: Clock, hashes: Hashes | None) -> People:
+    return People(path=spool.layout.people, files=spool.files, clock=clock, hashes=hashes or Hashes())
+
+
+def _setting_up(spool: Spool, settings: Settings, configuring: Configuring, people: People) -> SettingUp:
+    return SettingUp(spool=spool, configuring=configuring, people=people, untouched=says_nothing(settings))
 
 
 def _built(context: Context, people: People) -> Starlette:

@@ -7,6 +7,7 @@ the folders that the panel keeps for it. Blocks: everything here reads files.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -125,7 +126,18 @@ class Configuring:
 
     def write(self, trial: Trial, revision: str) -> Text:
         """Write it, wish that every process takes it, and note by key what changed."""
-        text = self.editor.write(trial, revision, first=self._wish.leave)
+        return self._written(trial, revision, self._wish.leave)
+
+    def keep(self, trial: Trial, revision: str) -> Text:
+        """Write it and note it; the processes take it once `take` says so, or when they start anew."""
+        return self._written(trial, revision, lambda _: None)
+
+    def take(self) -> None:
+        """Wish that every process takes what the file says now."""
+        self._wish.leave(self.editor.revision())
+
+    def _written(self, trial: Trial, revision: str, first: Callable[[str], None]) -> Text:
+        text = self.editor.write(trial, revision, first=first)
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
         self._spool.audit.note("settings-changed", by=self._by, keys=keys, revision=text.revision[:12])
         return text

@@ -7,6 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.model import Exam
 from gateway.panel.configuring import Configuring
+from gateway.panel.first_start.setting_up import SettingUp
 from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
@@ -15,6 +16,7 @@ from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
 from gateway.panel.practice import Practice
+from gateway.panel.timekeeping import Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -31,6 +33,7 @@ class Timing:
     drain: float = 5.0  # for presses in flight, before an exam ends
     refresh: float = 10.0  # for the worklist servers
     day_check: float = 120.0  # for every archive about every exam of a day
+    trial_begins: float = 60.0  # until forward must have begun to try another system
     poll: float = 0.25
     heartbeat: float = 5.0
     switch: float = 2.0  # between two looks whether everything was sent
@@ -57,6 +60,8 @@ class Context:
     practice: Practice
     kiosk: Kiosk
     configuring: Configuring
+    setting_up: SettingUp
+    timekeeping: Timekeeping
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

@@ -62,6 +62,10 @@ class Layout:
     def people(self) -> Path:
         return self.root / "people.json"
 
+    @property
+    def first_start(self) -> Path:
+        return self.root / "first-start.json"
+
     def role_lock(self, role: str) -> Path:
         return self.root / f"{role}.lock"
 

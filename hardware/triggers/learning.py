@@ -30,6 +30,8 @@ _MODIFIERS = {
     )
 }
 
+_SCREEN = range(0x140, 0x150)  # BTN_DIGI: who touches the box's own screen presses no pedal
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
@@ -82,7 +84,8 @@ class KeyEar:
 
     def listen(self) -> Iterator[str]:
         for node in self._nodes:
-            yield from (f"key:0x{change.code:X}" for change in node.read() if change.down)
+            changes = (change for change in node.read() if change.down and change.code not in _SCREEN)
+            yield from (f"key:0x{change.code:X}" for change in changes)
 
     def close(self) -> None:
         for node in self._nodes:

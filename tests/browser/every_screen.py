@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from gateway.clock import Clock
 from gateway.config.settings import Address
 from gateway.errors import MediaGone, WorklistError
 from gateway.model import Exam, Identity, Patient, PleaseCheck, Side, WorklistItem
+from gateway.panel.first_start.progress import Kept, Progress
 from gateway.panel.pages.typed import STEPS
 from gateway.spool.live import LiveState
 from gateway.spool.requests import Request
@@ -1000,6 +1001,122 @@ def practice_more(box: Box) -> str:
 def standby_of_the_box(box: Box) -> str:
     box.configure(kiosk=True)
     return "/standby"
+
+
+# --- the first start -----------------------------------------------------------------------------------------
+
+_LINES = {
+    "good": [
+        {"part": "answers", "ok": True, "what": "It answers.", "action": "", "code": ""},
+        {
+            "part": "kinds",
+            "ok": True,
+            "what": "It takes what this box makes: stills and clips.",
+            "action": "",
+            "code": "",
+        },
+    ],
+    "bad": [
+        {"part": "answers", "ok": True, "what": "It answers.", "action": "", "code": ""},
+        {
+            "part": "kinds",
+            "ok": False,
+            "what": "It does not take clips.",
+            "action": "Call IT: the archive must be set to take them, or another format be chosen here.",
+            "code": "no-context",
+        },
+        {
+            "part": "commitment",
+            "ok": True,
+            "what": "It takes the question whether it keeps pictures.",
+            "action": "",
+            "code": "",
+        },
+        {
+            "part": "way-back",
+            "ok": False,
+            "what": "It took the question, and its answer did not come back within 20 seconds.",
+            "action": "Call IT: the archive must know SCOPEGATE with this box's address and port 11112. "
+            "Some archives answer later; then test again.",
+            "code": "no-way-back",
+        },
+    ],
+}
+
+
+def new_box(box: Box, page: Page | None = None, **drafts: dict[str, Any]) -> None:
+    """Let the box be one that nobody set up, as far as the file says."""
+    del page
+    progress = Progress(whole=True, answers={"language": "set", "worklist": "none"}, drafts=drafts)
+    kept = Kept(box.spool.layout.first_start, box.spool.files)
+    kept.change(progress)
+
+
+def _setup_screen(name: str, path: str, **drafts: dict[str, Any]) -> None:
+    SCREENS[name] = lambda box: (new_box(box, **drafts), f"/first-start{path}")[1]
+
+
+def _tried(lines: list[dict[str, Any]]) -> Callable[[Box, Page], None]:
+    """Let whatever is tried end with these lines, in the words of the page's language."""
+
+    def answered(box: Box, page: Page) -> None:
+        def begun(route: Route) -> None:
+            answer = route.fetch()
+            asked = box.spool.requests.begin("trial")
+            assert asked is not None
+            box.spool.requests.done(asked, {"lines": lines})
+            route.fulfill(response=answer)
+
+        page.route(f"{box.address}/api/v1/trials", begun)
+
+    return answered
+
+
+_ARCHIVE = {"kind": "dicom", "host": "10.0.0.6", "port": 104, "ae_title": "PACS", "commitment": True}
+_setup_screen("setup_begin", "")
+_setup_screen("setup_language", "/language")
+_setup_screen("setup_time", "/time")
+_setup_screen("setup_time_wrong", "/time?wrong=1")
+_setup_screen("setup_station", "/station")
+_setup_screen("setup_administrator", "/administrator")
+_setup_screen("setup_source", "/source")
+_setup_screen("setup_profile", "/source/profile", source={"device": "pattern:ultrasound"})
+_setup_screen("setup_kind", "/source/kind", source={"device": "pattern:ultrasound"})
+_setup_screen("setup_pedal", "/pedal")
+_setup_screen("setup_pedal_heard", "/pedal")
+_setup_screen("setup_pedal_without_source", "/pedal")
+_setup_screen("setup_worklist", "/worklist")
+_setup_screen("setup_host", "/worklist/type/host")
+_setup_screen("setup_port", "/worklist/type/port")
+_setup_screen("setup_archive", "/archive")
+_setup_screen("setup_commitment", "/archive/commitment", archive=_ARCHIVE)
+_setup_screen("setup_trial", "/archive/try", archive=_ARCHIVE)
+_setup_screen("setup_trial_bad", "/archive/try", archive=_ARCHIVE)
+_setup_screen("setup_retention", "/retention")
+_setup_screen("setup_summary", "/summary")
+_BEFORE["setup_trial"] = _tried(_LINES["good"])
+_BEFORE["setup_trial_bad"] = _tried(_LINES["bad"])
+
+
+def _with_source(box: Box, page: Page) -> None:
+    (box.settings.station.data_dir / "scopegate.toml").write_text(
+        '[[source]]\nname = "ultrasound"\ndevice = "pattern:ultrasound"\n'
+    )
+    del page
+
+
+def _pressed(box: Box, page: Page) -> None:
+    _with_source(box, page)
+    box.capture.script.presses.append({"word": "key:0xB7"})
+
+
+_BEFORE["setup_pedal"] = _with_source
+_BEFORE["setup_pedal_heard"] = _pressed
+_AFTER["setup_profile"] = lambda page: page.locator("#setup-tried[data-over]").wait_for()
+_AFTER["setup_pedal"] = lambda page: page.locator("#setup-press").wait_for()
+_AFTER["setup_pedal_heard"] = lambda page: page.locator("#setup-again:not([hidden])").wait_for()
+for _name in ("setup_trial", "setup_trial_bad"):
+    _AFTER[_name] = lambda page: page.locator("#setup-retry:not([disabled])").wait_for()
 
 
 # --- settings ------------------------------------------------------------------------------------------------

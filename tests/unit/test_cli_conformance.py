@@ -11,6 +11,7 @@ from gateway.model import KEY_OBJECTS
 BARE = "[station]\nae_title = 'ENDO2'\n"
 WORKLIST = '[[worklist]]\nname = "ris"\nae_title = "RIS"\nhost = "10.0.0.5"\nport = 104\nmodality = "ES"\n'
 STEPS = WORKLIST.replace("worklist", "procedure_step").replace('modality = "ES"\n', "")
+SOURCE = '[[source]]\nname = "us"\ndevice = "pattern:bars"\n'
 ARCHIVE = '[[destination]]\nname = "pacs"\nae_title = "PACS"\nhost = "127.0.0.1"\nport = 104\n'
 COMMITMENT = 'commitment = { ae_title = "SC", host = "127.0.0.1", port = 105 }\n'
 CLOUD = '[[destination]]\nname = "cloud"\nkind = "stow"\nurl = "https://pacs.example/dicom-web"\n'
@@ -42,7 +43,7 @@ def test_a_box_that_knows_nobody_states_its_echo_and_nothing_else(statement):
 
 
 def test_every_service_that_is_configured_is_stated_with_who_gives_it(statement):
-    lines = statement(BARE, WORKLIST, STEPS, ARCHIVE, COMMITMENT, "query = true\n", CLOUD, STICK)
+    lines = statement(BARE, SOURCE, WORKLIST, STEPS, ARCHIVE, COMMITMENT, "query = true\n", CLOUD, STICK)
     for uid, who in {
         "1.2.840.10008.5.1.4.31 ": "ris (RIS) | 10.0.0.5:104",
         "1.2.840.10008.3.1.2.3.3 ": "ris (RIS) | 10.0.0.5:104",
@@ -103,20 +104,20 @@ def test_stills_are_stated_in_the_form_that_their_source_gives_them(statement, d
 
 
 def test_contexts_are_those_that_the_sender_makes(statement):
-    (still,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
+    (still,) = rows(statement(BARE, SOURCE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7 ")
     assert still.endswith("| JPEG Lossless SV1, Explicit VR Little Endian, Implicit VR Little Endian |")
-    (clip,) = rows(statement(BARE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
+    (clip,) = rows(statement(BARE, SOURCE, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
     assert clip.endswith("| JPEG Baseline, H.264 High Profile level 4.1 |")
     jpeg = "[[source]]\nname = 'us'\ndevice = 'pattern:bars'\nclip = 'jpeg'\n"
     (clip,) = rows(statement(BARE, jpeg, ARCHIVE), "1.2.840.10008.5.1.4.1.1.7.4 ")
     assert clip.endswith("| JPEG Baseline |")
     override = 'transfer_syntaxes = ["1.2.840.10008.1.2"]\n'
-    for row in rows(statement(BARE, ARCHIVE, override), "1.2.840.10008.5.1.4.1.1.7"):
+    for row in rows(statement(BARE, SOURCE, ARCHIVE, override), "1.2.840.10008.5.1.4.1.1.7"):
         assert row.endswith("| Implicit VR Little Endian |")
 
 
 def test_a_class_that_never_goes_to_an_archive_is_not_stated_for_it(statement):
-    assert not rows(statement(BARE, ARCHIVE, 'types = ["still"]\n'), "1.2.840.10008.5.1.4.1.1.7.4")
-    assert not rows(statement(BARE, ARCHIVE, 'types = ["clip"]\n'), "1.2.840.10008.5.1.4.1.1.7 ")
-    both = statement(BARE, ARCHIVE, 'types = ["clip"]\nfallback = "key-stills"\n')
+    assert not rows(statement(BARE, SOURCE, ARCHIVE, 'types = ["still"]\n'), "1.2.840.10008.5.1.4.1.1.7.4")
+    assert not rows(statement(BARE, SOURCE, ARCHIVE, 'types = ["clip"]\n'), "1.2.840.10008.5.1.4.1.1.7 ")
+    both = statement(BARE, SOURCE, ARCHIVE, 'types = ["clip"]\nfallback = "key-stills"\n')
     assert rows(both, "1.2.840.10008.5.1.4.1.1.7 ")

@@ -29,6 +29,7 @@ from gateway.spool.exams import DOCUMENTS
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
+_OTHER = "OT"  # modality (PS3.3 C.7.3.1.1.1)
 _OVER = frozenset({ExamState.RELEASED, ExamState.DISCONTINUED})
 
 
@@ -145,9 +146,9 @@ class ProcedureSteps:
         return None
 
     def _modality(self, exam: Exam) -> str:
-        """Return what was ordered when a source of this box is that, else what its first source is."""
+        """Return what was ordered when a source of this box is that, else what its first one is."""
         ordered = exam.procedure.modality
-        return ordered if ordered in self._modalities else self._modalities[0]
+        return ordered if ordered in self._modalities else next(iter(self._modalities), ordered or _OTHER)
 
     # --- the end ------------------------------------------------------------------------------------------
 

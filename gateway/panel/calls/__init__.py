@@ -11,8 +11,10 @@ from gateway.panel.calls.archive import ArchiveCalls
 from gateway.panel.calls.captures import CaptureCalls
 from gateway.panel.calls.day import DayCalls
 from gateway.panel.calls.deliveries import DeliveryCalls
+from gateway.panel.calls.devices import DeviceCalls
 from gateway.panel.calls.exams import ExamCalls
 from gateway.panel.calls.exports import ExportCalls
+from gateway.panel.calls.first_start import FirstStartCalls
 from gateway.panel.calls.health import Health
 from gateway.panel.calls.key_images import KeyImageCalls
 from gateway.panel.calls.kiosk import KioskCalls
@@ -24,6 +26,7 @@ from gateway.panel.calls.service import ServiceCalls
 from gateway.panel.calls.settings import SettingsCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
+from gateway.panel.calls.trials import TrialCalls
 from gateway.panel.calls.worklist import WorklistCalls
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -38,8 +41,10 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *ArchiveCalls(context).routes(),
         *DayCalls(context).routes(),
         *DeliveryCalls(context).routes(),
+        *DeviceCalls(context).routes(),
         *ExamCalls(context).routes(),
         *ExportCalls(context).routes(),
+        *FirstStartCalls(context).routes(),
         *Health(context).routes(),
         *KeyImageCalls(context).routes(),
         *KioskCalls(context).routes(),
@@ -51,6 +56,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *ServiceCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),
+        *TrialCalls(context).routes(),
         *WorklistCalls(context).routes(),
         *PeopleCalls(context).routes(),
         Route("/openapi.json", _openapi, methods=["GET"], who=SIGNED_IN),

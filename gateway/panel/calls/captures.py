@@ -5,7 +5,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NotFound, NotSealed, Purged
+from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NoSignal, NotFound, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Asked
@@ -101,7 +101,9 @@ class CaptureCalls:
             raise ExamEnded("The picture was NOT stored: this exam has ended.") from refusal
 
     def _source(self, values: bodies.Values) -> str:
-        name = bodies.text(values, "source") or self._sources[0]
+        name = bodies.text(values, "source") or next(iter(self._sources), "")
+        if not name:
+            raise NoSignal("NOT stored: no picture source is set up.", action="Set one up, or call IT.")
         if name not in self._sources:
             raise BadValue("There is no picture source of that name.")
         return name

@@ -15,6 +15,7 @@ PRESS_S = 6.0  # capture answers a press within 5 s, with the true reason; silen
 _STOP_S = 20.0  # closing a clip flushes and reads it
 _SILENT_S = 3.0  # capture speaks at least once a second
 _AGAIN_S = 0.5
+_LOOK_S = 45.0  # a device may be slow to open, and another one be looked at before
 State = dict[str, Any]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -69,6 +70,19 @@ class Recorder:
         with contextlib.suppress(CaptureGone, SpoolError):
             await self._call("drain", {"exam": exam, "seconds": seconds}, seconds + 1)
 
+    async def devices(self) -> Header:
+        """Return what could become a picture source, and the device profiles. Raises CaptureGone."""
+        return await self._call("devices", {}, PRESS_S)
+
+    async def look(self, device: str, profile: str, width: int) -> wire.Message:
+        """Return what a device shows with a profile, a JPEG as its body. Raises as `press` does."""
+        asked = {"device": device, "profile": profile, "width": width}
+        return await self._message("look", asked, _LOOK_S)
+
+    async def hear(self, seconds: float) -> Header:
+        """Return which pedal was pressed within so many seconds, and which ones were listened to."""
+        return await self._call("hear", {"seconds": seconds}, seconds + _LOOK_S)
+
     async def preview(self, source: str, width: int) -> "Pictures":
         """Subscribe to a source's live picture. Raises CaptureGone."""
         try:
@@ -108,6 +122,12 @@ class Recorder:
             writer.close()
 
     async def _call(self, name: str, arguments: Header, seconds: float, *, ordered: bool = False) -> Header:
+        """Make one call and return its result."""
+        return wire.result_of(await self._message(name, arguments, seconds, ordered=ordered))
+
+    async def _message(
+        self, name: str, arguments: Header, seconds: float, *, ordered: bool = False
+    ) -> wire.Message:
         """Make one call. An `ordered` one is sent when capture has pinned what the one before was about."""
         message = wire.pack({"call": name, "arguments": arguments})
         try:
@@ -126,7 +146,8 @@ class Recorder:
                     answer = await wire.receive_async(reader)
         except (OSError, WireError, TimeoutError) as error:
             raise CaptureGone from error
-        return wire.result_of(answer)
+        wire.result_of(answer)
+        return answer
 
     def _absent(self) -> ScopegateError:
         """Return why nothing can be asked: the reason that capture gives, or that it is not there."""

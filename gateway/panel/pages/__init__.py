@@ -7,6 +7,7 @@ from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
 from gateway.panel.pages.copying import CopyingPages
 from gateway.panel.pages.exams import ExamPages
+from gateway.panel.pages.first_start import FirstStartPages
 from gateway.panel.pages.frame import Frame
 from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.moving import MovingPages
@@ -30,4 +31,5 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *SettingsPages(context, frame).routes(),
         *ServicePages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
+        *FirstStartPages(context, frame).routes(),
     ]

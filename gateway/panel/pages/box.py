@@ -32,7 +32,7 @@ class BoxPages:
     def _more(self, request: Request) -> Values:
         del request
         opened = self._context.spool.exams.open_one()
-        return {"opened": opened.id if opened else ""}
+        return {"opened": opened.id if opened else "", "unfinished": self._context.setting_up.is_unfinished}
 
     def _practice(self, request: Request) -> Values:
         if self._context.practice.here:

@@ -16,8 +16,8 @@ from gateway.panel.calls.exams import MOST_ITEMS
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
-from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.people.roles import WORK
+from gateway.panel.pages.frame import Elsewhere, Frame, Values
+from gateway.panel.people.roles import WORK, Door, caller_of
 from gateway.panel.shown import names, similar, views
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
@@ -50,6 +50,8 @@ class ChoosingPages:
         ]
 
     def _choose(self, request: Request) -> Values:
+        if caller_of(request.scope).door is Door.FRONT and self._context.setting_up.is_due():
+            raise Elsewhere("/first-start")
         spool, today = self._context.spool, self._frame.today()
         items = spool.worklist.items(found=False)
         age = worklist_calls.age(self._context, spool.worklist.servers())

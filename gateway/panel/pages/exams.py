@@ -37,6 +37,7 @@ class ExamPages:
             raise Elsewhere(f"/exam/{exam.id}")
         sources = self._context.settings.sources
         wanted = request.query_params.get("source", "")
+        usual = sources[0].name if sources else ""
         sided = [takes_side(_equipment(source), MediaKind.STILL) for source in sources]
         captures = self._context.spool.captures.of_exam(exam.id)
         return {
@@ -45,7 +46,7 @@ class ExamPages:
             "sides": any(sided),
             "data": {
                 "exam": exam.id,
-                "source": next((each.name for each in sources if each.name == wanted), sources[0].name),
+                "source": next((each.name for each in sources if each.name == wanted), usual),
                 "sources": [{"name": each.name, "sides": has} for each, has in zip(sources, sided, strict=True)],
                 "side": exam.side,
                 "captures": [views.capture_line(c) for c in captures],

@@ -54,7 +54,7 @@ class Frame:
         """Return the route of a page that is looked at."""
 
         async def answer(request: Request) -> Response:
-            return await self._context.work.spool(partial(self._answer, template, page, request))
+            return await self._context.work.spool(partial(self.answer, template, page, request))
 
         return Route(path, answer, methods=["GET"], who=who)
 
@@ -127,7 +127,8 @@ class Frame:
         every = [{"name": name, "shown": names.plain(name)} for name in names_of]
         return {"every": every, "now": now, "shown": names.plain(now)}
 
-    def _answer(self, template: str, page: Page, request: Request) -> Response:
+    def answer(self, template: str, page: Page, request: Request) -> Response:
+        """Return a page, or the one that it leads to. Blocks: runs in a thread."""
         try:
             return self.page(request, template, page(request))
         except Elsewhere as elsewhere:

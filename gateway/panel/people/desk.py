@@ -47,6 +47,7 @@ class Desk:
             person_id=person.id if person else "",
             address=address,
             captures=captures,
+            is_new=door is Door.FRONT and self.people.is_readable and not self.people.has_administrator,
         )
 
     async def sign_in(self, name: str, pin: str, caller: Caller) -> tuple[Person, str]:

@@ -37,13 +37,14 @@ class Permit:
     roles: frozenset[Role]
     takes_pictures: bool = False  # through the second door only where `lan.capture` allows it
     front_only: bool = False  # whoever asks must stand before the box
+    while_new: bool = False  # whoever stands before the box may, too, until there is an administrator
 
 
-def permit(*roles: Role, takes_pictures: bool = False, front_only: bool = False) -> Permit:
+def permit(*roles: Role, takes_pictures: bool = False, front_only: bool = False, while_new: bool = False) -> Permit:
     """Return who may use a route. Raises ValueError for nobody at all."""
     if not roles:
         raise ValueError("a route that nobody may use")
-    return Permit(roles=frozenset(roles), takes_pictures=takes_pictures, front_only=front_only)
+    return Permit(roles=frozenset(roles), takes_pictures=takes_pictures, front_only=front_only, while_new=while_new)
 
 
 EVERYBODY = permit(*Role)
@@ -53,6 +54,7 @@ WORK = permit(Role.TECHNICIAN, Role.ADMINISTRATOR)  # exams are changed
 CAPTURE = permit(Role.TECHNICIAN, Role.ADMINISTRATOR, takes_pictures=True)
 SERVE = permit(Role.SERVICE, Role.ADMINISTRATOR)  # devices, states, logs; no patient
 SET_UP = permit(Role.ADMINISTRATOR)
+FIRST_SET_UP = permit(Role.ADMINISTRATOR, while_new=True)  # who could make themselves administrator anyhow
 AT_THE_BOX = permit(*Role, front_only=True)
 
 
@@ -66,6 +68,7 @@ class Caller:
     person_id: str = ""
     address: str = ""  # of the other machine; "" at the front
     captures: bool = True  # whether pictures may be taken through this door
+    is_new: bool = False  # asks before the box, which has no administrator yet
 
     def may(self, wanted: Permit) -> bool:
         """Say whether a route that says this takes this caller."""
@@ -73,7 +76,7 @@ class Caller:
             return False
         if wanted.takes_pictures and not self.captures:
             return False
-        return bool(self.roles & wanted.roles)
+        return bool(self.roles & wanted.roles) or (wanted.while_new and self.is_new)
 
     @property
     def is_known(self) -> bool:

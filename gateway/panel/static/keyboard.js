@@ -59,7 +59,7 @@ function render() {
 // A name begins with a capital, and so does each of its parts; other words begin with one.
 function wantsCapital() {
   const wanted = field?.dataset.keys;
-  if (wanted === "id") return true;
+  if (wanted === "id" || wanted === "code") return true;
   if (wanted !== "name" && wanted !== "text") return false;
   const before = field.value.slice(0, field.selectionStart ?? field.value.length);
   return before === "" || (wanted === "name" && /[\s'’-]$/.test(before));
@@ -94,7 +94,7 @@ function press(key) {
   render();
 }
 
-// Write into this field from now on: `data-keys` says what for ("name", "text", "id", "date", "search").
+// Write into this field from now on: `data-keys` says what for ("name", "text", "id", "code", "date", "search").
 function writeInto(input) {
   if (field === input) return;
   const before = field?.dataset.keys;

@@ -24,9 +24,9 @@ let preview = null;
 function watch() {
   preview?.close();
   live = { ...nothing };
-  preview = new Preview(data.source, Math.round(canvas.clientWidth * devicePixelRatio) || 640, draw);
+  if (data.source) preview = new Preview(data.source, Math.round(canvas.clientWidth * devicePixelRatio) || 640, draw);
   $("which").textContent = data.source;
-  if ($("sides")) $("sides").hidden = !data.sources.find(({ name }) => name === data.source).sides;
+  if ($("sides")) $("sides").hidden = !data.sources.find(({ name }) => name === data.source)?.sides;
 }
 
 function draw(bitmap, sequence, bytes) {
@@ -95,6 +95,7 @@ function reason(ours) {
   if (!ours) return say.changed;
   if (box.trouble) return [box.trouble.what, box.trouble.action];
   if (box.recorder === "gone" || $("lost").hidden === false) return say.gone;
+  if (!data.source) return say.no_source;
   const state = source()?.state;
   if (state === "refused") { // why and what to do differ: the box says both
     const { what, action, code } = source();

@@ -18,8 +18,19 @@ from gateway.capture.preview import Preview
 from gateway.capture.server import Desk, Server
 from gateway.capture.signs import Sign
 from gateway.capture.status import Status
+from gateway.capture.workbench import Tools, Workbench
 from gateway.clock import Clock
-from gateway.errors import BadValue, Busy, DiskFull, ExamChanged, FrameGone, NoExam, NoSignal, RequestReused
+from gateway.errors import (
+    BadValue,
+    Busy,
+    DiskFull,
+    ExamChanged,
+    FrameGone,
+    NoExam,
+    NoSignal,
+    NotTried,
+    RequestReused,
+)
 from hardware.errors import DeviceMissing
 from hardware.fakes import ScriptedTrigger
 from hardware.indicators.fakes import FakeOutput
@@ -49,6 +60,9 @@ def desk(boxes, clock):
         recorder=box.recorder,
         previews=previews,
         status=status,
+        bench=Workbench(
+            spool=box.spool, tools=Tools(), source=lambda _: box.sources["us"], grabbers=box.grabbers, clock=clock
+        ),
         start_counter=3,
         clock=clock,
     )
@@ -453,3 +467,24 @@ def test_those_who_watch_the_picture_never_keep_a_press_from_being_heard(served)
         assert refused == ["busy"] * 16
         with pytest.raises(NoExam):
             served("press")
+
+
+def test_devices_that_are_not_configured_are_named_with_who_uses_the_others(served):
+    devices = served("devices")["devices"]
+    assert {each["device"]: each["used_by"] for each in devices}["pattern:bars"] == "us"
+
+
+def test_a_look_at_a_device_brings_its_picture_along(served):
+    served.box.show("us")
+    connection = greeted(served.path)
+    asked = {"call": "look", "arguments": {"device": "pattern:bars", "profile": "", "width": 320}}
+    connection.sendall(wire.pack(asked))
+    answer = wire.receive(connection)
+    connection.close()
+    assert answer.header == {"result": {"width": 320, "height": 180}}
+    assert answer.body.startswith(b"\xff\xd8")
+
+
+def test_what_cannot_be_learned_here_is_told_so(served):
+    with pytest.raises(NotTried):
+        served("hear", seconds=1)

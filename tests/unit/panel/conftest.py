@@ -234,8 +234,12 @@ def running(
     archives: bool = True,
     switch: Switch | None = None,
     refresh: float = 0.4,
+    untouched: bool = False,
 ) -> Iterator[Bench]:
+    """Run a panel; `untouched`: of a box that nobody set up."""
     clock, settings = clock or Clock(), settings_for(folder)
+    if untouched:
+        settings, archives = Settings(station=settings.station), False
     sources = tuple(replace(source, body_part=body_part) for source in settings.sources)
     settings = replace(
         settings,
@@ -243,7 +247,8 @@ def running(
         destinations=(*(settings.destinations if archives else ()), *more),
         panel=panel or settings.panel,
     )
-    spool = open_spool(with_index(settings.station.data_dir), clock=clock)
+    data = settings.station.data_dir
+    spool = open_spool(data if data.exists() else with_index(data), clock=clock)
     socket_path = settings.station.runtime_dir / "capture.sock"
     capture = FakeCapture(spool=spool, path=socket_path, clock=clock)
     capture.start()

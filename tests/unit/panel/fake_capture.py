@@ -19,7 +19,7 @@ import simplejpeg
 
 from gateway import wire
 from gateway.clock import Clock
-from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, ScopegateError
+from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, ProfileUnfit, ScopegateError
 from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp, Side
 from gateway.spool import clips
 from gateway.spool.live import LiveState
@@ -57,6 +57,7 @@ class Script:
     signs: list[dict[str, Any]] = field(default_factory=list)
     size_expected: bool = True
     levels_cut: bool = False
+    presses: list[dict[str, str]] = field(default_factory=list)  # of pedals that nobody configured
     still: bool = False  # what it shows does not move, though it is new each time
     noise: bool = False  # what it shows looks like snow
     ends: dict[str, Any] | None = None  # what is ahead of the clip
@@ -191,6 +192,9 @@ class FakeCapture:
                     if name == "state":
                         self._states(connection)
                         return
+                    if name == "look":
+                        connection.sendall(self._look(arguments))
+                        continue
                     answer = self._answer(connection, name, arguments)
                     if answer is None:
                         return
@@ -242,7 +246,43 @@ class FakeCapture:
             connection.sendall(wire.pack({**header, "width": COLUMNS, "height": ROWS}, jpeg))
             assert wire.receive(connection).header == {"call": "credit"}
 
+    def _look(self, arguments: dict[str, Any]) -> bytes:
+        """Show a device; one profile fits, the others are for another size."""
+        if arguments["profile"] not in {"", "dvi-1080p-ultrasound"}:
+            return wire.pack(
+                wire.error_header(ProfileUnfit("It gives 480 x 360: this profile is for another size."))
+            )
+        jpeg = simplejpeg.encode_jpeg(draw(9), quality=80, colorspace="RGB")
+        return wire.pack({"result": {"width": COLUMNS, "height": ROWS}}, jpeg)
+
     # --- calls --------------------------------------------------------------------------------------------
+
+    def _call_devices(self, _: dict[str, Any]) -> wire.Header:
+        return {
+            "devices": [
+                {"device": "v4l2:usb:1-1.4:534d:2109", "name": "USB Video", "used_by": ""},
+                {"device": "pattern:ultrasound", "name": "", "used_by": ""},
+                {"device": "pattern:bars", "name": "", "used_by": ""},
+            ],
+            "profiles": [
+                {"name": "", "title": ""},
+                {"name": "dvi-1080p-ultrasound", "title": "DVI or HDMI 1080p: an ultrasound system"},
+                {"name": "pal-composite", "title": "PAL composite: an older ultrasound cart"},
+            ],
+        }
+
+    def _call_hear(self, arguments: dict[str, Any]) -> wire.Header:
+        device = {"kind": "input", "device": "usb:1-1.3", "identity": "0c45:7403", "name": "Foot switch"}
+        if not self.script.presses:
+            self._stop.wait(min(arguments["seconds"], 0.2))
+        heard = self.script.presses.pop(0) if self.script.presses else None
+        deaf = {**device, "device": "/dev/ttyUSB0", "kind": "serial", "identity": "", "name": "ttyUSB0"}
+        why = "Another program has this port for itself: end it."
+        return {
+            "heard": heard and {**device, **heard},
+            "listening": [device],
+            "deaf": [{**deaf, "reason": why}],
+        }
 
     def _call_press(self, arguments: dict[str, Any]) -> wire.Header:
         request = arguments["request"]

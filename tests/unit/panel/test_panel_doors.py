@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from gateway.clock import FakeClock
 from gateway.config.settings import Lan, Panel
 from gateway.panel.doors.routing import Files, Route, WebSocketRoute, declared, refusal
-from gateway.panel.people.roles import DOOR, Caller, Door, Role
+from gateway.panel.people.roles import DOOR, FIRST_SET_UP, SET_UP, Caller, Door, Role
 from gateway.panel.people.sessions import COOKIE
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import LAN_ADDRESS, Bench, item, running
@@ -124,6 +124,32 @@ WHO: dict[str, set[Role]] = {
     "GET /api/v1/power": KNOWN,
     "POST /api/v1/power/off": WORK,
     "POST /api/v1/power/stay": WORK,
+    "GET /api/v1/devices": {A},
+    "GET /api/v1/devices/look": {A},
+    "POST /api/v1/devices/pedal": {A},
+    "POST /api/v1/trials": {A},
+    "GET /api/v1/trials/{trial}": {A},
+    "GET /api/v1/first-start": EVERYBODY,
+    "POST /api/v1/first-start/answer": {A},
+    "POST /api/v1/first-start/draft": {A},
+    "POST /api/v1/first-start/later": EVERYBODY,
+    "POST /api/v1/first-start/finish": {A},
+    "GET /first-start": EVERYBODY,
+    "GET /first-start/language": {A},
+    "GET /first-start/time": {A},
+    "GET /first-start/station": {A},
+    "GET /first-start/administrator": {A},
+    "GET /first-start/source": {A},
+    "GET /first-start/source/profile": {A},
+    "GET /first-start/source/kind": {A},
+    "GET /first-start/pedal": {A},
+    "GET /first-start/worklist": {A},
+    "GET /first-start/archive": {A},
+    "GET /first-start/archive/commitment": {A},
+    "GET /first-start/retention": {A},
+    "GET /first-start/{step}/try": {A},
+    "GET /first-start/{step}/type/{field}": {A},
+    "GET /first-start/summary": {A},
     "GET /more": KNOWN,
     "GET /language": EVERYBODY,
     "GET /standby": KNOWN,
@@ -159,6 +185,9 @@ AT_THE_BOX = {
     "POST /api/v1/people/recover",
     "GET /first",
     "GET /recover",
+    "GET /api/v1/first-start",
+    "POST /api/v1/first-start/later",
+    "GET /first-start",
     "POST /api/v1/power/off",
     "POST /api/v1/kiosk/beat",
     "POST /api/v1/practice/begin",
@@ -171,6 +200,9 @@ TAKE_PICTURES = {
     "POST /api/v1/exams/{exam}/clips",
     "POST /api/v1/clips/{clip}/stop",
     "WS /api/v1/presses",
+}
+WHILE_NEW = {
+    name for name, who in WHO.items() if who == {A} and re.search(r"/(first-start|trials|devices)(/|$)", name)
 }
 ENDLESS = {"GET /api/v1/events", "WS /api/v1/presses", "WS /api/v1/preview/{source}"}
 REFUSALS = {"not-signed-in", "not-permitted", "only-at-the-box", "no-capture-here"}
@@ -214,6 +246,15 @@ def test_every_route_says_who_may_use_it_as_was_decided(quiet: Bench) -> None:
     assert {name: roles for name, (roles, _) in found.items()} == WHO
     assert {name for name, (_, who) in found.items() if who.front_only} == AT_THE_BOX
     assert {name for name, (_, who) in found.items() if who.takes_pictures} == TAKE_PICTURES
+    assert {name for name, (_, who) in found.items() if who.while_new} == WHILE_NEW
+
+
+def test_a_box_without_administrator_is_set_up_by_whoever_stands_before_it_and_by_nobody_else() -> None:
+    before = Caller(door=Door.FRONT, roles=frozenset({T}), is_new=True)
+    assert before.may(FIRST_SET_UP)
+    assert not before.may(SET_UP)
+    assert not Caller(door=Door.FRONT, roles=frozenset({T})).may(FIRST_SET_UP)
+    assert not Caller(door=Door.LAN, roles=frozenset({T})).may(FIRST_SET_UP)
 
 
 def test_a_route_that_does_not_say_who_may_use_it_cannot_be_built() -> None:
@@ -267,6 +308,8 @@ def test_a_request_for_each_route_is_refused_or_reaches_it(bench: Bench, role: R
 
 def is_refused(answer: httpx2.Response) -> bool:
     if answer.status_code == 303:
+        if answer.headers["location"].startswith("/first-start"):
+            return False  # a question that this box is not asked leads to one that it is
         own_wish = {("/first", "/sign-in"), ("/pin", "/sign-in?next=/pin")}  # of pages that are no refusals
         at_the_box = answer.request.url.host == "127.0.0.1"
         return not at_the_box or (answer.request.url.path, answer.headers["location"]) not in own_wish

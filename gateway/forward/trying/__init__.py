@@ -1,0 +1,1 @@
+"""Whether another system answers as it is about to be configured: asked by a person, answered in words."""

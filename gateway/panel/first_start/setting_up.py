@@ -1,0 +1,138 @@
+"""The first start of a box: what is asked next, and what an answer does. Blocks: everything here reads files.
+
+Every answer is written into the configuration at once and taken over by the processes at the end: a restart after
+each question would sign the administrator out and cost a patient who waits some seconds each time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.config.changes import Change
+from gateway.config.values import Wrong
+from gateway.errors import BadValue, WrongState
+from gateway.panel.configuring import Configuring
+from gateway.panel.first_start import choices, steps
+from gateway.panel.first_start.progress import Answer, Kept, Progress
+from gateway.panel.first_start.steps import Step
+from gateway.panel.people.store import People
+from gateway.spool.spool import Spool
+
+_DRAFTED = (Step.SOURCE, Step.WORKLIST, Step.ARCHIVE)
+
+
+class SettingUp:
+    """One box being set up. `untouched`: its configuration named nothing when this panel started."""
+
+    def __init__(self, *, spool: Spool, configuring: Configuring, people: People, untouched: bool) -> None:
+        self._spool = spool
+        self._configuring = configuring
+        self._people = people
+        self._untouched = untouched
+        self._kept = Kept(spool.layout.first_start, spool.files)
+
+    def now(self) -> Progress:
+        return self._kept.read() or Progress(whole=self._untouched)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Say whether there are questions that somebody put off."""
+        progress = self._kept.read()
+        return progress is not None and progress.whole and not progress.done
+
+    def is_due(self) -> bool:
+        """Say whether the screen shows it by itself: never over an exam, and not when somebody put it off."""
+        progress = self._kept.read()
+        if progress is None:
+            begun = self._untouched and self._people.is_readable and not self._people.has_administrator
+        else:
+            begun = progress.whole and not progress.done and progress.later != self._boot()
+        return begun and self._spool.exams.open_one() is None
+
+    def state_of(self, step: Step, progress: Progress) -> str:
+        """Return an `Answer`, "" as long as there is none."""
+        if step is Step.ADMINISTRATOR and self._people.has_administrator:
+            return Answer.SET
+        return progress.answers.get(step, "")
+
+    def next_open(self, progress: Progress) -> Step:
+        """Return the first question without an answer."""
+        every = steps.asked(whole=progress.whole)
+        return next((step for step in every if not self.state_of(step, progress)), every[-1])
+
+    def document(self) -> Mapping[str, Any]:
+        """Return what the file says now."""
+        return self._configuring.now().document
+
+    def answer(self, step: Step, values: Mapping[str, Any]) -> None:
+        """Write what was answered. Raises BadValue with the first mistake, WrongState, and what writing raises."""
+        self._asked(step)
+        draft = self.now().drafts.get(step, {})
+        self._write(choices.of_step(step, {**draft, **values}, self.document()))
+        self._note(step, Answer.SET)
+
+    def none(self, step: Step) -> None:
+        """Write that there is none of it. Raises as `answer`."""
+        self._asked(step)
+        self._write(choices.none(step, self.document()))
+        self._note(step, Answer.NONE)
+
+    def skip(self, step: Step) -> None:
+        """Leave a question for later; what was answered before stays."""
+        self._asked(step)
+        if not self.state_of(step, self.now()):
+            self._note(step, Answer.SKIPPED)
+
+    def draft(self, step: Step, values: Mapping[str, Any]) -> None:
+        """Keep what was typed of an entry, each value checked as the configuration does. Raises BadValue."""
+        self._asked(step)
+        if step not in _DRAFTED:
+            raise BadValue("Nothing is typed for this.")
+        if table := choices.TABLES.get(step):
+            keys = self._configuring.tables[table].keys
+            for key, value in values.items():
+                self._check(keys.get(key), value)
+        progress = self.now()
+        drafts = {**progress.drafts, step: {**progress.drafts.get(step, {}), **values}}
+        self._kept.change(progress, drafts=drafts)
+
+    def later(self) -> None:
+        """Let the box be used with what there is; asked again after its next start."""
+        self._kept.change(self.now(), later=self._boot())
+        self._configuring.take()
+
+    def finish(self) -> None:
+        self._kept.change(self.now(), done=True, drafts={})
+        self._configuring.take()
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _asked(self, step: Step) -> None:
+        """Refuse an answer to what this box is not asked: it would replace what an engineer wrote."""
+        progress = self.now()
+        if progress.done or step not in steps.asked(whole=progress.whole):
+            raise WrongState("This box is set up.", action="Change it in the settings.")
+
+    def _write(self, changes: list[Change]) -> None:
+        if not changes:
+            return
+        revision = self._configuring.state().revision
+        trial = self._configuring.tried(changes, revision)
+        if wrong := next(iter(trial.problems), None):
+            raise BadValue(f"This cannot be used: {wrong.key} {wrong.reason}.")
+        if trial.differences:
+            self._configuring.keep(trial, revision)
+
+    def _note(self, step: Step, answer: Answer) -> None:
+        progress = self.now()
+        self._kept.change(progress, answers={**progress.answers, step: answer})
+
+    def _check(self, check: Any, value: object) -> None:  # noqa: ANN401 - a Check, or a Table
+        if not callable(check):
+            raise BadValue("This key is not changed here.")
+        try:
+            check(value)
+        except Wrong as error:
+            raise BadValue(f"This cannot be used: {error}.") from None
+
+    def _boot(self) -> str:
+        return self._spool.clock.now().boot_id

@@ -1,0 +1,105 @@
+"""The questions of the first start as a person sees them. Changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from gateway.messages import N_
+from gateway.panel.first_start.progress import Answer
+from gateway.panel.first_start.steps import Step
+from gateway.panel.shown import names
+from gateway.panel.words import NAMES
+
+DAYS = {
+    7: N_("One week"),
+    30: N_("One month"),
+    90: N_("Three months"),
+    365: N_("One year"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One key. With `post` it calls the API and then leads to `href`."""
+
+    label: str
+    href: str
+    small: str = ""
+    post: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One thing that is typed. `keys`: what the keyboard begins with."""
+
+    key: str
+    label: str
+    keys: str = "word"
+    longest: int = 64
+    is_number: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One answer in the summary."""
+
+    title: str
+    href: str
+    value: str
+    is_open: bool
+
+
+_HOST = Field(key="host", label=N_("Address of the server: a name, or four numbers"), longest=253)
+_PORT = Field(key="port", label=N_("Its port"), keys="date", longest=5, is_number=True)
+_TITLE = Field(key="ae_title", label=N_("Its AE title"), keys="code", longest=16)
+_MODALITY = Field(
+    key="modality",
+    label=N_("Only entries of this modality, such as US (left empty: all)"),
+    keys="code",
+    longest=16,
+    optional=True,
+)
+_URL = Field(key="url", label=N_("Address of the web archive"), longest=300)
+
+
+def fields(step: Step, kind: str) -> dict[str, Field]:
+    """Return what is typed for another system, in the order in which it is asked for."""
+    if step is Step.ARCHIVE and kind == "stow":
+        return {_URL.key: _URL}
+    last = (_MODALITY,) if step is Step.WORKLIST else ()
+    return {each.key: each for each in (_HOST, _PORT, _TITLE, *last)}
+
+
+def day(today: date) -> str:
+    return names.day(f"{today:%Y%m%d}")
+
+
+def value(step: Step, document: Mapping[str, Any], answer: str) -> str:
+    """Return what was answered, in few words; what was skipped says so."""
+    if answer in {"", Answer.SKIPPED}:
+        return N_("Not yet")
+    if answer == Answer.NONE:
+        return N_("None")
+    found = _found(step, document)
+    return found or N_("Done")
+
+
+def _found(step: Step, document: Mapping[str, Any]) -> str:
+    """Return the value of the file, "" when it has none that says much."""
+    source, pedal, worklist, archive = (
+        (document.get(name) or [{}])[0] for name in ("source", "trigger", "worklist", "destination")
+    )
+    found = {
+        Step.LANGUAGE: NAMES.get(document.get("panel", {}).get("language", "")),
+        Step.STATION: document.get("station", {}).get("name"),
+        Step.SOURCE: " · ".join(filter(None, (source.get("name"), source.get("profile")))),
+        Step.PEDAL: pedal.get("still"),
+        Step.WORKLIST: worklist.get("host"),
+        Step.ARCHIVE: archive.get("host") or archive.get("url"),
+        Step.RETENTION: DAYS.get(document.get("retention", {}).get("keep_days", 0)),
+    }
+    return str(found.get(step) or "")

@@ -1,0 +1,169 @@
+// The first start: what is typed is kept, profiles and pedals are tried, other systems are asked, the box takes it over.
+"use strict";
+
+const setupWords = JSON.parse($("setup-words").textContent);
+const ANSWER = "/api/v1/first-start/answer";
+const WAIT_MS = 500;
+const LONGEST_MS = 60000; // a box that takes longer is shown as it is, once it answers
+
+function pause(ms) { return new Promise((resolve) => { setTimeout(resolve, ms); }); }
+function failed(error) { showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action }); }
+
+async function ask(address) {
+  const answer = await fetch(address, { headers: { "accept-language": language } });
+  if (!answer.ok) throw new Error(answer.status);
+  return answer.json();
+}
+
+// --- the language of this screen follows the choice ---------------------------------------------------------------
+
+addEventListener("click", ({ target }) => {
+  const key = target.closest("[data-setup-language]");
+  if (key) document.cookie = `language=${key.dataset.setupLanguage}; path=/; max-age=31536000; SameSite=Strict`;
+}, true);
+
+// --- the end: the processes start anew with what was chosen ---------------------------------------------------------
+
+async function taken() {
+  const until = performance.now() + LONGEST_MS;
+  for (;;) {
+    try {
+      const { waits } = await ask("/api/v1/first-start");
+      if (waits === "" || performance.now() > until) break;
+    } catch { /* it starts anew */ }
+    await pause(WAIT_MS);
+  }
+  location.assign("/");
+}
+
+addEventListener("click", async ({ target }) => {
+  const key = target.closest("[data-setup-end]");
+  if (!key || key.disabled) return;
+  key.disabled = true;
+  try {
+    await call(key.dataset.setupEnd, {});
+    $("setup-waits").hidden = false;
+    taken();
+  } catch (error) { failed(error); key.disabled = false; }
+});
+
+// --- one typed field --------------------------------------------------------------------------------------------------
+
+$("setup-field")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const input = form.querySelector("input");
+  const value = "number" in form.dataset ? Number(input.value) : input.value.trim();
+  const key = form.querySelector("[type=submit]");
+  key.disabled = true;
+  try {
+    await call(form.dataset.to, { step: form.dataset.step, values: { [input.name]: value } });
+    location.assign(form.dataset.next);
+  } catch (error) { failed(error); key.disabled = false; input.focus(); }
+});
+
+// --- profiles: tried one after the other, for a grabber has one reader -------------------------------------------------
+
+async function loads(image, address) {
+  image.src = address;
+  try { await image.decode(); return true; } catch { return false; }
+}
+
+async function tryProfiles(list) {
+  const keys = [...list.querySelectorAll("[data-profile]")];
+  let fitting = 0;
+  for (const [at, key] of keys.entries()) {
+    $("setup-tried").textContent = filled(setupWords.trying, { number: at + 1, count: keys.length });
+    const query = new URLSearchParams({ device: list.dataset.device, profile: key.dataset.profile, width: "320" });
+    const fits = await loads(key.querySelector("img"), `/api/v1/devices/look?${query}`);
+    key.hidden = !fits;
+    fitting += fits;
+  }
+  $("setup-tried").dataset.over = "";
+  $("setup-tried").textContent = fitting ? filled(setupWords.fitting, { count: fitting }) : setupWords.nothing;
+}
+if ($("setup-profiles")) tryProfiles($("setup-profiles"));
+
+// --- the pedal: what is pressed first takes stills, another one clips ---------------------------------------------------
+
+const pedal = $("setup-pedal");
+const pressed = { still: null, clip: null };
+let round = 0; // a newer one ends the one before
+
+function same(a, b) { return a && b && a.device === b.device && a.word === b.word; }
+
+async function listenToPedals() {
+  const mine = ++round;
+  while (mine === round && !pressed.clip) {
+    $("setup-press").textContent = pressed.still ? setupWords.press_clip : setupWords.press;
+    let found;
+    try { found = await call("/api/v1/devices/pedal", {}); } catch (error) { failed(error); await pause(2000); continue; }
+    if (mine !== round) return;
+    $("problem").hidden = true;
+    $("setup-listening").textContent = found.listening.length ? "" : setupWords.nobody;
+    if (!found.heard) { if (!found.listening.length) await pause(1000); continue; }
+    if (same(found.heard, pressed.still)) { $("setup-heard").textContent = setupWords.same; continue; }
+    if (pressed.still) pressed.clip = found.heard;
+    else pressed.still = found.heard;
+    $("setup-heard").textContent = [pressed.still, pressed.clip].filter(Boolean)
+      .map((each) => filled(setupWords.heard, { word: each.word.replace(/^\w+:/, "") })).join(" · ");
+    $("setup-keep").disabled = false;
+    $("setup-again").hidden = false;
+  }
+}
+if (pedal) {
+  listenToPedals();
+  $("setup-again").addEventListener("click", () => {
+    pressed.still = pressed.clip = null;
+    $("setup-heard").textContent = "";
+    $("setup-keep").disabled = true;
+    listenToPedals();
+  });
+  $("setup-keep").addEventListener("click", async () => {
+    round += 1;
+    try {
+      await call(ANSWER, { step: pedal.dataset.step, values: pressed });
+      location.assign(pedal.dataset.next);
+    } catch (error) { failed(error); listenToPedals(); }
+  });
+}
+
+// --- another system is asked: each line as it is found out ---------------------------------------------------------------
+
+function line({ ok, what, action, code }) {
+  const item = document.createElement("li");
+  const kind = ok === true ? "ok" : ok === false ? "bad" : "warn";
+  item.className = kind === "ok" ? "strip fine" : `strip ${kind}`;
+  const mark = document.createElement("span");
+  mark.className = `mark ${kind}`;
+  mark.ariaHidden = "true";
+  const text = document.createElement("span");
+  const what_ = document.createElement("b");
+  what_.textContent = what;
+  const code_ = document.createElement("code");
+  code_.textContent = code;
+  text.append(what_, ` ${action} `, code_);
+  item.append(mark, text);
+  return item;
+}
+
+async function tryIt() {
+  $("setup-retry").disabled = $("setup-accept").disabled = true;
+  $("setup-asking").textContent = setupWords.asking;
+  $("setup-lines").replaceChildren();
+  try {
+    let trial = await call("/api/v1/trials", JSON.parse($("setup-trial").textContent));
+    while (!trial.done) {
+      await pause(WAIT_MS);
+      trial = await ask(`/api/v1/trials/${trial.id}`);
+      $("setup-lines").replaceChildren(...trial.lines.map(line));
+    }
+    $("setup-asking").textContent = "";
+    $("setup-accept").textContent = trial.ok ? setupWords.keep : setupWords.keep_anyway;
+  } catch (error) { failed(error); $("setup-accept").textContent = setupWords.keep_anyway; }
+  $("setup-retry").disabled = $("setup-accept").disabled = false;
+}
+if ($("setup-trial")) {
+  tryIt();
+  $("setup-retry").addEventListener("click", tryIt);
+}

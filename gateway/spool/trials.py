@@ -1,0 +1,22 @@
+"""An entry of the configuration is tried, saved or not: what is asked, and what is found out."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+REQUEST = "trial"
+TABLES = ("worklist", "procedure_step", "destination")  # of the configuration, that name another system
+DEADLINE_S = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One thing that was found out. `ok`: None is neither good nor bad; `part`: what was tried, for programs."""
+
+    part: str
+    ok: bool | None
+    what: str
+    action: str = ""
+    code: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

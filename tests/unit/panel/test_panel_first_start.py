@@ -1,0 +1,321 @@
+"""A box that nobody set up yet: it asks, keeps every answer, and lets a patient go first."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.model import Identity, Patient
+from gateway.spool import trials
+from gateway.spool.subjects import Subject
+from gateway.spool.trials import Line
+from tests.unit.panel.conftest import Bench, running
+
+PIN = "402918"
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Bench]:
+    """A box whose file says nothing of devices and other systems, and which nobody administers."""
+    with running(tmp_path, untouched=True) as bench:
+        yield bench
+
+
+def answer(bench: Bench, step: str, **values: Any) -> Any:
+    return bench.client.post("/api/v1/first-start/answer", json={"step": step, "values": values})
+
+
+def draft(bench: Bench, step: str, **values: Any) -> Any:
+    return bench.client.post("/api/v1/first-start/draft", json={"step": step, "values": values})
+
+
+def file_of(bench: Bench) -> dict[str, Any]:
+    return tomllib.loads((bench.settings.station.data_dir / "scopegate.toml").read_text())
+
+
+def state(bench: Bench) -> dict[str, Any]:
+    found: dict[str, Any] = bench.client.get("/api/v1/first-start").json()
+    return found
+
+
+def page(bench: Bench, path: str) -> str:
+    """Return where a page ends, after its redirections."""
+    return str(bench.client.get(path).request.url.path)
+
+
+# --- when it is shown --------------------------------------------------------------------------------------------
+
+
+def test_a_new_box_begins_with_the_language(new):
+    assert page(new, "/") == "/first-start/language"
+
+
+def test_a_box_that_an_engineer_configured_begins_with_its_patients(tmp_path):
+    with running(tmp_path) as bench:
+        assert page(bench, "/") == "/"
+        assert page(bench, "/first-start") == "/first-start/administrator"  # asked for: what is missing
+        assert [each["step"] for each in state(bench)["steps"]] == ["administrator", "summary"]
+
+
+def test_what_an_engineer_wrote_is_not_replaced_by_an_answer(tmp_path):
+    with running(tmp_path) as bench:
+        refused = bench.client.post("/api/v1/first-start/answer", json={"step": "archive", "none": True})
+        assert (refused.status_code, refused.json()["code"]) == (409, "wrong-state")
+
+
+def test_a_patient_goes_first(new):
+    answer(new, "language", language="de")
+    assert new.client.post("/api/v1/first-start/later", json={}).status_code == 200
+    assert page(new, "/") == "/"
+    assert page(new, "/first-start") == "/first-start"  # and says how far it came
+
+
+def test_an_open_exam_is_never_covered(new):
+    new.spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="MEIER^Anna", id="1")))
+    assert page(new, "/") == "/"
+
+
+def test_an_exam_without_any_picture_source_says_so_and_stores_nothing(new):
+    exam = new.client.post("/api/v1/exams", json={"emergency": True}).json()["id"]
+    assert "No picture source is set up" in new.client.get(f"/live/{exam}").text
+    refused = new.client.post(f"/api/v1/exams/{exam}/stills", json={})
+    assert (refused.status_code, refused.json()["code"]) == (503, "no-signal")
+
+
+def test_what_was_put_off_is_asked_again_after_the_next_start_of_the_box(tmp_path):
+    clock = FakeClock()
+    with running(tmp_path, untouched=True, clock=clock) as bench:
+        answer(bench, "language", language="de")
+        bench.client.post("/api/v1/first-start/later", json={})
+        assert not state(bench)["due"]
+        clock.reboot()
+        assert state(bench)["due"]
+
+
+def test_it_goes_on_where_it_was_left(tmp_path):
+    with running(tmp_path, untouched=True) as bench:
+        answer(bench, "language", language="it")
+        answer(bench, "time")
+        draft(bench, "worklist", host="10.0.0.5")
+    with running(tmp_path, untouched=True) as bench:  # the power came back
+        assert state(bench)["next"] == "station"
+        assert "10.0.0.5" in bench.client.get("/first-start/worklist/type/host").text
+        assert file_of(bench)["panel"]["language"] == "it"
+
+
+def test_a_finished_box_is_not_asked_again(new):
+    answer(new, "language", language="de")
+    assert new.client.post("/api/v1/first-start/finish", json={}).status_code == 200
+    assert page(new, "/") == "/"
+    assert answer(new, "station", name="US-3").json()["code"] == "wrong-state"
+
+
+def test_nobody_elsewhere_sets_a_new_box_up(tmp_path):
+    with running(tmp_path, untouched=True) as bench, bench.elsewhere() as lan:
+        for path in ("answer", "draft", "finish"):
+            assert lan.post(f"/api/v1/first-start/{path}", json={}).status_code in {401, 403}
+
+
+def test_once_there_is_an_administrator_only_they_go_on(new):
+    made = new.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN})
+    assert made.status_code == 201
+    assert answer(new, "station", name="US-3").status_code == 200  # signed in
+    new.client.cookies.clear()
+    assert answer(new, "station", name="US-4").status_code == 401
+    assert new.client.post("/api/v1/first-start/later", json={}).status_code == 200  # a patient waits
+    assert page(new, "/first-start/source") == "/sign-in"
+
+
+# --- what answers make of the file -------------------------------------------------------------------------------
+
+
+def test_the_answers_are_what_the_box_is_made_of(new):
+    answer(new, "language", language="de")
+    answer(new, "station", name="US-ROOM-3")
+    draft(new, "source", device="v4l2:usb:1-1.4:534d:2109", profile="dvi-1080p-ultrasound")
+    answer(new, "source", kind="ultrasound")
+    still = {"kind": "input", "device": "usb:1-1.3", "identity": "0c45:7403", "word": "key:F13"}
+    answer(new, "pedal", still=still, clip={**still, "word": "key:F14"})
+    for key, value in (("host", "10.0.0.5"), ("port", 104), ("ae_title", "RIS"), ("modality", "")):
+        draft(new, "worklist", **{key: value})
+    answer(new, "worklist")
+    answer(new, "retention", keep_days=90)
+    assert file_of(new) == {
+        "panel": {"language": "de"},
+        "station": {"name": "US-ROOM-3"},
+        "source": [
+            {
+                "name": "ultrasound",
+                "device": "v4l2:usb:1-1.4:534d:2109",
+                "profile": "dvi-1080p-ultrasound",
+                "modality": "US",
+                "object": "ultrasound",
+            }
+        ],
+        "trigger": [
+            {
+                "kind": "input",
+                "device": "usb:1-1.3",
+                "identity": "0c45:7403",
+                "source": "ultrasound",
+                "still": "key:F13",
+                "clip": "key:F14",
+            }
+        ],
+        "worklist": [{"name": "ris", "host": "10.0.0.5", "port": 104, "ae_title": "RIS"}],
+        "retention": {"keep_days": 90},
+    }
+
+
+def test_an_answer_that_is_given_again_replaces_the_one_before(new):
+    draft(new, "source", device="pattern:bars")
+    answer(new, "source", kind="ultrasound")
+    answer(new, "pedal", still={"kind": "input", "device": "usb:1-1.3", "identity": "", "word": "key:F13"})
+    draft(new, "source", device="pattern:ultrasound")
+    answer(new, "source", kind="endoscope")
+    file = file_of(new)
+    assert [each["name"] for each in file["source"]] == ["endoscope"]
+    assert [each["source"] for each in file["trigger"]] == ["endoscope"]
+
+
+def test_a_box_that_must_hear_reports_listens_to_the_network(new):
+    for values in (
+        {"kind": "dicom", "host": "10.0.0.6"},
+        {"port": 104},
+        {"ae_title": "PACS"},
+        {"commitment": True},
+    ):
+        assert draft(new, "archive", **values).status_code == 200
+    assert answer(new, "archive").status_code == 200
+    assert file_of(new)["station"]["listen"] == "0.0.0.0:11112"
+    assert file_of(new)["destination"][0]["commitment"] is True
+
+
+def test_a_box_alone_has_no_archive(new):
+    draft(new, "archive", kind="stow", url="http://127.0.0.1/dicom-web")
+    answer(new, "archive")
+    assert new.client.post("/api/v1/first-start/answer", json={"step": "archive", "none": True}).status_code == 200
+    assert "destination" not in file_of(new)
+
+
+def test_a_value_that_cannot_be_is_refused_when_it_is_typed(new):
+    assert draft(new, "worklist", port=99999).status_code == 422
+    assert draft(new, "worklist", host="a b").status_code == 422
+    assert draft(new, "worklist", nonsense="x").status_code == 422
+    refused = answer(new, "station", name="ä")
+    assert refused.status_code == 422
+    assert "station.name" in refused.json()["what"]
+
+
+def test_a_pedal_without_a_picture_source_is_told_what_is_missing(new):
+    still = {"kind": "input", "device": "usb:1-1.3", "identity": "", "word": "key:F13"}
+    refused = answer(new, "pedal", still=still)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-tried")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"step": "nothing"},
+        {"step": "source", "values": {"kind": "x", "device": "pattern:bars"}},
+        {"step": "source", "values": {"kind": "ultrasound"}},
+        {"step": "pedal", "values": {"still": "F13"}},
+        {"step": "language", "values": []},
+        {"step": "retention", "values": {"keep_days": -1}},
+        {"step": "station", "values": {"name": 7}},
+    ],
+)
+def test_an_answer_that_is_none_changes_nothing(new, body):
+    draft(new, "source", device="pattern:bars") if body.get("step") == "pedal" else None
+    refused = new.client.post("/api/v1/first-start/answer", json=body)
+    assert refused.status_code in {409, 422}
+    assert not (new.settings.station.data_dir / "scopegate.toml").exists()
+
+
+# --- trials and devices ------------------------------------------------------------------------------------------
+
+
+def test_a_trial_is_asked_of_forward_and_told_line_by_line(new):
+    values = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.6", "port": 104}
+    begun = new.client.post("/api/v1/trials", json={"table": "destination", "values": values})
+    assert begun.status_code == 202
+    address = f"/api/v1/trials/{begun.json()['id']}"
+    assert new.client.get(address).json() == {"id": begun.json()["id"], "done": False, "ok": False, "lines": []}
+    request = new.spool.requests.begin(trials.REQUEST)
+    assert request.arguments["values"] == values
+    lines = [Line(part="answers", ok=True, what="It answers."), Line(part="kinds", ok=None, what="x")]
+    new.spool.requests.progress(request, {"lines": [lines[0].to_json()]})
+    assert [each["what"] for each in new.client.get(address).json()["lines"]] == ["It answers."]
+    new.spool.requests.done(request, {"lines": [each.to_json() for each in lines]})
+    said = new.client.get(address, headers={"accept-language": "de"}).json()
+    assert (said["done"], said["ok"]) == (True, True)
+    assert said["lines"][0]["what"] == "Antwortet."
+
+
+@pytest.mark.parametrize("body", [{}, {"table": "station", "values": {}}, {"table": "worklist", "values": 3}])
+def test_what_is_no_other_system_is_not_tried(new, body):
+    assert new.client.post("/api/v1/trials", json=body).status_code == 422
+
+
+def test_devices_are_listed_with_the_profiles_that_they_can_be_tried_with(new):
+    found = new.client.get("/api/v1/devices").json()
+    assert found["devices"][0]["device"] == "v4l2:usb:1-1.4:534d:2109"
+    assert found["profiles"][1]["name"] == "dvi-1080p-ultrasound"
+
+
+def test_a_device_is_seen_with_a_profile_that_fits(new):
+    look = "/api/v1/devices/look"
+    seen = new.client.get(look, params={"device": "pattern:bars", "profile": "", "width": "320"})
+    assert seen.headers["content-type"] == "image/jpeg"
+    assert seen.content.startswith(b"\xff\xd8")
+    unfit = new.client.get(look, params={"device": "pattern:bars", "profile": "pal-composite"})
+    assert (unfit.status_code, unfit.json()["code"]) == (409, "profile-unfit")
+    for wrong in ({}, {"device": "pattern:bars", "width": "0"}, {"device": "x" * 201}):
+        assert new.client.get(look, params=wrong).status_code == 422
+
+
+def test_a_pedal_is_told_in_the_words_of_the_configuration(new):
+    assert new.client.post("/api/v1/devices/pedal", json={}).json()["heard"] is None
+    new.capture.script.presses.append({"word": "key:0xB7"})
+    heard = new.client.post("/api/v1/devices/pedal", json={}).json()
+    assert heard["heard"] == {
+        "kind": "input",
+        "device": "usb:1-1.3",
+        "identity": "0c45:7403",
+        "name": "Foot switch",
+        "word": "key:F13",
+    }
+    assert heard["deaf"][0]["device"] == "/dev/ttyUSB0"
+
+
+# --- pages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("language", "time", "station", "administrator", "source", "pedal", "worklist", "archive", "retention"),
+        *("summary", "worklist/type/host", "worklist/type/port", "archive/type/url", "archive/commitment"),
+    ],
+)
+def test_every_question_has_a_page_with_a_way_to_the_patients(new, path):
+    draft(new, "archive", kind="stow") if path.endswith("url") else None
+    answered = new.client.get(f"/first-start/{path}")
+    assert answered.request.url.path == f"/first-start/{path}"
+    assert "Use the box now" in answered.text
+
+
+def test_a_page_that_lacks_what_came_before_leads_back_to_it(new):
+    assert page(new, "/first-start/source/profile") == "/first-start/source"
+    assert page(new, "/first-start/source/kind") == "/first-start/source"
+    assert page(new, "/first-start/worklist/try") == "/first-start/worklist"
+    assert page(new, "/first-start/archive/type/nothing") == "/first-start/archive"
+
+
+def test_the_recorder_may_be_away(new):
+    new.capture.stop()
+    assert "recorder" in new.client.get("/first-start/source").text
