@@ -69,7 +69,7 @@ def create_app(
     revision: str = "",
     timekeeping: Timekeeping | None = None,
 ) -> Starlette:
-    """Return the application, whose tasks (`app.state.background`) begin and end with its lifespan.
+    """Return the application. Its background work begins and ends with its lifespan.
 
     `editor` changes the file that the settings are from, as it was at `revision`.
     """
@@ -92,8 +92,7 @@ def create_app(
         practice=Practice(settings=settings, spool=spool, files=spool.files),
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
         configuring=configuring,
-        timekeeping=timekeeping or OfTheMachine(),
-        setting_up=_setting_up(spool, settings, configuring, people),
+        setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
     )
     return _built(context, people)
 
@@ -102,8 +101,16 @@ def _people(spool: Spool, clock: Clock, hashes: Hashes | None) -> People:
     return People(path=spool.layout.people, files=spool.files, clock=clock, hashes=hashes or Hashes())
 
 
-def _setting_up(spool: Spool, settings: Settings, configuring: Configuring, people: People) -> SettingUp:
-    return SettingUp(spool=spool, configuring=configuring, people=people, untouched=says_nothing(settings))
+def _setting_up(
+    spool: Spool, settings: Settings, configuring: Configuring, people: People, timekeeping: Timekeeping | None
+) -> SettingUp:
+    return SettingUp(
+        spool=spool,
+        configuring=configuring,
+        people=people,
+        timekeeping=timekeeping or OfTheMachine(),
+        untouched=says_nothing(settings),
+    )
 
 
 def _built(context: Context, people: People) -> Starlette:

@@ -16,7 +16,6 @@ from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
 from gateway.panel.practice import Practice
-from gateway.panel.timekeeping import Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -61,7 +60,6 @@ class Context:
     kiosk: Kiosk
     configuring: Configuring
     setting_up: SettingUp
-    timekeeping: Timekeeping
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

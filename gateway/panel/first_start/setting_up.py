@@ -15,6 +15,7 @@ from gateway.panel.first_start import choices, steps
 from gateway.panel.first_start.progress import Answer, Kept, Progress
 from gateway.panel.first_start.steps import Step
 from gateway.panel.people.store import People
+from gateway.panel.timekeeping import Timekeeping
 from gateway.spool.spool import Spool
 
 _DRAFTED = (Step.SOURCE, Step.WORKLIST, Step.ARCHIVE)
@@ -23,7 +24,16 @@ _DRAFTED = (Step.SOURCE, Step.WORKLIST, Step.ARCHIVE)
 class SettingUp:
     """One box being set up. `untouched`: its configuration named nothing when this panel started."""
 
-    def __init__(self, *, spool: Spool, configuring: Configuring, people: People, untouched: bool) -> None:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        configuring: Configuring,
+        people: People,
+        timekeeping: Timekeeping,
+        untouched: bool,
+    ) -> None:
+        self.timekeeping = timekeeping
         self._spool = spool
         self._configuring = configuring
         self._people = people

@@ -88,7 +88,7 @@ class FirstStartPages:
         now = self._context.clock.now()
         return {
             "day": shown.day(now.local.date()),
-            "zone": self._context.timekeeping.zone(),
+            "zone": self._setting_up.timekeeping.zone(),
             "wrong": "wrong" in request.query_params,
         }
 
