@@ -6,7 +6,6 @@ the folders that the panel keeps for it. Blocks: everything here reads files.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
