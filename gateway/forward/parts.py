@@ -20,6 +20,7 @@ from gateway.forward.making.release import Release
 from gateway.forward.making.wrap import Wrapper
 from gateway.forward.media.export import Exporter
 from gateway.forward.media.sender import MediaSender
+from gateway.forward.media.settings_files import SettingsFiles
 from gateway.forward.notices import Notices
 from gateway.forward.proving.finder import finder_of
 from gateway.forward.proving.parts import Proving
@@ -68,6 +69,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         "film": _encoding(films, jpegs),
         "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
         "search": Searcher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
+        "settings-file": SettingsFiles(spool=spool, destinations=settings.destinations).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},

@@ -35,6 +35,7 @@ class Timing:
     trial_begins: float = 60.0  # until forward must have begun to try another system
     poll: float = 0.25
     heartbeat: float = 5.0
+    stick: float = 30.0  # for a small file onto it or from it
     switch: float = 2.0  # between two looks whether everything was sent
     worklist_stale: float = 900.0  # an older list is marked
 

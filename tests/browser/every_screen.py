@@ -1209,6 +1209,7 @@ _people_screen("settings_several", "/settings/archives/ask/destination/0/types",
 _people_screen("settings_secret", "/settings/archives/destination/new?kind=stow", configured)
 _people_screen("settings_wrong", "/settings/retention/ask/retention/keep_days", configured)
 _people_screen("settings_sure", "/settings/archives/ask/destination/0/host", configured)
+_people_screen("settings_file", "/settings/file", configured)
 _people_screen("settings_before", "/settings/before", _changed)
 _AFTER["settings_wrong"] = _answer("99999", expect="#wrong:not([hidden])")
 _AFTER["settings_sure"] = _answer("pacs.klinik.example", expect="#sure:not([hidden])")

@@ -24,6 +24,7 @@ from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
 from gateway.panel.calls.service import ServiceCalls
 from gateway.panel.calls.settings import SettingsCalls
+from gateway.panel.calls.settings_stick import SettingsStickCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
 from gateway.panel.calls.trials import TrialCalls
@@ -53,6 +54,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *PowerCalls(context).routes(),
         *PracticeCalls(context).routes(),
         *SettingsCalls(context).routes(),
+        *SettingsStickCalls(context).routes(),
         *ServiceCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),

@@ -31,16 +31,18 @@ class SettingsPages:
         return [
             self._frame.route("/settings", "settings.html", self._all, who=SET_UP),
             self._frame.route("/settings/before", "settings_before.html", self._before, who=SET_UP),
-            self._frame.route("/settings/import", "settings_import.html", self._import, who=SET_UP),
+            self._frame.route("/settings/file", "settings_file.html", self._file, who=SET_UP),
             self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
             self._frame.route("/settings/{page}/ask/{place:path}", "settings_ask.html", self._ask, who=SET_UP),
             self._frame.route(f"{one}/new", "settings_ask.html", self._new, who=SET_UP),
             self._frame.route(f"{one}/{{number}}", "settings_page.html", self._entry, who=SET_UP),
         ]
 
-    def _import(self, request: Request) -> Values:
+    def _file(self, request: Request) -> Values:
+        """Offer what brings settings out and in: a file of the browser, or a stick."""
         del request
-        return self._state()
+        media = [each.name for each in self._context.settings.destinations if each.kind == "media"]
+        return {**self._state(), "media": media}
 
     def _all(self, request: Request) -> Values:
         del request

@@ -79,6 +79,26 @@ $("import")?.addEventListener("change", async ({ target: input }) => {
   input.value = "";
 });
 
+// --- a stick ---------------------------------------------------------------------------------------------------
+
+addEventListener("click", async (event) => {
+  const key = event.target.closest("[data-stick]");
+  if (!key) return;
+  const { stick, destination } = key.dataset;
+  key.disabled = true;
+  $("problem").hidden = true;
+  $("written").hidden = true;
+  try {
+    const answer = await call(`/api/v1/settings/stick/${stick}`, { destination });
+    if (stick === "export") $("written").hidden = false;
+    else {
+      ({ revision, next } = key.dataset);
+      showFirst(await ask({ file: answer.content }));
+    }
+  } catch (error) { failed(error); }
+  key.disabled = false;
+});
+
 // --- questions -------------------------------------------------------------------------------------------------
 
 function inputs(number) { return [...steps[number].querySelectorAll("input")]; }

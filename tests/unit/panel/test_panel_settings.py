@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import tomllib
 import zipfile
 from io import BytesIO
@@ -10,12 +11,16 @@ from typing import Any
 import httpx2
 import pytest
 
+from gateway.clock import Clock
 from gateway.config.bundle import Bundle, packed
 from gateway.config.keys import Table, tables
+from gateway.config.settings import Destination
+from gateway.forward.media.settings_files import SettingsFiles
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
-from tests.unit.panel.conftest import Bench, seal
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.fake_capture import START
 
 PIN = "402918"
@@ -381,3 +386,35 @@ def test_an_archive_that_has_not_got_all_of_its_pictures_cannot_vanish(configure
         (problem,) = answer.json()["problems"]
         assert problem["reason"].startswith("1 pictures still wait for it")
     asked(configured, "change", put("destination", 0, "host", value="10.0.0.9")).raise_for_status()
+
+
+# --- a stick ---------------------------------------------------------------------------------------------
+
+
+def test_settings_go_onto_a_stick_and_come_from_it_through_the_process_that_has_it(tmp_path) -> None:
+    stick = Destination(name="usb", kind="media", folder=tmp_path, required=False)
+    with folder_in_memory() as folder, running(folder, stick, clock=Clock()) as bench:
+        config(bench).write_text(WRITTEN)
+        bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
+        forward = SettingsFiles(spool=bench.spool, destinations=[stick], place=lambda found, _: found.folder)
+        stop = threading.Event()
+
+        def work() -> None:
+            while not stop.wait(0.01):
+                forward.step()
+
+        working = threading.Thread(target=work)
+        working.start()
+        try:
+            out = bench.client.post("/api/v1/settings/stick/export", json={}).raise_for_status().json()
+            assert [each.name for each in tmp_path.iterdir()] == [out["file"]] == ["scopegate-US-ROOM-2.zip"]
+            back = bench.client.post("/api/v1/settings/stick/import", json={"destination": "usb"}).json()
+            assert base64.b64decode(back["content"]) == bench.client.get("/api/v1/settings/export").content
+            missing = bench.client.post("/api/v1/settings/stick/import", json={"destination": "pacs"})
+            assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
+            (tmp_path / out["file"]).unlink()
+            empty = bench.client.post("/api/v1/settings/stick/import", json={})
+            assert (empty.status_code, empty.json()["code"]) == (422, "no-settings-file")
+        finally:
+            stop.set()
+            working.join()

@@ -1,0 +1,99 @@
+"""Settings by touch: one question at a time, what changes is asked before it is changed."""
+
+import tomllib
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Box, until
+from tests.browser.every_screen import configured, exam
+
+
+def written(box: Box) -> dict:
+    return tomllib.loads((box.settings.station.data_dir / "scopegate.toml").read_text())
+
+
+def look(box: Box, page: Page, address: str) -> None:
+    page.goto(f"{box.address}{address}")
+    page.wait_for_selector("body.ready")
+
+
+def touch(page: Page, text: str) -> None:
+    page.get_by_role("button", name=text, exact=True).tap()
+
+
+def test_an_archive_gets_another_address_by_touch_and_the_change_is_taken_back(page: Page, box: Box) -> None:
+    configured(box, page)
+    look(box, page, "/more")
+    page.get_by_role("link", name="Settings").tap()
+    page.wait_for_selector("body.ready")
+    page.get_by_role("link", name="Archives").tap()
+    page.wait_for_selector("body.ready")
+    page.get_by_role("link", name="pacs").tap()
+    page.wait_for_selector("body.ready")
+    page.get_by_role("link", name="Address").tap()
+    page.wait_for_selector("body.ready")
+    page.locator(".step:not([hidden]) input").fill("10.0.0.77")
+    touch(page, "Continue")
+    expect(page.locator("#sure .changes")).to_have_text("Archive pacs Address: 10.0.0.6 → 10.0.0.77")
+    assert written(box)["destination"][0]["host"] == "10.0.0.6"
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/archives/destination/0")
+    assert written(box)["destination"][0]["host"] == "10.0.0.77"
+    look(box, page, "/settings/before")
+    touch(page, "Take it back")
+    page.wait_for_url("**/settings")
+    assert written(box)["destination"][0]["host"] == "10.0.0.6"
+
+
+def test_a_worklist_server_is_added_one_question_after_the_other(page: Page, box: Box) -> None:
+    configured(box, page)
+    look(box, page, "/settings/worklist/worklist/new")
+    for answer in ("second", "RIS2", "10.0.0.8"):
+        page.locator(".step:not([hidden]) input").fill(answer)
+        touch(page, "Continue")
+    for digit in "104":
+        page.locator(f'.hg-button[data-skbtn="{digit}"]').tap()
+    touch(page, "Continue")
+    page.locator("#sure:not([hidden])").wait_for()
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/worklist")
+    added = {"name": "second", "ae_title": "RIS2", "host": "10.0.0.8", "port": 104}
+    assert written(box)["worklist"][1] == added
+
+
+def test_what_the_box_cannot_use_is_said_at_its_question(page: Page, box: Box) -> None:
+    configured(box, page)
+    look(box, page, "/settings/worklist/worklist/new")
+    for answer in ("ris", "RIS", "10.0.0.5"):  # a name that another one has
+        page.locator(".step:not([hidden]) input").fill(answer)
+        touch(page, "Continue")
+    page.locator(".step:not([hidden]) input").fill("104")
+    touch(page, "Continue")
+    expect(page.locator("#wrong-what")).to_contain_text("is called")
+    expect(page.locator("#label")).to_have_text("Name")
+
+
+def test_during_an_exam_the_page_says_for_what_a_change_waits(page: Page, box: Box) -> None:
+    configured(box, page)
+    opened = exam(box, 1)
+    look(box, page, "/settings/screen/ask/panel/theme")
+    page.get_by_role("radio", name="Light").tap()
+    touch(page, "Continue")
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/screen")
+    expect(page.locator("#settings-state")).to_contain_text("A change waits until the exam is finished.")
+    box.spool.exams.finish(opened.id)
+    until(lambda: "The recorder starts anew" in page.locator("#settings-state").inner_text())
+
+
+def test_a_removed_archive_is_asked_about_first(page: Page, box: Box) -> None:
+    configured(box, page)
+    look(box, page, "/settings/archives/destination/1")
+    touch(page, "Remove")
+    expect(page.locator("#sure .changes li").first).to_contain_text("stick")
+    touch(page, "Back")
+    assert len(written(box)["destination"]) == 2
+    touch(page, "Remove")
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/archives")
+    assert [each["name"] for each in written(box)["destination"]] == ["pacs"]

@@ -1,0 +1,78 @@
+"""Settings onto a stick and from it: what lies there afterwards, and what is refused."""
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.config.settings import Destination
+from gateway.forward.media.settings_files import IN, LARGEST, OUT, SettingsFiles
+from gateway.model import RequestState
+from gateway.panel.calls import settings_stick
+from gateway.spool.requests import Request
+from gateway.spool.spool import Spool
+
+RAW = b"PK a file of settings"
+
+
+@pytest.fixture
+def sticks(spool: Spool, stick: Path) -> SettingsFiles:
+    known = Destination(name="stick", kind="media", folder=stick)
+    return SettingsFiles(spool=spool, destinations=[known], place=lambda found, _: found.folder)
+
+
+def asked(spool: Spool, sticks: SettingsFiles, kind: str, **arguments: str) -> Request:
+    identifier = spool.requests.ask(kind, {"destination": "stick", **arguments}, deadline_s=60)
+    assert sticks.step()
+    return spool.requests.get(identifier)
+
+
+def out(spool: Spool, sticks: SettingsFiles, name: str = "scopegate-US-2.zip") -> Request:
+    return asked(spool, sticks, OUT, name=name, content=base64.b64encode(RAW).decode())
+
+
+def test_panel_and_forward_mean_the_same_requests() -> None:
+    assert (settings_stick.OUT, settings_stick.IN) == (OUT, IN)
+    assert LARGEST * 4 / 3 < 64 * 1024 - 500  # the panel's largest body
+
+
+def test_what_goes_onto_a_stick_comes_back_to_the_byte(spool: Spool, sticks: SettingsFiles, stick: Path) -> None:
+    assert out(spool, sticks).answer == {"file": "scopegate-US-2.zip"}
+    assert (stick / "scopegate-US-2.zip").read_bytes() == RAW
+    found = asked(spool, sticks, IN)
+    assert base64.b64decode(found.answer["content"]) == RAW
+
+
+def test_the_newest_file_of_settings_is_read(spool: Spool, sticks: SettingsFiles, stick: Path) -> None:
+    for age, name in ((50, "scopegate-old.zip"), (10, "scopegate-new.zip"), (0, "holidays.zip")):
+        (stick / name).write_bytes(name.encode())
+        os.utime(stick / name, (1_000_000 - age, 1_000_000 - age))
+    assert asked(spool, sticks, IN).answer["file"] == "scopegate-new.zip"
+
+
+def test_nothing_but_a_file_of_settings_of_its_size_is_read(
+    spool: Spool, sticks: SettingsFiles, stick: Path
+) -> None:
+    (stick / "scopegate-link.zip").symlink_to("/etc/passwd")
+    (stick / "scopegate-folder.zip").mkdir()
+    assert asked(spool, sticks, IN).answer["code"] == "no-settings-file"
+    (stick / "scopegate-large.zip").write_bytes(bytes(LARGEST + 1))
+    found = asked(spool, sticks, IN)
+    assert (found.state, found.answer["code"]) == (RequestState.FAILED, "no-settings-file")
+
+
+@pytest.mark.parametrize("name", ["../scopegate-x.zip", "scopegate-/x.zip", "DICOMDIR", "scopegate-x.toml"])
+def test_no_other_name_is_written(spool: Spool, sticks: SettingsFiles, stick: Path, name: str) -> None:
+    assert out(spool, sticks, name).answer["code"] == "no-settings-file"
+    assert not list(stick.iterdir())
+
+
+def test_without_a_stick_both_say_so(spool: Spool, stick: Path) -> None:
+    worker = SettingsFiles(
+        spool=spool,
+        destinations=[Destination(name="stick", kind="media", folder=stick / "nothing")],
+        place=lambda found, _: found.folder,
+    )
+    assert out(spool, worker).answer["code"] == "media-absent"
+    assert asked(spool, worker, IN).answer["code"] == "media-absent"
