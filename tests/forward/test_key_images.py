@@ -7,10 +7,11 @@ import pydicom
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.config.settings import Destination
+from gateway.config.settings import Destination, Source
 from gateway.errors import ScopegateError, WrongState
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.key_objects import KeyObjects
+from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.media.export import export, items_of
 from gateway.forward.sending.rearm import rearm
 from gateway.model import KEY_OBJECTS, Capture, DeliveryState, Exam, SealedObject
@@ -26,11 +27,13 @@ from tests.forward.bench import (
     let_go,
     open_exam,
     ordered,
+    release,
     still,
     wrap_all,
 )
 from tests.forward.channels import EVERYTHING, Archive, pacs, run, sender
 from tests.forward.media_bench import listed
+from tests.forward.step_bench import Server, tell
 from tests.forward.test_fallback import NoClips, forward
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
@@ -261,3 +264,70 @@ def test_an_archive_that_took_no_lists_is_offered_them_again_at_the_next_start(s
     rearm(spool, [pacs()])
     run(sender(spool, Archive(), pacs()))
     assert {d.state for d in deliveries(spool)} == {SENT}
+
+
+def test_the_end_of_a_procedure_step_waits_for_its_list_and_names_it(spool: Spool, server: Server) -> None:
+    exam = open_exam(spool, ordered())
+    part = maker(spool)
+    plan = ProcedureSteps(
+        spool=spool,
+        servers=("ris",),
+        station=STATION,
+        sources=[Source(name="us", modality="US")],
+        temporary="hold",
+        settled=lambda *_, **__: True,
+        listed=part.are_made,
+    )
+    plan.step()
+    mark(spool, still(spool, exam))
+    exam = let_go(spool, spool.exams.get(exam.id))
+    wrap_all(spool)
+    plan.step()
+    tell(spool, server)
+    assert [kind for kind, _ in server.words] == ["create"], "the list is not made yet"
+    part.step()
+    plan.step()
+    tell(spool, server)
+    (made,) = lists_of(spool, exam)
+    series = server.told[-1].data_set.PerformedSeriesSequence
+    (listed_in,) = [each for each in series if each.ReferencedNonImageCompositeSOPInstanceSequence]
+    reference = listed_in.ReferencedNonImageCompositeSOPInstanceSequence[0]
+    assert (reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID) == (
+        KEY_OBJECTS,
+        made.sop_instance_uid,
+    )
+    assert listed_in.SeriesInstanceUID == read(spool, made).SeriesInstanceUID
+    step = read(spool, made).ReferencedPerformedProcedureStepSequence[0]
+    assert step.ReferencedSOPInstanceUID == server.told[0].step
+    assert server.words[-1] == ("set", "COMPLETED")
+
+
+def everything(capture: Capture) -> bool:
+    return bool(capture.sop_instance_uid)
+
+
+def test_a_new_archive_gets_the_list_with_the_pictures_that_it_gets(spool: Spool) -> None:
+    exam = open_exam(spool)
+    mark(spool, still(spool, exam), clip(spool, exam))
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    maker(spool).step()
+    (made,) = lists_of(spool, exam)
+    since = exam.opened.utc
+    assert spool.rerouting.add("new", since=since, wants=everything) == 3
+    assert made.sop_instance_uid in {d.sop_instance_uid for d in deliveries(spool, "new")}
+    assert spool.rerouting.add("stills", since=since, wants=lambda capture: capture.kind == "still") == 1
+    assert made.sop_instance_uid not in {d.sop_instance_uid for d in deliveries(spool, "stills")}
+
+
+def test_a_mark_of_a_picture_that_left_at_once_makes_a_list_at_the_end(spool: Spool) -> None:
+    exam = open_exam(spool)
+    picture = still(spool, exam)
+    release(spool, at_once=True).step()
+    wrap_all(spool)
+    mark(spool, picture)
+    part = maker(spool)
+    assert not part.step(), "more may be marked"
+    exam = let_go(spool, exam)
+    assert part.step()
+    assert names(spool, lists_of(spool, exam)[0]) == [picture.sop_instance_uid]

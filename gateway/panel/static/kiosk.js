@@ -30,11 +30,15 @@ addEventListener("wheel", (event) => { if (event.ctrlKey) event.preventDefault()
 const standby = document.body.classList.contains("standby");
 let last = performance.now();
 
+let lit = false; // by this touch, which does nothing else
+
 function wake(event) {
   last = performance.now();
-  if (!document.body.classList.contains("dark")) return;
+  const dark = document.body.classList.contains("dark");
+  if (event?.type === "pointerdown") lit = dark;
   document.body.classList.remove("dark");
-  event?.preventDefault(); // this touch only lights the screen
+  if (!dark && !(event?.type === "click" && lit)) return;
+  event?.preventDefault();
   event?.stopImmediatePropagation();
 }
 for (const kind of ["pointerdown", "click", "keydown"]) addEventListener(kind, wake, true);
