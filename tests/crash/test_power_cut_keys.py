@@ -106,7 +106,7 @@ def check(spool: Spool, story: Story, position: int) -> bool:
 
 
 def survey(story: Story, *, enough: int = 1_000) -> tuple[int, int, list[str]]:
-    """Return how many disks were looked at, on how many a list was decided on, and what was wrong, `enough` of it."""
+    """Return how many disks were looked at and had a decided list, and what was wrong, at most `enough`."""
     disks: set[bytes] = set()
     decided, problems = 0, []
     for cut in for_each_cut(story.recording, variants=VARIANTS, without=("scopegate.db",)):
