@@ -156,7 +156,11 @@ class _Demo:
             exams = self._api.get("/exams?limit=500")["exams"]
         except DemoFailed:
             return 0
-        return sum(each["stills"] + each["clips"] for each in exams if each["study_instance_uid"] == study)
+        return sum(
+            each["stills"] + each["clips"] + bool(each["key_images"])  # which one list names
+            for each in exams
+            if each["study_instance_uid"] == study
+        )
 
 
 @contextmanager

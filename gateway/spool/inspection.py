@@ -27,10 +27,12 @@ class Finding:
 def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
     """Yield what is wrong with one exam's files."""
     folder = spool.layout.exam(exam)
-    if load_exam(spool.layout.exam_json(exam)) is None:
+    record = load_exam(spool.layout.exam_json(exam))
+    if record is None:
         yield Finding(exam=exam, file="exam.json", what="cannot be read")
     sealed = {path.name.removesuffix(SEAL) for path in folder.glob("*" + SEAL)}
     derived = {uid for path in folder.glob("*" + KEY_STILLS + "*") for uid in _stills_of(path)}
+    derived |= {each.sop_instance_uid for each in record.key_documents} if record else set()
     gone = {path.name.removesuffix(PURGED) for path in folder.glob("*" + PURGED)}
     for path in sorted(folder.glob("*" + SIDECAR)):
         uid = path.name.removesuffix(SIDECAR)

@@ -16,6 +16,7 @@ from gateway.forward.media.export import export, items_of
 from gateway.forward.sending.rearm import rearm
 from gateway.model import KEY_OBJECTS, Capture, DeliveryState, Exam, SealedObject
 from gateway.spool import recovery
+from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
@@ -331,3 +332,18 @@ def test_a_mark_of_a_picture_that_left_at_once_makes_a_list_at_the_end(spool: Sp
     exam = let_go(spool, exam)
     assert part.step()
     assert names(spool, lists_of(spool, exam)[0]) == [picture.sop_instance_uid]
+
+
+def test_a_check_of_the_spool_finds_the_list_and_nothing_wrong_with_it(spool: Spool) -> None:
+    exam = open_exam(spool)
+    mark(spool, still(spool, exam))
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    maker(spool).step()
+    wrap_all(spool)
+    assert list(inspect_exam(spool, exam.id)) == []
+    (made,) = lists_of(spool, exam)
+    assert f"{made.sha256}  {made.sop_instance_uid}.dcm\n" in spool.layout.sums(exam.id).read_text()
+    path = spool.objects.path(made)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert list(inspect_exam(spool, exam.id)) != []
