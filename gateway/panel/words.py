@@ -26,6 +26,7 @@ _BETWEEN = " · "  # facts side by side, each a message
 _KNOWN = 1024  # sentences that are remembered
 _FEW = 12  # letters
 _DEEPEST = 3  # sentences within sentences
+_TO_THE_LEFT = frozenset({"ar", "fa", "he", "ur"})  # languages that are written to the left
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Words:
 
     def __init__(self, language: str, translations: gettext.NullTranslations, messages: Iterable[str]) -> None:
         self.language = language
+        self.direction = "rtl" if language.split("-", maxsplit=1)[0] in _TO_THE_LEFT else "ltr"
         self.gettext = translations.gettext
         self.ngettext = translations.ngettext
         # The one with the most words of its own decides: "{a} of {b}" fits nearly everything.

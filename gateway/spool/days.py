@@ -10,6 +10,7 @@ from gateway.spool.spool import Spool
 
 REQUEST = "day-check"  # the kind of request by which forward asks the archives about a day
 CHECKED = "day-checked"  # in the audit file: that was done; `silent` counts what nobody answered
+_DAY = timedelta(days=1)
 _REMEMBERED = 14  # days; older ones are nobody's evening
 
 
@@ -22,12 +23,23 @@ class ExamOfDay:
     pictures: tuple[Picture, ...]
 
 
+def around(first: date | None, last: date | None) -> tuple[str, str]:
+    """Return from when and before when the index has what was opened on these local days, and little more.
+
+    It counts in UTC; before the first of all days and after the last there is none.
+    """
+    return (
+        (max(first, date.min + _DAY) - _DAY).isoformat() if first else "",
+        (min(last, date.max - 2 * _DAY) + 2 * _DAY).isoformat() if last else "9999",
+    )
+
+
 def of(spool: Spool, day: date) -> list[ExamOfDay]:
     """Return the exams that were opened on that day by the box's own time, the first one first."""
-    around = ((day - timedelta(days=1)).isoformat(), (day + timedelta(days=2)).isoformat())  # UTC is not local time
     with spool.database.read() as connection:
         rows = connection.execute(
-            "SELECT document FROM exam WHERE opened_at >= ? AND opened_at < ? ORDER BY opened_at, id", around
+            "SELECT document FROM exam WHERE opened_at >= ? AND opened_at < ? ORDER BY opened_at, id",
+            around(day, day),
         ).fetchall()
     exams = (records.load(Exam, row["document"]) for row in rows)
     recording = [exam for exam, _ in spool.captures.recording()]

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from gateway.model import Exam
-from gateway.spool import records
+from gateway.spool import days, records
 from gateway.spool.spool import Spool
 
 _SEARCHED = ("patient.name", "patient.id", "procedure.accession_number")
@@ -27,12 +27,8 @@ def search(
 
     Only what fits is read whole: a box has thousands of exams.
     """
-    around = (  # UTC is not local time
-        (first - timedelta(days=1)).isoformat() if first else "",
-        (last + timedelta(days=2)).isoformat() if last else "9999",
-    )
     exams: list[Exam] = []
-    for identifier, fields in _rows(spool, around):
+    for identifier, fields in _rows(spool, days.around(first, last)):
         if not fits(fields):
             continue
         exam = _exam(spool, identifier)

@@ -86,8 +86,9 @@ class Health:
         }
 
     def disk(self) -> Json:
-        """Return the line of the disk alone, which every page shows. Blocks for a few file reads."""
-        return self._disk(self._context.live["capture"].read(), self._context.live["forward"].read())
+        """Return the line of the disk alone, which every page shows with a code. Blocks for a few file reads."""
+        line = self._disk(self._context.live["capture"].read(), self._context.live["forward"].read())
+        return {**line, "screen": "STO-02" if line["state"] in {Level.FULL, Level.FAILED} else "STO-01"}
 
     def _process(self, name: str, said: Json | None) -> Json:
         if trouble := (said or {}).get("trouble"):

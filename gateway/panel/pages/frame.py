@@ -69,6 +69,7 @@ class Frame:
         spoken = self._context.languages.of_page(request, panel.language)
         around = {
             "language": spoken.language,
+            "direction": spoken.direction,
             "gettext": spoken.gettext,
             "ngettext": spoken.ngettext,
             "said": spoken.said,

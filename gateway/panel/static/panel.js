@@ -125,6 +125,13 @@ addEventListener("click", (event) => {
   event.stopImmediatePropagation();
 }, true);
 
+// After Finish, when nothing is left to answer, the list comes by itself unless somebody touches the screen.
+const ADVANCE_MS = 4000;
+if (new URLSearchParams(location.search).has("done") && document.documentElement.dataset.door === "front" && document.querySelector(".saved")) {
+  const advance = setTimeout(() => location.assign("/?next=1"), ADVANCE_MS);
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => clearTimeout(advance), true);
+}
+
 // --- parts that follow events --------------------------------------------------------------------------------
 
 let lastWord = performance.now();
@@ -175,12 +182,12 @@ if (practiceOf) {
   }, 1000);
 }
 
-// What no event tells is looked at every so many seconds, as long as the page says that something will change.
+// What no event tells (the disk, the clock, a copy) is looked at every so many seconds.
 let seconds = 0;
 setInterval(() => {
-  const changing = document.querySelector("[data-poll]");
   seconds += 1;
-  if (changing && seconds % Number(changing.dataset.poll) === 0) { wanted.add("poll"); refresh(); }
+  const due = [...document.querySelectorAll("[data-poll]")].some((one) => seconds % Number(one.dataset.poll) === 0);
+  if (due) { wanted.add("poll"); refresh(); }
 }, 1000);
 
 const typing = Boolean(document.querySelector("form.typing")); // what somebody is typing is never replaced

@@ -19,11 +19,12 @@ class Sources {
   }
 
   tile(name) {
-    const [item, key, picture, word, mark] = ["li", "button", "canvas", "bdi", "b"].map((tag) => document.createElement(tag));
+    const [item, key, picture, does, word, mark] = ["li", "button", "canvas", "span", "bdi", "b"].map((tag) => document.createElement(tag));
     key.type = "button";
-    key.append(picture, word, mark);
+    key.append(picture, does, word, mark);
+    does.className = "unseen";
+    does.textContent = filled(say.show, { source: name });
     word.textContent = name;
-    key.setAttribute("aria-label", filled(say.show, { source: name }));
     key.addEventListener("click", () => { feel(key); this.chosen(name); this.others(name); });
     item.append(key);
     this.tiles.set(name, { key, mark, preview: new Preview(name, SMALL, (bitmap) => paint(picture, bitmap), REST_MS) });

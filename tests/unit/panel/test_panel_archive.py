@@ -36,6 +36,8 @@ def test_an_exam_is_found_by_its_day(bench: Bench) -> None:
     assert found(bench, first=day, last=day) == [exam]
     assert found(bench, first=next_day) == []
     assert found(bench, last=(today - timedelta(days=1)).isoformat()) == []
+    assert found(bench, first="0001-01-01", last="9999-12-31") == [exam]
+    assert found(bench, first="9999-12-31") == found(bench, last="0001-01-01") == []
     bench.refused("/exams/search", {"first": "yesterday"}, 422, "bad-value")
 
 

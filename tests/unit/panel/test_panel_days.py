@@ -63,6 +63,11 @@ def test_the_archives_are_asked_on_demand(bench: Bench) -> None:
     assert "cannot be asked" in str(found["verdict"])
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_of_all_days_are_days(quiet: Bench, day: str) -> None:
+    assert quiet.get(f"/days/{day}")["exams"] == []
+
+
 def test_a_check_that_nobody_makes_says_so(quiet: Bench) -> None:
     quiet.refused(f"/days/{today(quiet)}/check", {}, 503, "too-late")
 
