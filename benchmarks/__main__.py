@@ -27,6 +27,7 @@ MODULES = (
     "p10_recording",
     "p11_start",
     "p12_private_memory",
+    "p13_glass",
 )
 
 

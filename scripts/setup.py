@@ -76,6 +76,11 @@ TOOLS = (
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
     Tool(program="Xvfb", package="xvfb", why="the screen on which the box's own browser is tested"),
     Tool(program="xdotool", package="xdotool", why="presses keys there, as a plugged-in keyboard does"),
+    Tool(
+        file="/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+        package="fonts-wqy-microhei",
+        why="Chinese names and words in the pictures of the screens",
+    ),
     Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
     Tool(program="ip", package="iproute2", why="private networks for tests"),
     Tool(program="node", package="nodejs", why="runs a peer written by another hand than the product's libraries"),

@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--megabytes", type=int, default=15, help="of the clip on the slow link (300 = long)")
     parser.addoption("--objects", type=int, default=2500, help="that wait when the long outage ends (50000 = long)")
     parser.addoption("--seed", type=int, default=20261121, help="of everything random in the crash tests")
+    parser.addoption("--soak", type=float, default=0.2, help="minutes that a screen is watched (120 = long)")
     parser.addoption("--new-screens", action="store_true", help="make the pictures of docs/screens anew")
     parser.addoption("--vm", action="store_true", help="run tests/kernel, in a virtual machine")
     parser.addoption("--keep-vm", default="", help="folder of a virtual machine that stays for the next run")

@@ -169,8 +169,14 @@ def looks() -> dict[str, Any]:
 
 
 @pytest.fixture
-def box(tmp_path: Path, languages: Languages, clock: Clock, looks: dict[str, Any]) -> Iterator[Box]:
-    settings = settings_for(tmp_path)
+def box_folder(tmp_path: Path) -> Path:
+    """Return where the box has its data."""
+    return tmp_path
+
+
+@pytest.fixture
+def box(box_folder: Path, languages: Languages, clock: Clock, looks: dict[str, Any]) -> Iterator[Box]:
+    settings = settings_for(box_folder)
     panel_as = Panel(listen=Address(host="127.0.0.1", port=0), **{"switch_off": True, **looks})
     settings = replace(settings, panel=panel_as, destinations=(*settings.destinations, STICK))
     spool = open_spool(settings.station.data_dir, clock=clock)

@@ -35,11 +35,17 @@ def screen(make: Made) -> Made:
     return make
 
 
-def show(name: str, box: Box, page: Page) -> None:
-    """Bring the box into a state and the page to its screen, and wait until that stands still."""
+def show(name: str, box: Box, page: Page) -> str:
+    """Bring the box into a state and the page to its screen; return the address."""
     address = SCREENS[name](box)
     if before := _BEFORE.get(name):
         before(box, page)
+    look(name, address, box, page)
+    return address
+
+
+def look(name: str, address: str, box: Box, page: Page) -> None:
+    """Go to a screen whose state the box is in, and wait until it stands still."""
     page.goto(f"{box.address}{address}")
     page.wait_for_selector("body.ready")
     if "/live/" in page.url:
@@ -403,7 +409,11 @@ def live_noise(box: Box) -> str:
 
 def _without_picture(signal: str) -> None:
     def make(box: Box) -> str:
-        box.capture.script.signal = signal
+        script = box.capture.script
+        script.signal = signal
+        if signal == "refused":
+            script.what, script.action = "Masks are for 1920 x 1080.", "Choose another profile."
+            script.code = "VID-05"
         return f"/live/{exam(box, 1).id}"
 
     make.__name__ = f"live_{signal.replace('-', '_')}"

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from gateway.model import Identity, Patient
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box, ready
-from tests.browser.every_screen import LONG, SCREENS, show
+from tests.browser.every_screen import LONG, show
 from tests.unit.panel.fake_capture import START
 
 MM = {800: 5.2, 1280: 5.9}  # px a millimetre on the two screens
@@ -21,27 +21,6 @@ _MEASURE = """(selector) => [...document.querySelectorAll(selector)].filter((e) 
            x: box.x, y: box.y, right: box.right, bottom: box.bottom, width: box.width, height: box.height,
            scrolls: Boolean(scroller) };
 })"""
-
-_POOR = """() => {
-  const linear = (v) => v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const behind = (one) => {
-    for (let at = one; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0.5) return colour;
-    }
-    return [11, 14, 18];
-  };
-  const says = (one) => one.offsetParent && [...one.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  const works = (one) => !one.closest('.inert, [aria-disabled=true], :disabled');
-  return [...document.querySelectorAll('body *')].filter(says).filter(works).map((one) => {
-    const style = getComputedStyle(one);
-    const a = light(parse(style.color)), b = light(behind(one));
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    return [one.textContent.trim().slice(0, 20), ratio, parseFloat(style.fontSize)];
-  }).filter(([, ratio, size]) => ratio < 7 || size < 16);
-}"""
 
 
 def measured(page: Page) -> list[dict[str, Any]]:
@@ -131,15 +110,6 @@ def test_an_unknown_exam_is_a_screen_with_a_way_out(page: Page, box: Box) -> Non
     page.goto(f"{box.address}/exam/0000000000")
     expect(page.locator("main .strip.bad")).to_contain_text("There is no such exam.")
     check(page)
-
-
-@pytest.mark.parametrize("looks", [{}, {"theme": "light", "buttons": "left"}], ids=["dark", "light-mirrored"])
-@pytest.mark.parametrize("size", ["front"], indirect=True)
-@pytest.mark.parametrize("name", list(SCREENS))
-def test_every_screen_can_be_read_and_hit_in_the_dark_and_in_the_light(page: Page, box: Box, name: str) -> None:
-    show(name, box, page)
-    check(page)
-    assert page.evaluate(_POOR) == []
 
 
 @pytest.mark.parametrize("looks", [{"buttons": "left"}])

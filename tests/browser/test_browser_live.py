@@ -152,7 +152,7 @@ def test_a_pedal_that_is_unplugged_is_said_and_capture_goes_on(page: Page, box: 
     open_first_patient(page, box)
     expect(page.locator("#pedal")).to_be_hidden()
     box.capture.script.pedals = [{"name": "input-1", "connected": False, "what": "There is no pedal."}]
-    expect(page.locator("#pedal")).to_have_text("Pedal is unplugged IN-01")
+    expect(page.locator("#pedal")).to_have_text("Pedal is unplugged: capture on the screen. IN-01")
     expect(page.locator("#sign")).to_be_hidden()
     page.locator("#capture").tap()
     expect(page.locator("#tally")).to_have_text("1 image")

@@ -1,6 +1,7 @@
 """A patient who may appear in the spool and in the archive and nowhere else, and listeners on loopback alone."""
 
 import base64
+import http.client
 import json
 import socket
 import struct
@@ -18,6 +19,7 @@ from tests.loopback.peers import FaultArchive, FaultWeb, StepServer, StoreScp, V
 from tests.loopback.peers.items import worklist_item
 from tests.loopback.peers.web import Asked
 from tests.loopback.whole_box import as_destination, as_worklist, today
+from tests.small_disk import small_disk
 
 NAME = "Kanarienvogel^Zitronella=黄^金丝=こう^きんし"
 PATIENT_ID, ACCESSION, BIRTH = "CANARY77031", "ACANARY55019", "19380229"
@@ -206,6 +208,62 @@ def test_what_other_systems_say_of_a_patient_is_repeated_nowhere(tmp_path: Path)
     assert PATIENT_ID.encode() in database  # the search can find it
     assert steps.comment.encode() not in database
     assert b"DICOMDIR" in names
+
+
+def page(box: Box, method: str, path: str, **fields: str) -> bytes:
+    """Return what a browser at the box is shown."""
+    connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=40)
+    try:
+        body = urllib.parse.urlencode(fields) if fields else None
+        headers = {"content-type": "application/x-www-form-urlencoded"} if fields else {}
+        connection.request(method, path, body, headers)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_what_is_typed_at_the_panel_is_kept_nowhere_but_with_the_exam(tmp_path: Path) -> None:
+    family, _, given = NAME.partition("=")[0].partition("^")
+    stick = tmp_path / "stick"
+    with StoreScp(tmp_path / "archive", "+xi") as archive, small_disk(stick, 100):
+        destinations = [
+            as_destination("pacs", archive),
+            {"name": "stick", "kind": "media", "folder": str(stick), "required": False},
+        ]
+        box = Box(tmp_path / "box", destinations=destinations)
+        with box:
+            born = {"day": "28", "month": BIRTH[4:6], "year": BIRTH[:4]}  # the canary's birthday is no day
+            typed = {"family": family, "given": given, "id": PATIENT_ID, "sex": "F", "description": family, **born}
+            assert family.upper().encode() in page(box, "POST", "/typed", **typed)
+            page(box, "POST", "/typed", **{**typed, "day": PATIENT_ID})  # a mistake that quotes what was typed
+            page(box, "POST", "/search", text=family)
+            page(box, "POST", "/scanned", text=PATIENT_ID)
+            exam = box.open_typed(NAME.partition("=")[0], PATIENT_ID)
+            box.still(exam)
+            box.finish(exam)
+            assert family.upper().encode() in page(box, "POST", "/archive", text=family)
+            page(box, "GET", f"/exam/{urllib.parse.quote(NAME)}")
+            for tried in (
+                {"name": NAME, "pin": PATIENT_ID},  # somebody types the patient where a person belongs
+                {"name": PATIENT_ID, "pin": NAME, "new_pin": BIRTH},
+            ):
+                for path in ("/session", "/session/pin", "/people/first", "/people/recover", "/people"):
+                    status, said = box.request("POST", path, tried)
+                    assert status >= 400, path
+                    assert not [word for word in disguises() if word in said], path
+            box.request("POST", "/operator", {"name": NAME})
+            until("the exam to arrive", lambda: archive.count() == 1)
+            asked = box.post("/exports", {"exams": [exam], "destination": "stick"})
+            until("the copy", lambda: box.get(f"/exports/{asked['id']}")["state"] == "done")
+            told = [command(box, "doctor"), command(box, "queue", "list"), box.request("GET", "/health")[1]]
+        copied = [path for path in stick.rglob("*") if path.is_file()]
+        names = [str(path.relative_to(tmp_path)).encode() for path in (*tmp_path.rglob("*"), *copied)]
+        assert [path for path in copied if PATIENT_ID.encode() in path.read_bytes()]
+    assert not [word for word in disguises() if word in b"".join(told)]
+    audit = [path for path in box.data.glob("audit*") if path.is_file()]
+    searched = [box.log, box.config, *audit, *(path for path in box.runtime.rglob("*") if path.is_file())]
+    for content in [*names, *(path.read_bytes() for path in searched)]:
+        assert not [word for word in disguises() if word in content]
 
 
 def test_every_listener_is_on_loopback_alone(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""The pictures of docs/screens: of which screens there are some, how alike a screen and its picture are."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs/screens"
+MOST, MOST_BYTES = 80, 8_000_000
+NOTICED = 40  # of 255: less is how letters are smoothed, which another release of Chromium does otherwise
+ALIKE = 0.004  # of all pixels may differ by more ...
+ALIKE_NEARBY = 0.35  # ... and of no square as large as a few letters
+_SQUARE = 24  # px
+Kind = tuple[str, str, str]  # screen, size, language
+
+# The main ones are also stored as a clinic in Germany has them on the larger screen.
+MAIN = (
+    "choose",
+    "confirm_similar",
+    "live",
+    "live_recording",
+    "finish",
+    "exam_saved",
+    "delivery_away",
+    "more",
+)
+
+# Screens that differ from another one's picture by a word or a row: they are looked at by every other test.
+LIKE_ANOTHER = {
+    "choose_while_open": "choose_please_check",
+    "choose_for_exam": "choose_please_check",
+    "confirm_other_wristband": "confirm_similar",
+    "type_date": "type_wrong_date",
+    "live_left": "live_unplugged",
+    "live_noise": "live_unplugged",
+    "live_missing": "live_no_signal",
+    "exam_please_check": "exam_needs_patient",
+    "picture_clip": "picture",
+    "copy_which": "archive",
+    "person_add": "person",
+    "person_name": "type_patient",
+    "choose_operator": "operator",
+    "confirm_while_open": "confirm_similar",
+    "confirm_made_id": "confirm_without_birth_date",
+    "type_wrong": "type_wrong_date",
+    "type_id": "type_patient",
+    "search": "type_patient",
+    "search_nobody": "search_found",
+    "scanned_several": "confirm_several",
+    "live_without_patient": "finish_without_patient",
+    "live_no_cable": "live_no_signal",
+    "live_out_of_range": "live_no_signal",
+    "live_no_signal_picture": "live_no_signal",
+    "live_operator": "live_long_name",
+    "exam_empty": "exam_saved",
+    "exam_of_before": "exam_saved",
+    "picture_of_a_side": "picture",
+    "move_nowhere": "move",
+    "delivery": "delivery_away",
+    "delivery_away_for_hours": "delivery_refused",
+    "details_away": "details_refused",
+    "details_nothing": "details_refused",
+    "copy_several": "copy",
+    "copy_read_only": "copy_no_stick",
+    "copying_failed": "copying_done",
+    "archive_nothing": "archive",
+    "evening_nothing": "evening",
+    "numbers_nothing": "numbers",
+    "more_while_open": "more",
+    "more_signed_in": "more",
+    "people_without_code": "people",
+    "sign_in": "sign_in_several",
+    "own_pin": "first_administrator",
+    "recover": "recovery_code",
+    "recovery_code_confirm": "first_administrator",
+    "scanned_nobody": "confirm_several",
+    "type_accents": "type_patient",
+    "delivery_nothing": "choose_nobody",
+    "settings_waiting": "settings",
+    "settings_station": "settings_archive",
+    "settings_worklist": "settings_archive",
+    "settings_archives": "settings_several",
+    "settings_pedals": "settings_several",
+    "settings_retention": "settings_archive",
+    "settings_screen": "settings_archive",
+    "settings_network": "settings_archive",
+    "settings_text": "type_patient",
+    "settings_number": "settings_wrong",
+    "settings_choice_many": "settings_choice",
+    "settings_secret": "settings_wrong",
+    "settings_before": "settings_sure",
+    "settings_sources": "settings_several",
+    "service_signs": "service",
+    "clean": "standby",
+    "standby_of_the_box": "standby",
+    "practice_type": "type_patient",
+    "practice_more": "more",
+    "practice_choose": "practice_live",
+}
+
+
+def kinds(screens: list[str]) -> list[Kind]:
+    """Return every picture that there should be."""
+    small = [(name, "front", "en") for name in screens if name not in LIKE_ANOTHER]
+    return [*small, *((name, "large", "de") for name in MAIN)]
+
+
+def path_of(name: str, width: int, language: str) -> Path:
+    return FOLDER / f"{name}-{width}-{language}.png"
+
+
+def read(png: bytes) -> np.ndarray:
+    """Return a picture, uint8, shape (rows, columns, 3)."""
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> str:
+    """Return how two pictures differ, "" when they are alike."""
+    if one.shape != other.shape:
+        return f"their sizes are {one.shape[:2]} and {other.shape[:2]}"
+    smooth = [cv2.GaussianBlur(picture, (5, 5), 0).astype(np.int16) for picture in (one, other)]
+    unlike = np.abs(smooth[0] - smooth[1]).max(axis=2) > NOTICED
+    rows, columns = (side // _SQUARE * _SQUARE for side in unlike.shape)
+    squares = unlike[:rows, :columns].reshape(rows // _SQUARE, _SQUARE, columns // _SQUARE, _SQUARE).mean((1, 3))
+    if unlike.mean() <= ALIKE and squares.max() <= ALIKE_NEARBY:
+        return ""
+    y, x = np.unravel_index(squares.argmax(), squares.shape)
+    return f"{unlike.mean():.1%} of the pixels, most of all at {x * _SQUARE}, {y * _SQUARE}"
