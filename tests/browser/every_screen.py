@@ -28,6 +28,7 @@ Made = Callable[[Box], str]
 SCREENS: dict[str, Made] = {}
 _BEFORE: dict[str, Callable[[Box, Page], None]] = {}  # what a person did in this browser
 _AFTER: dict[str, Callable[[Page], Any]] = {}  # what a person does there
+_EACH_TIME = {"setup_pedal_heard"}  # what was done before is over once it was looked at
 
 
 def screen(make: Made) -> Made:
@@ -38,7 +39,7 @@ def screen(make: Made) -> Made:
 def show(name: str, box: Box, page: Page) -> str:
     """Bring the box into a state and the page to its screen; return the address."""
     address = SCREENS[name](box)
-    if before := _BEFORE.get(name):
+    if (before := _BEFORE.get(name)) and name not in _EACH_TIME:
         before(box, page)
     look(name, address, box, page)
     return address
@@ -46,6 +47,8 @@ def show(name: str, box: Box, page: Page) -> str:
 
 def look(name: str, address: str, box: Box, page: Page) -> None:
     """Go to a screen whose state the box is in, and wait until it stands still."""
+    if name in _EACH_TIME:
+        _BEFORE[name](box, page)
     page.goto(f"{box.address}{address}")
     page.wait_for_selector("body.ready")
     if "/live/" in page.url:

@@ -2,7 +2,11 @@
 window.looks = (() => {
 const TARGETS = 'a[href], button, input:not([type=radio], [type=hidden]), select, textarea, summary, .choice';
 const named = (one) => (one.textContent.trim() || one.ariaLabel || one.name || one.id || one.className).slice(0, 30);
-const scroller = (one) => one.closest('.rows, .contact, .fields, .tiles, .cards');
+const scroller = (one) => {
+  for (let at = one.parentElement; at; at = at.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(at).overflowY)) return at;
+  return null;
+};
 const covered = (one) => {
   const box = one.getBoundingClientRect();
   const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
