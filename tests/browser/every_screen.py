@@ -28,7 +28,6 @@ Made = Callable[[Box], str]
 SCREENS: dict[str, Made] = {}
 _BEFORE: dict[str, Callable[[Box, Page], None]] = {}  # what a person did in this browser
 _AFTER: dict[str, Callable[[Page], Any]] = {}  # what a person does there
-_EACH_TIME = {"setup_pedal_heard"}  # what was done before is over once it was looked at
 
 
 def screen(make: Made) -> Made:
@@ -39,7 +38,7 @@ def screen(make: Made) -> Made:
 def show(name: str, box: Box, page: Page) -> str:
     """Bring the box into a state and the page to its screen; return the address."""
     address = SCREENS[name](box)
-    if (before := _BEFORE.get(name)) and name not in _EACH_TIME:
+    if before := _BEFORE.get(name):
         before(box, page)
     look(name, address, box, page)
     return address
@@ -47,8 +46,6 @@ def show(name: str, box: Box, page: Page) -> str:
 
 def look(name: str, address: str, box: Box, page: Page) -> None:
     """Go to a screen whose state the box is in, and wait until it stands still."""
-    if name in _EACH_TIME:
-        _BEFORE[name](box, page)
     page.goto(f"{box.address}{address}")
     page.wait_for_selector("body.ready")
     if "/live/" in page.url:
