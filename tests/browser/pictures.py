@@ -108,6 +108,7 @@ LIKE_ANOTHER = {
     "setup_commitment": "setup_pedal",
     "setup_trial": "setup_trial_bad",
     "setup_retention": "setup_pedal",
+    "settings_file": "settings_archive",
     "clean": "standby",
     "standby_of_the_box": "standby",
     "practice_type": "type_patient",
