@@ -23,7 +23,6 @@ class Disk(Protocol):
 
     def write(self, path: Path, chunks: Iterable[bytes | memoryview]) -> object: ...
     def rename(self, old: Path, new: Path) -> None: ...
-    def link(self, old: Path, new: Path) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +98,8 @@ class Kept:
         free = next((n for n in range(1, KEPT) if not self._older(n).exists()), KEPT)
         for number in range(free - 1, 0, -1):
             self._disk.rename(self._older(number), self._older(number + 1))
-        self._disk.link(self.path, self._older(1))
+        # No second name: Linux gives none to a file of another user, as the first one is (fs.protected_hardlinks).
+        self._disk.write(self._older(1), [_read(self.path)])
 
     def _older(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

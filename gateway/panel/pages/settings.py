@@ -5,7 +5,6 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.config import forms
-from gateway.config.settings import Source
 from gateway.errors import NotFound
 from gateway.panel.calls import bodies
 from gateway.panel.configuring import WAITS
@@ -148,7 +147,7 @@ class SettingsPages:
         return {
             "field": field,
             "place": list(field.place),
-            "kind": forms.CHOICE if field.key == "trigger.source" else field.form.kind,
+            "kind": forms.CHOICE if field.key == "trigger.source" and choices else field.form.kind,
             "choices": choices,
             "chosen": _chosen(field),
             "text": setting_values.typed(field),
@@ -157,10 +156,10 @@ class SettingsPages:
         }
 
     def _sources(self) -> list[str]:
-        """Return how the sources of the file are called; a file without any has the usual one."""
+        """Return how the sources of the file are called."""
         found = self._configuring.now().document.get("source", [])
         named = [str(each.get("name", "")) for each in found if isinstance(each, dict)]
-        return [name for name in named if name] or [Source().name]
+        return [name for name in named if name]
 
     def _said(self, request: Request) -> Any:  # noqa: ANN401 - a function of the language
         return self._context.languages.of_page(request, self._context.settings.panel.language).said

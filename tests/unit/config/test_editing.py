@@ -220,3 +220,12 @@ def test_a_file_behind_a_link_is_replaced_and_the_link_stays(path, tmp_path):
     changed(Editor(link, disk=Files(), environment={}), Put(place=("station", "name"), value="B"))
     assert link.is_symlink()
     assert 'name = "B"' in path.read_text()
+
+
+def test_the_file_before_is_kept_whoever_it_belongs_to(editor, path):
+    path.chmod(0o440)  # an engineer's, which this user may read: a second name is refused for such a file
+    inode = path.stat().st_ino
+    changed(editor, Put(place=("station", "name"), value="B"))
+    kept = path.with_name(f"{path.name}.1")
+    assert kept.read_text() == WRITTEN
+    assert kept.stat().st_ino != inode
