@@ -42,7 +42,7 @@ class Administrator:
             except httpx2.TransportError:
                 return False
 
-        until("every process to have the change", taken)
+        until("every process to have the change", taken, 240)
 
 
 @pytest.fixture
