@@ -1184,6 +1184,11 @@ def change(box: Box, page: Page, place: list[str | int], value: Any) -> None:
     ask(box, page, "/settings/change", {"changes": [{"place": place, "value": value}], "revision": revision})
 
 
+def _trying(box: Box, page: Page) -> None:
+    configured(box, page)
+    _tried(_LINES["bad"])(box, page)
+
+
 def _changed(box: Box, page: Page) -> None:
     configured(box, page)
     change(box, page, ["destination", 0, "host"], "pacs.klinik.example")
@@ -1211,6 +1216,8 @@ _people_screen("settings_waiting", "/settings", _waiting)
 for _name in ("station", "worklist", "archives", "sources", "pedals", "retention", "screen", "network"):
     _people_screen(f"settings_{_name}", f"/settings/{_name}", configured)
 _people_screen("settings_archive", "/settings/archives/destination/0", configured)
+_people_screen("settings_try", "/settings/archives/destination/0/try", _trying)
+_AFTER["settings_try"] = _AFTER["setup_trial"]
 _people_screen("settings_text", "/settings/archives/ask/destination/0/host", configured)
 _people_screen("settings_number", "/settings/retention/ask/retention/keep_days", configured)
 _people_screen("settings_choice", "/settings/screen/ask/panel/keyboard", configured)

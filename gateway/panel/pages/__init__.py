@@ -14,6 +14,7 @@ from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
 from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
+from gateway.panel.pages.trials import TrialPages
 from gateway.panel.pages.typed import TypedPages
 
 
@@ -32,4 +33,5 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *ServicePages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
         *FirstStartPages(context, frame).routes(),
+        *TrialPages(context, frame).routes(),
     ]

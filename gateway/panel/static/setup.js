@@ -147,8 +147,17 @@ function line({ ok, what, action, code }) {
   return item;
 }
 
+const accept = $("setup-accept"); // not there where a system is kept already
+
+function tried(over, word) {
+  $("setup-retry").disabled = !over;
+  if (!accept) return;
+  accept.disabled = !over;
+  if (word) accept.textContent = word;
+}
+
 async function tryIt() {
-  $("setup-retry").disabled = $("setup-accept").disabled = true;
+  tried(false);
   $("setup-asking").textContent = setupWords.asking;
   $("setup-lines").replaceChildren();
   try {
@@ -159,9 +168,12 @@ async function tryIt() {
       $("setup-lines").replaceChildren(...trial.lines.map(line));
     }
     $("setup-asking").textContent = "";
-    $("setup-accept").textContent = trial.ok ? setupWords.keep : setupWords.keep_anyway;
-  } catch (error) { failed(error); $("setup-accept").textContent = setupWords.keep_anyway; }
-  $("setup-retry").disabled = $("setup-accept").disabled = false;
+    tried(true, trial.ok ? setupWords.keep : setupWords.keep_anyway);
+  } catch (error) {
+    failed(error);
+    $("setup-asking").textContent = "";
+    tried(true, setupWords.keep_anyway);
+  }
 }
 if ($("setup-trial")) {
   tryIt();

@@ -134,6 +134,7 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/first-start/draft": {A},
     "POST /api/v1/first-start/later": EVERYBODY,
     "POST /api/v1/first-start/finish": {A},
+    "GET /settings/{page}/{table}/{number}/try": {A},
     "GET /first-start": EVERYBODY,
     "GET /first-start/language": {A},
     "GET /first-start/time": {A},

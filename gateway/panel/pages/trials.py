@@ -1,0 +1,42 @@
+"""The page that tries another system as it is configured: what it answers, in words."""
+
+from starlette.requests import Request
+
+from gateway.errors import NotFound
+from gateway.panel.calls import bodies
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import SET_UP
+from gateway.panel.shown.setting_words import ONE
+from gateway.spool import trials
+
+
+class TrialPages:
+    """One page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._context = context
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        path = "/settings/{page}/{table}/{number}/try"
+        return [self._frame.route(path, "settings_try.html", self._try, who=SET_UP)]
+
+    def _try(self, request: Request) -> Values:
+        """Show a trial of an entry as the file has it, whether the processes have taken it or not."""
+        table, number = request.path_params["table"], bodies.whole(request.path_params["number"])
+        document = self._context.configuring.now().document
+        entries = document.get(table, []) if table in trials.TABLES else []
+        if number is None or number >= len(entries):
+            raise NotFound("There is no such entry in the configuration.")
+        entry, station = dict(entries[number]), self._context.settings.station
+        listen = str(document.get("station", {}).get("listen", station.listen))
+        return {
+            "title": ONE[table],
+            "entry": str(entry.get("name", "")),
+            "trial": {"table": table, "values": entry, "listen": listen},
+            "ours": {"ae_title": station.ae_title, "port": listen.rpartition(":")[2]},
+            "commitment": bool(entry.get("commitment")),
+            "back": f"/settings/{request.path_params['page']}/{table}/{number}",
+        }
