@@ -75,6 +75,8 @@ TOOLS = (
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
     Tool(program="Xvfb", package="xvfb", why="the screen on which the box's own browser is tested"),
+    Tool(program="cage", package="cage", why="the compositor of the box's own screen"),
+    Tool(program="Xwayland", package="xwayland", why="through which its browser draws"),
     Tool(program="xdotool", package="xdotool", why="presses keys there, as a plugged-in keyboard does"),
     Tool(
         file="/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
