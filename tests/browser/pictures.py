@@ -107,6 +107,7 @@ LIKE_ANOTHER = {
     "setup_archive": "setup_pedal",
     "setup_commitment": "setup_pedal",
     "setup_trial": "setup_trial_bad",
+    "settings_try": "setup_trial_bad",
     "setup_retention": "setup_pedal",
     "settings_file": "settings_archive",
     "clean": "standby",
