@@ -22,6 +22,7 @@ CONFIGURATION = "scopegate.toml"
 _FOLDER = "profiles/"
 _PROFILE = re.compile(r"profiles/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.toml")
 _MOST = 32  # files
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes to unpack with
 _OF_A_SECRET = ("token_file", "user", "password_file")
 _WHEN = (2020, 1, 1, 0, 0, 0)  # the same configuration is the same file
 
@@ -70,6 +71,8 @@ def unpacked(raw: bytes) -> Bundle:
             for member in members:
                 name = member.filename
                 if name in found or not (name == CONFIGURATION or _PROFILE.fullmatch(name)):
+                    raise NoSettingsFile
+                if member.compress_type not in _PACKED:
                     raise NoSettingsFile
                 with archive.open(member) as file:
                     found[name] = file.read(left + 1)  # whatever the header says of its size

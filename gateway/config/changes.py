@@ -14,6 +14,7 @@ from gateway.config.lines import Place
 from gateway.errors import BadValue, SettingsForeign
 
 Node = Any  # a table or an array of a document
+_DEEPEST = 4  # tables and arrays within each other, the document too
 Plain = str | int | bool | list[Any] | dict[str, Any]  # what tomllib returns, as far as the configuration has it
 
 
@@ -44,11 +45,19 @@ Change = Put | Drop | Add
 
 
 def document_of(text: str) -> dict[str, Any]:
-    """Return what a text says, unchecked. Raises SettingsForeign for what is no TOML."""
+    """Return what a text says, unchecked. Raises SettingsForeign for what is no TOML, or nests deeper than ours."""
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
     except (ValueError, RecursionError):
         raise SettingsForeign from None
+    if _nests(found, _DEEPEST):
+        raise SettingsForeign
+    return found
+
+
+def _nests(node: Node, levels: int) -> bool:
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return any(levels == 0 or _nests(each, levels - 1) for each in inner)
 
 
 def changed(document: Mapping[str, Any], changes: Sequence[Change]) -> dict[str, Any]:

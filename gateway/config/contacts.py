@@ -17,6 +17,9 @@ _KEY = re.compile(r"key:([A-Za-z0-9_]+)")
 _HEX = re.compile(r"0[xX][0-9A-Fa-f]{1,3}")
 _USB = re.compile(r"usb:[0-9]+-[0-9]+(\.[0-9]+)*")
 _IDENTITY = re.compile(r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}")
+# A name of its own, or a sound card of one of ALSA's kinds. Others of its kinds write files and start programs
+# (`file:'|...'`), and a configuration may come from elsewhere.
+_SOUND = re.compile(r"[A-Za-z0-9_-]+|(default|sysdefault|hw|plughw|dmix|front|hdmi|iec958):[A-Za-z0-9_=,.-]+")
 _HIGHEST_KEY = 0x2FF  # KEY_MAX of linux/input-event-codes.h
 
 
@@ -41,7 +44,7 @@ def input_device(value: object) -> str:
 
 def sound_device(value: object) -> str:
     words = words_of(value)
-    if not words or not words.isprintable() or not words.isascii():
+    if not _SOUND.fullmatch(words):
         raise Wrong(f'must be an ALSA device, such as "default" or "plughw:CARD=Device", not {shown(value)}')
     return words
 

@@ -115,23 +115,24 @@ def _peers(parts: Parts) -> Iterator[Finding]:
 
 
 def _listeners(parts: Parts) -> Iterator[Finding]:
-    ours = _station(parts).get("listen")
+    ours: Address = _station(parts).get("listen", Station().listen)
     panel_part = next(iter(parts.get("panel", [])), None)
-    panel = panel_part.good.get("listen") if panel_part else None
-    if panel_part and panel and not is_loopback(panel.host):
+    panel: Address = panel_part.good.get("listen", Panel().listen) if panel_part else Panel().listen
+    if panel_part and not is_loopback(panel.host):
         yield Finding(
             place=(*panel_part.place, "listen"),
             reason=f"{panel.host} can be reached from other machines, and nobody signs in there: use 127.0.0.1, "
             "and lan for the network",
         )
-    if panel_part and ours and panel and ours.port == panel.port and _overlap(ours.host, panel.host):
+    if ours.port == panel.port and _overlap(ours.host, panel.host):
+        # A default stands nowhere in the file: then it is the other one that has to move.
+        moves, stays = ("panel", "station") if panel_part and "listen" in panel_part.raw else ("station", "panel")
         yield Finding(
-            place=(*panel_part.place, "listen"),
-            reason="is the address of [station] listen: one of the two must move",
+            place=(moves, "listen"), reason=f"is the address of [{stays}] listen: one of the two must move"
         )
     lan = panel_part.good.get("lan") if panel_part else None
     if panel_part and isinstance(lan, Lan):
-        others = (("[station] listen", ours or Station().listen), ("listen", panel or Panel().listen))
+        others = (("[station] listen", ours), ("listen", panel))
         for name, other in others:
             if other.port == lan.listen.port and _overlap(other.host, lan.listen.host):
                 yield Finding(

@@ -229,7 +229,7 @@ def directory(base: Path) -> Check:
 def full_path(value: object) -> Path:
     """Check a folder that comes and goes with its medium: its full path."""
     words = words_of(value)
-    if not words.startswith("/") or "\0" in words or words == "/":
+    if not words.startswith("/") or "\0" in words or words == "/" or ".." in Path(words).parts:
         raise Wrong(f"must be the full path of a folder, such as /media/usb, not {shown(value)}")
     return Path(words)
 

@@ -15,6 +15,9 @@ from gateway.config.changes import Add, Change, Plain, Put, changed, document_of
 from gateway.config.lines import Place
 from gateway.errors import SettingsForeign
 
+_LONGEST = 100_000  # characters; what is longer takes tomlkit minutes, and nobody's box is so large
+_MOST = 2000  # values
+
 Node = Any  # what tomlkit parsed; its types promise less than the comparison afterwards
 Tail = list[tuple[Any, Any]]
 
@@ -24,7 +27,10 @@ def edited(text: str, changes: Sequence[Change]) -> str:
 
     Raises BadValue, SettingsForeign when the text is written so that they cannot be made with certainty.
     """
-    wanted = changed(document_of(text), changes)
+    document = document_of(text)
+    if len(text) > _LONGEST or _values(document) > _MOST:
+        raise SettingsForeign
+    wanted = changed(document, changes)
     try:
         found = tomlkit.parse(text)
         for change in in_order(changes):
@@ -35,6 +41,11 @@ def edited(text: str, changes: Sequence[Change]) -> str:
     if document_of(made) != wanted:
         raise SettingsForeign
     return made
+
+
+def _values(node: Node) -> int:
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return 1 + sum(map(_values, inner))
 
 
 def _edit(document: tomlkit.TOMLDocument, change: Change) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import bundle
-from gateway.config.changes import Add, Change, Drop, Put
+from gateway.config.changes import Add, Change, Drop, Put, document_of
 from gateway.config.editing import Editor, Trial
 from gateway.config.keeping import Text
 from gateway.config.keys import Table, tables
@@ -23,6 +23,7 @@ from gateway.config.writing import edited
 from gateway.errors import BadValue, ExamOpen, Problem, SettingsForeign
 from gateway.messages import N_
 from gateway.model import DeliveryState
+from gateway.panel.this_machine import lacking
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.spool.taking import Wish
@@ -88,8 +89,14 @@ class Configuring:
         return self._guarded(self.editor.try_changes(changes, revision))
 
     def tried_before(self) -> Trial:
-        """Return what taking the last change back would make. Raises NothingBefore."""
-        return self._guarded(self.editor.try_before())
+        """Return what taking the last change back would make; what belongs to the machine stays.
+
+        Raises NothingBefore.
+        """
+        raw = self.editor.try_before().text.raw
+        if self._here() is not None:  # else the file is broken, and nobody can say what it held
+            raw = self._of_this_machine(raw)
+        return self._guarded(self.editor.try_text(raw))
 
     def tried_text(self, raw: bytes) -> Trial:
         """Return what another box's file would make of this one; what belongs to the machine stays.
@@ -97,16 +104,7 @@ class Configuring:
         Raises ExamOpen: nothing is taken over from elsewhere during an exam.
         """
         self._no_exam()
-        here = self.editor.now().document
-        keep: list[Change] = []
-        for table, key in sorted(OF_THE_MACHINE):
-            own = here.get(table, {}).get(key)
-            keep.append(Drop(place=(table, key)) if own is None else Put(place=(table, key), value=own))
-        try:
-            text = edited(raw.decode("utf-8-sig"), keep)
-        except UnicodeDecodeError:
-            raise SettingsForeign from None
-        return self._guarded(self.editor.try_text(text.encode()))
+        return self._guarded(self.editor.try_text(self._of_this_machine(raw)))
 
     def out(self) -> bytes:
         """Return this box's settings as one file, without secrets. Raises SettingsForeign."""
@@ -123,22 +121,23 @@ class Configuring:
         keep = {name: self._keep_profile(name, content) for name, content in found.profiles.items()}
         return self.tried_text(bundle.incoming(found, self.editor.now().document, keep=keep).encode())
 
-    def write(self, trial: Trial, revision: str) -> Text:
-        """Write it, wish that every process takes it, and note by key what changed."""
-        return self._written(trial, revision, self._wish.leave)
+    def write(self, trial: Trial, revision: str, *, person: str = "") -> Text:
+        """Write it, wish that every process takes it, and note by key what changed, and by whom."""
+        return self._written(trial, revision, self._wish.leave, person)
 
-    def keep(self, trial: Trial, revision: str) -> Text:
+    def keep(self, trial: Trial, revision: str, *, person: str = "") -> Text:
         """Write it and note it; the processes take it once `take` says so, or when they start anew."""
-        return self._written(trial, revision, lambda _: None)
+        return self._written(trial, revision, lambda _: None, person)
 
     def take(self) -> None:
         """Wish that every process takes what the file says now."""
         self._wish.leave(self.editor.revision())
 
-    def _written(self, trial: Trial, revision: str, first: Callable[[str], None]) -> Text:
+    def _written(self, trial: Trial, revision: str, first: Callable[[str], None], person: str) -> Text:
         text = self.editor.write(trial, revision, first=first)
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
-        self._spool.audit.note("settings-changed", by=self._by, keys=keys, revision=text.revision[:12])
+        who = {"person": person} if person else {}
+        self._spool.audit.note("settings-changed", by=self._by, **who, keys=keys, revision=text.revision[:12])
         return text
 
     def keep_secret(self, raw: bytes) -> str:
@@ -149,6 +148,29 @@ class Configuring:
         path = folder / self._spool.clock.token(_DIGITS)
         files.write(path, [raw.strip(), b"\n"])
         return str(path)
+
+    def _of_this_machine(self, raw: bytes) -> bytes:
+        """Return a text with what belongs to this machine as it stands here now. Raises SettingsForeign."""
+        here = self._here()
+        if here is None:
+            raise SettingsForeign
+        try:
+            text = raw.decode("utf-8-sig")
+            there, keep = document_of(text), list[Change]()
+            for table, key in sorted(OF_THE_MACHINE):
+                own = here.get(table, {}).get(key)
+                if own != there.get(table, {}).get(key):
+                    keep.append(Drop(place=(table, key)) if own is None else Put(place=(table, key), value=own))
+        except (UnicodeDecodeError, AttributeError):  # no text, or a table that is none
+            raise SettingsForeign from None
+        return edited(text, keep).encode()
+
+    def _here(self) -> Mapping[str, Any] | None:
+        """Return what the file says now, None when it is broken."""
+        try:
+            return document_of(self.editor.kept.read().raw.decode("utf-8-sig"))
+        except (SettingsForeign, UnicodeDecodeError):
+            return None
 
     def _no_exam(self) -> None:
         if self._spool.exams.open_one():
@@ -205,14 +227,17 @@ class Configuring:
             raise BadValue("This key is not changed here.")
 
     def _guarded(self, trial: Trial) -> Trial:
-        """Add what names a file that the panel may not name."""
-        old = {words for _, words in files_of(self.tables, self.editor.now().document)}
+        """Add what names a file that the panel may not name, loses pictures, or is not to be had here."""
+        now = self.editor.now().document
+        old = {words for _, words in files_of(self.tables, now)}
         found = [
             Problem(line=0, key=dotted(place), place=place, reason=N_("must be a file that this box keeps for it"))
             for place, words in files_of(self.tables, trial.document)
             if words not in old and not self._ours(words)
         ]
         found += self._vanishing(trial)
+        if not trial.problems:
+            found += lacking(now, trial.document)
         return replace(trial, problems=[*trial.problems, *found]) if found else trial
 
     def _vanishing(self, trial: Trial) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from gateway.panel import problems
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
 from gateway.panel.configuring import WAITS, Configuring, State
-from gateway.panel.context import Context
+from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import setting_values
@@ -76,10 +76,10 @@ class SettingsCalls:
 
     async def change(self, request: Request) -> Response:
         asked = await bodies.read(request, "changes", "revision")
-        changes, revision = _changes(asked.values), _revision(asked.values)
+        changes, revision, person = _changes(asked.values), _revision(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
-            configuring.write(configuring.tried(changes, revision), revision)
+            configuring.write(configuring.tried(changes, revision), revision, person=person)
             return configuring.state()
 
         return await self._made(request, make)
@@ -91,10 +91,10 @@ class SettingsCalls:
 
     async def take_back(self, request: Request) -> Response:
         asked = await bodies.read(request, "revision")
-        revision = _revision(asked.values)
+        revision, person = _revision(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
-            configuring.write(configuring.tried_before(), revision)
+            configuring.write(configuring.tried_before(), revision, person=person)
             return configuring.state()
 
         return await self._made(request, make)
@@ -119,10 +119,10 @@ class SettingsCalls:
 
     async def take_in(self, request: Request) -> Response:
         asked = await bodies.read(request, "file", "revision")
-        raw, revision = _file(asked.values), _revision(asked.values)
+        raw, revision, person = _file(asked.values), _revision(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
-            configuring.write(configuring.tried_file(raw), revision)
+            configuring.write(configuring.tried_file(raw), revision, person=person)
             return configuring.state()
 
         return await self._made(request, make)

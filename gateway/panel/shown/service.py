@@ -25,7 +25,7 @@ from gateway.spool.spool import Spool
 PROCESSES = ("capture", "forward", "panel")
 REMOVED = "[removed]"
 _ZONES = Path("/sys/class/thermal")
-_SHORTEST = 3  # letters: shorter words are in every text
+_SHORTEST = 3  # letters: shorter words are parts of every text
 _PACKAGES = ("pydicom", "pynetdicom", "starlette", "uvicorn", "av", "opencv-python-headless", "linuxpy")
 
 
@@ -85,26 +85,27 @@ def without_patients(spool: Spool) -> Callable[[str], str]:
     if not words:
         return lambda text: text
     longest_first = sorted(words, key=len, reverse=True)
-    pattern = re.compile("|".join(re.escape(word) for word in longest_first), re.IGNORECASE)
+    pattern = re.compile("|".join(map(_pattern, longest_first)), re.IGNORECASE)
     return lambda text: pattern.sub(REMOVED, text)
 
 
 def bundle(*, spool: Spool, settings: Settings, clock: Clock, health: dict[str, Any]) -> bytes:
     """Return a zip for whoever helps from afar: health, faults, versions, configuration without secrets, logs."""
     clean = without_patients(spool)
-    parts = {
-        "health.json": _as_json(health),
-        "faults.json": _as_json([asdict(each) for each in faults(spool)]),
-        "versions.json": _as_json(versions()),
-        "temperatures.json": _as_json([asdict(each) for each in temperatures()]),
-        "configuration.json": _as_json(_configuration(settings)),
-        **{f"{name}.log": text for name, text in _logs(settings.station.runtime_dir)},
+    facts: dict[str, Any] = {
+        "health.json": health,
+        "faults.json": [asdict(each) for each in faults(spool)],
+        "versions.json": versions(),
+        "temperatures.json": [asdict(each) for each in temperatures()],
+        "configuration.json": _configuration(settings),
     }
+    parts = {name: _as_json(fact, clean) for name, fact in facts.items()}
+    parts |= {f"{name}.log": clean(text) for name, text in _logs(settings.station.runtime_dir)}
     made = io.BytesIO()
     moment = clock.now().local.timetuple()[:6]
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
-            archive.writestr(zipfile.ZipInfo(name, (max(moment[0], 1980), *moment[1:])), clean(text))
+            archive.writestr(zipfile.ZipInfo(name, (max(moment[0], 1980), *moment[1:])), text)
     return made.getvalue()
 
 
@@ -112,8 +113,16 @@ def _words_of_patients(spool: Spool) -> Iterator[str]:
     patients = [(each.patient, each.procedure) for each in spool.exams.list(limit=1_000_000)]
     patients += [(each.patient, each.procedure) for each in spool.worklist.items()]
     for patient, procedure in patients:
-        texts = (*re.split(r"[\^= ]", patient.name), patient.id, patient.birth_date, procedure.accession_number)
-        yield from (text for text in texts if len(text) >= _SHORTEST)
+        numbers = (patient.id, patient.birth_date, procedure.accession_number)
+        yield from (text for text in numbers if len(text) >= _SHORTEST)
+        names = re.split(r"[\^= ]", patient.name)
+        yield from (name for name in names if len(name) > 1 or (name and not name.isascii()))
+
+
+def _pattern(word: str) -> str:
+    """Return what finds a word: a short one of few letters ("Li") by itself, one of signs ("李") anywhere."""
+    found = re.escape(word)
+    return rf"\b{found}\b" if len(word) < _SHORTEST and word.isascii() else found
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -132,5 +141,15 @@ def _logs(folder: Path) -> Iterable[tuple[str, str]]:
         yield process, text
 
 
-def _as_json(value: object) -> str:
-    return json.dumps(value, indent=1, default=str)
+def _as_json(value: object, clean: Callable[[str], str]) -> str:
+    """Return facts whose texts are clean. Letters stay letters, and numbers are ours."""
+
+    def cleaned(found: Any) -> Any:  # noqa: ANN401 - whatever JSON has
+        if isinstance(found, dict):
+            return {key: cleaned(each) for key, each in found.items()}
+        if isinstance(found, list):
+            return [cleaned(each) for each in found]
+        return clean(found) if isinstance(found, str) else found
+
+    plain = json.loads(json.dumps(value, default=str))
+    return json.dumps(cleaned(plain), indent=1, ensure_ascii=False)

@@ -25,9 +25,9 @@ password_file = "/var/lib/scopegate/secrets/0123"
 """
 
 
-def zipped(**files):
+def zipped(packing=zipfile.ZIP_DEFLATED, **files):
     target = BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w", packing) as archive:
         for name, raw in files.items():
             archive.writestr(name.replace("__", "/"), raw)
     return target.getvalue()
@@ -90,6 +90,8 @@ def test_a_header_that_lies_about_its_size_moves_no_limit():
         zipped(**{"scopegate.toml": b"", "profiles__sub__a.toml": b"x"}),
         zipped(**{"scopegate.toml": b"", **{f"profiles__p{n}.toml": b"" for n in range(40)}}),
         zipped(**{"scopegate.toml": b"x = 1"})[:-30],
+        zipped(zipfile.ZIP_LZMA, **{"scopegate.toml": b"x = 1"}),
+        zipped(zipfile.ZIP_BZIP2, **{"scopegate.toml": b"x = 1"}),
     ],
 )
 def test_what_no_box_wrote_is_refused(raw):

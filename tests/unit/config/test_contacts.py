@@ -88,6 +88,8 @@ def test_pins_of_one_chip_may_belong_to_several_triggers(read):
         ('[[sign]]\nkind = "serial"\ndevice = "/dev/x"\nlamp = "cts"', "sign.lamp", '"rts" or "dtr"'),
         ('[[sign]]\nkind = "tone"\nlamp = "rts"', "sign.lamp", 'kind "gpio" and "serial" only'),
         ('[[sign]]\nkind = "tone"\ndevice = ""', "sign.device", "ALSA"),
+        ('[[sign]]\nkind = "tone"\ndevice = "file:\'|id\',raw"', "sign.device", "ALSA"),  # would start a program
+        ('[[sign]]\nkind = "tone"\ndevice = "file:FILE=x,FORMAT=raw"', "sign.device", "ALSA"),
         ('[[sign]]\nkind = "tone"\n[[sign]]\nkind = "tone"', "sign", "plays its tones there already"),
         ('[[sign]]\ndevice = "default"', "sign", "kind is missing"),
         ('[[sign]]\nkind = "siren"', "sign.kind", '"tone" or "gpio" or "serial"'),

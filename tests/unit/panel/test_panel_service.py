@@ -88,6 +88,19 @@ def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_dow
     assert "support-bundle" in bench.spool.layout.audit.read_text()
 
 
+def test_short_names_and_names_in_other_letters_leave_the_bundle_too(bench: Bench) -> None:
+    patient = Patient(name="Wu^Li=王^小明=", id="7", birth_date="19380229", sex="F")
+    bench.spool.worklist.replace("ris", [item(1, patient.name, patient=patient)])
+    said = {"reason": 'no patient "Wu, Li" / 王小明; wu and li; Zoë. Wurst, Lied and delivery stay'}
+    made = service.bundle(spool=bench.spool, settings=bench.settings, clock=bench.spool.clock, health=said)
+    reason = json.loads(unpacked(made)["health.json"])["reason"]
+    gone = service.REMOVED
+    assert (
+        reason
+        == f'no patient "{gone}, {gone}" / {gone}{gone}; {gone} and {gone}; Zoë. Wurst, Lied and delivery stay'
+    )
+
+
 def test_the_bundle_has_places_of_secrets_and_numbers_of_names_only() -> None:
     with folder_in_memory() as folder, running(folder, panel=Panel(operators=("Huber^Maria",))) as other:
         made = service.bundle(spool=other.spool, settings=other.settings, clock=other.spool.clock, health={})

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 import tomllib
 import zipfile
@@ -19,6 +20,7 @@ from gateway.forward.media.settings_files import SettingsFiles
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
+from gateway.panel.this_machine import lacking
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.fake_capture import START
@@ -138,6 +140,7 @@ def test_a_change_is_tried_then_made_and_noted_by_key_without_its_value(configur
     assert tomllib.loads(config(configured).read_text())["destination"][0]["host"] == "pacs.house"
     noted = configured.spool.layout.audit.read_text().splitlines()[-1]
     assert json.loads(noted)["keys"] == "destination.pacs.host"
+    assert json.loads(noted)["person"] == "Huber"
     assert "pacs.house" not in noted
 
 
@@ -174,6 +177,27 @@ def test_the_last_change_is_taken_back(configured: Bench) -> None:
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-before")
     asked(configured, "change", put("panel", "theme", value="light")).raise_for_status()
     assert "Light" in configured.client.get("/settings/before").text
+    body = {"revision": revision(configured)}
+    configured.client.post("/api/v1/settings/take-back", json=body).raise_for_status()
+    assert config(configured).read_text() == WRITTEN
+
+
+def test_what_is_taken_back_leaves_the_data_where_they_are_by_now(configured: Bench) -> None:
+    asked(configured, "change", put("panel", "theme", value="light")).raise_for_status()
+    moved = WRITTEN.replace('name = "US-ROOM-2"', 'name = "US-ROOM-2"\ndata_dir = "/srv/larger-disk"')
+    config(configured).write_text(moved + '\n[panel]\ntheme = "light"\n')  # by hand, since
+    body = {"revision": revision(configured)}
+    configured.client.post("/api/v1/settings/take-back", json=body).raise_for_status()
+    assert tomllib.loads(config(configured).read_text()) == tomllib.loads(moved)
+
+
+def test_a_broken_file_is_taken_back_as_a_whole_and_takes_nothing_in(configured: Bench) -> None:
+    raw = configured.client.get("/api/v1/settings/export").content
+    asked(configured, "change", put("panel", "theme", value="light")).raise_for_status()
+    config(configured).write_text("[station\n")
+    body = {"file": sent(raw), "revision": revision(configured)}
+    answer = configured.client.post("/api/v1/settings/import", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "settings-foreign")
     body = {"revision": revision(configured)}
     configured.client.post("/api/v1/settings/take-back", json=body).raise_for_status()
     assert config(configured).read_text() == WRITTEN
@@ -363,6 +387,21 @@ def test_a_bomb_and_what_is_no_file_of_settings_change_nothing(configured: Bench
     assert config(configured).read_text() == WRITTEN
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join(["a"] * 3000) + "=1",
+        "\n".join(f"a.b.k{number}=1" for number in range(12_000)),
+        "[[source]]\n" * 8000,
+        "#\n" * 400_000,
+    ],
+)
+def test_what_would_take_minutes_to_read_is_refused_at_once(configured: Bench, text: str) -> None:
+    raw = packed(Bundle(text=text.encode(), profiles={}))
+    answer = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)})
+    assert (answer.status_code, answer.json()["code"]) == (409, "settings-foreign")
+
+
 def test_nothing_is_taken_in_during_an_exam(configured: Bench) -> None:
     raw = configured.client.get("/api/v1/settings/export").content
     configured.open_exam()
@@ -370,6 +409,26 @@ def test_nothing_is_taken_in_during_an_exam(configured: Bench) -> None:
         body = {"file": sent(raw)} | ({"revision": revision(configured)} if path == "import" else {})
         answer = configured.client.post(f"/api/v1/settings/{path}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (409, "exam-open")
+
+
+# --- what this machine has not got -----------------------------------------------------------------------
+
+
+def test_an_address_that_this_box_cannot_listen_at_is_refused(configured: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for value in ("192.0.2.1:11112", f"127.0.0.1:{taken.getsockname()[1]}"):
+            answer = asked(configured, "change", put("station", "listen", value=value))
+            assert [each["place"] for each in answer.json()["problems"]] == [["station", "listen"]]
+    asked(configured, "change", put("station", "listen", value="0.0.0.0:11112")).raise_for_status()
+
+
+def test_what_a_machine_has_not_got_is_said_where_it_was_asked_for() -> None:
+    sources = [{"ring_mb": 500}, {"ring_mb": 600, "pre_record_s": 3}, {}]
+    (problem,) = lacking({}, {"source": sources}, memory=3_000_000_000)
+    assert problem.place == ("source", 1, "ring_mb")
+    assert "1796 MB of memory; this box has 1500" in problem.reason
+    assert not [*lacking({}, {"source": sources}, memory=4_000_000_000)]
+    assert not [*lacking({"source": sources}, {"source": sources}, memory=1)]  # it is so already
 
 
 # --- archives with pictures that wait --------------------------------------------------------------------
