@@ -73,7 +73,7 @@ class Configuring:
 
     @property
     def tables(self) -> dict[str, Table]:
-        return tables(self._base)
+        return tables(self.base)
 
     def state(self) -> State:
         revision = self.editor.revision()
@@ -112,7 +112,7 @@ class Configuring:
             text = self.editor.kept.read().raw.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise SettingsForeign from None
-        return bundle.packed(bundle.outgoing(text, self._base))
+        return bundle.packed(bundle.outgoing(text, self.base))
 
     def tried_file(self, raw: bytes) -> Trial:
         """Return what such a file would change here. Raises ExamOpen, NoSettingsFile, SettingsForeign."""
@@ -120,6 +120,14 @@ class Configuring:
         found = bundle.unpacked(raw)
         keep = {name: self._keep_profile(name, content) for name, content in found.profiles.items()}
         return self.tried_text(bundle.incoming(found, self.editor.now().document, keep=keep).encode())
+
+    def foreign_files(self, document: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what names a file that is neither this box's own nor named already."""
+        old = {words for _, words in files_of(self.tables, self.editor.now().document)}
+        for place, words in files_of(self.tables, document):
+            if words not in old and not self._ours(words):
+                reason = N_("must be a file that this box keeps for it")
+                yield Problem(line=0, key=dotted(place), place=place, reason=reason)
 
     def write(self, trial: Trial, revision: str, *, person: str = "") -> Text:
         """Write it, wish that every process takes it, and note by key what changed, and by whom."""
@@ -130,8 +138,10 @@ class Configuring:
         return self._written(trial, revision, lambda _: None, person)
 
     def take(self) -> None:
-        """Wish that every process takes what the file says now."""
-        self._wish.leave(self.editor.revision())
+        """Wish that every process takes what the file says now; one that is broken by hand is taken by nobody."""
+        now = self.editor.now()
+        if not now.problems:
+            self._wish.leave(now.text.revision)
 
     def _written(self, trial: Trial, revision: str, first: Callable[[str], None], person: str) -> Text:
         text = self.editor.write(trial, revision, first=first)
@@ -197,7 +207,8 @@ class Configuring:
         return self._spool.layout.root / "profiles"
 
     @property
-    def _base(self) -> Path:
+    def base(self) -> Path:
+        """The folder that relative paths are taken from."""
         return self.editor.kept.path.parent
 
     def _waits(self, revision: str) -> str:
@@ -229,12 +240,7 @@ class Configuring:
     def _guarded(self, trial: Trial) -> Trial:
         """Add what names a file that the panel may not name, loses pictures, or is not to be had here."""
         now = self.editor.now().document
-        old = {words for _, words in files_of(self.tables, now)}
-        found = [
-            Problem(line=0, key=dotted(place), place=place, reason=N_("must be a file that this box keeps for it"))
-            for place, words in files_of(self.tables, trial.document)
-            if words not in old and not self._ours(words)
-        ]
+        found = [*self.foreign_files(trial.document)]
         found += self._vanishing(trial)
         if not trial.problems:
             found += lacking(now, trial.document)
@@ -253,8 +259,10 @@ class Configuring:
 
     def _ours(self, words: str) -> bool:
         """Say whether a file lies where the panel may name files."""
-        path = (self._base / words).resolve()
-        return any(path.is_relative_to(folder) for folder in (self._base, self.secrets, self.profiles))
+        if "\0" in words:  # a path of no machine
+            return False
+        path = (self.base / words).resolve()
+        return any(path.is_relative_to(folder) for folder in (self.base, self.secrets, self.profiles))
 
 
 def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool:

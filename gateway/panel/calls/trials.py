@@ -38,9 +38,16 @@ class TrialCalls:
         table = bodies.text(asked.values, "table", required=True)
         if table not in trials.TABLES:
             raise BadValue("Only a worklist server, a procedure step server or an archive can be tried.")
+        values = _values(asked.values.get("values"))
+        foreign = await self._context.work.spool(
+            lambda: next(self._context.configuring.foreign_files({table: [values]}), None)
+        )
+        if foreign:  # else any file of the box could be sent somewhere as a password
+            raise BadValue(f"This cannot be used: {foreign.key} {foreign.reason}.")
         arguments = {
             "table": table,
-            "values": _values(asked.values.get("values")),
+            "values": values,
+            "base": str(self._context.configuring.base),
             "listen": bodies.text(asked.values, "listen", longest=300),
         }
         wish = partial(

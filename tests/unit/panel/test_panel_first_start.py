@@ -256,6 +256,25 @@ def test_a_trial_is_asked_of_forward_and_told_line_by_line(new):
     assert said["lines"][0]["what"] == "Antwortet."
 
 
+def test_a_trial_sends_no_file_of_the_box_as_a_password(new):
+    cloud = {"name": "cloud", "kind": "stow", "url": "https://archive.example/dicom-web"}
+    for file in ("/etc/hostname", "../run/settings.json", "a\0"):
+        body = {"table": "destination", "values": {**cloud, "token_file": file}}
+        assert new.client.post("/api/v1/trials", json=body).status_code == 422
+    assert new.spool.requests.begin(trials.REQUEST) is None
+    own = str(new.settings.station.data_dir / "secrets" / "0123")
+    body = {"table": "destination", "values": {**cloud, "token_file": own}}
+    new.client.post("/api/v1/trials", json=body).raise_for_status()
+    asked = new.spool.requests.begin(trials.REQUEST).arguments
+    assert asked["base"] == str(new.settings.station.data_dir)  # where the configuration lies
+
+
+def test_a_file_that_somebody_broke_by_hand_is_taken_by_no_process(new):
+    (new.settings.station.data_dir / "scopegate.toml").write_text("[station\n")
+    new.client.post("/api/v1/first-start/later", json={}).raise_for_status()
+    assert not (new.settings.station.runtime_dir / "settings.json").exists()
+
+
 @pytest.mark.parametrize("body", [{}, {"table": "station", "values": {}}, {"table": "worklist", "values": 3}])
 def test_what_is_no_other_system_is_not_tried(new, body):
     assert new.client.post("/api/v1/trials", json=body).status_code == 422

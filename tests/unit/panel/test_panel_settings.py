@@ -182,6 +182,15 @@ def test_the_last_change_is_taken_back(configured: Bench) -> None:
     assert config(configured).read_text() == WRITTEN
 
 
+def test_no_value_is_a_mistake_of_the_panel(configured: Bench) -> None:
+    for change in (
+        put("destination", 0, "tls", value={"ca": "a\0"}),
+        put("source", 0, "device", value="file:\0"),
+        put("source", 0, "profile", value="a\0.toml"),
+    ):
+        assert asked(configured, "check", change).json()["problems"]
+
+
 def test_what_is_taken_back_leaves_the_data_where_they_are_by_now(configured: Bench) -> None:
     asked(configured, "change", put("panel", "theme", value="light")).raise_for_status()
     moved = WRITTEN.replace('name = "US-ROOM-2"', 'name = "US-ROOM-2"\ndata_dir = "/srv/larger-disk"')
