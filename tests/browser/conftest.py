@@ -177,7 +177,7 @@ def box_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def box(box_folder: Path, languages: Languages, clock: Clock, looks: dict[str, Any]) -> Iterator[Box]:
     settings = settings_for(box_folder)
-    panel_as = Panel(listen=Address(host="127.0.0.1", port=0), **{"switch_off": True, **looks})
+    panel_as = Panel(listen=Address(host="127.0.0.1", port=0), **{"switch_off": True, "kiosk": True, **looks})
     settings = replace(settings, panel=panel_as, destinations=(*settings.destinations, STICK))
     spool = open_spool(settings.station.data_dir, clock=clock)
     spool.worklist.replace("ris", worklist(clock))

@@ -197,3 +197,27 @@ def test_every_decision_has_a_number_of_its_own_and_tells_problem_choice_and_pri
         assert re.match(rf"# 0*{int(page.name[:4])}[.:] ", text), page.name
         for word in ("Problem", "Choice", "Price"):
             assert re.search(rf"^(## {word}$|\*\*{word}\.\*\*)", text, re.MULTILINE), f"{page.name}: {word}"
+
+
+PANEL = ROOT / "gateway" / "panel"
+_SCRIPT = re.compile(r'<script src="/static/([\w-]+\.js)"')  # a module keeps its names to itself
+_NAME = re.compile(r"^(?:(?:async )?function|const|let|class) (\w+)", re.MULTILINE)
+
+
+def names_twice(pages: dict[str, str], scripts: dict[str, str]) -> list[str]:
+    """Return the names that two scripts of one page give to something: the later one would win unseen."""
+    everywhere = _SCRIPT.findall(pages["base.html"])
+    found = []
+    for page, text in pages.items():
+        loaded = dict.fromkeys([*everywhere, *_SCRIPT.findall(text)])
+        names = [name for script in loaded for name in _NAME.findall(scripts[script])]
+        found += [f"{page}: {name}" for name in sorted(set(names)) if names.count(name) > 1]
+    return found
+
+
+def test_no_script_of_a_page_takes_a_name_of_another():
+    pages = {path.name: path.read_text() for path in (PANEL / "templates").glob("*.html")}
+    scripts = {path.name: path.read_text() for path in (PANEL / "static").glob("*.js")}
+    assert names_twice(pages, scripts) == []
+    scripts["scan.js"] += "\nasync function refresh() {}\n"
+    assert "base.html: refresh" in names_twice(pages, scripts)

@@ -18,7 +18,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import WORK, Door, caller_of
-from gateway.panel.shown import names, similar, views
+from gateway.panel.shown import names, patients, similar
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
 _LONGEST_SEARCH = 64
@@ -28,7 +28,7 @@ _LONGEST_SEARCH = 64
 class Other:
     """Another order of the patient, and the address where it is ticked, or is not any more."""
 
-    item: views.ItemView
+    item: patients.ItemView
     ticked: bool
     query: str
 
@@ -128,15 +128,15 @@ class ChoosingPages:
                 continue
             ticked = item.id in wanted
             after = [each for each in wanted if each != item.id] if ticked else [*wanted, item.id]
-            view = views.item_view(item, similar.Names(()), self._frame.today())
+            view = patients.item_view(item, similar.Names(()), self._frame.today())
             found.append(Other(item=view, ticked=ticked, query=urlencode([("item", each) for each in after])))
         return found
 
-    def _views(self, items: Sequence[WorklistItem], among: Sequence[WorklistItem]) -> list[views.ItemView]:
+    def _views(self, items: Sequence[WorklistItem], among: Sequence[WorklistItem]) -> list[patients.ItemView]:
         """Return entries of a list as they are shown `among` others."""
         listed, today = similar.Names(among), self._frame.today()
         return [
-            views.item_view(item, listed, today, orders=sum(item.patient == other.patient for other in among))
+            patients.item_view(item, listed, today, orders=sum(item.patient == other.patient for other in among))
             for item in items
         ]
 

@@ -46,7 +46,7 @@ class CopyingPages:
             raise NotFound("No exam was chosen.")
         media = self._media()
         chosen = next((each for each in media if each.name == query.get("to")), media[0] if media else None)
-        load = copies.load(spool, exams, self._frame.look.waits)
+        load = copies.load(spool, exams, self._frame.look.fates.waits)
         jpeg = query.get("jpeg") == "1"
         return {
             "exams": [self._frame.look.exam(exam, self._frame.today()) for exam in exams],

@@ -13,7 +13,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
-from gateway.panel.shown import known, names, similar, views
+from gateway.panel.shown import known, names, patients, similar
 from gateway.panel.shown.known import Known
 from gateway.spool.subjects import Subject
 
@@ -74,12 +74,12 @@ class TypedPages:
         return self._confirm(request, fields, subject.patient, subject.procedure.description, found)
 
     def _choose(self, request: Request, fields: Fields, patient: Patient, found: Known) -> Response:
-        look, today = partial(views.patient_view, temporary=False), self._frame.today()
+        look, today = partial(patients.patient_view, temporary=False), self._frame.today()
         values: Values = {
             "assign": self._frame.assigned(request),
             "typed": {**_EMPTY, **fields},
             "who": look(patient, today=today),
-            "items": [views.item_view(item, similar.Names(()), today) for item in found.items],
+            "items": [patients.item_view(item, similar.Names(()), today) for item in found.items],
             "exams": [self._frame.look.exam(exam, today) for exam in found.exams],
         }
         return self._frame.page(request, "known.html", values)
@@ -107,9 +107,9 @@ class TypedPages:
         values: Values = {
             "assign": assign,
             "opened": self._frame.other_open(assign),
-            "item": views.item_view(item, similar.Names(self._context.spool.worklist.items()), today),
+            "item": patients.item_view(item, similar.Names(self._context.spool.worklist.items()), today),
             "same": [
-                views.patient_view(other, temporary=False, today=today)
+                patients.patient_view(other, temporary=False, today=today)
                 for other in others
                 if other.id == patient.id
             ],

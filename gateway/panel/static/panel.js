@@ -161,15 +161,15 @@ async function refresh() {
     }
   } catch { /* the box is away: the watch below says so */ }
   fetching = false;
-  go();
+  goOn();
   if (wanted.size) setTimeout(refresh, 500);
 }
 
-function go() { // what was waited for is there: the page says where
+function goOn() { // what was waited for is there: the page says where
   const there = document.querySelector("[data-go]");
   if (there) location.assign(there.dataset.go);
 }
-go();
+goOn();
 
 // In practice somebody who walked away must not leave a screen that looks like the box.
 const PRACTICE_S = 900;

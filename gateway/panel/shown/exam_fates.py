@@ -1,0 +1,111 @@
+"""What became of an exam, as a shape, a word and what a person has to do about it. Looks; changes nothing."""
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+
+from gateway.config.settings import Settings
+from gateway.messages import N_
+from gateway.model import Delivery, DeliveryState, Exam, ExamState, Identity, PleaseCheck
+from gateway.panel.shown import fates, ways
+from gateway.panel.shown.fates import Fate
+from gateway.spool.deliveries import QUIET
+from gateway.spool.pictures import Picture
+from gateway.spool.routing import recipients
+from gateway.spool.spool import Spool
+
+BY_RULES = N_("No archive gets this: it stays on this box by the rules of your IT.")
+WHY_CHECK: dict[str, str] = N_(
+    {
+        PleaseCheck.CLOSED_BY_NEXT: "It was closed when another patient was chosen.",
+        PleaseCheck.IDLE: "Nobody worked on it for a long time.",
+        PleaseCheck.REBOOT: "The box restarted while it was open.",
+        PleaseCheck.STUDY_SHARED: "The worklist server gave the same study to another patient.",
+        PleaseCheck.WRONG_ENTRY: "It was ended because the worklist entry was wrong.",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FateView:
+    """What became of an exam: a shape, a word and what a person has to do about it."""
+
+    mark: str  # "ok", "going", "warn", "bad", "open", "none"
+    word: str
+    detail: str = ""
+    at: str = ""  # since when, local, once everything got there
+    receipt: bool = False  # an archive has it and was asked to vouch for it
+
+
+class ExamFates:
+    """Judges exams by where their pictures are. Blocks: runs in a thread."""
+
+    def __init__(self, spool: Spool, settings: Settings) -> None:
+        self._spool = spool
+        self._required = frozenset(d.name for d in settings.destinations if d.required)
+        self._vouching = frozenset(d.name for d in settings.destinations if d.commitment or d.trust_query)
+        self._hold_temporary = settings.release.temporary == "hold"
+        self._destinations = settings.destinations
+        self._has_destination = bool(settings.destinations)
+        self._has_archive = any(d.kind != "media" for d in settings.destinations)
+
+    def of(self, exam: Exam, kept: Sequence[Picture]) -> FateView:
+        """Say what became of an exam with these pictures, those that were removed left out."""
+        if exam.state is ExamState.OPEN:
+            going = [each for each in kept if each.deliveries]
+            return FateView(mark="open", word="Exam is open", detail=self._progress(going).word if going else "")
+        if self.waits(exam, kept):
+            word = "Please check the patient" if exam.please_check else "Needs a patient"
+            return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
+        if not kept:
+            return FateView(mark="none", word="No pictures")
+        return _obstacle(kept) or self._progress(kept)
+
+    def waits(self, exam: Exam, kept: Sized) -> bool:
+        """Say whether a finished exam's pictures stay until a person did something."""
+        question = exam.please_check or (self._hold_temporary and exam.identity is Identity.TEMPORARY)
+        return exam.state is ExamState.FINISHED and bool(question) and bool(kept)
+
+    def stays(self, picture: Picture) -> bool:
+        """Say whether no destination gets this picture, because of the rules that are configured."""
+        nowhere = not picture.deliveries and not recipients(self._destinations, picture.capture)
+        return self._has_destination and nowhere
+
+    def _progress(self, pictures: Sequence[Picture]) -> FateView:
+        kept = [each for each in pictures if not self.stays(each)]
+        if not kept:
+            return FateView(mark="none", word=fates.WORDS[Fate.ON_THIS_BOX], detail=BY_RULES)
+        got = [fates.of_picture(each, self._required) for each in kept]
+        if all(fates.arrived(each, self._required) for each in kept):
+            return self._arrived(kept, min(got))
+        arrived = sum(fate >= Fate.SENT for fate in got)
+        moving = arrived or any(fate is Fate.SENDING for fate in got)
+        queued = (d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED)
+        tried = [d for d in queued if d.attempts]
+        detail = tried[0].reason if tried else ""
+        if moving:
+            return FateView(mark="going", word=f"Sending {arrived} of {len(got)}", detail=detail)
+        mark = "warn" if tried else "going" if self._has_archive else "none"
+        return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
+
+    def _arrived(self, kept: Sequence[Picture], fate: Fate) -> FateView:
+        there = [d for each in kept for d in each.all_deliveries]
+        return FateView(
+            mark="ok",
+            word=fates.WORDS[fate],
+            at=ways.moment(max(d.changed_ns for d in there), self._spool.clock),
+            receipt=any(d.state is DeliveryState.SENT and d.destination in self._vouching for d in there),
+        )
+
+
+def _obstacle(kept: Sequence[Picture]) -> FateView | None:
+    """Say what a person must remove before everything can be delivered."""
+    if problems := [each.listed for each in kept if each.listed.problem_code]:
+        return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
+    if held := stopped([d for each in kept for d in each.all_deliveries]):
+        return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
+    return None
+
+
+def stopped(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Return those that nothing sends any more until a person did something."""
+    return [d for d in deliveries if d.state is DeliveryState.HELD and d.code not in QUIET]
