@@ -12,7 +12,7 @@ from gateway.config import grabber, values
 from gateway.config.findings import Finding, Part
 from gateway.config.keys import Table, tables
 from gateway.config.lines import Lines, Place
-from gateway.config.rules import findings
+from gateway.config.rules import findings, of_one
 from gateway.config.settings import Settings, Station
 from gateway.config.values import NOT_YET, Wrong, near, shown
 from gateway.errors import ConfigurationError, Problem
@@ -37,7 +37,7 @@ def read_text(raw: bytes, path: Path, environment: Mapping[str, str] | None = No
 
 
 def read_element(name: str, raw: dict[str, Any], *, base: Path) -> Any:  # noqa: ANN401 - the dataclass of its table
-    """Return one table, or one element of an array of tables, alone: no rule across tables is applied.
+    """Return one table, or one element of an array of tables, alone: no rule across elements is applied.
 
     `base`: the folder that relative paths are taken from. Raises ConfigurationError, whose problems have no lines.
     """
@@ -78,6 +78,7 @@ class _Reading:
         table = self._tables[name]
         assert table.made is not None
         part = self._part((name,), table, raw)
+        self._findings += of_one({name: [part]})
         if self._findings:
             raise ConfigurationError(name, self.problems())
         return table.made(**_kept(table, part))

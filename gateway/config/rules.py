@@ -27,6 +27,12 @@ def findings(parts: Parts) -> Iterator[Finding]:
         yield from rule(parts)
 
 
+def of_one(parts: Parts) -> Iterator[Finding]:
+    """Return what the rules find that need nothing but one element: how its connection is secured."""
+    yield from _certificates(parts)
+    yield from _web(parts)
+
+
 def _names(parts: Parts) -> Iterator[Finding]:
     for table in ("source", "worklist", "procedure_step", "destination"):
         seen: set[str] = set()

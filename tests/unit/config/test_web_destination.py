@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from gateway.config.reader import check, read
+from gateway.config.reader import check, read, read_element
 from gateway.config.settings import Destination, Tls
+from gateway.errors import ConfigurationError
 
 STOW = '[[destination]]\nname = "cloud"\nkind = "stow"\n'
 URL = 'url = "https://example.invalid/dicom-web"\n'
@@ -112,3 +113,13 @@ def test_a_mistake_is_named_with_its_key_and_its_reason(file, before, line, key,
     assert "secret" not in said
     assert "pässword" not in said
     assert "abc.def" not in said
+
+
+def test_an_archive_that_is_only_tried_gets_no_password_in_clear(tmp_path):
+    (tmp_path / "password").write_text("hunter2")
+    cloud = {"name": "cloud", "kind": "stow", "user": "box", "password_file": "password"}
+    with pytest.raises(ConfigurationError) as caught:
+        read_element("destination", {**cloud, "url": "http://archive.example/dicom-web"}, base=tmp_path)
+    assert "in clear" in str(caught.value)
+    secured = read_element("destination", {**cloud, "url": "https://archive.example/dicom-web"}, base=tmp_path)
+    assert secured.user == "box"
