@@ -26,6 +26,7 @@ LONGEST_DELAY_MS = 1000
 _LARGEST = 16_384
 _ODDEST = Fraction(1, 4)  # pixel
 _FASTEST = 240  # pictures a second
+_MOST = 64  # of anything: each mask is drawn in every picture
 _RANGES = {"limited": False, "full": True}
 _FIELDS = {"progressive": Scan.PROGRESSIVE, "top-first": Scan.TOP_FIRST, "bottom-first": Scan.BOTTOM_FIRST}
 
@@ -183,8 +184,8 @@ def _box(value: object) -> Box:
 
 def _several(check: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
     def checked(value: object) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            raise Unfit("must be a list")
+        if not isinstance(value, list) or len(value) > _MOST:
+            raise Unfit(f"must be a list of at most {_MOST}")
         return tuple(map(check, value))
 
     return checked

@@ -108,6 +108,7 @@ def test_a_profile_of_ones_own_is_read_from_its_file(tmp_path):
         ("pixel_aspect = [9, 1]", "pixel_aspect must be a pixel that is at most four times"),
         ('no_signal_picture = "\u00e9"', "no_signal_picture is not as it was written"),
         ("input_delay_ms = " + "9" * 5000, "it cannot be read"),
+        ("size = [9, 9]\nmasks = [" + "[1, 1, 1, 1]," * 65 + "]", "masks must be a list of at most 64"),
         ("masks = " + "[" * 3000, "it cannot be read"),
         ("input_delay_ms = 5000", "input_delay_ms must be a whole number from 0 to 1000"),
         ("title = 3", "title must be a text"),
