@@ -27,13 +27,16 @@ _LISTEN = """(ahead) => {
     if (document.getElementById('said').textContent.startsWith('✓'))
       requestAnimationFrame(() => measured.stored.push(performance.now() - pressed));
   }).observe(document.getElementById('said'), { childList: true, characterData: true, subtree: true });
-  const before = draw;
-  window.draw = async (message) => {
-    await before(message);
+  const before = Preview.prototype.draw;
+  Preview.prototype.draw = async function (message) {
+    await before.call(this, message);
     const taken = Number(new DataView(message, 8, 8).getBigUint64(0)) / 1e6 + ahead;
     measured.drawn.push([performance.now(), performance.timeOrigin + performance.now() - taken]);
   };
 }"""
+
+_ANSWERED = """(before) => presses.length === 0 &&
+  (measured.stored.length > before || document.getElementById('said').matches('.not'))"""
 
 
 @dataclass(kw_only=True)
@@ -63,13 +66,12 @@ class Glass:
         place = self.page.locator("#capture").bounding_box()
         assert place
         for _ in range(times):
+            self.page.wait_for_selector("body[data-live=on]", timeout=_PATIENCE_MS)
             before = self.page.evaluate("measured.stored.length")
             self.page.touchscreen.tap(place["x"] + 60, place["y"] + 60)
-            self.page.wait_for_function(
-                "(before) => measured.stored.length > before && presses.length === 0",
-                arg=before,
-                timeout=_PATIENCE_MS,
-            )
+            self.page.wait_for_function(_ANSWERED, arg=before, timeout=_PATIENCE_MS)
+            if self.page.evaluate("measured.stored.length") == before:
+                raise NotHere("a press found no live picture: this machine is too busy")
 
     def measured(self, what: str) -> list[Any]:
         """Return what was measured since the last time it was asked."""
