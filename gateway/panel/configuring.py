@@ -33,6 +33,7 @@ OF_THE_MACHINE = frozenset(
     {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
 )
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
+_SECRETS = frozenset({"token_file", "password_file"})
 _DIGITS = 32  # hexadecimal, of a secret's file
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
@@ -128,6 +129,13 @@ class Configuring:
             if words not in old and not self._ours(words):
                 reason = N_("must be a file that this box keeps for it")
                 yield Problem(line=0, key=dotted(place), place=place, reason=reason)
+
+    def lends_secret(self, entry: Mapping[str, Any]) -> bool:
+        """Say whether an entry names a secret that is kept for another address."""
+        now = files_of(self.tables, self.editor.now().document)
+        kept = {self._path(words): self._url(place) for place, words in now if place[-1] in _SECRETS}
+        named = [words for key, words in entry.items() if key in _SECRETS and isinstance(words, str)]
+        return any(kept.get(self._path(words), entry.get("url")) != entry.get("url") for words in named)
 
     def write(self, trial: Trial, revision: str, *, person: str = "") -> Text:
         """Write it, wish that every process takes it, and note by key what changed, and by whom."""
@@ -257,12 +265,19 @@ class Configuring:
                 reason = f"{waiting[name]} pictures still wait for it: have IT move them to another archive first"
                 yield Problem(line=0, key=f"destination.{name}", place=("destination",), reason=reason)
 
+    def _path(self, words: str) -> Path:
+        return (self.base / words.replace("\0", "")).resolve()  # with a zero in it, it is a path of no machine
+
+    def _url(self, place: Place) -> object:
+        """Return the address of the archive that a place is in."""
+        return self.editor.now().document[str(place[0])][place[1]].get("url")
+
     def _ours(self, words: str) -> bool:
         """Say whether a file lies where the panel may name files."""
-        if "\0" in words:  # a path of no machine
-            return False
-        path = (self.base / words).resolve()
-        return any(path.is_relative_to(folder) for folder in (self.base, self.secrets, self.profiles))
+        path = self._path(words)
+        return "\0" not in words and any(
+            path.is_relative_to(folder) for folder in (self.base, self.secrets, self.profiles)
+        )
 
 
 def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool:

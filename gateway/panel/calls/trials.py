@@ -39,11 +39,7 @@ class TrialCalls:
         if table not in trials.TABLES:
             raise BadValue("Only a worklist server, a procedure step server or an archive can be tried.")
         values = _values(asked.values.get("values"))
-        foreign = await self._context.work.spool(
-            lambda: next(self._context.configuring.foreign_files({table: [values]}), None)
-        )
-        if foreign:  # else any file of the box could be sent somewhere as a password
-            raise BadValue(f"This cannot be used: {foreign.key} {foreign.reason}.")
+        await self._context.work.spool(partial(self._harmless, table, values))
         arguments = {
             "table": table,
             "values": values,
@@ -58,6 +54,14 @@ class TrialCalls:
         )
         identifier = await self._context.work.spool(wish)
         return JSONResponse({"id": identifier, "done": False, "lines": []}, 202)
+
+    def _harmless(self, table: str, values: dict[str, Any]) -> None:
+        """Refuse what would send a file of the box, or another archive's secret, as a password. Raises BadValue."""
+        configuring = self._context.configuring
+        for foreign in configuring.foreign_files({table: [values]}):
+            raise BadValue(f"This cannot be used: {foreign.key} {foreign.reason}.")
+        if configuring.lends_secret(values):
+            raise BadValue("This secret is kept for another address.", action="Type it again.")
 
     async def get(self, request: Request) -> Response:
         """Return what was found out so far."""

@@ -269,6 +269,21 @@ def test_a_trial_sends_no_file_of_the_box_as_a_password(new):
     assert asked["base"] == str(new.settings.station.data_dir)  # where the configuration lies
 
 
+def test_a_trial_sends_a_secret_nowhere_but_where_it_is_kept_for(new):
+    folder = new.settings.station.data_dir
+    secret = folder / "secrets" / "0123"
+    secret.parent.mkdir()
+    secret.write_text("hunter2\n")
+    cloud = {"name": "cloud", "kind": "stow", "url": "https://archive.example/dicom-web", "token_file": str(secret)}
+    lines = "".join(f'{key} = "{value}"\n' for key, value in cloud.items())
+    (folder / "scopegate.toml").write_text(f"[[destination]]\n{lines}")
+    for file in (str(secret), "secrets/../secrets/0123", "a\0"):
+        values = {**cloud, "url": "https://elsewhere.example/", "token_file": file}
+        answer = new.client.post("/api/v1/trials", json={"table": "destination", "values": values})
+        assert answer.status_code == 422
+    new.client.post("/api/v1/trials", json={"table": "destination", "values": cloud}).raise_for_status()
+
+
 def test_a_file_that_somebody_broke_by_hand_is_taken_by_no_process(new):
     (new.settings.station.data_dir / "scopegate.toml").write_text("[station\n")
     new.client.post("/api/v1/first-start/later", json={}).raise_for_status()
