@@ -20,8 +20,16 @@ const LOST_MS = 11000; // the box says something every 5 s
 
 let armed = false;
 let pressedHere = false;
-setTimeout(() => { armed = true; document.body.classList.add("ready"); }, GUARD_MS);
-addEventListener("pointerdown", () => { pressedHere = armed; }, true);
+function rest() { // a screen came under the finger: what touches it at once was meant for the one before
+  armed = false;
+  document.body.classList.remove("ready");
+  setTimeout(() => { armed = true; document.body.classList.add("ready"); }, GUARD_MS);
+}
+rest();
+addEventListener("pointerdown", (event) => {
+  pressedHere = armed;
+  if (!armed) event.stopPropagation(); // keys of the keyboard on the screen type at once
+}, true);
 addEventListener("click", (event) => {
   if (event.detail > 0 && !pressedHere) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
@@ -120,7 +128,8 @@ setInterval(() => { if (performance.now() - touched > COVER_S * 1000) cover(); }
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = performance.now(); }, true);
 addEventListener("click", (event) => {
   if (!document.body.classList.contains("covered")) return;
-  document.body.classList.remove("covered"); // this touch only uncovers
+  document.body.classList.remove("covered");
+  if (!event.target.closest("#list")) return; // a key beside the list does what it says
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);

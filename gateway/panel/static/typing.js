@@ -88,7 +88,7 @@ addEventListener("scan", (event) => {
 });
 
 // A touch answers and goes on; the arrows of a real keyboard only answer.
-for (const choice of form.elements.sex) choice.addEventListener("click", (event) => { if (event.detail > 0) next(); });
+for (const choice of form.elements.sex) choice.addEventListener("click", (event) => { if (event.detail > 0) { next(); rest(); } });
 
 // --- the date: digits alone, and on to the next part when one is full --------------------------------------------
 
