@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from gateway.panel.words import COOKIE
 from tests.browser.conftest import SIZES, Box, ready
-from tests.browser.every_screen import MEIER, fill
+from tests.browser.every_screen import MEIER, fill, new_box
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 HAND_MS = 60  # between two keys; a scanner is faster
@@ -143,6 +143,15 @@ def test_an_id_left_empty_is_made_by_the_box_and_said(page: Page, box: Box) -> N
     exam = box.open_exam()
     assert exam.patient.issuer == "LOCAL-US-ROOM-2"
     expect(page.locator(".bar-title")).to_contain_text(exam.patient.id)
+
+
+@front
+def test_what_a_field_holds_already_is_corrected_from_its_end(page: Page, box: Box) -> None:
+    new_box(box, archive={"kind": "dicom", "host": "10.0.0.6", "port": 16858, "ae_title": "PACS"})
+    page.goto(f"{box.address}/first-start/archive/type/port")
+    ready(page)
+    page.locator(".hg-button-delete").tap()
+    assert page.locator("input[data-keys]").input_value() == "1685"
 
 
 @front

@@ -99,6 +99,7 @@ function writeInto(input) {
   if (field === input) return;
   const before = field?.dataset.keys;
   field = input;
+  if (!input.selectionEnd) input.setSelectionRange(input.value.length, input.value.length); // what is there is corrected
   if (before !== input.dataset.keys) side = { id: "numbers", date: "pad" }[input.dataset.keys] || "letters";
   large = wantsCapital();
   render();
