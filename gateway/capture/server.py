@@ -63,6 +63,7 @@ class Server:
         self._supervisor = supervisor
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self.listening = threading.Event()
         self._viewers = threading.BoundedSemaphore(_MAX_VIEWERS)
         self._presses: dict[str, Callable[[Arguments], Callable[[], Header]]] = {
             "press": self._press,
@@ -89,6 +90,7 @@ class Server:
             listener.bind(str(self._path))
             self._path.chmod(0o660)
             listener.listen(_MAX_CONNECTIONS)
+            self.listening.set()
             listener.settimeout(0.05)
             while not self._supervisor.stop.is_set():
                 try:

@@ -27,6 +27,7 @@ __all__ = ["Devices", "next_start", "run"]
 _log = logging.getLogger(__name__)
 _WORKERS = 2
 _ALARM_S = 2.0  # between two tries of a disk that refused
+_LISTENS_S = 5.0
 _LOOK_S = 0.5  # between two looks at what a source shows, and at what is ahead of a clip
 _DUE_S = 0.2  # between two looks for answers that are late
 _STUCK_CHECK_S = 1.0
@@ -127,7 +128,6 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("due", _DUE_S, parts.due.step)
     supervisor.every("bench", _LOOK_S, parts.desk.bench.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
-    supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
     for name, grabber in parts.grabbers.items():
         supervisor.start(f"source-{name}", partial(grabber.run, stop))
         supervisor.every(f"look-{name}", _LOOK_S, grabber.watch.step)
@@ -141,6 +141,8 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
         supervisor.start(f"{pedal.name}-act", partial(pedal.act, stop))
     server = Server(path=settings.station.runtime_dir / wire.SOCKET_NAME, desk=parts.desk, supervisor=supervisor)
     supervisor.start("socket", server.run)
+    server.listening.wait(_LISTENS_S)  # who reads below that capture is there calls it at once
+    supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
 
 
 def next_start(spool: Spool, path: Path) -> int:

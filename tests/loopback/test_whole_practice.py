@@ -64,7 +64,7 @@ def test_practice_takes_pictures_of_test_patients_and_leaves_nothing(tmp_path: P
         assert not (root / "run" / "practice-wanted").exists()
         assert not (root / "run" / "practice" / "left-by-an-earlier-one").exists()
         address = place.read_text().strip() + "/api/v1"
-        items = ask(f"{address}/worklist")["items"]
+        items = until("the worklist", lambda: ask(f"{address}/worklist")["items"], 60)
         assert {item["patient"]["name"][:5] for item in items} == {"TEST-"}
         assert {item["patient"]["id"][:5] for item in items} == {"TEST-"}
         number = ask(f"{address}/exams", {"worklist_item": items[0]["id"], "request_id": str(uuid.uuid4())})["id"]

@@ -39,6 +39,9 @@ class StoreScp(Server):
         (found,) = self.received.glob(f"*.{sop_instance_uid}")
         return found
 
+    def has(self, sop_instance_uid: str) -> bool:
+        return any(self.received.glob(f"*.{sop_instance_uid}"))
+
     def count(self) -> int:
         return sum(1 for _ in self.received.iterdir())
 
