@@ -412,7 +412,8 @@ def _without_picture(signal: str) -> None:
         script = box.capture.script
         script.signal = signal
         if signal == "refused":
-            script.what, script.action = "Masks are for 1920 x 1080.", "Choose another profile."
+            script.what = "The picture cannot be made as its device profile says."
+            script.action = "Do what this says, or call IT."
             script.code = "VID-05"
         return f"/live/{exam(box, 1).id}"
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from gateway.clock import Clock
 from gateway.config.settings import Address, Lan
 from gateway.errors import WorklistError
+from gateway.spool.room import reserve_for
 from tests.browser.conftest import SIZES, Box, ready, worklist
 from tests.browser.every_screen import _away, _move, _refused, _sealed, as_administrator, exam, said_of_forward
 from tests.certificates import Authority
@@ -123,11 +124,14 @@ def recorder_dies(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
     return box.capture.start
 
 
-def disk_fills(leave: int) -> Callable[..., Done]:
+def disk_fills(usable: int) -> Callable[..., Done]:
     def fault(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
         disk = request.getfixturevalue("disk")
         page.goto(f"{box.address}/live/{exam(box, 1).id}")
-        disk.fill(leave)
+        reserve, kept = box.settings.station.data_dir / "reserve", box.settings.retention.reserve_mb * MB
+        held = reserve.stat().st_size if reserve.exists() else 0
+        # What is kept back for records is no room.
+        disk.fill(usable + reserve_for(box.spool.space.room().total, kept) - held)
         return disk.make_room
 
     return fault
@@ -222,7 +226,7 @@ FAULTS: dict[str, tuple[Callable[..., Done], str, tuple[str, ...]]] = {
     "IN-01": (unplugged("pedals", "input-1"), "#pedal", ("Pedal is unplugged", "capture on the screen")),
     "IN-02": (unplugged("signs", "tone-1"), "#sign", ("No lamp or tone", "look at the screen")),
     "SYS-01": (recorder_dies, "#over", ("Screen lost the recorder", STORED, "starts again by itself", "service")),
-    "STO-01": (disk_fills(33 * MB), "#room", ("filling up: room for about", STORED, "Call IT")),
+    "STO-01": (disk_fills(35 * MB), "#room", ("filling up: room for about", STORED, "Call IT")),
     "STO-02": (disk_fills(2 * MB), "#room", ("The box is full", STORED, "Finish the exam and call IT")),
     "TIM-01": (never_set, "#list", ("clock may be wrong", "Pictures are stored with this time", "check it")),
     "NET-02": (archive_away, "#list .strip", ("did not answer", "On this box: 3.", "tried again by itself")),

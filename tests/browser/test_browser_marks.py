@@ -99,6 +99,7 @@ def test_one_touch_marks_a_key_image_and_another_takes_it_back_and_the_finish_sh
     page.get_by_text("Back to live").tap()
     expect(page.locator("#tally")).to_have_text("1 image · 1 key")
     expect(page.get_by_role("img", name="key image")).to_be_visible()
+    ready(page)
     page.locator("#finish").tap()
     page.wait_for_url("**/finish/*")
     expect(page.locator(".sum")).to_contain_text("1 image · 1 key")
