@@ -275,6 +275,15 @@ class Counted(Protocol):
     disks: set[bytes]
 
 
+@dataclass
+class Tally:
+    """What cuts of the power left: how many, on how many different disks, and what was broken on them."""
+
+    cuts: int = 0
+    disks: set[bytes] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+
+
 def for_each_disk(
     recording: Recording, tally: Counted, *, begin: int, variants: Sequence[Variant] = VARIANTS
 ) -> Iterator[tuple[Cut, Path]]:

@@ -4,7 +4,6 @@ A box that forgot its people would take whoever comes next as its first administ
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,11 @@ from gateway.clock import FakeClock
 from gateway.panel.people.roles import Role
 from gateway.panel.people.store import People
 from gateway.spool.files import Files
-from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_disk
+from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, Tally, ack, for_each_disk
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import QUICK
 
 Pins = dict[str, str]  # by name
-
-
-@dataclass
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
-    broken: list[str] = field(default_factory=list)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The configuration, cut after every file operation: the old file or the new one, whole, and one to go back to."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,11 @@ from gateway.config.changes import Put
 from gateway.config.editing import Editor
 from gateway.config.keeping import Kept
 from gateway.spool.files import Files
-from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_disk
+from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, Tally, ack, for_each_disk
 from tests.memory import folder_in_memory
 
 NAME = "scopegate.toml"
 CHANGES = 12  # more than are kept
-
-
-@dataclass
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
-    broken: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
