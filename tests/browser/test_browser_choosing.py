@@ -7,7 +7,9 @@ from playwright.sync_api import Page, expect
 
 from gateway.model import PleaseCheck
 from tests.browser.conftest import SIZES, Box, ready, until
-from tests.browser.every_screen import MEIER, fill, grouped, scan, show
+from tests.browser.every_screen import show
+from tests.browser.screens.choosing import grouped, scan
+from tests.browser.screens.typed import MEIER, fill
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 

@@ -17,7 +17,8 @@ from gateway.config.settings import Address, Lan
 from gateway.errors import WorklistError
 from gateway.spool.room import reserve_for
 from tests.browser.conftest import SIZES, Box, ready, worklist
-from tests.browser.every_screen import _away, _move, _refused, _sealed, as_administrator, exam, said_of_forward
+from tests.browser.screens.people import as_administrator
+from tests.browser.screens.states import away, exam, refused, said_of_forward, sealed, set_deliveries
 from tests.certificates import Authority
 from tests.small_disk import MB, SmallDisk, small_disk
 
@@ -146,43 +147,45 @@ def never_set(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
 
 def archive_away(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
     del request
-    _sealed(box)
-    _away(box, 20)
+    sealed(box)
+    away(box, 20)
     page.goto(f"{box.address}/delivery")
 
     def comes_back() -> None:
         said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
-        _move(box, "pacs", state="sent", attempts=4)
+        set_deliveries(box, "pacs", state="sent", attempts=4)
 
     return comes_back
 
 
 def archive_refuses(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
     del request
-    _refused(box)
+    refused(box)
     page.goto(f"{box.address}/delivery")
 
     def sent_after_all() -> None:
         said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
-        _move(box, "pacs", state="committed", code="", status="", reason="", proof="commitment", attempts=2)
+        set_deliveries(
+            box, "pacs", state="committed", code="", status="", reason="", proof="commitment", attempts=2
+        )
 
     return sent_after_all
 
 
 def archive_does_not_confirm(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
     del request
-    _sealed(box)
+    sealed(box)
     what = "The archive pacs took the pictures but does not confirm that it keeps them."
     action = "It is asked again by itself. Call IT: can the archive reach this box to report?"
     proof = {"state": "silent", "code": "commitment-silent", "what": what, "action": action}
     said_of_forward(box, destinations=[{"name": "pacs", "state": "ok", "proof": proof}])
     for name in ("pacs", "backup"):
-        _move(box, name, state="sent", attempts=1)
+        set_deliveries(box, name, state="sent", attempts=1)
     page.goto(f"{box.address}/delivery")
 
     def confirms() -> None:
         said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
-        _move(box, "pacs", state="committed", proof="commitment", attempts=1)
+        set_deliveries(box, "pacs", state="committed", proof="commitment", attempts=1)
 
     return confirms
 

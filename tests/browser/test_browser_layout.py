@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from gateway.model import Identity, Patient
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box, ready
-from tests.browser.every_screen import LONG, show
+from tests.browser.every_screen import show
+from tests.browser.screens.states import LONG
 from tests.unit.panel.fake_capture import START
 
 MM = {800: 5.2, 1280: 5.9}  # px a millimetre on the two screens

@@ -7,7 +7,9 @@ from playwright.sync_api import Page, Route, expect
 
 from gateway.model import RequestState
 from tests.browser.conftest import Box, ready
-from tests.browser.every_screen import _away, _plugged, _sealed, exam, said_of_forward, show
+from tests.browser.every_screen import show
+from tests.browser.screens.copying import plugged
+from tests.browser.screens.states import away, exam, said_of_forward, sealed
 from tests.forward.bench import clip, films, let_go, open_exam
 
 front = pytest.mark.parametrize("size", ["front"], indirect=True)
@@ -19,8 +21,8 @@ def touch(page: Page, name: str, role: Any = "link") -> None:
 
 @front
 def test_one_touch_on_the_badge_leads_to_the_reason(page: Page, box: Box) -> None:
-    _sealed(box)
-    _away(box, 20)
+    sealed(box)
+    away(box, 20)
     page.goto(box.address)
     ready(page)
     expect(page.locator("#badge")).to_have_text("3 waiting")
@@ -33,8 +35,8 @@ def test_one_touch_on_the_badge_leads_to_the_reason(page: Page, box: Box) -> Non
 
 @front
 def test_what_was_wrong_leaves_the_screen_by_itself(page: Page, box: Box) -> None:
-    _sealed(box)
-    _away(box, 200)
+    sealed(box)
+    away(box, 200)
     page.goto(f"{box.address}/delivery")
     expect(page.locator("#list .strip.bad")).to_contain_text("NET-02")
     said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
@@ -43,7 +45,7 @@ def test_what_was_wrong_leaves_the_screen_by_itself(page: Page, box: Box) -> Non
 
 @front
 def test_a_picture_is_held_back_and_sent_after_all_from_the_details(page: Page, box: Box) -> None:
-    opened = _sealed(box, 1)
+    opened = sealed(box, 1)
     page.goto(f"{box.address}/delivery/{opened.id}")
     ready(page)
     page.get_by_role("button", name="Hold back picture 1").first.tap()
@@ -56,8 +58,8 @@ def test_a_picture_is_held_back_and_sent_after_all_from_the_details(page: Page, 
 
 @front
 def test_four_touches_copy_an_exam_and_the_screen_says_when_the_stick_may_be_pulled(page: Page, box: Box) -> None:
-    opened = _sealed(box, 2)
-    _plugged(box)
+    opened = sealed(box, 2)
+    plugged(box)
     page.goto(box.address)
     ready(page)
     page.locator("#badge").tap()
@@ -87,14 +89,14 @@ def test_four_touches_copy_an_exam_and_the_screen_says_when_the_stick_may_be_pul
 def test_a_stick_that_is_plugged_in_is_seen_without_a_touch(page: Page, box: Box) -> None:
     show("copy_no_stick", box, page)
     expect(page.locator("#sheet")).to_contain_text("There is no stick.")
-    _plugged(box)
+    plugged(box)
     expect(page.get_by_role("button", name="Start copying")).to_be_visible()
 
 
 @front
 def test_exams_are_ticked_and_copied_together(page: Page, box: Box) -> None:
-    first, second = _sealed(box, 1), _sealed(box, 1, "Okonkwo^Chidi")
-    _plugged(box)
+    first, second = sealed(box, 1), sealed(box, 1, "Okonkwo^Chidi")
+    plugged(box)
     page.goto(f"{box.address}/delivery")
     ready(page)
     touch(page, "Copy to USB")
@@ -110,8 +112,8 @@ def test_exams_are_ticked_and_copied_together(page: Page, box: Box) -> None:
 
 @front
 def test_an_exam_is_searched_without_a_name_in_the_address(page: Page, box: Box) -> None:
-    _sealed(box, 1)
-    _sealed(box, 1, "Okonkwo^Chidi")
+    sealed(box, 1)
+    sealed(box, 1, "Okonkwo^Chidi")
     page.goto(f"{box.address}/archive")
     ready(page)
     page.locator("input[name=text]").fill("oko")

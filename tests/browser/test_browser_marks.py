@@ -6,7 +6,7 @@ from playwright.sync_api import Page, Route, expect
 from gateway.model import Exam, Identity, Patient, Side
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
-from tests.browser.every_screen import exam as exam_with
+from tests.browser.screens.states import exam as exam_with
 from tests.unit.panel.fake_capture import START
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen

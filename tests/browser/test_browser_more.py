@@ -3,7 +3,8 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, ready
-from tests.browser.every_screen import exam, show
+from tests.browser.every_screen import show
+from tests.browser.screens.states import exam
 
 
 def test_after_an_exam_the_list_shows_no_names_until_somebody_touches_it(page: Page, box: Box) -> None:

@@ -9,7 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway.config.settings import Address, Lan
 from tests.browser.conftest import Box, ready, until
-from tests.browser.every_screen import PIN, as_administrator, ask, exam, show
+from tests.browser.every_screen import show
+from tests.browser.screens.people import PIN, as_administrator, ask
+from tests.browser.screens.states import exam
 from tests.certificates import Authority
 
 

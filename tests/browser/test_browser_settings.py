@@ -5,7 +5,8 @@ import tomllib
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, until
-from tests.browser.every_screen import configured, exam
+from tests.browser.screens.settings import configured
+from tests.browser.screens.states import exam
 
 
 def written(box: Box) -> dict:

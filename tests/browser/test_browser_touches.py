@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from gateway.model import ExamState, Side
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready
-from tests.browser.every_screen import _away, _sealed
+from tests.browser.screens.states import away, sealed
 
 pytestmark = pytest.mark.parametrize("size", [SIZES["front"]])
 Count = Callable[[], int]
@@ -121,8 +121,8 @@ def test_from_one_patient_to_the_next_it_takes_four_touches_and_one_that_shows_t
 
 
 def test_why_something_was_not_sent_takes_one_touch(page: Page, box: Box, touches: Count) -> None:
-    _sealed(box)
-    _away(box, 20)
+    sealed(box)
+    away(box, 20)
     page.goto(box.address)
     touch(page, page.locator("#badge"), "**/delivery")
     expect(page.locator("#list .strip")).to_contain_text("NET-02")

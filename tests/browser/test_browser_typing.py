@@ -5,7 +5,8 @@ from playwright.sync_api import Page, expect
 
 from gateway.panel.words import COOKIE
 from tests.browser.conftest import SIZES, Box, ready
-from tests.browser.every_screen import MEIER, fill, new_box
+from tests.browser.screens.first_start import new_box
+from tests.browser.screens.typed import MEIER, fill
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 HAND_MS = 60  # between two keys; a scanner is faster
