@@ -1,0 +1,217 @@
+"""Who may use which route, as was decided: the whole table a second time; and browsers in which somebody is."""
+
+import re
+
+import httpx2
+
+from gateway.panel.people.roles import Door, Role
+from gateway.panel.people.sessions import COOKIE
+from tests.unit.panel.conftest import Bench
+
+PIN = "402918"
+T, R, A, S, N = Role.TECHNICIAN, Role.REVIEWER, Role.ADMINISTRATOR, Role.SERVICE, Role.NOBODY
+EVERYBODY, KNOWN, LOOK, WORK = {T, R, A, S, N}, {T, R, A, S}, {T, R, A}, {T, A}
+
+# Who may use what. A route that is new has to be decided here as well.
+WHO: dict[str, set[Role]] = {
+    "GET /static": EVERYBODY,
+    "GET /api/v1/health": KNOWN,
+    "GET /api/v1/openapi.json": KNOWN,
+    "GET /api/v1/events": KNOWN,
+    "GET /api/v1/session": EVERYBODY,
+    "POST /api/v1/session": EVERYBODY,
+    "POST /api/v1/session/end": EVERYBODY,
+    "POST /api/v1/session/touch": KNOWN,
+    "POST /api/v1/session/pin": KNOWN,
+    "GET /api/v1/people": {A},
+    "POST /api/v1/people": {A},
+    "POST /api/v1/people/{person}/role": {A},
+    "POST /api/v1/people/{person}/pin": {A},
+    "POST /api/v1/people/{person}/remove": {A},
+    "POST /api/v1/people/recovery/renew": {A},
+    "POST /api/v1/people/recovery/confirm": {A},
+    "POST /api/v1/people/first": EVERYBODY,
+    "POST /api/v1/people/recover": EVERYBODY,
+    "GET /api/v1/worklist": WORK,
+    "POST /api/v1/worklist/refresh": WORK,
+    "POST /api/v1/worklist/search": WORK,
+    "GET /api/v1/exams": LOOK,
+    "POST /api/v1/exams": WORK,
+    "GET /api/v1/exams/{exam}": LOOK,
+    "POST /api/v1/exams/{exam}/finish": WORK,
+    "POST /api/v1/exams/{exam}/discontinue": WORK,
+    "POST /api/v1/exams/{exam}/confirm": WORK,
+    "POST /api/v1/exams/{exam}/assign": WORK,
+    "POST /api/v1/exams/{exam}/reopen": WORK,
+    "POST /api/v1/exams/{exam}/move": WORK,
+    "POST /api/v1/exams/{exam}/laterality": WORK,
+    "POST /api/v1/captures/{uid}/laterality": WORK,
+    "POST /api/v1/captures/{uid}/key": WORK,
+    "GET /api/v1/practice": KNOWN,
+    "GET /api/v1/service/bundle": {A, S},
+    "POST /api/v1/service/sign": {A, S},
+    "GET /service": {A, S},
+    "GET /service/signs": {A, S},
+    "POST /api/v1/kiosk/beat": EVERYBODY,
+    "POST /api/v1/practice/begin": WORK,
+    "POST /api/v1/practice/end": WORK,
+    "GET /practice": WORK,
+    "POST /api/v1/exams/{exam}/stills": WORK,
+    "POST /api/v1/exams/{exam}/clips": WORK,
+    "POST /api/v1/clips/{clip}/stop": WORK,
+    "WS /api/v1/presses": WORK,
+    "WS /api/v1/preview/{source}": LOOK,
+    "POST /api/v1/captures/{uid}/reject": WORK,
+    "POST /api/v1/captures/{uid}/restore": WORK,
+    "GET /api/v1/captures/{uid}/thumbnail": LOOK,
+    "GET /api/v1/captures/{uid}/image": LOOK,
+    "GET /api/v1/captures/{uid}/frames/{number}": LOOK,
+    "GET /api/v1/captures/{uid}/video": LOOK,
+    "GET /api/v1/captures/{uid}/media": LOOK,
+    "GET /api/v1/captures/{uid}/dicom": LOOK,
+    "GET /api/v1/deliveries": KNOWN,
+    "POST /api/v1/deliveries/retry": WORK,
+    "POST /api/v1/deliveries/{delivery}/retry": WORK,
+    "POST /api/v1/deliveries/{delivery}/hold": WORK,
+    "POST /api/v1/deliveries/{delivery}/release": WORK,
+    "GET /api/v1/days/{date}": LOOK,
+    "POST /api/v1/days/{date}/check": WORK,
+    "POST /api/v1/exports": LOOK,
+    "GET /api/v1/exports/{export}": LOOK,
+    "GET /api/v1/procedure-steps": KNOWN,
+    "POST /api/v1/procedure-steps/retry": WORK,
+    "POST /api/v1/procedure-steps/{message}/release": WORK,
+    "GET /": WORK,
+    "GET /confirm": WORK,
+    "POST /typed": WORK,
+    "GET /type": WORK,
+    "POST /type": WORK,
+    "GET /search": WORK,
+    "POST /search": WORK,
+    "POST /scanned": WORK,
+    "GET /operator": WORK,
+    "GET /api/v1/operator": WORK,
+    "POST /api/v1/operator": WORK,
+    "GET /live/{exam}": LOOK,
+    "GET /finish/{exam}": WORK,
+    "GET /exam/{exam}": LOOK,
+    "GET /picture/{uid}": LOOK,
+    "GET /move/{uid}": WORK,
+    "GET /delivery": LOOK,
+    "GET /delivery/{exam}": LOOK,
+    "GET /copy": LOOK,
+    "GET /copy/which": LOOK,
+    "GET /copying/{export}": LOOK,
+    "GET /archive": LOOK,
+    "POST /archive": LOOK,
+    "GET /play/{uid}": LOOK,
+    "GET /evening": WORK,
+    "GET /numbers": KNOWN,
+    "POST /api/v1/exams/search": LOOK,
+    "POST /api/v1/exams/{exam}/send-again": WORK,
+    "GET /api/v1/power": KNOWN,
+    "POST /api/v1/power/off": WORK,
+    "POST /api/v1/power/stay": WORK,
+    "GET /api/v1/devices": {A},
+    "GET /api/v1/devices/look": {A},
+    "POST /api/v1/devices/pedal": {A},
+    "POST /api/v1/trials": {A},
+    "GET /api/v1/trials/{trial}": {A},
+    "GET /api/v1/first-start": EVERYBODY,
+    "POST /api/v1/first-start/answer": {A},
+    "POST /api/v1/first-start/draft": {A},
+    "POST /api/v1/first-start/later": EVERYBODY,
+    "POST /api/v1/first-start/finish": {A},
+    "GET /settings/{page}/{table}/{number}/try": {A},
+    "GET /first-start": EVERYBODY,
+    "GET /first-start/language": {A},
+    "GET /first-start/time": {A},
+    "GET /first-start/station": {A},
+    "GET /first-start/administrator": {A},
+    "GET /first-start/source": {A},
+    "GET /first-start/source/profile": {A},
+    "GET /first-start/source/kind": {A},
+    "GET /first-start/pedal": {A},
+    "GET /first-start/worklist": {A},
+    "GET /first-start/archive": {A},
+    "GET /first-start/archive/commitment": {A},
+    "GET /first-start/retention": {A},
+    "GET /first-start/{step}/try": {A},
+    "GET /first-start/{step}/type/{field}": {A},
+    "GET /first-start/summary": {A},
+    "GET /more": KNOWN,
+    "GET /language": EVERYBODY,
+    "GET /standby": KNOWN,
+    "GET /sign-in": EVERYBODY,
+    "GET /first": EVERYBODY,
+    "GET /recover": EVERYBODY,
+    "GET /pin": KNOWN,
+    "GET /people": {A},
+    "GET /people/name": {A},
+    "GET /people/add": {A},
+    "GET /people/code": {A},
+    "GET /people/{person}": {A},
+    "GET /api/v1/settings": {A},
+    "GET /api/v1/settings/state": {A},
+    "POST /api/v1/settings/check": {A},
+    "POST /api/v1/settings/change": {A},
+    "GET /api/v1/settings/before": {A},
+    "POST /api/v1/settings/take-back": {A},
+    "POST /api/v1/settings/secrets": {A},
+    "GET /api/v1/settings/export": {A},
+    "POST /api/v1/settings/import/check": {A},
+    "POST /api/v1/settings/import": {A},
+    "GET /settings": {A},
+    "GET /settings/before": {A},
+    "GET /settings/file": {A},
+    "POST /api/v1/settings/stick/export": {A},
+    "POST /api/v1/settings/stick/import": {A},
+    "GET /settings/{page}": {A},
+    "GET /settings/{page}/ask/{place:path}": {A},
+    "GET /settings/{page}/{table}/new": {A},
+    "GET /settings/{page}/{table}/{number}": {A},
+}
+AT_THE_BOX = {
+    "POST /api/v1/people/first",
+    "POST /api/v1/people/recover",
+    "POST /api/v1/settings/stick/export",
+    "POST /api/v1/settings/stick/import",
+    "GET /first",
+    "GET /recover",
+    "GET /api/v1/first-start",
+    "POST /api/v1/first-start/later",
+    "GET /first-start",
+    "POST /api/v1/power/off",
+    "POST /api/v1/kiosk/beat",
+    "POST /api/v1/practice/begin",
+    "POST /api/v1/practice/end",
+    "GET /practice",
+    "POST /api/v1/power/stay",
+}
+TAKE_PICTURES = {
+    "POST /api/v1/exams/{exam}/stills",
+    "POST /api/v1/exams/{exam}/clips",
+    "POST /api/v1/clips/{clip}/stop",
+    "WS /api/v1/presses",
+}
+WHILE_NEW = {
+    name for name, who in WHO.items() if who == {A} and re.search(r"/(first-start|trials|devices)(/|$)", name)
+}
+ENDLESS = {"GET /api/v1/events", "WS /api/v1/presses", "WS /api/v1/preview/{source}"}
+
+
+def people(bench: Bench) -> dict[Role, str]:
+    """Have one person of each role; return their ids."""
+    kept = bench.watching.app.state.desk.people
+    first, _ = kept.first("Huber", PIN)
+    others = {role: kept.add(str(role).title(), role, PIN).id for role in (T, R, S)}
+    return {A: first.id, **others}
+
+
+def signed_in(bench: Bench, person: str, door: Door) -> dict[str, str]:
+    """Return the header of a browser in which this person has signed in."""
+    return {"cookie": f"{COOKIE[door]}={bench.watching.app.state.desk.sessions.begin(person, door)}"}
+
+
+def sign_in(client: httpx2.Client, name: str = "Huber", pin: str = PIN, **headers: str) -> httpx2.Response:
+    return client.post("/api/v1/session", json={"name": name, "pin": pin}, headers=headers)
