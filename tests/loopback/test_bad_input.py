@@ -1,11 +1,8 @@
 """What goes wrong outside the box: it says so, says what to do, and what was acknowledged is still there."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from tests.box import Box, Refusal, until
 from tests.loopback.peers import StoreScp
 from tests.loopback.whole_box import as_destination
+from tests.small_disk import MB, small_disk
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -85,20 +83,6 @@ def test_a_worklist_server_that_is_down_leaves_the_box_usable(tmp_path: Path) ->
         assert box.still(exam)["sop_instance_uid"]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a data folder of 700 MB that a test can fill."""
-    data = tmp_path / "box" / "data"
-    data.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=700m", "tmpfs", str(data)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small disk can be made by root only; tests/unit/spool covers each write")
-    yield data
-    subprocess.run(["umount", str(data)], check=True)
-
-
 def press_until_refused(box: Box, exam: str) -> tuple[list[str], Refusal]:
     """Take stills until one is refused; return those that were acknowledged and the refusal."""
     stored: list[str] = []
@@ -110,20 +94,19 @@ def press_until_refused(box: Box, exam: str) -> tuple[list[str], Refusal]:
     raise AssertionError("the disk did not become full")
 
 
-def test_a_full_disk_refuses_new_pictures_and_keeps_the_old(tmp_path: Path, small_disk: Path) -> None:
-    ballast = small_disk / "ballast"
-    with StoreScp(tmp_path / "archive", "+xa") as archive:
+def test_a_full_disk_refuses_new_pictures_and_keeps_the_old(tmp_path: Path) -> None:
+    with StoreScp(tmp_path / "archive", "+xa") as archive, small_disk(tmp_path / "box" / "data", 700) as disk:
         with Box(tmp_path / "box", destinations=[as_destination("pacs", archive)]) as box:
             exam = box.open_typed()
-            with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free - 30_000_000)
+            until("the reserve to be made", lambda: "reserve_renewed" in box.log.read_text(encoding="utf-8"))
+            disk.fill(leave=30 * MB)
             stored, refusal = press_until_refused(box, exam)
             assert (refusal.status, refusal.code) == (507, "disk-full")
             assert "NOT stored" in refusal.body["detail"]
             assert len(stored) > 2
             assert [c["sop_instance_uid"] for c in box.get(f"/exams/{exam}")["captures"]] == stored
             assert box.request("GET", "/health")[0] == 503
-            ballast.unlink()
+            disk.make_room()
             again = box.still(exam)["sop_instance_uid"]
             box.finish(exam)
             box.until_delivered(exam, len(stored) + 1)
