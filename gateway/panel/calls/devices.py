@@ -27,7 +27,7 @@ class DeviceCalls:
         return [
             Route("/devices", self.listing, methods=["GET"], who=FIRST_SET_UP),
             Route("/devices/look", self.look, methods=["GET"], who=FIRST_SET_UP),
-            Route("/devices/pedal", self.pedal, methods=["POST"], who=FIRST_SET_UP),
+            Route("/devices/pedal", self.pedal, methods=["POST"], who=FIRST_SET_UP, counts=False),
         ]
 
     async def listing(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ class KioskCalls:
         self._context = context
 
     def routes(self) -> list[Route]:
-        return [Route("/kiosk/beat", self.beat, methods=["POST"], who=_WHOEVER_IS_THERE)]
+        return [Route("/kiosk/beat", self.beat, methods=["POST"], who=_WHOEVER_IS_THERE, counts=False)]
 
     async def beat(self, request: Request) -> Response:
         await bodies.read(request)

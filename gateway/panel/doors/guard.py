@@ -51,7 +51,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        scope[CALLER] = caller = self._caller(scope, headers)
+        scope[CALLER] = caller = self._caller(scope)
         acting.set(caller.person)
         refusal = self._refusal(scope, headers)
         if refusal and scope["type"] == "websocket":
@@ -71,19 +71,14 @@ class Guard:
         else:
             await self._app(scope, _counted(receive), protected)
 
-    def _caller(self, scope: Scope, headers: Mapping[str, str]) -> Caller:
+    def _caller(self, scope: Scope) -> Caller:
         door = scope.get(DOOR, Door.FRONT)
         client = scope.get("client")
-        # What a page fetches by itself is no touch, else a screen that nobody looks at would never be signed out.
-        touch = scope["type"] == "http" and (
-            scope["method"] not in _CHANGES_NOTHING or headers.get("sec-fetch-mode", "navigate") == "navigate"
-        )
         return self._desk.caller(
             HTTPConnection(scope).cookies.get(COOKIE[door], ""),
             door=door,
             address=client[0] if client and door is Door.LAN else "",
             captures=door is Door.FRONT or self._captures,
-            touch=touch,
         )
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> Refused | None:

@@ -14,12 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import Refused
 from gateway.panel import problems
 from gateway.panel.people.desk import Desk
-from gateway.panel.people.roles import Caller, Door, Permit, caller_of
+from gateway.panel.people.roles import Caller, Door, Permit, Role, caller_of
 from gateway.panel.people.sessions import COOKIE
 from gateway.panel.problems import NoCaptureHere, NotPermitted, NotSignedIn, OnlyAtTheBox
 from gateway.panel.words import of_call
 
 API = "/api/v1"
+IN_USE = "scopegate.in-use"  # key of an ASGI scope: touches of this page keep whoever signed in signed in
 _WEBSOCKET_REFUSED = 1008  # policy violation (RFC 6455 7.4.1)
 _ENDED: dict[str, Message] = {
     "http": {"type": "http.response.body", "body": b""},
@@ -28,14 +29,25 @@ _ENDED: dict[str, Message] = {
 
 
 class Route(routing.Route):
-    """A page or a call, and who may use it. `stays`: its answer goes on as long as somebody watches."""
+    """A page or a call, and who may use it.
+
+    `stays`: its answer goes on as long as somebody watches. `counts`: whether asking shows that whoever signed in is
+    there; None = what a person does is told from what a page does by itself (`_is_of_a_person`).
+    """
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], *, methods: Sequence[str], who: Permit, stays: bool = False
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Sequence[str],
+        who: Permit,
+        stays: bool = False,
+        counts: bool | None = None,
     ) -> None:
         super().__init__(path, endpoint, methods=list(methods))
         self.who = who
-        self.app = _Guarded(self.app, who, path, stays=stays)
+        self.app = _Guarded(self.app, who, path, stays=stays, counts=counts)
 
 
 class WebSocketRoute(routing.WebSocketRoute):
@@ -89,17 +101,26 @@ def refusal(who: Permit, caller: Caller) -> Refused | None:
 class _Guarded:
     """Lets through who may, and sends away who watches longer than signed in."""
 
-    def __init__(self, app: ASGIApp, who: Permit, path: str, *, stays: bool) -> None:
+    def __init__(self, app: ASGIApp, who: Permit, path: str, *, stays: bool, counts: bool | None = None) -> None:
         self._app = app
         self._who = who
         self._path = path  # the pattern, in which no number of an exam stands
         self._stays = stays
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = caller_of(scope)
         if why := refusal(self._who, caller):
             await self._refuse(why, caller, scope, receive, send)
-        elif self._stays and caller.person:
+            return
+        # At the box a technician works as well, whose touches must not keep an administrator signed in.
+        scope[IN_USE] = in_use = bool(caller.person) and (
+            caller.door is Door.LAN or Role.TECHNICIAN not in self._who.roles
+        )
+        if (in_use and _is_of_a_person(scope)) if self._counts is None else self._counts:
+            desk: Desk = scope["app"].state.desk
+            desk.sessions.find(token_of(scope), caller.door, touch=True)
+        if self._stays and caller.person:
             await self._while_signed_in(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -139,6 +160,14 @@ class _Guarded:
         if begun:
             with suppress(OSError, RuntimeError):  # the page may be gone already
                 await send(_ENDED[scope["type"]])
+
+
+def _is_of_a_person(scope: Scope) -> bool:
+    """Say whether a person did this. What a page fetches by itself is no touch (Fetch Metadata, `Sec-Fetch-Mode`)."""
+    if scope["type"] != "http":
+        return False
+    headers = HTTPConnection(scope).headers
+    return scope["method"] not in {"GET", "HEAD"} or headers.get("sec-fetch-mode", "navigate") == "navigate"
 
 
 def token_of(scope: Scope) -> str:

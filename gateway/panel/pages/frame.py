@@ -13,7 +13,7 @@ from gateway.errors import NotFound, ScopegateError
 from gateway.panel import problems
 from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
-from gateway.panel.doors.routing import Route
+from gateway.panel.doors.routing import IN_USE, Route
 from gateway.panel.people.roles import CAPTURE, LOOK, SERVE, SET_UP, SIGNED_IN, WORK, Permit, caller_of
 from gateway.panel.shown import archives, names
 from gateway.panel.shown.archives import Trouble
@@ -77,6 +77,7 @@ class Frame:
             "practice": self._context.practice,
             "kiosk": self._context.kiosk,
             "asker": caller,  # Jinja keeps `caller` for itself
+            "in_use": bool(request.scope.get(IN_USE)),
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self.look.badge(self.troubles()),
             "disk": self._health.disk(),

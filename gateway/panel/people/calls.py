@@ -38,7 +38,7 @@ class PeopleCalls:
         return [
             Route("/session", self.session, methods=["GET"], who=EVERYBODY),
             Route("/session", self.sign_in, methods=["POST"], who=EVERYBODY),
-            Route("/session/touch", self.touch, methods=["POST"], who=SIGNED_IN),
+            Route("/session/touch", self.touch, methods=["POST"], who=SIGNED_IN, counts=True),
             Route("/session/pin", self.own_pin, methods=["POST"], who=SIGNED_IN),
             Route("/session/end", self.sign_out, methods=["POST"], who=EVERYBODY),
             Route("/people/first", self.first, methods=["POST"], who=AT_THE_BOX),

@@ -33,10 +33,10 @@ class Desk:
         self._waiting: Counter[Door] = Counter()
         self._noted: dict[str, float] = {}
 
-    def caller(self, token: str, *, door: Door, address: str, captures: bool, touch: bool) -> Caller:
+    def caller(self, token: str, *, door: Door, address: str, captures: bool) -> Caller:
         """Return who asks with that cookie ("" with none)."""
         roles = {Role.TECHNICIAN} if door is Door.FRONT else set()
-        identifier = self.sessions.find(token, door, touch=touch) if token else None
+        identifier = self.sessions.find(token, door) if token else None
         person = next((each for each in self.people.all() if each.id == identifier), None)
         if person:
             roles.add(person.role)

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass
 from gateway.clock import Clock
 from gateway.panel.people.roles import Door
 
-IDLE_S = 600.0  # without a touch
-LONGEST_S = 12 * 3600.0
-FRONT_S = 600.0  # of an administrator at the box, however busy: the next technician stands there
+IDLE_S = 600.0  # without a touch; at the box of pages that ask for a person: a technician's own touches are none
+LONGEST_S = {Door.FRONT: 2 * 3600.0, Door.LAN: 12 * 3600.0}  # however busy
 _DIGITS = 64  # hexadecimal, of a token: 256 bits
 _MOST_OF_ONE = 16  # browsers of one person; the one that was used longest ago is signed out
 _HANDED_OVER_S = 60.0  # a successor that comes later asks everybody again
@@ -93,8 +92,7 @@ class Sessions:
 
 
 def _has_ended(session: Session, now: float) -> bool:
-    longest = FRONT_S if session.door is Door.FRONT else LONGEST_S
-    return now - session.touched >= IDLE_S or now - session.began >= longest
+    return now - session.touched >= IDLE_S or now - session.began >= LONGEST_S[session.door]
 
 
 def _digest(token: str) -> str:

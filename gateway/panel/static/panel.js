@@ -227,7 +227,7 @@ function listen() {
 
 const TOUCH_MS = 60000; // so often the box is told that somebody is there
 let told = performance.now();
-if (document.documentElement.dataset.door === "lan" && may.has("watch")) {
+if ("inUse" in document.documentElement.dataset) {
   for (const kind of ["pointerdown", "keydown"]) {
     addEventListener(kind, () => {
       if (performance.now() - told < TOUCH_MS) return;

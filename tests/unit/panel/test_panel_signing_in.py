@@ -77,18 +77,36 @@ def test_a_person_takes_another_pin_by_the_one_before_and_stays_signed_in_here_a
     bench.refused("/session/pin", {"old": PIN, "pin": "731840"}, 401, "not-signed-in")
 
 
-def test_settings_at_the_box_ask_for_the_pin_and_forget_it_after_ten_minutes() -> None:
+def test_settings_at_the_box_ask_for_the_pin_and_keep_it_while_somebody_works_there() -> None:
     clock = FakeClock()
     with folder_in_memory() as folder, running(folder, clock=clock) as bench:
         people(bench)
         assert bench.client.get("/people", follow_redirects=False).headers["location"] == "/sign-in?next=/people"
         sign_in(bench.client)
-        for _ in range(9):
-            clock.move(60)
-            assert bench.client.get("/people").url.path == "/people"
-        clock.move(60)
+        for _ in range(5):
+            clock.move(590)
+            assert "data-in-use" in bench.client.get("/people").text  # its touches are told
+            clock.move(590)
+            assert bench.client.post("/api/v1/session/touch", json={}).status_code == 200
+        clock.move(600)
         assert bench.client.get("/people").url.path == "/sign-in"
         assert bench.client.get("/api/v1/exams").status_code == 200  # exams need no PIN there
+
+
+def test_exams_and_waiting_pages_at_the_box_keep_no_administrator_signed_in() -> None:
+    clock = FakeClock()
+    with folder_in_memory() as folder, running(folder, clock=clock) as bench:
+        people(bench)
+        sign_in(bench.client)
+        for _ in range(9):
+            clock.move(60)
+            assert "data-in-use" not in bench.client.get("/").text
+            assert bench.client.post("/api/v1/kiosk/beat", json={}).status_code in {204, 404}
+            assert bench.client.post("/api/v1/devices/pedal", json={}).status_code == 200
+            assert bench.client.get("/people", headers={"sec-fetch-mode": "cors"}).url.path == "/people"
+        bench.open_exam()
+        clock.move(60)
+        assert bench.client.get("/people").url.path == "/sign-in"
 
 
 def test_what_a_page_fetches_by_itself_keeps_nobody_signed_in() -> None:
