@@ -16,7 +16,7 @@ from gateway.config.settings import Address, Settings
 from gateway.errors import ListenerFailed, SpoolError
 from gateway.log import event, warn
 from gateway.panel.app import create_app
-from gateway.panel.doors.connections import BACKLOG, Door
+from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.doors.waiting import Waiting
 from gateway.panel.kiosk import BEAT_NS
@@ -191,7 +191,7 @@ class Server:
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_S,
         )
-        self._server = uvicorn.Server(config)
+        self._server = WebServer(config)
         logging.getLogger("uvicorn.error").addFilter(without_text)
 
     def serve_until(self, listener: socket.socket, stop: threading.Event) -> None:

@@ -1,11 +1,12 @@
 """Connections: how many are kept and how long one may be silent, seen over real sockets."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx2
 import pytest
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.panel.doors.connections import BACKLOG, Door
+from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 
 PATIENCE_S = 0.2
 HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
@@ -34,19 +35,32 @@ async def _stream(_: Request) -> Response:
     return StreamingResponse(beats())
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    routes = [Route("/", _answer, methods=["GET", "POST"]), Route("/stream", _stream)]
-    door = Door(most=12, patience_s=PATIENCE_S)
-    config = uvicorn.Config(Starlette(routes=routes), http=door, backlog=BACKLOG, log_config=None, ws="none")
-    server = uvicorn.Server(config)
+@contextmanager
+def serving(*more: Route, patience_s: float = PATIENCE_S) -> Iterator[tuple[WebServer, int]]:
+    """Serve as the panel does, and give the port."""
+    routes = [Route("/", _answer, methods=["GET", "POST"]), Route("/stream", _stream), *more]
+    config = uvicorn.Config(
+        Starlette(routes=routes),
+        http=Door(most=12, patience_s=patience_s),
+        backlog=BACKLOG,
+        log_config=None,
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    server = WebServer(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        yield listener.getsockname()[1]
+        yield server, listener.getsockname()[1]
         server.should_exit = True
         thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with serving() as (_, port):
+        yield port
 
 
 def ended(caller: socket.socket) -> bool:
@@ -55,6 +69,26 @@ def ended(caller: socket.socket) -> bool:
         return not caller.recv(1)
     except ConnectionError:
         return True
+
+
+def test_who_connects_while_the_panel_ends_is_not_left_waiting() -> None:
+    callers: list[socket.socket] = []
+
+    async def end(_: Request) -> Response:
+        callers.append(socket.create_connection(("127.0.0.1", port)))
+        server.should_exit = True
+        # uvicorn looks each 0.1 s; as the loop stands still, it ends in the turn in which the caller is let in.
+        time.sleep(0.3)  # noqa: ASYNC251
+        return Response()
+
+    gc.disable()  # it would close what was forgotten, some day
+    try:
+        with serving(Route("/end", end), patience_s=60) as (server, port):
+            httpx2.get(f"http://127.0.0.1:{port}/end")
+        with callers[0] as caller:
+            assert ended(caller)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("said", HALVES)

@@ -7,10 +7,12 @@ who say nothing, or a byte now and then, are sent away; pages that watch are not
 import asyncio
 import logging
 import math
+import socket
 from dataclasses import dataclass
 from typing import Any
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.log import warn
@@ -61,3 +63,17 @@ class Connection(H11Protocol):
             return
         self._looked_at = waits_for
         self.loop.call_later(self.door.patience_s, self._look)
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, which leaves no connection open once it has ended.
+
+    It asks each to end and waits a grace for answers in flight; who came meanwhile or takes longer stays connected
+    to nobody.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # the loop lets go of them

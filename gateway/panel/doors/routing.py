@@ -31,8 +31,8 @@ _ENDED: dict[str, Message] = {
 class Route(routing.Route):
     """A page or a call, and who may use it.
 
-    `stays`: its answer goes on as long as somebody watches. `counts`: whether asking shows that whoever signed in is
-    there; None = what a person does is told from what a page does by itself (`_is_of_a_person`).
+    `stays`: its answer goes on as long as somebody watches. `counts`: whether asking shows that whoever signed in
+    is there; None = what a person does is told from what a page does by itself (`_is_of_a_person`).
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class _Guarded:
 
 
 def _is_of_a_person(scope: Scope) -> bool:
-    """Say whether a person did this. What a page fetches by itself is no touch (Fetch Metadata, `Sec-Fetch-Mode`)."""
+    """Say whether a person did this; what a page fetches by itself is no touch (Fetch Metadata, Sec-Fetch-Mode)."""
     if scope["type"] != "http":
         return False
     headers = HTTPConnection(scope).headers
