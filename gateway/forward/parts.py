@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.config.settings import Destination, Settings
 from gateway.errors import DiskFull
+from gateway.forward.asking import Servers
 from gateway.forward.follow import Follower
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
@@ -64,11 +65,12 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     senders = {each.name: _sender(each, ours, spool, stop, rest) for each in settings.destinations}
     tellers = _tellers(settings, spool, rest)
     wrapper, films, jpegs = _sealing(settings, spool, rest)
+    asked = Servers(every=settings.worklists, our_ae=ours, clock=spool.clock)
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
-        "worklist": Refresher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
-        "search": Searcher(spool=spool, servers=settings.worklists, our_ae=ours, clock=spool.clock).step,
+        "worklist": Refresher(spool=spool, servers=asked).step,
+        "search": Searcher(spool=spool, servers=asked).step,
         "settings-file": SettingsFiles(spool=spool, destinations=settings.destinations).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},

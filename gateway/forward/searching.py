@@ -2,18 +2,13 @@
 
 import logging
 import re
-from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
-from gateway.clock import Clock
-from gateway.config import settings
+from gateway.config.settings import Worklist
 from gateway.errors import WorklistError
-from gateway.forward.worklist import understood
+from gateway.forward.asking import Servers
 from gateway.log import event
 from gateway.model import WorklistItem
-from gateway.net import worklist
-from gateway.net.peers import Timeouts
 from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
 
@@ -28,54 +23,31 @@ _NO_LETTERS = re.compile(r"[*?\\^=,]+")  # wildcards and separators (PS3.4 C.2.2
 class Searcher:
     """Asks every configured worklist server for what somebody typed; what they have is added to the list."""
 
-    def __init__(
-        self,
-        *,
-        spool: Spool,
-        servers: Sequence[settings.Worklist],
-        our_ae: str,
-        clock: Clock,
-        deadline_s: float = _DEADLINE_S,
-        timeouts: Timeouts | None = None,
-    ) -> None:
+    def __init__(self, *, spool: Spool, servers: Servers, deadline_s: float = _DEADLINE_S) -> None:
         self._spool = spool
         self._servers = servers
-        self._our_ae = our_ae
-        self._clock = clock
         self._deadline_s = deadline_s
-        self._timeouts = timeouts
 
     def step(self) -> bool:
         """Answer one request, if there is one. Raises SpoolError."""
         request = self._spool.requests.begin(SEARCH)
         if request is None:
             return False
-        self._spool.requests.done(request, {"servers": [self._search(server, request) for server in self._servers]})
+        answers = [self._search(server, request) for server in self._servers.every]
+        self._spool.requests.done(request, {"servers": answers})
         return True
 
-    def _search(self, server: settings.Worklist, request: Request) -> dict[str, Any]:
-        today = self._clock.now().local.date()
+    def _search(self, server: Worklist, request: Request) -> dict[str, Any]:
         found: dict[str, WorklistItem] = {}
         try:
             for sought in questions(str(request.arguments.get("text", ""))):
-                found.update((item.id, item) for item in self._ask(server, today, sought))
+                items = self._servers.ask(server, deadline_s=self._deadline_s, most=_MOST, sought=sought)
+                found.update((item.id, item) for item in items)
         except WorklistError as error:
             return {"server": server.name, "ok": False, "code": error.code, "what": error.what}
         self._spool.worklist.add(server.name, list(found.values()))
         event(_log, "worklist_searched", server=server.name, items=len(found))
         return {"server": server.name, "ok": True, "items": len(found)}
-
-    def _ask(self, server: settings.Worklist, today: date, sought: dict[str, str]) -> list[WorklistItem]:
-        answers = worklist.find(
-            server,
-            our_ae=self._our_ae,
-            today=today,
-            deadline_s=self._deadline_s,
-            most=_MOST,
-            timeouts=self._timeouts,
-            sought=sought,
-        )
-        return understood(answers, server, worklist.days(server, today, searching=True))
 
 
 def questions(text: str) -> list[dict[str, str]]:

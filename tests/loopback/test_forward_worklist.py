@@ -13,6 +13,7 @@ from pynetdicom import evt
 from gateway.clock import FakeClock, Moment
 from gateway.config.settings import Worklist
 from gateway.errors import DiskFailed
+from gateway.forward.asking import Servers
 from gateway.forward.worklist import REFRESH, Refresher
 from gateway.model import RequestState
 from gateway.net.peers import Timeouts
@@ -67,14 +68,8 @@ def server(
 def refresher(
     spool: Spool, *servers: Worklist, deadline_s: float = 120.0, timeouts: Timeouts | None = None
 ) -> Refresher:
-    return Refresher(
-        spool=spool,
-        servers=servers,
-        our_ae="SCOPEGATE",
-        clock=spool.clock,
-        deadline_s=deadline_s,
-        timeouts=timeouts,
-    )
+    asked = Servers(every=servers, our_ae="SCOPEGATE", clock=spool.clock, timeouts=timeouts)
+    return Refresher(spool=spool, servers=asked, deadline_s=deadline_s)
 
 
 def ids(spool: Spool) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from gateway.config.settings import Worklist
 from gateway.demo import patients
 from gateway.demo.worklist import DemoWorklist
+from gateway.forward.asking import Servers
 from gateway.forward.searching import SEARCH, Searcher, questions
 from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
@@ -44,7 +45,8 @@ def server(port: int, ae_title: str, **more: object) -> Worklist:
 
 
 def search(spool: Spool, text: str, *servers: Worklist) -> Request:
-    searcher = Searcher(spool=spool, servers=servers, our_ae="SCOPEGATE", clock=spool.clock, deadline_s=60)
+    every = Servers(every=servers, our_ae="SCOPEGATE", clock=spool.clock)
+    searcher = Searcher(spool=spool, servers=every, deadline_s=60)
     assert not searcher.step()
     asked = spool.requests.ask(SEARCH, {"text": text}, deadline_s=60)
     assert searcher.step()

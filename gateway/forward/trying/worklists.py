@@ -6,7 +6,7 @@ from datetime import date
 
 from gateway.config.settings import Worklist
 from gateway.errors import WorklistError
-from gateway.forward.worklist import understood
+from gateway.forward.asking import understood
 from gateway.net import worklist
 from gateway.net.peers import Timeouts
 from gateway.spool.trials import Line
