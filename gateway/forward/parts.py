@@ -65,12 +65,10 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     senders = {each.name: _sender(each, ours, spool, stop, rest) for each in settings.destinations}
     tellers = _tellers(settings, spool, rest)
     wrapper, films, jpegs = _sealing(settings, spool, rest)
-    asked = Servers(every=settings.worklists, our_ae=ours, clock=spool.clock)
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
-        "worklist": Refresher(spool=spool, servers=asked).step,
-        "search": Searcher(spool=spool, servers=asked).step,
+        **_worklists(settings, spool),
         "settings-file": SettingsFiles(spool=spool, destinations=settings.destinations).step,
         "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
         **{f"send-{name}": sender.step for name, sender in senders.items()},
@@ -93,6 +91,15 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         proving=proving,
     )
     return Parts(listener=listener, followers=followers, status=status)
+
+
+def _worklists(settings: Settings, spool: Spool) -> dict[str, Step]:
+    """Return the steps that ask the worklist servers."""
+    servers = Servers(every=settings.worklists, our_ae=settings.station.ae_title, clock=spool.clock)
+    return {
+        "worklist": Refresher(spool=spool, servers=servers).step,
+        "search": Searcher(spool=spool, servers=servers).step,
+    }
 
 
 def _notices(spool: Spool, senders: Collection[str], tellers: Collection[str]) -> Notices:

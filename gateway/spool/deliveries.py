@@ -117,6 +117,15 @@ class Deliveries:
         )
         return found[0] if found else None
 
+    def first_tried(self, destination: str) -> Delivery | None:
+        """Return what was tried in vain and waits for its next try, the next one of a destination first."""
+        found = self._select(
+            "state = 'queued' AND destination = ? AND next_attempt_ns > ? AND code <> '' "
+            "ORDER BY next_attempt_ns LIMIT 1",
+            (destination, self._clock.utc_ns()),
+        )
+        return found[0] if found else None
+
     def newest(self) -> int:
         """Return the id of the delivery that was queued last; 0 when there is none."""
         with self._database.read() as connection:

@@ -39,6 +39,7 @@ ALTER TABLE capture ADD COLUMN settled_s INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE capture ADD COLUMN settled_why TEXT NOT NULL DEFAULT '';
 ALTER TABLE capture ADD COLUMN purged TEXT NOT NULL DEFAULT '';
 CREATE INDEX capture_here ON capture (purged) WHERE purged = ''; -- and by rowid within: the order of capture
+CREATE INDEX capture_problem ON capture (state) WHERE problem_code <> ''; -- every screen says how many there are
 CREATE INDEX exam_opened ON exam (opened_at); -- for the check of a day
 -- 1: the object stands in its exam's SHA256SUMS, which is written once for many. 0 in rows of release 0.1: written soon.
 ALTER TABLE object ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;

@@ -17,6 +17,7 @@ from gateway.panel.doors.routing import IN_USE, Route
 from gateway.panel.people.roles import CAPTURE, LOOK, SERVE, SET_UP, SIGNED_IN, WORK, Permit, caller_of
 from gateway.panel.shown import archives, names
 from gateway.panel.shown.archives import Trouble
+from gateway.panel.shown.badge import Badge, badge
 from gateway.panel.shown.views import SIDES, ExamView, Look
 
 _KEYBOARDS = {"de": "qwertz", "it": "italian"}  # what lies on the tables where this is spoken
@@ -79,7 +80,7 @@ class Frame:
             "asker": caller,  # Jinja keeps `caller` for itself
             "in_use": bool(request.scope.get(IN_USE)),
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
-            "badge": self.look.badge(self.troubles()),
+            "badge": self._badge(),
             "disk": self._health.disk(),
             "now": names.clock_time(now.local),
             "trusted": now.trusted,
@@ -103,11 +104,14 @@ class Frame:
     def troubles(self) -> list[Trouble]:
         """Return what keeps archives from getting their pictures."""
         return archives.troubles(
-            deliveries=self._context.spool.deliveries,
+            spool=self._context.spool,
             destinations=self._context.settings.destinations,
             forward=self._context.live["forward"].read(),
-            clock=self._context.clock,
         )
+
+    def _badge(self) -> Badge:
+        destinations = self._context.settings.destinations
+        return badge(self._context.spool, self.look.fates, destinations, self.troubles())
 
     def today(self) -> date:
         """Return the day that it is here."""

@@ -9,7 +9,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import LOOK
-from gateway.panel.shown import ways
+from gateway.panel.shown import archives, ways
 from gateway.spool import pictures
 from gateway.spool.pictures import Picture
 
@@ -34,9 +34,11 @@ class LeavingPages:
         del request
         exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN)
         making = (self._context.live["forward"].read() or {}).get("film")
+        look, today, troubles = self._frame.look, self._frame.today(), self._frame.troubles()
+        away = archives.away(troubles)
         return {
-            "exams": [self._frame.look.exam(exam, self._frame.today(), making=making) for exam in exams],
-            "troubles": self._frame.troubles(),
+            "exams": [look.exam(exam, today, making=making, away=away) for exam in exams],
+            "troubles": troubles,
             "configured": bool(self._context.settings.destinations),
             "media": any(each.kind == "media" for each in self._context.settings.destinations),
         }
@@ -47,7 +49,7 @@ class LeavingPages:
         found = pictures.of_exam(spool, exam.id)
         ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
         return {
-            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "exam": self._frame.look.exam(exam, self._frame.today(), away=archives.away(self._frame.troubles())),
             "places": ways.of_pictures(
                 found,
                 self._context.settings.destinations,
@@ -61,6 +63,6 @@ class LeavingPages:
 
     def _can_go_again(self, found: Sequence[Picture]) -> bool:
         """Say whether an archive got something of it that is still here."""
-        archives = {each.name for each in self._context.settings.destinations if each.kind != "media"}
+        names = {each.name for each in self._context.settings.destinations if each.kind != "media"}
         here = (each for each in found if not each.removed and not each.listed.purged)
-        return any(d.destination in archives and d.state in _GIVEN for each in here for d in each.all_deliveries)
+        return any(d.destination in names and d.state in _GIVEN for each in here for d in each.all_deliveries)

@@ -8,11 +8,13 @@ from typing import Any
 
 from gateway.config.settings import Destination
 from gateway.messages import N_
-from gateway.panel.shown import names
+from gateway.model import DeliveryState
+from gateway.panel.shown import badge, names
 from gateway.spool import backlog, days
-from gateway.spool.backlog import Backlog
+from gateway.spool.backlog import Backlog, Which
 from gateway.spool.spool import Spool
 
+_LEAVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
 _MINUTE = 60
 _HOUR = 3600
 
@@ -22,8 +24,8 @@ class Evening:
     """`lasts`: how long sending may take, in words; "" when that is not known."""
 
     exams: int
-    objects: int  # of the archive that lacks most
-    unmade: int
+    pictures: int  # each once, wherever it goes
+    preparing: int
     lasts: str
     away: tuple[str, ...]  # archives that take nothing now
     stopped: int
@@ -41,14 +43,14 @@ def of(
     paused = {name for name, line in said.items() if line.get("state") == "paused"}
     away = [each.destination for each in waiting if forward is None or each.destination in paused]
     can_ask = any(each.query for each in destinations)
-    stopped = spool.deliveries.stopped()
+    left = backlog.counted(spool, *(Which(state=state, to=archives) for state in _LEAVING))
     return Evening(
-        exams=max((each.exams for each in waiting), default=0),
-        objects=max((each.objects for each in waiting), default=0),
-        unmade=backlog.unmade(spool) if archives else 0,
+        exams=left.exams,
+        pictures=left.pictures,
+        preparing=backlog.preparing(spool) if archives else 0,
         lasts=_lasts(waiting, said) if not away else "",
         away=tuple(away),
-        stopped=sum(stopped.get(name, 0) for name in archives),
+        stopped=badge.stopped(spool, [each.name for each in destinations]) if archives else 0,
         can_ask=can_ask,
         unchecked=tuple(_days(days.unchecked(spool, today))) if can_ask else (),
     )

@@ -1,6 +1,6 @@
 """What became of an exam, as a shape, a word and what a person has to do about it. Looks; changes nothing."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Collection, Sequence, Sized
 from dataclasses import dataclass
 
 from gateway.config.settings import Settings
@@ -48,17 +48,21 @@ class ExamFates:
         self._has_destination = bool(settings.destinations)
         self._has_archive = any(d.kind != "media" for d in settings.destinations)
 
-    def of(self, exam: Exam, kept: Sequence[Picture]) -> FateView:
-        """Say what became of an exam with these pictures, those that were removed left out."""
+    def of(self, exam: Exam, kept: Sequence[Picture], away: Collection[str] = ()) -> FateView:
+        """Say what became of an exam with these pictures, those that were removed left out.
+
+        `away`: archives that take nothing at present.
+        """
         if exam.state is ExamState.OPEN:
             going = [each for each in kept if each.deliveries]
-            return FateView(mark="open", word="Exam is open", detail=self._progress(going).word if going else "")
+            detail = self._progress(going, away).word if going else ""
+            return FateView(mark="open", word="Exam is open", detail=detail)
         if self.waits(exam, kept):
             word = "Please check the patient" if exam.please_check else "Needs a patient"
             return FateView(mark="warn", word=word, detail=WHY_CHECK.get(exam.please_check, exam.please_check))
         if not kept:
             return FateView(mark="none", word="No pictures")
-        return _obstacle(kept) or self._progress(kept)
+        return _obstacle(kept) or self._progress(kept, away)
 
     def waits(self, exam: Exam, kept: Sized) -> bool:
         """Say whether a finished exam's pictures stay until a person did something."""
@@ -70,21 +74,22 @@ class ExamFates:
         nowhere = not picture.deliveries and not recipients(self._destinations, picture.capture)
         return self._has_destination and nowhere
 
-    def _progress(self, pictures: Sequence[Picture]) -> FateView:
+    def _progress(self, pictures: Sequence[Picture], away: Collection[str]) -> FateView:
         kept = [each for each in pictures if not self.stays(each)]
         if not kept:
             return FateView(mark="none", word=fates.WORDS[Fate.ON_THIS_BOX], detail=BY_RULES)
         got = [fates.of_picture(each, self._required) for each in kept]
         if all(fates.arrived(each, self._required) for each in kept):
             return self._arrived(kept, min(got))
-        arrived = sum(fate >= Fate.SENT for fate in got)
-        moving = arrived or any(fate is Fate.SENDING for fate in got)
-        queued = (d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED)
+        arrived, moves = sum(fate >= Fate.SENT for fate in got), Fate.SENDING in got
+        queued = [d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED]
         tried = [d for d in queued if d.attempts]
         detail = tried[0].reason if tried else ""
-        if moving:
-            return FateView(mark="going", word=f"Sending {arrived} of {len(got)}", detail=detail)
-        mark = "warn" if tried else "going" if self._has_archive else "none"
+        late = bool(tried) or any(d.destination in away for d in queued)
+        if moves or arrived:
+            mark = "warn" if late and not moves else "going"
+            return FateView(mark=mark, word=f"Sending {arrived} of {len(got)}", detail=detail)
+        mark = "warn" if late else "going" if self._has_archive else "none"
         return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
 
     def _arrived(self, kept: Sequence[Picture], fate: Fate) -> FateView:
@@ -101,8 +106,9 @@ def _obstacle(kept: Sequence[Picture]) -> FateView | None:
     """Say what a person must remove before everything can be delivered."""
     if problems := [each.listed for each in kept if each.listed.problem_code]:
         return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
-    if held := stopped([d for each in kept for d in each.all_deliveries]):
-        return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0].reason)
+    held = [found for each in kept if (found := stopped(list(each.all_deliveries)))]
+    if held:
+        return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0][0].reason)
     return None
 
 

@@ -19,7 +19,7 @@ _FAR = 3650  # days: nobody foresees more
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """How many objects wait for archives, by how long."""
+    """How many pictures wait for archives, by how long."""
 
     bars: list[Bar]
     total: int

@@ -1,6 +1,6 @@
 """What the pages show, as values for the templates. Looks into the spool and changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -18,7 +18,6 @@ from gateway.model import (
 )
 from gateway.panel.shown import fates, names
 from gateway.panel.shown.answers import Json
-from gateway.panel.shown.archives import UNCONFIRMED, Trouble
 from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateView, stopped
 from gateway.panel.shown.patients import PatientView, patient_view
 from gateway.spool import pictures
@@ -68,14 +67,6 @@ class ExamView:
     fate: FateView
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Badge:
-    """The state of all deliveries in three words, on every screen."""
-
-    mark: str
-    word: str
-
-
 class Look:
     """Gathers what a page shows. Blocks: runs in a thread."""
 
@@ -83,13 +74,15 @@ class Look:
         self._spool = spool
         self.fates = ExamFates(spool, settings)
         self._required = frozenset(d.name for d in settings.destinations if d.required)
-        self._media = frozenset(d.name for d in settings.destinations if d.kind == "media")
 
-    def exam(self, exam: Exam, today: date, *, making: Json | None = None) -> ExamView:
-        """Return what is shown of an exam. `making`: the clip that is encoded now, as forward says it."""
+    def exam(self, exam: Exam, today: date, *, making: Json | None = None, away: Collection[str] = ()) -> ExamView:
+        """Return what is shown of an exam.
+
+        `making`: the clip that is encoded now, as forward says it; `away`: archives that take nothing at present.
+        """
         found = pictures.of_exam(self._spool, exam.id)
         kept = [each for each in found if not each.removed]
-        fate = self.fates.of(exam, kept)
+        fate = self.fates.of(exam, kept, away)
         if not fate.detail:  # why a clip is on this box though everything arrived
             held = (d for each in kept for d in each.all_deliveries if d.code in INSTEAD)
             fate = replace(fate, detail=next((d.reason for d in held), ""))
@@ -117,36 +110,6 @@ class Look:
         finished = self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
         views = [self.exam(exam, today) for exam in finished if exam.please_check]
         return [view for view in views if view.waits]
-
-    def badge(self, troubles: Sequence[Trouble] = ()) -> Badge:
-        """Return what the badge says: what is stopped or late, what waits for somebody, what moves."""
-        moving = for_stick = 0
-        for (name, state), count in self._spool.deliveries.counts().items():
-            if state is DeliveryState.SENDING or (state is DeliveryState.QUEUED and name not in self._media):
-                moving += count
-            elif state is DeliveryState.QUEUED:
-                for_stick += count
-        waiting = [
-            exam
-            for exam in self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
-            if self.fates.waits(exam, self._spool.captures.of_exam(exam.id))
-        ]
-        stopped = sum(self._spool.deliveries.stopped().values())
-        late = sum(each.count for each in troubles if each.waits)
-        too_late = any(each.bad and each.waits for each in troubles)
-        unproven = sum(each.count for each in troubles if each.screen == UNCONFIRMED)
-        held = [each for each in troubles if not each.waits and each.screen != UNCONFIRMED]
-        by_person = bool(held) and not any(each.bad for each in held)
-        said = (
-            (stopped, Badge(mark="warn" if by_person else "bad", word=f"{stopped} stopped")),
-            (too_late, Badge(mark="bad", word=f"{late} waiting")),
-            (waiting, Badge(mark="warn", word=f"{len(waiting)} to check")),
-            (late, Badge(mark="warn", word=f"{late} waiting")),
-            (unproven, Badge(mark="warn", word=f"{unproven} not confirmed")),
-            (moving, Badge(mark="going", word=f"{moving} on the way")),
-            (for_stick, Badge(mark="none", word=f"{for_stick} for the stick")),
-        )
-        return next((badge for so, badge in said if so), Badge(mark="ok", word="Delivery"))
 
     def _capture(self, picture: Picture) -> CaptureView:
         value, listed = picture.capture, picture.listed

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.spool.deliveries import JPEG_WANTED
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam
 
@@ -117,3 +118,94 @@ def test_an_exam_that_arrived_says_since_when(bench: Bench) -> None:
     page = bench.client.get("/delivery").text
     assert "Safe in PACS" in page
     assert f"{now.hour:02d}:" in page.split("Safe in PACS")[1][:60]
+
+
+# --- the badge counts pictures, and its sign is never better than what is known ----------------------------------
+
+
+def badge(bench: Bench) -> tuple[str, str]:
+    """Return the sign of the badge and its words."""
+    page = bench.client.get("/more").text
+    link = page.split('id="badge"')[1].split("</a>")[0]
+    return link.split('class="badge ')[1].split('"')[0], link.split("</span>")[1].strip()
+
+
+def test_a_picture_for_two_archives_is_one_picture(bench: Bench) -> None:
+    sealed_exam(bench, 5)
+    said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
+    assert badge(bench) == ("going", "5 on the way")
+    for name in ("pacs", "backup"):
+        move(bench, name, state="held", code="refused", reason="Refused.")
+    assert badge(bench) == ("bad", "5 stopped")
+    move(bench, "backup", state="held", code=JPEG_WANTED)
+    move(bench, state="committed", code="")
+    assert badge(bench)[0] == "ok"
+
+
+def test_there_is_no_tick_before_anything_arrived_anywhere(bench: Bench) -> None:
+    assert badge(bench) == ("none", "Delivery")
+    sealed_exam(bench, 1)
+    for name in ("pacs", "backup"):
+        move(bench, name, state="sent")
+    assert badge(bench) == ("ok", "Delivery")
+
+
+def test_what_was_tried_in_vain_is_not_on_the_way_even_before_the_sender_says_so(bench: Bench) -> None:
+    exam = sealed_exam(bench, 2)
+    said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
+    again = bench.clock.utc_ns() + 15_000_000_000
+    reason = "The archive pacs did not answer."
+    move(bench, state="queued", attempts=1, code="unreachable", reason=reason, next_attempt_ns=again)
+    assert badge(bench) == ("warn", "2 waiting")
+    page = bench.client.get("/delivery").text
+    for words in (reason, "Next try ", "On this box: 2.", "NET-02"):
+        assert words in page
+    bench.post("/deliveries/retry")
+    assert badge(bench) == ("going", "2 on the way")
+    assert exam in page
+
+
+def test_an_exam_that_was_never_tried_is_not_on_the_way_while_its_archive_is_away(bench: Bench) -> None:
+    sealed_exam(bench, 1)
+    paused(bench, minutes=5)
+    (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
+    assert 'class="mark warn"' in row
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
+    assert 'class="mark going"' in row
+
+
+def test_pictures_whose_objects_are_not_made_yet_are_on_the_way_and_wait_when_nobody_makes_them(
+    bench: Bench,
+) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    said_of_forward(bench, destinations=[])
+    assert badge(bench) == ("going", "1 on the way")
+    (bench.settings.station.runtime_dir / "forward.json").unlink()
+    assert badge(bench) == ("bad", "1 waiting")
+    page = bench.client.get("/delivery").text
+    assert page.count("The delivery process does not run.") == 1
+    assert "On this box: 1." in page
+
+
+def test_a_picture_that_cannot_be_prepared_is_stopped_on_every_screen(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    bench.spool.captures.set_problem(uid, "codestream-broken", "The picture is broken.")
+    assert badge(bench) == ("bad", "1 stopped")
+
+
+def test_what_waits_for_an_archive_that_is_not_set_up_any_more_is_stopped_and_says_so(bench: Bench) -> None:
+    sealed_exam(bench, 2)
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    move(bench, state="sent")
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET destination = 'old' WHERE destination = 'backup'")
+    assert badge(bench) == ("bad", "2 stopped")
+    page = bench.client.get("/delivery").text
+    for words in ("old is not set up any more", "On this box: 2.", "destination-not-configured", "Call IT"):
+        assert words in page
