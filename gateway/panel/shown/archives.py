@@ -120,7 +120,6 @@ def _set_back(first: Delivery, count: int, clock: Clock) -> Trouble:
         action=_BY_ITSELF,
         code=first.code,
         bad=False,
-        screen=AWAY,
         waits=True,
         partly=True,
     )
