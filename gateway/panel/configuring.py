@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.config import bundle
+from gateway.config import bundle, lending
 from gateway.config.changes import Add, Change, Drop, Put, document_of
 from gateway.config.editing import Editor, Trial
 from gateway.config.keeping import Text
@@ -33,7 +33,6 @@ OF_THE_MACHINE = frozenset(
     {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
 )
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
-_SECRETS = frozenset({"token_file", "password_file"})
 _DIGITS = 32  # hexadecimal, of a secret's file
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
@@ -130,12 +129,13 @@ class Configuring:
                 reason = N_("must be a file that this box keeps for it")
                 yield Problem(line=0, key=dotted(place), place=place, reason=reason)
 
-    def lends_secret(self, entry: Mapping[str, Any]) -> bool:
-        """Say whether an entry names a secret that is kept for another address."""
-        now = files_of(self.tables, self.editor.now().document)
-        kept = {self._path(words): self._url(place) for place, words in now if place[-1] in _SECRETS}
-        named = [words for key, words in entry.items() if key in _SECRETS and isinstance(words, str)]
-        return any(kept.get(self._path(words), entry.get("url")) != entry.get("url") for words in named)
+    def lent_secrets(self, document: Mapping[str, Any]) -> Iterator[Problem]:
+        """Yield what names a secret that is kept for another address, now or before the last change."""
+        before = self.editor.kept.before()
+        known = [self.editor.now().document]
+        with suppress(SettingsForeign, UnicodeDecodeError):
+            known += [document_of(before.raw.decode("utf-8-sig"))] if before else []
+        yield from lending.lent(self.tables, known, document, self._path)
 
     def write(self, trial: Trial, revision: str, *, person: str = "") -> Text:
         """Write it, wish that every process takes it, and note by key what changed, and by whom."""
@@ -248,7 +248,7 @@ class Configuring:
     def _guarded(self, trial: Trial) -> Trial:
         """Add what names a file that the panel may not name, loses pictures, or is not to be had here."""
         now = self.editor.now().document
-        found = [*self.foreign_files(trial.document)]
+        found = [*self.foreign_files(trial.document), *self.lent_secrets(trial.document)]
         found += self._vanishing(trial)
         if not trial.problems:
             found += lacking(now, trial.document)
@@ -267,10 +267,6 @@ class Configuring:
 
     def _path(self, words: str) -> Path:
         return (self.base / words.replace("\0", "")).resolve()  # with a zero in it, it is a path of no machine
-
-    def _url(self, place: Place) -> object:
-        """Return the address of the archive that a place is in."""
-        return self.editor.now().document[str(place[0])][place[1]].get("url")
 
     def _ours(self, words: str) -> bool:
         """Say whether a file lies where the panel may name files."""

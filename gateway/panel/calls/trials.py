@@ -60,7 +60,7 @@ class TrialCalls:
         configuring = self._context.configuring
         for foreign in configuring.foreign_files({table: [values]}):
             raise BadValue(f"This cannot be used: {foreign.key} {foreign.reason}.")
-        if configuring.lends_secret(values):
+        if any(configuring.lent_secrets({table: [values]})):
             raise BadValue("This secret is kept for another address.", action="Type it again.")
 
     async def get(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The pages on which an administrator changes the box: lists of what there is, and one question at a time."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -88,13 +89,14 @@ class SettingsPages:
         """Ask for one key; for a table in a table, for all of its keys one after the other."""
         name, found = self._sections(request)
         wanted = tuple(int(step) if step.isdecimal() else step for step in request.path_params["place"].split("/"))
-        fields = {field.place: field for section in found for entry in section.entries for field in entry.fields}
-        if wanted not in fields:
+        every = {field.place: field for section in found for entry in section.entries for field in entry.fields}
+        if wanted not in every:
             raise NotFound("There is no such entry in the configuration.")
-        field = fields[wanted]
+        field = every[wanted]
         back = f"/settings/{name}/{wanted[0]}/{wanted[1]}" if isinstance(wanted[1], int) else f"/settings/{name}"
         title = field.label if field.inner else PAGES[name].title
-        return self._asking(request, name, list(field.inner) or [field], title=title, back=back)
+        fields = [*(field.inner or [field]), *_kept_for(field, every.values())]
+        return self._asking(request, name, fields, title=title, back=back)
 
     def _new(self, request: Request) -> Values:
         """Ask for what a new element needs."""
@@ -168,6 +170,13 @@ class SettingsPages:
         """Return the function that says what a field has now."""
         said = self._said(request)
         return lambda field: setting_values.words(field, field.now, said, there=field.value is not None)
+
+
+def _kept_for(field: Field, every: Iterable[Field]) -> list[Field]:
+    """Return the secrets that are kept for an address: with another one they are asked for as well."""
+    if field.place[-1] != "url":
+        return []
+    return [each for each in every if each.is_secret and each.value and each.place[:-1] == field.place[:-1]]
 
 
 def _chosen(field: Field) -> list[str]:

@@ -241,6 +241,55 @@ def test_a_password_is_kept_in_a_file_and_never_said_again(configured: Bench) ->
     assert not any(file in text for text in everything[:3])
 
 
+@pytest.mark.parametrize(
+    ("url", "is_another"),
+    [
+        ("https://archive.example/another/path", False),
+        ("https://ARCHIVE.example:443/dicom-web", False),
+        ("https://elsewhere.example/dicom-web", True),
+        ("https://archive.example:8443/dicom-web", True),
+        ("http://archive.example:443/dicom-web", True),
+    ],
+)
+def test_a_password_goes_to_no_other_address_than_the_one_it_was_given_for(
+    configured: Bench,
+    url: str,
+    is_another: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    def kept(secret: str) -> str:
+        return str(configured.client.post("/api/v1/settings/secrets", json={"secret": secret}).json()["file"])
+
+    values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web", "insecure": True}
+    values |= {"user": "box", "password_file": kept("hunter2")}
+    asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
+    moved = put("destination", 1, "url", value=url)
+    wrong = asked(configured, "check", moved).json()["problems"]
+    assert [each["place"] for each in wrong] == [["destination", 1, "password_file"]] * is_another
+    assert asked(configured, "change", moved).status_code == (422 if is_another else 200)
+    anew = put("destination", 1, "password_file", value=kept("another-one"))
+    if is_another:
+        assert "type it again" in wrong[0]["reason"]
+        asked(configured, "change", moved, anew).raise_for_status()
+        # Neither the old one for the new address, nor in two steps, nor the new one for the old address.
+        old = put("destination", 1, "password_file", value=values["password_file"])
+        assert asked(configured, "change", old).status_code == 422
+        back = put("destination", 1, "url", value=values["url"])
+        assert asked(configured, "change", back).status_code == 422
+        body = {"revision": revision(configured)}
+        configured.client.post("/api/v1/settings/take-back", json=body).raise_for_status()  # both as they were
+
+
+def test_another_address_is_asked_for_together_with_its_password(configured: Bench) -> None:
+    file = configured.client.post("/api/v1/settings/secrets", json={"secret": "hunter2"}).json()["file"]
+    values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web", "token_file": file}
+    asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
+    page = configured.client.get("/settings/archives/ask/destination/1/url").text
+    assert page.count('data-kind="secret"') == 1
+    assert "hunter2" not in page
+    alone = configured.client.get("/settings/archives/ask/destination/1/name").text
+    assert 'data-kind="secret"' not in alone
+
+
 def test_what_is_no_secret_is_not_kept(configured: Bench) -> None:
     for secret in ("", "two words", "ü", 7, "x" * 20_000):
         answer = configured.client.post("/api/v1/settings/secrets", json={"secret": secret})
