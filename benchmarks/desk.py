@@ -10,6 +10,7 @@ from benchmarks import samples
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
+from gateway.capture.heat import Heat
 from gateway.capture.moment import Moments
 from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
@@ -22,6 +23,7 @@ from gateway.model import Exam
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
+from hardware.machine import Sensors
 from hardware.sources import Picture
 
 _SOURCE = "us"
@@ -82,6 +84,7 @@ def opened_desk(root: Path, picture: Callable[[int, int], Picture]) -> Iterator[
         clips=clips,
         requests=Requests(spool=spool, recorder=recorder),
         due=due,
+        heat=Heat(sensors=Sensors(), clock=clock),
         indicator=Signs(()),
         station=samples.STATION,
         clock=clock,

@@ -9,7 +9,7 @@ ScopegateError
 ├── Refused                      the present state does not allow this; nothing was changed
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
 │   ├── RequestReused, BadValue (NoSettingsFile), SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
-│   └── FrameGone, Busy, NoSignal, CaptureGone, NotTried
+│   └── FrameGone, Busy, TooHot, NoSignal, CaptureGone, NotTried
 ├── ListenerFailed
 ├── WorklistError
 ├── ObjectError                  a capture that cannot become a DICOM object as things are
@@ -266,6 +266,13 @@ class Busy(Refused):
 
     code = "busy"
     action = "Wait a second, then capture again."
+
+
+class TooHot(Refused):
+    """No clip was started: the box is too hot."""
+
+    code = "too-hot"
+    action = "Take pictures; clips work again when it has cooled. Check that its vents are free."
 
 
 class NoSignal(Refused):

@@ -7,6 +7,7 @@ from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
+from gateway.capture.heat import Heat
 from gateway.capture.moment import Moments
 from gateway.capture.pedals import Pedal
 from gateway.capture.prerecord import PreRecord
@@ -29,6 +30,7 @@ from hardware import profiles
 from hardware.errors import DeviceRefused
 from hardware.hotplug import Hotplug
 from hardware.indicators import Output
+from hardware.machine import Sensors
 from hardware.profiles import Profile
 from hardware.sources import Source
 from hardware.sources.absent import AbsentSource
@@ -47,6 +49,7 @@ class Devices:
     trigger: Callable[[TriggerSettings], Trigger]
     sign: Callable[[SignSettings], Output]
     tools: Tools = field(default_factory=Tools)
+    sensors: Sensors = field(default_factory=Sensors)
     hotplug: Hotplug | None = None  # None: devices are looked for once a second, and nobody says what came
 
     def plugged(self) -> int:
@@ -64,6 +67,7 @@ class Parts:
     foreseen: Foreseen
     prerecords: dict[str, PreRecord]
     due: Due
+    heat: Heat
     pedals: list[Pedal]
     signs: list[Sign]
     status: Status
@@ -75,12 +79,12 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
     clock = spool.clock
     grabbers = {source.name: _grabber(source, spool, devices, start_counter) for source in settings.sources}
     moments = Moments(spool=spool, grabbers=grabbers, clock=clock)
-    recorder, due = Recorder(spool=spool), Due(clock=clock)
+    recorder, due, heat = Recorder(spool=spool), Due(clock=clock), Heat(sensors=devices.sensors, clock=clock)
     prerecords = _prerecords(spool, grabbers)
     clips = _clips(spool, moments=moments, recorder=recorder, prerecords=prerecords)
     signs = _signs(settings, spool, devices)
     foreseen = Foreseen(clips=clips, spool=spool, indicator=Signs(signs), clock=clock)
-    presses = _presses(settings, spool, moments=moments, recorder=recorder, clips=clips, due=due, signs=signs)
+    presses = _presses(settings, spool, due, heat, moments=moments, recorder=recorder, clips=clips, signs=signs)
     pedals = _pedals(settings, spool, devices, presses)
     status = Status(
         spool=spool,
@@ -91,6 +95,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         clips=clips,
         foreseen=foreseen,
         recorder=recorder,
+        heat=heat,
         clock=clock,
     )
     desk = _desk(
@@ -103,6 +108,7 @@ def build(settings: Settings, spool: Spool, devices: Devices, start_counter: int
         foreseen=foreseen,
         prerecords=prerecords,
         due=due,
+        heat=heat,
         pedals=pedals,
         signs=signs,
         status=status,
@@ -147,11 +153,12 @@ def _desk(
 def _presses(
     settings: Settings,
     spool: Spool,
+    due: Due,
+    heat: Heat,
     *,
     moments: Moments,
     recorder: Recorder,
     clips: Clips,
-    due: Due,
     signs: list[Sign],
 ) -> Presses:
     return Presses(
@@ -161,6 +168,7 @@ def _presses(
         clips=clips,
         requests=Requests(spool=spool, recorder=recorder),
         due=due,
+        heat=heat,
         indicator=Signs(signs),
         station=settings.station,
         clock=spool.clock,

@@ -7,6 +7,7 @@ from functools import partial
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
+from gateway.capture.heat import Heat
 from gateway.capture.moment import Ask, Moments, equipment_of
 from gateway.capture.recorder import Pressed, Recorder
 from gateway.capture.recording import Recording
@@ -42,6 +43,7 @@ class Presses:
         clips: Clips,
         requests: Requests,
         due: Due,
+        heat: Heat,
         indicator: Indicator,
         station: Station,
         clock: Clock,
@@ -52,6 +54,7 @@ class Presses:
         self._clips = clips
         self._requests = requests
         self._due = due
+        self._heat = heat
         self._saying = Saying(indicator)
         self._station = station
         self._clock = clock
@@ -82,7 +85,7 @@ class Presses:
         return future
 
     def take_clip(self, ask: Ask, origin: Origin) -> Future[str]:
-        """Begin a clip and return its UID to be. Raises ClipRecording, DiskFull and RequestReused as well."""
+        """Begin a clip and return its UID to be. Raises ClipRecording, TooHot, DiskFull, RequestReused as well."""
         with self._saying.refusals(origin), self._moments.turn(ask) as waited:
             if known := self._requests.clip(ask.request):
                 return known
@@ -167,6 +170,7 @@ class Presses:
             raise ClipRecording("No clip was started: the clip before is still being stored.")
         if running:
             raise ClipRecording
+        self._heat.check()
         if not room.clip_fits(self._spool.space.room()):
             raise DiskFull("No clip was started: the box is nearly full and the rest is kept for stills.")
         fixed = self._moments.fix(ask)

@@ -31,6 +31,7 @@ _LISTENS_S = 5.0  # at most, until the socket takes connections; a socket that f
 _LOOK_S = 0.5  # between two looks at what a source shows, and at what is ahead of a clip
 _DUE_S = 0.2  # between two looks for answers that are late
 _STUCK_CHECK_S = 1.0
+_HEAT_S = 1.0
 _TAKING_S = 1.0
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
@@ -126,6 +127,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("ends-soon", _LOOK_S, parts.foreseen.step)
     supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
     supervisor.every("due", _DUE_S, parts.due.step)
+    supervisor.every("heat", _HEAT_S, parts.heat.step)
     supervisor.every("bench", _LOOK_S, parts.desk.bench.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
     for name, grabber in parts.grabbers.items():

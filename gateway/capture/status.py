@@ -6,6 +6,7 @@ from typing import Any
 from gateway.capture.clips import Clips
 from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
+from gateway.capture.heat import Heat
 from gateway.capture.pedals import Pedal
 from gateway.capture.presses import Presses
 from gateway.capture.recorder import Recorder
@@ -30,6 +31,7 @@ class Status:
         clips: Clips,
         foreseen: Foreseen,
         recorder: Recorder,
+        heat: Heat,
         clock: Clock,
     ) -> None:
         self._spool = spool
@@ -40,6 +42,7 @@ class Status:
         self._clips = clips
         self._foreseen = foreseen
         self._recorder = recorder
+        self._heat = heat
         self._clock = clock
         self._exam = ""
 
@@ -54,6 +57,7 @@ class Status:
             "clip": self._clip(),
             "pending": self._recorder.pending,
             "disk": self._disk(),
+            "machine": self._heat.state(),
             "last": asdict(last) if last else None,
         }
 

@@ -53,6 +53,7 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from this_box.pedals(settings, clock)
     yield from this_box.attached()
     yield this_box.disk(settings, clock)
+    yield from this_box.machine(settings, clock)
     yield this_box.time_of_day(clock)
     yield from this_box.media(settings)
     yield from this_box.second_door(settings, clock)

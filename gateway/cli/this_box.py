@@ -8,13 +8,14 @@ from typing import Any
 from gateway.cli.finding import Finding, until
 from gateway.clock import Clock
 from gateway.config.settings import Settings, Sign, Source, Tls, Trigger
-from gateway.errors import SpoolError
+from gateway.errors import SpoolError, TooHot
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 from gateway.spool.paths import Layout
 from gateway.spool.reserve import Reserve
 from gateway.spool.room import MB, Level, Typical
 from gateway.spool.space import judge
+from hardware.machine import Sensors
 
 
 def processes(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -146,6 +147,29 @@ def disk(settings: Settings, clock: Clock) -> Finding:
         says=f"{says}. {seen.what}" if seen.what else says,
         action=seen.action or ("" if may_write else "Check who may write there."),
     )
+
+
+def machine(settings: Settings, clock: Clock, sensors: Sensors | None = None) -> Iterator[Finding]:
+    """Say how warm the box is and whether its supply holds, as far as the machine has sensors.
+
+    Capture judges it over time; without it this moment counts.
+    """
+    sensors = sensors or Sensors()
+    said = (_said(settings, "capture", clock) or {}).get("machine") or {}
+    zones, weak = sensors.zones(), sensors.undervoltage()
+    if zones:
+        nearest = max(zones, key=lambda each: each.celsius - each.limit)
+        hot = said.get("heat") == "hot" or nearest.celsius >= nearest.limit
+        says = f"{nearest.celsius:.0f} °C ({nearest.name}), too hot from {nearest.limit:.0f} °C on"
+        action = "Clips are off while it is hot. Check that its vents are free." if hot else ""
+        yield Finding(
+            what="temperature", ok=not hot, says=f"{says} [{TooHot.code}]" if hot else says, action=action
+        )
+    if weak is not None:
+        weak = weak or said.get("power") == "weak"
+        says = "too weak within the last minute [undervoltage]" if weak else "steady"
+        action = "Use the power supply and the cable that belong to the box." if weak else ""
+        yield Finding(what="power supply", ok=not weak, says=says, action=action)
 
 
 def time_of_day(clock: Clock) -> Finding:

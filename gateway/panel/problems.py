@@ -206,6 +206,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (errors.FrameGone, 410),
     (errors.Purged, 410),
     (errors.Busy, 429),
+    (errors.TooHot, 503),
     (errors.NoSignal, 503),
     (errors.CaptureGone, 503),
     (errors.Refused, 409),

@@ -138,6 +138,18 @@ def disk_fills(usable: int) -> Callable[..., Done]:
     return fault
 
 
+def machine(**said: Any) -> Callable[..., Done]:
+    def fault(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
+        del request
+        page.goto(f"{box.address}/live/{exam(box, 1).id}")
+        page.wait_for_selector("body[data-live=on]")
+        well = box.capture.script.machine
+        box.capture.script.machine = {**well, **said}
+        return lambda: setattr(box.capture.script, "machine", well)
+
+    return fault
+
+
 def never_set(box: Box, page: Page, request: pytest.FixtureRequest) -> Done:
     clock = request.getfixturevalue("clock")
     page.goto(box.address)
@@ -229,6 +241,16 @@ FAULTS: dict[str, tuple[Callable[..., Done], str, tuple[str, ...]]] = {
     "IN-01": (unplugged("pedals", "input-1"), "#pedal", ("Pedal is unplugged", "capture on the screen")),
     "IN-02": (unplugged("signs", "tone-1"), "#sign", ("No lamp or tone", "look at the screen")),
     "SYS-01": (recorder_dies, "#over", ("Screen lost the recorder", STORED, "starts again by itself", "service")),
+    "SYS-03": (
+        machine(heat="hot", celsius=82),
+        "#room",
+        ("The box is hot (82 °C): clips are off", STORED, "vents are free", "too-hot"),
+    ),
+    "SYS-04": (
+        machine(power="weak"),
+        "#room",
+        ("too little power", STORED, "Use the power supply and the cable", "undervoltage"),
+    ),
     "STO-01": (disk_fills(35 * MB), "#room", ("filling up: room for about", STORED, "Call IT")),
     "STO-02": (disk_fills(2 * MB), "#room", ("The box is full", STORED, "Finish the exam and call IT")),
     "TIM-01": (never_set, "#list", ("clock may be wrong", "Pictures are stored with this time", "check it")),

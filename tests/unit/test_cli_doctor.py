@@ -8,6 +8,8 @@ from gateway.clock import Clock
 from gateway.config.settings import Lan, Panel, Settings, Sign, Source, Station, Trigger
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
+from hardware.machine import Sensors
+from tests.hardware.test_hw_machine import supply, zone
 
 
 def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp_path: Path) -> None:
@@ -33,6 +35,25 @@ def test_doctor_names_queues_that_go_nowhere_and_archives_that_were_replaced(tmp
     assert (messages.ok, messages.what) == (False, "messages his")
     assert messages.says == "2 wait for a procedure step server that is not configured any more"
     assert "queue drop --server his" in messages.action
+
+
+def test_doctor_says_how_warm_the_box_is_and_whether_its_supply_holds(tmp_path: Path) -> None:
+    clock, settings = Clock(), Settings(station=Station(runtime_dir=tmp_path))
+    sensors = Sensors(tmp_path / "sys")
+    assert list(this_box.machine(settings, clock, sensors)) == []  # no sensors, no findings
+    zone(tmp_path / "sys", 0, "cpu-thermal", 61_000, critical=90_000)
+    zone(tmp_path / "sys", 1, "pch", 40_000)
+    supply(tmp_path / "sys", "0")
+    warm, steady = this_box.machine(settings, clock, sensors)
+    assert (warm.ok, warm.says) == (True, "61 °C (cpu-thermal), too hot from 80 °C on")
+    assert (steady.ok, steady.says) == (True, "steady")
+    zone(tmp_path / "sys", 0, "cpu-thermal", 82_000, critical=90_000)
+    supply(tmp_path / "sys", "1")
+    hot, weak = this_box.machine(settings, clock, sensors)
+    assert (hot.ok, weak.ok) == (False, False)
+    assert "[too-hot]" in hot.says
+    assert "vents" in hot.action
+    assert "[undervoltage]" in weak.says
 
 
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:

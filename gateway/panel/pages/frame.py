@@ -81,7 +81,7 @@ class Frame:
             "in_use": bool(request.scope.get(IN_USE)),
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self._badge(),
-            "disk": self._health.disk(),
+            "alarm": self._health.alarm(),
             "now": names.clock_time(now.local),
             "trusted": now.trusted,
             "birth_date_missing": names.NO_BIRTH_DATE,

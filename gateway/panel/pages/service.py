@@ -5,12 +5,13 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.messages import N_
-from gateway.panel.calls.health import OK, Health
+from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
 from gateway.panel.shown import service
+from gateway.panel.shown.health import OK
 
 _GOOD = frozenset({OK, "live", "open", "off", "there"})
 _UNSURE = frozenset({"unknown", "waiting", "never-asked", "absent"})
@@ -25,7 +26,15 @@ _LISTS = N_(
         "procedure_steps": "Procedure steps",
     }
 )
-_SINGLE = N_({"disk": "Disk", "clock": "Clock", "second_door": "Browsers of the network"})
+_SINGLE = N_(
+    {
+        "disk": "Disk",
+        "clock": "Clock",
+        "heat": "Temperature",
+        "power": "Power supply",
+        "second_door": "Browsers of the network",
+    }
+)
 _COUNTED = N_({"deliveries": "objects", "messages": "messages", "captures": "pictures"})
 _ANSWERS = N_(
     {

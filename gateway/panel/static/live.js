@@ -114,7 +114,8 @@ function keys() {
   const recording = box.clip !== null;
   const key = $("clip");
   key?.classList.toggle("recording-clip", recording);
-  key?.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && !live.on)));
+  const hot = box.machine?.heat === "hot"; // the line above says so
+  key?.setAttribute("aria-disabled", String(clipCall !== "" || (!recording && (!live.on || hot))));
   if (key) $("clip-word").textContent = clipCall === "start" ? say.starting : clipCall === "stop" ? say.storing : recording ? say.stop : say.clip;
   const here = recording && box.clip.source === data.source;
   $("stage").classList.toggle("recording", here);

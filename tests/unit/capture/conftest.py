@@ -13,6 +13,7 @@ import pytest
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
+from gateway.capture.heat import Heat
 from gateway.capture.moment import Ask, Moments, Patience
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Origin, Presses
@@ -33,6 +34,7 @@ from gateway.threads import Supervisor
 from hardware.errors import DeviceError
 from hardware.fakes import ScriptedSource
 from hardware.indicators.fakes import Recorded
+from hardware.machine import Sensors
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import Pattern
 from tests.empty_index import with_index
@@ -139,6 +141,8 @@ class Box:
             prerecords=self.prerecords,
             next_part=self.moments.next_part,
         )
+        self.machine = root.parent / f"{root.name}-sys"  # its sensors: none, until a test makes some
+        self.heat = Heat(sensors=Sensors(self.machine), clock=clock)
         self.presses = Presses(
             spool=self.spool,
             moments=self.moments,
@@ -146,6 +150,7 @@ class Box:
             clips=self.clips,
             requests=Requests(spool=self.spool, recorder=self.recorder),
             due=self.due,
+            heat=self.heat,
             indicator=self.indicator,
             station=Station(name="ROOM-2", institution="Clinic"),
             clock=clock,

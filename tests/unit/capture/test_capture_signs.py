@@ -49,6 +49,7 @@ def presses_with(box, indicator):
         clips=box.clips,
         requests=Requests(spool=box.spool, recorder=box.recorder),
         due=box.due,
+        heat=box.heat,
         indicator=indicator,
         station=Station(),
         clock=box.clock,

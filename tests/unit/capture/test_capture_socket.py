@@ -52,6 +52,7 @@ def desk(boxes, clock):
         clips=box.clips,
         foreseen=Foreseen(clips=box.clips, spool=box.spool, indicator=box.indicator, clock=box.clock),
         recorder=box.recorder,
+        heat=box.heat,
         clock=clock,
     )
     previews = {name: Preview(ring=grabber.ring) for name, grabber in box.grabbers.items()}

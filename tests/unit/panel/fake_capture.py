@@ -61,6 +61,7 @@ class Script:
     still: bool = False  # what it shows does not move, though it is new each time
     noise: bool = False  # what it shows looks like snow
     ends: dict[str, Any] | None = None  # what is ahead of the clip
+    machine: dict[str, Any] = field(default_factory=lambda: {"heat": "ok", "celsius": 61, "power": "ok"})
 
 
 class FakeCapture:
@@ -153,6 +154,7 @@ class FakeCapture:
             "signs": self.script.signs,
             "clip": clip,
             "pending": 0,
+            "machine": self.script.machine,
             "last": None,
         }
 

@@ -1,0 +1,75 @@
+"""A hot box, a weak supply, a box without source: said on every screen and in health, the gravest alone."""
+
+from gateway.errors import TooHot
+from gateway.spool.live import LiveState
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running
+
+
+def say(bench: Bench) -> None:
+    """Let capture say how it is now."""
+    folder = bench.settings.station.runtime_dir
+    LiveState(folder=folder, process="capture", files=bench.spool.files, clock=bench.clock).write(
+        bench.capture.state()
+    )
+
+
+def room(bench: Bench) -> str:
+    """Return the line about the box that a page shows."""
+    return bench.client.get("/more").text.split('id="room"')[1].split("</div>")[0]
+
+
+def test_a_hot_box_says_on_every_screen_what_is_off_and_what_to_do(bench: Bench) -> None:
+    assert "<p" not in room(bench)
+    bench.capture.script.machine = {"heat": "hot", "celsius": 82, "power": "weak"}
+    say(bench)
+    said = room(bench)
+    for words in ("The box is hot (82 °C): clips are off until it cools.", "vents", "SYS-03", "too-hot"):
+        assert words in said
+    assert "SYS-04" not in said  # the gravest alone: a second line would take the room of the picture
+    health = bench.get("/health")  # 200: stills are taken
+    assert (health["heat"]["state"], health["heat"]["code"], health["heat"]["celsius"]) == ("hot", "too-hot", 82)
+
+
+def test_a_weak_supply_says_so_and_leaves_by_itself(bench: Bench) -> None:
+    bench.capture.script.machine = {"heat": "ok", "celsius": 61, "power": "weak"}
+    say(bench)
+    assert all(words in room(bench) for words in ("too little power", "SYS-04", "undervoltage"))
+    assert bench.get("/health")["power"]["state"] == "weak"
+    bench.capture.script.machine = {"heat": "unknown", "celsius": None, "power": "unknown"}
+    say(bench)
+    assert "<p" not in room(bench)
+    health = bench.get("/health")
+    assert (health["heat"]["state"], health["power"]["state"]) == ("unknown", "unknown")
+
+
+def test_a_clip_that_a_hot_box_refuses_is_a_problem_with_its_code(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.refuse = TooHot()
+    refused = bench.refused(f"/exams/{exam}/clips", {}, 503, "too-hot")
+    assert "cooled" in refused["action"]
+
+
+def test_health_says_in_words_why_nothing_can_be_captured_without_a_source() -> None:
+    with folder_in_memory() as folder, running(folder, untouched=True) as bench:
+        why = bench.get("/health", status=503)["why"]
+    assert why["code"] == "no-source"
+    assert "No picture source" in why["what"]
+    assert "Settings" in why["action"]
+
+
+def test_health_says_why_nothing_can_be_captured_in_the_words_of_what_keeps_it(bench: Bench) -> None:
+    assert bench.get("/health")["why"] is None
+    script = bench.capture.script
+    script.signal, script.code, script.what, script.action = (
+        "no-signal",
+        "VID-01",
+        "No picture.",
+        "Check the cable.",
+    )
+    say(bench)
+    why = bench.get("/health", status=503)["why"]
+    assert why == {"code": "VID-01", "what": "No picture.", "action": "Check the cable."}
+    bench.capture.stop()
+    (bench.settings.station.runtime_dir / "capture.json").unlink()
+    assert bench.get("/health", status=503)["why"]["code"] == "capture-gone"
