@@ -254,9 +254,9 @@ FAULTS: dict[str, tuple[Callable[..., Done], str, tuple[str, ...]]] = {
     "STO-01": (disk_fills(35 * MB), "#room", ("filling up: room for about", STORED, "Call IT")),
     "STO-02": (disk_fills(2 * MB), "#room", ("The box is full", STORED, "Finish the exam and call IT")),
     "TIM-01": (never_set, "#list", ("clock may be wrong", "Pictures are stored with this time", "check it")),
-    "NET-02": (archive_away, "#list .strip", ("did not answer", "On this box: 3.", "tried again by itself")),
+    "NET-02": (archive_away, "#list .strip", ("does not answer", "On this box: 3.", "tried again by itself")),
     "NET-03": (door_is_shut, ".left .strip", ("cannot reach this box", "Call IT")),
-    "PAC-01": (archive_refuses, "#list .strip", ("does not take this kind of object", "On this box", "Call IT")),
+    "PAC-01": (archive_refuses, "#list .strip", ("does not take this kind of picture", "On this box", "Call IT")),
     "PAC-02": (archive_does_not_confirm, "#list .strip", ("does not confirm", "On this box", "Call IT")),
     "WL-01": (worklist_fails, ".listhead", ("does not answer", "New patients may be missing", "type them")),
 }

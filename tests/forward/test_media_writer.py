@@ -242,7 +242,7 @@ def test_a_medium_that_is_too_small_is_refused_before_the_first_byte(spool: Spoo
     wanted = [
         replace(item, sealed=replace(item.sealed, bytes=1 << 60)) for item in items(spool, sealed_exam(spool))
     ]
-    with pytest.raises(MediaFull, match="are needed"):
+    with pytest.raises(MediaFull, match="too little room"):
         write(stick, wanted)
 
     assert not list(stick.iterdir())

@@ -33,6 +33,7 @@ class Exported:
 
     exams: int
     objects: int
+    pictures: int  # of these; lists of key images are none
     bytes: int
     left_out: int
 
@@ -110,6 +111,7 @@ def export(
     return Exported(
         exams=len(found),
         objects=len(items),
+        pictures=sum(item.sealed.sop_class_uid != KEY_OBJECTS for item in items),
         bytes=sum(item.sealed.bytes for item in items),
         left_out=sum(left_out for _, left_out in found.values()),
     )

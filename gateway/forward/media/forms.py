@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.dicom import part10, transcode
-from gateway.dicom.sealed import SealedFile
-from gateway.errors import ObjectError, SpoolDamaged
+from gateway.dicom.medium_room import to_be_plain
+from gateway.errors import SpoolDamaged
 from gateway.model import SealedObject
 from gateway.spool.files import sha256_of
 
@@ -46,7 +46,7 @@ def form_of(item: Item) -> Form:
 
     A JPEG-LS still is made plain: the profile has no such syntax, and nothing is lost.
     """
-    if not _to_be_plain(item.sealed):
+    if not to_be_plain(item.sealed):
         return Form(sealed=item.sealed, path=item.path)
     if sha256_of(item.path) != item.sealed.sha256:
         raise SpoolDamaged("The DICOM file of this picture is not the one that was sealed.")
@@ -58,18 +58,3 @@ def form_of(item: Item) -> Form:
         sha256=hashlib.sha256(plain).hexdigest(),
     )
     return Form(sealed=sealed, path=item.path, plain=plain)
-
-
-def room_for(item: Item) -> int:
-    """Return how many bytes its form has at most; 0 when the file is not sound, which is said when it is read."""
-    if not _to_be_plain(item.sealed):
-        return item.sealed.bytes
-    try:
-        with SealedFile(item.path) as file:
-            return item.sealed.bytes + file.frame_bytes() * file.frames()
-    except (OSError, ObjectError):
-        return 0
-
-
-def _to_be_plain(sealed: SealedObject) -> bool:
-    return sealed.transfer_syntax_uid == part10.JPEG_LS

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from gateway.dicom.medium_room import in_blocks
 from gateway.errors import (
     DiskFailed,
     DiskFull,
@@ -71,7 +72,7 @@ class Room:
     block: int
 
     def needed(self, size: int) -> int:
-        return -(-size // self.block) * self.block
+        return in_blocks(size, self.block)
 
 
 def impatient() -> bool:

@@ -17,6 +17,8 @@ class Progress:
 
     objects_done: int
     objects: int
+    pictures_done: int
+    pictures: int  # lists of key images are none
     bytes_done: int
     bytes: int
     left_s: int | None
@@ -29,15 +31,24 @@ class Tracker:
     """Counts; reports at most twice a second."""
 
     def __init__(
-        self, *, objects: int, total: int, clock: Clock, report: Report, stop: threading.Event | None = None
+        self,
+        *,
+        objects: int,
+        pictures: int,
+        total: int,
+        clock: Clock,
+        report: Report,
+        stop: threading.Event | None = None,
     ) -> None:
         self._objects = objects
+        self._pictures = pictures
         self._bytes = total
         self._report = report
         self._stop = stop or threading.Event()
         self._watch = Stopwatch(clock)
         self._reported_s = -_EVERY_S
         self._objects_done = 0
+        self._pictures_done = 0
         self._bytes_done = 0
 
     def moved(self, count: int) -> None:
@@ -48,8 +59,9 @@ class Tracker:
         if self._watch.seconds - self._reported_s >= _EVERY_S:
             self.say()
 
-    def object_checked(self) -> None:
+    def object_checked(self, *, is_picture: bool) -> None:
         self._objects_done += 1
+        self._pictures_done += is_picture
 
     def say(self) -> None:
         self._reported_s = self._watch.seconds
@@ -57,6 +69,8 @@ class Tracker:
             Progress(
                 objects_done=self._objects_done,
                 objects=self._objects,
+                pictures_done=self._pictures_done,
+                pictures=self._pictures,
                 bytes_done=min(self._bytes_done, self._bytes),
                 bytes=self._bytes,
                 left_s=self._left_s(),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.clock import Clock, Stopwatch
-from gateway.dicom import dicomdir, part10
+from gateway.dicom import dicomdir, medium_room, part10
 from gateway.dicom.dicomdir import Directory, Entry
 from gateway.dicom.sealed import SealedFile
 from gateway.errors import MediaDamaged, MediaForeign, MediaFull, ObjectError, SpoolDamaged
@@ -33,9 +33,6 @@ from gateway.spool.files import Files
 _log = logging.getLogger(__name__)
 _MOST_OBJECTS = 20_000  # on one medium: its directory is read into memory whole, here and by every viewer
 _LOOK_S = 0.5  # between two tries to get a medium that somebody else writes
-_MARGIN = 1_000_000  # bytes for folders and the like
-_PER_ENTRY = 2_000  # bytes of DICOMDIR
-_JPEG_SHARE = 0.5  # of the sealed bytes; more than was ever seen
 _README = b"""\
 This medium holds medical pictures in DICOM form, written by Scopegate.\r
 \r
@@ -53,6 +50,7 @@ class _Check:
     path: Path
     sha256: str
     is_object: bool
+    is_picture: bool = False
 
 
 class Writing:
@@ -86,7 +84,14 @@ class Writing:
         self._most = most
         self._opened = ExitStack()
         total = sum(item.sealed.bytes for item in items) * 2
-        self.progress = Tracker(objects=len(items), total=total, clock=clock, report=report, stop=self._stop)
+        self.progress = Tracker(
+            objects=len(items),
+            pictures=sum(map(_is_picture, items)),
+            total=total,
+            clock=clock,
+            report=report,
+            stop=self._stop,
+        )
         self._checks: list[_Check] = []
         self._entries: dict[str, Entry] = {}
 
@@ -119,9 +124,11 @@ class Writing:
             if there is None:
                 self._remove(path)
             raise
-        self._checks.append(_Check(path=path, sha256=form.sealed.sha256, is_object=True))
+        self._checks.append(
+            _Check(path=path, sha256=form.sealed.sha256, is_object=True, is_picture=_is_picture(item))
+        )
         self._entries[entry.sop_instance_uid] = entry
-        if self._jpeg and item.sealed.sop_class_uid != KEY_OBJECTS:
+        if self._jpeg and _is_picture(item):
             self._put_jpeg(item)
 
     def finish(self) -> None:
@@ -155,15 +162,16 @@ class Writing:
         known = self._contents.uids
         if len(known | {item.sealed.sop_instance_uid for item in self._items}) > self._most:
             raise MediaFull(f"A medium holds at most {self._most} objects.", action="Use another medium.")
-        new = [forms.room_for(i) for i in self._items if i.sealed.sop_instance_uid not in known]
+        new = [
+            medium_room.of_object(i.sealed, i.path) for i in self._items if i.sealed.sop_instance_uid not in known
+        ]
         new = [size for size in new if not self._contents.has_size(size)]
-        needed = sum(map(room.needed, new)) + len(self._all_entries()) * _PER_ENTRY + _MARGIN * bool(new)
+        needed = sum(map(room.needed, new)) + len(self._all_entries()) * medium_room.PER_ENTRY
+        needed += medium_room.MARGIN * bool(new)
         if self._jpeg:
-            needed += sum(_copies(item.sealed) for item in self._items)
+            needed += sum(medium_room.of_copies(item.sealed) for item in self._items)
         if needed > room.free:
-            raise MediaFull(
-                f"The medium has {room.free // 1_000_000} MB left; {needed // 1_000_000 + 1} MB are needed."
-            )
+            raise MediaFull
 
     def _already_there(self, sealed: SealedObject) -> Path | None:
         """Return the file on the medium that holds this very object."""
@@ -225,17 +233,16 @@ class Writing:
         if sha256_on_medium(check.path, counted) != check.sha256:
             raise MediaDamaged
         if check.is_object:
-            self.progress.object_checked()
+            self.progress.object_checked(is_picture=check.is_picture)
 
     def _all_entries(self) -> tuple[Entry, ...]:
         kept = [entry for entry in self._contents.directory.entries if entry.sop_instance_uid not in self._entries]
         return (*kept, *self._entries.values())
 
 
-def _copies(sealed: SealedObject) -> int:
-    """Return about how many bytes the copies for looking at have."""
-    film = sealed.bytes if sealed.transfer_syntax_uid == part10.H264 else 0
-    return int(sealed.bytes * _JPEG_SHARE) + film
+def _is_picture(item: Item) -> bool:
+    """Say whether it is one; a list of key images is none."""
+    return item.sealed.sop_class_uid != KEY_OBJECTS
 
 
 def _off_the_box(pieces: Iterator[bytes]) -> Iterator[bytes]:

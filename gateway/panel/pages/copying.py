@@ -46,8 +46,8 @@ class CopyingPages:
             raise NotFound("No exam was chosen.")
         media = self._media()
         chosen = next((each for each in media if each.name == query.get("to")), media[0] if media else None)
-        load = copies.load(spool, exams, self._frame.look.fates.waits)
         jpeg = query.get("jpeg") == "1"
+        load = copies.load(spool, exams, self._frame.look.fates.waits, jpeg=jpeg)
         return {
             "exams": [self._frame.look.exam(exam, self._frame.today()) for exam in exams],
             "media": media,

@@ -1,6 +1,7 @@
 """What leaves the box and what stays: the list of exams, and each picture of one on its way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.requests import Request
 
@@ -10,6 +11,8 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import LOOK
 from gateway.panel.shown import archives, ways
+from gateway.panel.shown.archives import Trouble
+from gateway.panel.shown.views import ExamView
 from gateway.spool import pictures
 from gateway.spool.pictures import Picture
 
@@ -36,8 +39,9 @@ class LeavingPages:
         making = (self._context.live["forward"].read() or {}).get("film")
         look, today, troubles = self._frame.look, self._frame.today(), self._frame.troubles()
         away = archives.away(troubles)
+        shown = [look.exam(exam, today, making=making, away=away) for exam in exams]
         return {
-            "exams": [look.exam(exam, today, making=making, away=away) for exam in exams],
+            "exams": [_without_what_stands_above(each, troubles) for each in shown],
             "troubles": troubles,
             "configured": bool(self._context.settings.destinations),
             "media": any(each.kind == "media" for each in self._context.settings.destinations),
@@ -66,3 +70,10 @@ class LeavingPages:
         names = {each.name for each in self._context.settings.destinations if each.kind != "media"}
         here = (each for each in found if not each.removed and not each.listed.purged)
         return any(d.destination in names and d.state in _GIVEN for each in here for d in each.all_deliveries)
+
+
+def _without_what_stands_above(exam: ExamView, troubles: Sequence[Trouble]) -> ExamView:
+    """Leave out of a row why it waits when the lines above the rows say so: it is read once."""
+    if not any(exam.fate.detail in each.what for each in troubles):
+        return exam
+    return replace(exam, fate=replace(exam.fate, detail=""))

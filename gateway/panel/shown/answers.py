@@ -202,6 +202,8 @@ def export(value: Request) -> Json:
         "removable": value.state is RequestState.DONE,
         "objects": said.get("objects"),
         "objects_done": said.get("objects") if value.state is RequestState.DONE else said.get("objects_done", 0),
+        "pictures": said.get("pictures"),
+        "pictures_done": said.get("pictures" if value.state is RequestState.DONE else "pictures_done", 0),
         "bytes": said.get("bytes"),
         "bytes_done": said.get("bytes") if value.state is RequestState.DONE else said.get("bytes_done", 0),
         "left_s": said.get("left_s"),

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import UNSETTLED, Delivery, DeliveryState
-from gateway.panel.shown import names, ways
+from gateway.panel.shown import names, reasons, ways
 from gateway.spool import backlog
 from gateway.spool.backlog import Which
 from gateway.spool.deliveries import AFTER_REBUILD, BY_PERSON, FILE_LOST, LOST_BY_ARCHIVE
@@ -18,7 +18,7 @@ AWAY, REFUSES, UNCONFIRMED = "NET-02", "PAC-01", "PAC-02"  # as the screens name
 GONE, ORPHANED = "forward-gone", "destination-not-configured"
 _OWN_WORDS = frozenset({AFTER_REBUILD, BY_PERSON, LOST_BY_ARCHIVE, *FILE_LOST})  # held, but nobody refused it
 _PATIENCE = timedelta(hours=1)  # yellow for the first hour, then red
-_IN_DETAILS = "It waits for a person: touch its exam, then Delivery, then Send."
+_IN_DETAILS = "It waits for a person: touch its exam, then Details, then Send."
 _NO_HELP = "Trying again will not help as things are: call IT."
 _BY_ITSELF = "It is tried again by itself; call IT if it lasts."
 
@@ -85,7 +85,7 @@ def _held(first: Delivery, count: int, *, medium: bool) -> Trouble:
     by_person = first.code == BY_PERSON
     return Trouble(
         archives=(first.destination,),
-        what=first.reason,
+        what=first.reason if medium else reasons.of_delivery(first),
         count=count,
         action=_IN_DETAILS if by_person else _NO_HELP,
         code=first.code,
@@ -97,12 +97,14 @@ def _held(first: Delivery, count: int, *, medium: bool) -> Trouble:
 def _paused(name: str, state: Mapping[str, Any], count: int, clock: Clock, *, medium: bool) -> Trouble:
     since = datetime.fromisoformat(state["since"])
     local = names.clock_time(since.astimezone(clock.now().local.tzinfo))
-    what = f"{state.get('what', 'It does not answer.')} Since {local}; next try in {state['next_attempt_in_s']} s."
+    said = str(state.get("what", "It does not answer."))
+    plain = said if medium else reasons.plain(state.get("code", ""), name, said)
+    what = f"{plain} Since {local}; next try in {state['next_attempt_in_s']} s."
     return Trouble(
         archives=(name,),
         what=what,
         count=count,
-        action=state.get("action") or _BY_ITSELF,
+        action=(medium and state.get("action")) or _BY_ITSELF,
         code=state.get("code", ""),
         bad=clock.utc() - since > _PATIENCE,
         screen="" if medium else AWAY,
@@ -115,7 +117,7 @@ def _set_back(first: Delivery, count: int, clock: Clock) -> Trouble:
     again = ways.moment(first.next_attempt_ns, clock)
     return Trouble(
         archives=(first.destination,),
-        what=f"{first.reason} Next try {again}.",
+        what=f"{reasons.of_delivery(first)} Next try {again}.",
         count=count,
         action=_BY_ITSELF,
         code=first.code,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config.settings import Destination
+from gateway.dicom import medium_room
 from gateway.messages import N_
 from gateway.model import Exam, ExamState
 from gateway.spool import pictures
@@ -28,7 +29,10 @@ class Medium:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What would be written. `hindered`: why it cannot be, "" when it can; `waits`: that ends by itself."""
+    """What would be written; `bytes`: the room that it needs on an empty medium.
+
+    `hindered`: why it cannot be, "" when it can; `waits`: that ends by itself.
+    """
 
     pictures: int
     bytes: int
@@ -53,14 +57,15 @@ def _medium(destination: Destination, said: Mapping[str, Any] | None) -> Medium:
     )
 
 
-def load(spool: Spool, exams: Sequence[Exam], waits: Callable[[Exam, Sized], bool]) -> Load:
-    """Return what exams come to on a medium; DICOM objects alone, without JPEG copies.
+def load(spool: Spool, exams: Sequence[Exam], waits: Callable[[Exam, Sized], bool], *, jpeg: bool) -> Load:
+    """Return what exams come to on a medium, `jpeg`: with copies for looking at.
 
     `waits`: says of an exam and its pictures whether they stay until a person did something.
     """
     found = [(exam, pictures.of_exam(spool, exam.id)) for exam in exams]
     kept = [each for _, of_exam in found for each in of_exam if not each.removed and not each.listed.purged]
-    sizes = sum(o.bytes for exam in exams for o in spool.objects.of_exam(exam.id) if not o.derived_from)
+    objects = [o for exam in exams for o in spool.objects.of_exam(exam.id) if not o.derived_from]
+    sizes = medium_room.on_an_empty_one(((o, spool.objects.path(o)) for o in objects), jpeg=jpeg)
     count = sum(not each.listed.problem_code for each in kept)
     if any(exam.state is ExamState.OPEN for exam in exams):
         return Load(pictures=count, bytes=sizes, hindered=N_("The exam is still open. Finish it first."))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.config.settings import Settings
 from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState, Exam, ExamState, Identity, PleaseCheck
-from gateway.panel.shown import fates, ways
+from gateway.panel.shown import fates, reasons, ways
 from gateway.panel.shown.fates import Fate
 from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
@@ -84,7 +84,7 @@ class ExamFates:
         arrived, moves = sum(fate >= Fate.SENT for fate in got), Fate.SENDING in got
         queued = [d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED]
         tried = [d for d in queued if d.attempts]
-        detail = tried[0].reason if tried else ""
+        detail = reasons.of_delivery(tried[0]) if tried else ""
         late = bool(tried) or any(d.destination in away for d in queued)
         if moves or arrived:
             mark = "warn" if late and not moves else "going"
@@ -108,7 +108,7 @@ def _obstacle(kept: Sequence[Picture]) -> FateView | None:
         return FateView(mark="bad", word=f"{len(problems)} cannot be prepared", detail=problems[0].problem)
     held = [found for each in kept if (found := stopped(list(each.all_deliveries)))]
     if held:
-        return FateView(mark="bad", word=f"{len(held)} stopped", detail=held[0][0].reason)
+        return FateView(mark="bad", word=f"{len(held)} stopped", detail=reasons.of_delivery(held[0][0]))
     return None
 
 

@@ -16,7 +16,7 @@ from gateway.model import (
     MediaKind,
     Side,
 )
-from gateway.panel.shown import fates, names
+from gateway.panel.shown import fates, names, reasons
 from gateway.panel.shown.answers import Json
 from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateView, stopped
 from gateway.panel.shown.patients import PatientView, patient_view
@@ -85,7 +85,7 @@ class Look:
         fate = self.fates.of(exam, kept, away)
         if not fate.detail:  # why a clip is on this box though everything arrived
             held = (d for each in kept for d in each.all_deliveries if d.code in INSTEAD)
-            fate = replace(fate, detail=next((d.reason for d in held), ""))
+            fate = replace(fate, detail=next((reasons.of_delivery(d) for d in held), ""))
         if making and making["exam"] == exam.id and not fate.detail:
             fate = replace(fate, detail=f"A clip is being encoded: {making['percent']} % done.")
         temporary = exam.identity is Identity.TEMPORARY
@@ -115,7 +115,7 @@ class Look:
         value, listed = picture.capture, picture.listed
         times = value.frame_times
         held = [d for d in picture.all_deliveries if d.state is DeliveryState.HELD]
-        why = next((d.reason for d in (*stopped(held), *held)), "")
+        why = next((reasons.of_delivery(d) for d in (*stopped(held), *held)), "")
         return CaptureView(
             uid=value.sop_instance_uid,
             number=value.instance_number,

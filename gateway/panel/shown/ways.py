@@ -1,14 +1,14 @@
 """The ways of an exam's pictures: each object to each destination, as its details show them. Changes nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
-from gateway.panel.shown import fates, names
+from gateway.panel.shown import fates, names, reasons
 from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
 
@@ -39,6 +39,7 @@ class Place:
     name: str
     peer: str
     ways: tuple[Way, ...]
+    said: str = ""  # the last answer about all of them, when it was the same: it stands once
 
 
 def of_pictures(
@@ -61,8 +62,14 @@ def of_pictures(
     for name in dict.fromkeys([*peers, *(delivery.destination for _, delivery in going)]):
         ways = [_way(picture, delivery, clock) for picture, delivery in going if delivery.destination == name]
         if ways:
-            found.append(Place(name=name, peer=peers.get(name, ""), ways=tuple(ways)))
+            found.append(_place(name, peers.get(name, ""), ways))
     return found
+
+
+def _place(name: str, peer: str, ways: Sequence[Way]) -> Place:
+    said = reasons.shared([each.reason for each in ways])
+    each = [replace(way, reason="") for way in ways] if said else ways
+    return Place(name=name, peer=peer, ways=tuple(each), said=said)
 
 
 def unmade(pictures: Sequence[Picture]) -> list[Way]:

@@ -62,7 +62,15 @@ def _copying(box: Box) -> tuple[str, Request]:
 @screen
 def copying(box: Box) -> str:
     identifier, request = _copying(box)
-    so_far = {"objects_done": 4, "objects": 13, "bytes_done": 61_200_114, "bytes": 86_012_340, "left_s": 9}
+    so_far = {
+        "objects_done": 4,
+        "objects": 13,
+        "pictures_done": 4,
+        "pictures": 13,
+        "bytes_done": 61_200_114,
+        "bytes": 86_012_340,
+        "left_s": 9,
+    }
     box.spool.requests.progress(request, so_far)
     return f"/copying/{identifier}"
 
@@ -70,7 +78,9 @@ def copying(box: Box) -> str:
 @screen
 def copying_done(box: Box) -> str:
     identifier, request = _copying(box)
-    box.spool.requests.done(request, {"exams": 1, "objects": 13, "bytes": 43_006_170, "left_out": 1})
+    box.spool.requests.done(
+        request, {"exams": 1, "objects": 13, "pictures": 13, "bytes": 43_006_170, "left_out": 1}
+    )
     return f"/copying/{identifier}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.config.settings import Destination
+from gateway.dicom import medium_room
 from gateway.errors import MediaError, MediaForeign, MediaFull, MediaGone, MediaReadOnly
 from gateway.forward.media.medium import Capacity
 from gateway.panel.calls.exports import EXPORT
@@ -60,6 +61,20 @@ def test_several_exams_are_chosen_by_their_numbers_and_named_by_their_patients(b
     page = box.client.get(f"/copy?exam={first}&exam={second}").text
     assert "2 exams" in page
     assert f"[&#34;{first}&#34;, &#34;{second}&#34;]" in page or f'["{first}", "{second}"]' in page
+
+
+def test_what_it_needs_and_what_is_free_stand_in_one_place_and_hold_for_the_copies_too(box: Bench) -> None:
+    exam = sealed_exam(box)
+    plugged(box, free=14_200_000_000)
+    page = box.client.get(f"/copy?exam={exam}").text
+    assert page.count(" MB</bdi>") == 1
+    assert "needs <bdi>2 MB</bdi>, <bdi>14.2 GB</bdi> are free" in page
+    objects = [(each, box.spool.objects.path(each)) for each in box.spool.objects.of_exam(exam)]
+    plain, with_copies = (medium_room.on_an_empty_one(objects, jpeg=jpeg) for jpeg in (False, True))
+    assert plain < with_copies
+    plugged(box, free=plain)
+    assert "too little room" not in box.client.get(f"/copy?exam={exam}").text
+    assert "too little room" in box.client.get(f"/copy?exam={exam}&jpeg=1").text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +133,15 @@ def test_while_it_is_written_the_screen_says_how_far_it_is_and_not_to_pull_the_s
     assert "Waiting. It begins by itself." in box.client.get(f"/copying/{export}").text
     request = box.spool.requests.begin(EXPORT)
     assert request
-    so_far = {"objects_done": 4, "objects": 13, "bytes_done": 10, "bytes": 60, "left_s": 9}
+    so_far = {
+        "objects_done": 4,
+        "objects": 13,
+        "pictures_done": 4,
+        "pictures": 13,
+        "bytes_done": 10,
+        "bytes": 60,
+        "left_s": 9,
+    }
     box.spool.requests.progress(request, so_far)
     page = box.client.get(f"/copying/{export}").text
     for words in ("Do not remove the stick.", "4 of 13 checked", "about 9 s left", 'max="60" value="10"'):
@@ -132,7 +155,7 @@ def test_only_what_was_read_back_may_be_pulled_and_what_is_missing_is_said(box: 
     export = asked(box, sealed_exam(box))
     request = box.spool.requests.begin(EXPORT)
     assert request
-    box.spool.requests.done(request, {"exams": 1, "objects": 13, "bytes": 30, "left_out": 1})
+    box.spool.requests.done(request, {"exams": 1, "objects": 13, "pictures": 13, "bytes": 30, "left_out": 1})
     page = box.client.get(f"/copying/{export}").text
     assert "Copied and checked: 13 of 13. The stick can be removed." in page
     assert "Not on the stick: 1." in page

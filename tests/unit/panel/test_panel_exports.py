@@ -38,13 +38,21 @@ def test_its_progress_can_be_watched_until_the_medium_may_be_taken_away(box: Ben
     filed = box.post("/exports", {"exams": [box.open_exam()], "destination": "usb"}, status=202)
     request = box.spool.requests.begin(EXPORT)
     assert request
-    so_far = {"objects_done": 1, "objects": 3, "bytes_done": 10, "bytes": 60, "left_s": 5}
+    so_far = {
+        "objects_done": 1,
+        "objects": 3,
+        "pictures_done": 1,
+        "pictures": 3,
+        "bytes_done": 10,
+        "bytes": 60,
+        "left_s": 5,
+    }
     box.spool.requests.progress(request, so_far)
     seen = box.get(f"/exports/{filed['id']}")
     assert {key: seen[key] for key in so_far} == so_far
     assert (seen["state"], seen["removable"]) == ("running", False)
 
-    box.spool.requests.done(request, {"exams": 1, "objects": 3, "bytes": 30, "left_out": 1})
+    box.spool.requests.done(request, {"exams": 1, "objects": 3, "pictures": 3, "bytes": 30, "left_out": 1})
     seen = box.get(f"/exports/{filed['id']}")
     assert (seen["state"], seen["removable"]) == ("done", True)
     assert (seen["objects_done"], seen["objects"], seen["bytes_done"], seen["left_out"]) == (3, 3, 30, 1)

@@ -39,8 +39,10 @@ def test_an_archive_that_refuses_is_red_and_says_that_trying_again_will_not_help
     move(bench, state="held", code="sop-class", reason=reason, status="0122", attempts=1)
     page = bench.client.get("/delivery").text
     assert 'class="badge bad"' in page
-    for words in ("does not take this kind of object", "On this box: 2.", "will not help", "PAC-01", "sop-class"):
+    for words in ("does not take this kind of picture", "On this box: 2.", "will not help", "PAC-01", "sop-class"):
         assert words in page
+    assert page.count("does not take this kind of") == 1  # once, above the rows
+    assert "0122" not in page
 
 
 def test_an_archive_that_does_not_confirm_is_yellow_for_ever(bench: Bench) -> None:
@@ -87,6 +89,41 @@ def test_the_details_of_an_exam_say_of_each_picture_where_it_is_and_what_was_ans
         assert words in page
     assert "next try" in page
     assert page.count("Hold back picture") == 1  # what arrived cannot be held back
+
+
+def test_the_answer_of_an_archive_stands_word_by_word_once_in_the_details_alone(bench: Bench) -> None:
+    exam = sealed_exam(bench, 3)
+    reason = "The archive pacs did not answer: nothing listens at 127.0.0.1:11114."
+    again = bench.clock.utc_ns() + 600_000_000_000
+    move(bench, state="queued", attempts=2, code="unreachable", reason=reason, next_attempt_ns=again)
+    paused(bench, minutes=5)
+    for path in ("/delivery", f"/exam/{exam}", "/"):
+        assert "127.0.0.1" not in bench.client.get(path).text
+    assert bench.client.get("/delivery").text.count("pacs does not answer.") == 1
+    details = bench.client.get(f"/delivery/{exam}").text
+    assert details.count(reason) == 1
+    first, *_ = bench.spool.deliveries.list(exam=exam)
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET reason = 'Another one.' WHERE id = ?", (first.id,))
+    assert bench.client.get(f"/delivery/{exam}").text.count(reason) == 2  # at each of those that it is about
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("tls-expired", "does not let this box in."),
+        ("out-of-resources", "cannot store pictures at present."),
+        ("no-context", "does not take this kind of picture."),
+        ("refused", "refuses this picture."),
+        ("too-large", "is larger than the archive pacs takes."),
+        ("lost-by-archive", "It is gone there."),
+    ],
+)
+def test_what_people_read_first_has_no_word_of_a_protocol(bench: Bench, code: str, words: str) -> None:
+    sealed_exam(bench, 1)
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    move(bench, state="held", code=code, reason="It is gone there.", status="0122", attempts=1)
+    assert words in bench.client.get("/delivery").text
 
 
 def test_a_picture_that_is_held_can_be_sent_from_the_details(bench: Bench) -> None:
@@ -154,11 +191,11 @@ def test_what_was_tried_in_vain_is_not_on_the_way_even_before_the_sender_says_so
     exam = sealed_exam(bench, 2)
     said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
     again = bench.clock.utc_ns() + 15_000_000_000
-    reason = "The archive pacs did not answer."
+    reason = "The archive pacs did not answer: nothing listens at 127.0.0.1:11114."
     move(bench, state="queued", attempts=1, code="unreachable", reason=reason, next_attempt_ns=again)
     assert badge(bench) == ("warn", "2 waiting")
     page = bench.client.get("/delivery").text
-    for words in (reason, "Next try ", "On this box: 2.", "unreachable"):
+    for words in ("The archive pacs does not answer.", "Next try ", "On this box: 2.", "unreachable"):
         assert words in page
     bench.post("/deliveries/retry")
     assert badge(bench) == ("going", "2 on the way")
