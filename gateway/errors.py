@@ -317,8 +317,8 @@ class ListenerFailed(ScopegateError):
     """The box cannot listen for other systems."""
 
     code = "listener"
-    safe = "Pictures are stored on this box all the same; they leave when it can listen."
-    action = "Stop the other program, or change [station] listen, then start again."
+    safe = "Pictures are stored and sent all the same; archives cannot report to this box."
+    action = "Call IT: stop the other program, or change [station] listen. It is tried again by itself."
 
 
 class WorklistError(ScopegateError):

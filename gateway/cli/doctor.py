@@ -60,6 +60,7 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from this_box.certificates(settings, clock)
     yield from _peers(settings, clock)
     yield from _proofs(settings)
+    yield from this_box.listener(settings, clock)
     yield from this_box.queues(settings, clock)
 
 

@@ -237,6 +237,17 @@ def second_door(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding(what="second door", ok=False, says="shut: browsers of the network cannot come in", action=do)
 
 
+def listener(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say whether archives can report to this box."""
+    forward = _said(settings, "forward", clock)
+    if forward is None:
+        yield Finding(what="listener", ok=None, says="not known while forward does not run")
+    elif said := forward.get("listener"):
+        yield Finding(what="listener", ok=False, says=f"{said['what']} [{said['code']}]", action=said["action"])
+    else:
+        yield Finding(what="listener", ok=True, says=f"listens at {settings.station.listen}")
+
+
 def queues(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
     forward = _said(settings, "forward", clock) or {}

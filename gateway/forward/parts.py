@@ -53,7 +53,7 @@ class Parts:
 
 
 def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threading.Event | None = None) -> Parts:
-    """Build the parts; the listener takes its port. Raises ListenerFailed.
+    """Build the parts; the listener takes its port if it can.
 
     While `rest` is set nothing new is begun, and what takes long ends behind the object that it is at.
     """
@@ -87,6 +87,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         tellers=tellers,
         followers=followers,
         encoding=lambda: films.progress or jpegs.progress,
+        listening=lambda: listener.trouble,
         notices=_notices(spool, senders, tellers),
         proving=proving,
     )
@@ -205,7 +206,7 @@ def _listener(settings: Settings, proving: Proving, trial_reports: TrialReports)
         hear=trial_reports.before(proving.hear),
         tls=station.tls,
     )
-    listener.open()
+    listener.begin()
     return listener
 
 

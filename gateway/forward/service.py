@@ -30,8 +30,7 @@ _TAKING_S = 1.0
 def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, taking: Taking | None = None) -> bool:
     """Forward until stopped, or until a changed configuration is to be taken; False when a thread died.
 
-    Raises SpoolLocked, SpoolDamaged or ListenerFailed. A disk that refuses is waited for, and the live state
-    says so.
+    Raises SpoolLocked or SpoolDamaged. A disk that refuses is waited for, and the live state says so.
     """
     data_dir = settings.station.data_dir
     data_dir.mkdir(parents=True, exist_ok=True)

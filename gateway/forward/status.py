@@ -38,6 +38,7 @@ class Status:
         tellers: Mapping[str, StepSender],
         followers: Mapping[str, Follower],
         encoding: Callable[[], Progress | None] = lambda: None,
+        listening: Callable[[], ScopegateError | None] = lambda: None,
         notices: Notices,
         proving: Proving,
     ) -> None:
@@ -46,6 +47,7 @@ class Status:
         self._tellers = tellers
         self._followers = followers
         self._encoding = encoding
+        self._listening = listening
         self._notices = notices
         self._proving = proving
 
@@ -61,6 +63,7 @@ class Status:
                 *(self._line(name, teller.pause) for name, teller in self._tellers.items()),
                 *_orphans(notices.servers),
             ],
+            "listener": _said(self._listening()),
             **self._film(),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
         }

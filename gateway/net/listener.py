@@ -38,6 +38,7 @@ _ALLOWANCE = 1024 * 1024  # bytes one association may say to us; an echo needs l
 LONGEST_S = 300.0  # that an association may last; a report takes seconds
 _GLANCE = 0.25  # seconds between two looks at `stop`
 _MOVE_S = 10.0  # until another address was taken, or not
+_AGAIN_S = 10.0  # between two tries of an address that could not be taken
 
 
 class Listener:
@@ -75,6 +76,7 @@ class Listener:
         self._refused: ListenerFailed | None = None
         self._left: list[_Server] = []  # those that were moved away from
         self._ended = False
+        self.trouble: ListenerFailed | None = None  # why nobody is heard at present
 
     @property
     def port(self) -> int:
@@ -110,15 +112,35 @@ class Listener:
                 f"This box cannot listen at {self._address}: {error.strerror or error}.", code="port-taken"
             ) from error
 
+    def begin(self) -> None:
+        """Take the port if that is possible; `trouble` says why not. Whoever sends does not wait for it."""
+        try:
+            self.open()
+        except ListenerFailed as error:
+            if self.trouble is None or self.trouble.what != error.what:
+                warn(_log, "not_listening", at=self._address, code=error.code, why=error.what)
+            self._server, self.trouble = None, error
+        else:
+            self.trouble = None
+            event(_log, "listening", at=self._address)
+
     def serve(self, stop: threading.Event) -> None:
-        """Answer until `stop` is set, then close. For a supervised thread."""
-        assert self._server is not None
-        event(_log, "listening", at=self._address)
+        """Answer until `stop` is set, then close; a taken address is tried again. For a supervised thread."""
         while not stop.is_set():
             if self._wanted is not None:
                 self._move(self._wanted)
-            self._server.handle_request()
+            if self._server is None:
+                self.begin()
+                self._rest(stop)
+            else:
+                self._server.handle_request()
         self.close()
+
+    def _rest(self, stop: threading.Event) -> None:
+        """Wait before the next try, unless the port was taken or another address is wanted."""
+        for _ in range(round(_AGAIN_S / _GLANCE)):
+            if self._server is not None or self._wanted is not None or stop.wait(_GLANCE):
+                return
 
     @contextmanager
     def welcoming(self, guest: Guest, address: Address) -> Iterator[None]:
@@ -152,12 +174,15 @@ class Listener:
         if self._server is not None:
             self._server.server_close()  # who is connected is heard to the end
             self._left.append(self._server)
+            self._server = None
         self._address, self._wanted = address, None
         try:
             self.open()
         except ListenerFailed as error:
             self._address, self._refused = before, error
-            self.open()
+            self.begin()
+        else:
+            self.trouble = None
         finally:
             self._moved.set()
 
@@ -167,9 +192,10 @@ class Listener:
         self._moved.set()
         if self._server is not None:
             self._server.server_close()
-            for server in (*self._left, self._server):
-                server.end_associations()
+            self._left.append(self._server)
             self._server = None
+        for server in self._left:
+            server.end_associations()
 
 
 def _usable(secured: Tls) -> None:
@@ -179,7 +205,7 @@ def _usable(secured: Tls) -> None:
         raise ListenerFailed(
             f"This box cannot listen with TLS: {error.which} cannot be used ({error.why}).",
             code="tls-file",
-            action="Put the file right, then start again.",
+            action="Call IT: put the file right. It is tried again by itself.",
         ) from None
 
 

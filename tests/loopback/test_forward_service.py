@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 import threading
@@ -173,24 +174,23 @@ def test_the_box_answers_an_echo_while_everything_else_is_stuck(tmp_path: Path, 
             assert not echo("127.0.0.1", wanted.station.listen.port, "SCOPEGATE", "STRANGER").ok
 
 
-def test_a_port_that_is_taken_is_said_and_ends_the_process(tmp_path: Path) -> None:
-    with RawServer(silent) as other:
-        config = tmp_path / "scopegate.toml"
-        config.write_text(
-            f'config_version = 1\n[station]\nlisten = "127.0.0.1:{other.port}"\n'
-            f'data_dir = "{tmp_path / "data"}"\nruntime_dir = "{tmp_path / "run"}"\n'
-        )
-        ended = subprocess.run(
-            [sys.executable, "-m", "gateway", "forward", "--config", str(config)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert f"127.0.0.1:{other.port}" in ended.stderr
-    assert "Stop the other program" in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_an_address_that_cannot_be_listened_at_is_said_and_everything_is_sent_all_the_same(
+    tmp_path: Path, spool: Spool, archive: Scripted
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = int(other.getsockname()[1])
+        with running(settings(tmp_path, listen=port, destinations=(destination(archive),))) as look:
+            exam = open_exam(spool)
+            still(spool, exam)
+            spool.exams.finish(exam.id)
+            until("the exam to be sent", lambda: states(spool) == [SENT])
+            said = look()["listener"]
+            assert isinstance(said, dict)
+            assert (said["code"], f"127.0.0.1:{port}" in said["what"]) == ("port-taken", True)
+            assert "stop the other program" in said["action"]
+            other.close()
+            until("the box to listen", lambda: look()["listener"] is None, 60)
+            assert echo("127.0.0.1", port, "SCOPEGATE", "SCOPEGATE").ok
 
 
 def test_a_destination_that_left_the_configuration_keeps_its_queue_and_a_new_one_begins(

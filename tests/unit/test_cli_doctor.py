@@ -56,6 +56,18 @@ def test_doctor_says_how_warm_the_box_is_and_whether_its_supply_holds(tmp_path: 
     assert "[undervoltage]" in weak.says
 
 
+def test_doctor_says_whether_archives_can_report_to_the_box(tmp_path: Path) -> None:
+    clock, settings = Clock(), Settings(station=Station(runtime_dir=tmp_path))
+    (unknown,) = this_box.listener(settings, clock)
+    live = LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock)
+    live.write({"listener": {"code": "port-taken", "what": "This box cannot listen.", "action": "Call IT."}})
+    (shut,) = this_box.listener(settings, clock)
+    live.write({"listener": None})
+    (ok,) = this_box.listener(settings, clock)
+    assert [each.ok for each in (unknown, shut, ok)] == [None, False, True]
+    assert (shut.says, shut.action) == ("This box cannot listen. [port-taken]", "Call IT.")
+
+
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:
     assert list(this_box.queues(Settings(station=Station(runtime_dir=tmp_path)), Clock())) == []
 

@@ -59,6 +59,7 @@ class Health:
             "clock": self._box.clock(),
             "heat": self._box.heat(capture),
             "power": self._box.power(capture),
+            "listener": self._box.listener(forward),
             "second_door": self._box.second_door(panel),
             "making": (forward or {}).get("film"),
         }

@@ -32,6 +32,7 @@ _SINGLE = N_(
         "clock": "Clock",
         "heat": "Temperature",
         "power": "Power supply",
+        "listener": "Reports of archives",
         "second_door": "Browsers of the network",
     }
 )

@@ -140,6 +140,12 @@ class BoxHealth:
         )
         return {**line, "utc": answers.moment(now.utc)}
 
+    def listener(self, forward: Json | None) -> Json:
+        """Say whether other systems can reach the box to report; what it sends does not depend on it."""
+        said = (forward or {}).get("listener")
+        state = "unknown" if forward is None else "shut" if said else OK
+        return self._lines.of("listener", state, **(said or {}))
+
     def heat(self, capture: Json | None) -> Json:
         """Say whether it is too hot for clips (SYS-03)."""
         said = (capture or {}).get("machine") or {}

@@ -1,9 +1,10 @@
-"""A hot box, a weak supply, a box without source: said on every screen and in health, the gravest alone."""
+"""A hot box, a weak supply, no source, no way back for reports: said where it helps, the gravest alone."""
 
 from gateway.errors import TooHot
 from gateway.spool.live import LiveState
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running
+from tests.unit.panel.exams_that_leave import said_of_forward
 
 
 def say(bench: Bench) -> None:
@@ -73,3 +74,13 @@ def test_health_says_why_nothing_can_be_captured_in_the_words_of_what_keeps_it(b
     bench.capture.stop()
     (bench.settings.station.runtime_dir / "capture.json").unlink()
     assert bench.get("/health", status=503)["why"]["code"] == "capture-gone"
+
+
+def test_a_box_to_which_no_archive_can_report_says_so_to_whoever_looks_after_it(bench: Bench) -> None:
+    assert bench.get("/health")["listener"]["state"] == "unknown"
+    said = {"code": "port-taken", "what": "This box cannot listen at 0.0.0.0:11112.", "action": "Call IT."}
+    said_of_forward(bench, destinations=[], listener=said)
+    line = bench.get("/health")["listener"]  # 200: pictures are captured and sent
+    assert (line["state"], line["code"], line["what"]) == ("shut", "port-taken", said["what"])
+    said_of_forward(bench, destinations=[], listener=None)
+    assert bench.get("/health")["listener"]["state"] == "ok"
