@@ -4,49 +4,22 @@ A key that stands here but in no dataclass of `settings` belongs to a later vers
 accepted and means nothing.
 """
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import certificates, contacts, dicom, grabber, secret, values
+from gateway.config import certificates, contacts, dicom, grabber, peer_keys, values
 from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
     LANGUAGES,
-    Destination,
     Lan,
     Panel,
-    ProcedureStep,
     Release,
     Retention,
     Sign,
     Source,
     Station,
-    Tls,
     Trigger,
-    Worklist,
 )
-from gateway.config.values import Check
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
-    """One table of the file, or one kind of element of an array of tables."""
-
-    made: type | None  # the dataclass it becomes; None = a table of a later version
-    field: str  # of Settings
-    keys: "Mapping[str, Check | Table]" = dataclasses.field(default_factory=dict)  # a Table: an inline table
-    many: bool = False  # [[name]] rather than [name]
-    needed: tuple[str, ...] = ()
-    needed_by_kind: Mapping[str, tuple[str, ...]] = dataclasses.field(
-        default_factory=dict
-    )  # `kind` -> what it needs besides; the first is the default kind
-    only_for: Mapping[str, tuple[str, ...]] = dataclasses.field(
-        default_factory=dict
-    )  # key -> the kinds that have it; the others refuse it
-    by_kind: Mapping[str, Mapping[str, Check]] = dataclasses.field(
-        default_factory=dict
-    )  # kind -> keys whose values differ from those of the other kinds
+from gateway.config.table import Table
 
 
 def tables(base: Path) -> dict[str, Table]:
@@ -66,9 +39,9 @@ def tables(base: Path) -> dict[str, Table]:
         "source": _source(base),
         "trigger": _TRIGGER,
         "sign": _SIGN,
-        "worklist": _worklist(base),
-        "procedure_step": _procedure_step(base),
-        "destination": _destination(base),
+        "worklist": peer_keys.worklist(base),
+        "procedure_step": peer_keys.procedure_step(base),
+        "destination": peer_keys.destination(base),
         "retention": Table(
             made=Retention,
             field="retention",
@@ -79,28 +52,6 @@ def tables(base: Path) -> dict[str, Table]:
             },
         ),
     }
-
-
-def _tls(base: Path) -> Table:
-    """Return what secures a connection to another system. `rules` looks at the files together."""
-    return Table(
-        made=Tls,
-        field="",
-        needed=("ca",),
-        keys={
-            "ca": certificates.authorities(base),
-            "certificate": certificates.file(base),
-            "key": certificates.file(base),
-            "check_name": values.flag,
-        },
-    )
-
-
-def _listener_tls(base: Path) -> Table:
-    """Return what secures our listener: its own certificate, and whose callers it takes."""
-    table = _tls(base)
-    keys = {key: check for key, check in table.keys.items() if key != "check_name"}
-    return dataclasses.replace(table, keys=keys, needed=("ca", "certificate", "key"))
 
 
 def _station(base: Path) -> Table:
@@ -117,7 +68,7 @@ def _station(base: Path) -> Table:
             "runtime_dir": values.directory_or_default(base),
             "temporary_id": dicom.temporary_id,
             "typed_id": dicom.temporary_id,
-            "tls": _listener_tls(base),
+            "tls": peer_keys.listener_tls(base),
         },
     )
 
@@ -233,89 +184,3 @@ _SIGN = Table(
         "volume": values.number(5, 100, "%"),  # never silence: a tone that nobody hears is no answer
     },
 )
-
-
-def _worklist(base: Path) -> Table:
-    return Table(
-        made=Worklist,
-        field="worklists",
-        many=True,
-        needed=("name", "ae_title", "host", "port"),
-        keys={
-            "name": values.name,
-            "ae_title": dicom.ae_title(),
-            "host": values.host,
-            "port": values.number(1, 65535),
-            "modality": dicom.code_string(empty=True),
-            "station_ae_title": dicom.ae_title(empty=True),
-            "days_back": values.number(0, 365, "days"),
-            "days_ahead": values.number(0, 365, "days"),
-            "fallback_charset": dicom.charset,
-            "issuer": dicom.text(64),
-            "tls": _tls(base),
-        },
-    )
-
-
-def _procedure_step(base: Path) -> Table:
-    return Table(
-        made=ProcedureStep,
-        field="procedure_steps",
-        many=True,
-        needed=("name", "ae_title", "host", "port"),
-        keys={
-            "name": values.name,
-            "ae_title": dicom.ae_title(),
-            "host": values.host,
-            "port": values.number(1, 65535),
-            "tls": _tls(base),
-        },
-    )
-
-
-_ONLY_FOR = {
-    **dict.fromkeys(("ae_title", "host", "port"), ("dicom",)),
-    **dict.fromkeys(("commitment", "commitment_hours", "commitment_wait_s"), ("dicom",)),
-    **dict.fromkeys(("url", "token_file", "user", "password_file", "insecure"), ("stow",)),
-    **dict.fromkeys(("tls", "transfer_syntaxes", "fallback", "key_stills"), ("dicom", "stow")),
-    **dict.fromkeys(("query", "trust_query"), ("dicom", "stow")),
-    "folder": ("media",),
-}
-
-
-def _destination(base: Path) -> Table:
-    return Table(
-        made=Destination,
-        field="destinations",
-        many=True,
-        needed=("name",),
-        needed_by_kind={"dicom": ("ae_title", "host", "port"), "stow": ("url",), "media": ("folder",)},
-        only_for=_ONLY_FOR,
-        keys={
-            "name": values.name,
-            "kind": values.one_of("dicom", "stow", "media"),
-            "ae_title": dicom.ae_title(),
-            "host": values.host,
-            "port": values.number(1, 65535),
-            "folder": values.full_path,
-            "required": values.flag,
-            "commitment": dicom.entity,
-            "commitment_hours": values.number(1, 720, "hours"),
-            "commitment_wait_s": values.number(0, 15, "seconds"),
-            "query": dicom.entity,
-            "trust_query": values.flag,
-            "transfer_syntaxes": dicom.transfer_syntaxes,
-            "max_object_mb": values.number(1, 100_000, "MB"),
-            "sources": values.several(values.name),
-            "types": values.several(values.one_of("still", "clip")),
-            "longest_clip_s": values.number(0, 3600, "s"),
-            "fallback": values.one_of("hold", "jpeg", "key-stills"),
-            "key_stills": values.number(1, 9),
-            "url": values.url,
-            "token_file": secret.secret_file(base),
-            "user": secret.user,
-            "password_file": secret.secret_file(base),
-            "insecure": values.flag,
-            "tls": _tls(base),
-        },
-    )

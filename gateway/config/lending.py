@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.config.forms import SECRET, form_of
-from gateway.config.keys import Table
 from gateway.config.lines import Place
 from gateway.config.named_files import dotted, files_of
+from gateway.config.table import Table
 from gateway.errors import Problem
 from gateway.messages import N_
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway.config import forms
 from gateway.config.forms import form_of
-from gateway.config.keys import Table
 from gateway.config.lines import Place
+from gateway.config.table import Table
 
 
 def files_of(tables: Mapping[str, Table], document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

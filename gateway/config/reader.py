@@ -10,10 +10,11 @@ from typing import Any
 
 from gateway.config import grabber, values
 from gateway.config.findings import Finding, Part
-from gateway.config.keys import Table, tables
+from gateway.config.keys import tables
 from gateway.config.lines import Lines, Place
 from gateway.config.rules import findings, of_one
 from gateway.config.settings import Settings, Station
+from gateway.config.table import Table
 from gateway.config.values import NOT_YET, Wrong, near, shown
 from gateway.errors import ConfigurationError, Problem
 

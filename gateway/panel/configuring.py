@@ -16,9 +16,10 @@ from gateway.config import bundle, lending
 from gateway.config.changes import Add, Change, Drop, Put, document_of
 from gateway.config.editing import Editor, Trial
 from gateway.config.keeping import Text
-from gateway.config.keys import Table, tables
+from gateway.config.keys import tables
 from gateway.config.lines import Place
 from gateway.config.named_files import dotted, files_of
+from gateway.config.table import Table
 from gateway.config.writing import edited
 from gateway.errors import BadValue, ExamOpen, Problem, SettingsForeign
 from gateway.messages import N_

@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute
 from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.differences import Difference
 from gateway.config.editing import Trial
-from gateway.config.keys import Table
 from gateway.config.lines import Place
 from gateway.config.secret import secret_of
+from gateway.config.table import Table
 from gateway.errors import BadValue, Problem, SettingsWrong
 from gateway.panel import problems
 from gateway.panel.calls import bodies

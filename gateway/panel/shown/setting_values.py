@@ -6,7 +6,7 @@ from typing import Any
 from gateway.config import forms
 from gateway.config.differences import Difference
 from gateway.config.forms import form_of
-from gateway.config.keys import Table
+from gateway.config.table import Table
 from gateway.messages import N_
 from gateway.panel.shown.setting_words import LABELS, ONE, WORDS
 from gateway.panel.shown.settings import Field

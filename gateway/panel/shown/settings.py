@@ -8,9 +8,9 @@ from typing import Any
 
 from gateway.config import forms
 from gateway.config.forms import Form, form_of
-from gateway.config.keys import Table
 from gateway.config.lines import Place
 from gateway.config.settings import Address, Entity
+from gateway.config.table import Table
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.shown.setting_words import IN_HOURS, LABELS, PAGES, SYMBOLS, UNITS, WORDS
 

@@ -14,8 +14,9 @@ import pytest
 
 from gateway.clock import Clock
 from gateway.config.bundle import Bundle, packed
-from gateway.config.keys import Table, tables
+from gateway.config.keys import tables
 from gateway.config.settings import Destination
+from gateway.config.table import Table
 from gateway.forward.media.settings_files import SettingsFiles
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
