@@ -6,7 +6,7 @@ Objects are counted for each destination; people count pictures, each once where
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gateway.model import DeliveryState, Identity
+from gateway.model import UNSETTLED, DeliveryState, Identity
 from gateway.spool.deliveries import QUIET
 from gateway.spool.spool import Spool
 
@@ -61,7 +61,9 @@ def counted(spool: Spool, *wanted: Which) -> Counted:
 
 def _condition(which: Which, now: int) -> tuple[str, list[str | int]]:
     """Return a condition of marks and fixed words, and the values of its marks."""
-    part, values = "d.state = ?", list[str | int]([str(which.state)])
+    part, values = f"d.state = '{which.state}'", list[str | int]()
+    if which.state in UNSETTLED:  # in the words of the index, without which SQLite reads all that ever left
+        part += " AND d.state IN ('queued', 'sending', 'held')"
     if which.to is not None:
         part += f" AND d.destination IN ({', '.join('?' * len(which.to))})"
         values += which.to

@@ -33,6 +33,7 @@ LIKE_ANOTHER = {
     "type_date": "type_wrong_date",
     "live_left": "live_unplugged",
     "live_noise": "live_unplugged",
+    "live_hot": "live_unplugged",
     "live_missing": "live_no_signal",
     "exam_please_check": "exam_needs_patient",
     "picture_clip": "picture",

@@ -144,6 +144,7 @@ def machine(**said: Any) -> Callable[..., Done]:
         page.goto(f"{box.address}/live/{exam(box, 1).id}")
         page.wait_for_selector("body[data-live=on]")
         well = box.capture.script.machine
+        box.capture.say_on()
         box.capture.script.machine = {**well, **said}
         return lambda: setattr(box.capture.script, "machine", well)
 

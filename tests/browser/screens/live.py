@@ -30,6 +30,13 @@ def live_unplugged(box: Box) -> str:
 
 
 @screen
+def live_hot(box: Box) -> str:
+    box.capture.script.machine = {"heat": "hot", "celsius": 82, "power": "weak"}
+    box.capture.say_on()
+    return f"/live/{exam(box, 12, name=LONG).id}"
+
+
+@screen
 def live_idle(box: Box) -> str:
     opened = exam(box, 2)
     box.spool.exams.ask_to_check(opened.id, PleaseCheck.IDLE)

@@ -96,6 +96,15 @@ class FakeCapture:
         self._run("fake-frames", lambda: self._tick(1 / rate))
         self._live.write(self.state())
 
+    def say_on(self, every_s: float = 0.5) -> None:
+        """Say how it is again and again, as the process does, until it stops."""
+
+        def say() -> None:
+            while not self._stop.wait(every_s):
+                self._live.write(self.state())
+
+        self._run("fake-say", say)
+
     def stop(self) -> None:
         """Die as a killed process does: every connection breaks."""
         self._stop.set()
