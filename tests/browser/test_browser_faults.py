@@ -257,7 +257,7 @@ FAULTS: dict[str, tuple[Callable[..., Done], str, tuple[str, ...]]] = {
     "TIM-01": (never_set, "#list", ("clock may be wrong", "Pictures are stored with this time", "check it")),
     "NET-02": (archive_away, "#list .strip", ("does not answer", "On this box: 3.", "tried again by itself")),
     "NET-03": (door_is_shut, ".left .strip", ("cannot reach this box", "Call IT")),
-    "PAC-01": (archive_refuses, "#list .strip", ("does not take this kind of picture", "On this box", "Call IT")),
+    "PAC-01": (archive_refuses, "#list .strip", ("does not take this kind of picture", "On this box", "call IT")),
     "PAC-02": (archive_does_not_confirm, "#list .strip", ("does not confirm", "On this box", "Call IT")),
     "WL-01": (worklist_fails, ".listhead", ("does not answer", "New patients may be missing", "type them")),
 }
