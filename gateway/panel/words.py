@@ -23,6 +23,7 @@ _PLACE = re.compile(r"\{(\w+)\}")
 _SPOKEN = frozenset({"what", "safe", "action", "detail", "reason", "problem", "title"})  # keys of what people read
 _END = re.compile(r"(?<=[.?!]) (?=[A-Z])")  # of a sentence, before the next one
 _BETWEEN = " · "  # facts side by side, each a message
+_DAY_AND_TIME = re.compile(r"(.+) (\d\d:\d\d)")
 _KNOWN = 1024  # sentences that are remembered
 _FEW = 12  # letters
 _DEEPEST = 3  # sentences within sentences
@@ -68,6 +69,8 @@ class Words:
         """Translate what was written from messages: facts side by side, sentences one after the other."""
         if whole := self._message(text, depth):
             return whole
+        if (at := _DAY_AND_TIME.fullmatch(text)) and (day := self._message(at[1], depth)):
+            return f"{day} {at[2]}"
         if _BETWEEN in text:
             return _BETWEEN.join(self._said(part, depth) for part in text.split(_BETWEEN))
         sentences, done = _END.split(text), []

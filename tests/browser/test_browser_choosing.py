@@ -54,9 +54,28 @@ def test_a_patient_who_is_not_on_the_list_is_looked_for_at_the_servers(page: Pag
     box.spool.worklist.add("ris", [first])
     box.spool.requests.done(asked, {"servers": [{"server": "ris", "ok": True, "items": 1}]})
     expect(page.locator("#found .row")).to_contain_text("MEIER, Anna")
-    expect(page.locator("#said")).to_have_text("The worklist servers were asked.")
+    expect(page.locator("#said")).to_have_text("The worklist servers were asked: 1 found.")
     page.goto(box.address)
     expect(page.locator(".row")).to_have_count(5)  # the list is of these days, whatever somebody looked for
+
+
+@front
+def test_servers_that_know_nobody_of_that_name_are_said_to(page: Page, box: Box) -> None:
+    show("search_nobody", box, page)
+    page.locator("#servers").tap()
+    asked = until(lambda: box.spool.requests.begin("worklist-search"))
+    box.spool.requests.done(asked, {"servers": [{"server": "ris", "ok": True, "items": 0}]})
+    expect(page.locator("#said")).to_have_text("The worklist servers were asked: nobody found.")
+
+
+@front
+def test_a_list_that_comes_later_takes_the_place_of_the_words_that_it_is_asked_for(page: Page, box: Box) -> None:
+    rows = box.spool.worklist.items()
+    show("choose_asking", box, page)
+    expect(page.locator("#list")).to_contain_text("The worklist is being asked for the first time.")
+    expect(page.get_by_text("Nobody on the list.")).to_have_count(0)
+    box.spool.worklist.replace("ris", rows)
+    expect(page.locator(".row")).to_have_count(6)
 
 
 # --- several orders ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def test_an_exam_with_a_still_and_a_clip_takes_the_touches_it_should(page: Page,
     assert box.spool.exams.get(exam).patient.name == "Meier^Anna"
     page.locator("#capture").tap()
     expect(page.locator("#tally")).to_have_text("1 image")
-    expect(page.locator("#said")).to_have_text("✓ Stored 1")
+    expect(page.locator("#said")).to_have_text("✓ Picture 1 stored")
     page.locator("#clip").tap()
     expect(page.locator("#rec")).to_contain_text("REC 00:03 of 02:00")
     expect(page.locator("#ends")).to_be_hidden()
@@ -92,7 +92,7 @@ def test_without_patient_the_first_still_takes_two_touches_and_the_patient_comes
     page.locator(".row").nth(2).tap()
     page.wait_for_url("**/confirm?**")
     ready(page)
-    tap(page, "Yes, it is this patient")
+    tap(page, "Yes: send the pictures")
     page.wait_for_url("**/exam/*")
     expect(page.locator(".bar-title")).to_contain_text("OKONKWO, Chidi")
     assert box.spool.exams.get(exam.id).identity is Identity.WORKLIST
@@ -104,7 +104,8 @@ def test_choosing_another_patient_closes_the_open_exam_only_after_asking(page: P
     page.locator("#capture").tap()
     expect(page.locator("#tally")).to_have_text("1 image")
     page.goto(box.address)
-    expect(page.locator(".row-strip")).to_contain_text("MEIER, Anna is still open")
+    expect(page.locator(".row-strip")).to_contain_text("is still open (1 image)")
+    expect(page.locator(".row-strip .shield :not(.initials)")).to_have_text("MEIER, Anna")
     page.goto(f"{box.address}/confirm?item=item-3")
     ready(page)
     expect(page.locator(".strip.warn")).to_contain_text("It ends now and waits on this box")
@@ -116,7 +117,7 @@ def test_choosing_another_patient_closes_the_open_exam_only_after_asking(page: P
     page.locator(".row-strip", has_text="Please check: still MEIER, Anna").tap()
     page.wait_for_url("**/exam/*")
     ready(page)
-    tap(page, "Yes, this patient")
+    tap(page, "Yes: send the pictures")
     until(lambda: not box.spool.exams.get(first).please_check)
 
 
@@ -129,6 +130,7 @@ def test_a_picture_is_removed_with_two_touches_and_brought_back_with_one(page: P
     ready(page)
     tap(page, "Remove")
     assert box.spool.captures.of_exam(exam)[0].capture.state == "saved"
+    ready(page)
     tap(page, "Touch again to remove")
     expect(page.get_by_role("button", name="Bring back")).to_be_visible()
     assert box.spool.captures.of_exam(exam)[0].capture.state == "rejected"

@@ -172,6 +172,7 @@ def test_switching_off_at_once_takes_two_touches(page: Page, box: Box) -> None:
     sure = page.get_by_role("button", name="Touch again to switch off")
     expect(sure).to_be_visible()
     assert not (box.settings.station.runtime_dir / "switch-off").exists()
+    ready(page)
     sure.tap()
     page.wait_for_function("() => document.readyState === 'complete'")
     expect(page.locator("h1")).to_have_text("End of day")

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
+from tests.unit.panel.fake_capture import START
 
 pytestmark = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 HONEST_S = 5.0  # five times the second that the screen promises: the machine is shared
@@ -39,7 +40,20 @@ def test_ten_fast_taps_are_ten_pictures_of_the_frames_that_were_shown(page: Page
     expect(page.locator("#tally")).to_have_text("10 images")
     assert box.frames(exam) == frames
     assert frames == sorted(frames)
-    expect(page.locator("#said")).to_have_text("✓ Stored 10")
+    expect(page.locator("#said")).to_have_text("✓ Picture 10 stored")
+
+
+def test_a_picture_of_the_pedal_is_named_by_its_number(page: Page, box: Box) -> None:
+    exam = box.spool.exams.get(open_first_patient(page, box))
+    box.capture.store(exam, frame=START + 1)
+    taken = box.capture.store(exam, frame=START + 1)
+    page.evaluate(
+        """(uid) => dispatchEvent(new CustomEvent('box-source', { detail: {
+          ...box, last: { number: 1, answer: 'stored', origin: 'pedal', sop_instance_uid: uid },
+        } }))""",
+        taken.sop_instance_uid,
+    )
+    expect(page.locator("#said")).to_have_text("✓ Picture 2 stored")
 
 
 def test_lost_answers_are_asked_for_again_and_nothing_is_stored_twice(page: Page, box: Box) -> None:

@@ -163,6 +163,7 @@ def test_what_was_taken_of_the_next_patient_goes_to_that_patient_in_four_touches
     expect(row).to_contain_text("Touch again to move them here")
     expect(row).to_contain_text("OKONKWO, Chidi")
     assert len(box.spool.captures.of_exam(first.id)) == 3
+    ready(page)
     row.tap()
     page.wait_for_url(f"**/exam/{second.id}")
     assert [len(box.spool.captures.of_exam(each.id)) for each in (first, second)] == [1, 2]
@@ -190,6 +191,7 @@ def test_an_exam_that_left_is_opened_again_with_two_touches(page: Page, box: Box
     ready(page)
     page.get_by_role("button", name="Open again").tap()
     assert box.spool.exams.open_one() is None
+    ready(page)
     page.get_by_role("button", name="Touch again to open it").tap()
     page.wait_for_url(f"**/live/{first.id}")
     assert box.open_exam().id == first.id

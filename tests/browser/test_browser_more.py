@@ -1,10 +1,12 @@
 """What the screen does besides exams: names hidden from passers-by, no touch while it is wiped, its language."""
 
+from dataclasses import replace
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, ready
 from tests.browser.every_screen import show
-from tests.browser.screens.states import exam
+from tests.browser.screens.states import LONG, exam
 
 
 def test_after_an_exam_the_list_shows_no_names_until_somebody_touches_it(page: Page, box: Box) -> None:
@@ -18,6 +20,27 @@ def test_after_an_exam_the_list_shows_no_names_until_somebody_touches_it(page: P
     assert "/confirm" not in page.url  # this touch chose nobody
     row.tap()
     page.wait_for_url("**/confirm?**")
+
+
+_PLACES = """() => [...document.querySelectorAll('#list .row, #list .row-strip')].map((one) => {
+  const { y, bottom } = one.getBoundingClientRect();
+  return [y, bottom];
+})"""
+
+
+def test_rows_stay_where_they_are_when_their_names_are_shown(page: Page, box: Box) -> None:
+    items = box.spool.worklist.items()
+    long = replace(items[0], id="long", patient=replace(items[0].patient, name=LONG, id="4711-" + "9" * 40))
+    box.spool.worklist.replace("ris", [long, *items])
+    show("choose_covered_while_open", box, page)
+    strip = page.locator(".row-strip")
+    expect(strip).to_contain_text("W. M. is still open")
+    expect(page.get_by_text("Maria-Theresia").first).to_be_hidden()
+    covered = page.evaluate(_PLACES)
+    page.locator(".row").first.tap()
+    expect(page.get_by_text("Maria-Theresia").first).to_be_visible()
+    assert len(covered) == 8
+    assert page.evaluate(_PLACES) == covered
 
 
 def test_a_key_beside_the_covered_list_does_what_it_says_at_the_first_touch(page: Page, box: Box) -> None:

@@ -63,6 +63,20 @@ def test_at_the_box_the_list_of_people_opens_with_the_pin_alone(page: Page, box:
     page.wait_for_url("**/people")
 
 
+def test_touches_on_pages_that_ask_for_the_pin_are_told_to_the_box_and_others_are_not(page: Page, box: Box) -> None:
+    page.clock.install()
+    as_administrator(box, page)
+    told: list[str] = []
+    page.on("request", lambda asked: told.append(asked.url) if asked.url.endswith("/session/touch") else None)
+    for address in ("/", "/people"):
+        page.goto(f"{box.address}{address}")
+        page.clock.run_for(61_000)
+        page.locator("h1").tap()
+        page.locator("h1").tap()
+        page.clock.run_for(1000)
+        assert len(told) == (1 if address == "/people" else 0)
+
+
 def is_in_after(page: Page) -> bool:
     """Try once; after the wrong PIN it may have to wait."""
     expect(page.locator("[name=pin]")).to_have_value("")
@@ -99,6 +113,7 @@ def test_a_person_is_added_changed_and_removed(page: Page, box: Box) -> None:
     page.wait_for_url("**/people/*")
     ready(page)
     page.get_by_role("button", name="Remove").tap()
+    ready(page)
     page.get_by_role("button", name="Remove for sure").tap()
     page.wait_for_url("**/people")
     expect(page.locator(".row.person")).to_have_count(1)

@@ -118,7 +118,7 @@ def use(page: Page, box: Box, minutes: float, keep: Callable[[dict[str, Any]], N
         if now - pressed >= every_s:
             pressed, here, pictures = now, here + 1, pictures + 1
             page.locator("#capture").tap()
-            expect(page.locator("#said")).to_have_text(f"✓ Stored {here}", timeout=60_000)
+            expect(page.locator("#said")).to_have_text(f"✓ Picture {here} stored", timeout=60_000)
         if now - sampled >= SAMPLE_S:
             sampled = now
             processes = {"panel": [box.pid("panel")], "capture": [box.pid("capture")], "browser": browsers()}

@@ -52,6 +52,19 @@ def test_a_source_without_a_picture_says_so_and_is_not_live_when_it_is_large(pag
     page.wait_for_selector("body[data-live=on]")
 
 
+def test_a_small_picture_that_is_not_renewed_is_marked_until_it_is(page: Page, box: Box) -> None:
+    box.connect("endoscope")
+    open_first_patient(page, box)
+    tile = page.locator("#sources button")
+    expect(tile).to_have_attribute("data-state", "on")
+    box.capture.script.frozen.set()
+    expect(tile.locator("b")).to_have_text("Picture stopped")
+    expect(tile).to_have_attribute("data-state", "off")
+    box.capture.script.frozen.clear()
+    expect(tile).to_have_attribute("data-state", "on")
+    expect(tile.locator("b")).to_be_empty()
+
+
 def test_a_clip_goes_on_while_another_source_is_looked_at_and_the_screen_says_of_which_it_is(
     page: Page, box: Box
 ) -> None:

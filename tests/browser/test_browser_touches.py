@@ -50,7 +50,7 @@ def test_an_exam_from_the_list_takes_four_touches_and_one_a_still(
     live_of(page)
     for number in range(1, stills + 1):
         page.locator("#capture").tap()
-        expect(page.locator("#said")).to_have_text(f"✓ Stored {number}")
+        expect(page.locator("#said")).to_have_text(f"✓ Picture {number} stored")
     touch(page, page.locator("#finish"), "**/finish/*")
     touch(page, page.get_by_role("button", name="Finish and send"), "**/exam/*")
     assert touches() == 4 + stills
@@ -64,7 +64,7 @@ def test_without_patient_two_touches_bring_the_first_still(page: Page, box: Box,
     touch(page, page.get_by_role("button", name="Start without patient"))
     live_of(page)
     page.locator("#capture").tap()
-    expect(page.locator("#said")).to_have_text("✓ Stored 1")
+    expect(page.locator("#said")).to_have_text("✓ Picture 1 stored")
     assert touches() == 2
 
 
@@ -90,7 +90,7 @@ def test_a_picture_is_removed_with_three_touches_of_which_none_is_the_same(
 ) -> None:
     exam = open_first_patient(page, box)
     page.locator("#capture").tap()
-    expect(page.locator("#said")).to_have_text("✓ Stored 1")
+    expect(page.locator("#said")).to_have_text("✓ Picture 1 stored")
     touches()
     touch(page, page.locator("#thumbs a").first, "**/picture/*")
     touch(page, page.get_by_role("button", name="Remove"))
@@ -105,7 +105,7 @@ def test_from_one_patient_to_the_next_it_takes_four_touches_and_one_that_shows_t
 ) -> None:
     first = open_first_patient(page, box)
     page.locator("#capture").tap()
-    expect(page.locator("#said")).to_have_text("✓ Stored 1")
+    expect(page.locator("#said")).to_have_text("✓ Picture 1 stored")
     touches()
     touch(page, page.locator("#finish"), "**/finish/*")
     touch(page, page.get_by_role("button", name="Finish and send"), "**/exam/*")
@@ -161,10 +161,10 @@ def test_a_whole_exam_is_made_by_keyboard_alone_and_the_focus_is_seen_in_each_st
     page.keyboard.press("Enter")
     live_of(page)
     page.keyboard.press("Space")
-    expect(page.locator("#said")).to_have_text("✓ Stored 1")
+    expect(page.locator("#said")).to_have_text("✓ Picture 1 stored")
     go_to(page, page.locator("#capture"))
     page.keyboard.press("Enter")
-    expect(page.locator("#said")).to_have_text("✓ Stored 2")
+    expect(page.locator("#said")).to_have_text("✓ Picture 2 stored")
     go_to(page, page.locator("[data-side=L]"))
     page.keyboard.press("Space")
     expect(page.locator("[data-side=L]")).to_have_attribute("aria-pressed", "true")

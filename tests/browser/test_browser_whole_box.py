@@ -151,7 +151,7 @@ def test_a_killed_process_is_not_live_and_the_screen_comes_back_without_a_touch(
     is_live(live)
     assert live.evaluate("window.here"), "without loading the page again"
     live.locator("#capture").tap()
-    expect(live.locator("#said")).to_have_text("✓ Stored 1", timeout=LONG_MS)
+    expect(live.locator("#said")).to_have_text("✓ Picture 1 stored", timeout=LONG_MS)
 
 
 @pytest.mark.parametrize("role", ["panel", "capture"])
@@ -187,14 +187,14 @@ def test_a_pedal_that_is_pulled_out_is_said_until_it_is_back(live: Page, clinic:
     clinic.pedal.pull_out()
     expect(live.locator("#pedal")).to_contain_text("IN-01", timeout=LONG_MS)
     live.locator("#capture").tap()
-    expect(live.locator("#said")).to_have_text("✓ Stored 1")
+    expect(live.locator("#said")).to_have_text("✓ Picture 1 stored")
     clinic.pedal.plug_in()
     expect(live.locator("#pedal")).to_be_hidden(timeout=LONG_MS)
 
 
 def test_an_archive_that_is_away_is_said_until_it_has_everything(live: Page, clinic: Clinic, exam: str) -> None:
     live.locator("#capture").tap()
-    expect(live.locator("#said")).to_have_text("✓ Stored 1")
+    expect(live.locator("#said")).to_have_text("✓ Picture 1 stored")
     clinic.box.finish(exam)
     live.wait_for_url("**/exam/*")
     live.goto(f"{clinic.address}/delivery")
@@ -225,7 +225,7 @@ def test_a_worklist_server_that_is_away_is_said_until_it_answers(page: Page, cli
 
 def test_after_a_restart_the_open_exam_is_offered(live: Page, clinic: Clinic, exam: str) -> None:
     live.locator("#capture").tap()
-    expect(live.locator("#said")).to_have_text("✓ Stored 1")
+    expect(live.locator("#said")).to_have_text("✓ Picture 1 stored")
     live.goto(clinic.address)
     clinic.box.stop()
     clinic.box.start()

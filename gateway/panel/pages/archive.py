@@ -1,7 +1,9 @@
 """The exams on this box: found by name, number or day, and a clip played as it was recorded."""
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from functools import cache
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -23,6 +25,7 @@ _LONGEST = 200
 PERIODS = N_({"": "All days", "today": "Today", "week": "7 days", "month": "31 days"})
 _BACK = {"today": 0, "week": 6, "month": 30}  # days before today
 _DAY = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d?)-(?P<day>\d\d?)|(?P<d>\d\d?)\.(?P<m>\d\d?)\.(?P<y>\d{4})")
+_EXAMPLE = names.day("20261121")
 
 
 class ArchivePages:
@@ -44,18 +47,20 @@ class ArchivePages:
         raw = (await request.body()).decode("utf-8", "replace")
         fields = dict(parse_qsl(raw, keep_blank_values=True, max_num_fields=5))
         text, period = fields.get("text", "")[:_LONGEST].strip(), fields.get("period", "")
+        spoken = self._context.languages.of_page(request, self._context.settings.panel.language)
+        days = [spoken.gettext(day) for day in names.DAYS]
         return await self._context.work.spool(
-            lambda: self._frame.page(request, "archive.html", self._found(text, period))
+            lambda: self._frame.page(request, "archive.html", self._found(text, period, days))
         )
 
     def _all(self, request: Request) -> Values:
         del request
-        return self._found("", "")
+        return self._found("", "", ())
 
-    def _found(self, text: str, period: str) -> Values:
-        """Return the exams that fit; a day in the text is the day of the exam."""
+    def _found(self, text: str, period: str, days: Sequence[str]) -> Values:
+        """Return the exams that fit; a day in the text is the day of the exam. `days`: as the page writes them."""
         today = self._frame.today()
-        day, rest = day_in(text)
+        day, rest = day_in(text, days)
         first = day or (today - timedelta(days=_BACK[period]) if period in _BACK else None)
         found = archive_calls.find(self._context, rest, first=first, last=day, limit=_SHOWN)
         rows = [
@@ -67,6 +72,7 @@ class ArchivePages:
             "text": text,
             "period": period if period in PERIODS else "",
             "periods": PERIODS,
+            "example": _EXAMPLE,
         }
 
     def _play(self, request: Request) -> Values:
@@ -93,14 +99,33 @@ def times_of(capture: Capture) -> list[int]:
     return [round((time - first) / 1e6) for time in capture.frame_times]
 
 
-def day_in(text: str) -> tuple[date | None, str]:
-    """Return a day that stands in a text, as 2026-11-21 or 21.11.2026, and the text without it."""
-    match = _DAY.search(text)
-    if match is None:
-        return None, text
-    year, month, day = (int(match[a] or match[b]) for a, b in (("year", "y"), ("month", "m"), ("day", "d")))
-    try:
-        found = date(year, month, day)
-    except ValueError:
-        return None, text
-    return found, (text[: match.start()] + text[match.end() :]).strip()
+def day_in(text: str, days: Sequence[str] = ()) -> tuple[date | None, str]:
+    """Return a day that stands in a text, and the text without it.
+
+    It is written as the screen writes days, in English or as one of twelve `days`, as 21.11.2026, or as 2026-11-21.
+    """
+    for match, year, month, day in _days_in(text, days):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        return found, (text[: match.start()] + text[match.end() :]).strip()
+    return None, text
+
+
+def _days_in(text: str, days: Sequence[str]) -> Iterator[tuple[re.Match[str], int, int, int]]:
+    if match := _DAY.search(text):
+        year, month, day = (int(match[a] or match[b]) for a, b in (("year", "y"), ("month", "m"), ("day", "d")))
+        yield match, year, month, day
+    for written in (names.DAYS, days):
+        for month, pattern in enumerate(written, 1):
+            if match := _as_written(pattern).search(text):
+                yield match, int(match["year"]), month, int(match["day"])
+
+
+@cache
+def _as_written(pattern: str) -> re.Pattern[str]:
+    """Return what finds a day like "{day}-Nov-{year}"; hyphens, dots and spaces between its parts do not matter."""
+    parts = [re.escape(part) for part in re.split(r"[-. ]+", pattern)]
+    shape = r"[-. ]*".join(parts).replace(r"\{day\}", r"(?P<day>\d\d?)").replace(r"\{year\}", r"(?P<year>\d{4})")
+    return re.compile(rf"(?<!\w){shape}(?!\d)", re.IGNORECASE)

@@ -6,7 +6,7 @@ from gateway.panel.calls.power import AT_THIS_BOX
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
-from gateway.panel.people.roles import EVERYBODY, SIGNED_IN, WORK
+from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN, WORK, caller_of
 from gateway.panel.shown import charts, copies, evening, forecast
 from gateway.panel.words import NAMES
 
@@ -78,5 +78,6 @@ class BoxPages:
         return {"names": NAMES}
 
     def _standby(self, request: Request) -> Values:
-        del request
-        return {}
+        caller, opened = caller_of(request.scope), self._context.spool.exams.open_one()
+        sees = opened is not None and caller.may(LOOK)
+        return {"opened": sees, "back": f"/live/{opened.id}" if opened and sees else caller.home}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import NotFound
-from gateway.model import WorklistItem
+from gateway.model import Identity, Patient, WorklistItem
 from gateway.panel.calls import worklist as worklist_calls
 from gateway.panel.calls.exams import MOST_ITEMS
 from gateway.panel.context import Context
@@ -19,9 +19,14 @@ from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import WORK, Door, caller_of
 from gateway.panel.shown import names, patients, similar
+from gateway.panel.shown.views import ExamView
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
 _LONGEST_SEARCH = 64
+_STRIPS = 2  # above the list; more would leave no room for it
+_RECENT = timedelta(hours=12)
+_RECENTS = 3
+_LOOKED_THROUGH = 50  # exams, the latest first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +36,15 @@ class Other:
     item: patients.ItemView
     ticked: bool
     query: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recent:
+    """Who had an exam here just before, and the entry of the list that it was for, if that is still there."""
+
+    exam: ExamView
+    patient: Patient
+    item: str
 
 
 class ChoosingPages:
@@ -58,17 +72,42 @@ class ChoosingPages:
         assign = self._frame.assigned(request)
         opened = spool.exams.open_one() if assign is None else None
         waiting = [] if assign else self._frame.look.waiting(today)
+        shown = waiting if len(waiting) <= _STRIPS else waiting[: _STRIPS - 1]
+        problem = next((s["problem"] for s in age["servers"] if s["problem"]), "")
+        recents = self._recents(assign.id, items) if assign else []
+        above = {recent.item for recent in recents}
         return {
-            "items": self._views(items, items),
+            "items": self._views([item for item in items if item.id not in above], items),
             "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),
             "as_of": _local_time(age["as_of"], self._context),
             "old": age["stale"],
             "asked": bool(self._context.settings.worklists),
-            "problem": next((s["problem"] for s in age["servers"] if s["problem"]), ""),
+            "asking": age["as_of"] is None and not problem and self._asks(),
+            "problem": problem,
             "assign": assign,
             "opened": self._frame.look.exam(opened, today) if opened else None,
-            "waiting": waiting,
+            "waiting": shown,
+            "more_waiting": len(waiting) - len(shown),
+            "recents": recents,
         }
+
+    def _asks(self) -> bool:
+        """Say whether there is somebody who asks the worklist servers, and answers for them when they do not."""
+        return bool(self._context.settings.worklists) and self._context.live["forward"].read() is not None
+
+    def _recents(self, assign: str, items: Sequence[WorklistItem]) -> list[Recent]:
+        """Return whose exams were here just before: an exam that needs a patient is often of one of them."""
+        spool, today = self._context.spool, self._frame.today()
+        since = self._context.clock.utc() - _RECENT
+        listed = {item.id: item.patient for item in items}
+        left, found = spool.exams.get(assign).patient, list[Recent]()
+        for exam in spool.exams.list(limit=_LOOKED_THROUGH):
+            known = exam.identity is not Identity.TEMPORARY and not exam.please_check and exam.opened.utc >= since
+            if not known or exam.patient in (left, *(each.patient for each in found)):
+                continue
+            item = exam.worklist_item if listed.get(exam.worklist_item) == exam.patient else ""
+            found.append(Recent(exam=self._frame.look.exam(exam, today), patient=exam.patient, item=item))
+        return found[:_RECENTS]
 
     def _found(self, text: str, request: Request) -> Values:
         items = self._context.spool.worklist.items()
@@ -104,7 +143,12 @@ class ChoosingPages:
         """Ask whether this is the patient; without `item`, whether to start without one."""
         worklist, assign = self._context.spool.worklist, self._frame.assigned(request)
         wanted = list(dict.fromkeys(request.query_params.getlist("item")))[:MOST_ITEMS]
-        values: Values = {"assign": assign, "opened": self._frame.other_open(assign), "body": {"emergency": True}}
+        values: Values = {
+            "assign": assign,
+            "sends": self._frame.sends(assign),
+            "opened": self._frame.other_open(assign),
+            "body": {"emergency": True},
+        }
         if not wanted:
             return {**values, "item": None}
         items = worklist.items()
@@ -146,6 +190,4 @@ def _local_time(text: str | None, context: Context) -> str:
         return ""
     offset = context.clock.now().local.tzinfo
     moment = datetime.fromisoformat(text).astimezone(offset)
-    today = context.clock.now().local.date()
-    time = names.clock_time(moment)
-    return time if moment.date() == today else f"{names.day(f'{moment:%Y%m%d}')} {time}"
+    return names.clock_time_of_day(moment, context.clock.now().local.date())

@@ -12,6 +12,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import LOOK, WORK, caller_of
 from gateway.panel.shown import views
+from gateway.panel.shown.views import ExamView
 from gateway.spool.key_images import named
 
 
@@ -70,13 +71,21 @@ class ExamPages:
         body, procedure = self._next_of_patient(exam)
         free = exam.state is not ExamState.OPEN and self._context.spool.exams.open_one() is None
         known = not exam.please_check and exam.identity is not Identity.TEMPORARY
+        view = self._frame.look.exam(exam, self._frame.today())
         return {
-            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "exam": view,
+            "sends": self._frame.sends(view),
+            "nameless": self._nameless(exam) if known and exam.confirmed else None,
             "next_exam": body if free and known else None,
             "next_procedure": procedure,
             "reopens": free and self._reopens(exam),
             "media": self._has_media,
         }
+
+    def _nameless(self, exam: Exam) -> ExamView | None:
+        """Return another exam without a patient: who was just chosen is often its patient too."""
+        waiting = self._frame.look.waiting(self._frame.today())
+        return next((each for each in waiting if each.needs_patient and each.id != exam.id), None)
 
     def _next_of_patient(self, exam: Exam) -> tuple[Values, str]:
         """Return what opens the next exam of this patient, and what is done then: what is ordered, if it is."""

@@ -122,6 +122,11 @@ class Frame:
         exam = request.query_params.get("assign", "")
         return self.look.exam(self._context.spool.exams.get(exam), self.today()) if exam else None
 
+    def sends(self, exam: ExamView | None) -> bool:
+        """Say whether an exam's pictures go to an archive as soon as a person says whose they are."""
+        archives = any(each.kind != "media" for each in self._context.settings.destinations)
+        return exam is not None and exam.waits and archives
+
     def other_open(self, assign: ExamView | None) -> ExamView | None:
         """Return the exam that opening another one would close."""
         opened = None if assign else self._context.spool.exams.open_one()

@@ -106,6 +106,7 @@ class TypedPages:
         }
         values: Values = {
             "assign": assign,
+            "sends": self._frame.sends(assign),
             "opened": self._frame.other_open(assign),
             "item": patients.item_view(item, similar.Names(self._context.spool.worklist.items()), today),
             "same": [

@@ -98,6 +98,12 @@ def clock_time(moment: datetime) -> str:
     return f"{moment.hour:02d}:{moment.minute:02d}"
 
 
+def clock_time_of_day(moment: datetime, today: date) -> str:
+    """Return when that was: the time alone of today, else with its day."""
+    time = clock_time(moment)
+    return time if moment.date() == today else f"{day(f'{moment:%Y%m%d}')} {time}"
+
+
 def as_date(value: str) -> date | None:
     """Return the day that YYYYMMDD names, or None."""
     if not re.fullmatch(r"\d{8}", value, re.ASCII):

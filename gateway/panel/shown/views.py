@@ -57,7 +57,8 @@ class ExamView:
     patient: PatientView
     procedure: str
     accession: str
-    opened: str
+    opened: str  # the time
+    when: str  # with the day when that is not today
     counts: str
     captures: tuple[CaptureView, ...]
     please_check: str
@@ -96,6 +97,7 @@ class Look:
             procedure=exam.procedure.description,
             accession=exam.procedure.accession_number,
             opened=names.clock_time(exam.opened.local),
+            when=names.clock_time_of_day(exam.opened.local, today),
             counts=counts([each.listed for each in kept]),
             captures=tuple(self._capture(each) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
@@ -106,10 +108,11 @@ class Look:
         )
 
     def waiting(self, today: date) -> list[ExamView]:
-        """Return the exams whose patient a person must check."""
+        """Return the exams whose patient a person must check or choose, those without any patient last."""
         finished = self._spool.exams.list(states_wanted=(ExamState.FINISHED,))
-        views = [self.exam(exam, today) for exam in finished if exam.please_check]
-        return [view for view in views if view.waits]
+        asking = [exam for exam in finished if exam.please_check or exam.identity is Identity.TEMPORARY]
+        views = [view for view in (self.exam(exam, today) for exam in asking) if view.waits]
+        return sorted(views, key=lambda view: view.needs_patient)
 
     def _capture(self, picture: Picture) -> CaptureView:
         value, listed = picture.capture, picture.listed

@@ -139,5 +139,4 @@ def moment(utc_ns: int, clock: Clock) -> str:
         return ""
     now = clock.now().local
     local = datetime.fromtimestamp(utc_ns / 1e9, UTC).astimezone(now.tzinfo)
-    time = names.clock_time(local)
-    return time if local.date() == now.date() else f"{names.day(f'{local:%Y%m%d}')} {time}"
+    return names.clock_time_of_day(local, now.date())

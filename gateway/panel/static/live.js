@@ -218,7 +218,7 @@ $("clip")?.addEventListener("click", async () => {
   try {
     if (stopping) {
       await call(`/api/v1/clips/${stopping.clip}/stop`, {});
-      tell(`✓ ${say.stored}`, "done");
+      tell(`✓ ${say.clip_stored}`, "done");
     } else {
       await ask(`/api/v1/exams/${data.exam}/clips`, { source: data.source, request_id: crypto.randomUUID(), ...ofSide() });
     }
@@ -304,12 +304,20 @@ function thumbnail([uid, , kind, place]) {
 
 // --- what the box says ---------------------------------------------------------------------------------------------------
 
+let unnumbered = ""; // the picture of a pedal whose number was not told yet
+function number() {
+  const picture = captures.find(([uid]) => uid === unnumbered);
+  if (!picture) return;
+  unnumbered = "";
+  tell(`✓ ${filled(say.stored_as, { number: picture[3] })}`, "done");
+}
+
 addEventListener("box-source", ({ detail }) => {
   box = detail;
   const last = box.last;
   if (last && answers !== null && last.number > answers && last.origin !== "socket") {
     if (last.answer === "not-stored") { tell(`${say.not_stored}`, "not"); showProblem({ what: last.what, code: last.code }); }
-    if (last.answer === "stored") tell(`✓ ${say.stored}`, "done");
+    if (last.answer === "stored") { unnumbered = last.sop_instance_uid; tell(`✓ ${say.stored}`, "done"); number(); }
   }
   if (box.recorder === "ok") answers = last ? last.number : 0;
   attached();
@@ -320,6 +328,7 @@ addEventListener("box-capture", ({ detail }) => {
   captures = detail.captures;
   sideHeard = detail.laterality;
   show();
+  number();
 });
 setInterval(() => { if (presses.worrying) show(); }, 500);
 watch();

@@ -20,10 +20,12 @@ const LOST_MS = 11000; // the box says something every 5 s
 
 let armed = false;
 let pressedHere = false;
-function rest() { // a screen came under the finger: what touches it at once was meant for the one before
+let arming = 0;
+function rest(ms = GUARD_MS) { // a screen came under the finger: what touches it at once was meant for the one before
   armed = false;
   document.body.classList.remove("ready");
-  setTimeout(() => { armed = true; document.body.classList.add("ready"); }, GUARD_MS);
+  clearTimeout(arming);
+  arming = setTimeout(() => { armed = true; document.body.classList.add("ready"); }, ms);
 }
 rest();
 addEventListener("pointerdown", (event) => {
@@ -60,15 +62,42 @@ async function call(address, body) {
 
 const asked = new WeakMap(); // a key's request id: touching it again after a lost answer asks the same
 
+const SURE_MS = 8000; // for gloves, and for a look at what it is about
+const SURE_REST_MS = 600; // two touches of one movement are one
+let takeBack = null; // what the key that waits for its second touch was before
+
+// A bar says how long the second touch is waited for; a touch anywhere else takes the first one back at once.
+function askAgain(key) {
+  const place = key.querySelector(".sure") || key; // of a row only this: whom it is about stays to be read
+  const before = [...place.childNodes];
+  const bar = document.createElement("span");
+  const until = performance.now() + SURE_MS;
+  bar.className = "sure-left";
+  bar.ariaHidden = "true";
+  bar.style.width = "100%";
+  key.dataset.second = "";
+  place.replaceChildren(key.dataset.sure);
+  key.append(bar);
+  rest(SURE_REST_MS);
+  const shrinking = setInterval(() => {
+    const left = until - performance.now();
+    if (left > 0) bar.style.width = `${(100 * left) / SURE_MS}%`;
+    else takeBack();
+  }, 250);
+  takeBack = () => {
+    takeBack = null;
+    clearInterval(shrinking);
+    delete key.dataset.second;
+    place.replaceChildren(...before);
+    bar.remove();
+    refresh(); // what changed meanwhile
+  };
+}
+addEventListener("click", (event) => { if (!event.target.closest("[data-second]")) takeBack?.(); }, true);
+
 async function act(key) {
-  if (key.dataset.sure && !key.dataset.second) {
-    const place = key.querySelector(".sure") || key; // of a row only this: whom it is about stays to be read
-    const before = [...place.childNodes];
-    key.dataset.second = "1";
-    place.replaceChildren(key.dataset.sure);
-    setTimeout(() => { delete key.dataset.second; place.replaceChildren(...before); }, 4000);
-    return;
-  }
+  if (key.dataset.sure && !("second" in key.dataset)) return askAgain(key);
+  takeBack?.();
   const body = JSON.parse(key.dataset.body || "{}");
   if ("create" in key.dataset) {
     if (!asked.has(key)) asked.set(key, crypto.randomUUID());
@@ -146,8 +175,10 @@ if (new URLSearchParams(location.search).has("done") && document.documentElement
 let lastWord = performance.now();
 let fetching = false;
 let wanted = new Set();
+const putOff = []; // topics of parts in which a key waits for its second touch
 
 async function refresh() {
+  if (!takeBack) for (const topic of putOff.splice(0)) wanted.add(topic);
   if (fetching || !wanted.size) return;
   fetching = true;
   const topics = wanted;
@@ -162,6 +193,7 @@ async function refresh() {
       const now = fresh.getElementById(part.id);
       const mine = part.dataset.refresh.split(" ").some((topic) => topics.has(topic));
       if (!mine || !now || now.outerHTML === part.outerHTML) continue;
+      if (part.querySelector("[data-second]")) { putOff.push(...topics); continue; }
       const rows = part.querySelector(".rows, .contact");
       const place = rows ? rows.scrollTop : 0;
       part.replaceWith(now);

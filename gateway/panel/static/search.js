@@ -32,7 +32,8 @@ async function askServers(key) {
   $("said").textContent = say.asking;
   try {
     const answer = await call("/api/v1/worklist/search", { text: text.value, server: true });
-    $("said").textContent = answer.search.what || say.done;
+    const count = answer.items.length;
+    $("said").textContent = answer.search.what || (count ? filled(say.done, { count }) : say.nobody);
     await look();
   } catch (error) {
     $("said").hidden = true;

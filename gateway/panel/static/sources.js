@@ -3,6 +3,7 @@
 
 const REST_MS = 1000;
 const SMALL = 240; // pixels across
+const OLD_MS = 3000; // a small picture that was not renewed for so long has stopped
 
 class Sources {
   constructor(list, chosen) {
@@ -27,17 +28,25 @@ class Sources {
     word.textContent = name;
     key.addEventListener("click", () => { feel(key); this.chosen(name); this.others(name); });
     item.append(key);
-    this.tiles.set(name, { key, mark, preview: new Preview(name, SMALL, (bitmap) => paint(picture, bitmap), REST_MS) });
+    const tile = { key, mark, sequence: 0, renewed: performance.now() };
+    tile.preview = new Preview(name, SMALL, (bitmap, sequence) => {
+      paint(picture, bitmap);
+      if (sequence === tile.sequence) return; // the same picture once more
+      tile.sequence = sequence;
+      tile.renewed = performance.now();
+    }, REST_MS);
+    this.tiles.set(name, tile);
     return item;
   }
 
   // Say of each small picture whether it is one, and of which a clip is recorded.
   judge(box) {
-    for (const [name, { key, mark }] of this.tiles) {
-      const lives = box.recorder === "ok" && box.sources.some((one) => one.name === name && one.state === "live");
+    for (const [name, { key, mark, renewed }] of this.tiles) {
+      const old = performance.now() - renewed > OLD_MS;
+      const here = box.recorder === "ok" && box.sources.some((one) => one.name === name && one.state === "live");
       const recorded = box.clip?.source === name;
-      key.dataset.state = recorded ? "rec" : lives ? "on" : "off";
-      mark.textContent = recorded ? say.recorded : lives ? "" : say.nothing;
+      key.dataset.state = recorded ? "rec" : here && !old ? "on" : "off";
+      mark.textContent = recorded ? say.recorded : !here ? say.nothing : old ? say.stopped[0] : "";
     }
   }
 }

@@ -42,6 +42,14 @@ function tell(whole = false) {
   return what;
 }
 
+const SAME_MS = 400; // two touches of one movement on "Continue" are one
+let resting = 0;
+function restNext() {
+  $("next").dataset.rest = "";
+  clearTimeout(resting);
+  resting = setTimeout(() => { delete $("next").dataset.rest; }, SAME_MS);
+}
+
 function go(number) {
   step = number;
   steps.forEach((each, at) => { each.hidden = at !== step; });
@@ -50,7 +58,7 @@ function go(number) {
   const typed = [form.elements.family.value.trim().toLocaleUpperCase(), form.elements.given.value.trim()];
   $("so-far").textContent = step > 1 ? typed.filter(Boolean).join(", ") : "";
   const first = fieldsOf(step).find((input) => input.dataset.keys) || form.querySelector(".step:not([hidden]) input:checked");
-  document.body.classList.toggle("choices", !first.dataset.keys);
+  if (document.body.classList.toggle("choices", !first.dataset.keys)) rest(); // answers lie where keys were
   first.focus();
   if (first.setSelectionRange && first.dataset.keys) first.setSelectionRange(first.value.length, first.value.length);
   tell();
@@ -58,6 +66,7 @@ function go(number) {
 
 function next() {
   if (tell(true)) return;
+  restNext();
   if (step + 1 < steps.length) go(step + 1);
   else form.submit();
 }
@@ -67,7 +76,7 @@ function back() {
   else location.assign(form.dataset.back);
 }
 
-$("next").addEventListener("click", next);
+$("next").addEventListener("click", (event) => { if (event.detail === 0 || !("rest" in $("next").dataset)) next(); });
 $("back").addEventListener("click", back);
 form.addEventListener("submit", (event) => { event.preventDefault(); });
 form.addEventListener("keydown", (event) => {

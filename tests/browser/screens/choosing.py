@@ -6,11 +6,11 @@ from dataclasses import replace
 from playwright.sync_api import Page
 
 from gateway.errors import WorklistError
-from gateway.model import Identity, Patient, WorklistItem
+from gateway.model import Exam, Identity, Patient, WorklistItem
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, screen
-from tests.browser.screens.states import exam
+from tests.browser.screens.states import LONG, exam, said_of_forward
 
 
 @screen
@@ -50,6 +50,57 @@ def choose_for_exam(box: Box) -> str:
     opened = exam(box, 1, identity=Identity.TEMPORARY)
     box.spool.exams.finish(opened.id)
     return f"/?assign={opened.id}"
+
+
+def unnamed(box: Box, pictures: int = 1) -> Exam:
+    """Return an exam without a patient that is over."""
+    opened = exam(box, pictures, identity=Identity.TEMPORARY)
+    box.spool.exams.finish(opened.id)
+    return opened
+
+
+@screen
+def choose_many_waiting(box: Box) -> str:
+    choose_please_check(box)
+    box.spool.exams.finish(box.open_exam().id)
+    for _ in range(3):
+        unnamed(box)
+    return "/"
+
+
+@screen
+def choose_known_for_exam(box: Box) -> str:
+    for name in ("Meier^Anna", LONG):
+        box.spool.exams.finish(exam(box, 1, name=name).id)
+    subject = subject_of(box.spool.worklist.get("item-3"))
+    box.spool.exams.finish(box.spool.exams.open(subject)[0].id)
+    return f"/?assign={unnamed(box).id}"
+
+
+def subject_of(item: WorklistItem) -> Subject:
+    return Subject(identity=Identity.WORKLIST, patient=item.patient, worklist_item=item.id)
+
+
+@screen
+def choose_asking(box: Box) -> str:
+    with box.spool.database.write() as connection:
+        connection.execute("DELETE FROM worklist_item")
+        connection.execute("DELETE FROM worklist_server")
+    said_of_forward(box)
+    return "/"
+
+
+@screen
+def confirm_for_exam(box: Box) -> str:
+    return f"/confirm?item=item-1&assign={unnamed(box, 3).id}"
+
+
+@screen
+def exam_one_more_unnamed(box: Box) -> str:
+    first = unnamed(box, 3)
+    unnamed(box)
+    box.spool.exams.assign(first.id, subject_of(box.spool.worklist.get("item-1")))
+    return f"/exam/{first.id}"
 
 
 @screen
@@ -180,4 +231,10 @@ AFTER["confirm_other_wristband"] = lambda page: scan(page, "4712-0031")
 @screen
 def choose_covered(box: Box) -> str:
     del box
+    return "/?next=1"
+
+
+@screen
+def choose_covered_while_open(box: Box) -> str:
+    exam(box, 2, name=LONG)
     return "/?next=1"

@@ -1,9 +1,11 @@
 """An exam after its pictures: its end, what is in it, each picture."""
 
+from playwright.sync_api import Page
+
 from gateway.model import Exam, Identity, Patient, PleaseCheck, Side
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
-from tests.browser.screens.registry import screen
+from tests.browser.screens.registry import AFTER, screen
 from tests.browser.screens.states import exam
 from tests.unit.panel.fake_capture import START
 
@@ -90,6 +92,19 @@ def exam_please_check(box: Box) -> str:
 def picture(box: Box) -> str:
     opened = exam(box, 3)
     return f"/picture/{box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid}"
+
+
+@screen
+def picture_sure(box: Box) -> str:
+    return picture(box)
+
+
+def _touch_once(page: Page) -> None:
+    page.locator("[data-sure]").tap()
+    page.wait_for_selector("body.ready [data-second]:not(:active)")
+
+
+AFTER["picture_sure"] = _touch_once
 
 
 @screen

@@ -103,6 +103,12 @@ def standby(box: Box) -> str:
 
 
 @screen
+def standby_while_open(box: Box) -> str:
+    exam(box, 1)
+    return "/standby"
+
+
+@screen
 def clean(box: Box) -> str:
     del box
     return "/more"

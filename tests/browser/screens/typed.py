@@ -29,7 +29,7 @@ def fill(page: Page, until_step: int, **fields: str) -> None:
                 )
             else:
                 page.locator(f"input[name={name}]").fill(fields.get(name, ""))
-        page.locator("#next").tap()
+        page.locator("#next").press("Enter")
         if number + 1 < len(STEPS):
             page.wait_for_selector(f".step:not([hidden]) input[name={STEPS[number + 1][0]}]", state="attached")
 

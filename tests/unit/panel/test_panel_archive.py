@@ -5,8 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from gateway.panel.pages.archive import day_in
+from gateway.panel.shown import names
+from gateway.panel.words import Languages
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
+
+GERMAN = tuple(Languages()["de"].gettext(day) for day in names.DAYS)
 
 
 def exam_of(bench: Bench, name: str, identifier: str) -> str:
@@ -46,6 +50,10 @@ def test_an_exam_is_found_by_its_day(bench: Bench) -> None:
     [
         ("meier 2026-11-21", date(2026, 11, 21), "meier"),
         ("21.11.2026", date(2026, 11, 21), ""),
+        ("21-Nov-2026 meier", date(2026, 11, 21), "meier"),
+        ("21. märz 2026", date(2026, 3, 21), ""),
+        ("Rossi 5 März 2026", date(2026, 3, 5), "Rossi"),
+        ("31-Feb-2026", None, "31-Feb-2026"),
         ("2026-02-31", None, "2026-02-31"),
         ("4711-0815", None, "4711-0815"),
     ],
@@ -53,7 +61,16 @@ def test_an_exam_is_found_by_its_day(bench: Bench) -> None:
 def test_a_day_in_what_is_searched_for_is_understood_as_people_write_it(
     text: str, day: date | None, rest: str
 ) -> None:
-    assert day_in(text) == (day, rest)
+    assert day_in(text, GERMAN) == (day, rest)
+
+
+def test_a_day_is_searched_for_as_the_page_shows_it(bench: Bench) -> None:
+    exam_of(bench, "Meier^Anna", "4711-0815")
+    today = bench.clock.now().local
+    days = ("01. Januar 1999", GERMAN[today.month - 1].format(day=today.day, year=today.year))
+    for day, there in zip(days, (False, True), strict=True):
+        page = bench.client.post("/archive", data={"text": day}, headers={"cookie": "language=de"})
+        assert ("MEIER" in page.text) is there
 
 
 def test_a_search_on_the_screen_leaves_no_name_in_an_address(bench: Bench) -> None:

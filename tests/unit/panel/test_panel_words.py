@@ -54,6 +54,7 @@ def german(tmp_path: Path) -> Words:
         ),
         ("1 image · 2 clips", "1 Bild · 2 Clips"),
         ("14-Mar-1968", "14. März 1968"),
+        ("14-Mar-2026 09:10", "14. März 2026 09:10"),
         ("", ""),
     ],
 )
