@@ -63,8 +63,9 @@ class ArchivePages:
         day, rest = day_in(text, days)
         first = day or (today - timedelta(days=_BACK[period]) if period in _BACK else None)
         found = archive_calls.find(self._context, rest, first=first, last=day, limit=_SHOWN)
+        look, away = self._frame.look, self._frame.away()
         rows = [
-            (self._frame.look.exam(exam, today), names.day(f"{exam.opened.local:%Y%m%d}")) for exam in found.exams
+            (look.exam(exam, today, away=away), names.day(f"{exam.opened.local:%Y%m%d}")) for exam in found.exams
         ]
         return {
             "rows": rows,

@@ -35,7 +35,8 @@ class CopyingPages:
         del request
         ended = tuple(state for state in ExamState if state is not ExamState.OPEN)
         exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN, states_wanted=ended)
-        return {"exams": [self._frame.look.exam(exam, self._frame.today()) for exam in exams]}
+        today, away = self._frame.today(), self._frame.away()
+        return {"exams": [self._frame.look.exam(exam, today, away=away) for exam in exams]}
 
     def _copy(self, request: Request) -> Values:
         """Show what would be written and where to, before anything is."""

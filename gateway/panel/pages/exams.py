@@ -71,7 +71,7 @@ class ExamPages:
         body, procedure = self._next_of_patient(exam)
         free = exam.state is not ExamState.OPEN and self._context.spool.exams.open_one() is None
         known = not exam.please_check and exam.identity is not Identity.TEMPORARY
-        view = self._frame.look.exam(exam, self._frame.today())
+        view = self._frame.look.exam(exam, self._frame.today(), away=self._frame.away())
         return {
             "exam": view,
             "sends": self._frame.sends(view),

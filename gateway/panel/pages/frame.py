@@ -109,6 +109,10 @@ class Frame:
             forward=self._context.live["forward"].read(),
         )
 
+    def away(self) -> set[str]:
+        """Return the archives that take nothing at present, as far as anybody knows."""
+        return archives.away(self.troubles())
+
     def _badge(self) -> Badge:
         destinations = self._context.settings.destinations
         return badge(self._context.spool, self.look.fates, destinations, self.troubles())

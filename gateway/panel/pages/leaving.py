@@ -53,7 +53,7 @@ class LeavingPages:
         found = pictures.of_exam(spool, exam.id)
         ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
         return {
-            "exam": self._frame.look.exam(exam, self._frame.today(), away=archives.away(self._frame.troubles())),
+            "exam": self._frame.look.exam(exam, self._frame.today(), away=self._frame.away()),
             "places": ways.of_pictures(
                 found,
                 self._context.settings.destinations,

@@ -207,6 +207,8 @@ def test_an_exam_that_was_never_tried_is_not_on_the_way_while_its_archive_is_awa
     paused(bench, minutes=5)
     (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
     assert 'class="mark warn"' in row
+    (exam,) = bench.spool.exams.list()
+    assert '<p class="saved"><span class="mark warn"' in bench.client.get(f"/exam/{exam.id}").text
     said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
     (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
     assert 'class="mark going"' in row
