@@ -208,3 +208,19 @@ def test_a_touch_that_began_on_the_screen_before_captures_nothing(page: Page, bo
     page.locator("#capture").tap()
     expect(page.locator("#tally")).to_have_text("1 image")
     assert len(box.frames(exam)) == 1
+
+
+def test_a_hot_box_offers_no_clip_takes_pictures_and_ends_the_clip_that_runs(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    clip = page.locator("#clip")
+    clip.tap()
+    expect(page.locator("#clip-word")).to_have_text("Stop clip")
+    box.capture.script.machine = {"heat": "hot", "celsius": 82, "power": "ok"}
+    until(lambda: page.evaluate("() => box.machine.heat") == "hot")
+    clip.tap()
+    expect(page.locator("#clip-word")).to_have_text("Clip")
+    expect(clip).to_have_attribute("aria-disabled", "true")
+    page.locator("#capture").tap()
+    until(lambda: len(box.frames(exam)) == 2)
+    box.capture.script.machine = {"heat": "ok", "celsius": 70, "power": "ok"}
+    expect(clip).to_have_attribute("aria-disabled", "false")

@@ -46,6 +46,28 @@ def test_an_archive_gets_another_address_by_touch_and_the_change_is_taken_back(p
     assert written(box)["destination"][0]["host"] == "10.0.0.6"
 
 
+def test_another_address_of_a_web_archive_asks_for_its_password_anew(page: Page, box: Box) -> None:
+    configured(box, page)
+    secret = box.settings.station.data_dir / "scopegate.token"
+    secret.write_text("hunter2\n")
+    file = box.settings.station.data_dir / "scopegate.toml"
+    cloud = '[[destination]]\nname = "cloud"\nkind = "stow"\nurl = "https://archive.example/dicom-web"\n'
+    file.write_text(f'{file.read_text()}\n{cloud}token_file = "{secret.name}"\n')
+    look(box, page, "/settings/archives/ask/destination/2/url")
+    page.locator(".step:not([hidden]) input").fill("https://elsewhere.example/dicom-web")
+    touch(page, "Continue")
+    expect(page.locator("#usual")).to_contain_text("It is never shown.")
+    touch(page, "Continue")  # empty: it would stay as it is
+    expect(page.locator("#wrong-what")).to_contain_text("type it again for the new one")
+    page.locator(".step:not([hidden]) input").fill("another-one")
+    touch(page, "Continue")
+    page.locator("#sure:not([hidden])").wait_for()
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/archives/destination/2")
+    assert written(box)["destination"][2]["url"] == "https://elsewhere.example/dicom-web"
+    assert written(box)["destination"][2]["token_file"] != secret.name
+
+
 def test_a_worklist_server_is_added_one_question_after_the_other(page: Page, box: Box) -> None:
     configured(box, page)
     look(box, page, "/settings/worklist/worklist/new")
