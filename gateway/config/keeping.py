@@ -67,6 +67,13 @@ class Kept:
                 return text_of(raw)
         return None
 
+    def every(self) -> Iterator[bytes]:
+        """Yield what it holds and what each file before it held. Raises OSError for one that cannot be read."""
+        yield self.path.read_bytes()
+        for number in range(1, KEPT + 1):
+            with suppress(FileNotFoundError):
+                yield self._older(number).read_bytes()
+
     def replace(self, raw: bytes) -> Text:
         """Replace it, durably, and keep what it held. For who is `alone`. Raises SettingsReadOnly, SpoolError."""
         if not self.is_writable:

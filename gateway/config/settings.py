@@ -40,6 +40,7 @@ class Station:
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de", "it", "zh-Hans")  # tags of RFC 5646
+STICK = Path("/media/usb")  # where the box mounts any stick: systemd/media-usb.mount
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -184,12 +184,8 @@ def _trying(
 ) -> Step:
     """Return the step that tries other systems for whoever configures them."""
     station = settings.station
-    way_back = WayBack(
-        reports=reports, welcome=listener.welcoming, clock=spool.clock, stop=stop, our_ae=station.ae_title
-    )
-    archives = ArchiveTrial(
-        our_ae=station.ae_title, sources=settings.sources, data_dir=station.data_dir, way_back=way_back
-    )
+    way_back = WayBack(reports=reports, welcome=listener.welcoming, clock=spool.clock, stop=stop)
+    archives = ArchiveTrial(sources=settings.sources, data_dir=station.data_dir, way_back=way_back)
     return Trials(spool=spool, our_ae=station.ae_title, listen=station.listen, archives=archives).step
 
 

@@ -7,11 +7,15 @@ from gateway.net.commitment import Caller, Hear, RawReport
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guest:
-    """Who may report for a while beside those that are configured: an archive that is being tried."""
+    """Who may report for a while beside those that are configured: an archive that is being tried.
+
+    `ours`: the title by which it calls this box; "" is the usual one.
+    """
 
     ae_title: str
     host: str
     hear: Hear
+    ours: str = ""
 
 
 class Hearing:

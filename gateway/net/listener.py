@@ -88,19 +88,20 @@ class Listener:
         self._left = [server for server in self._left if server.active_associations]
         if self._tls is not None:
             _usable(self._tls)
-        entity = Entity(self._ae_title, stall=self._timeouts.stall, allowance=_ALLOWANCE)
+        guest = self._hearing.guest
+        title = (guest.ours if guest else "") or self._ae_title
+        entity = Entity(title, stall=self._timeouts.stall, allowance=_ALLOWANCE)
         entity.acse_timeout = self._timeouts.negotiate
         entity.dimse_timeout = self._timeouts.answer
         entity.network_timeout = self._timeouts.idle
         entity.maximum_associations = MOST_ASSOCIATIONS
         entity.require_called_aet = True
-        guest = self._hearing.guest
         entity.require_calling_aet = sorted({*self._titles, *([guest.ae_title] if guest else [])})
         try:
             self._server = _Server(
                 entity,
                 self._address,
-                self._ae_title,
+                title,
                 hosts=self._hosts,
                 hearing=self._hearing,
                 timeouts=self._timeouts,

@@ -136,6 +136,7 @@ def _tell(app: Starlette, context: Context, frame: Frame, names: Names) -> None:
     app.state.names = names
     app.state.look_again_s = context.timing.heartbeat  # at whether somebody who watches is still signed in
     app.state.refused_page = frame.refused
+    app.state.configuring = context.configuring
     app.state.background = []
     app.state.loop = None
 

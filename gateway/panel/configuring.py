@@ -4,10 +4,8 @@ The panel may not point the box at any file of its machine: what is named here l
 the folders that the panel keeps for it. Blocks: everything here reads files.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from gateway.config.writing import edited
 from gateway.errors import BadValue, ExamOpen, Problem, SettingsForeign
 from gateway.messages import N_
 from gateway.model import DeliveryState
+from gateway.panel.own_files import OwnFiles
 from gateway.panel.this_machine import lacking
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
@@ -34,7 +33,6 @@ OF_THE_MACHINE = frozenset(
     {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
 )
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
-_DIGITS = 32  # hexadecimal, of a secret's file
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
     "recorder": N_("The recorder starts anew with the change."),
@@ -71,6 +69,7 @@ class Configuring:
         self._lives = lives
         self._revision = revision
         self._by = by
+        self.own_files = OwnFiles(spool, editor.kept)
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -119,7 +118,7 @@ class Configuring:
         """Return what such a file would change here. Raises ExamOpen, NoSettingsFile, SettingsForeign."""
         self._no_exam()
         found = bundle.unpacked(raw)
-        keep = {name: self._keep_profile(name, content) for name, content in found.profiles.items()}
+        keep = {name: str(self.own_files.keep_profile(name, content)) for name, content in found.profiles.items()}
         return self.tried_text(bundle.incoming(found, self.editor.now().document, keep=keep).encode())
 
     def foreign_files(self, document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -146,6 +145,11 @@ class Configuring:
         """Write it and note it; the processes take it once `take` says so, or when they start anew."""
         return self._written(trial, revision, lambda _: None, person)
 
+    def our_title(self) -> str:
+        """Return the AE title that this box has in the file, taken over or not; "" where it says none."""
+        station = self.editor.now().document.get("station")
+        return str(station.get("ae_title", "")) if isinstance(station, dict) else ""
+
     def take(self) -> None:
         """Wish that every process takes what the file says now; one that is broken by hand is taken by nobody."""
         now = self.editor.now()
@@ -153,7 +157,13 @@ class Configuring:
             self._wish.leave(now.text.revision)
 
     def _written(self, trial: Trial, revision: str, first: Callable[[str], None], person: str) -> Text:
-        text = self.editor.write(trial, revision, first=first)
+        named = [self._path(words) for _, words in files_of(self.tables, trial.document)]
+
+        def last(written: str) -> None:
+            self.own_files.expect(named)
+            first(written)
+
+        text = self.editor.write(trial, revision, first=last)
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
         who = {"person": person} if person else {}
         self._spool.audit.note("settings-changed", by=self._by, **who, keys=keys, revision=text.revision[:12])
@@ -161,12 +171,7 @@ class Configuring:
 
     def keep_secret(self, raw: bytes) -> str:
         """Keep a secret in a file of its own that the forward process can read; return its name."""
-        files, folder = self._spool.files, self.secrets
-        with suppress(FileExistsError):
-            files.make_folder(folder)
-        path = folder / self._spool.clock.token(_DIGITS)
-        files.write(path, [raw.strip(), b"\n"])
-        return str(path)
+        return str(self.own_files.keep_secret(raw))
 
     def _of_this_machine(self, raw: bytes) -> bytes:
         """Return a text with what belongs to this machine as it stands here now. Raises SettingsForeign."""
@@ -195,25 +200,7 @@ class Configuring:
         if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
 
-    def _keep_profile(self, name: str, content: bytes) -> str:
-        """Keep a device profile that came in, under a name that says what is in it; return where it lies."""
-        files, folder = self._spool.files, self.profiles
-        with suppress(FileExistsError):
-            files.make_folder(folder)
-        path = folder / f"{Path(name).stem}-{hashlib.sha256(content).hexdigest()[:12]}.toml"
-        if not path.exists():
-            files.write(path, [content])
-        return str(path)
-
     # --- inside --------------------------------------------------------------------------------------------
-
-    @property
-    def secrets(self) -> Path:
-        return self._spool.layout.root / "secrets"
-
-    @property
-    def profiles(self) -> Path:
-        return self._spool.layout.root / "profiles"
 
     @property
     def base(self) -> Path:
@@ -273,7 +260,7 @@ class Configuring:
         """Say whether a file lies where the panel may name files."""
         path = self._path(words)
         return "\0" not in words and any(
-            path.is_relative_to(folder) for folder in (self.base, self.secrets, self.profiles)
+            path.is_relative_to(folder) for folder in (self.base, *self.own_files.folders)
         )
 
 

@@ -52,7 +52,7 @@ class NoSwitch(Refused):
     """This box cannot be switched off on its screen."""
 
     code = "no-switch"
-    action = "Switch it off at its key; or IT: set switch_off in [panel]."
+    action = "Use the switch on the box itself; or IT: set switch_off in [panel]."
 
 
 class CopyRunning(Refused):

@@ -20,6 +20,7 @@ from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.doors.waiting import Waiting
 from gateway.panel.kiosk import BEAT_NS
+from gateway.panel.own_files import EVERY_S
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.sessions import Sessions
 from gateway.panel.power import NoPower, Switch, UnitSwitch
@@ -97,6 +98,7 @@ def _serve(
     server = Server(heartbeat.app)
     supervisor.start("web", lambda: server.serve_until(listener, supervisor.stop))
     supervisor.every("live", _LIVE_S, heartbeat.step)
+    supervisor.every("own-files", EVERY_S, heartbeat.app.state.configuring.own_files.clear)
     event(_log, "panel_ready", listen=heartbeat.listen)
     well = supervisor.run()
     if taking and taking.taken:

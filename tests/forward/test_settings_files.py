@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Destination
+from gateway.errors import MediaAbsent
 from gateway.forward.media.settings_files import IN, LARGEST, OUT, SettingsFiles
 from gateway.model import RequestState
 from gateway.panel.calls import settings_stick
@@ -66,6 +67,48 @@ def test_nothing_but_a_file_of_settings_of_its_size_is_read(
 def test_no_other_name_is_written(spool: Spool, sticks: SettingsFiles, stick: Path, name: str) -> None:
     assert out(spool, sticks, name).answer["code"] == "no-settings-file"
     assert not list(stick.iterdir())
+
+
+def anywhere(spool: Spool, *, stick: Path, others: list[Destination]) -> SettingsFiles:
+    """Return a box whose every stick is mounted at a folder; what is no folder is not mounted."""
+
+    def place(found: Destination, _: Path) -> Path:
+        if not found.folder.is_dir():
+            raise MediaAbsent
+        return found.folder
+
+    own = Destination(name="", kind="media", folder=stick)
+    return SettingsFiles(spool=spool, destinations=others, place=place, stick=own)
+
+
+def test_any_stick_will_do_whether_an_archive_is_set_up_for_it_or_not(spool: Spool, stick: Path) -> None:
+    for worker in (
+        anywhere(spool, stick=stick, others=[]),
+        anywhere(
+            spool,
+            stick=stick / "nothing",
+            others=[Destination(name="usb", kind="media", folder=stick)],
+        ),
+    ):
+        content = base64.b64encode(RAW).decode()
+        wrote = asked(spool, worker, OUT, destination="", name="scopegate-US-2.zip", content=content)
+        assert wrote.answer == {"file": "scopegate-US-2.zip"}
+        assert base64.b64decode(asked(spool, worker, IN, destination="").answer["content"]) == RAW
+        (stick / "scopegate-US-2.zip").unlink()
+
+
+def test_without_any_stick_a_person_is_told_what_to_do(spool: Spool, stick: Path) -> None:
+    worker = anywhere(spool, stick=stick / "nothing", others=[])
+    found = asked(spool, worker, IN, destination="")
+    assert (found.answer["code"], found.answer["what"]) == ("media-absent", "There is no stick in this box.")
+    assert "Plug one" in found.answer["action"]
+
+
+def test_a_file_that_a_browser_saved_twice_is_found_on_the_stick(
+    spool: Spool, sticks: SettingsFiles, stick: Path
+) -> None:
+    (stick / "scopegate-US-2 (1).zip").write_bytes(RAW)
+    assert base64.b64decode(asked(spool, sticks, IN).answer["content"]) == RAW
 
 
 def test_without_a_stick_both_say_so(spool: Spool, stick: Path) -> None:

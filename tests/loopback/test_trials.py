@@ -39,10 +39,9 @@ class Box:
             welcome=self._listener.welcoming,
             clock=self.spool.clock,
             stop=self._stop,
-            our_ae="SCOPEGATE",
             patience_s=3,
         )
-        archives = ArchiveTrial(our_ae="SCOPEGATE", sources=sources, data_dir=folder / "data", way_back=way_back)
+        archives = ArchiveTrial(sources=sources, data_dir=folder / "data", way_back=way_back)
         self._trials = Trials(spool=self.spool, our_ae="SCOPEGATE", listen=here, archives=archives, timeouts=QUICK)
 
     def __enter__(self) -> Self:
@@ -54,10 +53,11 @@ class Box:
         self._thread.join()
         self.spool.close()
 
-    def asked(self, table: str, *, listen: str = "", **values: object) -> Lines:
+    def asked(self, table: str, *, listen: str = "", ae_title_of_ours: str = "", **values: object) -> Lines:
         """Try what a form holds, as the panel asks for it."""
         here = {} if "kind" in values else {"host": "127.0.0.1"}
         arguments = {"table": table, "values": {"name": "new", **here, **values}, "listen": listen}
+        arguments["ae_title"] = ae_title_of_ours
         request = self.spool.requests.ask(trials.REQUEST, arguments, deadline_s=60)
         assert self._trials.step()
         answered = self.spool.requests.get(request)
@@ -225,6 +225,16 @@ def test_the_box_listens_elsewhere_for_as_long_as_a_trial_needs_it(box):
         assert _of(lines, "way-back")["ok"] is True
         peer.box_port = box.port
         assert peer.report("2.25.4711") is None  # the guest is gone: nobody may report any more
+
+
+def test_a_box_whose_name_was_changed_is_tried_under_its_new_name(box):
+    with VouchingArchive("separate") as peer:
+        peer.box_port, peer.box_title = box.port, "US3"
+        asked = {"ae_title": "VOUCHES", "port": peer.port, "commitment": True}
+        lines = box.asked("destination", ae_title_of_ours="US3", **asked)
+        assert _of(lines, "way-back")["ok"] is True
+        back = _of(box.asked("destination", **asked), "way-back")  # under the old one it is not heard
+    assert (back["ok"], back["code"]) == (False, "no-way-back")
 
 
 def test_an_address_that_is_taken_is_told_and_the_box_listens_where_it_did(box, archive_of_everything: StoreScp):

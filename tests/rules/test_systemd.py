@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.settings import STICK
+
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 PROGRAM = "/opt/scopegate/bin/scopegate"
 KIOSK = "/opt/scopegate/systemd/kiosk/scopegate-kiosk"
@@ -44,6 +46,10 @@ def verify(folder: Path) -> subprocess.CompletedProcess[str]:
         timeout=60,
         stdin=subprocess.DEVNULL,
     )
+
+
+def test_settings_look_for_a_stick_where_the_box_mounts_it():
+    assert Unit(SYSTEMD / "media-usb.mount")["Mount"]["Where"] == str(STICK)
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ import base64
 import logging
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gateway.config.settings import Destination
-from gateway.errors import MediaDamaged, NoSettingsFile, NotFound, ScopegateError
+from gateway.config.settings import STICK, Destination
+from gateway.errors import MediaAbsent, MediaDamaged, NoSettingsFile, NotFound, ScopegateError
 from gateway.forward.media.export import mounted
 from gateway.forward.media.medium import Medium, translated
 from gateway.log import event, warn
@@ -20,11 +21,15 @@ from gateway.spool.spool import Spool
 _log = logging.getLogger(__name__)
 OUT, IN = "settings-out", "settings-in"  # the kinds of request that this module executes
 LARGEST = 48_000  # bytes: what the panel takes in one call, before base64
+_ANY = Destination(name="", kind="media", folder=STICK)  # a stick that nobody configured
 _NAME = re.compile(r"scopegate-[A-Za-z0-9._-]{1,64}\.zip")
+_FOUND = re.compile(r"scopegate[A-Za-z0-9 ._()-]{0,80}\.zip")  # a browser may have numbered it
 
 
 class SettingsFiles:
-    """Executes these requests, one after the other. `place` finds a destination's folder."""
+    """Executes these requests, one after the other. `place` finds a destination's folder; `stick` is where the box
+    mounts any stick.
+    """
 
     def __init__(
         self,
@@ -33,9 +38,11 @@ class SettingsFiles:
         destinations: Sequence[Destination],
         files: Files | None = None,
         place: Callable[[Destination, Path], Path] = mounted,
+        stick: Destination = _ANY,
     ) -> None:
         self._spool = spool
         self._place = place
+        self._stick = stick
         self._destinations = {each.name: each for each in destinations if each.kind == "media"}
         self._files = files or Files()
         self._answer: Callable[[], None] | None = None  # of a request whose end could not be written yet
@@ -79,7 +86,7 @@ class SettingsFiles:
     def _in(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the newest file of settings that lies on the medium."""
         with Medium(self._folder(asked)) as medium, translated():
-            found = [each for each in medium.root.iterdir() if _NAME.fullmatch(each.name) and _is_plain(each)]
+            found = [each for each in medium.root.iterdir() if _FOUND.fullmatch(each.name) and _is_plain(each)]
             if not found:
                 raise NoSettingsFile("There is no file of settings on this medium.")
             newest = max(found, key=lambda each: each.stat().st_mtime_ns)
@@ -89,10 +96,24 @@ class SettingsFiles:
         return {"file": newest.name, "content": base64.b64encode(raw).decode()}
 
     def _folder(self, asked: dict[str, Any]) -> Path:
+        """Return the folder of a medium; of "", of whichever stick is plugged in. Raises MediaAbsent, NotFound."""
+        if not asked["destination"]:
+            return self._any_stick()
         destination = self._destinations.get(asked["destination"])
         if destination is None:
             raise NotFound("There is no media destination of that name.")
         return self._place(destination, self._spool.layout.root)
+
+    def _any_stick(self) -> Path:
+        """Return where a stick is mounted: where the box mounts every stick, else a medium of the configuration."""
+        for each in (self._stick, *self._destinations.values()):
+            with suppress(MediaAbsent):
+                return self._place(each, self._spool.layout.root)
+        raise MediaAbsent(
+            "There is no stick in this box.",
+            action="Plug one with FAT or exFAT in, wait some seconds and try again. If it is in already, call IT: "
+            "it is not mounted.",
+        )
 
 
 def _is_plain(path: Path) -> bool:

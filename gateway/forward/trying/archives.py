@@ -20,18 +20,18 @@ _GB = 1e9
 class ArchiveTrial:
     """What is tried of a destination, one after the other; what follows a silence is left out."""
 
-    def __init__(self, *, our_ae: str, sources: Sequence[Source], data_dir: Path, way_back: WayBack) -> None:
-        self._our_ae = our_ae
+    def __init__(self, *, sources: Sequence[Source], data_dir: Path, way_back: WayBack) -> None:
         self._sources = sources
         self._data_dir = data_dir
         self._way_back = way_back
         self._timeouts = shared_out(Timeouts(), _ECHO_S)
 
-    def tried(self, destination: Destination, listen: Address) -> Iterator[Line]:
+    def tried(self, destination: Destination, listen: Address, *, our_ae: str) -> Iterator[Line]:
+        """Yield each thing that is found out. `listen` and `our_ae`: where and as whom this box is heard of."""
         if destination.kind == "media":
             yield self._medium(destination.folder)
             return
-        answer = reach(destination, our_ae=self._our_ae, deadline_s=_ECHO_S)
+        answer = reach(destination, our_ae=our_ae, deadline_s=_ECHO_S)
         if not answer.ok:
             yield Line(part="answers", ok=False, what=answer.what, action=answer.action, code=answer.code)
             return
@@ -39,23 +39,24 @@ class ArchiveTrial:
         if destination.kind == "stow":
             yield Line(part="kinds", ok=None, what="Whether it takes pictures is seen when the first one is sent.")
             return
-        yield from kinds.tried(destination, sources=self._sources, our_ae=self._our_ae, timeouts=self._timeouts)
+        yield from kinds.tried(destination, sources=self._sources, our_ae=our_ae, timeouts=self._timeouts)
         if destination.query:
-            yield self._query(destination)
+            yield self._query(destination, our_ae)
         if destination.commitment:
-            yield from self._way_back.tried(destination, listen, self._timeouts)
+            yield from self._way_back.tried(destination, listen, our_ae=our_ae, timeouts=self._timeouts)
         else:
             yield Line(
                 part="commitment",
                 ok=None,
-                what="It is not asked whether it keeps the pictures: the box can say Sent, and no more.",
+                what="It is not asked whether it keeps pictures (storage commitment): "
+                "the box can say Sent, and no more.",
             )
 
-    def _query(self, destination: Destination) -> Line:
+    def _query(self, destination: Destination, our_ae: str) -> Line:
         peer = service_of(destination, destination.query)
         assert peer is not None
         try:
-            with QueryAssociation(peer, our_ae=self._our_ae, timeouts=self._timeouts):
+            with QueryAssociation(peer, our_ae=our_ae, timeouts=self._timeouts):
                 return Line(part="query", ok=True, what="It can be asked what it has.")
         except DeliveryError as error:
             return Line(part="query", ok=False, what=error.what, action=error.action, code=error.code)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.config import reader, values
+from gateway.config import dicom, reader, values
 from gateway.config.settings import Address, Destination, ProcedureStep, Worklist
 from gateway.errors import BadValue, ConfigurationError
 from gateway.forward.trying import worklists
@@ -22,10 +22,14 @@ from gateway.spool.trials import Line
 
 _log = logging.getLogger(__name__)
 _ECHO_S = 8.0
+_TITLE = dicom.ae_title()
 
 
 class Trials:
-    """The requests of kind `trial`. `archives`: how an archive is tried; `listen`: where this box listens now."""
+    """The requests of kind `trial`. `archives`: how an archive is tried.
+
+    `our_ae`, `listen`: as whom and where this box is known now; a request may have others, which are kept already.
+    """
 
     def __init__(
         self,
@@ -62,21 +66,21 @@ class Trials:
         return True
 
     def _tried(self, request: Request) -> Iterator[Line]:
-        made = _made(request)
+        made, ours = _made(request), self._ours(request)
         if isinstance(made, Worklist):
             today = self._spool.clock.now().local.date()
-            yield from worklists.tried(made, our_ae=self._our_ae, today=today, timeouts=self._timeouts)
+            yield from worklists.tried(made, our_ae=ours, today=today, timeouts=self._timeouts)
         elif isinstance(made, Destination):
-            yield from self._archives.tried(made, self._where(request))
+            yield from self._archives.tried(made, self._where(request), our_ae=ours)
         else:
-            yield self._step_server(made)
+            yield self._step_server(made, ours)
 
-    def _step_server(self, server: ProcedureStep) -> Line:
+    def _step_server(self, server: ProcedureStep, ours: str) -> Line:
         answer = echo(
             server.host,
             server.port,
             server.ae_title,
-            self._our_ae,
+            ours,
             kind="procedure step server",
             name=server.name,
             deadline_s=_ECHO_S,
@@ -85,6 +89,13 @@ class Trials:
         if answer.ok:
             return Line(part="answers", ok=True, what="It answers.")
         return Line(part="answers", ok=False, what=answer.what, action=answer.action, code=answer.code)
+
+    def _ours(self, request: Request) -> str:
+        """Return the title by which this box is going to be known."""
+        try:
+            return str(_TITLE(request.arguments.get("ae_title") or self._our_ae))
+        except values.Wrong as error:
+            raise BadValue(f"This is no AE title: {error}.") from None
 
     def _where(self, request: Request) -> Address:
         """Return where the box would listen with what was asked about: not yet where it does, perhaps."""

@@ -72,34 +72,41 @@ class WayBack:
         welcome: Welcome,
         clock: Clock,
         stop: threading.Event,
-        our_ae: str,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._reports = reports
         self._welcome = welcome
         self._clock = clock
         self._stop = stop
-        self._our_ae = our_ae
         self._patience_s = patience_s
 
-    def tried(self, destination: Destination, listen: Address, timeouts: Timeouts | None = None) -> Iterator[Line]:
-        """Yield whether the archive takes the question, and whether its answer arrived. `listen`: where we hear."""
+    def tried(
+        self, destination: Destination, listen: Address, *, our_ae: str, timeouts: Timeouts | None = None
+    ) -> Iterator[Line]:
+        """Yield whether the archive takes the question, and whether its answer arrived.
+
+        `listen`: where this box hears; `our_ae`: by which title it asks and is called.
+        """
         peer = service_of(destination, destination.commitment)
         assert peer is not None
         transaction = self._clock.uid()
         self._reports.expect(transaction)
-        guest = Guest(ae_title=peer.ae_title, host=peer.host, hear=self._reports.hear)
+        guest = Guest(ae_title=peer.ae_title, host=peer.host, hear=self._reports.hear, ours=our_ae)
         try:
             with self._welcome(guest, listen):
-                with CommitmentAssociation(peer, our_ae=self._our_ae, timeouts=timeouts) as way:
+                with CommitmentAssociation(peer, our_ae=our_ae, timeouts=timeouts) as way:
                     way.ask(transaction, [(_SECONDARY_CAPTURE, self._clock.uid())])
-                    yield Line(part=_ASKED, ok=True, what="It takes the question whether it keeps pictures.")
+                    yield Line(
+                        part=_ASKED,
+                        ok=True,
+                        what="It takes the question whether it keeps pictures (storage commitment).",
+                    )
                     way.listen(
                         min(_ON_THE_SAME_S, self._patience_s),
                         self._reports.hear,
                         enough=lambda: self._is_over(transaction),
                     )
-                yield self._back(transaction, listen)
+                yield self._back(transaction, title=our_ae, port=listen.port)
         except ListenerFailed as error:
             yield Line(part=_BACK, ok=False, what=error.what, action=error.action, code=error.code)
         except DeliveryError as error:
@@ -108,14 +115,14 @@ class WayBack:
     def _is_over(self, transaction: str) -> bool:
         return self._stop.is_set() or self._reports.heard(transaction) is not None
 
-    def _back(self, transaction: str, listen: Address) -> Line:
+    def _back(self, transaction: str, *, title: str, port: int) -> Line:
         for _ in range(round(self._patience_s / _LOOK_S)):
             if self._is_over(transaction):
                 break
             self._clock.wait(self._stop, _LOOK_S)
         if self._reports.heard(transaction):
             return Line(part=_BACK, ok=True, what="Its answer came back: it can tell this box what it keeps.")
-        return _not_back(round(self._patience_s), title=self._our_ae, port=listen.port)
+        return _not_back(round(self._patience_s), title=title, port=port)
 
 
 def _not_back(seconds: int, *, title: str, port: int) -> Line:

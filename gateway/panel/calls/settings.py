@@ -1,10 +1,10 @@
 """The calls on the configuration: look, try, change, take the last change back. Nothing invalid is written."""
 
 import base64
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -104,9 +104,9 @@ class SettingsCalls:
         del request
         raw = await self._context.work.spool(self._configuring.out)
         await self._context.note("settings-exported")
-        name = f"scopegate-{self._context.settings.station.name}.zip"
+        name = file_name(self._context.settings.station.name)
         headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+            "content-disposition": f'attachment; filename="{name}"',
             "cache-control": "no-store",
         }
         return Response(raw, media_type="application/zip", headers=headers)
@@ -212,6 +212,11 @@ def _difference(difference: Difference, tables: dict[str, Table], language: Word
         old, new = (None if each is None else "kept" for each in (old, new))
     said = setting_values.difference(difference, tables, language.said)
     return {"steps": list(difference.steps), "old": old, "new": new, "words": said}
+
+
+def file_name(station: str) -> str:
+    """Return how a box's file of settings is called, whatever signs its own name has."""
+    return f"scopegate-{re.sub(r'[^A-Za-z0-9._-]', '-', station)}.zip"
 
 
 # --- what callers send -------------------------------------------------------------------------------------

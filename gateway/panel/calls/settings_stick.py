@@ -13,6 +13,7 @@ from gateway.errors import NotFound, TryLater, by_code
 from gateway.model import RequestState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
+from gateway.panel.calls.settings import file_name
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP_AT_THE_BOX
@@ -21,7 +22,7 @@ OUT, IN = "settings-out", "settings-in"  # the kinds of request that forward exe
 
 
 class SettingsStickCalls:
-    """`/settings/stick`."""
+    """`/settings/stick`. Without `destination` any stick will do that the box has mounted."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -37,8 +38,10 @@ class SettingsStickCalls:
         """Write the settings onto the medium; answers when they were read back."""
         asked = await bodies.read(request, "destination")
         raw = await self._context.work.spool(self._context.configuring.out)
-        name = f"scopegate-{self._context.settings.station.name}.zip".replace(" ", "-")
-        arguments = {"name": name, "content": base64.b64encode(raw).decode()}
+        arguments = {
+            "name": file_name(self._context.settings.station.name),
+            "content": base64.b64encode(raw).decode(),
+        }
         answer = await self._done(OUT, {**arguments, "destination": self._destination(asked.values)})
         await self._context.note("settings-exported")
         return JSONResponse(answer)
@@ -49,8 +52,8 @@ class SettingsStickCalls:
         return JSONResponse(await self._done(IN, {"destination": self._destination(asked.values)}))
 
     def _destination(self, values: Values) -> str:
-        name = bodies.text(values, "destination") or next(iter(self._media), "")
-        if name not in self._media:
+        name = bodies.text(values, "destination")
+        if name and name not in self._media:
             raise NotFound(
                 "There is no media destination of that name.",
                 action='Name a [[destination]] of kind "media" of the configuration.',

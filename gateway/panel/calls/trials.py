@@ -45,6 +45,7 @@ class TrialCalls:
             "values": values,
             "base": str(self._context.configuring.base),
             "listen": bodies.text(asked.values, "listen", longest=300),
+            "ae_title": await self._context.work.spool(self._context.configuring.our_title),
         }
         wish = partial(
             self._context.spool.requests.ask,

@@ -56,7 +56,8 @@ def _language(values: Values, document: Document) -> list[Change]:
 
 def _station(values: Values, document: Document) -> list[Change]:
     del document
-    return [Put(place=("station", "name"), value=_word(values, "name"))]
+    keys = [key for key in ("name", "ae_title") if key in values] or ["name"]
+    return [Put(place=("station", key), value=_word(values, key)) for key in keys]
 
 
 def _source(values: Values, document: Document) -> list[Change]:

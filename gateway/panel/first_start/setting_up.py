@@ -78,7 +78,8 @@ class SettingUp:
         self._asked(step)
         draft = self.now().drafts.get(step, {})
         self._write(choices.of_step(step, {**draft, **values}, self.document()))
-        self._note(step, Answer.SET)
+        if step is not Step.STATION or "name" in values:  # its title for other systems is asked with them
+            self._note(step, Answer.SET)
 
     def none(self, step: Step) -> None:
         """Write that there is none of it. Raises as `answer`."""

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.config.settings import Station
 from gateway.errors import CaptureGone
 from gateway.messages import N_
 from gateway.panel.context import API, Context
@@ -60,6 +61,7 @@ class FirstStartPages:
             page("/retention", "setup_choices.html", Step.RETENTION, self._retention),
             page("/archive/commitment", "setup_choices.html", Step.ARCHIVE, self._commitment),
             page("/{step}/try", "setup_trial.html", None, self._trial),
+            page("/{step}/ours", "setup_field.html", None, self._our_title),
             page("/{step}/type/{field}", "setup_field.html", None, self._field),
             page("/summary", "setup_summary.html", Step.SUMMARY, self._summary),
         ]
@@ -157,7 +159,7 @@ class FirstStartPages:
 
     def _commitment(self, request: Request) -> Values:
         del request
-        said = N_("Shall the archive be asked whether it keeps the pictures?")
+        said = N_("Shall the archive be asked whether it keeps the pictures (storage commitment)?")
         yes = N_("Only then the box says: Safe in PACS. The archive must be able to call this box.")
         return {
             "asked": said,
@@ -216,12 +218,29 @@ class FirstStartPages:
         document = self._setting_up.document()
         listen = choices.hearing(draft, document)
         station = self._context.settings.station
+        port = (listen or str(document.get("station", {}).get("listen", station.listen))).rpartition(":")[2]
         return {
             **self._around(step),
             "trial": {"table": choices.TABLES[step], "values": choices.entry(step, draft), "listen": listen},
-            "ours": {"ae_title": station.ae_title, "port": (listen or str(station.listen)).rpartition(":")[2]},
+            "ours": {"ae_title": self._title(), "port": port, "href": f"{ROOT}/{step}/ours"},
             "commitment": bool(draft.get("commitment")),
-            "back": f"{ROOT}/{step}",
+            "change": f"{ROOT}/{step}/type/{next(iter(shown.fields(step, kind)))}",
+        }
+
+    def _our_title(self, request: Request) -> Values:
+        """Ask how this box is called by other systems: what an archive knows already may be another name."""
+        step, _ = self._system(request)
+        label = N_("Name of this box for other systems (AE title)")
+        return {
+            **self._typed(request, label, "ae_title", self._title()),
+            **self._around(step),
+            "step": Step.STATION,
+            "longest": 16,
+            "keys": "code",
+            "answers": True,
+            "optional": False,
+            "next": f"{ROOT}/{step}/try",
+            "back": f"{ROOT}/{step}/try",
         }
 
     def _summary(self, request: Request) -> Values:
@@ -238,7 +257,11 @@ class FirstStartPages:
             for step in steps.asked(whole=progress.whole)[:-1]
             for answer in [self._setting_up.state_of(step, progress)]
         ]
-        return {"rows": rows, "writable": self._context.configuring.state().writable}
+        return {
+            "rows": rows,
+            "writable": self._context.configuring.state().writable,
+            "test_picture": shown.is_test_picture(document),
+        }
 
     # --- inside ----------------------------------------------------------------------------------------------
 
@@ -288,6 +311,10 @@ class FirstStartPages:
         if step not in choices.TABLES:
             raise Elsewhere(ROOT)
         return Step(step), str(self._draft(Step(step)).get("kind", "dicom"))
+
+    def _title(self) -> str:
+        """Return how this box is going to be called by other systems."""
+        return self._context.configuring.our_title() or Station().ae_title
 
     def _draft(self, step: Step) -> Mapping[str, Any]:
         return self._setting_up.now().drafts.get(step, {})

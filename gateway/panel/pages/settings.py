@@ -39,10 +39,11 @@ class SettingsPages:
         ]
 
     def _file(self, request: Request) -> Values:
-        """Offer what brings settings out and in: a file of the browser, or a stick."""
+        """Offer what brings settings out and in: a file of the browser, or a stick; "" is any stick."""
         del request
         media = [each.name for each in self._context.settings.destinations if each.kind == "media"]
-        return {**self._state(), "media": media}
+        places = ["", *media] if len(media) > 1 else [""]
+        return {**self._state(), "places": places, "network": self._context.settings.panel.lan is not None}
 
     def _all(self, request: Request) -> Values:
         del request

@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from gateway.config.settings import Station
 from gateway.errors import NotFound
 from gateway.panel.calls import bodies
 from gateway.panel.context import Context
@@ -36,7 +37,11 @@ class TrialPages:
             "title": ONE[table],
             "entry": str(entry.get("name", "")),
             "trial": {"table": table, "values": entry, "listen": listen},
-            "ours": {"ae_title": station.ae_title, "port": listen.rpartition(":")[2]},
+            "ours": {
+                "ae_title": self._context.configuring.our_title() or Station().ae_title,
+                "port": listen.rpartition(":")[2],
+                "href": "/settings/network/ask/station/ae_title",
+            },
             "commitment": bool(entry.get("commitment")),
             "back": f"/settings/{request.path_params['page']}/{table}/{number}",
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from gateway.config.settings import Station
 from gateway.messages import N_
 from gateway.panel.first_start.progress import Answer
 from gateway.panel.first_start.steps import Step
@@ -88,6 +89,30 @@ def value(step: Step, document: Mapping[str, Any], answer: str) -> str:
     return found or N_("Done")
 
 
+def _drawn(source: Mapping[str, Any]) -> str:
+    return N_("Test picture") if str(source.get("device", "")).startswith("pattern:") else ""
+
+
+def _station(document: Mapping[str, Any]) -> str:
+    """Return what this box is called, and what other systems call it where there are any."""
+    station = document.get("station", {})
+    known = document.get("worklist") or document.get("destination")
+    title = station.get("ae_title", Station().ae_title) if known else ""
+    return " · ".join(filter(None, (station.get("name"), title)))
+
+
+def _archive(archive: Mapping[str, Any]) -> str:
+    if not archive.get("host"):
+        return str(archive.get("url", ""))
+    vouches = N_("with storage commitment") if archive.get("commitment") else N_("without storage commitment")
+    return f"{archive['host']} · {vouches}"
+
+
+def is_test_picture(document: Mapping[str, Any]) -> bool:
+    """Say whether a source shows what this box draws by itself: nobody's picture."""
+    return any(map(_drawn, document.get("source", [])))
+
+
 def _found(step: Step, document: Mapping[str, Any]) -> str:
     """Return the value of the file, "" when it has none that says much."""
     source, pedal, worklist, archive = (
@@ -95,11 +120,11 @@ def _found(step: Step, document: Mapping[str, Any]) -> str:
     )
     found = {
         Step.LANGUAGE: NAMES.get(document.get("panel", {}).get("language", "")),
-        Step.STATION: document.get("station", {}).get("name"),
-        Step.SOURCE: " · ".join(filter(None, (source.get("name"), source.get("profile")))),
+        Step.STATION: _station(document),
+        Step.SOURCE: " · ".join(filter(None, (source.get("name"), source.get("profile"), _drawn(source)))),
         Step.PEDAL: pedal.get("still"),
         Step.WORKLIST: worklist.get("host"),
-        Step.ARCHIVE: archive.get("host") or archive.get("url"),
+        Step.ARCHIVE: _archive(archive),
         Step.RETENTION: DAYS.get(document.get("retention", {}).get("keep_days", 0)),
     }
     return str(found.get(step) or "")

@@ -4,18 +4,27 @@
 const say = JSON.parse($("people-words")?.textContent || "{}");
 let field = null; // what the keys type into
 
-function firstField(form) { return form.querySelector("input[autofocus]") || form.querySelector("input:not([type=hidden], [type=radio])"); }
+function firstField(form) { return form.querySelector("[autofocus]") || form.querySelector("input:not([type=hidden], [type=radio])"); }
 
-addEventListener("focusin", ({ target }) => { if (target.matches("input:not([type=radio])")) field = target; });
+addEventListener("focusin", ({ target }) => { if (target.matches("input:not([type=radio]), textarea")) field = target; });
 addEventListener("pointerdown", (event) => { if (event.target.closest(".pad")) event.preventDefault(); }); // the field keeps the focus
 addEventListener("click", ({ target }) => {
   const key = target.closest(".pad .key");
   if (!key) return;
   field = field?.form === key.closest("form") ? field : firstField(key.closest("form"));
-  if ("erase" in key.dataset) field.value = field.value.slice(0, -1);
+  if ("erase" in key.dataset) field.value = field.value.trimEnd().slice(0, -1);
   else if (field.value.length < field.maxLength) field.value += key.dataset.digit;
+  group(field);
   field.focus();
 });
+
+// A code stands in groups, as it was shown; only at its end, so that a correction in the middle moves nothing.
+function group(input) {
+  if (!("groups" in input.dataset) || input.selectionEnd < input.value.length) return;
+  const digits = input.value.toUpperCase().replace(/[^0-9A-F]/g, "");
+  input.value = (digits.match(/.{1,4}/g) || []).join(" ");
+}
+addEventListener("input", ({ target }) => group(target));
 
 function bodyOf(form) {
   const body = Object.fromEntries(new FormData(form));

@@ -89,7 +89,7 @@ addEventListener("click", async (event) => {
   $("problem").hidden = true;
   $("written").hidden = true;
   try {
-    const answer = await call(`/api/v1/settings/stick/${stick}`, { destination });
+    const answer = await call(`/api/v1/settings/stick/${stick}`, destination ? { destination } : {});
     if (stick === "export") $("written").hidden = false;
     else {
       ({ revision, next } = key.dataset);

@@ -24,12 +24,20 @@ addEventListener("click", ({ target }) => {
 
 // --- the end: the processes start anew with what was chosen ---------------------------------------------------------
 
+// One thing is said: either that it takes some seconds, or for what it waits.
+function tellWaiting(waits) {
+  if (!setupWords[waits]) return;
+  $("setup-waits-what").textContent = setupWords[waits];
+  $("setup-waits-long").textContent = setupWords.as_before;
+}
+
 async function taken() {
   const until = performance.now() + LONGEST_MS;
   for (;;) {
     try {
       const { waits } = await ask("/api/v1/first-start");
       if (waits === "" || performance.now() > until) break;
+      tellWaiting(waits);
     } catch { /* it starts anew */ }
     await pause(WAIT_MS);
   }
@@ -149,11 +157,14 @@ function line({ ok, what, action, code }) {
 
 const accept = $("setup-accept"); // not there where a system is kept already
 
-function tried(over, word) {
+// The bright key is what helps: to keep what answered, to change what did not.
+function tried(over, ok = false) {
   $("setup-retry").disabled = !over;
   if (!accept) return;
   accept.disabled = !over;
-  if (word) accept.textContent = word;
+  accept.textContent = over && !ok ? setupWords.keep_anyway : setupWords.keep;
+  accept.classList.toggle("next", over && ok);
+  $("setup-change").classList.toggle("next", over && !ok);
 }
 
 async function tryIt() {
@@ -168,11 +179,11 @@ async function tryIt() {
       $("setup-lines").replaceChildren(...trial.lines.map(line));
     }
     $("setup-asking").textContent = "";
-    tried(true, trial.ok ? setupWords.keep : setupWords.keep_anyway);
+    tried(true, trial.ok);
   } catch (error) {
     failed(error);
     $("setup-asking").textContent = "";
-    tried(true, setupWords.keep_anyway);
+    tried(true);
   }
 }
 if ($("setup-trial")) {

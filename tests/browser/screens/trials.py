@@ -30,7 +30,7 @@ LINES = {
         {
             "part": "commitment",
             "ok": True,
-            "what": "It takes the question whether it keeps pictures.",
+            "what": "It takes the question whether it keeps pictures (storage commitment).",
             "action": "",
             "code": "",
         },

@@ -48,6 +48,7 @@ class VouchingArchive(FaultArchive):
         self.lost = 1  # so many of the last objects, when "partial"
         self.ae_title = ae_title
         self.box_port = 0  # where the box listens
+        self.box_title = "SCOPEGATE"
         self.requests: dict[str, list[str]] = {}
         self._classes: dict[str, str] = {}  # of what was asked about
         self.answers: list[int | None] = []
@@ -134,7 +135,7 @@ class VouchingArchive(FaultArchive):
         assoc = entity.associate(
             "127.0.0.1",
             self.box_port,
-            ae_title="SCOPEGATE",
+            ae_title=self.box_title,
             ext_neg=[build_role(StorageCommitmentPushModel, scp_role=True)],
             tls_args=(self.calls_with, "127.0.0.1") if self.calls_with else None,
         )

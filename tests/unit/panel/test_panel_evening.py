@@ -84,7 +84,7 @@ def test_exams_that_wait_for_a_person_are_not_forgotten_at_the_end_of_the_day(be
 
 
 def test_a_box_that_cannot_switch_itself_off_says_so_and_refuses(bench: Bench) -> None:
-    assert "switched off at its key" in bench.client.get("/evening").text
+    assert "use the switch on the box itself" in bench.client.get("/evening").text
     bench.refused("/power/off", {"when": "now"}, 409, "no-switch")
     assert bench.get("/power")["can_switch_off"] is False
 

@@ -1,5 +1,6 @@
 """A box that nobody set up yet: it asks, keeps every answer, and lets a patient go first."""
 
+import html
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,10 @@ def draft(bench: Bench, step: str, **values: Any) -> Any:
 
 def file_of(bench: Bench) -> dict[str, Any]:
     return tomllib.loads((bench.settings.station.data_dir / "scopegate.toml").read_text())
+
+
+def plain(text: str) -> str:
+    return html.unescape(text)
 
 
 def state(bench: Bench) -> dict[str, Any]:
@@ -168,6 +173,38 @@ def test_the_answers_are_what_the_box_is_made_of(new):
         "worklist": [{"name": "ris", "host": "10.0.0.5", "port": 104, "ae_title": "RIS"}],
         "retention": {"keep_days": 90},
     }
+
+
+def test_a_test_picture_is_said_loudly_before_the_box_is_used(new):
+    draft(new, "source", device="pattern:ultrasound")
+    answer(new, "source", kind="ultrasound")
+    assert "is no patient's picture" in plain(new.client.get("/first-start/summary").text)
+    draft(new, "source", device="v4l2:usb:1-1.4:534d:2109")
+    answer(new, "source", kind="ultrasound")
+    assert "is no patient's picture" not in plain(new.client.get("/first-start/summary").text)
+
+
+def test_the_name_for_other_systems_is_changed_where_they_are_tried(new):
+    for key, value in (("kind", "dicom"), ("host", "10.0.0.6"), ("port", 104), ("ae_title", "PACS")):
+        draft(new, "archive", **{key: value})
+    assert "SCOPEGATE" in new.client.get("/first-start/archive/try").text
+    assert 'value="SCOPEGATE"' in new.client.get("/first-start/archive/ours").text
+    answer(new, "station", ae_title="US3").raise_for_status()
+    assert file_of(new)["station"] == {"ae_title": "US3"}
+    assert {"step": "station", "answer": ""} in state(new)["steps"]  # its name was not asked for yet
+    assert "US3" in new.client.get("/first-start/archive/try").text
+    body = {"table": "destination", "values": {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.6", "port": 104}}
+    asked = new.client.post("/api/v1/trials", json=body).raise_for_status().json()["id"]
+    assert new.spool.requests.get(asked).arguments["ae_title"] == "US3"
+    assert answer(new, "station", ae_title="TOO LONG FOR A TITLE").status_code == 422
+    assert file_of(new)["station"] == {"ae_title": "US3"}
+
+
+def test_the_summary_says_whether_the_archive_vouches(new):
+    for commitment, words in ((True, "with storage commitment"), (False, "without storage commitment")):
+        draft(new, "archive", kind="dicom", host="10.0.0.6", port=104, ae_title="PACS", commitment=commitment)
+        answer(new, "archive").raise_for_status()
+        assert f"10.0.0.6 · {words}" in new.client.get("/first-start/summary").text
 
 
 def test_an_answer_that_is_given_again_replaces_the_one_before(new):

@@ -509,12 +509,20 @@ def test_an_archive_that_has_not_got_all_of_its_pictures_cannot_vanish(configure
 # --- a stick ---------------------------------------------------------------------------------------------
 
 
+def test_no_archive_has_to_be_set_up_before_settings_go_onto_a_stick(configured: Bench) -> None:
+    page = configured.client.get("/settings/file").raise_for_status().text
+    assert page.count('data-stick="export"') == page.count('data-stick="import"') == 1
+    assert "data-destination" not in page
+
+
 def test_settings_go_onto_a_stick_and_come_from_it_through_the_process_that_has_it(tmp_path) -> None:
     stick = Destination(name="usb", kind="media", folder=tmp_path, required=False)
     with folder_in_memory() as folder, running(folder, stick, clock=Clock()) as bench:
         config(bench).write_text(WRITTEN)
         bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
-        forward = SettingsFiles(spool=bench.spool, destinations=[stick], place=lambda found, _: found.folder)
+        forward = SettingsFiles(
+            spool=bench.spool, destinations=[], place=lambda found, _: found.folder, stick=stick
+        )
         stop = threading.Event()
 
         def work() -> None:
@@ -526,7 +534,7 @@ def test_settings_go_onto_a_stick_and_come_from_it_through_the_process_that_has_
         try:
             out = bench.client.post("/api/v1/settings/stick/export", json={}).raise_for_status().json()
             assert [each.name for each in tmp_path.iterdir()] == [out["file"]] == ["scopegate-US-ROOM-2.zip"]
-            back = bench.client.post("/api/v1/settings/stick/import", json={"destination": "usb"}).json()
+            back = bench.client.post("/api/v1/settings/stick/import", json={}).json()
             assert base64.b64decode(back["content"]) == bench.client.get("/api/v1/settings/export").content
             missing = bench.client.post("/api/v1/settings/stick/import", json={"destination": "pacs"})
             assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
