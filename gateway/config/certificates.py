@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.config import forms
 from gateway.config.forms import Form, Shaped
 from gateway.config.values import Check, Wrong, readable, words_of
+from gateway.messages import N_
 
 SYSTEM = "system"
 _LARGEST = 4_000_000  # bytes; the system's own bundle has a quarter of it
@@ -56,15 +57,15 @@ def misfit(certificate: Path, key: Path) -> tuple[str, str] | None:
     try:
         context.load_cert_chain(certificate, key, password=_refuse)
     except _Encrypted:
-        return "key", f"{key} is encrypted: the box starts without anybody who could type its password"
+        return "key", N_(f"{key} is encrypted: the box starts without anybody who could type its password")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            return "key", f"{key} is not the key of {certificate}"
+            return "key", N_(f"{key} is not the key of {certificate}")
         if error.reason and ("TOO_SMALL" in error.reason or "TOO_WEAK" in error.reason):
-            return "certificate", f"{certificate} is too weak: {error.reason.replace('_', ' ').lower()}"
+            return "certificate", N_(f"{certificate} is too weak: {error.reason.replace('_', ' ').lower()}")
         return _not_pem(certificate, key)
     except OSError as error:
-        return "key", f"{key} cannot be read: {error.strerror or error}"
+        return "key", N_(f"{key} cannot be read: {error.strerror or error}")
     return None
 
 
@@ -73,8 +74,8 @@ def _not_pem(certificate: Path, key: Path) -> tuple[str, str]:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate)
     except OSError:
-        return "certificate", f"{certificate} holds no certificate in PEM form"
-    return "key", f"{key} holds no private key in PEM form"
+        return "certificate", N_(f"{certificate} holds no certificate in PEM form")
+    return "key", N_(f"{key} holds no private key in PEM form")
 
 
 def _refuse() -> str:

@@ -7,6 +7,7 @@ import re
 from functools import cache
 
 from gateway.config.values import Check, Wrong, near, shown, words_of
+from gateway.messages import N_
 
 LINES = ("cts", "dsr", "cd", "ri")  # of a serial port, switched by the other side
 LAMP_LINES = ("rts", "dtr")  # switched by this side
@@ -24,11 +25,11 @@ _HIGHEST_KEY = 0x2FF  # KEY_MAX of linux/input-event-codes.h
 
 
 def serial_device(value: object) -> str:
-    return _path(value, "a serial port, such as /dev/ttyUSB0")
+    return _path(value, N_("a serial port, such as /dev/ttyUSB0"))
 
 
 def gpio_device(value: object) -> str:
-    return _path(value, "a GPIO chip, such as /dev/gpiochip0")
+    return _path(value, N_("a GPIO chip, such as /dev/gpiochip0"))
 
 
 def input_device(value: object) -> str:
@@ -82,8 +83,13 @@ def input_press(value: object) -> str:
         name = found[1].upper() if found else ""
         code = next((known[each] for each in (name, f"KEY_{name}") if each in known), _HIGHEST_KEY + 1)
     if code > _HIGHEST_KEY:
-        hint = near(found[1].upper(), [name.removeprefix("KEY_") for name in _key_names()]) if found else ""
-        raise Wrong(f'must be a key, such as "key:F13", "key:PAGEDOWN" or "key:0x1A3", not {shown(words)}{hint}')
+        names = [name.removeprefix("KEY_") for name in _key_names()]
+        if found and (meant := near(found[1].upper(), names)):
+            raise Wrong(
+                'must be a key, such as "key:F13", "key:PAGEDOWN" or "key:0x1A3", '
+                f"not {shown(words)}; did you mean {meant}?"
+            )
+        raise Wrong(f'must be a key, such as "key:F13", "key:PAGEDOWN" or "key:0x1A3", not {shown(words)}')
     return f"key:0x{code:X}"
 
 

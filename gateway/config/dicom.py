@@ -93,7 +93,7 @@ def _entity(value: object) -> Entity | bool:
         try:
             made[key] = check(value[key])
         except Wrong as error:
-            raise Wrong(f"{key} {error}") from None
+            raise Wrong(f"its {key} cannot be used: {error}") from None
     return Entity(**made)
 
 
@@ -108,9 +108,13 @@ def charset(value: object) -> str:
         return words
     if len(terms) > 1 and all(term in _EXTENDED or (not term and at == 0) for at, term in enumerate(terms)):
         return words
+    if meant := near(words, [*_ALONE, *_PLAIN, *_EXTENDED]):
+        raise Wrong(
+            'must be a DICOM character set such as "ISO_IR 100", "ISO_IR 192" or "GB18030", '
+            f"not {shown(words)}; did you mean {meant}?"
+        )
     raise Wrong(
-        'must be a DICOM character set such as "ISO_IR 100", "ISO_IR 192" or "GB18030", '
-        f"not {shown(words)}{near(words, [*_ALONE, *_PLAIN, *_EXTENDED])}"
+        f'must be a DICOM character set such as "ISO_IR 100", "ISO_IR 192" or "GB18030", not {shown(words)}'
     )
 
 
@@ -120,9 +124,10 @@ def _transfer_syntaxes(value: object) -> tuple[str, ...]:
         raise Wrong("must be a list of transfer syntax UIDs in quotes")
     if strange := [uid for uid in value if uid not in TRANSFER_SYNTAXES]:
         known = ", ".join(f"{uid} ({words})" for uid, words in TRANSFER_SYNTAXES.items())
-        whys = [NOT_YET if uid.startswith(_SYNTAX_ROOT) else "not a transfer syntax" for uid in strange]
-        said = ", ".join(f"{shown(uid)} is {why}" for uid, why in zip(strange, whys, strict=True))
-        raise Wrong(f"{said}; known here: {known}")
+        uid = strange[0]
+        if uid.startswith(_SYNTAX_ROOT):
+            raise Wrong(f"{shown(uid)} is {NOT_YET}; known here: {known}")
+        raise Wrong(f"{shown(uid)} is not a transfer syntax; known here: {known}")
     if len(set(value)) != len(value):
         raise Wrong("names a transfer syntax twice")
     return tuple(value)

@@ -17,6 +17,7 @@ from gateway.config.settings import Settings, Station
 from gateway.config.table import Table
 from gateway.config.values import NOT_YET, Wrong, near, shown
 from gateway.errors import ConfigurationError, Problem
+from gateway.messages import N_
 
 _LARGEST = 1_000_000  # bytes; a file beyond is no configuration
 _SYSTEM_RUNTIME_DIR = Path("/run/scopegate")
@@ -110,8 +111,7 @@ class _Reading:
             with path.open("rb") as file:
                 raw = file.read(_LARGEST + 1)
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-            self._give_up(0, "file", f"cannot be read: {why}")
+            self._give_up(0, "file", f"cannot be read: {values.why_not(error)}")
             return None
         return self._bounded(raw)
 
@@ -172,7 +172,7 @@ class _Reading:
             if key not in table.keys:
                 self._unknown(here, list(table.keys), value)
             elif kind and kind not in table.only_for.get(key, (kind,)):
-                kinds = " and ".join(f'"{each}"' for each in table.only_for[key])
+                kinds = ", ".join(f'"{each}"' for each in table.only_for[key])
                 self._find(here, f"is a key of kind {kinds} only; this one is of kind {shown(kind)}")
             else:
                 rule = table.by_kind.get(kind, {}).get(key, table.keys[key])
@@ -204,14 +204,19 @@ class _Reading:
         return {str(place[-1]): table.made(**part.good)}
 
     def _unknown(self, place: Place, known: list[str], value: object) -> None:
-        key = str(place[-1])
-        hint = near(key, known)
-        if not hint and len(place) == 1 and not isinstance(value, dict | list):
-            homes = [name for name, table in self._tables.items() if key in table.keys]
-            hint = f"; it belongs below {' or '.join(map(self._head, homes))}" if homes else ""
+        key, meant = str(place[-1]), near(str(place[-1]), known)
+        homes = ", ".join(self._head(name) for name, table in self._tables.items() if key in table.keys)
         if place[0] == "source" and key in grabber.OF_PROFILES:
-            hint = f"; it belongs into a device profile: profile = {shown('FILE.toml')}"
-        self._find(place, f"unknown key{hint}" if not isinstance(value, dict) else f"unknown table{hint}")
+            reason = 'unknown key; it belongs into a device profile: profile = "FILE.toml"'
+        elif isinstance(value, dict):
+            reason = f"unknown table; did you mean {meant}?" if meant else "unknown table"
+        elif meant:
+            reason = f"unknown key; did you mean {meant}?"
+        elif homes and len(place) == 1 and not isinstance(value, list):
+            reason = f"unknown key; it belongs below {homes}"
+        else:
+            reason = "unknown key"
+        self._find(place, reason)
 
     def _head(self, name: str) -> str:
         return f"[[{name}]]" if self._tables[name].many else f"[{name}]"
@@ -268,6 +273,7 @@ def _line_of(error: ValueError, text: str) -> int:
 
 def _reason_of(error: ValueError) -> str:
     if not isinstance(error, tomllib.TOMLDecodeError):
-        return "is not TOML: a number is too long"
+        return N_("is not TOML: a number is too long")
     words = re.sub(r" \(at .*\)$", "", str(error))
-    return f"is not TOML: {words[:1].lower()}{words[1:]}"
+    why = words[:1].lower() + words[1:]
+    return N_(f"is not TOML: {why}")

@@ -62,7 +62,9 @@ def _references(parts: Parts) -> Iterator[Finding]:
 
 
 def _no_source(part: Part, key: str, wanted: str, names: list[str]) -> Finding:
-    reason = f"there is no [[source]] called {shown(wanted)}{near(wanted, names)}"
+    reason = f"there is no [[source]] called {shown(wanted)}"
+    if meant := near(wanted, names):
+        reason = f"there is no [[source]] called {shown(wanted)}; did you mean {meant}?"
     return Finding(place=(*part.place, key), reason=reason)
 
 
@@ -133,9 +135,8 @@ def _listeners(parts: Parts) -> Iterator[Finding]:
     if ours.port == panel.port and _overlap(ours.host, panel.host):
         # A default stands nowhere in the file: then it is the other one that has to move.
         moves, stays = ("panel", "station") if panel_part and "listen" in panel_part.raw else ("station", "panel")
-        yield Finding(
-            place=(moves, "listen"), reason=f"is the address of [{stays}] listen: one of the two must move"
-        )
+        name = f"[{stays}] listen"
+        yield Finding(place=(moves, "listen"), reason=f"is the address of {name}: one of the two must move")
     lan = panel_part.good.get("lan") if panel_part else None
     if panel_part and isinstance(lan, Lan):
         others = (("[station] listen", ours), ("listen", panel))

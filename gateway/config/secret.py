@@ -18,7 +18,7 @@ def secret_in(path: Path) -> str:
     try:
         return secret_of(raw)
     except Wrong as error:
-        raise Wrong(f"{path} {error}") from None
+        raise Wrong(f"{path} cannot be used: {error}") from None
 
 
 def secret_of(raw: bytes) -> str:

@@ -1,6 +1,7 @@
 """What a single value of the configuration may be. Each check returns the value as the product uses it.
 
-A check knows nothing of other keys, and refuses with `Wrong`, whose text ends the sentence "KEY: ...".
+A check knows nothing of other keys, and refuses with `Wrong`, whose text ends the sentence "KEY: ...". The texts
+are messages (docs/decisions/0027-words-and-languages.md): the screen says them in its language.
 """
 
 import ipaddress
@@ -14,10 +15,14 @@ from urllib.parse import urlsplit
 from gateway.config import forms
 from gateway.config.forms import Form, Shaped, form_of
 from gateway.config.settings import Address
+from gateway.messages import N_
 
 Check = Callable[[object], Any]
 
 NOT_YET = "not in this version"
+NO_PATH = "not a path"
+WHY_NOT = N_(("No such file or directory", "Permission denied", "Is a directory", NO_PATH))  # as Linux says it
+UNITS = N_(("days", "hours", "minutes", "seconds", "pixels", "pictures a second"))  # others are signs: MB, mm, %, s
 _BOX = 4  # numbers
 _LARGEST_PICTURE = 16_384
 
@@ -26,7 +31,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
 class Wrong(ValueError):
-    """The reason why a value cannot be used."""
+    """Why a value cannot be used: the end of a sentence that begins with `KEY:`."""
 
 
 def shown(value: object) -> str:
@@ -34,17 +39,16 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "a table"
+        return N_("a table")
     if isinstance(value, list):
-        return "a list"
+        return N_("a list")
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a message stays on one line
 
 
 def near(word: str, known: list[str]) -> str:
-    """Return `; did you mean X?` when a known word is close, else nothing."""
-    found = get_close_matches(word, known, n=1, cutoff=0.7)
-    return f"; did you mean {found[0]}?" if found else ""
+    """Return the known word that somebody may have meant, "" when none is close."""
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.7)), "")
 
 
 def later(value: object) -> None:
@@ -78,8 +82,9 @@ def number(low: int, high: int, unit: str = "") -> Check:
 
     def check(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            what = f"a whole number from {low} to {high}{f' ({unit})' if unit else ''}"
-            raise Wrong(f"must be {what}, not {shown(value)}")
+            if unit:
+                raise Wrong(f"must be a whole number from {low} to {high} ({unit}), not {shown(value)}")
+            raise Wrong(f"must be a whole number from {low} to {high}, not {shown(value)}")
         return value
 
     return Shaped(form=Form(kind=forms.NUMBER, low=low, high=high, unit=unit), check=check)
@@ -114,8 +119,10 @@ def one_of(*now: str, then: tuple[str, ...] = ()) -> Check:
         if words in then:
             raise Wrong(f"{shown(words)} is {NOT_YET}")
         if words not in now:
-            choices = " or ".join(f'"{word}"' for word in now)
-            raise Wrong(f"must be {choices}, not {shown(words)}{near(words, [*now, *then])}")
+            choices = ", ".join(f'"{word}"' for word in now)
+            if meant := near(words, [*now, *then]):
+                raise Wrong(f"must be one of {choices}, not {shown(words)}; did you mean {meant}?")
+            raise Wrong(f"must be one of {choices}, not {shown(words)}")
         return words
 
     return Shaped(form=Form(kind=forms.CHOICE, choices=now), check=check)
@@ -273,11 +280,15 @@ def readable(path: Path) -> Path:
             with path.open("rb") as file:
                 file.read(1)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "not a path"
-        raise Wrong(f"{path} cannot be read: {why}") from None
+        raise Wrong(f"{path} cannot be read: {why_not(error)}") from None
     if other:
         raise Wrong(f"{path} is not a file")
     return path
+
+
+def why_not(error: OSError | ValueError) -> str:
+    """Return why a file cannot be read, in a few words."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else NO_PATH
 
 
 def version(value: object) -> int:

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 
 from gateway.config.findings import Finding, Part, Parts
 from gateway.config.values import shown
+from gateway.messages import N_
 
-_CONTACT = {"serial": "byte or line", "input": "key", "gpio": "pin"}
+_SAME = {
+    "serial": N_("is the same byte or line as still"),
+    "input": N_("is the same key as still"),
+    "gpio": N_("is the same pin as still"),
+}
 
 
 def pedals(parts: Parts) -> Iterator[Finding]:
@@ -24,7 +29,7 @@ def pedals(parts: Parts) -> Iterator[Finding]:
         if not part.raw.keys() & {"still", "clip"} or (not still and not clip and _both_good(part)):
             yield Finding(place=part.place, reason="takes neither a still nor a clip: give still, clip or both")
         elif still and still == clip:
-            yield Finding(place=(*part.place, "clip"), reason=f"is the same {_CONTACT[kind]} as still")
+            yield Finding(place=(*part.place, "clip"), reason=_SAME[kind])
 
 
 def _both_good(part: Part) -> bool:

@@ -16,7 +16,7 @@ from jinja2.ext import babel_extract
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "gateway/panel/templates"
 # What a terminal alone shows stays English, as all that an engineer reads.
-NOT_ON_THE_SCREEN = ("gateway/cli", "gateway/demo", "gateway/config")
+NOT_ON_THE_SCREEN = ("gateway/cli", "gateway/demo")
 _SPOKEN = {
     "what",
     "action",
@@ -31,7 +31,7 @@ _SPOKEN = {
     "check",
     "warning",
 }
-_ROOTS = {"ScopegateError", "DeviceError"}
+_ROOTS = {"ScopegateError", "DeviceError", "Wrong"}
 _PLACE = re.compile(r"\{(\w+)\}")
 _NO_WORDS = re.compile(
     r"^(auto|both|audit|as 0110)$|^\{\w+\}(Date|Time)$|"
@@ -112,11 +112,10 @@ class Module:
         if name in _errors():
             found += node.args[:1]
         elif function := self.functions.get(name):  # of this file: what its parameters are called is known
-            found += [
-                value
-                for value, parameter in zip(node.args, function.args.args, strict=False)
-                if parameter.arg in _SPOKEN
-            ]
+            parameters = [each.arg for each in function.args.args]
+            method = parameters[:1] == ["self"]
+            spoken = {"reason"} if method else _SPOKEN
+            found += [value for value, each in zip(node.args, parameters[method:], strict=False) if each in spoken]
         return found
 
     def texts(self, node: ast.expr, names: Names) -> list[str | None]:

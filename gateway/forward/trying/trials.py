@@ -114,8 +114,7 @@ def _made(request: Request) -> Worklist | ProcedureStep | Destination:
     try:
         made = reader.read_element(str(table), raw, base=Path(str(request.arguments.get("base", "/"))))
     except ConfigurationError as error:
-        raise BadValue(
-            "This cannot be tried: " + "; ".join(f"{p.key} {p.reason}" for p in error.problems)
-        ) from None
+        wrong = error.problems[0]
+        raise BadValue(f"This cannot be used: {wrong.key} {wrong.reason}.") from None
     assert isinstance(made, Worklist | ProcedureStep | Destination)
     return made

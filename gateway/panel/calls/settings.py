@@ -202,7 +202,12 @@ def _trial(trial: Trial, tables: dict[str, Table], language: Words) -> Json:
 
 
 def _problem(problem: Problem, language: Words) -> Json:
-    return {"place": list(problem.place), "key": problem.key, "reason": language.said(problem.reason)}
+    return {
+        "place": list(problem.place),
+        "key": problem.key,
+        "label": language.said(setting_values.label(problem.key)),
+        "reason": language.said(problem.reason),
+    }
 
 
 def _difference(difference: Difference, tables: dict[str, Table], language: Words) -> Json:

@@ -12,6 +12,7 @@ from gateway.panel.calls import bodies
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import FIRST_SET_UP
+from gateway.panel.shown import setting_values
 from gateway.panel.shown.answers import Json
 from gateway.panel.words import Words, of_call
 from gateway.spool import trials
@@ -60,7 +61,8 @@ class TrialCalls:
         """Refuse what would send a file of the box, or another archive's secret, as a password. Raises BadValue."""
         configuring = self._context.configuring
         for foreign in configuring.foreign_files({table: [values]}):
-            raise BadValue(f"This cannot be used: {foreign.key} {foreign.reason}.")
+            name = setting_values.label(foreign.key)
+            raise BadValue(f"This cannot be used: {name}: {foreign.reason}.")
         if any(configuring.lent_secrets({table: [values]})):
             raise BadValue("This secret is kept for another address.", action="Type it again.")
 

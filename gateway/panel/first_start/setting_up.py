@@ -15,6 +15,7 @@ from gateway.panel.first_start import choices, steps
 from gateway.panel.first_start.progress import Answer, Kept, Progress
 from gateway.panel.first_start.steps import Step
 from gateway.panel.people.store import People
+from gateway.panel.shown import setting_values
 from gateway.panel.timekeeping import Timekeeping
 from gateway.spool.spool import Spool
 
@@ -129,7 +130,8 @@ class SettingUp:
         revision = self._configuring.state().revision
         trial = self._configuring.tried(changes, revision)
         if wrong := next(iter(trial.problems), None):
-            raise BadValue(f"This cannot be used: {wrong.key} {wrong.reason}.")
+            name = setting_values.label(wrong.key)
+            raise BadValue(f"This cannot be used: {name}: {wrong.reason}.")
         if trial.differences:
             self._configuring.keep(trial, revision)
 

@@ -39,6 +39,12 @@ def typed(field: Field) -> str:
     return str(value)
 
 
+def label(key: str) -> str:
+    """Return what a person calls a key of the file, such as "destination.tls.ca"; itself when it has no words."""
+    inner = ".".join(key.split(".")[-2:])
+    return LABELS.get(key) or LABELS.get(inner) or ONE.get(key, key)
+
+
 def difference(each: Difference, tables: Mapping[str, Table], said: Said) -> dict[str, str]:
     """Return a difference in words: what it is about, what it was, what it becomes."""
     table, key, about, name = tables.get(each.steps[0]), each.steps[-1], "", ""

@@ -59,7 +59,7 @@ $("remove")?.addEventListener("click", async ({ currentTarget: key }) => {
 // --- a file that comes in --------------------------------------------------------------------------------------
 
 function showFirst([first]) {
-  if (first) showProblem(first.key ? { what: say.elsewhere, action: `${first.key}: ${first.reason}` } : { what: first.reason });
+  if (first) showProblem(first.key ? { what: say.elsewhere, action: `${first.label}: ${first.reason}` } : { what: first.reason });
 }
 
 function base64(file) {
@@ -172,7 +172,7 @@ function point(problems) {
   const at = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
   if (at >= 0 && at !== step) turnTo(at);
   if (!first.key) tell(first.reason);
-  else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.key}: ${first.reason}`);
+  else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.label}: ${first.reason}`);
 }
 
 async function forward() {

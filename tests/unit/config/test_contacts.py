@@ -80,19 +80,19 @@ def test_pins_of_one_chip_may_belong_to_several_triggers(read):
         (GPIO + 'still = "17"', "trigger.still", "pin:17"),
         (GPIO + 'still = "pin:1"\nclip = "pin:01"', "trigger.clip", "same pin as still"),
         (GPIO + 'still = "pin:1"\nidentity = "0c45:7403"', "trigger.identity", 'kind "input" only'),
-        (GPIO + 'still = "pin:1"\nactive = "on"', "trigger.active", '"low" or "high"'),
+        (GPIO + 'still = "pin:1"\nactive = "on"', "trigger.active", '"low", "high"'),
         (f'{GPIO}still = "pin:1"\n{GPIO}clip = "pin:1"', "trigger.clip", "used already"),
         (f'{GPIO}still = "pin:1"\n{LAMP}lamp = "pin:1"', "sign.lamp", "used already"),
         (f'{LAMP}lamp = "pin:1"\n{LAMP}lamp = "pin:1"', "sign.lamp", "used already"),
         (LAMP + 'lamp = "rts"', "sign.lamp", "pin:17"),
-        ('[[sign]]\nkind = "serial"\ndevice = "/dev/x"\nlamp = "cts"', "sign.lamp", '"rts" or "dtr"'),
-        ('[[sign]]\nkind = "tone"\nlamp = "rts"', "sign.lamp", 'kind "gpio" and "serial" only'),
+        ('[[sign]]\nkind = "serial"\ndevice = "/dev/x"\nlamp = "cts"', "sign.lamp", '"rts", "dtr"'),
+        ('[[sign]]\nkind = "tone"\nlamp = "rts"', "sign.lamp", 'kind "gpio", "serial" only'),
         ('[[sign]]\nkind = "tone"\ndevice = ""', "sign.device", "ALSA"),
         ('[[sign]]\nkind = "tone"\ndevice = "file:\'|id\',raw"', "sign.device", "ALSA"),  # would start a program
         ('[[sign]]\nkind = "tone"\ndevice = "file:FILE=x,FORMAT=raw"', "sign.device", "ALSA"),
         ('[[sign]]\nkind = "tone"\n[[sign]]\nkind = "tone"', "sign", "plays its tones there already"),
         ('[[sign]]\ndevice = "default"', "sign", "kind is missing"),
-        ('[[sign]]\nkind = "siren"', "sign.kind", '"tone" or "gpio" or "serial"'),
+        ('[[sign]]\nkind = "siren"', "sign.kind", '"tone", "gpio", "serial"'),
     ],
 )
 def test_what_cannot_work_is_named_with_its_key_and_reason(problems, text, key, reason):

@@ -244,7 +244,7 @@ def test_a_value_that_cannot_be_is_refused_when_it_is_typed(new):
     assert draft(new, "worklist", nonsense="x").status_code == 422
     refused = answer(new, "station", name="ä")
     assert refused.status_code == 422
-    assert "station.name" in refused.json()["what"]
+    assert "Name of this box" in refused.json()["what"]
 
 
 def test_a_pedal_without_a_picture_source_is_told_what_is_missing(new):
