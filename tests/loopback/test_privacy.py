@@ -8,6 +8,8 @@ import struct
 import subprocess
 import sys
 import urllib.parse
+import zipfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,10 @@ def test_the_canary_is_nowhere_but_in_the_spool(
             until("capture to be back", box.is_ready)
             box.finish(exam)
             until("an answer to each", lambda: all(d["attempts"] for d in box.deliveries(exam)))
+            leaving = what_leaves_the_box(box)
+    assert {"scopegate.toml", "forward.log"} <= leaving.keys()
+    for name, content in leaving.items():
+        assert not [word for word in disguises() if word in content or word in name.encode()], name
     searched = [box.log, *(path for path in box.runtime.rglob("*") if path.is_file())]
     names = [str(path.relative_to(box.data)).encode() for path in box.data.rglob("*")]
     audit = [path for path in box.data.glob("audit*") if path.is_file()]
@@ -118,6 +124,29 @@ def test_an_erased_patient_is_nowhere_in_the_data_of_a_box_that_runs(
         assert in_the_data(box) == []
     assert not [word for word in disguises() if word in box.log.read_bytes()]
     assert b"exam-erased" in (box.data / "audit.jsonl").read_bytes()
+
+
+def what_leaves_the_box(box: Box) -> dict[str, bytes]:
+    """Return the files of the exported settings and of the support bundle, by their names, and both as they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", box.port, timeout=40)
+    found: dict[str, bytes] = {}
+    try:
+        who = json.dumps({"name": "Huber", "pin": "402918"})
+        connection.request("POST", "/api/v1/people/first", who, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == 201, answer.read()
+        answer.read()
+        signed_in = {"cookie": str(answer.headers["set-cookie"]).partition(";")[0]}
+        for path in ("/settings/export", "/service/bundle"):
+            connection.request("GET", f"/api/v1{path}", headers=signed_in)
+            answer = connection.getresponse()
+            found[path] = answer.read()
+            assert answer.status == 200, found[path]
+            with zipfile.ZipFile(BytesIO(found[path])) as archive:
+                found |= {name: archive.read(name) for name in archive.namelist()}
+    finally:
+        connection.close()
+    return found
 
 
 def in_the_data(box: Box) -> list[str]:

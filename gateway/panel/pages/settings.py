@@ -1,18 +1,22 @@
 """The pages on which an administrator changes the box: lists of what there is, and one question at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.config import forms
-from gateway.errors import NotFound
+from gateway.errors import CaptureGone, NotFound
 from gateway.panel.calls import bodies
 from gateway.panel.configuring import WAITS
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SET_UP
+from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import setting_values, settings
 from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
@@ -33,8 +37,9 @@ class SettingsPages:
             self._frame.route("/settings/before", "settings_before.html", self._before, who=SET_UP),
             self._frame.route("/settings/file", "settings_file.html", self._file, who=SET_UP),
             self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
-            self._frame.route("/settings/{page}/ask/{place:path}", "settings_ask.html", self._ask, who=SET_UP),
-            self._frame.route(f"{one}/new", "settings_ask.html", self._new, who=SET_UP),
+            self._with_devices("/settings/{page}/ask/{place:path}", self._ask),
+            self._frame.route("/settings/pedals/trigger/learn", "settings_pedal.html", self._pedal, who=SET_UP),
+            self._with_devices(f"{one}/new", self._new),
             self._frame.route(f"{one}/{{number}}", "settings_page.html", self._entry, who=SET_UP),
         ]
 
@@ -111,7 +116,25 @@ class SettingsPages:
         asking = self._asking(request, name, fields, title=ONE[table], back=f"/settings/{name}")
         return {**asking, "add": table, "kind": kind}
 
+    def _pedal(self, request: Request) -> Values:
+        """Learn a pedal by pressing it, as the first start does."""
+        del request
+        triggers = self._configuring.now().document.get("trigger", [])
+        return {**self._state(), "sources": self._sources(), "triggers": len(triggers)}
+
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _with_devices(self, path: str, page: Callable[[Request], Values]) -> Route:
+        """Return the route of questions; those about picture sources know what capture sees plugged in."""
+
+        async def answer(request: Request) -> Response:
+            request.state.plugged = {}
+            if request.path_params["page"] == "sources":
+                with suppress(CaptureGone):
+                    request.state.plugged = await self._context.recorder.devices()
+            return await self._context.work.spool(partial(self._frame.answer, "settings_ask.html", page, request))
+
+        return Route(path, answer, methods=["GET"], who=SET_UP)
 
     def _sections(self, request: Request) -> tuple[str, list[Section]]:
         name = request.path_params["page"]
@@ -145,13 +168,14 @@ class SettingsPages:
         choices: list[tuple[str, str]] = [(word, said(field.word(word))) for word in field.form.choices]
         if field.key in {"trigger.source", "destination.sources"}:
             choices = [(name, name) for name in self._sources()]
+        plugged = _plugged(field, request.state.plugged, said)
         if field.form.kind in {forms.FLAG, forms.ENTITY}:
             choices = [("true", said(setting_values.YES)), ("false", said(setting_values.NO))]
         return {
             "field": field,
             "place": list(field.place),
-            "kind": forms.CHOICE if field.key == "trigger.source" and choices else field.form.kind,
-            "choices": choices,
+            "kind": forms.CHOICE if plugged or (field.key == "trigger.source" and choices) else field.form.kind,
+            "choices": plugged or choices,
             "chosen": _chosen(field),
             "text": setting_values.typed(field),
             "usual": setting_values.words(field, field.default, said),
@@ -178,6 +202,26 @@ def _kept_for(field: Field, every: Iterable[Field]) -> list[Field]:
     if field.place[-1] != "url":
         return []
     return [each for each in every if each.is_secret and each.value and each.place[:-1] == field.place[:-1]]
+
+
+def _plugged(field: Field, found: Values, said: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - a function
+    """Return what a picture source can be chosen from: what is plugged in, its profiles, and what it has now."""
+    if field.key == "source.device":
+        choices = {each["device"]: _device_words(each, said) for each in found.get("devices", [])}
+    elif field.key == "source.profile":
+        choices = {each["name"]: each["title"] or said(shown.AS_SENT) for each in found.get("profiles", [])}
+    else:
+        return []
+    if choices and field.value:
+        choices.setdefault(str(field.value), str(field.value))
+    return list(choices.items())
+
+
+def _device_words(each: Values, said: Any) -> str:  # noqa: ANN401 - a function of the language
+    """Return how a device is called, and where it is plugged in: two may have one name."""
+    if each["name"]:
+        return f"{each['name']} ({each['device'].removeprefix('v4l2:')})"
+    return str(said(shown.PATTERNS.get(each["device"], each["device"])))
 
 
 def _chosen(field: Field) -> list[str]:

@@ -12,6 +12,11 @@ from gateway.panel.first_start.steps import Step
 from gateway.panel.shown import names
 from gateway.panel.words import NAMES
 
+AS_SENT = N_("As the device sends it")  # without a profile
+PATTERNS = {
+    "pattern:bars": N_("Test picture: bars"),
+    "pattern:ultrasound": N_("Test picture: ultrasound"),
+}
 DAYS = {
     7: N_("One week"),
     30: N_("One month"),

@@ -99,6 +99,26 @@ addEventListener("click", async (event) => {
   key.disabled = false;
 });
 
+// --- a pedal that was learned (pedal.js listens) -----------------------------------------------------------------
+
+function learned({ still, clip }) {
+  const source = document.querySelector("[name=source]:checked, [name=source][type=hidden]").value;
+  const trigger = (heard, keys) => ({
+    kind: heard.kind, device: heard.device, ...(heard.identity ? { identity: heard.identity } : {}), source, ...keys,
+  });
+  if (!clip) return [trigger(still, { still: still.word })];
+  if (clip.kind === still.kind && clip.device === still.device) return [trigger(still, { still: still.word, clip: clip.word })];
+  return [trigger(still, { still: still.word }), trigger(clip, { clip: clip.word })];
+}
+
+addEventListener("pedal", async ({ target, detail }) => {
+  ({ revision } = $("learned").dataset);
+  ({ next } = target.dataset);
+  try {
+    showFirst(await ask({ changes: learned(detail.pressed).map((values) => ({ add: "trigger", values })) }));
+  } catch (error) { failed(error); }
+});
+
 // --- questions -------------------------------------------------------------------------------------------------
 
 function inputs(number) { return [...steps[number].querySelectorAll("input")]; }

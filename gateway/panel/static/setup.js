@@ -92,49 +92,14 @@ async function tryProfiles(list) {
 }
 if ($("setup-profiles")) tryProfiles($("setup-profiles"));
 
-// --- the pedal: what is pressed first takes stills, another one clips ---------------------------------------------------
+// --- the pedal (pedal.js listens) ----------------------------------------------------------------------------------------
 
-const pedal = $("setup-pedal");
-const pressed = { still: null, clip: null };
-let round = 0; // a newer one ends the one before
-
-function same(a, b) { return a && b && a.device === b.device && a.word === b.word; }
-
-async function listenToPedals() {
-  const mine = ++round;
-  while (mine === round && !pressed.clip) {
-    $("setup-press").textContent = pressed.still ? setupWords.press_clip : setupWords.press;
-    let found;
-    try { found = await call("/api/v1/devices/pedal", {}); } catch (error) { failed(error); await pause(2000); continue; }
-    if (mine !== round) return;
-    $("problem").hidden = true;
-    $("setup-listening").textContent = found.listening.length ? "" : setupWords.nobody;
-    if (!found.heard) { if (!found.listening.length) await pause(1000); continue; }
-    if (same(found.heard, pressed.still)) { $("setup-heard").textContent = setupWords.same; continue; }
-    if (pressed.still) pressed.clip = found.heard;
-    else pressed.still = found.heard;
-    $("setup-heard").textContent = [pressed.still, pressed.clip].filter(Boolean)
-      .map((each) => filled(setupWords.heard, { word: each.word.replace(/^\w+:/, "") })).join(" · ");
-    $("setup-keep").disabled = false;
-    $("setup-again").hidden = false;
-  }
-}
-if (pedal) {
-  listenToPedals();
-  $("setup-again").addEventListener("click", () => {
-    pressed.still = pressed.clip = null;
-    $("setup-heard").textContent = "";
-    $("setup-keep").disabled = true;
-    listenToPedals();
-  });
-  $("setup-keep").addEventListener("click", async () => {
-    round += 1;
-    try {
-      await call(ANSWER, { step: pedal.dataset.step, values: pressed });
-      location.assign(pedal.dataset.next);
-    } catch (error) { failed(error); listenToPedals(); }
-  });
-}
+addEventListener("pedal", async ({ target, detail }) => {
+  try {
+    await call(ANSWER, { step: target.dataset.step, values: detail.pressed });
+    location.assign(target.dataset.next);
+  } catch (error) { failed(error); detail.again(); }
+});
 
 // --- another system is asked: each line as it is found out ---------------------------------------------------------------
 

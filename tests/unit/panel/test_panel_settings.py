@@ -7,6 +7,7 @@ import threading
 import tomllib
 import zipfile
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -26,6 +27,7 @@ from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.fake_capture import START
 
+ROOT = Path(__file__).resolve().parents[3]
 PIN = "402918"
 WRITTEN = """\
 # by the clinic's IT
@@ -96,6 +98,8 @@ def test_every_key_of_the_configuration_is_on_a_page_and_has_words(tmp_path) -> 
             shown |= {f"{name}.{key}" for key in (keys or tables(tmp_path)[name].keys)}
     hidden = {".".join(each) for each in OF_THE_MACHINE} | {"source.station_ae_title"}  # of a later version
     assert every - hidden == set(LABELS) - hidden
+    told = (ROOT / "docs" / "it.md").read_text().partition("**Not there**")[2].partition("\n- **")[0]
+    assert [key for key in hidden if f"{key.split('.')[1]}`" not in told] == []  # each with its reason
     assert {key for key in every - hidden if key.split(".")[0] not in {"lan", "tls"}} == shown - hidden
 
 
@@ -507,6 +511,28 @@ def test_an_archive_that_has_not_got_all_of_its_pictures_cannot_vanish(configure
 
 
 # --- a stick ---------------------------------------------------------------------------------------------
+
+
+def test_a_pedal_is_learned_in_the_settings_as_in_the_first_start(configured: Bench) -> None:
+    assert "/settings/pedals/trigger/learn" in configured.client.get("/settings/pedals").text
+    page = configured.client.get("/settings/pedals/trigger/learn").raise_for_status().text
+    assert 'id="setup-pedal"' in page
+    assert 'name="source" value="ultrasound"' in page
+    config(configured).write_text("")
+    without = configured.client.get("/settings/pedals/trigger/learn").raise_for_status().text
+    assert 'id="setup-pedal"' not in without
+    assert 'href="/settings/sources"' in without
+
+
+def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -> None:
+    page = configured.client.get("/settings/sources/ask/source/0/device").raise_for_status().text
+    assert 'value="pattern:ultrasound" checked' in page
+    assert page.count('type="radio"') > 1
+    profiles = configured.client.get("/settings/sources/ask/source/0/profile").raise_for_status().text
+    assert 'value="dvi-1080p-ultrasound"' in profiles
+    configured.capture.stop()
+    typed = configured.client.get("/settings/sources/ask/source/0/device").raise_for_status().text
+    assert 'type="radio"' not in typed  # nobody says what is there: it is typed
 
 
 def test_no_archive_has_to_be_set_up_before_settings_go_onto_a_stick(configured: Bench) -> None:

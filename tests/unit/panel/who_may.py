@@ -164,6 +164,7 @@ WHO: dict[str, set[Role]] = {
     "GET /settings": {A},
     "GET /settings/before": {A},
     "GET /settings/file": {A},
+    "GET /settings/pedals/trigger/learn": {A},
     "POST /api/v1/settings/stick/export": {A},
     "POST /api/v1/settings/stick/import": {A},
     "GET /settings/{page}": {A},
