@@ -225,6 +225,19 @@ def test_an_archive_that_does_not_answer_is_told_in_words_and_may_be_kept(page: 
     assert mark == "bad"
     assert "unreachable" in words
     assert f"127.0.0.1:{nobody}" in words
+    expect(page.locator(".key.next")).to_have_text("Change it")  # not to keep what does not answer
+    finger.tap("Change it")
+    finger.at("/first-start/archive/type/host")
+    finger.tap("Continue")
+    finger.at("/first-start/archive/type/port")
+    _to(finger, "/first-start/archive/try")
+    finger.lines()
+    finger.tap("Change this name")
+    finger.at("/first-start/archive/ours")
+    finger.types("2")
+    finger.at("/first-start/archive/try")
+    finger.lines()
+    assert _file(carton)["station"]["ae_title"] == "SCOPEGATE2"
     finger.tap("Keep it all the same")
     finger.at("/first-start/retention")
     assert _file(carton)["destination"][0]["port"] == nobody

@@ -54,6 +54,28 @@ def test_the_first_administrator_needs_fingers_only(page: Page, box: Box) -> Non
     expect(page.locator(".strip.warn")).to_have_count(0)
 
 
+def test_a_forgotten_pin_is_replaced_with_the_code_typed_whole_and_the_old_code_is_called_void(
+    page: Page, box: Box
+) -> None:
+    as_administrator(box, page)
+    code = ask(box, page, "/people/recovery/renew", {})["recovery_code"]
+    ask(box, page, "/session/end", {})
+    page.goto(f"{box.address}/recover")
+    ready(page)
+    field = page.locator("[name=code]")
+    field.tap()
+    type_by_touch(page, code.replace("-", ""))
+    assert field.input_value().replace(" ", "-") == code
+    fits = "field => field.scrollHeight <= field.clientHeight && field.scrollWidth <= field.clientWidth"
+    assert field.evaluate(fits)
+    for name in ("pin", "again"):
+        page.locator(f"[name={name}]").tap()
+        type_by_touch(page, "918273")
+    page.get_by_role("button", name="Set the new PIN").tap()
+    page.locator("#code-shown").wait_for()
+    expect(page.locator("#code-shown")).to_contain_text("The code before is void")
+
+
 def test_at_the_box_the_list_of_people_opens_with_the_pin_alone(page: Page, box: Box) -> None:
     show("sign_in", box, page)
     type_by_touch(page, "111222")

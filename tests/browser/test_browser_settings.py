@@ -109,6 +109,23 @@ def test_during_an_exam_the_page_says_for_what_a_change_waits(page: Page, box: B
     until(lambda: "The recorder starts anew" in page.locator("#settings-state").inner_text())
 
 
+def test_a_pedal_is_learned_by_its_press_and_asked_about_before_it_counts(page: Page, box: Box) -> None:
+    configured(box, page)
+    look(box, page, "/settings/pedals")
+    page.get_by_role("link", name="Learn a pedal: press it").tap()
+    page.wait_for_selector("body.ready")
+    expect(page.locator("#setup-press")).to_have_text("Press the pedal now")
+    box.capture.script.presses.append({"word": "key:0xB7"})
+    expect(page.locator("#setup-heard")).to_contain_text("Heard: ")
+    touch(page, "Keep it")
+    expect(page.locator("#sure .changes")).to_contain_text("ultrasound")
+    assert len(written(box)["trigger"]) == 1
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/pedals")
+    learned = written(box)["trigger"][1]
+    assert (learned["source"], learned["still"]) == ("ultrasound", "key:F13")
+
+
 def test_a_removed_archive_is_asked_about_first(page: Page, box: Box) -> None:
     configured(box, page)
     look(box, page, "/settings/archives/destination/1")

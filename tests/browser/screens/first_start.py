@@ -42,8 +42,10 @@ _setup_screen("setup_archive", "/archive")
 _setup_screen("setup_commitment", "/archive/commitment", archive=_ARCHIVE)
 _setup_screen("setup_trial", "/archive/try", archive=_ARCHIVE)
 _setup_screen("setup_trial_bad", "/archive/try", archive=_ARCHIVE)
+_setup_screen("setup_our_title", "/archive/ours", archive=_ARCHIVE)
 _setup_screen("setup_retention", "/retention")
 _setup_screen("setup_summary", "/summary")
+_setup_screen("setup_summary_test_picture", "/summary")
 BEFORE["setup_trial"] = tried(LINES["good"])
 BEFORE["setup_trial_bad"] = tried(LINES["bad"])
 
@@ -60,7 +62,7 @@ def _pressed(box: Box, page: Page) -> None:
     box.capture.script.presses.append({"word": "key:0xB7"})
 
 
-BEFORE["setup_pedal"] = _with_source
+BEFORE["setup_pedal"] = BEFORE["setup_summary_test_picture"] = _with_source
 BEFORE["setup_pedal_heard"] = _pressed
 AFTER["setup_profile"] = lambda page: page.locator("#setup-tried[data-over]").wait_for()
 AFTER["setup_pedal"] = lambda page: page.locator("#setup-press").wait_for()
