@@ -1,5 +1,6 @@
 """The pages on which an administrator changes the box: lists of what there is, and one question at a time."""
 
+import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -171,6 +172,8 @@ class SettingsPages:
         plugged = _plugged(field, request.state.plugged, said)
         if field.form.kind in {forms.FLAG, forms.ENTITY}:
             choices = [("true", said(setting_values.YES)), ("false", said(setting_values.NO))]
+        if isinstance(field.now, dict):  # another address than the archive's: it can be kept here, and not typed
+            choices.append((json.dumps(field.now), setting_values.words(field, field.now, said)))
         return {
             "field": field,
             "place": list(field.place),
@@ -226,8 +229,6 @@ def _device_words(each: Values, said: Any) -> str:  # noqa: ANN401 - a function 
 
 def _chosen(field: Field) -> list[str]:
     now: Any = field.now
-    if isinstance(now, dict):
-        return []
-    if isinstance(now, bool):
-        return ["true" if now else "false"]
+    if isinstance(now, bool | dict):
+        return [json.dumps(now)]
     return [str(each) for each in now] if isinstance(now, list) else [str(now if now is not None else "")]

@@ -130,7 +130,7 @@ function valueOf(number) {
   const { kind } = steps[number].dataset;
   const [first] = inputs(number);
   const text = first.value.trim();
-  if (kind === "flag" || kind === "entity") return chosen(number).length ? chosen(number)[0] === "true" : undefined;
+  if (kind === "flag" || kind === "entity") return chosen(number).length ? JSON.parse(chosen(number)[0]) : undefined;
   if (kind === "choice") return chosen(number)[0];
   if (kind === "several" && first.type === "checkbox") return chosen(number);
   if (text === "") return undefined;

@@ -1,6 +1,7 @@
 """Settings over the API and on the pages: who may, what is refused, what is never said, what a person is asked."""
 
 import base64
+import html
 import json
 import socket
 import threading
@@ -522,6 +523,15 @@ def test_a_pedal_is_learned_in_the_settings_as_in_the_first_start(configured: Be
     without = configured.client.get("/settings/pedals/trigger/learn").raise_for_status().text
     assert 'id="setup-pedal"' not in without
     assert 'href="/settings/sources"' in without
+
+
+def test_storage_commitment_of_another_address_is_shown_and_can_be_kept(configured: Bench) -> None:
+    other = 'commitment = { ae_title = "PACS_SC", host = "127.0.0.1", port = 105 }\n'
+    config(configured).write_text(f"{WRITTEN}{other}")
+    page = configured.client.get("/settings/archives/ask/destination/0/commitment").raise_for_status().text
+    kept = json.dumps({"ae_title": "PACS_SC", "host": "127.0.0.1", "port": 105})
+    assert f'value="{html.escape(kept)}" checked'.replace("&quot;", "&#34;") in page
+    assert "PACS_SC 127.0.0.1 105" in page
 
 
 def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -> None:
