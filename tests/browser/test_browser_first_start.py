@@ -170,7 +170,7 @@ def _administrator(finger: Finger) -> None:
 
 def _source(finger: Finger) -> None:
     page = finger.page
-    finger.tap("Test picture: ultrasound")
+    finger.tap("Test picture: ultrasound", exact=False)
     finger.at("/first-start/source/profile")
     expect(page.locator("#setup-tried")).to_contain_text("Profiles that fit", timeout=_SLOW_MS)
     plain = page.locator("[data-profile='']")
