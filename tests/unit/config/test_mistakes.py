@@ -152,7 +152,7 @@ WRONG = [
     (MEDIA, 'host = "10.0.0.6"', "destination.host", 'of kind "dicom" only'),
     (MEDIA, 'ae_title = "PACS"', "destination.ae_title", 'of kind "dicom" only'),
     (MEDIA, "port = 104", "destination.port", 'of kind "dicom" only'),
-    (MEDIA, 'transfer_syntaxes = ["1.2.840.10008.1.2"]', "destination.transfer_syntaxes", 'of kind "dicom" and "stow" only'),
+    (MEDIA, 'transfer_syntaxes = ["1.2.840.10008.1.2"]', "destination.transfer_syntaxes", 'of kind "dicom", "stow" only'),
     ("", '[[destination]]\nname = "usb"\nkind = "media"', "destination", "folder is missing"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "usb"', "destination.folder", "full path"),
     ('[[destination]]\nname = "usb"\nkind = "media"\n', 'folder = "/"', "destination.folder", "full path"),

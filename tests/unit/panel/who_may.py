@@ -137,6 +137,7 @@ WHO: dict[str, set[Role]] = {
     "GET /first-start/archive/commitment": {A},
     "GET /first-start/retention": {A},
     "GET /first-start/{step}/try": {A},
+    "GET /first-start/{step}/ours": {A},
     "GET /first-start/{step}/type/{field}": {A},
     "GET /first-start/summary": {A},
     "GET /more": KNOWN,
