@@ -6,6 +6,7 @@ the folders that the panel keeps for it. Blocks: everything here reads files.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
