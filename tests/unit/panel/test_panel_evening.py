@@ -80,7 +80,7 @@ def test_exams_that_wait_for_a_person_are_not_forgotten_at_the_end_of_the_day(be
     exam = bench.open_exam()
     bench.still(exam)
     bench.open_exam("OTHER^Patient", close_open=True)
-    assert "exams to check: 1" in bench.client.get("/evening").text
+    assert "to check: 1" in bench.client.get("/evening").text
 
 
 def test_a_box_that_cannot_switch_itself_off_says_so_and_refuses(bench: Bench) -> None:
