@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,35 @@ class NoRoomToTalk(Files):
 
     def replace_quickly(self, path, content):
         raise DiskFull(f"no room for {len(content)} bytes in {path.parent.name}")
+
+
+class LateSocket(Supervisor):
+    """Threads of which the one of the socket begins late: only when somebody read that the process is there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.announced = threading.Event()
+
+    def start(self, name, work):
+        def late() -> None:
+            self.announced.wait(0.3)  # nobody reads it before, as it should be
+            work()
+
+        return super().start(name, late if name == "socket" else work)
+
+
+class EagerReader(Files):
+    """A disk whose reader calls capture at the very moment at which that says that it is there."""
+
+    def __init__(self, supervisor: LateSocket) -> None:
+        super().__init__()
+        self.answered: list[bool] = []
+        self._announced = supervisor.announced
+
+    def replace_quickly(self, path, content):
+        super().replace_quickly(path, content)
+        self.answered.append(answers(path.parent / wire.SOCKET_NAME))
+        self._announced.set()
 
 
 class LateClock(Clock):
@@ -59,12 +89,24 @@ class StuckSource:
         """Close nothing."""
 
 
+def answers(path: Path) -> bool:
+    """Say whether somebody takes calls on this socket; its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        return caller.connect_ex(str(path)) == 0
+
+
 class Running:
     """A capture process in a thread of this one."""
 
-    def __init__(self, settings: Settings, trigger: ScriptedTrigger | None = None, files: Files | None = None):
+    def __init__(
+        self,
+        settings: Settings,
+        trigger: ScriptedTrigger | None = None,
+        files: Files | None = None,
+        supervisor: Supervisor | None = None,
+    ):
         self.stuck = StuckSource()
-        self.clock, self.supervisor, self.lamp = LateClock(), Supervisor(), FakeOutput()
+        self.clock, self.supervisor, self.lamp = LateClock(), supervisor or Supervisor(), FakeOutput()
         self.settings, self.socket = settings, settings.station.runtime_dir / wire.SOCKET_NAME
         self.result: list[bool | Exception] = []
 
@@ -101,9 +143,7 @@ class Running:
         return wire.call(self.socket, name, arguments, timeout=10)
 
     def listens(self) -> bool:
-        """Say whether somebody takes calls; the socket is there a moment before."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-            return caller.connect_ex(str(self.socket)) == 0
+        return answers(self.socket)
 
     def live(self) -> bool:
         path = self.settings.station.runtime_dir / "capture.json"
@@ -167,6 +207,15 @@ def test_a_full_runtime_folder_keeps_nobody_from_capturing(settings):
     until("a caller to be heard", box.listens)
     until("all to be stored", lambda: box.call("drain", exam="", seconds=0) == {"pending": 0})
     assert box.end() is True
+
+
+def test_who_reads_that_capture_is_there_can_call_it_at_once(settings):
+    supervisor = LateSocket()
+    files = EagerReader(supervisor)
+    box = Running(settings, ScriptedTrigger(), files=files, supervisor=supervisor)
+    assert supervisor.announced.wait(20)
+    assert box.end() is True
+    assert files.answered[0] is True
 
 
 def test_a_thread_that_dies_ends_the_process_with_false(settings):
