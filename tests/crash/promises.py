@@ -19,6 +19,7 @@ from gateway.spool import clips, recovery
 from gateway.spool.opening import open_spool
 from gateway.spool.releases import refuse_released
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import VARIANTS, Cut, Recording, Variant, for_each_cut
 from tests.memory import folder_in_memory
 from tests.unit.spool.values import frame
@@ -277,13 +278,10 @@ def promised(facts: Sequence[Any]) -> list[Any]:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class Tally(power_cut.Tally):
     """What all cuts together showed."""
 
-    cuts: int = 0
-    disks: int = 0
     prefixes: int = 0
-    problems: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)  # captures that were acknowledged and lost after some cut
     broken: Counter[str] = field(
         default_factory=Counter
@@ -316,7 +314,7 @@ def survey(
             tally.broken[fact.path] += 1
             if isinstance(fact, CaptureKept | ClipKept):
                 tally.lost.add(fact.subject)
-    tally.disks = len(known)
+    tally.disks = set(known)
     return tally
 
 

@@ -4,7 +4,7 @@ What a pull may leave is modelled in power_cut.py: what was not flushed is lost,
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
@@ -16,6 +16,7 @@ from gateway.forward.media.forms import Item
 from gateway.forward.media.writer import Writing
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
+from tests.crash import power_cut
 from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Recording, ack, for_each_cut
 from tests.forward.bench import sealed_exam
 from tests.forward.media_bench import items, sha256
@@ -70,12 +71,9 @@ class Story:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    disks: set[bytes] = field(default_factory=set)
-    cuts: int = 0
+class Tally(power_cut.Tally):
     old: int = 0
     new: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def write(stick: Path, wanted: list[Item], files: Files) -> None:

@@ -30,6 +30,7 @@ from gateway.threads import Supervisor
 from hardware.errors import DeviceMissing
 from hardware.sources import Picture, PixelFormat
 from tests.box import until
+from tests.crash import power_cut
 from tests.crash.power_cut import (
     VARIANTS,
     Cut,
@@ -236,12 +237,9 @@ def a_day(root: Path, kind: type[Recording]) -> Day:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
+class Tally(power_cut.Tally):
     lost: set[str] = field(default_factory=set)
     shortened: set[str] = field(default_factory=set)
-    wrong: list[str] = field(default_factory=list)
     checked: int = 0
 
 
@@ -277,7 +275,7 @@ def check(folder: Path, day: Day, cut: Cut, tally: Tally) -> None:
             tally.checked += 1
             judge(fact, found.get(fact.uid), spool, tally)
         where = f"cut {cut.position} {cut.variant}"
-        tally.wrong += [f"{where}: {problem}" for problem in misplaced(day, found, cut, spool)]
+        tally.problems += [f"{where}: {problem}" for problem in misplaced(day, found, cut, spool)]
     finally:
         spool.close()
 
@@ -335,7 +333,7 @@ def told(name: str, day: Day, tally: Tally, began_ns: int) -> None:
     print(
         f"\npower cut while capturing, {name}: {len(day.recording.log)} operations, {tally.cuts} cuts, "
         f"{len(tally.disks)} different disks, {tally.checked} promises looked at, lost = {len(tally.lost)}, "
-        f"clips shortened = {len(tally.shortened)}, wrong = {len(tally.wrong)}, "
+        f"clips shortened = {len(tally.shortened)}, wrong = {len(tally.problems)}, "
         f"{(Clock().boottime_ns() - began_ns) / 1e9:.1f} s"
     )
 
@@ -345,7 +343,7 @@ def test_a_power_cut_at_any_moment_of_capturing_loses_no_acknowledged_picture(ro
     day = a_day(root, Watching)
     tally = survey(day)
     told("as it is", day, tally, began_ns)
-    assert tally.wrong == []
+    assert tally.problems == []
     assert not tally.lost
     assert not tally.shortened
     assert len({fact.uid for fact in facts(day) if isinstance(fact, Stored)}) == 5

@@ -4,7 +4,7 @@ What a cut may leave is modelled in power_cut.py. Before it everything is safe o
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from gateway.spool.opening import open_spool
 from gateway.spool.paths import ERASED
 from gateway.spool.purging import Purging
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import VARIANTS, Change, Cut, Operation, Recording, ack, for_each_cut, keep
 from tests.forward.bench import CANARY_WORDS, clip, let_go, open_exam, ordered, still, wrap_all
 from tests.memory import folder_in_memory
@@ -96,12 +97,10 @@ def files_first(spool: Spool, exam: Exam) -> None:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    disks: set[bytes] = field(default_factory=set)
+class Tally(power_cut.Tally):
     as_it_was: int = 0
     gone: int = 0
     halves: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def survey(story: Story) -> Tally:
@@ -109,6 +108,7 @@ def survey(story: Story) -> Tally:
     for cut in for_each_cut(story.recording, variants=VARIANTS, without=("scopegate.db",)):
         if cut.position < story.begin:
             continue
+        tally.cuts += 1
         for index in {cut.tree.get("scopegate.db"), last_index(story, cut)}:
             tree = {**cut.tree} if index is None else {**cut.tree, "scopegate.db": index}
             found = Cut(position=cut.position, variant=cut.variant, tree=tree, facts=cut.facts)

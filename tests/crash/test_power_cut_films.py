@@ -5,7 +5,7 @@ What a cut may leave is modelled in power_cut.py. Before the encoding everything
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -24,6 +24,7 @@ from gateway.spool.deliveries import JPEG_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import (
     VARIANTS,
     FilesNeverFlushed,
@@ -107,11 +108,8 @@ def shows(path: Path, pictures: list[np.ndarray]) -> bool:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
+class Tally(power_cut.Tally):
     lost: int = 0
-    problems: list[str] = field(default_factory=list)
     in_frames: int = 0
     in_film: int = 0
 

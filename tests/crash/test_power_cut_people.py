@@ -54,9 +54,9 @@ def lived(root: Path, kind: type[Recording]) -> Tally:
         wanted: Pins = cut.facts[-1] if cut.facts else {}
         later = [fact for fact in facts_of(recording) if fact not in cut.facts][:1]
         if not found.is_readable:
-            tally.broken.append("unreadable")
+            tally.problems.append("unreadable")
         elif not any(fits(found, pins) for pins in (wanted, *later)):
-            tally.broken.append("an older state")
+            tally.problems.append("an older state")
     return tally
 
 
@@ -72,12 +72,12 @@ def fits(people: People, pins: Pins) -> bool:
 def test_a_power_cut_at_any_moment_leaves_people_as_they_were_or_as_they_became(root: Path) -> None:
     tally = lived(root, Recording)
     print(f"\npower cut while people change: {tally.cuts} cuts, {len(tally.disks)} different disks")
-    assert tally.broken == []
+    assert tally.problems == []
     assert len(tally.disks) >= 6
 
 
 @pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])
 def test_without_flushing_people_are_lost_so_the_test_can_see_it(root: Path, careless: type[Recording]) -> None:
     tally = lived(root, careless)
-    print(f"\n{careless.__name__}: {len(tally.broken)} of {len(tally.disks)} disks")
-    assert tally.broken
+    print(f"\n{careless.__name__}: {len(tally.problems)} of {len(tally.disks)} disks")
+    assert tally.problems

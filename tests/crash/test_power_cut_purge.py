@@ -4,7 +4,7 @@ What a cut may leave is modelled in power_cut.py. Before it everything is safe o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import (
     FOR_CONTROLS,
     VARIANTS,
@@ -87,13 +88,10 @@ def keep_index(recording: Recording, spool: Spool) -> None:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
+class Tally(power_cut.Tally):
     here: int = 0
     gone: int = 0
     neither: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def survey(story: Story, variants: Sequence[Variant] = VARIANTS) -> Tally:

@@ -23,6 +23,7 @@ from gateway.spool.deliveries import KEY_STILLS_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import (
     VARIANTS,
     Cut,
@@ -122,11 +123,8 @@ def seal_of(spool: Spool, capture: Capture) -> SealedObject | None:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    cuts: int = 0
-    disks: set[bytes] = field(default_factory=set)
+class Tally(power_cut.Tally):
     lost: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
     in_media: int = 0
     in_object: int = 0
     refused: int = 0

@@ -46,21 +46,21 @@ def lived(root: Path, kind: type[Recording]) -> Tally:
         kept = Kept(folder / NAME, Files())
         now, before = kept.read().raw.decode(), kept.before()
         if now not in {written(number), written(number + 1)}:
-            tally.broken.append(f"after {number}: {now[-30:]!r}")
+            tally.problems.append(f"after {number}: {now[-30:]!r}")
         elif number and (before is None or not before.raw.startswith(b"# a long comment")):
-            tally.broken.append(f"after {number}: nothing to go back to")
+            tally.problems.append(f"after {number}: nothing to go back to")
     return tally
 
 
 def test_a_power_cut_at_any_moment_leaves_the_old_configuration_or_the_new_one(root: Path) -> None:
     tally = lived(root, Recording)
     print(f"\npower cut while settings change: {tally.cuts} cuts, {len(tally.disks)} different disks")
-    assert tally.broken == []
+    assert tally.problems == []
     assert len(tally.disks) >= CHANGES
 
 
 @pytest.mark.parametrize("careless", [FilesNeverFlushed, NamesNeverFlushed])
 def test_without_flushing_settings_are_lost_so_the_test_can_see_it(root: Path, careless: type[Recording]) -> None:
     tally = lived(root, careless)
-    print(f"\n{careless.__name__}: {len(tally.broken)} of {len(tally.disks)} disks")
-    assert tally.broken
+    print(f"\n{careless.__name__}: {len(tally.problems)} of {len(tally.disks)} disks")
+    assert tally.problems

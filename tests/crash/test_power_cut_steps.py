@@ -4,7 +4,7 @@ What a cut may leave is modelled in power_cut.py. The server is not cut: it know
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.opening import open_spool
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
+from tests.crash import power_cut
 from tests.crash.power_cut import (
     FOR_CONTROLS,
     VARIANTS,
@@ -106,20 +107,17 @@ def a_day(root: Path, kind: type[Recording]) -> Recording:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
-    cuts: int = 0
+class Tally(power_cut.Tally):
     told: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def survey(recording: Recording, variants: Sequence[Variant] = LOST_INDEX) -> Tally:
     tally = Tally()
-    disks = set()
     for cut in for_each_cut(recording, variants=variants, without=("scopegate.db",)):
-        key = (cut.digest, len(cut.facts))
-        if key in disks:
+        key = cut.digest + len(cut.facts).to_bytes(4)
+        if key in tally.disks:
             continue
-        disks.add(key)
+        tally.disks.add(key)
         tally.cuts += 1
         with folder_in_memory() as folder:
             cut.materialise(folder)
