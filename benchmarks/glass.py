@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Error, Page, sync_playwright
 
 from benchmarks.harness import NotHere
-from tests.box import Box
+from tests.box import Box, until
 
 _CHROMIUM = "/usr/bin/chromium"
 _PATIENCE_MS = 60_000
@@ -45,6 +45,7 @@ class Glass:
 
     page: Page
     address: str
+    box: Box
 
     def throttle(self, times: int) -> None:
         """Have the page's processor that many times slower."""
@@ -60,6 +61,13 @@ class Glass:
         ahead = (time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)) / 1e6
         self.page.evaluate(_LISTEN, ahead)
         return took
+
+    def restart(self) -> None:
+        """End the box and start it; return as soon as its panel answers."""
+        self.page.goto("about:blank")
+        self.box.stop()
+        self.box.start(wait=False)
+        until("the panel to answer", self.box.is_ready, pause_s=0.005)
 
     def press(self, times: int) -> None:
         """Touch Capture so often, each time when the one before is stored."""
@@ -92,7 +100,7 @@ def glass(folder: Path) -> Iterator[Glass]:
             except Error as error:
                 raise NotHere(f"chromium does not start: {error.message.splitlines()[0]}") from error
             page = browser.new_context(viewport=SIZE, has_touch=True).new_page()
-            yield Glass(page=page, address=f"http://127.0.0.1:{box.port}/live/{exam}")
+            yield Glass(page=page, address=f"http://127.0.0.1:{box.port}/live/{exam}", box=box)
             browser.close()
 
 
