@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from gateway.panel.words import COOKIE
 from tests.browser.conftest import SIZES, Box, ready
 from tests.browser.screens.first_start import new_box
+from tests.browser.screens.states import sealed
 from tests.browser.screens.typed import MEIER, fill
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
@@ -74,6 +75,26 @@ def test_a_patient_is_typed_in_gloves_checked_and_examined(page: Page, box: Box)
     patient = exam.patient
     assert (patient.name, patient.id, patient.birth_date) == ("Müller^Jörg-Uwe", "99-1", "19700203")
     assert (patient.sex, exam.procedure.description) == ("M", "Schilddr")
+
+
+@front
+def test_an_exam_of_last_week_is_found_on_the_screen_that_has_no_other_keyboard(page: Page, box: Box) -> None:
+    for name in ("Meier^Anna", "Okonkwo^Chidi"):
+        sealed(box, 1, name)
+    page.goto(f"{box.address}/archive")
+    ready(page)
+    expect(page.locator(".row")).to_have_count(2)
+    page.get_by_role("link", name="Search").tap()
+    page.wait_for_url("**/archive/find")
+    ready(page)
+    press(page, "oko")
+    page.get_by_role("button", name="Search").tap()
+    page.wait_for_url("**/archive")
+    ready(page)
+    expect(page.locator(".row")).to_contain_text("OKONKWO")
+    page.get_by_role("button", name="Today").tap()
+    ready(page)
+    expect(page.locator(".row")).to_contain_text("OKONKWO")
 
 
 @front

@@ -38,6 +38,7 @@ class ArchivePages:
     def routes(self) -> list[Route]:
         return [
             self._frame.route("/archive", "archive.html", self._all, who=LOOK),
+            self._frame.route("/archive/find", "find.html", self._asked, who=LOOK),
             Route("/archive", self.search, methods=["POST"], who=LOOK),
             self._frame.route("/play/{uid}", "play.html", self._play, who=LOOK),
         ]
@@ -56,6 +57,10 @@ class ArchivePages:
     def _all(self, request: Request) -> Values:
         del request
         return self._found("", "", ())
+
+    def _asked(self, request: Request) -> Values:
+        """Ask what to look for: the box's own screen has no other keyboard than that of its pages."""
+        return {"keyboard": self._frame.keyboard(request), "example": _EXAMPLE}
 
     def _found(self, text: str, period: str, days: Sequence[str]) -> Values:
         """Return the exams that fit; a day in the text is the day of the exam. `days`: as the page writes them."""
