@@ -26,7 +26,8 @@ SAMPLE_S = 10.0
 SETTLED = 0.2  # of a part: before, memory grows as everything is used for the first time
 LONG_MIN = 30.0
 MOST_GROWTH_MB = {"panel": 5.0, "capture": 5.0, "browser": 5.0}  # an hour
-MOST_BROWSER_MB = 450.0
+MOST_BROWSER_MB = 300.0
+_OWN = ("Pss_Anon:", "Pss_Shmem:")
 
 
 @dataclass(kw_only=True)
@@ -57,14 +58,18 @@ class Part:
 
 
 def memory_mb(pids: list[int]) -> float:
-    """Return the proportional share of memory of these processes, in MiB; of one that just ended nothing."""
+    """Return the memory of these processes' own, in MiB; of one that just ended nothing.
+
+    Not of files that they read (`Pss_File`): the kernel takes that back, and a share of it grows by itself when
+    another browser of this machine ends.
+    """
     kilobytes = 0
     for pid in pids:
         try:
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
         except (OSError, ProcessLookupError):
             continue
-        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith(_OWN))
     return kilobytes / 1024
 
 
