@@ -5,6 +5,7 @@ import tomllib
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, until
+from tests.browser.every_screen import show
 from tests.browser.screens.settings import configured
 from tests.browser.screens.states import exam
 
@@ -124,6 +125,15 @@ def test_a_pedal_is_learned_by_its_press_and_asked_about_before_it_counts(page: 
     page.wait_for_url("**/settings/pedals")
     learned = written(box)["trigger"][1]
     assert (learned["source"], learned["still"]) == ("ultrasound", "key:F13")
+
+
+def test_what_was_chosen_during_an_exam_is_not_said_to_take_seconds(page: Page, box: Box) -> None:
+    show("setup_summary", box, page)
+    page.route("**/api/v1/first-start/finish", lambda route: route.fulfill(json={}))
+    page.route("**/api/v1/first-start", lambda route: route.fulfill(json={"waits": "exam"}))
+    touch(page, "Done: use the box")
+    expect(page.locator("#setup-waits")).to_contain_text("A change waits until the exam is finished.")
+    expect(page.locator("#setup-waits")).not_to_contain_text("This takes a few seconds.")
 
 
 def test_a_removed_archive_is_asked_about_first(page: Page, box: Box) -> None:

@@ -234,9 +234,10 @@ def running(
     archives: bool = True,
     switch: Switch | None = None,
     refresh: float = 0.4,
+    stick: float = 0.1,
     untouched: bool = False,
 ) -> Iterator[Bench]:
-    """Run a panel; `untouched`: of a box that nobody set up."""
+    """Run a panel; `untouched`: a box that nobody set up; `stick`: for so long, in s, forward may write on one."""
     clock, settings = clock or Clock(), settings_for(folder)
     if untouched:
         settings, archives = Settings(station=settings.station), False
@@ -257,7 +258,9 @@ def running(
         settings=settings,
         clock=clock,
         capture_socket=socket_path,
-        timing=Timing(drain=0.5, refresh=refresh, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02),
+        timing=Timing(
+            drain=0.5, refresh=refresh, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02, stick=stick
+        ),
         hashes=QUICK,
         switch=switch,
     )

@@ -553,7 +553,7 @@ def test_no_archive_has_to_be_set_up_before_settings_go_onto_a_stick(configured:
 
 def test_settings_go_onto_a_stick_and_come_from_it_through_the_process_that_has_it(tmp_path) -> None:
     stick = Destination(name="usb", kind="media", folder=tmp_path, required=False)
-    with folder_in_memory() as folder, running(folder, stick, clock=Clock()) as bench:
+    with folder_in_memory() as folder, running(folder, stick, clock=Clock(), stick=30) as bench:
         config(bench).write_text(WRITTEN)
         bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
         forward = SettingsFiles(
