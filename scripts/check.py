@@ -40,7 +40,8 @@ class Stage:
     options: tuple[str, ...] = ()  # of its pytest
     asked: bool = False  # runs only when it is asked for
     workers: int = 1
-    by: str = "loadfile"  # a file's tests share what it started; "load" and "worksteal" = each test stands alone
+    # "loadfile": files stay whole; "load", "worksteal": each test stands alone; "loadgroup": but for marked groups
+    by: str = "loadfile"
     alone: bool = False
     limit: int = LIMIT
 
@@ -89,7 +90,14 @@ STAGES = (
     ),
     Stage(name="loopback", what="real peers on this machine", tests="tests/loopback", workers=2, alone=True),
     Stage(name="crash", what="kill -9 and power cuts", tests="tests/crash", workers=2, alone=True),
-    Stage(name="browser", what="the panel in a browser", tests="tests/browser", workers=2, alone=True),
+    Stage(
+        name="browser",
+        what="the panel in a browser",
+        tests="tests/browser",
+        workers=3,
+        by="loadgroup",
+        alone=True,
+    ),
     Stage(
         name="kernel",
         what="virtual devices in a virtual machine; only when asked for",

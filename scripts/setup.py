@@ -73,7 +73,12 @@ TOOLS = (
         service="orthanc",
     ),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
-    Tool(program="chromium", package="chromium", why="the browser that tests the panel"),
+    Tool(program="chromium", package="chromium", why="the browser of the box's own screen"),
+    Tool(
+        program="chromium-headless-shell",
+        package="chromium-headless-shell",
+        why="the same without windows, which tests the panel",
+    ),
     Tool(program="Xvfb", package="xvfb", why="the screen on which the box's own browser is tested"),
     Tool(program="cage", package="cage", why="the compositor of the box's own screen"),
     Tool(program="Xwayland", package="xwayland", why="through which its browser draws"),

@@ -24,8 +24,11 @@ from tests.unit.panel.fake_capture import FakeCapture
 
 STICK = Destination(name="stick", kind="media", folder=Path("/media/stick"), required=False)
 SIZES = {"front": (800, 480), "large": (1280, 800)}
+# Debian's Chromium without its own windows: a page costs a quarter. Those of the box are in test_browser_kiosk.py.
+_CHROMIUM = "/usr/bin/chromium-headless-shell"
 _SWITCHES = [
     "--no-sandbox",
+    "--font-render-hinting=slight",  # letters as Chromium draws them in its windows
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -36,6 +39,14 @@ _SWITCHES = [
     "--metrics-recording-only",
     "--disable-features=Translate,OptimizationHints,MediaRouter,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
 ]
+
+
+# What takes longest comes first, so that no process is left alone with it at the end.
+_LONGEST = ("first_start", "whole_box", "faults", "kiosk", "soak")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_browser_") not in _LONGEST)
 
 
 def until(holds: Callable[[], Any], seconds: float = 10.0) -> Any:
@@ -206,7 +217,7 @@ def box(box_folder: Path, languages: Languages, clock: Clock, looks: dict[str, A
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_SWITCHES)
+        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_SWITCHES)
         yield chromium
         chromium.close()
 

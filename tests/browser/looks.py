@@ -56,7 +56,8 @@ def focus(page: Page) -> list[str]:
 
 def accessible(page: Page, *, only: list[str] | None = None) -> list[str]:
     """axe-core finds nothing (A and AA of WCAG 2.0 to 2.2, and what is good practice)."""
-    page.evaluate(_script(AXE))
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_script(AXE))
     rules = {"type": "rule", "values": only} if only else {"type": "tag", "values": _TAGS}
     found = page.evaluate(
         "(rules) => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })"

@@ -21,7 +21,10 @@ from tests.loopback.peers.items import worklist_item
 from tests.loopback.peers.process import free_port
 from tests.loopback.whole_box import as_worklist, today
 
-pytestmark = pytest.mark.parametrize("size", [SIZES["front"]])
+pytestmark = [
+    pytest.mark.parametrize("size", [SIZES["front"]]),
+    pytest.mark.xdist_group("whole box"),  # its tests share one, so that one process runs them
+]
 LONG_MS = 30_000  # a process that was killed starts again within a second; this machine may be busy
 # Counts what became of each press.
 _LISTEN = """() => {

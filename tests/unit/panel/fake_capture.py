@@ -377,12 +377,13 @@ class FakeCapture:
         if self._clip is None or self._clip[0] != arguments["clip"]:
             raise BadValue("This clip is not being recorded.")
         uid, _, writer = self._clip
+        first = 6 if self.script.still else self.frame
         for number in range(5):
             jpeg = simplejpeg.encode_jpeg(
-                draw(self.frame + number), quality=90, colorspace="RGB", colorsubsampling="422"
+                draw(first + number), quality=90, colorspace="RGB", colorsubsampling="422"
             )
             writer.add(
-                jpeg, time_ns=self.clock.boottime_ns() + number * 40_000_000, sequence=START + self.frame + number
+                jpeg, time_ns=self.clock.boottime_ns() + number * 40_000_000, sequence=START + first + number
             )
         capture = writer.close()
         self.spool.captures.write_sidecar(capture)
