@@ -87,8 +87,8 @@ def test_the_language_is_chosen_with_one_touch_and_stays(page: Page, box: Box) -
 
 
 def test_standby_shows_the_time_and_nobody_s_name(page: Page, box: Box) -> None:
-    exam(box, 1)
+    opened = exam(box, 1)
     show("standby", box, page)
     expect(page.locator("body")).not_to_contain_text("MEIER")
     page.locator(".wake").tap()
-    page.wait_for_url(f"{box.address}/")
+    page.wait_for_url(f"{box.address}/live/{opened.id}")  # it goes on where it was
