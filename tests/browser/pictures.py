@@ -73,7 +73,7 @@ LIKE_ANOTHER = {
     "copy_read_only": "copy_no_stick",
     "copying_failed": "copying_done",
     "archive_nothing": "archive",
-    "archive_find": "search_nobody",
+    "archive_find": "search_found",
     "archive_found": "archive",
     "evening_nothing": "evening",
     "numbers_nothing": "numbers",

@@ -4,13 +4,14 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, screen
-from tests.browser.screens.states import LONG, exam, sealed
+from tests.browser.screens.states import LONG, exam, said_of_forward, sealed
 
 
 @screen
 def archive(box: Box) -> str:
     for name in ("Meier^Anna", LONG, "Okonkwo^Chidi"):
         sealed(box, 2, name)
+    said_of_forward(box)
     return "/archive"
 
 

@@ -6,7 +6,7 @@ from gateway.model import Exam, Identity, Patient, PleaseCheck, Side
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, screen
-from tests.browser.screens.states import exam
+from tests.browser.screens.states import exam, said_of_forward
 from tests.unit.panel.fake_capture import START
 
 
@@ -63,6 +63,7 @@ def finish_without_patient(box: Box) -> str:
 def exam_saved(box: Box) -> str:
     opened = exam(box, 3)
     box.spool.exams.finish(opened.id)
+    said_of_forward(box)
     return f"/exam/{opened.id}"
 
 

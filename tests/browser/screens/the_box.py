@@ -63,6 +63,7 @@ def numbers(box: Box) -> str:
                 "UPDATE delivery SET queued_ns = ? WHERE id = ?",
                 (box.spool.clock.utc_ns() - int(hours * 3_600_000_000_000), number + 1),
             )
+    said_of_forward(box)
     return "/numbers"
 
 
