@@ -66,7 +66,7 @@ class Box:
     spool: Spool
     capture: FakeCapture
     settings: Settings
-    restart_panel: Callable[[], None]
+    panel: "PanelProcess"
     configure: Callable[..., None]  # the keys of [panel]
     connect: Callable[..., None]  # more sources, by name
 
@@ -205,7 +205,7 @@ def box(box_folder: Path, languages: Languages, clock: Clock, looks: dict[str, A
         spool=spool,
         capture=capture,
         settings=settings,
-        restart_panel=panel.restart,
+        panel=panel,
         configure=panel.configure,
         connect=connect,
     )

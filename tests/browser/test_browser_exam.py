@@ -44,6 +44,50 @@ def test_an_exam_with_a_still_and_a_clip_takes_the_touches_it_should(page: Page,
     assert box.spool.exams.get(exam).state is ExamState.FINISHED
 
 
+@front
+def test_after_an_exam_the_list_comes_by_itself_and_a_key_shows_when(page: Page, box: Box) -> None:
+    open_first_patient(page, box)
+    page.locator("#capture").tap()
+    expect(page.locator("#tally")).to_have_text("1 image")
+    page.locator("#finish").tap()
+    page.wait_for_url("**/finish/*")
+    ready(page)
+    tap(page, "Finish and send")
+    page.wait_for_url("**/exam/*")
+    expect(page.locator("body")).to_have_class(re.compile("advancing"))
+    page.wait_for_url("**/?next=1&came=1")
+    ready(page)
+    expect(page.locator("body")).to_have_class(re.compile("covered"))
+
+
+@front
+def test_who_touches_the_screen_after_an_exam_stays_there(page: Page, box: Box) -> None:
+    exam = open_first_patient(page, box)
+    page.locator("#finish").tap()
+    page.wait_for_url("**/finish/*")
+    ready(page)
+    box.spool.exams.finish(exam)
+    page.goto(f"{box.address}/exam/{exam}?done=1")
+    expect(page.locator("body")).to_have_class(re.compile("advancing"))
+    page.locator(".sum").tap()
+    expect(page.locator("body")).not_to_have_class(re.compile("advancing"))
+
+
+@front
+def test_a_page_asked_for_while_the_box_starts_anew_comes_once_it_is_there(page: Page, box: Box) -> None:
+    page.goto(f"{box.address}/more")
+    ready(page)
+    page.wait_for_function("events && events.readyState === EventSource.OPEN")
+    box.panel.stop()
+    page.wait_for_function("broken")
+    tap(page, "Box in numbers")
+    expect(page.locator("#lost")).to_be_visible()
+    assert page.url.endswith("/more")
+    box.panel.start()
+    page.wait_for_url("**/numbers")
+    ready(page)
+
+
 def test_every_exam_screen_says_who_the_patient_is(page: Page, box: Box) -> None:
     exam = open_first_patient(page, box)
     page.locator("#capture").tap()

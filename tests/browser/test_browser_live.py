@@ -72,7 +72,7 @@ def test_presses_survive_a_restart_of_the_panel_process(page: Page, box: Box) ->
     assert spot
     for _ in range(10):
         page.touchscreen.tap(spot["x"] + 50, spot["y"] + 50)
-    box.restart_panel()
+    box.panel.restart()
     expect(page.locator("#tally")).to_have_text("10 images", timeout=20_000)
     expect(page.locator("#thumbs .waiting")).to_have_count(0, timeout=20_000)
     assert len(box.frames(exam)) == 10
@@ -176,7 +176,7 @@ def test_a_pedal_that_is_unplugged_is_said_and_capture_goes_on(page: Page, box: 
 
 def test_a_dead_panel_is_not_live_and_comes_back_by_itself(page: Page, box: Box) -> None:
     open_first_patient(page, box)
-    box.restart_panel()
+    box.panel.restart()
     page.wait_for_selector("body[data-live=on]")
     page.locator("#capture").tap()
     expect(page.locator("#tally")).to_have_text("1 image")

@@ -16,6 +16,8 @@ if (millimetres) document.documentElement.style.setProperty("--mm", `${innerWidt
 const GUARD_MS = 300; // a touch that began on the screen before does nothing here
 const LOST_MS = 11000; // the box says something every 5 s
 
+const CAME_MS = 1000; // the same on a screen that came by itself: nobody saw it come
+
 // --- touches -------------------------------------------------------------------------------------------------
 
 let armed = false;
@@ -27,7 +29,7 @@ function rest(ms = GUARD_MS) { // a screen came under the finger: what touches i
   clearTimeout(arming);
   arming = setTimeout(() => { armed = true; document.body.classList.add("ready"); }, ms);
 }
-rest();
+rest(new URLSearchParams(location.search).has("came") ? CAME_MS : GUARD_MS);
 addEventListener("pointerdown", (event) => {
   pressedHere = armed;
   if (!armed) event.stopPropagation(); // keys of the keyboard on the screen type at once
@@ -108,8 +110,8 @@ async function act(key) {
   try {
     const value = await call(key.dataset.post, body);
     const next = key.dataset.next;
-    if (next === "") location.reload();
-    else location.assign(next.endsWith("/") ? next + value.id : next);
+    if (next === "") leave(() => location.reload());
+    else leave(() => location.assign(next.endsWith("/") ? next + value.id : next));
   } catch (error) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
     if (error.problem) asked.delete(key);
@@ -163,11 +165,16 @@ addEventListener("click", (event) => {
   event.stopImmediatePropagation();
 }, true);
 
-// After Finish, when nothing is left to answer, the list comes by itself unless somebody touches the screen.
-const ADVANCE_MS = 4000;
+// After Finish, when nothing is left to answer, the list comes by itself unless somebody touches the screen. A bar
+// shrinks on the key that does the same, so that no other screen comes under a finger unseen.
+const ADVANCE_MS = 6000;
 if (new URLSearchParams(location.search).has("done") && document.documentElement.dataset.door === "front" && document.querySelector(".saved")) {
-  const advance = setTimeout(() => location.assign("/?next=1"), ADVANCE_MS);
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => clearTimeout(advance), true);
+  const advance = setTimeout(() => leave(() => location.assign("/?next=1&came=1")), ADVANCE_MS);
+  document.body.style.setProperty("--advance", `${ADVANCE_MS}ms`);
+  document.body.classList.add("advancing");
+  for (const kind of ["pointerdown", "keydown"]) {
+    addEventListener(kind, () => { clearTimeout(advance); document.body.classList.remove("advancing"); }, true);
+  }
 }
 
 // --- parts that follow events --------------------------------------------------------------------------------
@@ -256,6 +263,39 @@ function listen() {
     setTimeout(listen, 1000);
   };
 }
+
+// --- another page ------------------------------------------------------------------------------------------------
+
+// While the box starts anew (a changed setting) a page that is asked for would be the browser's own: white, in English,
+// with nothing that leads back. So this page stays, says so, and goes on once the box is there.
+let leaving = false;
+
+async function leave(go) {
+  if (leaving) return;
+  leaving = true;
+  while (broken && !(await there())) {
+    $("lost").hidden = false;
+    await new Promise((passed) => { setTimeout(passed, 500); });
+  }
+  broken = false;
+  leaving = false;
+  go();
+}
+
+async function there() {
+  try { return (await fetch("/static/icon.svg", { cache: "no-store" })).ok; } catch { return false; }
+}
+
+function later(event, go) {
+  if (!broken || event.defaultPrevented) return;
+  event.preventDefault();
+  leave(go);
+}
+addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (link && !link.target && !link.hasAttribute("download")) later(event, () => location.assign(link.href));
+});
+addEventListener("submit", (event) => later(event, () => event.target.requestSubmit(event.submitter)));
 
 const TOUCH_MS = 60000; // so often the box is told that somebody is there
 let told = performance.now();
