@@ -64,9 +64,10 @@ def _on_the_way(spool: Spool, archives: Sequence[str], troubles: Sequence[Troubl
     preparing = backlog.preparing(spool) if archives else 0
     going = Which(state=DeliveryState.SENDING), Which(state=DeliveryState.QUEUED, to=archives)
     tried = Which(state=DeliveryState.QUEUED, to=archives, tried=True)
-    late = _pictures(spool, Which(state=DeliveryState.QUEUED, to=archives_away(troubles)), tried)
-    is_gone = any(each.code == GONE for each in troubles)
-    return late + (preparing if is_gone else 0), _pictures(spool, *going) + preparing
+    away = archives_away(troubles)
+    late = _pictures(spool, Which(state=DeliveryState.QUEUED, to=away), tried)
+    waits_too = away or any(each.code == GONE for each in troubles)  # what is made for an archive that is away
+    return late + (preparing if waits_too else 0), _pictures(spool, *going) + preparing
 
 
 def _pictures(spool: Spool, *wanted: Which) -> int:

@@ -214,6 +214,16 @@ def test_an_exam_that_was_never_tried_is_not_on_the_way_while_its_archive_is_awa
     assert 'class="mark going"' in row
 
 
+def test_a_clip_that_is_still_made_counts_among_what_waits_for_an_archive_that_is_away(bench: Bench) -> None:
+    sealed_exam(bench, 2)
+    paused(bench, minutes=5)
+    assert badge(bench) == ("warn", "2 waiting")
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    assert badge(bench) == ("warn", "3 waiting")
+
+
 def test_pictures_whose_objects_are_not_made_yet_are_on_the_way_and_wait_when_nobody_makes_them(
     bench: Bench,
 ) -> None:
