@@ -103,6 +103,7 @@ WHO: dict[str, set[Role]] = {
     "GET /copy/which": LOOK,
     "GET /copying/{export}": LOOK,
     "GET /archive": LOOK,
+    "GET /archive/find": LOOK,
     "POST /archive": LOOK,
     "GET /play/{uid}": LOOK,
     "GET /evening": WORK,
