@@ -34,10 +34,12 @@ class ScopegateError(Exception):
     safe: ClassVar[str] = ""
     action: ClassVar[str] = "Try again; if it happens again, call service."
 
-    def __init__(self, what: str = "", *, code: str = "", action: str = "") -> None:
+    def __init__(self, what: str = "", *, code: str = "", safe: str = "", action: str = "") -> None:
         self.what = what or (type(self).__doc__ or "").splitlines()[0]
         if code:
             self.code = code  # type: ignore[misc]  # a finer code of the same kind
+        if safe:
+            self.safe = safe  # type: ignore[misc]  # what is meant is not what this kind mostly means
         if action:
             self.action = action  # type: ignore[misc]  # better advice than the kind's
         super().__init__(f"{self.what} [{self.code}]")

@@ -38,6 +38,7 @@ WAITS = {
     "exam": N_("A change waits until the exam is finished."),
     "recorder": N_("The recorder starts anew with the change."),
     "sending": N_("A change waits until the picture that is being sent is through."),
+    "delivery": N_("The delivery starts anew with the change."),
     "screen": N_("The screen starts anew with the change."),
 }
 
@@ -151,6 +152,11 @@ class Configuring:
         station = self.editor.now().document.get("station")
         return str(station.get("ae_title", "")) if isinstance(station, dict) else ""
 
+    def entries(self, table: str) -> list[Mapping[str, Any]]:
+        """Return the entries of an array of tables in the file, as far as it can be read."""
+        found = self.editor.now().document.get(table, [])
+        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
     def take(self) -> None:
         """Wish that every process takes what the file says now; one that is broken by hand is taken by nobody."""
         now = self.editor.now()
@@ -217,8 +223,13 @@ class Configuring:
         if _is_old(capture, wanted, here=here):
             return "exam" if self._spool.exams.open_one() else "recorder"
         if _is_old(forward, wanted, here=here):
-            return "sending"
+            return "sending" if self._is_sending() else "delivery"
         return "" if here else "screen"
+
+    def _is_sending(self) -> bool:
+        """Say whether a picture is on its way; the forward process also makes, asks and tells, which is short."""
+        counts = self._spool.deliveries.counts()
+        return any(count for (_, state), count in counts.items() if state is DeliveryState.SENDING)
 
     def _known(self, change: Change) -> None:
         """Refuse what is no key of the configuration, or none that is changed here. Raises BadValue."""

@@ -1,6 +1,7 @@
 """Work that one process asks of another: a row that its owner executes. The caller polls for the answer."""
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +67,17 @@ class Requests:
             row = connection.execute("SELECT * FROM request WHERE id = ?", (request,)).fetchone()
         if row is None:
             raise NotFound("There is no such request.")
-        return Request(
-            id=row["id"],
-            kind=row["kind"],
-            arguments=json.loads(row["arguments"]),
-            state=RequestState(row["state"]),
-            answer=json.loads(row["answer"] or "{}"),
-        )
+        return _request(row)
+
+    def finished(self, kind: str) -> list[Request]:
+        """Return those of this kind that came to an end and are kept, the newest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT * FROM request WHERE kind = ? AND state IN ('done', 'failed') "
+                "ORDER BY created_ns DESC, rowid DESC LIMIT 50",
+                (kind,),
+            ).fetchall()
+        return [_request(row) for row in rows]
 
     def running(self, kind: str) -> bool:
         """Say whether one of this kind waits or is worked on."""
@@ -134,3 +139,13 @@ class Requests:
                 "UPDATE request SET state = ?, answer = ? WHERE id = ? AND state = 'running'",
                 (state, json.dumps(answer), request.id),
             )
+
+
+def _request(row: sqlite3.Row) -> Request:
+    return Request(
+        id=row["id"],
+        kind=row["kind"],
+        arguments=json.loads(row["arguments"]),
+        state=RequestState(row["state"]),
+        answer=json.loads(row["answer"] or "{}"),
+    )

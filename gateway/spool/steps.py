@@ -69,6 +69,12 @@ class Steps:
         marks = ", ".join("?" * len(wanted))
         return self._select(f"state IN ({marks}) ORDER BY id LIMIT ?", (*wanted, limit))
 
+    def told(self) -> set[str]:
+        """Return the servers that ever took a message."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT DISTINCT server FROM step_message WHERE state = 'sent'")
+            return {row[0] for row in rows}
+
     def counts(self) -> dict[tuple[str, MessageState], int]:
         """Return how many unsettled messages each server has in each state."""
         with self._database.read() as connection:

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from gateway.errors import NotFound, TryLater, by_code
+from gateway.errors import MediaError, NotFound, ScopegateError, TryLater, by_code
+from gateway.messages import N_
 from gateway.model import RequestState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
@@ -18,6 +19,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP_AT_THE_BOX
 
+_SAFE = N_("The settings of this box are as they were.")
 OUT, IN = "settings-out", "settings-in"  # the kinds of request that forward executes
 
 
@@ -70,10 +72,16 @@ class SettingsStickCalls:
                     if asked.state is RequestState.DONE:
                         return asked.answer
                     if asked.state is RequestState.FAILED:
-                        said = asked.answer
-                        raise by_code(said["code"])(said["what"], code=said["code"], action=said.get("action", ""))
+                        raise as_of_settings(asked.answer)
                     await asyncio.sleep(timing.poll)
         except TimeoutError:
             raise TryLater("The delivery process does not run.", code="too-late") from None
         finally:
             await asyncio.shield(work.spool(partial(requests.drop, identifier)))
+
+
+def as_of_settings(said: dict[str, Any]) -> ScopegateError:
+    """Return what went wrong: of a stick, errors say that the pictures are safe, and nobody asked."""
+    kind = by_code(said["code"])
+    safe = _SAFE if issubclass(kind, MediaError) else ""
+    return kind(said["what"], code=said["code"], safe=safe, action=said.get("action", ""))

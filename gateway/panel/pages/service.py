@@ -10,10 +10,11 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
-from gateway.panel.shown import service
+from gateway.panel.shown import service, tried
 from gateway.panel.shown.health import OK
 
-_GOOD = frozenset({OK, "live", "open", "off", "there"})
+_GOOD = frozenset({OK, "live", "open", "off", "there", tried.TRIED})
+_SYSTEMS = {"destinations": "destination", "procedure_steps": "procedure_step"}
 _UNSURE = frozenset({"unknown", "waiting", "never-asked", "absent"})
 _LISTS = N_(
     {
@@ -64,7 +65,9 @@ class ServicePages:
     def _service(self, request: Request) -> Values:
         del request
         report = self._health.report()
-        lines = [{**each, "kind": kind} for name, kind in _LISTS.items() for each in report[name]]
+        lines = [
+            {**each, "kind": kind} for name, kind in _LISTS.items() for each in self._honest(name, report[name])
+        ]
         lines += [{**report[name], "kind": kind, "name": ""} for name, kind in _SINGLE.items()]
         return {
             "lines": [{**each, "mark": _mark(each)} for each in lines],
@@ -74,6 +77,15 @@ class ServicePages:
             "faults": service.faults(self._context.spool),
         }
 
+    def _honest(self, name: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return lines in which no other system is called good that never answered."""
+        table = _SYSTEMS.get(name)
+        if table is None:
+            return lines
+        entries = {each.get("name"): each for each in self._context.configuring.entries(table)}
+        spool = self._context.spool
+        return [tried.honest(spool, table, line, entries.get(line["name"], {})) for line in lines]
+
     def _signs(self, request: Request) -> Values:
         del request
         signs = [{**each, "mark": _mark(each)} for each in self._health.report()["signs"]]
@@ -81,6 +93,8 @@ class ServicePages:
 
 
 def _mark(line: dict[str, Any]) -> str:
+    if line["state"] == tried.NEVER_SENT:
+        return "none"
     if line["state"] in _GOOD:
         return "ok"
     return "warn" if line["state"] in _UNSURE else "bad"

@@ -207,6 +207,12 @@ def test_the_summary_says_whether_the_archive_vouches(new):
         assert f"10.0.0.6 · {words}" in new.client.get("/first-start/summary").text
 
 
+def test_who_says_that_the_time_is_wrong_goes_on_and_nobody_has_said_that_it_is_right(new):
+    said = new.client.get("/first-start/time?wrong=1").text
+    assert "It is right" not in said
+    assert '"skip": true' in said
+
+
 def test_an_answer_that_is_given_again_replaces_the_one_before(new):
     draft(new, "source", device="pattern:bars")
     answer(new, "source", kind="ultrasound")

@@ -17,11 +17,12 @@ from gateway.model import DeliveryState, Patient, Procedure
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.people.sessions import COOKIE
 from gateway.panel.shown import service
+from gateway.spool import trials
 from gateway.wire import ANSWERS
 from hardware.indicators import Answer
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, item, running
-from tests.unit.panel.exams_that_leave import move, sealed_exam
+from tests.unit.panel.exams_that_leave import move, said_of_forward, sealed_exam
 
 CANARY = Patient(name="ZZCANARY^Zoë=金丝雀^歌", id="ZZCANARY-4711", birth_date="19380229", sex="F")
 WORDS = ("ZZCANARY", "Zoë", "金丝雀", "19380229", "ACC-CANARY")
@@ -61,6 +62,28 @@ def test_the_page_names_every_part_with_its_state_and_code(lan: httpx2.Client) -
     for part in ("Disk", "Clock", "Browsers of the network"):
         assert part in plain
     assert "pydicom" in page
+
+
+def test_an_archive_is_called_good_once_it_answered_and_not_before(bench: Bench, lan: httpx2.Client) -> None:
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}, {"name": "backup", "state": "ok"}])
+    assert archive_of(lan) == ("none", "never-sent")
+    spool = bench.spool
+    for ok, found in ((False, ("bad", "failed")), (True, ("ok", "tried"))):
+        spool.requests.ask(trials.REQUEST, {"table": "destination", "values": {}}, deadline_s=10)
+        line = trials.Line(part="answers", ok=ok, what="It says something.", code="" if ok else "rejected")
+        spool.requests.done(spool.requests.begin(trials.REQUEST), {"lines": [line.to_json()]})
+        assert archive_of(lan) == found
+    sealed_exam(bench, 1)
+    move(bench, state=DeliveryState.SENT)
+    assert archive_of(lan) == ("ok", "ok")
+
+
+def archive_of(browser: httpx2.Client) -> tuple[str, str]:
+    """Return the mark and the state of the archive "pacs" on the page."""
+    pattern = r'mark (\w+)"(?:(?!service-part).)*?<bdi>pacs</bdi>.*?<code><bdi>([\w-]+)<'
+    found = re.search(pattern, browser.get("/service").text, re.DOTALL)
+    assert found
+    return found[1], found[2]
 
 
 def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_down(

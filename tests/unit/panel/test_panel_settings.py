@@ -19,13 +19,18 @@ from gateway.config.bundle import Bundle, packed
 from gateway.config.keys import tables
 from gateway.config.settings import Destination
 from gateway.config.table import Table
+from gateway.errors import MediaAbsent
 from gateway.forward.media.settings_files import SettingsFiles
+from gateway.model import DeliveryState
+from gateway.panel.calls.settings_stick import as_of_settings
 from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
 from gateway.panel.this_machine import lacking
+from gateway.spool.live import LiveState
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running, seal
+from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.fake_capture import START
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -223,6 +228,33 @@ def test_during_an_exam_the_screen_says_that_a_change_waits_and_for_what(configu
     state = asked(configured, "change", put("panel", "theme", value="light")).json()
     assert state["waits"] == {"for": "exam", "what": "A change waits until the exam is finished."}
     assert "A change waits until the exam is finished." in configured.client.get("/settings").text
+
+
+def test_a_change_is_said_to_wait_for_a_picture_only_while_one_is_being_sent(configured: Bench) -> None:
+    sealed_exam(configured, 1)
+    move(configured, state=DeliveryState.SENT)
+    changed = asked(configured, "change", put("panel", "theme", value="light")).json()["revision"]
+    folder, files = configured.settings.station.runtime_dir, configured.spool.files
+    for process, has in (("capture", changed), ("forward", "the one before")):
+        LiveState(folder=folder, process=process, files=files, clock=configured.clock).write({"settings": has})
+    address = "/api/v1/settings/state"
+    assert configured.client.get(address).json()["waits"]["for"] == "delivery"
+    assert "This takes a few seconds." in configured.client.get("/settings").text
+    move(configured, state=DeliveryState.SENDING)
+    assert configured.client.get(address).json()["waits"]["for"] == "sending"
+    assert "until then the box works as before" in configured.client.get("/settings").text
+
+
+def test_without_a_stick_nothing_is_said_of_pictures_nobody_asked_about() -> None:
+    error = MediaAbsent("There is no stick in this box.", action="Plug one in.")
+    said = {"code": error.code, "what": error.what, "safe": error.safe, "action": error.action}
+    told = as_of_settings(said)
+    assert isinstance(told, MediaAbsent)
+    assert (told.what, told.safe, told.action) == (
+        "There is no stick in this box.",
+        "The settings of this box are as they were.",
+        "Plug one in.",
+    )
 
 
 # --- secrets ---------------------------------------------------------------------------------------------
