@@ -119,22 +119,6 @@ def test_exams_are_ticked_and_copied_together(page: Page, box: Box) -> None:
 
 
 @front
-def test_an_exam_is_searched_without_a_name_in_the_address(page: Page, box: Box) -> None:
-    sealed(box, 1)
-    sealed(box, 1, "Okonkwo^Chidi")
-    page.goto(f"{box.address}/archive")
-    ready(page)
-    page.locator("input[name=text]").fill("oko")
-    touch(page, "Search", "button")
-    expect(page.locator(".row")).to_have_count(1)
-    expect(page.locator(".row")).to_contain_text("OKONKWO")
-    assert page.url == f"{box.address}/archive"
-    ready(page)
-    touch(page, "Today", "button")
-    expect(page.locator("button[aria-pressed=true]")).to_have_text("Today")
-
-
-@front
 def test_a_clip_plays_to_its_last_picture_and_can_be_looked_at_one_by_one(page: Page, box: Box) -> None:
     opened = exam(box)
     uid = box.capture._call_clip_start({"exam": opened.id, "request": None, "source": "ultrasound"})["clip"]

@@ -92,7 +92,9 @@ def test_an_exam_of_last_week_is_found_on_the_screen_that_has_no_other_keyboard(
     page.wait_for_url("**/archive")
     ready(page)
     expect(page.locator(".row")).to_contain_text("OKONKWO")
+    assert page.url == f"{box.address}/archive"  # no name stands in an address
     page.get_by_role("button", name="Today").tap()
+    expect(page.locator("button[aria-pressed=true]")).to_have_text("Today")
     ready(page)
     expect(page.locator(".row")).to_contain_text("OKONKWO")
 
