@@ -115,6 +115,7 @@ def use(page: Page, box: Box, minutes: float, keep: Callable[[dict[str, Any]], N
     while (now := time.monotonic() - began) < minutes * 60:
         if not exam or here == PICTURES_AN_EXAM:
             if exam:
+                page.goto("about:blank")  # a page of an exam that ended goes elsewhere by itself, at its own time
                 box.finish(exam)
             exam, here = box.open_typed(), 0
             page.goto(f"http://127.0.0.1:{box.port}/live/{exam}")
