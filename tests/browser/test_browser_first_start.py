@@ -130,7 +130,8 @@ def test_a_box_is_set_up_by_touch_alone(page: Page, carton: Box, tmp_path: Path)
         finger.tap("It is right")
         finger.at("/first-start/station")
         finger.types("US3")
-        finger.at("/first-start/administrator")
+        finger.at("/first-start/administrator/name")
+        finger.types("Chris")
         _administrator(finger)
         finger.at("/first-start/source")
         _source(finger)
@@ -146,6 +147,7 @@ def test_a_box_is_set_up_by_touch_alone(page: Page, carton: Box, tmp_path: Path)
         finger.tap("Done: use the box")
         finger.at("/")
         expect(page.locator(".row").first).to_be_visible(timeout=_SLOW_MS)  # the patient of today
+    assert '"Chris"' in (carton.data / "people.json").read_text(encoding="utf-8")
     file = _file(carton)
     assert file["station"]["name"] == "US3"
     assert file["source"][0]["object"] == "ultrasound"
@@ -157,6 +159,7 @@ def test_a_box_is_set_up_by_touch_alone(page: Page, carton: Box, tmp_path: Path)
 
 def _administrator(finger: Finger) -> None:
     page = finger.page
+    finger.at("/first-start/administrator?name=Chris")
     finger.pin("pin", PIN)
     finger.pin("again", PIN)
     finger.tap("Continue")
@@ -264,3 +267,26 @@ def test_a_patient_who_waits_goes_first_and_setting_up_goes_on_after_a_restart(p
     page.wait_for_url("**/live/*")
     expect(page.locator("#over-what")).to_have_text("No picture source is set up")
     assert carton.get("/exams")["exams"][0]["state"] == "open"
+
+
+def test_a_name_that_is_missing_is_said_in_the_words_of_the_box(page: Page, carton: Box) -> None:
+    finger = Finger(page, carton)
+    _to(finger, "/first-start/station")
+    finger.clear()
+    finger.tap("Continue")
+    expect(page.locator("#problem")).to_contain_text("This is missing.")
+    expect(page.locator("#setup-field input")).to_be_focused()
+
+
+def test_the_language_is_chosen_in_one_way_and_a_wrong_time_is_not_called_right(page: Page, carton: Box) -> None:
+    finger = Finger(page, carton)
+    _to(finger, "/first-start/language")
+    expect(page.locator(".key.next")).to_have_count(0)  # a touch on a language goes on
+    finger.tap("English")
+    finger.at("/first-start/time")
+    finger.tap("It is wrong")
+    finger.at("/first-start/time?wrong=1")
+    expect(page.locator(".key.next")).to_have_text("Continue")
+    finger.tap("Continue")
+    finger.at("/first-start/station")
+    assert {"step": "time", "answer": "skipped"} in carton.request("GET", "/first-start")[1]["steps"]

@@ -1,5 +1,6 @@
 """Every control can be seen and hit, on both screens, however much there is to show."""
 
+import re
 from typing import Any
 
 import pytest
@@ -130,3 +131,44 @@ def test_a_key_has_its_size_in_millimetres_of_the_screen_that_is_configured(page
     key = page.locator("#capture").bounding_box()
     assert key
     assert key["height"] >= 20 * 8
+
+
+_STICKS_OUT = """() => {
+  const wrong = [];
+  for (const row of document.querySelectorAll('.setup-row, .service-part')) {
+    const box = row.getBoundingClientRect();
+    const parts = [...row.children].map((one) => ({ one, at: one.getBoundingClientRect() }));
+    for (const one of row.querySelectorAll('*')) {
+      const at = one.getBoundingClientRect();
+      if (at.top < box.top || at.bottom > box.bottom || at.left < box.left || at.right > box.right)
+        wrong.push(`${one.textContent} sticks out`);
+    }
+    parts.forEach((a, n) => parts.slice(n + 1).forEach((b) => {
+      const across = Math.min(a.at.right, b.at.right) - Math.max(a.at.left, b.at.left);
+      const down = Math.min(a.at.bottom, b.at.bottom) - Math.max(a.at.top, b.at.top);
+      if (across > 1 && down > 1)
+        wrong.push(`${a.one.textContent} lies on ${b.one.textContent}`);
+    }));
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize(
+    "name", ["setup_summary", "setup_summary_test_picture", "setup_summary_much", "service_troubled"]
+)
+def test_what_a_row_says_stays_in_it_and_nothing_lies_on_another(page: Page, box: Box, name: str) -> None:
+    show(name, box, page)
+    assert page.locator(".setup-row, .service-part").count() > 3
+    assert page.evaluate(_STICKS_OUT) == []
+
+
+@pytest.mark.parametrize("size", ["front"], indirect=True)
+@pytest.mark.parametrize("name", ["settings_station", "service_troubled", "setup_summary_much"])
+def test_a_list_that_goes_on_below_says_so_until_its_end_is_seen(page: Page, box: Box, name: str) -> None:
+    show(name, box, page)
+    page.set_viewport_size({"width": 800, "height": 400})
+    listed = page.locator("[data-more]")
+    expect(listed).to_have_class(re.compile("cut"))
+    listed.evaluate("one => one.scrollTo(0, one.scrollHeight)")
+    expect(listed).not_to_have_class(re.compile("cut"))

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, until
 from tests.browser.every_screen import show
+from tests.browser.screens.choosing import scan
 from tests.browser.screens.settings import configured
 from tests.browser.screens.states import exam
 
@@ -147,3 +148,21 @@ def test_a_removed_archive_is_asked_about_first(page: Page, box: Box) -> None:
     touch(page, "Change it")
     page.wait_for_url("**/settings/archives")
     assert [each["name"] for each in written(box)["destination"]] == ["pacs"]
+
+
+def test_without_a_stick_the_other_way_stays_to_be_read(page: Page, box: Box) -> None:
+    show("settings_file_no_stick", box, page)
+    other = page.get_by_text("Any stick with FAT or exFAT").bounding_box()
+    footer = page.locator("footer.answer").bounding_box()
+    assert other
+    assert footer
+    assert other["y"] + other["height"] <= footer["y"]
+
+
+def test_a_scan_is_the_value_of_a_field_and_is_not_added_to_what_stood_there(page: Page, box: Box) -> None:
+    show("settings_text", box, page)
+    field = page.locator(".step:not([hidden]) input")
+    expect(field).to_have_value("10.0.0.6")
+    scan(page, "pacs.klinik.example")
+    expect(field).to_have_value("pacs.klinik.example")
+    expect(page.locator("#sure")).to_be_hidden()  # a person reads it and goes on

@@ -257,3 +257,21 @@ def test_every_key_of_every_keyboard_can_be_hit(page: Page, box: Box) -> None:
             for x2, y2, right2, bottom2 in places[n + 1 :]:
                 apart = max(x2 - right, x - right2), max(y2 - bottom, y - bottom2)
                 assert max(apart) >= 3.9
+
+
+@front
+def test_capitals_are_held_for_one_letter_by_one_touch_and_until_the_third_by_two(page: Page, box: Box) -> None:
+    go(page, box)
+    board, shift = page.locator("#keyboard"), page.locator(".hg-button-shift")
+    press(page, "Va")
+    shift.tap()
+    expect(board).to_have_attribute("data-held", "once")
+    press(page, "Nd")
+    shift.tap()
+    shift.tap()
+    expect(board).to_have_attribute("data-held", "locked")
+    press(page, "ERB")
+    shift.tap()
+    expect(board).to_have_attribute("data-held", "")
+    press(page, "e")
+    assert value(page, "family") == "VaNdERBe"

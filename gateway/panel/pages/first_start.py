@@ -16,8 +16,11 @@ from gateway.panel.first_start import choices, steps
 from gateway.panel.first_start.progress import Answer
 from gateway.panel.first_start.steps import Step
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
+from gateway.panel.pages.people import FIRST_NAME, typed_name
 from gateway.panel.people.roles import AT_THE_BOX, FIRST_SET_UP
+from gateway.panel.people.store import LONGEST_NAME
 from gateway.panel.shown import first_start as shown
+from gateway.panel.shown import tried
 from gateway.panel.words import NAMES
 
 ROOT = "/first-start"
@@ -52,6 +55,7 @@ class FirstStartPages:
             page("/time", "setup_time.html", Step.TIME, self._time),
             page("/station", "setup_field.html", Step.STATION, self._station),
             page("/administrator", "setup_administrator.html", Step.ADMINISTRATOR, self._administrator),
+            page("/administrator/name", "setup_person.html", Step.ADMINISTRATOR, self._administrator_name),
             self._with_devices("/source", "setup_source.html", self._source),
             self._with_devices("/source/profile", "setup_profile.html", self._profiles),
             page("/source/kind", "setup_kind.html", Step.SOURCE, self._kinds),
@@ -105,9 +109,23 @@ class FirstStartPages:
         }
 
     def _administrator(self, request: Request) -> Values:
-        del request
-        people = self._context.desk.people
-        return {"exists": people.has_administrator, "confirmed": people.recovery_confirmed}
+        """Ask for the PIN; the name was typed on a page of its own, which has the letters."""
+        people, name = self._context.desk.people, typed_name(request)
+        if not people.has_administrator and not name:
+            raise Elsewhere(f"{ROOT}/{Step.ADMINISTRATOR}/name")
+        return {"exists": people.has_administrator, "confirmed": people.recovery_confirmed, "name": name}
+
+    def _administrator_name(self, request: Request) -> Values:
+        if self._context.desk.people.has_administrator:
+            raise Elsewhere(f"{ROOT}/{Step.ADMINISTRATOR}")
+        suggested = self._frame.word(request, FIRST_NAME)
+        return {
+            **self._typed(request, N_("Name"), "name", typed_name(request) or suggested),
+            "longest": LONGEST_NAME,
+            "keys": "name",
+            "answers": False,
+            "optional": False,
+        }
 
     def _source(self, request: Request) -> Values:
         del request
@@ -253,6 +271,7 @@ class FirstStartPages:
                 href=f"{ROOT}/{step}",
                 value=shown.value(step, document, answer),
                 is_open=answer in {"", Answer.SKIPPED},
+                warning=self._warning(step, document),
             )
             for step in steps.asked(whole=progress.whole)[:-1]
             for answer in [self._setting_up.state_of(step, progress)]
@@ -315,6 +334,12 @@ class FirstStartPages:
     def _title(self) -> str:
         """Return how this box is going to be called by other systems."""
         return self._context.configuring.our_title() or Station().ae_title
+
+    def _warning(self, step: Step, document: Mapping[str, Any]) -> str:
+        """Return what is to be said of a system that was kept although its trial failed."""
+        table = choices.TABLES.get(step, "")
+        found = (tried.last(self._context.spool, table, each) for each in document.get(table, []))
+        return N_("The trial failed") if any(map(tried.failed, found)) else ""
 
     def _draft(self, step: Step) -> Mapping[str, Any]:
         return self._setting_up.now().drafts.get(step, {})

@@ -101,6 +101,10 @@ class Frame:
         usual = _KEYBOARDS.get(self._context.languages.of_page(request, panel.language).language, "qwerty")
         return usual if panel.keyboard == "auto" else panel.keyboard
 
+    def word(self, request: Request, text: str) -> str:
+        """Return a word in the language of the page, for a field that begins with it."""
+        return self._context.languages.of_page(request, self._context.settings.panel.language).said(text)
+
     def troubles(self) -> list[Trouble]:
         """Return what keeps archives from getting their pictures."""
         return archives.troubles(

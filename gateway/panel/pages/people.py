@@ -19,6 +19,8 @@ ROLE_WORDS = {
     Role.SERVICE: (N_("Service"), N_("Sees devices and counts, no patients.")),
 }
 
+FIRST_NAME = N_("Administrator")  # of who types no other
+
 
 class PeoplePages:
     """One method a page."""
@@ -31,6 +33,7 @@ class PeoplePages:
         return [
             self._frame.route("/sign-in", "sign_in.html", self._sign_in, who=EVERYBODY),
             self._frame.route("/first", "first.html", self._first, who=AT_THE_BOX),
+            self._frame.route("/first/name", "person_name.html", self._first_name, who=AT_THE_BOX),
             self._frame.route("/recover", "recover.html", self._recover, who=AT_THE_BOX),
             self._frame.route("/pin", "pin.html", self._pin, who=SIGNED_IN),
             self._frame.route("/people", "people.html", self._list, who=SET_UP),
@@ -53,10 +56,23 @@ class PeoplePages:
         }
 
     def _first(self, request: Request) -> Values:
-        del request
+        """Ask for the first administrator's PIN; the name was typed on a page of its own, which has the letters."""
         if self._people.has_administrator:
             raise Elsewhere("/sign-in")
-        return {}
+        if not (name := typed_name(request)):
+            raise Elsewhere("/first/name")
+        return {"name": name}
+
+    def _first_name(self, request: Request) -> Values:
+        if self._people.has_administrator:
+            raise Elsewhere("/sign-in")
+        return {
+            "keyboard": self._frame.keyboard(request),
+            "title": N_("First administrator"),
+            "value": typed_name(request) or self._frame.word(request, FIRST_NAME),
+            "to": "/first",
+            "back": "/more",
+        }
 
     def _recover(self, request: Request) -> Values:
         del request
@@ -79,12 +95,17 @@ class PeoplePages:
         }
 
     def _name(self, request: Request) -> Values:
-        return {"keyboard": self._frame.keyboard(request)}
+        return {
+            "keyboard": self._frame.keyboard(request),
+            "title": N_("Add a person"),
+            "value": "",
+            "to": "/people/add",
+            "back": "/people",
+        }
 
     def _add(self, request: Request) -> Values:
         """Ask for role and PIN; `name` was typed on the page before, on a screen without a keyboard."""
-        name = request.query_params.get("name", "").strip()[:LONGEST_NAME]
-        return {"person": None, "name": name, "role_words": ROLE_WORDS}
+        return {"person": None, "name": typed_name(request), "role_words": ROLE_WORDS}
 
     def _person(self, request: Request) -> Values:
         person = self._people.get(request.path_params["person"])
@@ -93,6 +114,11 @@ class PeoplePages:
     def _code(self, request: Request) -> Values:
         del request
         return {}
+
+
+def typed_name(request: Request) -> str:
+    """Return the name that was typed on the page before, "" for none."""
+    return request.query_params.get("name", "").strip()[:LONGEST_NAME]
 
 
 def next_page(wanted: str, usual: str) -> str:

@@ -57,6 +57,7 @@ class Row:
     href: str
     value: str
     is_open: bool
+    warning: str = ""
 
 
 _HOST = Field(key="host", label=N_("Address of the server: a name, or four numbers"), longest=253)

@@ -8,6 +8,7 @@ const AFTER = { letters: "accents", numbers: "accents", accents: "letters2", let
 
 let side = "letters"; // which keys are shown
 let large = false; // whether they write capitals
+let held = ""; // "once": the other size for one letter; "locked": until it is touched again
 let field = null; // what they write into
 
 function capital(letter) { return letter === "ß" ? "ẞ" : letter.toLocaleUpperCase(); }
@@ -51,9 +52,11 @@ const keys = new SimpleKeyboard.default(board.querySelector(".keys"), {
 function render() {
   keys.setOptions({
     layoutName: large && side !== "numbers" && side !== "pad" ? `${side}-large` : side,
-    display: { ...keys.options.display, "{shift}": large ? "abc" : "ABC" },
+    display: { ...keys.options.display, "{shift}": (held ? large : !large) ? "ABC" : "abc" }, // while it holds: what it writes
   });
   board.dataset.side = side;
+  board.dataset.held = held;
+  for (const key of board.querySelectorAll(".hg-button-shift")) key.ariaPressed = String(Boolean(held));
 }
 
 // A name begins with a capital, and so does each of its parts; other words begin with one.
@@ -63,6 +66,18 @@ function wantsCapital() {
   if (wanted !== "name" && wanted !== "text") return false;
   const before = field.value.slice(0, field.selectionStart ?? field.value.length);
   return before === "" || (wanted === "name" && /[\s'’-]$/.test(before));
+}
+
+// One touch: the other size for one letter. Two: until a third one. What a field wants is the rule again then.
+function shift() {
+  held = { "": "once", once: "locked", locked: "" }[held];
+  large = held === "once" ? !large : held ? large : wantsCapital();
+}
+
+function settle() { // after a letter, or on another side of the keyboard
+  if (held === "locked") return;
+  held = "";
+  large = wantsCapital();
 }
 
 function write(text) {
@@ -82,8 +97,8 @@ function erase() {
 function press(key) {
   if (!field) return;
   field.focus();
-  if (key === "{shift}") large = !large;
-  else if (key === "{numbers}" || key === "{letters}") { side = key.slice(1, -1); large = wantsCapital(); }
+  if (key === "{shift}") shift();
+  else if (key === "{numbers}" || key === "{letters}") { side = key.slice(1, -1); settle(); }
   else if (key === "{accents}") side = AFTER[side];
   else {
     if (key === "{delete}") erase();
@@ -99,13 +114,15 @@ function writeInto(input) {
   if (field === input) return;
   const before = field?.dataset.keys;
   field = input;
-  if (!input.selectionEnd) input.setSelectionRange(input.value.length, input.value.length); // what is there is corrected
+  if ("whole" in input.dataset) input.select(); // what is there is a suggestion: the first letter replaces it
+  else if (!input.selectionEnd) input.setSelectionRange(input.value.length, input.value.length); // what is there is corrected
   if (before !== input.dataset.keys) side = { id: "numbers", date: "pad" }[input.dataset.keys] || "letters";
+  held = "";
   large = wantsCapital();
   render();
 }
 
-addEventListener("input", (event) => { if (event.target === field) { large = wantsCapital(); render(); } });
+addEventListener("input", (event) => { if (event.target === field) { settle(); render(); } });
 addEventListener("focusin", (event) => { if (event.target.dataset?.keys) writeInto(event.target); });
 // Between two touches the focus stays where one writes: a real keyboard and a scanner never write into nothing.
 addEventListener("focusout", (event) => {

@@ -51,6 +51,14 @@ function showProblem(problem) {
   $("problem").hidden = false;
 }
 
+// A field that must not stay empty says so in the words of this box, not in those of the browser.
+addEventListener("invalid", (event) => {
+  event.preventDefault();
+  if (event.target !== event.target.form?.querySelector(":invalid:not(fieldset)")) return; // the first one alone
+  showProblem({ what: words.missing });
+  event.target.focus();
+}, true);
+
 async function call(address, body) {
   const answer = await fetch(address, {
     method: "POST",
@@ -179,6 +187,20 @@ if (new URLSearchParams(location.search).has("done") && document.documentElement
 
 // --- parts that follow events --------------------------------------------------------------------------------
 
+// A list that goes on below says so; touching the sign shows more of it.
+function tellMore() {
+  for (const list of document.querySelectorAll("[data-more]")) {
+    list.classList.toggle("cut", list.scrollHeight - list.clientHeight - list.scrollTop > 8);
+  }
+}
+addEventListener("scroll", tellMore, true);
+addEventListener("resize", tellMore);
+addEventListener("load", tellMore);
+document.fonts.ready.then(tellMore);
+addEventListener("click", ({ target, clientY }) => {
+  if (target.matches(".cut[data-more]") && clientY > target.getBoundingClientRect().bottom - 32) target.scrollBy(0, target.clientHeight - 96);
+});
+
 let lastWord = performance.now();
 let fetching = false;
 let wanted = new Set();
@@ -209,6 +231,7 @@ async function refresh() {
     }
   } catch { /* the box is away: the watch below says so */ }
   fetching = false;
+  tellMore();
   goOn();
   if (wanted.size) setTimeout(refresh, 500);
 }

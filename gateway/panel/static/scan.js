@@ -62,6 +62,16 @@ function isScanOf(scanned, identifier) {
   return Boolean(identifier) && scanned.toLowerCase() === identifier.trim().toLowerCase();
 }
 
+// A field of the settings or of the first start: the scan is its value, whatever stood there. A person goes on.
+addEventListener("scan", (event) => {
+  const { field: into, before, text, whole } = event.detail;
+  if (!into?.form?.matches("#settings-form, #setup-field")) return;
+  event.preventDefault();
+  const fits = whole && (into.maxLength < 0 || text.length <= into.maxLength);
+  into.value = fits ? text : before;
+  into.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertReplacementText" }));
+});
+
 // Choose patient: whoever has this ID or accession number.
 addEventListener("scan", (event) => {
   const finder = $("scanned-form");

@@ -6,6 +6,8 @@ const ANSWER = "/api/v1/first-start/answer";
 const WAIT_MS = 500;
 const LONGEST_MS = 60000; // a box that takes longer is shown as it is, once it answers
 
+const SETTLE_MS = 800; // the question changed under the finger: a second touch was meant for the one before
+
 function pause(ms) { return new Promise((resolve) => { setTimeout(resolve, ms); }); }
 function failed(error) { showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action }); }
 
@@ -14,6 +16,8 @@ async function ask(address) {
   if (!answer.ok) throw new Error(answer.status);
   return answer.json();
 }
+
+if (!document.querySelector("form.typing, #entry")) rest(SETTLE_MS); // keys that type lie still
 
 // --- the language of this screen follows the choice ---------------------------------------------------------------
 

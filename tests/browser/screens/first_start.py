@@ -1,10 +1,13 @@
 """A box that nobody set up: one question a screen."""
 
+import tomllib
 from typing import Any
 
 from playwright.sync_api import Page
 
+from gateway.panel.first_start import steps
 from gateway.panel.first_start.progress import Kept, Progress
+from gateway.spool import trials
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, BEFORE, SCREENS
 from tests.browser.screens.trials import LINES, tried, until_tried
@@ -28,7 +31,8 @@ _setup_screen("setup_language", "/language")
 _setup_screen("setup_time", "/time")
 _setup_screen("setup_time_wrong", "/time?wrong=1")
 _setup_screen("setup_station", "/station")
-_setup_screen("setup_administrator", "/administrator")
+_setup_screen("setup_administrator_name", "/administrator/name")
+_setup_screen("setup_administrator", "/administrator?name=Chris")
 _setup_screen("setup_source", "/source")
 _setup_screen("setup_profile", "/source/profile", source={"device": "pattern:ultrasound"})
 _setup_screen("setup_kind", "/source/kind", source={"device": "pattern:ultrasound"})
@@ -46,6 +50,7 @@ _setup_screen("setup_our_title", "/archive/ours", archive=_ARCHIVE)
 _setup_screen("setup_retention", "/retention")
 _setup_screen("setup_summary", "/summary")
 _setup_screen("setup_summary_test_picture", "/summary")
+_setup_screen("setup_summary_much", "/summary")
 BEFORE["setup_trial"] = tried(LINES["good"])
 BEFORE["setup_trial_bad"] = tried(LINES["bad"])
 
@@ -57,6 +62,45 @@ def _with_source(box: Box, page: Page) -> None:
     del page
 
 
+_MUCH = """\
+[station]
+name = "ULTRASOUND-ROOM2"
+ae_title = "SCOPEGATE_ROOM_2"
+
+[[source]]
+name = "ultrasound"
+device = "pattern:ultrasound"
+profile = "pal-composite"
+
+[[worklist]]
+name = "ris"
+host = "worklist.radiology.hospital.example"
+port = 104
+ae_title = "RIS"
+
+[[destination]]
+name = "pacs"
+host = "archive.radiology.hospital.example"
+port = 104
+ae_title = "PACS"
+commitment = true
+"""
+
+
+def _with_much(box: Box, page: Page) -> None:
+    """Let every question be answered, at length, and the worklist and the archive be kept though they failed."""
+    del page
+    (box.settings.station.data_dir / "scopegate.toml").write_text(_MUCH)
+    kept = Kept(box.spool.layout.first_start, box.spool.files)
+    kept.change(Progress(whole=True), answers=dict.fromkeys(steps.EVERY, "set"))
+    for table, entries in tomllib.loads(_MUCH).items():
+        if table in trials.TABLES:
+            box.spool.requests.ask(trials.REQUEST, {"table": table, "values": entries[0]}, deadline_s=60)
+            asked = box.spool.requests.begin(trials.REQUEST)
+            assert asked
+            box.spool.requests.done(asked, {"lines": LINES["bad"]})
+
+
 def _pressed(box: Box, page: Page) -> None:
     _with_source(box, page)
     box.capture.script.presses.append({"word": "key:0xB7"})
@@ -64,6 +108,7 @@ def _pressed(box: Box, page: Page) -> None:
 
 BEFORE["setup_pedal"] = BEFORE["setup_summary_test_picture"] = _with_source
 BEFORE["setup_pedal_heard"] = _pressed
+BEFORE["setup_summary_much"] = _with_much
 AFTER["setup_profile"] = lambda page: page.locator("#setup-tried[data-over]").wait_for()
 AFTER["setup_pedal"] = lambda page: page.locator("#setup-press").wait_for()
 AFTER["setup_pedal_heard"] = lambda page: page.locator("#setup-again:not([hidden])").wait_for()

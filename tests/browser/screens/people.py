@@ -37,7 +37,8 @@ _MANY = [
     ("Technik Röntgen", "technician"),
     ("Meier", "administrator"),
 ]
-at("first_administrator", "/first")
+at("first_administrator", "/first?name=Chris")
+at("first_administrator_name", "/first/name")
 at("sign_in", "/people", _signed_out)
 at("sign_in_several", "/sign-in", lambda box, page: _signed_out(box, page, *_MANY))
 at("recover", "/recover", _signed_out)

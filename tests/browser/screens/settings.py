@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from gateway.panel import problems
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator, ask
 from tests.browser.screens.registry import AFTER, at
@@ -91,6 +92,17 @@ def _answer(text: str, *, expect: str) -> Callable[[Page], None]:
     return write
 
 
+def _without_stick(box: Box, page: Page) -> None:
+    configured(box, page)
+    action = "Plug one with FAT or exFAT in, wait some seconds and try again. "
+    action += "If it is in already, call IT: it is not mounted."
+    said = {"code": "media-absent", "what": "There is no stick in this box.", "action": action}
+    document = problems.document(status=503, safe="The settings of this box are as they were.", **said)
+    page.route(
+        f"{box.address}/api/v1/settings/stick/export", lambda route: route.fulfill(status=503, json=document)
+    )
+
+
 at("settings", "/settings", _changed)
 at("settings_waiting", "/settings", _waiting)
 for _name in ("station", "worklist", "archives", "sources", "pedals", "retention", "screen", "network"):
@@ -110,6 +122,11 @@ at("settings_wrong", "/settings/retention/ask/retention/keep_days", configured)
 at("settings_sure", "/settings/archives/ask/destination/0/host", configured)
 at("settings_file", "/settings/file", configured)
 at("settings_before", "/settings/before", _changed)
+at("settings_file_no_stick", "/settings/file", _without_stick)
+AFTER["settings_file_no_stick"] = lambda page: (
+    page.locator("[data-stick=export]").first.tap(),
+    page.locator("#problem:not([hidden])").wait_for(),
+)
 AFTER["settings_pedal"] = lambda page: page.locator("#setup-press").wait_for()
 AFTER["settings_wrong"] = _answer("99999", expect="#wrong:not([hidden])")
 AFTER["settings_sure"] = _answer("pacs.klinik.example", expect="#sure:not([hidden])")

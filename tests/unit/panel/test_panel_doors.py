@@ -115,7 +115,11 @@ def is_refused(answer: httpx2.Response) -> bool:
     if answer.status_code == 303:
         if answer.headers["location"].startswith("/first-start"):
             return False  # a question that this box is not asked leads to one that it is
-        own_wish = {("/first", "/sign-in"), ("/pin", "/sign-in?next=/pin")}  # of pages that are no refusals
+        own_wish = {
+            ("/first", "/sign-in"),
+            ("/first/name", "/sign-in"),
+            ("/pin", "/sign-in?next=/pin"),
+        }  # of pages that are no refusals
         at_the_box = answer.request.url.host == "127.0.0.1"
         return not at_the_box or (answer.request.url.path, answer.headers["location"]) not in own_wish
     if answer.headers.get("content-type") == "application/problem+json":

@@ -46,6 +46,13 @@ def state(bench: Bench) -> dict[str, Any]:
     return found
 
 
+def tried(bench: Bench, table: str, line: Line) -> None:
+    """Try the entry of the file, and let the trial end with this line."""
+    body = {"table": table, "values": file_of(bench)[table][0]}
+    bench.client.post("/api/v1/trials", json=body).raise_for_status()
+    bench.spool.requests.done(bench.spool.requests.begin(trials.REQUEST), {"lines": [line.to_json()]})
+
+
 def page(bench: Bench, path: str) -> str:
     """Return where a page ends, after its redirections."""
     return str(bench.client.get(path).request.url.path)
@@ -61,7 +68,7 @@ def test_a_new_box_begins_with_the_language(new):
 def test_a_box_that_an_engineer_configured_begins_with_its_patients(tmp_path):
     with running(tmp_path) as bench:
         assert page(bench, "/") == "/"
-        assert page(bench, "/first-start") == "/first-start/administrator"  # asked for: what is missing
+        assert page(bench, "/first-start") == "/first-start/administrator/name"  # asked for: what is missing
         assert [each["step"] for each in state(bench)["steps"]] == ["administrator", "summary"]
 
 
@@ -205,6 +212,31 @@ def test_the_summary_says_whether_the_archive_vouches(new):
         draft(new, "archive", kind="dicom", host="10.0.0.6", port=104, ae_title="PACS", commitment=commitment)
         answer(new, "archive").raise_for_status()
         assert f"10.0.0.6 · {words}" in new.client.get("/first-start/summary").text
+
+
+def test_the_summary_says_of_an_archive_and_a_worklist_that_their_trial_failed(new):
+    draft(new, "archive", kind="dicom", host="10.0.0.6", port=104, ae_title="PACS", commitment=False)
+    draft(new, "worklist", host="10.0.0.7", port=105, ae_title="RIS")
+    for step in ("archive", "worklist"):
+        answer(new, step).raise_for_status()
+    assert "The trial failed" not in new.client.get("/first-start/summary").text  # nobody tried
+    for table in ("destination", "worklist"):
+        tried(new, table, Line(part="answers", ok=False, what="It rejects this box.", code="rejected"))
+    assert new.client.get("/first-start/summary").text.count("The trial failed") == 2
+    tried(new, "worklist", Line(part="answers", ok=True, what="It answers."))
+    assert new.client.get("/first-start/summary").text.count("The trial failed") == 1  # the last one counts
+
+
+def test_the_name_of_the_first_administrator_is_asked_for_on_a_page_with_letters(new):
+    assert page(new, "/first-start/administrator") == "/first-start/administrator/name"
+    name = new.client.get("/first-start/administrator/name").text
+    assert 'data-keys="name"' in name
+    assert 'value="Administrator"' in name
+    assert 'name="name" value="Chris"' in new.client.get("/first-start/administrator?name=Chris").text
+    assert page(new, "/first") == "/first/name"
+    assert 'name="name" value="Chris"' in new.client.get("/first?name=Chris").text
+    new.client.post("/api/v1/people/first", json={"name": "Chris", "pin": PIN}).raise_for_status()
+    assert page(new, "/first-start/administrator/name") == "/first-start/administrator"
 
 
 def test_who_says_that_the_time_is_wrong_goes_on_and_nobody_has_said_that_it_is_right(new):
@@ -375,7 +407,17 @@ def test_a_pedal_is_told_in_the_words_of_the_configuration(new):
 @pytest.mark.parametrize(
     "path",
     [
-        *("language", "time", "station", "administrator", "source", "pedal", "worklist", "archive", "retention"),
+        *(
+            "language",
+            "time",
+            "station",
+            "administrator/name",
+            "source",
+            "pedal",
+            "worklist",
+            "archive",
+            "retention",
+        ),
         *("summary", "worklist/type/host", "worklist/type/port", "archive/type/url", "archive/commitment"),
     ],
 )
