@@ -1,5 +1,6 @@
 """A box out of the carton, set up by touch alone: the real processes, a real worklist server, real archives."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -289,4 +290,4 @@ def test_the_language_is_chosen_in_one_way_and_a_wrong_time_is_not_called_right(
     expect(page.locator(".key.next")).to_have_text("Continue")
     finger.tap("Continue")
     finger.at("/first-start/station")
-    assert {"step": "time", "answer": "skipped"} in carton.request("GET", "/first-start")[1]["steps"]
+    assert {"step": "time", "answer": "skipped"} in json.loads(carton.request("GET", "/first-start")[1])["steps"]
