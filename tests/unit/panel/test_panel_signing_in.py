@@ -212,7 +212,8 @@ def test_the_audit_says_who_came_who_was_refused_and_who_did_it_and_never_a_pin(
 
 
 def test_every_page_on_people_can_be_seen_by_whom_it_is_for(bench: Bench) -> None:
-    assert "/api/v1/people/first" in bench.client.get("/first").text
+    assert 'action="/first"' in bench.client.get("/first").text  # first the name
+    assert "/api/v1/people/first" in bench.client.get("/first?name=Chris").text
     ids = people(bench)
     for path in ("/sign-in", "/recover"):
         assert bench.client.get(path).status_code == 200
