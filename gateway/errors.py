@@ -174,10 +174,10 @@ class ExamEnded(Refused):
 
 
 class ClipRecording(Refused):
-    """A clip is being recorded."""
+    """A clip is being recorded, or is still being stored."""
 
     code = "clip-recording"
-    action = "Stop the clip first."
+    action = "Stop the clip first, or wait until it is stored."
 
 
 class NotSealed(Refused):

@@ -133,6 +133,13 @@ def preparing(spool: Spool) -> int:
     return int(count)
 
 
+def in_the_open_exam(spool: Spool) -> int:
+    """Return how many pictures wait for the end of the exam that is open: nothing sends them before."""
+    with spool.database.read() as connection:
+        (count,) = connection.execute(f"{_UNMADE}exam.state = 'open'").fetchone()
+    return int(count)
+
+
 def unmakeable(spool: Spool) -> int:
     """Return of how many pictures no DICOM object can be made: they stay until a person did something."""
     with spool.database.read() as connection:

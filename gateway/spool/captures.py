@@ -13,7 +13,7 @@ from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
 from gateway.spool.paths import INDEX, MOVED, SIDECAR, Layout
-from gateway.spool.releases import refuse_released
+from gateway.spool.releases import is_released, released_already
 from gateway.spool.room import Typical
 from gateway.spool.states import Owner
 
@@ -314,9 +314,14 @@ def was_released(exam: Exam, capture: Capture) -> bool:
 
 def refuse_left(layout: Layout, exam: Exam, capture: Capture) -> None:
     """Raise WrongState when nothing about this picture can change any more. Under the exam's lock only."""
-    if exam.state not in {ExamState.OPEN, ExamState.FINISHED} or was_released(exam, capture):
-        raise WrongState("This picture was released already: it may have left the box.")
-    refuse_released(layout, capture.exam, capture.sop_instance_uid)
+    if has_left(layout, exam, capture):
+        raise released_already()
+
+
+def has_left(layout: Layout, exam: Exam, capture: Capture) -> bool:
+    """Say whether nothing about this picture can change any more."""
+    over = exam.state not in {ExamState.OPEN, ExamState.FINISHED} or was_released(exam, capture)
+    return over or is_released(layout, capture.exam, capture.sop_instance_uid)
 
 
 def _row(capture: Capture) -> tuple[str | int | None, ...]:

@@ -94,16 +94,20 @@ class Releases:
             )
 
 
-def refuse_released(layout: Layout, exam: str, uid: str) -> None:
-    """Raise WrongState when this capture left before its exam's end. Under the exam's lock only.
+def is_released(layout: Layout, exam: str, uid: str) -> bool:
+    """Say whether this capture left before its exam's end.
 
     A seal says so as well: release 0.1 knows neither marks nor that an exam was opened again.
     """
-    if layout.released(exam, uid).exists() or layout.seal(exam, uid).exists():
-        raise WrongState(
-            "This picture was released already: it may have left the box.",
-            action="Leave it in the exam; call IT if it must be taken back.",
-        )
+    return layout.released(exam, uid).exists() or layout.seal(exam, uid).exists()
+
+
+def released_already() -> WrongState:
+    """Return why nothing about a picture changes any more, and what to do about it."""
+    return WrongState(
+        "This picture was released already: it may have left the box.",
+        action="Leave it in the exam; call IT if it must be taken back.",
+    )
 
 
 def refuse_begun(layout: Layout, exam: str) -> None:

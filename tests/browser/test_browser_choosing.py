@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from gateway.model import PleaseCheck
+from gateway.model import Identity, PleaseCheck
 from tests.browser.conftest import SIZES, Box, ready, until
 from tests.browser.every_screen import show
 from tests.browser.screens.choosing import grouped, scan
+from tests.browser.screens.states import exam
 from tests.browser.screens.typed import MEIER, fill
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
@@ -284,3 +285,37 @@ def test_finish_is_the_answer_when_somebody_is_there(page: Page, box: Box) -> No
     page.get_by_role("button", name="Yes: finish and send").tap()
     page.wait_for_url("**/exam/*")
     assert box.spool.exams.get(exam).please_check == ""
+
+
+# --- is this your patient? -----------------------------------------------------------------------------------
+
+
+@front
+def test_all_that_tells_patients_apart_is_seen_below_many_warnings_without_scrolling(page: Page, box: Box) -> None:
+    show("confirm_much_to_warn_of", box, page)
+    shown = page.locator(".cards").bounding_box()
+    cards = page.locator(".cards .card").all()
+    assert shown
+    assert len(cards) == 5
+    for card in cards:
+        place = card.bounding_box()
+        assert place
+        assert place["y"] + place["height"] <= shown["y"] + shown["height"] + 0.5, card.inner_text()
+
+
+@front
+@pytest.mark.parametrize("whence", ["finish", "live"])
+def test_who_chooses_the_patient_of_an_open_exam_comes_back_to_where_that_began(
+    page: Page, box: Box, whence: str
+) -> None:
+    opened = exam(box, 1, identity=Identity.TEMPORARY)
+    for each in ("finish", "live") if whence == "live" else ("live", "finish"):
+        page.goto(f"{box.address}/{each}/{opened.id}")
+        ready(page)
+    page.locator("#banner").tap()
+    page.wait_for_url("**/?assign=*")
+    page.goto(f"{box.address}/confirm?item=item-3&assign={opened.id}")
+    ready(page)
+    page.locator(".answer .next").tap()
+    page.wait_for_url(f"**/{whence}/{opened.id}")
+    expect(page.locator("#banner")).to_contain_text("OKONKWO")

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
 from tests.unit.panel.fake_capture import START
@@ -224,3 +224,17 @@ def test_a_hot_box_offers_no_clip_takes_pictures_and_ends_the_clip_that_runs(pag
     until(lambda: len(box.frames(exam)) == 2)
     box.capture.script.machine = {"heat": "ok", "celsius": 70, "power": "ok"}
     expect(clip).to_have_attribute("aria-disabled", "false")
+
+
+def test_while_a_clip_is_being_stored_finish_says_that_and_not_that_it_is_to_be_stopped(
+    page: Page, box: Box
+) -> None:
+    open_first_patient(page, box)
+    page.locator("#clip").tap()
+    expect(page.locator("#clip-word")).to_have_text("Stop clip")
+    held: list[Route] = []
+    page.route("**/clips/*/stop", held.append)
+    page.locator("#clip").tap()
+    expect(page.locator("#finish")).to_contain_text("Storing the clip")
+    held[0].continue_()
+    expect(page.locator("#finish")).to_have_attribute("aria-disabled", "false")

@@ -13,10 +13,12 @@ def test_after_an_exam_the_list_shows_no_names_until_somebody_touches_it(page: P
     show("choose_covered", box, page)
     row = page.locator(".row").first
     expect(row).to_contain_text("M. A.")
+    expect(page.get_by_text("Touch to show names")).to_be_visible()
     expect(page.get_by_text("MEIER, Anna")).to_be_hidden()
     expect(page.get_by_text("4711-0815")).to_be_hidden()
     row.tap()
     expect(page.get_by_text("MEIER, Anna")).to_be_visible()
+    expect(page.get_by_text("Touch to show names")).to_be_hidden()
     assert "/confirm" not in page.url  # this touch chose nobody
     row.tap()
     page.wait_for_url("**/confirm?**")

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.clock import FakeClock
-from gateway.errors import ScopegateError, WrongState
+from gateway.errors import ScopegateError
 from gateway.model import Capture, CaptureState, DeliveryState, Exam, ExamState, SealedObject, Side
-from gateway.spool import clips, recovery
+from gateway.spool import clips, recovery, releases
 from gateway.spool.opening import open_spool
-from gateway.spool.releases import refuse_released
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import VARIANTS, Cut, Recording, Variant, for_each_cut
@@ -249,11 +248,7 @@ def orders_of(spool: Spool, exam: Exam) -> Orders:
 
 
 def is_released(spool: Spool, capture: Capture) -> bool:
-    try:
-        refuse_released(spool.layout, capture.exam, capture.sop_instance_uid)
-    except WrongState:
-        return True
-    return False
+    return releases.is_released(spool.layout, capture.exam, capture.sop_instance_uid)
 
 
 def picture(spool: Spool, capture: Capture) -> str:

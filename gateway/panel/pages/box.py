@@ -47,11 +47,22 @@ class BoxPages:
         del request
         spool, power = self._context.spool, self._context.power
         opened, today = spool.exams.open_one(), self._frame.today()
-        forward = self._context.live["forward"].read()
+        forward, destinations = self._context.live["forward"].read(), self._context.settings.destinations
+        found, waiting = evening.of(spool, destinations, forward, today), len(self._frame.look.waiting(today))
+        mark, word = evening.verdict(
+            spool,
+            destinations,
+            found,
+            today,
+            judge=self._frame.look.fates,
+            waits_for_people=bool(waiting or opened),
+        )
         return {
-            "evening": evening.of(spool, self._context.settings.destinations, forward, today),
-            "waiting": len(self._frame.look.waiting(today)),
-            "opened": opened.id if opened else "",
+            "evening": found,
+            "mark": mark,
+            "verdict": word,
+            "waiting": waiting,
+            "opened": self._frame.look.exam(opened, today) if opened else None,
             "can": power.there,
             "waits": power.waits,
         }

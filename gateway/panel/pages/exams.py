@@ -118,10 +118,14 @@ class ExamPages:
             "after": exam.captures[place + 1].uid if place + 1 < len(exam.captures) else "",
             "markable": may and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             "named": capture.sop_instance_uid in named(self._context.spool.exams.get(capture.exam)),
-            "changeable": may
-            and exam.state in {ExamState.OPEN, ExamState.FINISHED}
-            and not exam.captures[place].left,
+            "may_change": may,
+            "from_finish": from_finish(request) and exam.state == ExamState.OPEN,
         }
+
+
+def from_finish(request: Request) -> bool:
+    """Say whether a page of a picture was come to from the end of its exam, and leads back there."""
+    return request.query_params.get("from", "") == "finish"
 
 
 def _equipment(source: Source) -> Equipment:

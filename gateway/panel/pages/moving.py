@@ -5,6 +5,7 @@ from starlette.requests import Request
 from gateway.model import CaptureState, ExamState
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
+from gateway.panel.pages.exams import from_finish
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
 
@@ -30,13 +31,18 @@ class MovingPages:
             if each.state is CaptureState.SAVED and each.instance_number >= first.instance_number
         ]
         only = request.query_params.get("only") == "1"
+        exam = spool.exams.get(first.exam)
+        shown = self._frame.look.exam(exam, today)
         others = spool.exams.list(states_wanted=(ExamState.OPEN, ExamState.FINISHED))
         return {
-            "exam": self._frame.look.exam(spool.exams.get(first.exam), today),
+            "exam": shown,
             "uid": first.sop_instance_uid,
             "number": first.instance_number,
             "uids": [first.sop_instance_uid] if only else after,
             "only": only,
+            "several": sum(each.state is CaptureState.SAVED for each in kept) > 1,
+            "whole": exam.released is None and not any(each.left for each in shown.captures),
+            "from_finish": from_finish(request),
             "after": len(after) - 1,
             "others": [self._frame.look.exam(each, today) for each in others if each.id != first.exam],
         }

@@ -1,6 +1,7 @@
 """The state of all deliveries in three words, on every screen: how many pictures, each once wherever it goes.
 
-Its sign is never better than what is known: before anything arrived anywhere there is no tick.
+Its sign is never better than what is known: there is no tick before anything arrived anywhere, nor while pictures
+wait for the end of their exam.
 """
 
 from collections.abc import Sequence
@@ -48,7 +49,8 @@ def badge(
         (for_stick, Badge(mark="none", word=f"{for_stick} for the stick")),
     )
     arrived = any(count and state in _ARRIVED for (_, state), count in spool.deliveries.counts().items())
-    nothing = Badge(mark="ok" if arrived else "none", word="Delivery")
+    ticked = arrived and not backlog.in_the_open_exam(spool)
+    nothing = Badge(mark="ok" if ticked else "none", word="Delivery")
     return next((each for so, each in said if so), nothing)
 
 

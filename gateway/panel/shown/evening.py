@@ -9,12 +9,15 @@ from typing import Any
 from gateway.config.settings import Destination
 from gateway.messages import N_
 from gateway.model import DeliveryState
-from gateway.panel.shown import badge, names
+from gateway.panel.shown import badge, fates, names
+from gateway.panel.shown.exam_fates import ExamFates
+from gateway.panel.shown.fates import Fate
 from gateway.spool import backlog, days
 from gateway.spool.backlog import Backlog, Which
 from gateway.spool.spool import Spool
 
 _LEAVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
+_LEFT = N_("Not done yet: see below what is left.")
 _MINUTE = 60
 _HOUR = 3600
 
@@ -26,6 +29,7 @@ class Evening:
     exams: int
     pictures: int  # each once, wherever it goes
     preparing: int
+    in_open: int  # pictures that wait for the end of the exam that is open
     lasts: str
     away: tuple[str, ...]  # archives that take nothing now
     stopped: int
@@ -48,12 +52,39 @@ def of(
         exams=left.exams,
         pictures=left.pictures,
         preparing=backlog.preparing(spool) if archives else 0,
+        in_open=backlog.in_the_open_exam(spool),
         lasts=_lasts(waiting, said) if not away else "",
         away=tuple(away),
         stopped=badge.stopped(spool, [each.name for each in destinations]) if archives else 0,
         can_ask=can_ask,
         unchecked=tuple(_days(days.unchecked(spool, today))) if can_ask else (),
     )
+
+
+def verdict(
+    spool: Spool,
+    destinations: Sequence[Destination],
+    found: Evening,
+    today: date,
+    *,
+    judge: ExamFates,
+    waits_for_people: bool,
+) -> tuple[str, str]:
+    """Return a mark and one line about the whole day, never better than what is known."""
+    if all(each.kind == "media" for each in destinations):
+        return "none", N_("No archive is set up: pictures stay on this box.")
+    required = frozenset(each.name for each in destinations if each.required)
+    taken = [each for exam in days.of(spool, today) for each in exam.pictures if not each.removed]
+    goes = [each for each in taken if not judge.stays(each)]
+    if waits_for_people or found.stopped or found.in_open or found.away:
+        return "warn", _LEFT
+    if found.pictures or found.preparing or not all(fates.arrived(each, required) for each in goes):
+        return "going", _LEFT
+    if not taken:
+        return "none", N_("No pictures were taken today.")
+    if len(goes) == len(taken) and all(fates.of_picture(each, required) >= Fate.FOUND for each in goes):
+        return "ok", N_("All pictures of today are in the archive.")
+    return "ok", N_("Everything of today that goes to an archive was sent.")
 
 
 def _lasts(waiting: Sequence[Backlog], said: Mapping[str, Mapping[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from gateway.panel.shown.answers import Json
 from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateView, stopped
 from gateway.panel.shown.patients import PatientView, patient_view
 from gateway.spool import pictures
-from gateway.spool.captures import Listed
+from gateway.spool.captures import Listed, has_left
 from gateway.spool.deliveries import INSTEAD
 from gateway.spool.pictures import Picture
 from gateway.spool.spool import Spool
@@ -38,7 +38,7 @@ class CaptureView:
     kind: str
     time: str
     rejected: bool
-    left: bool  # released while its exam is open: it cannot be taken out any more
+    left: bool  # nothing about it can change any more
     seconds: str
     fate: str
     detail: str
@@ -99,7 +99,7 @@ class Look:
             opened=names.clock_time(exam.opened.local),
             when=names.clock_time_of_day(exam.opened.local, today),
             counts=counts([each.listed for each in kept]),
-            captures=tuple(self._capture(each) for each in found),
+            captures=tuple(self._capture(exam, each) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             waits=self.fates.waits(exam, kept),
@@ -114,7 +114,7 @@ class Look:
         views = [view for view in (self.exam(exam, today) for exam in asking) if view.waits]
         return sorted(views, key=lambda view: view.needs_patient)
 
-    def _capture(self, picture: Picture) -> CaptureView:
+    def _capture(self, exam: Exam, picture: Picture) -> CaptureView:
         value, listed = picture.capture, picture.listed
         times = value.frame_times
         held = [d for d in picture.all_deliveries if d.state is DeliveryState.HELD]
@@ -125,7 +125,7 @@ class Look:
             kind=value.kind,
             time=f"{value.taken.local:%H:%M:%S}",
             rejected=picture.removed,
-            left=self._spool.layout.released(value.exam, value.sop_instance_uid).exists(),
+            left=has_left(self._spool.layout, exam, value),
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
             fate=fates.WORDS[fates.of_picture(picture, self._required)],
             detail=listed.problem or why or (BY_RULES if self.fates.stays(picture) else ""),

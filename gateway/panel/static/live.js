@@ -125,7 +125,7 @@ function keys() {
   const ends = box.clip?.ends;
   $("ends").hidden = !ends;
   if (ends) $("ends").textContent = filled(ends.why === "limit" ? say.ends : say.ends_full, { time: time(ends.seconds) });
-  const why = recording || clipCall ? say.stop_first : presses.length ? filled(say.wait_first, { count: presses.length }) : "";
+  const why = clipCall === "stop" ? say.clip_storing : recording || clipCall ? say.stop_first : presses.length ? filled(say.wait_first, { count: presses.length }) : "";
   if (!$("finish")) return;
   $("finish").setAttribute("aria-disabled", String(why !== ""));
   $("finish-why").textContent = why;

@@ -105,6 +105,13 @@ function askAgain(key) {
 }
 addEventListener("click", (event) => { if (!event.target.closest("[data-second]")) takeBack?.(); }, true);
 
+// An exam that gets its patient while it is open: from Finish one comes back to Finish.
+if (/^\/(live|finish)\//.test(location.pathname)) sessionStorage.setItem("whence", location.pathname);
+function whenceOf(live) {
+  const whence = sessionStorage.getItem("whence") || "";
+  return whence.split("/")[2] === live.split("/")[2] ? whence : live;
+}
+
 async function act(key) {
   if (key.dataset.sure && !("second" in key.dataset)) return askAgain(key);
   takeBack?.();
@@ -117,7 +124,7 @@ async function act(key) {
   $("problem").hidden = true;
   try {
     const value = await call(key.dataset.post, body);
-    const next = key.dataset.next;
+    const next = "whence" in key.dataset ? whenceOf(key.dataset.next) : key.dataset.next;
     if (next === "") leave(() => location.reload());
     else leave(() => location.assign(next.endsWith("/") ? next + value.id : next));
   } catch (error) {

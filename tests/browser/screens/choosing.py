@@ -129,6 +129,18 @@ def confirm_while_open(box: Box) -> str:
 
 
 @screen
+def confirm_much_to_warn_of(box: Box) -> str:
+    exam(box, 2, name=LONG)
+    first, second, *others = box.spool.worklist.items()
+    items = [
+        replace(each, patient=replace(each.patient, name=name))
+        for each, name in ((first, LONG), (second, LONG + "a"))
+    ]
+    box.spool.worklist.replace("ris", [replace(items[0], missing=("StudyInstanceUID",)), items[1], *others])
+    return "/confirm?item=item-1"
+
+
+@screen
 def confirm_without_patient(box: Box) -> str:
     del box
     return "/confirm"

@@ -1,12 +1,15 @@
 """An exam after its pictures: its end, what is in it, each picture."""
 
+from datetime import timedelta
+
 from playwright.sync_api import Page
 
 from gateway.model import Exam, Identity, Patient, PleaseCheck, Side
+from gateway.spool import reopening
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, screen
-from tests.browser.screens.states import exam, said_of_forward
+from tests.browser.screens.states import exam, said_of_forward, sealed
 from tests.unit.panel.fake_capture import START
 
 
@@ -122,6 +125,13 @@ def picture_removed(box: Box) -> str:
     uid = box.spool.captures.of_exam(opened.id)[1].capture.sop_instance_uid
     box.spool.captures.reject(uid, "removed on the panel")
     return f"/picture/{uid}"
+
+
+@screen
+def picture_left(box: Box) -> str:
+    opened = sealed(box, 2)
+    reopening.reopen(box.spool, opened.id, within=timedelta(hours=1))
+    return f"/picture/{box.spool.captures.of_exam(opened.id)[0].capture.sop_instance_uid}"
 
 
 @screen

@@ -38,6 +38,12 @@ def evening(box: Box) -> str:
 
 
 @screen
+def evening_open_exam(box: Box) -> str:
+    exam(box, 2, name=LONG)
+    return "/evening"
+
+
+@screen
 def evening_nothing(box: Box) -> str:
     del box
     return "/evening"

@@ -76,6 +76,32 @@ def test_an_archive_that_is_away_is_named_instead_of_a_time(bench: Bench) -> Non
     assert " min</dd>" not in page
 
 
+def test_pictures_of_the_open_exam_are_still_to_be_sent_and_it_is_named(bench: Bench) -> None:
+    exam = bench.open_exam("HUBER^Eva")
+    bench.still(exam)
+    page = bench.client.get("/evening").text
+    assert "in the open exam: 1" in page
+    assert "Not done yet: see below what is left." in page
+    strip = page.split(f'row-strip" href="/live/{exam}"')[1].split("</a>")[0]
+    assert "HUBER" in strip
+    assert "(1 image)" in strip
+
+
+def test_all_pictures_of_the_day_are_in_the_archive_only_when_it_said_so_of_each(bench: Bench) -> None:
+    assert "No pictures were taken today." in bench.client.get("/evening").text
+    sealed_exam(bench)
+    said_of_forward(bench, destinations=quick("pacs", "backup"))
+    assert "Not done yet: see below what is left." in bench.client.get("/evening").text
+    for name in ("pacs", "backup"):
+        move(bench, name, state="sent")
+    page = bench.client.get("/evening").text
+    assert "Everything of today that goes to an archive was sent." in page
+    assert "All pictures of today are in the archive." not in page
+    for name in ("pacs", "backup"):
+        move(bench, name, state="committed", proof="commitment")
+    assert "All pictures of today are in the archive." in bench.client.get("/evening").text
+
+
 def test_exams_that_wait_for_a_person_are_not_forgotten_at_the_end_of_the_day(bench: Bench) -> None:
     exam = bench.open_exam()
     bench.still(exam)

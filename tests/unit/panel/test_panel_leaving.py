@@ -187,6 +187,16 @@ def test_there_is_no_tick_before_anything_arrived_anywhere(bench: Bench) -> None
     assert badge(bench) == ("ok", "Delivery")
 
 
+def test_there_is_no_tick_while_pictures_of_the_open_exam_are_on_this_box_alone(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    for name in ("pacs", "backup"):
+        move(bench, name, state="sent")
+    bench.post(f"/exams/{exam}/reopen")
+    assert badge(bench) == ("ok", "Delivery")  # what it has was sent
+    bench.still(exam)
+    assert badge(bench) == ("none", "Delivery")
+
+
 def test_what_was_tried_in_vain_is_not_on_the_way_even_before_the_sender_says_so(bench: Bench) -> None:
     exam = sealed_exam(bench, 2)
     said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])

@@ -73,6 +73,26 @@ def test_the_page_offers_this_picture_and_all_after_it_or_it_alone(bench: Bench)
     assert f'"captures": ["{middle}"], "to": "{second}"' in bench.client.get(f"/move/{middle}?only=1").text
 
 
+def test_a_whole_exam_is_moved_by_choosing_its_patient_until_anything_of_it_left(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    page = bench.client.get(f"/move/{uid}").text
+    assert f'href="/?assign={exam}"' in page
+    assert "Move picture 1 to which patient?" in page  # one is no plural
+    assert bench.spool.releases.release(exam, uid, tuple(Identity))
+    assert f'href="/?assign={exam}"' not in bench.client.get(f"/move/{uid}").text
+
+
+def test_from_a_picture_looked_at_before_the_end_one_comes_back_to_the_end(bench: Bench) -> None:
+    exam = bench.open_exam()
+    first, second = bench.still(exam), bench.still(exam)
+    assert f'href="/picture/{first}?from=finish"' in bench.client.get(f"/finish/{exam}").text
+    page = bench.client.get(f"/picture/{first}?from=finish").text
+    assert f'href="/finish/{exam}"' in page
+    assert f'href="/picture/{second}?from=finish"' in page
+    assert f'href="/picture/{first}?from=finish"' in bench.client.get(f"/move/{first}?from=finish").text
+
+
 def test_the_next_exam_of_a_patient_is_the_next_thing_that_is_ordered(bench: Bench) -> None:
     first, second, other = item(1, "Meier^Anna"), item(2, "Meier^Anna"), item(3, "Huber^Eva")
     second = replace(second, patient=first.patient)
@@ -119,3 +139,23 @@ def test_what_was_released_is_opened_again_from_its_page_while_that_may_be(bench
     bench.post(f"/exams/{other}/finish")
     bench.post(f"/exams/{exam}/reopen")
     assert bench.exam == exam
+
+
+def test_a_picture_that_left_has_no_keys_that_would_only_refuse_and_says_why(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    closed = bench.client.get(f"/picture/{uid}").text
+    bench.post(f"/exams/{exam}/reopen")
+    added = bench.still(exam)
+    for page in (closed, bench.client.get(f"/picture/{uid}").text):
+        assert "it stays in this exam as it is" in page
+        assert f"/captures/{uid}/reject" not in page
+        assert f"/move/{uid}" not in page
+        assert f"/captures/{uid}/laterality" not in page
+    page = bench.client.get(f"/picture/{added}").text
+    assert f"/captures/{added}/reject" in page
+    assert "it stays in this exam as it is" not in page
+    said = bench.refused(f"/captures/{uid}/reject", {}, 409, "wrong-state")
+    assert said["action"] == "Leave it in the exam; call IT if it must be taken back."
