@@ -183,3 +183,13 @@ def test_a_search_that_nobody_answers_ends_and_leaves_no_name_behind(bench: Benc
 def test_servers_are_not_asked_for_everybody(quiet: Bench, text: str) -> None:
     problem = quiet.refused("/worklist/search", {"text": text, "server": True}, 422, "bad-value")
     assert "two letters" in problem["action"]
+
+
+def test_an_open_exam_waits_for_somebody_after_its_end_only_when_it_has_pictures(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [item(1, "Meier^Anna")])
+    exam = bench.open_exam("HUBER^Eva")
+    page = bench.client.get("/confirm?item=item-1").text
+    assert "is still open, without pictures. It ends now." in page
+    assert "waits on this box" not in page
+    bench.still(exam)
+    assert "It ends now and waits on this box" in bench.client.get("/confirm?item=item-1").text
