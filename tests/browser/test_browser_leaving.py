@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from gateway.model import RequestState
-from tests.browser.conftest import Box, ready
+from tests.browser.conftest import Box, ready, until
 from tests.browser.every_screen import show
 from tests.browser.screens.copying import plugged
 from tests.browser.screens.states import away, exam, said_of_forward, sealed
@@ -161,7 +161,7 @@ def test_switching_off_at_once_takes_two_touches(page: Page, box: Box) -> None:
     page.wait_for_function("() => document.readyState === 'complete'")
     expect(page.locator("h1")).to_have_text("End of day")
     expect(page.get_by_role("button", name="Switch off now")).to_be_visible()
-    assert (box.settings.station.runtime_dir / "switch-off").exists()
+    until((box.settings.station.runtime_dir / "switch-off").exists)
 
 
 def film(box: Box) -> str:
