@@ -233,7 +233,11 @@ def test_while_a_clip_is_being_stored_finish_says_that_and_not_that_it_is_to_be_
     page.locator("#clip").tap()
     expect(page.locator("#clip-word")).to_have_text("Stop clip")
     held: list[Route] = []
-    page.route("**/clips/*/stop", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/clips/*/stop", hold)
     page.locator("#clip").tap()
     expect(page.locator("#finish")).to_contain_text("Storing the clip")
     held[0].continue_()
