@@ -30,17 +30,23 @@ def listener_tls(base: Path) -> Table:
     return dataclasses.replace(table, keys=keys, needed=("ca", "certificate", "key"))
 
 
+_PEER = ("name", "ae_title", "host", "port")
+
+
+def _peer() -> dict[str, values.Check]:
+    """Return what every DICOM server is called by, and where it is."""
+    checks = (values.name, dicom.ae_title(), values.host, values.number(1, 65535))
+    return dict(zip(_PEER, checks, strict=True))
+
+
 def worklist(base: Path) -> Table:
     return Table(
         made=Worklist,
         field="worklists",
         many=True,
-        needed=("name", "ae_title", "host", "port"),
+        needed=_PEER,
         keys={
-            "name": values.name,
-            "ae_title": dicom.ae_title(),
-            "host": values.host,
-            "port": values.number(1, 65535),
+            **_peer(),
             "modality": dicom.code_string(empty=True),
             "station_ae_title": dicom.ae_title(empty=True),
             "days_back": values.number(0, 365, "days"),
@@ -57,12 +63,9 @@ def procedure_step(base: Path) -> Table:
         made=ProcedureStep,
         field="procedure_steps",
         many=True,
-        needed=("name", "ae_title", "host", "port"),
+        needed=_PEER,
         keys={
-            "name": values.name,
-            "ae_title": dicom.ae_title(),
-            "host": values.host,
-            "port": values.number(1, 65535),
+            **_peer(),
             "tls": tls(base),
         },
     )

@@ -201,15 +201,22 @@ def test_every_decision_has_a_number_of_its_own_and_tells_problem_choice_and_pri
 
 PANEL = ROOT / "gateway" / "panel"
 _SCRIPT = re.compile(r'<script src="/static/([\w-]+\.js)"')  # a module keeps its names to itself
+_INNER = re.compile(r'{% (?:extends|include) "([^"]+)"')
 _NAME = re.compile(r"^(?:(?:async )?function|const|let|class) (\w+)", re.MULTILINE)
+
+
+def scripts_of(page: str, pages: dict[str, str]) -> list[str]:
+    """Return what a page loads, itself and by what it is made from."""
+    inner = [script for name in _INNER.findall(pages[page]) for script in scripts_of(name, pages)]
+    return [*inner, *_SCRIPT.findall(pages[page])]
 
 
 def names_twice(pages: dict[str, str], scripts: dict[str, str]) -> list[str]:
     """Return the names that two scripts of one page give to something: the later one would win unseen."""
-    everywhere = _SCRIPT.findall(pages["base.html"])
+    everywhere = scripts_of("base.html", pages)
     found = []
-    for page, text in pages.items():
-        loaded = dict.fromkeys([*everywhere, *_SCRIPT.findall(text)])
+    for page in pages:
+        loaded = dict.fromkeys([*everywhere, *scripts_of(page, pages)])
         names = [name for script in loaded for name in _NAME.findall(scripts[script])]
         found += [f"{page}: {name}" for name in sorted(set(names)) if names.count(name) > 1]
     return found
@@ -221,3 +228,5 @@ def test_no_script_of_a_page_takes_a_name_of_another():
     assert names_twice(pages, scripts) == []
     scripts["scan.js"] += "\nasync function refresh() {}\n"
     assert "base.html: refresh" in names_twice(pages, scripts)
+    scripts["keyboard.js"] += "\nfunction look() {}\n"  # of an included piece, beside the page's own search.js
+    assert "search.html: look" in names_twice(pages, scripts)

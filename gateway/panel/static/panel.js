@@ -303,7 +303,7 @@ let leaving = false;
 async function leave(go) {
   if (leaving) return;
   leaving = true;
-  while (broken && !(await there())) {
+  while (broken && !(await boxAnswers())) {
     $("lost").hidden = false;
     await new Promise((passed) => { setTimeout(passed, 500); });
   }
@@ -312,7 +312,7 @@ async function leave(go) {
   go();
 }
 
-async function there() {
+async function boxAnswers() {
   try { return (await fetch("/static/icon.svg", { cache: "no-store" })).ok; } catch { return false; }
 }
 

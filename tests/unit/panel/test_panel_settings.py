@@ -1,26 +1,17 @@
 """Settings over the API and on the pages: who may, what is refused, what is never said, what a person is asked."""
 
-import base64
 import html
 import json
 import socket
-import threading
 import tomllib
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
-from gateway.clock import Clock
-from gateway.config.bundle import Bundle, packed
 from gateway.config.keys import tables
-from gateway.config.settings import Destination
 from gateway.config.table import Table
 from gateway.errors import MediaAbsent
-from gateway.forward.media.settings_files import SettingsFiles
 from gateway.model import DeliveryState
 from gateway.panel.calls.settings_stick import as_of_settings
 from gateway.panel.configuring import OF_THE_MACHINE
@@ -28,60 +19,17 @@ from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
 from gateway.panel.this_machine import lacking
 from gateway.spool.live import LiveState
-from tests.memory import folder_in_memory
-from tests.unit.panel.conftest import Bench, running, seal
+from tests.unit.panel.conftest import Bench, seal
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.fake_capture import START
+from tests.unit.panel.settings_desk import PIN, WRITTEN, asked, config, put, revision, sent, with_settings
 
 ROOT = Path(__file__).resolve().parents[3]
-PIN = "402918"
-WRITTEN = """\
-# by the clinic's IT
-[station]
-name = "US-ROOM-2"
-
-[[source]]
-name = "ultrasound"
-device = "pattern:ultrasound"
-modality = "US"
-
-[[trigger]]
-kind = "input"
-device = "usb:1-1.4"
-source = "ultrasound"
-still = "key:F1"
-
-[[destination]]
-name = "pacs"
-ae_title = "PACS"
-host = "127.0.0.1"
-port = 11114
-"""
 
 
 @pytest.fixture
 def configured(bench: Bench) -> Bench:
-    """A box with a file of its own, before which somebody with the PIN stands."""
-    config(bench).write_text(WRITTEN)
-    bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
-    return bench
-
-
-def config(bench: Bench) -> Any:
-    return bench.settings.station.data_dir / "scopegate.toml"
-
-
-def revision(bench: Bench) -> str:
-    return str(bench.client.get("/api/v1/settings/state").raise_for_status().json()["revision"])
-
-
-def asked(bench: Bench, path: str, *changes: dict[str, Any]) -> httpx2.Response:
-    body = {"changes": list(changes), "revision": revision(bench)}
-    return bench.client.post(f"/api/v1/settings/{path}", json=body)
-
-
-def put(*place: str | int, value: object) -> dict[str, Any]:
-    return {"place": list(place), "value": value}
+    return with_settings(bench)
 
 
 # --- what there is to change -----------------------------------------------------------------------------
@@ -441,72 +389,6 @@ def test_each_page_and_each_question_on_it_is_there(configured: Bench, page: str
     assert configured.client.get(f"/settings/{page}/ask/station/data_dir").status_code == 404
 
 
-# --- one file out and in ---------------------------------------------------------------------------------
-
-
-def sent(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def test_settings_go_out_and_come_in_and_the_difference_is_shown_before(configured: Bench) -> None:
-    answer = configured.client.get("/api/v1/settings/export")
-    assert answer.headers["content-type"] == "application/zip"
-    asked(configured, "change", put("station", "institution", value="Other")).raise_for_status()
-    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(answer.content)}).json()
-    assert [each["steps"] for each in tried["differences"]] == [["station", "institution"]]
-    body = {"file": sent(answer.content), "revision": revision(configured)}
-    configured.client.post("/api/v1/settings/import", json=body).raise_for_status()
-    assert tomllib.loads(config(configured).read_text()) == tomllib.loads(WRITTEN)
-
-
-def test_what_comes_in_moves_neither_data_nor_listener_and_names_no_file(configured: Bench) -> None:
-    evil = WRITTEN.replace('name = "US-ROOM-2"', 'name = "OTHER"\ndata_dir = "/tmp/elsewhere"')
-    evil += '\n[panel]\nlisten = "127.0.0.1:9"\n'
-    raw = packed(Bundle(text=evil.encode(), profiles={}))
-    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)}).json()
-    assert [each["steps"] for each in tried["differences"]] == [["station", "name"]]
-    evil = evil.replace('"pattern:ultrasound"', '"file:/etc/passwd"')
-    raw = packed(Bundle(text=evil.encode(), profiles={}))
-    body = {"file": sent(raw), "revision": revision(configured)}
-    assert configured.client.post("/api/v1/settings/import", json=body).status_code == 422
-    assert config(configured).read_text() == WRITTEN
-
-
-def test_a_bomb_and_what_is_no_file_of_settings_change_nothing(configured: Bench) -> None:
-    target = BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("scopegate.toml", b"#" * 30_000_000)
-    for file in (sent(target.getvalue()), sent(b"nothing"), "no base64", ""):
-        body = {"file": file, "revision": revision(configured)}
-        answer = configured.client.post("/api/v1/settings/import", json=body)
-        assert answer.status_code == 422
-    assert config(configured).read_text() == WRITTEN
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        ".".join(["a"] * 3000) + "=1",
-        "\n".join(f"a.b.k{number}=1" for number in range(12_000)),
-        "[[source]]\n" * 8000,
-        "#\n" * 400_000,
-    ],
-)
-def test_what_would_take_minutes_to_read_is_refused_at_once(configured: Bench, text: str) -> None:
-    raw = packed(Bundle(text=text.encode(), profiles={}))
-    answer = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)})
-    assert (answer.status_code, answer.json()["code"]) == (409, "settings-foreign")
-
-
-def test_nothing_is_taken_in_during_an_exam(configured: Bench) -> None:
-    raw = configured.client.get("/api/v1/settings/export").content
-    configured.open_exam()
-    for path in ("import", "import/check"):
-        body = {"file": sent(raw)} | ({"revision": revision(configured)} if path == "import" else {})
-        answer = configured.client.post(f"/api/v1/settings/{path}", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (409, "exam-open")
-
-
 # --- what this machine has not got -----------------------------------------------------------------------
 
 
@@ -575,40 +457,3 @@ def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -
     configured.capture.stop()
     typed = configured.client.get("/settings/sources/ask/source/0/device").raise_for_status().text
     assert 'type="radio"' not in typed  # nobody says what is there: it is typed
-
-
-def test_no_archive_has_to_be_set_up_before_settings_go_onto_a_stick(configured: Bench) -> None:
-    page = configured.client.get("/settings/file").raise_for_status().text
-    assert page.count('data-stick="export"') == page.count('data-stick="import"') == 1
-    assert "data-destination" not in page
-
-
-def test_settings_go_onto_a_stick_and_come_from_it_through_the_process_that_has_it(tmp_path) -> None:
-    stick = Destination(name="usb", kind="media", folder=tmp_path, required=False)
-    with folder_in_memory() as folder, running(folder, stick, clock=Clock(), stick=30) as bench:
-        config(bench).write_text(WRITTEN)
-        bench.client.post("/api/v1/people/first", json={"name": "Huber", "pin": PIN}).raise_for_status()
-        forward = SettingsFiles(
-            spool=bench.spool, destinations=[], place=lambda found, _: found.folder, stick=stick
-        )
-        stop = threading.Event()
-
-        def work() -> None:
-            while not stop.wait(0.01):
-                forward.step()
-
-        working = threading.Thread(target=work)
-        working.start()
-        try:
-            out = bench.client.post("/api/v1/settings/stick/export", json={}).raise_for_status().json()
-            assert [each.name for each in tmp_path.iterdir()] == [out["file"]] == ["scopegate-US-ROOM-2.zip"]
-            back = bench.client.post("/api/v1/settings/stick/import", json={}).json()
-            assert base64.b64decode(back["content"]) == bench.client.get("/api/v1/settings/export").content
-            missing = bench.client.post("/api/v1/settings/stick/import", json={"destination": "pacs"})
-            assert (missing.status_code, missing.json()["code"]) == (404, "not-found")
-            (tmp_path / out["file"]).unlink()
-            empty = bench.client.post("/api/v1/settings/stick/import", json={})
-            assert (empty.status_code, empty.json()["code"]) == (422, "no-settings-file")
-        finally:
-            stop.set()
-            working.join()
