@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
-from gateway.panel import problems
-from tests.browser.conftest import Box
+from gateway.forward.media.settings_files import SettingsFiles
+from tests.browser.conftest import Box, until
 from tests.browser.screens.people import as_administrator, ask
 from tests.browser.screens.registry import AFTER, at
 from tests.browser.screens.states import exam
@@ -94,13 +94,13 @@ def _answer(text: str, *, expect: str) -> Callable[[Page], None]:
 
 def _without_stick(box: Box, page: Page) -> None:
     configured(box, page)
-    action = "Plug one with FAT or exFAT in, wait some seconds and try again. "
-    action += "If it is in already, call IT: it is not mounted."
-    said = {"code": "media-absent", "what": "There is no stick in this box.", "action": action}
-    document = problems.document(status=503, safe="The settings of this box are as they were.", **said)
-    page.route(
-        f"{box.address}/api/v1/settings/stick/export", lambda route: route.fulfill(status=503, json=document)
-    )
+    forward = SettingsFiles(spool=box.spool, destinations=[])
+
+    def executed(route: Route) -> None:
+        route.continue_()
+        until(forward.step)
+
+    page.route("**/settings/stick/export", executed)
 
 
 at("settings", "/settings", _changed)
