@@ -42,6 +42,7 @@ def test_rows_stay_where_they_are_when_their_names_are_shown(page: Page, box: Bo
     page.locator(".row").first.tap()
     expect(page.get_by_text("Maria-Theresia").first).to_be_visible()
     assert len(covered) == 8
+    page.wait_for_function("() => !document.querySelector('.row:active')")  # it stays pressed a moment
     assert page.evaluate(_PLACES) == covered
 
 
