@@ -50,6 +50,33 @@ def of(spool: Spool, day: date) -> list[ExamOfDay]:
     ]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """An exam that ended, and how many pictures and clips are in it; those that were removed are not counted."""
+
+    exam: Exam
+    stills: int
+    clips: int
+
+
+def taken(spool: Spool, day: date) -> list[Taken]:
+    """Return the exams of that day that ended with pictures in them, the first one first."""
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT e.document, sum(json_extract(c.document, '$.kind') = 'still') AS stills, count(*) AS all_kinds "
+            "FROM exam AS e JOIN capture AS c ON c.exam = e.id WHERE e.opened_at >= ? AND e.opened_at < ? "
+            "AND e.state <> 'open' AND c.state = 'saved' GROUP BY e.id ORDER BY e.opened_at, e.id",
+            around(day, day),
+        ).fetchall()
+    found = [
+        Taken(
+            exam=records.load(Exam, row["document"]), stills=row["stills"], clips=row["all_kinds"] - row["stills"]
+        )
+        for row in rows
+    ]
+    return [each for each in found if each.exam.opened.local.date() == day]
+
+
 def unchecked(spool: Spool, today: date) -> list[date]:
     """Return the days before today with exams about which no archive was asked since, the last one first.
 

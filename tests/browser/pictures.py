@@ -33,6 +33,8 @@ LIKE_ANOTHER = {
     "choose_known_for_exam": "choose_please_check",
     "choose_asking": "choose_nobody",
     "choose_covered_while_open": "choose_covered",
+    "choose_examined": "choose",
+    "confirm_examined": "confirm_similar",
     "confirm_for_exam": "confirm_similar",
     "exam_one_more_unnamed": "exam_saved",
     "picture_sure": "picture",

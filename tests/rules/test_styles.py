@@ -50,3 +50,12 @@ def test_a_page_links_the_styles_of_its_part(page):
 
 def test_every_file_of_styles_is_linked_by_a_page():
     assert {link for text in PAGES.values() for link in linked(text)} == set(STYLES)
+
+
+@pytest.mark.parametrize("sheet", sorted(STYLES))
+def test_what_is_larger_on_a_wide_screen_stands_after_what_it_replaces(sheet):
+    replaced = list(re.finditer(r"@media \(min-width[^{]*{((?:[^{}]*{[^{}]*})*)", STYLES[sheet]))
+    for wide in replaced:
+        later = re.sub(r"@media[^{]*{(?:[^{}]*{[^{}]*})*", "", STYLES[sheet][wide.end() :])
+        for selector in re.findall(r"\s*([^{}]+?)\s*{", wide[1]):
+            assert f"\n{selector} {{" not in later, selector

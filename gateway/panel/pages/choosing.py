@@ -20,6 +20,7 @@ from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import WORK, Door, caller_of
 from gateway.panel.shown import names, patients, similar
 from gateway.panel.shown.views import ExamView
+from gateway.spool import days
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
 _LONGEST_SEARCH = 64
@@ -166,21 +167,25 @@ class ChoosingPages:
 
     def _others(self, first: WorklistItem, wanted: list[str], items: Sequence[WorklistItem]) -> list[Other]:
         """Return the patient's other orders, each with the page on which its tick is the other way round."""
-        found = []
+        found, today = [], self._frame.today()
+        taken = days.taken(self._context.spool, today)
         for item in items:
             if item.id == first.id or item.patient != first.patient:
                 continue
             ticked = item.id in wanted
             after = [each for each in wanted if each != item.id] if ticked else [*wanted, item.id]
-            view = patients.item_view(item, similar.Names(()), self._frame.today())
+            view = patients.item_view(item, similar.Names(()), today, taken=taken)
             found.append(Other(item=view, ticked=ticked, query=urlencode([("item", each) for each in after])))
         return found
 
     def _views(self, items: Sequence[WorklistItem], among: Sequence[WorklistItem]) -> list[patients.ItemView]:
         """Return entries of a list as they are shown `among` others."""
         listed, today = similar.Names(among), self._frame.today()
+        taken = days.taken(self._context.spool, today)
         return [
-            patients.item_view(item, listed, today, orders=sum(item.patient == other.patient for other in among))
+            patients.item_view(
+                item, listed, today, orders=sum(item.patient == other.patient for other in among), taken=taken
+            )
             for item in items
         ]
 

@@ -15,6 +15,7 @@ from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import WORK
 from gateway.panel.shown import known, names, patients, similar
 from gateway.panel.shown.known import Known
+from gateway.spool import days
 from gateway.spool.subjects import Subject
 
 # What each step asks for.
@@ -75,11 +76,12 @@ class TypedPages:
 
     def _choose(self, request: Request, fields: Fields, patient: Patient, found: Known) -> Response:
         look, today = partial(patients.patient_view, temporary=False), self._frame.today()
+        taken = days.taken(self._context.spool, today)
         values: Values = {
             "assign": self._frame.assigned(request),
             "typed": {**_EMPTY, **fields},
             "who": look(patient, today=today),
-            "items": [patients.item_view(item, similar.Names(()), today) for item in found.items],
+            "items": [patients.item_view(item, similar.Names(()), today, taken=taken) for item in found.items],
             "exams": [self._frame.look.exam(exam, today) for exam in found.exams],
         }
         return self._frame.page(request, "known.html", values)
@@ -96,7 +98,8 @@ class TypedPages:
             study_instance_uid="",
             character_set="",
         )
-        others = found.patients if found else ()
+        others, spool = found.patients if found else (), self._context.spool
+        listed, taken = similar.Names(spool.worklist.items()), days.taken(spool, today)
         body = {
             "name": patient.name,
             "id": patient.id,
@@ -108,7 +111,7 @@ class TypedPages:
             "assign": assign,
             "sends": self._frame.sends(assign),
             "opened": self._frame.other_open(assign),
-            "item": patients.item_view(item, similar.Names(self._context.spool.worklist.items()), today),
+            "item": patients.item_view(item, listed, today, taken=taken),
             "same": [
                 patients.patient_view(other, temporary=False, today=today)
                 for other in others

@@ -1,12 +1,15 @@
 """Patients and worklist rows as values for the templates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from gateway.messages import N_
 from gateway.model import Patient, WorklistItem
 from gateway.panel.shown import names, similar
+from gateway.panel.shown.examined import Examined, examined
 from gateway.panel.shown.names import Shown
+from gateway.spool.days import Taken
 
 _MISSING = N_(
     {
@@ -53,6 +56,7 @@ class ItemView:
     usable: bool
     day: str  # when it is not today
     orders: int  # of the same patient on the list
+    examined: Examined | None  # here, today
 
 
 def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientView:
@@ -68,7 +72,10 @@ def patient_view(patient: Patient, *, temporary: bool, today: date) -> PatientVi
     )
 
 
-def item_view(item: WorklistItem, others: similar.Names, today: date, *, orders: int = 1) -> ItemView:
+def item_view(
+    item: WorklistItem, others: similar.Names, today: date, *, orders: int = 1, taken: Sequence[Taken] = ()
+) -> ItemView:
+    """Return a row. `others`: who may have a similar name; `taken`: what was taken here today."""
     alike, scheduled = others.like(item.patient), item.procedure.scheduled_at[:8]
     return ItemView(
         id=item.id,
@@ -82,4 +89,5 @@ def item_view(item: WorklistItem, others: similar.Names, today: date, *, orders:
         usable=bool(item.patient.name.strip("^= ") and item.patient.id),
         day="" if scheduled == f"{today:%Y%m%d}" else names.day(scheduled),
         orders=orders,
+        examined=examined(item, taken),
     )

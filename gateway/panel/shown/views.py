@@ -16,7 +16,7 @@ from gateway.model import (
     MediaKind,
     Side,
 )
-from gateway.panel.shown import fates, names, reasons
+from gateway.panel.shown import amounts, fates, names, reasons
 from gateway.panel.shown.answers import Json
 from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateView, stopped
 from gateway.panel.shown.patients import PatientView, patient_view
@@ -155,18 +155,9 @@ def capture_line(listed: Listed) -> list[str | int]:
 def counts(captures: Sequence[Listed]) -> str:
     """Return "12 images · 1 clip · 2 key"."""
     stills = sum(c.capture.kind is MediaKind.STILL for c in captures)
-    clips, count = len(captures) - stills, sum(c.key for c in captures)
-    said = [_images(stills)] if stills or not clips else []
-    said += [_clips(clips)] if clips else []
-    return " · ".join([*said, *([N_(f"{count} key")] if count else [])])
-
-
-def _images(count: int) -> str:
-    return N_("1 image") if count == 1 else N_(f"{count} images")
-
-
-def _clips(count: int) -> str:
-    return N_("1 clip") if count == 1 else N_(f"{count} clips")
+    count = sum(c.key for c in captures)
+    said = amounts.how_many(stills=stills, clips=len(captures) - stills)
+    return " · ".join([said, *([N_(f"{count} key")] if count else [])])
 
 
 def _duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, screen
 from tests.browser.screens.states import LONG, exam, said_of_forward
+from tests.unit.panel.fake_capture import START
 
 
 @screen
@@ -88,6 +89,27 @@ def choose_asking(box: Box) -> str:
         connection.execute("DELETE FROM worklist_server")
     said_of_forward(box)
     return "/"
+
+
+def examined(box: Box) -> None:
+    """Let two on the list have been here today, one of them twice."""
+    for number, count in ((1, 3), (2, 12), (1, 1)):
+        opened, _ = box.spool.exams.open(subject_of(box.spool.worklist.get(f"item-{number}")))
+        for _ in range(count):
+            box.capture.store(opened, frame=START + 1)
+        box.spool.exams.finish(opened.id)
+
+
+@screen
+def choose_examined(box: Box) -> str:
+    examined(box)
+    return "/"
+
+
+@screen
+def confirm_examined(box: Box) -> str:
+    examined(box)
+    return "/confirm?item=item-1"
 
 
 @screen

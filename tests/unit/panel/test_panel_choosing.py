@@ -54,6 +54,66 @@ def test_a_row_says_how_many_orders_its_patient_has(bench: Bench) -> None:
     assert bench.client.get("/").text.count("2 orders") == 2
 
 
+# --- who was here already ------------------------------------------------------------------------------------
+
+
+def taken(bench: Bench, *entries: str, pictures: int = 2) -> str:
+    """Examine a patient of the list; return the exam, which has ended."""
+    exam = str(bench.post("/exams", {"worklist_item": list(entries)}, status=201)["id"])
+    for _ in range(pictures):
+        bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    return exam
+
+
+def rows(page: str) -> dict[str, str]:
+    return {row.split('"')[0]: row for row in page.split('href="/confirm?item=')[1:]}
+
+
+def test_who_was_examined_here_today_is_marked_on_the_list_and_is_still_chosen_with_one_touch(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max")])
+    exam = taken(bench, "item-1", pictures=3)
+    time = f"{bench.spool.exams.get(exam).opened.local:%H:%M}"
+    found = rows(bench.client.get("/").text)
+    assert f"examined today {time} · 3 images" in found["item-1"]
+    assert "examined today" not in found["item-2"]
+    page = bench.client.get("/confirm?item=item-1").text
+    assert f"Examined here today at {time} (3 images). Yes begins one more exam." in page
+    again = str(bench.post("/exams", body(page), status=201)["id"])
+    assert bench.spool.exams.get(again).study_instance_uid == bench.spool.exams.get(exam).study_instance_uid
+
+
+def test_an_order_that_was_not_done_yet_is_not_marked_because_another_one_of_its_patient_was(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, another_order(7), another_order(8)])
+    taken(bench, "item-1", "item-8")
+    marked = {entry for entry, row in rows(bench.client.get("/").text).items() if "examined today" in row}
+    assert marked == {"item-1", "item-8"}
+
+
+def test_what_was_taken_of_a_patient_for_no_order_marks_each_of_the_orders(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, another_order(7), item(2, "HUBER^Max")])
+    patient = {"name": MEIER.patient.name, "id": MEIER.patient.id, "issuer": MEIER.patient.issuer}
+    exam = str(bench.post("/exams", {"patient": patient}, status=201)["id"])
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    marked = {entry for entry, row in rows(bench.client.get("/").text).items() if "1 image" in row}
+    assert marked == {"item-1", "item-7"}
+
+
+def test_an_exam_without_a_picture_or_from_a_wrong_entry_marks_nobody(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER])
+    taken(bench, "item-1", pictures=0)
+    removed = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    uid = bench.still(removed)
+    assert "examined today" not in bench.client.get("/").text  # it is open: the line above the list says so
+    bench.post(f"/captures/{uid}/reject", {"reason": "blurred"})
+    bench.post(f"/exams/{removed}/finish")
+    wrong = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    bench.still(wrong)
+    bench.post(f"/exams/{wrong}/discontinue", {"reason": "incorrect-worklist-entry"})
+    assert "examined today" not in bench.client.get("/").text
+
+
 # --- scan ----------------------------------------------------------------------------------------------------
 
 
