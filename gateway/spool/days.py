@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from gateway.model import Exam
 from gateway.spool import pictures, records
+from gateway.spool.exam_records import NOT_EMPTY
 from gateway.spool.pictures import Picture
 from gateway.spool.spool import Spool
 
@@ -78,9 +79,9 @@ def taken(spool: Spool, day: date) -> list[Taken]:
 
 
 def unchecked(spool: Spool, today: date) -> list[date]:
-    """Return the days before today with exams about which no archive was asked since, the last one first.
+    """Return the days before today about whose exams no archive was asked since, the last one first.
 
-    A check that an archive did not answer counts for nothing.
+    Nobody asks about an exam that ended with nothing in it. A check that an archive did not answer counts for nothing.
     """
     checked = {
         line["day"]: line["utc"] for line in spool.audit.lately(CHECKED) if "day" in line and not line.get("silent")
@@ -88,7 +89,8 @@ def unchecked(spool: Spool, today: date) -> list[date]:
     since = today - timedelta(days=_REMEMBERED)
     with spool.database.read() as connection:
         rows = connection.execute(
-            "SELECT document FROM exam WHERE opened_at >= ? ORDER BY opened_at", (since.isoformat(),)
+            f"SELECT document FROM exam WHERE opened_at >= ? AND {NOT_EMPTY} ORDER BY opened_at",  # noqa: S608 - fixed
+            (since.isoformat(),),
         ).fetchall()
     last: dict[date, str] = {}
     for exam in (records.load(Exam, row["document"]) for row in rows):

@@ -12,6 +12,9 @@ from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import DAMAGED, Layout
 
+# Of a query in the table `exam`: it is open, or has captures, removed or not. What was moved away is none.
+NOT_EMPTY = "(state = 'open' OR EXISTS (SELECT 1 FROM capture WHERE capture.exam = exam.id))"
+
 
 class ExamRecords:
     """The table `exam` and the exams' folders."""
@@ -54,13 +57,16 @@ class ExamRecords:
             ).fetchall()
         return [records.load(Exam, row["document"]) for row in rows]
 
-    def list(self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = ()) -> builtins.list[Exam]:
-        """Return exams, the one opened last first."""
+    def list(
+        self, *, limit: int = 200, states_wanted: tuple[ExamState, ...] = (), but_empty: bool = False
+    ) -> builtins.list[Exam]:
+        """Return exams, the one opened last first. `but_empty`: without those that ended with nothing in them."""
         wanted = states_wanted or tuple(ExamState)
         marks = ", ".join("?" * len(wanted))
+        which = f"state IN ({marks})" + (f" AND {NOT_EMPTY}" if but_empty else "")
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT document FROM exam WHERE state IN ({marks}) ORDER BY opened_at DESC, id LIMIT ?",  # noqa: S608 - marks only
+                f"SELECT document FROM exam WHERE {which} ORDER BY opened_at DESC, id LIMIT ?",  # noqa: S608 - marks only
                 (*wanted, limit),
             ).fetchall()
         return [records.load(Exam, row["document"]) for row in rows]

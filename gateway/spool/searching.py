@@ -6,6 +6,7 @@ from datetime import date
 
 from gateway.model import Exam
 from gateway.spool import days, records
+from gateway.spool.exam_records import NOT_EMPTY
 from gateway.spool.spool import Spool
 
 _SEARCHED = ("patient.name", "patient.id", "procedure.accession_number")
@@ -21,14 +22,20 @@ class Found:
 
 
 def search(
-    spool: Spool, *, fits: Callable[[str], bool], first: date | None = None, last: date | None = None, limit: int
+    spool: Spool,
+    *,
+    fits: Callable[[str], bool],
+    first: date | None = None,
+    last: date | None = None,
+    limit: int,
+    but_empty: bool = False,
 ) -> Found:
     """Return exams of which name, ID and numbers fit, opened on the days `first` to `last` by the box's own time.
 
-    Only what fits is read whole: a box has thousands of exams.
+    `but_empty`: without those that ended with nothing in them. Only what fits is read whole: a box has thousands.
     """
     exams: list[Exam] = []
-    for identifier, fields in _rows(spool, days.around(first, last)):
+    for identifier, fields in _rows(spool, days.around(first, last), but_empty=but_empty):
         if not fits(fields):
             continue
         exam = _exam(spool, identifier)
@@ -41,11 +48,11 @@ def search(
     return Found(exams=tuple(exams), more=False)
 
 
-def _rows(spool: Spool, around: tuple[str, str]) -> list[tuple[str, str]]:
+def _rows(spool: Spool, around: tuple[str, str], *, but_empty: bool) -> list[tuple[str, str]]:
+    which = "opened_at >= ? AND opened_at < ?" + (f" AND {NOT_EMPTY}" if but_empty else "")
     with spool.database.read() as connection:
         rows = connection.execute(
-            f"SELECT id, {_FIELDS} AS fields FROM exam "  # noqa: S608 - fixed names
-            "WHERE opened_at >= ? AND opened_at < ? ORDER BY opened_at DESC, id",
+            f"SELECT id, {_FIELDS} AS fields FROM exam WHERE {which} ORDER BY opened_at DESC, id",  # noqa: S608 - fixed names
             around,
         ).fetchall()
     return [(row["id"], row["fields"]) for row in rows]

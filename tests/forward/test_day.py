@@ -11,7 +11,7 @@ from gateway.config.settings import Settings
 from gateway.errors import TryLater
 from gateway.forward.keeping.day import DayCheck, catch_up
 from gateway.forward.sending.rearm import rearm
-from gateway.model import DeliveryState, ExamState, RequestState
+from gateway.model import DeliveryState, ExamState, PleaseCheck, RequestState
 from gateway.panel.shown import answers
 from gateway.panel.shown.days import report
 from gateway.panel.shown.views import ExamView, Look
@@ -379,6 +379,17 @@ def test_a_day_that_nobody_asked_about_is_asked_about_at_the_next_start(spool: S
     assert check.step()
     assert days.unchecked(spool, tomorrow) == []
     assert catch_up(spool, tomorrow) == 0
+
+
+def test_an_exam_that_was_closed_with_nothing_in_it_is_nothing_to_ask_about_or_to_wait_for(spool: Spool) -> None:
+    spool.exams.finish(open_exam(spool).id, please_check=PleaseCheck.CLOSED_BY_NEXT)
+    tomorrow = TODAY + timedelta(days=1)
+    assert days.unchecked(spool, tomorrow) == []
+    assert told(spool)["verdict"] == "No pictures in 1 exam."
+    sealed_exam(spool, stills=1)
+    become(spool, "sent")
+    assert days.unchecked(spool, tomorrow) == [TODAY]
+    assert told(spool)["verdict"] == "NOT finished: 1 picture of 2 exams: 1 Sent."
 
 
 def test_a_check_that_an_archive_did_not_answer_counts_for_nothing(spool: Spool, clock: FakeClock) -> None:

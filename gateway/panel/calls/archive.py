@@ -74,10 +74,12 @@ class ArchiveCalls:
         return {"exams": heads, "more": found.more}
 
 
-def find(context: Context, text: str, *, first: date | None, last: date | None, limit: int) -> Found:
+def find(
+    context: Context, text: str, *, first: date | None, last: date | None, limit: int, but_empty: bool = False
+) -> Found:
     """Return the exams that fit, the one opened last first. Blocks: runs in a thread."""
     fits = partial(similar.finds, text)
-    return searching.search(context.spool, fits=fits, first=first, last=last, limit=limit)
+    return searching.search(context.spool, fits=fits, first=first, last=last, limit=limit, but_empty=but_empty)
 
 
 def _day(values: bodies.Values, key: str) -> date | None:

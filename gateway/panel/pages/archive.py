@@ -67,7 +67,7 @@ class ArchivePages:
         today = self._frame.today()
         day, rest = day_in(text, days)
         first = day or (today - timedelta(days=_BACK[period]) if period in _BACK else None)
-        found = archive_calls.find(self._context, rest, first=first, last=day, limit=_SHOWN)
+        found = archive_calls.find(self._context, rest, first=first, last=day, limit=_SHOWN, but_empty=True)
         look, away = self._frame.look, self._frame.away()
         rows = [
             (look.exam(exam, today, away=away), names.day(f"{exam.opened.local:%Y%m%d}")) for exam in found.exams

@@ -34,7 +34,7 @@ class CopyingPages:
         """Show the exams that can be copied, to be ticked."""
         del request
         ended = tuple(state for state in ExamState if state is not ExamState.OPEN)
-        exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN, states_wanted=ended)
+        exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN, states_wanted=ended, but_empty=True)
         today, away = self._frame.today(), self._frame.away()
         return {"exams": [self._frame.look.exam(exam, today, away=away) for exam in exams]}
 

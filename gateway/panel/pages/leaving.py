@@ -35,7 +35,7 @@ class LeavingPages:
 
     def _delivery(self, request: Request) -> Values:
         del request
-        exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN)
+        exams = self._context.spool.exams.list(limit=_EXAMS_SHOWN, but_empty=True)
         making = (self._context.live["forward"].read() or {}).get("film")
         look, today, troubles = self._frame.look, self._frame.today(), self._frame.troubles()
         away = archives.away(troubles)

@@ -80,7 +80,8 @@ def _sentence(lines: Sequence[Json], total: Mapping[str, int], said: Sequence[Js
         return f"No pictures in {exams}." if lines else "No exams on this day."
     got = ", ".join(f"{total[key]} {WORDS[fate]}" for fate, key in reversed(_KEY.items()) if total[key])
     notes = [f"NOT finished: {pictures} of {exams}: {got}."]
-    if waiting := sum(line["state"] in {ExamState.OPEN, ExamState.FINISHED} for line in lines):
+    waits = [line for line in lines if line["state"] == ExamState.OPEN or line["kept"]]  # an empty one never does
+    if waiting := sum(line["state"] in {ExamState.OPEN, ExamState.FINISHED} for line in waits):
         notes.append(f"{waiting} exam{'' if waiting == 1 else 's'} not released yet.")
     if total["problems"]:
         notes.append(f"{total['problems']} cannot be prepared.")

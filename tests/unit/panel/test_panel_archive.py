@@ -75,6 +75,7 @@ def test_a_day_is_searched_for_as_the_page_shows_it(bench: Bench) -> None:
 
 def test_a_search_on_the_screen_leaves_no_name_in_an_address(bench: Bench) -> None:
     exam = exam_of(bench, "Meier^Anna", "4711-0815")
+    bench.still(exam)
     exam_of(bench, "Okonkwo^Chidi", "4712-0031")
     page = bench.client.post("/archive", data={"text": "mei", "period": "today"})
     assert page.status_code == 200
@@ -84,6 +85,26 @@ def test_a_search_on_the_screen_leaves_no_name_in_an_address(bench: Bench) -> No
     assert 'method="post"' in page.text
     assert "No exam on this box fits." in bench.client.post("/archive", data={"text": "nobody"}).text
     assert "OKONKWO" in bench.client.get("/archive").text
+
+
+def test_an_exam_that_ended_with_nothing_in_it_stands_in_no_list_of_exams(bench: Bench) -> None:
+    empty = bench.open_exam("EMPTY^Eva")
+    assert all(empty in bench.client.get(path).text for path in ("/archive", "/delivery"))  # it is open
+    wrong = bench.open_exam("MEIER^Anna", close_open=True)  # "Wrong patient": the one before was closed
+    uid = bench.still(wrong)
+    moved = bench.open_exam("HUBER^Eva", close_open=True)
+    bench.post(f"/exams/{wrong}/move", {"captures": [uid], "to": moved})
+    removed = bench.open_exam("OTHER^Ida", close_open=True)
+    bench.post(f"/captures/{bench.still(removed)}/reject", {"reason": "blurred"})
+    bench.post(f"/exams/{removed}/finish")
+    for path in ("/archive", "/delivery", "/copy/which"):
+        page = bench.client.get(path).text
+        assert [exam in page for exam in (empty, wrong, moved, removed)] == [False, False, True, True], path
+    found = bench.client.post("/archive", data={"text": "EMPTY"}).text
+    assert "No exam on this box fits." in found
+    assert bench.client.get(f"/exam/{empty}").status_code == 200
+    listed = {exam["id"] for exam in bench.get("/exams")["exams"]}  # programs are told of all
+    assert {empty, wrong, moved, removed} <= listed
 
 
 def test_an_exam_that_arrived_can_be_sent_again_as_the_same_objects(bench: Bench) -> None:
