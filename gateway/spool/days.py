@@ -81,7 +81,7 @@ def taken(spool: Spool, day: date) -> list[Taken]:
 def unchecked(spool: Spool, today: date) -> list[date]:
     """Return the days before today about whose exams no archive was asked since, the last one first.
 
-    Nobody asks about an exam that ended with nothing in it. A check that an archive did not answer counts for nothing.
+    Nobody asks about an exam that ended with nothing in it; a check that an archive did not answer is none.
     """
     checked = {
         line["day"]: line["utc"] for line in spool.audit.lately(CHECKED) if "day" in line and not line.get("silent")
