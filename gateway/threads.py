@@ -8,11 +8,13 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from queue import Queue
 
 from gateway.log import warn
 
 _LAST = 10  # niceness: recording, sending and the screen come first
 _log = logging.getLogger(__name__)
+_Place = Queue[Callable[[], None] | None]  # where a thread waits for its next work; None: there will be none
 
 
 class Supervisor:
@@ -26,6 +28,8 @@ class Supervisor:
         self.stop = threading.Event()
         self._died = False
         self._threads: list[threading.Thread] = []
+        self._resting: list[_Place] = []
+        self._handing = threading.Lock()
 
     def start(self, name: str, work: Callable[[], None]) -> threading.Thread:
         """Start `work` in a thread of that name; its return before `stop` is a death as well."""
@@ -47,6 +51,19 @@ class Supervisor:
         thread.start()
         return thread
 
+    def attend(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work`, as for one connection, in a thread that is free now, else in one that stays for the next.
+
+        There are as many as were ever needed at a time: of each new thread that uses OpenCV some 900 bytes are lost
+        for ever (opencv/opencv issue 23912), and malloc keeps what it needed in an arena of its own.
+        """
+        with self._handing:
+            place = self._resting.pop() if self._resting else None
+        if place is None:
+            place = Queue()
+            self.serve(name, partial(self._attend, place))
+        place.put(work)
+
     def every(self, name: str, seconds: float, step: Callable[[], None]) -> threading.Thread:
         """Call `step` at once and then every `seconds` until stopped."""
 
@@ -60,9 +77,21 @@ class Supervisor:
     def run(self, patience: float = 5.0) -> bool:
         """Wait until stopped, then give every thread `patience` seconds to end."""
         self.stop.wait()
+        with self._handing:
+            for place in self._resting:
+                place.put(None)
+            self._resting.clear()
         for thread in list(self._threads):
             thread.join(patience)
         return not self._died
+
+    def _attend(self, place: _Place) -> None:
+        while work := place.get():
+            work()
+            with self._handing:
+                if self.stop.is_set():
+                    return
+                self._resting.append(place)
 
     def _guard(self, name: str, work: Callable[[], None], *, may_end: bool = False) -> None:
         well = False

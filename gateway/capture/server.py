@@ -1,4 +1,4 @@
-"""Capture's socket: one thread a connection, one call at a time (docs/decisions/0007-capture-socket.md)."""
+"""Capture's socket: one thread a connection, kept for the next (docs/decisions/0007-capture-socket.md)."""
 
 import logging
 import socket
@@ -109,7 +109,7 @@ class Server:
                 connection.close()
                 return
             self._connections.add(connection)
-        self._supervisor.serve("socket", lambda: self._serve(connection))
+        self._supervisor.attend("socket", lambda: self._serve(connection))
 
     def _serve(self, connection: socket.socket) -> None:
         try:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from gateway.clock import Clock, Stopwatch
 from gateway.threads import Supervisor, contained, on_signals
 
 CANARY = "Zebulon^Canary"
@@ -103,6 +104,52 @@ def test_a_connection_that_fails_stops_the_process(caplog):
     supervisor.serve("one", fails)
     assert supervisor.run() is False
     assert "Zebulon" not in caplog.text
+
+
+def test_connections_one_after_the_other_are_all_served_by_one_thread():
+    supervisor = Supervisor()
+    served: list[int] = []
+    for count in range(1, 21):
+        supervisor.attend("one", lambda: served.append(threading.get_native_id()))
+        rests(supervisor, 1)
+        assert len(served) == count
+    assert len(set(served)) == 1
+    ends_well(supervisor)
+
+
+def test_connections_at_the_same_time_are_served_at_the_same_time():
+    supervisor, together = Supervisor(), threading.Barrier(3)
+    for _ in range(2):
+        for _ in range(3):
+            supervisor.attend("one", lambda: together.wait(10))
+        rests(supervisor, 3)
+    assert len(supervisor._threads) == 3
+    ends_well(supervisor)
+
+
+def test_a_thread_that_served_before_and_fails_stops_the_process(caplog):
+    supervisor = Supervisor()
+    supervisor.attend("one", lambda: None)
+    rests(supervisor, 1)
+    supervisor.attend("one", fails)
+    assert supervisor.run() is False
+    assert "thread_died thread=one error=ValueError" in caplog.text
+    assert "Zebulon" not in caplog.text
+
+
+def rests(supervisor: Supervisor, count: int) -> None:
+    """Wait until so many threads are free."""
+    clock = Clock()
+    patience = Stopwatch(clock)
+    while len(supervisor._resting) != count:
+        assert patience.seconds < 10
+        clock.pause(0.001)
+
+
+def ends_well(supervisor: Supervisor) -> None:
+    supervisor.stop.set()
+    assert supervisor.run() is True
+    assert supervisor._threads == []
 
 
 def test_a_thread_that_does_not_end_holds_the_process_up_for_its_patience_only():

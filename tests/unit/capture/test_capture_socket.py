@@ -308,6 +308,18 @@ def test_the_sixty_fifth_connection_is_dropped_and_room_is_made_when_others_leav
         connection.close()
 
 
+def test_calls_one_after_the_other_make_no_threads(served, wait):
+    exam = served.box.exam()
+    served.box.show()
+    supervisor = served.box.supervisor
+    served("drain", exam=exam.id, seconds=0)
+    before = [*supervisor._threads]
+    for number in range(1, 21):
+        wait(lambda: supervisor._resting)
+        assert served("press", source="us")["instance_number"] == number
+    assert supervisor._threads == before
+
+
 def test_sixteen_pins_are_busy_for_the_seventeenth_caller(served, wait):
     box = served.box
     box.exam()
