@@ -72,6 +72,7 @@ class PeoplePages:
             "value": typed_name(request) or self._frame.word(request, FIRST_NAME),
             "to": "/first",
             "back": "/more",
+            "is_first": True,
         }
 
     def _recover(self, request: Request) -> Values:
@@ -101,6 +102,7 @@ class PeoplePages:
             "value": "",
             "to": "/people/add",
             "back": "/people",
+            "is_first": False,
         }
 
     def _add(self, request: Request) -> Values:

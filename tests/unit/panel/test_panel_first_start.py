@@ -239,6 +239,15 @@ def test_the_name_of_the_first_administrator_is_asked_for_on_a_page_with_letters
     assert page(new, "/first-start/administrator/name") == "/first-start/administrator"
 
 
+def test_who_is_asked_to_be_the_first_administrator_reads_what_that_means_and_that_it_can_wait(new):
+    for path in ("/first/name", "/first-start/administrator/name"):
+        said = plain(new.client.get(path).text)
+        assert "PIN opens the settings and the people of this box; exams need none." in said
+        assert "IT may do this later: More, People." in said
+    new.client.post("/api/v1/people/first", json={"name": "Chris", "pin": PIN}).raise_for_status()
+    assert "IT may do this later" not in plain(new.client.get("/people/name").text)  # of anybody else
+
+
 def test_who_says_that_the_time_is_wrong_goes_on_and_nobody_has_said_that_it_is_right(new):
     said = new.client.get("/first-start/time?wrong=1").text
     assert "It is right" not in said
