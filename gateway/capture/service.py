@@ -66,7 +66,7 @@ def run(
         start_counter = next_start(spool, data_dir / "capture.start")
         parts = build(settings, spool, devices, start_counter)
         _start(parts, settings, live, supervisor)
-        _look_after(settings, spool, parts=parts, supervisor=supervisor, devices=devices, taking=taking)
+        _look_after(settings, spool, parts=parts, supervisor=supervisor, devices=devices, live=live, taking=taking)
         event(_log, "capture_started", sources=len(settings.sources), start=start_counter)
         try:
             return supervisor.run()
@@ -81,12 +81,13 @@ def _look_after(
     parts: Parts,
     supervisor: Supervisor,
     devices: Devices,
+    live: LiveState,
     taking: Taking | None,
 ) -> None:
     """Start what is beside storing: what is plugged in, the index, a changed configuration."""
     if taking:
         rests = partial(_rests, parts, spool)
-        supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set))
+        supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set, live.takes))
     if devices.hotplug:
         supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
     supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))

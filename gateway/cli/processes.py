@@ -74,7 +74,7 @@ def run_all(config: Path) -> None:
 def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taking]:
     to_stderr(name)
     faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
-    settings, taking = _configured(config)
+    settings, taking = _configured(name, config)
     keep_in(settings.station.runtime_dir, name)
     supervisor = Supervisor()
     on_signals(supervisor.stop.set, *_ENDING)
@@ -87,12 +87,12 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taki
     return settings, Clock(), supervisor, taking
 
 
-def _configured(config: Path) -> tuple[Settings, Taking]:
+def _configured(name: str, config: Path) -> tuple[Settings, Taking]:
     """Read the configuration once, so that what was read is the revision that is said."""
     text = keeping.text_at(config)
     settings = reader.read_text(text.raw, config, os.environ) if text.raw else reader.read(config, os.environ)
     wish = Wish(settings.station.runtime_dir, Files())
-    return settings, Taking(config=config, revision=text.revision, wish=wish)
+    return settings, Taking(config=config, built=text, wish=wish, is_panel=name == "panel")
 
 
 def _watch_parent(fd: int, supervisor: Supervisor) -> None:

@@ -1,9 +1,10 @@
 """What two configurations have different, place by place, as a person is asked about it. Judges nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+OF_THE_SCREEN = "panel"  # the table that only the panel process reads (tests/rules/test_architecture.py)
 Steps = tuple[str, ...]  # ("destination", "pacs", "host"): elements of an array by their name, else their number
 
 
@@ -24,6 +25,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
         for steps in dict.fromkeys([*before, *after])
         if before.get(steps) != after.get(steps)
     ]
+
+
+def is_of_the_screen(found: Iterable[Difference]) -> bool:
+    """Say whether nobody but the panel reads what differs."""
+    return all(each.steps[0] == OF_THE_SCREEN for each in found)
 
 
 def _flat(table: Mapping[str, Any], around: Steps) -> Iterator[tuple[Steps, Any]]:

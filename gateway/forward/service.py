@@ -99,7 +99,7 @@ def _start(
     for name, follower in built.followers.items():
         supervisor.start(name, follower.run)
     if taking:
-        rests = Resting(taking, settings, spool, built, rest)
+        rests = Resting(taking=taking, settings=settings, spool=spool, built=built, rest=rest, live=live)
         supervisor.every("settings", _TAKING_S, partial(rests.step, supervisor.stop.set))
 
 
@@ -118,7 +118,14 @@ class Resting:
     """Lets this process come to rest behind what it is doing, when capture has a changed configuration already."""
 
     def __init__(
-        self, taking: Taking, settings: Settings, spool: Spool, built: parts.Parts, rest: threading.Event
+        self,
+        *,
+        taking: Taking,
+        settings: Settings,
+        spool: Spool,
+        built: parts.Parts,
+        rest: threading.Event,
+        live: LiveState,
     ) -> None:
         folder = settings.station.runtime_dir
         capture = LiveState(folder=folder, process="capture", files=spool.files, clock=spool.clock)
@@ -127,16 +134,22 @@ class Resting:
         self._spool = spool
         self._followers = built.followers.values()
         self._rest = rest
+        self._live = live
 
     def step(self, end: Callable[[], None]) -> None:
         if not self._taking.due():
             self._rest.clear()
-        self._taking.step(self._rests, end)
+        self._taking.step(self._rests, end, self._live.takes)
 
     def _rests(self) -> bool:
-        """Say whether nothing is being made or sent; nothing is begun any more when it is this process's turn."""
+        """Say whether nothing is being made or sent; nothing is begun any more when it is this process's turn.
+
+        A change that is none of its concern is taken in passing.
+        """
         if not self._rest.is_set():
             if not self._others.have_it() or (self._others.absent and self._spool.exams.open_one()):
                 return False
+            if not self._taking.concerned:
+                return True
             self._rest.set()
         return not any(follower.busy for follower in self._followers)

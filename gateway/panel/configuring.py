@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.config import bundle, lending
 from gateway.config.changes import Add, Change, Drop, Put, document_of
+from gateway.config.differences import is_of_the_screen
 from gateway.config.editing import Editor, Trial
 from gateway.config.keeping import Text
 from gateway.config.keys import tables
@@ -36,10 +37,17 @@ OF_THE_MACHINE = frozenset(
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),
-    "recorder": N_("The recorder starts anew with the change."),
+    "recorder": N_("The recorder takes the change over."),
     "sending": N_("A change waits until the picture that is being sent is through."),
-    "delivery": N_("The delivery starts anew with the change."),
+    "delivery": N_("The delivery takes the change over."),
     "screen": N_("The screen starts anew with the change."),
+}
+STARTS_ANEW = {  # what a change costs, said before it is made
+    "box": N_(
+        "The box starts anew with this: for about ten seconds there is no live picture, and nothing can be"
+        " captured. It waits until no exam is open."
+    ),
+    "screen": N_("Only the screen starts anew with this, within a few seconds. It waits until no exam is open."),
 }
 
 
@@ -274,6 +282,11 @@ class Configuring:
         return "\0" not in words and any(
             path.is_relative_to(folder) for folder in (self.base, *self.own_files.folders)
         )
+
+
+def starts_anew(trial: Trial) -> str:
+    """Return a word of `STARTS_ANEW` for a change."""
+    return "screen" if is_of_the_screen(trial.differences) else "box"
 
 
 def _is_old(state: Mapping[str, Any] | None, wanted: str, *, here: bool) -> bool:

@@ -78,7 +78,7 @@ def run(
         heartbeat = Heartbeat(app, live, "{}:{}".format(*listener.getsockname()[:2]))
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
         if taking:
-            _take(taking, settings, clock, supervisor)
+            _take(taking, settings, clock, supervisor, live)
         try:
             return _serve(heartbeat, listener, supervisor, taking, settings.station.runtime_dir / _SESSIONS)
         finally:
@@ -117,12 +117,12 @@ def _take_over(sessions: Sessions, handed: Path) -> None:
     sessions.take_over(raw)
 
 
-def _take(taking: Taking, settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
+def _take(taking: Taking, settings: Settings, clock: Clock, supervisor: Supervisor, live: LiveState) -> None:
     """Start anew for a changed configuration once the other two have it: the screen is last."""
     folder, files = settings.station.runtime_dir, Files()
     lives = [LiveState(folder=folder, process=name, files=files, clock=clock) for name in ("capture", "forward")]
     others = Others(lives, Wish(folder, files))
-    supervisor.every("settings", _LIVE_S, lambda: taking.step(others.have_it, supervisor.stop.set))
+    supervisor.every("settings", _LIVE_S, lambda: taking.step(others.have_it, supervisor.stop.set, live.takes))
 
 
 def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:

@@ -44,6 +44,10 @@ class LiveState:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
+    def takes(self, settings: str) -> None:
+        """Say another revision from now on: a change that this process has no part in."""
+        self._settings = settings
+
     def waits(self, error: SpoolError) -> None:
         """Say that the process is there but cannot begin its work, and why."""
         what = "The box is full." if isinstance(error, DiskFull) else error.what

@@ -38,6 +38,7 @@ def test_an_archive_gets_another_address_by_touch_and_the_change_is_taken_back(p
     page.locator(".step:not([hidden]) input").fill("10.0.0.77")
     touch(page, "Continue")
     expect(page.locator("#sure .changes")).to_have_text("Archive pacs Address: 10.0.0.6 → 10.0.0.77")
+    expect(page.locator("#applying")).to_contain_text("for about ten seconds there is no live picture")
     assert written(box)["destination"][0]["host"] == "10.0.0.6"
     touch(page, "Change it")
     page.wait_for_url("**/settings/archives/destination/0")
@@ -104,11 +105,12 @@ def test_during_an_exam_the_page_says_for_what_a_change_waits(page: Page, box: B
     look(box, page, "/settings/screen/ask/panel/theme")
     page.get_by_role("radio", name="Light").tap()
     touch(page, "Continue")
+    expect(page.locator("#applying")).to_contain_text("Only the screen starts anew with this")
     touch(page, "Change it")
     page.wait_for_url("**/settings/screen")
     expect(page.locator("#settings-state")).to_contain_text("A change waits until the exam is finished.")
     box.spool.exams.finish(opened.id)
-    until(lambda: "The recorder starts anew" in page.locator("#settings-state").inner_text())
+    until(lambda: "The recorder takes the change over" in page.locator("#settings-state").inner_text())
 
 
 def test_a_pedal_is_learned_by_its_press_and_asked_about_before_it_counts(page: Page, box: Box) -> None:

@@ -94,6 +94,25 @@ def test_a_change_during_an_exam_waits_for_its_end_and_no_picture_is_lost(person
     assert "ACME" in (box.data / "exams" / later / f"{second}.json").read_text()
 
 
+def test_a_change_of_the_screen_alone_leaves_the_recorder_and_the_delivery_running(person: Administrator) -> None:
+    box = person.box
+    before = {name: box.running(name) for name in PROCESSES}
+    exam = box.open_typed()
+    person.change(["panel", "theme"], "light").raise_for_status()
+    assert person.get("/settings/state")["waits"]["for"] == "exam"  # nor is the screen away during an exam
+    box.finish(exam)
+    person.until_taken()
+    assert 'data-theme="light"' in person.client.get(f"http://127.0.0.1:{box.port}/more").text
+    assert {name: box.running(name) != pid for name, pid in before.items()} == {
+        "capture": False,
+        "forward": False,
+        "panel": True,
+    }
+    person.change(["station", "institution"], "Other clinic").raise_for_status()  # they obey the next one
+    person.until_taken()
+    assert all(box.running(name) != pid for name, pid in before.items())
+
+
 def test_an_invalid_change_is_never_written_and_nobody_starts_anew(person: Administrator) -> None:
     box = person.box
     before, pids = box.config.read_bytes(), [box.running(name) for name in PROCESSES]

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.differences import OF_THE_SCREEN
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("gateway", "hardware")
 
@@ -229,6 +231,16 @@ def own_time_and_chance(modules: dict[str, Module]) -> Iterator[str]:
                 yield f"{module.name}:{node.lineno}: {name}"
 
 
+def screen_for_the_panel(modules: dict[str, Module]) -> Iterator[str]:
+    """Nothing below or beside the panel reads `[panel]`: a change of it alone starts no other process anew."""
+    for module in modules.values():
+        if module.part in {"gateway.panel", "gateway.config", "compose"}:
+            continue
+        for node in module.nodes:
+            if isinstance(node, ast.Attribute) and node.attr == OF_THE_SCREEN:
+                yield f"{module.name}:{node.lineno}: reads [{OF_THE_SCREEN}]"
+
+
 def pynetdicom_inside(modules: dict[str, Module]) -> Iterator[str]:
     """One module knows what pynetdicom keeps to itself; a new pynetdicom is looked at there."""
     for module in modules.values():
@@ -293,6 +305,7 @@ RULES = (
     capture_apart,
     broad_excepts,
     own_time_and_chance,
+    screen_for_the_panel,
     pynetdicom_inside,
     too_long,
     silent_modules,
@@ -339,6 +352,7 @@ BREACHES = [
     (own_time_and_chance, "gateway/log.py", "from datetime import date\ndate.today()", "datetime.date.today"),
     (own_time_and_chance, "hardware/fakes.py", "import uuid\nuuid.uuid4()", "uuid.uuid4"),
     (own_time_and_chance, "gateway/log.py", "import random", "imports random"),
+    (screen_for_the_panel, "gateway/capture/ring.py", "def f(s):\n    return s.panel.theme", "gateway.capture.ring:2: reads [panel]"),
     (pynetdicom_inside, "gateway/net/echo.py", "from pynetdicom import _config", "imports pynetdicom._config"),
     (pynetdicom_inside, "gateway/net/find.py", "def f(link):\n    return link.association._accepted_cx", "link.association._accepted_cx"),
     (pynetdicom_inside, "gateway/demo/peers.py", "import pynetdicom\ndef f(a):\n    a._is_paused = True", "a._is_paused"),

@@ -20,7 +20,7 @@ from gateway.errors import BadValue, Problem, SettingsWrong
 from gateway.panel import problems
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
-from gateway.panel.configuring import WAITS, Configuring, State
+from gateway.panel.configuring import STARTS_ANEW, WAITS, Configuring, State, starts_anew
 from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
@@ -195,9 +195,11 @@ def _state(state: State, language: Words) -> Json:
 
 
 def _trial(trial: Trial, tables: dict[str, Table], language: Words) -> Json:
+    which = starts_anew(trial)
     return {
         "problems": [_problem(each, language) for each in trial.problems],
         "differences": [_difference(each, tables, language) for each in trial.differences],
+        "starts_anew": {"which": which, "what": language.said(STARTS_ANEW[which])},
     }
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gateway.config import forms
 from gateway.errors import CaptureGone, NotFound
 from gateway.panel.calls import bodies
-from gateway.panel.configuring import WAITS
+from gateway.panel.configuring import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
@@ -65,6 +65,7 @@ class SettingsPages:
             "differences": [
                 setting_values.difference(each, self._configuring.tables, said) for each in trial.differences
             ],
+            "applying": STARTS_ANEW[starts_anew(trial)],
         }
 
     def _page(self, request: Request) -> Values:

@@ -103,6 +103,19 @@ def test_a_change_is_tried_then_made_and_noted_by_key_without_its_value(configur
     assert "pacs.house" not in noted
 
 
+def test_what_a_change_costs_is_said_before_it_is_made(configured: Bench) -> None:
+    for change, which, what in (
+        (put("destination", 0, "host", value="pacs.house"), "box", "nothing can be captured"),
+        (put("panel", "theme", value="light"), "screen", "Only the screen starts anew"),
+    ):
+        before = asked(configured, "check", change).json()["starts_anew"]
+        assert before["which"] == which
+        assert what in before["what"]
+        assert "waits until no exam is open" in before["what"]
+        asked(configured, "change", change).raise_for_status()
+        assert what in configured.client.get("/settings/before").text  # as much as to take it back
+
+
 def test_an_archive_is_added_and_removed(configured: Bench) -> None:
     values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web"}
     asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()

@@ -28,7 +28,7 @@ def wish(tmp_path):
 
 @pytest.fixture
 def taking(config, wish):
-    return Taking(config=config, revision=text_at(config).revision, wish=wish)
+    return Taking(config=config, built=text_at(config), wish=wish, is_panel=True)
 
 
 def test_a_wish_is_obeyed_once_its_file_is_there_and_once_only(config, wish, taking):
@@ -37,7 +37,7 @@ def test_a_wish_is_obeyed_once_its_file_is_there_and_once_only(config, wish, tak
     assert not taking.due()  # the panel was killed between wish and file
     config.write_bytes(NEW)
     assert taking.due()
-    successor = Taking(config=config, revision=text_at(config).revision, wish=wish)
+    successor = Taking(config=config, built=text_at(config), wish=wish, is_panel=True)
     assert not successor.due()
 
 
@@ -53,15 +53,49 @@ def test_a_process_ends_when_nothing_is_lost_by_it_and_not_while_nobody_knows(co
     config.write_bytes(NEW)
     ended = threading.Event()
 
+    def nobody_listens(revision):
+        raise AssertionError(revision)
+
     def nobody_knows():
         raise SpoolBusy
 
     for ready in (lambda: False, nobody_knows):
-        taking.step(ready, ended.set)
+        taking.step(ready, ended.set, nobody_listens)
         assert not ended.is_set()
-    taking.step(lambda: True, ended.set)
+    taking.step(lambda: True, ended.set, nobody_listens)
     assert ended.is_set()
     assert taking.taken
+
+
+def taken(config, wish, *, was: bytes, becomes: bytes, is_panel: bool) -> tuple[bool, list[str]]:
+    """Change the file; return whether the process ends for it, and which revision it says if it goes on."""
+    config.write_bytes(was)
+    taking = Taking(config=config, built=text_at(config), wish=wish, is_panel=is_panel)
+    wish.leave(text_of(becomes).revision)
+    config.write_bytes(becomes)
+    ended, said = threading.Event(), list[str]()
+    taking.step(lambda: False, ended.set, said.append)
+    assert (ended.is_set(), said) == (False, [])  # in either case not before nothing is lost by it
+    taking.step(lambda: True, ended.set, said.append)
+    taking.step(lambda: True, ended.set, said.append)
+    return ended.is_set(), said
+
+
+SCREEN = b'[panel]\ntheme = "dark"\n'
+
+
+@pytest.mark.parametrize("becomes", [b'[panel]\ntheme = "light"\n', SCREEN + b"# a remark\n", b""])
+def test_a_change_of_the_screen_alone_starts_the_panel_anew_and_the_others_go_on(config, wish, becomes):
+    assert taken(config, wish, was=SCREEN, becomes=becomes, is_panel=True) == (True, [])
+    others = taken(config, wish, was=SCREEN, becomes=becomes, is_panel=False)
+    assert others == (False, [text_of(becomes).revision])
+
+
+@pytest.mark.parametrize(
+    "becomes", [b'[panel]\ntheme = "light"\n[station]\nname = "US2"\n', b"half a fi", b"\xff\xfe"]
+)
+def test_whatever_else_changes_starts_every_process_anew(config, wish, becomes):
+    assert taken(config, wish, was=SCREEN, becomes=becomes, is_panel=False) == (True, [])
 
 
 def test_a_broken_wish_is_none(tmp_path, wish):
