@@ -21,6 +21,7 @@ from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import setting_values, settings
 from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
+from gateway.panel.words import Words
 
 
 class SettingsPages:
@@ -193,12 +194,20 @@ class SettingsPages:
         return [name for name in named if name]
 
     def _said(self, request: Request) -> Any:  # noqa: ANN401 - a function of the language
-        return self._context.languages.of_page(request, self._context.settings.panel.language).said
+        return self._spoken(request).said
+
+    def _spoken(self, request: Request) -> Words:
+        return self._context.languages.of_page(request, self._context.settings.panel.language)
 
     def _value(self, request: Request) -> Any:  # noqa: ANN401
         """Return the function that says what a field has now."""
-        said = self._said(request)
-        return lambda field: setting_values.words(field, field.now, said, there=field.value is not None)
+        spoken = self._spoken(request)
+
+        def value(field: Field) -> str:
+            now = setting_values.words(field, field.now, spoken.said, there=field.value is not None)
+            return setting_values.with_this_screen(field, now, spoken.language, spoken.said)
+
+        return value
 
 
 def _kept_for(field: Field, every: Iterable[Field]) -> list[Field]:

@@ -16,6 +16,8 @@ YES = N_("Yes")
 NO = N_("No")
 NOT_SET = N_("Not set")
 KEPT = N_("Kept on this box")
+THIS_SCREEN = N_("this screen: {language}")
+LANGUAGE = "panel.language"
 Said = Callable[[str], str]
 SECRETS = frozenset({"token_file", "password_file"})
 
@@ -27,6 +29,13 @@ def words(field: Field, value: Any, said: Said, *, there: bool = True) -> str:  
     if field.inner:
         return said(YES if value else NO)
     return _words(field.key, value, said, unit=field.unit)
+
+
+def with_this_screen(field: Field, now: str, spoken: str, said: Said) -> str:
+    """Return a value in words; of the box's language, also the one that this screen has, when that is another."""
+    if field.key != LANGUAGE or field.now == spoken:
+        return now
+    return f"{now} · {said(THIS_SCREEN.format(language=NAMES[spoken]))}"
 
 
 def typed(field: Field) -> str:
@@ -76,7 +85,7 @@ def _words(key: str, value: Any, said: Said, *, unit: str = "") -> str:  # noqa:
         found = ", ".join(_words(key, each, said) for each in value)
     elif f"{key}.{value}" in WORDS:
         found = said(WORDS[f"{key}.{value}"])
-    elif key == "panel.language":
+    elif key == LANGUAGE:
         found = NAMES.get(found, found)
     elif unit and isinstance(value, int):
         found = said(unit.format(number=value))

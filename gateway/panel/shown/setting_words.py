@@ -91,7 +91,7 @@ LABELS: dict[str, str] = {
     "station.typed_id": N_("Number of a patient who is typed without one"),
     "station.tls": N_("Encryption of what calls this box"),
     "panel.lan": N_("Browsers of the clinic's network"),
-    "panel.language": N_("Language of the screen"),
+    "panel.language": N_("Language of this box"),
     "panel.theme": N_("Brightness"),
     "panel.buttons": N_("Keys beside the picture"),
     "panel.operators": N_("Who works here"),

@@ -116,6 +116,18 @@ def test_what_a_change_costs_is_said_before_it_is_made(configured: Bench) -> Non
         assert what in configured.client.get("/settings/before").text  # as much as to take it back
 
 
+def test_the_language_of_the_box_and_that_of_this_screen_are_told_apart(configured: Bench) -> None:
+    page = configured.client.get("/settings/screen").text
+    assert "Language of this box" in page
+    assert "<bdi>English</bdi>" in page
+    configured.client.cookies.set("language", "de")
+    page = configured.client.get("/settings/screen").text
+    assert "Sprache dieser Box" in page
+    assert "<bdi>English · dieser Bildschirm: Deutsch</bdi>" in page
+    asking = configured.client.get("/settings/screen/ask/panel/language").text
+    assert "(Mehr, Language)" in asking
+
+
 def test_an_archive_is_added_and_removed(configured: Bench) -> None:
     values = {"kind": "stow", "name": "cloud", "url": "https://archive.example/dicom-web"}
     asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
