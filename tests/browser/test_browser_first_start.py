@@ -285,6 +285,10 @@ def test_the_language_is_chosen_in_one_way_and_a_wrong_time_is_not_called_right(
     expect(page.locator(".key.next")).to_have_count(0)  # a touch on a language goes on
     finger.tap("English")
     finger.at("/first-start/time")
+    finger.tap("It is right")
+    finger.at("/first-start/station")
+    finger.tap("Back")
+    finger.at("/first-start/time")
     finger.tap("It is wrong")
     finger.at("/first-start/time?wrong=1")
     expect(page.locator(".key.next")).to_have_text("Continue")

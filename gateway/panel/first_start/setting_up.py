@@ -89,9 +89,9 @@ class SettingUp:
         self._note(step, Answer.NONE)
 
     def skip(self, step: Step) -> None:
-        """Leave a question for later; what was answered before stays."""
+        """Leave a question for later; what was answered stays, but for a time that is called wrong by now."""
         self._asked(step)
-        if not self.state_of(step, self.now()):
+        if step is Step.TIME or not self.state_of(step, self.now()):
             self._note(step, Answer.SKIPPED)
 
     def draft(self, step: Step, values: Mapping[str, Any]) -> None:

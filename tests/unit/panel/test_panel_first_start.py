@@ -254,6 +254,16 @@ def test_who_says_that_the_time_is_wrong_goes_on_and_nobody_has_said_that_it_is_
     assert '"skip": true' in said
 
 
+def test_a_time_that_was_called_right_and_then_wrong_is_right_no_more(new):
+    answer(new, "time").raise_for_status()
+    assert new.client.get("/first-start/time").text.count('"skip": true') == 1  # by the key "It is wrong" itself
+    new.client.post("/api/v1/first-start/answer", json={"step": "time", "skip": True}).raise_for_status()
+    assert {"step": "time", "answer": "skipped"} in state(new)["steps"]
+    answer(new, "retention", keep_days=90).raise_for_status()
+    new.client.post("/api/v1/first-start/answer", json={"step": "retention", "skip": True}).raise_for_status()
+    assert {"step": "retention", "answer": "set"} in state(new)["steps"]  # an answer that is put off stays
+
+
 def test_an_answer_that_is_given_again_replaces_the_one_before(new):
     draft(new, "source", device="pattern:bars")
     answer(new, "source", kind="ultrasound")
