@@ -134,6 +134,8 @@ LIKE_ANOTHER = {
     "settings_file_no_stick": "settings_archive",
     "settings_pedal": "setup_pedal",
     "settings_device": "settings_choice",
+    "settings_profile": "setup_profile",
+    "settings_profile_exam": "setup_profile",
     "settings_file": "settings_archive",
     "clean": "standby",
     "standby_of_the_box": "standby",

@@ -176,7 +176,7 @@ def _source(finger: Finger) -> None:
     page = finger.page
     finger.tap("Test picture: ultrasound", exact=False)
     finger.at("/first-start/source/profile")
-    expect(page.locator("#setup-tried")).to_contain_text("Profiles that fit", timeout=_SLOW_MS)
+    expect(page.locator("#profiles-tried")).to_contain_text("Profiles that fit", timeout=_SLOW_MS)
     plain = page.locator("[data-profile='']")
     assert plain.locator("img").evaluate("image => image.naturalWidth") == 320
     plain.tap()

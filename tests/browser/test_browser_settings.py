@@ -130,6 +130,27 @@ def test_a_pedal_is_learned_by_its_press_and_asked_about_before_it_counts(page: 
     assert (learned["source"], learned["still"]) == ("ultrasound", "key:F13")
 
 
+def test_a_profile_shows_its_picture_before_it_is_chosen(page: Page, box: Box) -> None:
+    show("settings_profile", box, page)
+    fitting = page.locator(".previews [data-fits=yes]")
+    assert fitting.locator("img").evaluate_all("all => all.map((image) => image.naturalWidth > 0)") == [True, True]
+    page.locator("[data-profile='dvi-1080p-ultrasound']").tap()
+    touch(page, "Continue")
+    page.locator("#sure:not([hidden])").wait_for()
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/sources/source/0")
+    assert written(box)["source"][0]["profile"] == "dvi-1080p-ultrasound"
+
+
+def test_during_an_exam_profiles_are_chosen_by_name_and_the_screen_says_why(page: Page, box: Box) -> None:
+    show("settings_profile_exam", box, page)
+    expect(page.locator("#profiles-tried")).to_contain_text("while an exam is open")
+    expect(page.locator(".previews img:visible")).to_have_count(0)
+    page.locator("[data-profile='dvi-1080p-ultrasound']").tap()
+    touch(page, "Continue")
+    page.locator("#sure:not([hidden])").wait_for()
+
+
 def test_what_was_chosen_during_an_exam_is_not_said_to_take_seconds(page: Page, box: Box) -> None:
     show("setup_summary", box, page)
     page.route("**/api/v1/first-start/finish", lambda route: route.fulfill(json={}))

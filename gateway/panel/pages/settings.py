@@ -159,6 +159,7 @@ class SettingsPages:
             "name": name,
             "title": title,
             "steps": steps,
+            "previewed": any(each["device"] for each in steps),
             "back": back,
             "add": "",
             "kind": "",
@@ -181,11 +182,19 @@ class SettingsPages:
             "place": list(field.place),
             "kind": forms.CHOICE if plugged or (field.key == "trigger.source" and choices) else field.form.kind,
             "choices": plugged or choices,
+            "device": self._device(field) if plugged else "",
             "chosen": _chosen(field),
             "text": setting_values.typed(field),
             "usual": setting_values.words(field, field.default, said),
             "keys": "date" if field.form.kind == forms.NUMBER else "search",
         }
+
+    def _device(self, field: Field) -> str:
+        """Return the device with which profiles are tried before one is chosen; "" where none is asked for."""
+        if field.key != "source.profile":
+            return ""
+        source = self._configuring.now().document["source"][field.place[1]]
+        return str(source.get("device", ""))
 
     def _sources(self) -> list[str]:
         """Return how the sources of the file are called."""

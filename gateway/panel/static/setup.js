@@ -1,4 +1,4 @@
-// The first start: what is typed is kept, profiles and pedals are tried, other systems are asked, the box takes it over.
+// The first start: what is typed is kept, pedals are learned, other systems are asked, the box takes it over.
 "use strict";
 
 const setupWords = JSON.parse($("setup-words").textContent);
@@ -73,28 +73,6 @@ $("setup-field")?.addEventListener("submit", async (event) => {
     location.assign(form.dataset.next);
   } catch (error) { failed(error); key.disabled = false; input.focus(); }
 });
-
-// --- profiles: tried one after the other, for a grabber has one reader -------------------------------------------------
-
-async function loads(image, address) {
-  image.src = address;
-  try { await image.decode(); return true; } catch { return false; }
-}
-
-async function tryProfiles(list) {
-  const keys = [...list.querySelectorAll("[data-profile]")];
-  let fitting = 0;
-  for (const [at, key] of keys.entries()) {
-    $("setup-tried").textContent = filled(setupWords.trying, { number: at + 1, count: keys.length });
-    const query = new URLSearchParams({ device: list.dataset.device, profile: key.dataset.profile, width: "320" });
-    const fits = await loads(key.querySelector("img"), `/api/v1/devices/look?${query}`);
-    key.hidden = !fits;
-    fitting += fits;
-  }
-  $("setup-tried").dataset.over = "";
-  $("setup-tried").textContent = fitting ? filled(setupWords.fitting, { count: fitting }) : setupWords.nothing;
-}
-if ($("setup-profiles")) tryProfiles($("setup-profiles"));
 
 // --- the pedal (pedal.js listens) ----------------------------------------------------------------------------------------
 

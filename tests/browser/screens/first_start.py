@@ -109,7 +109,7 @@ def _pressed(box: Box, page: Page) -> None:
 BEFORE["setup_pedal"] = BEFORE["setup_summary_test_picture"] = _with_source
 BEFORE["setup_pedal_heard"] = _pressed
 BEFORE["setup_summary_much"] = _with_much
-AFTER["setup_profile"] = lambda page: page.locator("#setup-tried[data-over]").wait_for()
+AFTER["setup_profile"] = lambda page: page.locator("#profiles-tried[data-over]").wait_for()
 AFTER["setup_pedal"] = lambda page: page.locator("#setup-press").wait_for()
 AFTER["setup_pedal_heard"] = lambda page: page.locator("#setup-again:not([hidden])").wait_for()
 for _name in ("setup_trial", "setup_trial_bad"):

@@ -75,6 +75,11 @@ def _changed(box: Box, page: Page) -> None:
     change(box, page, ["destination", 0, "host"], "pacs.klinik.example")
 
 
+def _in_an_exam(box: Box, page: Page) -> None:
+    configured(box, page)
+    exam(box, 2)
+
+
 def _waiting(box: Box, page: Page) -> None:
     configured(box, page)
     exam(box, 2)
@@ -108,6 +113,10 @@ at("settings_waiting", "/settings", _waiting)
 for _name in ("station", "worklist", "archives", "sources", "pedals", "retention", "screen", "network"):
     at(f"settings_{_name}", f"/settings/{_name}", configured)
 at("settings_pedal", "/settings/pedals/trigger/learn", configured)
+at("settings_profile", "/settings/sources/ask/source/0/profile", configured)
+at("settings_profile_exam", "/settings/sources/ask/source/0/profile", _in_an_exam)
+for _name in ("settings_profile", "settings_profile_exam"):
+    AFTER[_name] = lambda page: page.locator("#profiles-tried[data-over]").wait_for()
 at("settings_device", "/settings/sources/ask/source/0/device", configured)
 at("settings_archive", "/settings/archives/destination/0", configured)
 at("settings_try", "/settings/archives/destination/0/try", _trying)

@@ -19,7 +19,7 @@ import simplejpeg
 
 from gateway import wire
 from gateway.clock import Clock
-from gateway.errors import BadValue, ExamChanged, FrameGone, NoExam, ProfileUnfit, ScopegateError
+from gateway.errors import BadValue, ExamChanged, ExamOpen, FrameGone, NoExam, ProfileUnfit, ScopegateError
 from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp, Side
 from gateway.spool import clips
 from gateway.spool.live import LiveState
@@ -258,7 +258,10 @@ class FakeCapture:
             assert wire.receive(connection).header == {"call": "credit"}
 
     def _look(self, arguments: dict[str, Any]) -> bytes:
-        """Show a device; one profile fits, the others are for another size."""
+        """Show a device; one profile fits, the others are for another size. Not during an exam."""
+        if self.spool.exams.open_one():
+            error = ExamOpen("Devices are not tried while an exam is open.", action="Finish the exam first.")
+            return wire.pack(wire.error_header(error))
         if arguments["profile"] not in {"", "dvi-1080p-ultrasound"}:
             return wire.pack(
                 wire.error_header(ProfileUnfit("It gives 480 x 360: this profile is for another size."))

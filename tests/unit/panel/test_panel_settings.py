@@ -479,6 +479,8 @@ def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -
     assert page.count('type="radio"') > 1
     profiles = configured.client.get("/settings/sources/ask/source/0/profile").raise_for_status().text
     assert 'value="dvi-1080p-ultrasound"' in profiles
+    assert 'data-device="pattern:ultrasound"' in profiles  # profiles.js looks at it with each of them
+    assert "data-device" not in page
     configured.capture.stop()
     typed = configured.client.get("/settings/sources/ask/source/0/device").raise_for_status().text
     assert 'type="radio"' not in typed  # nobody says what is there: it is typed
