@@ -135,6 +135,7 @@ LIKE_ANOTHER = {
     "settings_pedal": "setup_pedal",
     "settings_device": "settings_choice",
     "settings_profile": "setup_profile",
+    "sign_in_unreadable": "problem",
     "settings_profile_exam": "setup_profile",
     "settings_file": "settings_archive",
     "clean": "standby",

@@ -11,6 +11,7 @@ from gateway.panel.doors.second_door import SecondDoor
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import AT_THE_BOX, EVERYBODY, SET_UP, SIGNED_IN, Door, Role, caller_of
 from gateway.panel.people.store import LONGEST_NAME
+from gateway.panel.problems import PeopleUnreadable
 
 ROLE_WORDS = {
     Role.TECHNICIAN: (N_("Technician"), N_("Does exams.")),
@@ -52,20 +53,19 @@ class PeoplePages:
         administrators = [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]
         return {
             "names": administrators if at_the_box else [],
+            "trouble": None if self._people.is_readable else PeopleUnreadable(),
             "next": next_page(request.query_params.get("next", ""), "/more" if at_the_box else "/"),
         }
 
     def _first(self, request: Request) -> Values:
         """Ask for the first administrator's PIN; the name was typed on a page of its own, which has the letters."""
-        if self._people.has_administrator:
-            raise Elsewhere("/sign-in")
+        self._nobody_yet()
         if not (name := typed_name(request)):
             raise Elsewhere("/first/name")
         return {"name": name}
 
     def _first_name(self, request: Request) -> Values:
-        if self._people.has_administrator:
-            raise Elsewhere("/sign-in")
+        self._nobody_yet()
         return {
             "keyboard": self._frame.keyboard(request),
             "title": N_("First administrator"),
@@ -78,7 +78,7 @@ class PeoplePages:
     def _recover(self, request: Request) -> Values:
         del request
         if not self._people.has_administrator:
-            raise Elsewhere("/first")
+            raise Elsewhere("/first")  # which leads on to what is the matter
         return {"names": [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]}
 
     def _pin(self, request: Request) -> Values:
@@ -116,6 +116,11 @@ class PeoplePages:
     def _code(self, request: Request) -> Values:
         del request
         return {}
+
+    def _nobody_yet(self) -> None:
+        """Lead away where nobody can become the first administrator: there is one, or nobody knows."""
+        if self._people.has_administrator or not self._people.is_readable:
+            raise Elsewhere("/sign-in")
 
 
 def typed_name(request: Request) -> str:

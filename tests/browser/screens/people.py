@@ -30,6 +30,12 @@ def _signed_out(box: Box, page: Page, *others: tuple[str, str]) -> None:
     ask(box, page, "/session/end", {})
 
 
+def _unreadable(box: Box, page: Page) -> None:
+    del page
+    (box.settings.station.data_dir / "people.json").write_text("{")
+    box.configure()  # a panel that begins with it
+
+
 _MANY = [
     ("Rossi", "technician"),
     ("Wolfeschlegelsteinhausenbergerdo", "reviewer"),
@@ -41,6 +47,7 @@ at("first_administrator", "/first?name=Chris")
 at("first_administrator_name", "/first/name")
 at("sign_in", "/people", _signed_out)
 at("sign_in_several", "/sign-in", lambda box, page: _signed_out(box, page, *_MANY))
+at("sign_in_unreadable", "/people", _unreadable)
 at("recover", "/recover", _signed_out)
 at("people", "/people", lambda box, page: as_administrator(box, page, *_MANY))
 at(

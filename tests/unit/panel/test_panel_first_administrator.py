@@ -50,6 +50,10 @@ def test_a_box_whose_people_cannot_be_read_takes_exams_and_nobody_as_administrat
         with running(folder) as bench:
             bench.refused("/people/first", {"name": "Eve", "pin": PIN}, 503, "people-unreadable")
             bench.refused("/session", {"name": "Eve", "pin": PIN}, 503, "people-unreadable")
-            assert bench.client.get("/sign-in").status_code == 200
+            for asked in ("/people", "/sign-in", "/first", "/first/name", "/recover", "/settings"):
+                said = bench.client.get(asked, follow_redirects=True)
+                assert said.url.path == "/sign-in"
+                assert "nobody can sign in" in said.text  # and no field is offered in which a name could be typed
+                assert "<input" not in said.text
             bench.still(bench.open_exam())
         assert path.read_text() == "{"
