@@ -20,7 +20,7 @@ from gateway.errors import BadValue, Problem, SettingsWrong
 from gateway.panel import problems
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
-from gateway.panel.configuring import STARTS_ANEW, WAITS, Configuring, State, starts_anew
+from gateway.panel.configuring import Configuring, State
 from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
@@ -28,6 +28,7 @@ from gateway.panel.shown import setting_values
 from gateway.panel.shown import settings as shown
 from gateway.panel.shown.setting_values import SECRETS
 from gateway.panel.shown.setting_words import PAGES
+from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words, of_call
 
 Json = dict[str, Any]

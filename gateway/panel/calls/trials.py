@@ -44,7 +44,7 @@ class TrialCalls:
         arguments = {
             "table": table,
             "values": values,
-            "base": str(self._context.configuring.base),
+            "base": str(self._context.configuring.allowed.base),
             "listen": bodies.text(asked.values, "listen", longest=300),
             "ae_title": await self._context.work.spool(self._context.configuring.our_title),
         }
@@ -60,10 +60,10 @@ class TrialCalls:
     def _harmless(self, table: str, values: dict[str, Any]) -> None:
         """Refuse what would send a file of the box, or another archive's secret, as a password. Raises BadValue."""
         configuring = self._context.configuring
-        for foreign in configuring.foreign_files({table: [values]}):
+        for foreign in configuring.allowed.foreign_files({table: [values]}):
             name = setting_values.label(foreign.key)
             raise BadValue(f"This cannot be used: {name}: {foreign.reason}.")
-        if any(configuring.lent_secrets({table: [values]})):
+        if any(configuring.allowed.lent_secrets({table: [values]})):
             raise BadValue("This secret is kept for another address.", action="Type it again.")
 
     async def get(self, request: Request) -> Response:

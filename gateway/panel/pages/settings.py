@@ -12,7 +12,6 @@ from starlette.responses import Response
 from gateway.config import forms
 from gateway.errors import CaptureGone, NotFound
 from gateway.panel.calls import bodies
-from gateway.panel.configuring import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
@@ -21,6 +20,7 @@ from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import setting_values, settings
 from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
+from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words
 
 

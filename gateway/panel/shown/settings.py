@@ -11,7 +11,7 @@ from gateway.config.forms import Form, form_of
 from gateway.config.lines import Place
 from gateway.config.settings import Address, Entity
 from gateway.config.table import Table
-from gateway.panel.configuring import OF_THE_MACHINE
+from gateway.panel.allowed import OF_THE_MACHINE
 from gateway.panel.shown.setting_words import IN_HOURS, LABELS, PAGES, SYMBOLS, UNITS, WORDS
 
 Json = dict[str, Any]

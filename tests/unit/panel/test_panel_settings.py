@@ -13,8 +13,8 @@ from gateway.config.keys import tables
 from gateway.config.table import Table
 from gateway.errors import MediaAbsent
 from gateway.model import DeliveryState
+from gateway.panel.allowed import OF_THE_MACHINE
 from gateway.panel.calls.settings_stick import as_of_settings
-from gateway.panel.configuring import OF_THE_MACHINE
 from gateway.panel.people.roles import Role
 from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
 from gateway.panel.this_machine import lacking
