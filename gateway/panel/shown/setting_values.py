@@ -35,7 +35,7 @@ def with_this_screen(field: Field, now: str, spoken: str, said: Said) -> str:
     """Return a value in words; of the box's language, also the one that this screen has, when that is another."""
     if field.key != LANGUAGE or field.now == spoken:
         return now
-    return f"{now} · {said(THIS_SCREEN.format(language=NAMES[spoken]))}"
+    return f"{now} · {said(THIS_SCREEN.format(language=NAMES.get(spoken, spoken)))}"
 
 
 def typed(field: Field) -> str:
