@@ -4,6 +4,7 @@ flickers: a peak is no heat, and what was too hot must have cooled well.
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from gateway.clock import Clock
@@ -76,10 +77,11 @@ class Heat:
             raise TooHot
 
     def state(self) -> dict[str, Any]:
-        """Return how it is for the live state."""
+        """Return how it is for the live state, with every temperature: nobody else reads the sensors."""
         power = "unknown" if not self._voltage_known else "weak" if self._weak.on else "ok"
         heat = "unknown" if not self._zones else "hot" if self._hot.on else "ok"
-        return {"heat": heat, "celsius": self.celsius, "power": power}
+        zones = [asdict(each) for each in self._zones]
+        return {"heat": heat, "celsius": self.celsius, "power": power, "zones": zones}
 
     def _say(self, begun: str, over: str, state: Lasting, **more: object) -> None:
         say: Callable[..., None] = warn if state.on else event

@@ -273,4 +273,5 @@ def _without_counters(state: dict[str, Any]) -> dict[str, Any]:
         return {}
     sources = [{k: v for k, v in s.items() if k not in {"sequence", "rate"}} for s in state["sources"]]
     clip = {k: v for k, v in (state["clip"] or {}).items() if k not in {"seconds", "frames"}}
-    return {**state, "sources": sources, "clip": clip}
+    machine = {k: v for k, v in state["machine"].items() if k != "zones"}
+    return {**state, "sources": sources, "clip": clip, "machine": machine}

@@ -33,6 +33,7 @@ class ServiceCalls:
         del request
         context = self._context
         health = await context.work.spool(self._health.report)
+        said = await context.work.spool(context.live["capture"].read)
         made = await context.work.spool(
             partial(
                 service.bundle,
@@ -40,6 +41,7 @@ class ServiceCalls:
                 settings=context.settings,
                 clock=context.clock,
                 health=health,
+                measured=service.temperatures(said),
             )
         )
         await context.note("support-bundle", bytes=len(made))

@@ -72,7 +72,7 @@ class ServicePages:
         return {
             "lines": [{**each, "mark": _mark(each)} for each in lines],
             "counted": _COUNTED,
-            "temperatures": service.temperatures(),
+            "temperatures": service.temperatures(self._context.live["capture"].read()),
             "versions": service.versions(),
             "faults": service.faults(self._context.spool),
         }

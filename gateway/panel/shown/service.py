@@ -9,7 +9,7 @@ import json
 import platform
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -24,7 +24,6 @@ from gateway.spool.spool import Spool
 
 PROCESSES = ("capture", "forward", "panel")
 REMOVED = "[removed]"
-_ZONES = Path("/sys/class/thermal")
 _SHORTEST = 3  # letters: shorter words are parts of every text
 _PACKAGES = ("pydicom", "pynetdicom", "starlette", "uvicorn", "av", "opencv-python-headless", "linuxpy")
 
@@ -46,14 +45,10 @@ class Fault:
     count: int
 
 
-def temperatures(zones: Path = _ZONES) -> list[Temperature]:
-    """Return what the kernel measures; nothing where it does not."""
-    found = []
-    for zone in sorted(zones.glob("thermal_zone*")):
-        with suppress(OSError, ValueError):
-            celsius = int((zone / "temp").read_text()) / 1000
-            found.append(Temperature(name=(zone / "type").read_text().strip(), celsius=celsius))
-    return found
+def temperatures(capture: Mapping[str, Any] | None) -> list[Temperature]:
+    """Return what the recorder said last, which alone reads the sensors; nothing while it is away."""
+    zones = ((capture or {}).get("machine") or {}).get("zones", [])
+    return [Temperature(name=each["name"], celsius=each["celsius"]) for each in zones]
 
 
 def versions() -> dict[str, str]:
@@ -89,14 +84,21 @@ def without_patients(spool: Spool) -> Callable[[str], str]:
     return lambda text: pattern.sub(REMOVED, text)
 
 
-def bundle(*, spool: Spool, settings: Settings, clock: Clock, health: dict[str, Any]) -> bytes:
+def bundle(
+    *,
+    spool: Spool,
+    settings: Settings,
+    clock: Clock,
+    health: dict[str, Any],
+    measured: Sequence[Temperature] = (),
+) -> bytes:
     """Return a zip for whoever helps from afar: health, faults, versions, configuration without secrets, logs."""
     clean = without_patients(spool)
     facts: dict[str, Any] = {
         "health.json": health,
         "faults.json": [asdict(each) for each in faults(spool)],
         "versions.json": versions(),
-        "temperatures.json": [asdict(each) for each in temperatures()],
+        "temperatures.json": [asdict(each) for each in measured],
         "configuration.json": _configuration(settings),
     }
     parts = {name: _as_json(fact, clean) for name, fact in facts.items()}

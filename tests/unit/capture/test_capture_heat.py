@@ -61,7 +61,14 @@ def test_a_sensor_that_falls_silent_changes_nothing(heat: Heat, clock, tmp_path:
 def test_a_machine_without_sensors_is_not_known_and_hinders_nobody(heat: Heat) -> None:
     heat.step()
     heat.check()
-    assert heat.state() == {"heat": "unknown", "celsius": None, "power": "unknown"}
+    assert heat.state() == {"heat": "unknown", "celsius": None, "power": "unknown", "zones": []}
+
+
+def test_every_temperature_is_said_for_who_services_the_box(heat: Heat, tmp_path: Path) -> None:
+    zone(tmp_path, 0, "cpu-thermal", 61_200, **PI_4)
+    zone(tmp_path, 1, "broken", 999_000)
+    heat.step()
+    assert heat.state()["zones"] == [{"name": "cpu-thermal", "celsius": 61.2, "limit": 80.0}]
 
 
 def test_a_dip_of_the_voltage_is_said_at_once_and_for_a_minute(heat: Heat, clock, tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """A hot box, a weak supply, no source, no way back for reports: said where it helps, the gravest alone."""
 
+import io
+import json
+import zipfile
+
 from gateway.errors import TooHot
 from gateway.spool.live import LiveState
 from tests.memory import folder_in_memory
@@ -84,3 +88,22 @@ def test_a_box_to_which_no_archive_can_report_says_so_to_whoever_looks_after_it(
     assert (line["state"], line["code"], line["what"]) == ("shut", "port-taken", said["what"])
     said_of_forward(bench, destinations=[], listener=None)
     assert bench.get("/health")["listener"]["state"] == "ok"
+
+
+def test_the_service_page_and_the_bundle_have_the_temperatures_that_the_recorder_read(bench: Bench) -> None:
+    zones = [
+        {"name": "cpu-thermal", "celsius": 81.6, "limit": 80.0},
+        {"name": "gpu", "celsius": 55.0, "limit": 85.0},
+    ]
+    bench.capture.script.machine = {"heat": "hot", "celsius": 82, "power": "ok", "zones": zones}
+    say(bench)
+    bench.post("/people/first", {"name": "Huber", "pin": "402918"}, status=201)  # signed in by it
+    page = bench.client.get("/service").raise_for_status().text
+    for name, shown in (("cpu-thermal", "82 °C"), ("gpu", "55 °C")):
+        assert f"<dt><bdi>{name}</bdi></dt><dd><bdi>{shown}</bdi></dd>" in page
+    raw = bench.client.get("/api/v1/service/bundle").raise_for_status().content
+    with zipfile.ZipFile(io.BytesIO(raw)) as bundle:
+        assert json.loads(bundle.read("temperatures.json")) == [
+            {"name": "cpu-thermal", "celsius": 81.6},
+            {"name": "gpu", "celsius": 55.0},
+        ]

@@ -161,14 +161,11 @@ def test_lamps_and_tones_are_tested_while_no_exam_is_open(bench: Bench, lan: htt
     assert lan.post("/api/v1/service/sign", json={"answer": "stored"}).json()["code"] == "exam-open"
 
 
-def test_temperatures_are_those_that_the_kernel_measures(tmp_path: Path) -> None:
-    for number, (kind, milli) in enumerate((("cpu-thermal", "61200"), ("broken", "?"))):
-        zone = tmp_path / f"thermal_zone{number}"
-        zone.mkdir()
-        (zone / "type").write_text(f"{kind}\n")
-        (zone / "temp").write_text(f"{milli}\n")
-    assert service.temperatures(tmp_path) == [service.Temperature(name="cpu-thermal", celsius=61.2)]
-    assert service.temperatures(tmp_path / "none") == []
+def test_temperatures_are_those_that_the_recorder_judges() -> None:
+    zone = {"name": "cpu-thermal", "celsius": 61.2, "limit": 80.0}
+    said = {"machine": {"heat": "ok", "zones": [zone]}}
+    assert service.temperatures(said) == [service.Temperature(name="cpu-thermal", celsius=61.2)]
+    assert service.temperatures({"trouble": {}}) == service.temperatures(None) == []
 
 
 def test_health_says_whether_browsers_of_the_network_can_come_in(bench: Bench, tmp_path: Path) -> None:
