@@ -71,6 +71,7 @@ LIKE_ANOTHER = {
     "picture_of_a_side": "picture",
     "move_nowhere": "move",
     "delivery": "delivery_away",
+    "delivery_asked": "delivery_away",
     "delivery_away_for_hours": "delivery_refused",
     "details_away": "details_refused",
     "details_nothing": "details_refused",

@@ -1,17 +1,20 @@
 """The calls on deliveries: what is on its way, and a person's say in it."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.config.settings import Destination
 from gateway.errors import BadValue, NotFound, WrongState
 from gateway.model import DeliveryState
 from gateway.panel.calls import bodies
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SIGNED_IN, WORK
-from gateway.panel.shown import answers
+from gateway.panel.shown import answers, asked_for
+from gateway.panel.words import of_call
 
 _MOST = 2000
 
@@ -47,11 +50,16 @@ class DeliveryCalls:
     async def retry_all(self, request: Request) -> Response:
         """Let everything that waits be tried at once, or what waits for one destination."""
         asked = await bodies.read(request, "destination")
-        destination = bodies.text(asked.values, "destination")
-        if destination and destination not in {d.name for d in self._context.settings.destinations}:
+        name = bodies.text(asked.values, "destination")
+        wanted = [each for each in self._context.settings.destinations if name in ("", each.name)]
+        if name and not wanted:
             raise NotFound("There is no destination of that name.")
-        retry = partial(self._context.spool.deliveries.retry, destination=destination)
-        return JSONResponse({"retried": await self._context.work.spool(retry)})
+        retried, said = await self._context.work.spool(lambda: self._retry_all(name, wanted))
+        return JSONResponse({"retried": retried, "said": of_call(request).said(said)})
+
+    def _retry_all(self, name: str, wanted: Sequence[Destination]) -> tuple[int, str]:
+        said = asked_for.answer(self._context.spool, wanted, self._context.live["forward"].read())
+        return self._context.spool.deliveries.retry(destination=name), said
 
     async def retry(self, request: Request) -> Response:
         await bodies.read(request)

@@ -122,8 +122,17 @@ async function act(key) {
   }
   key.disabled = true;
   $("problem").hidden = true;
+  $("answer").hidden = true;
   try {
     const value = await call(key.dataset.post, body);
+    if ("answer" in key.dataset) {
+      $("answer").querySelector("p").textContent = value.said;
+      $("answer").hidden = false;
+      key.disabled = false;
+      wanted.add(key.dataset.answer);
+      refresh();
+      return;
+    }
     const next = "whence" in key.dataset ? whenceOf(key.dataset.next) : key.dataset.next;
     if (next === "") leave(() => location.reload());
     else leave(() => location.assign(next.endsWith("/") ? next + value.id : next));

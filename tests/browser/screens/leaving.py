@@ -1,7 +1,9 @@
 """What leaves the box, what waits and why."""
 
+from playwright.sync_api import Page
+
 from tests.browser.conftest import Box
-from tests.browser.screens.registry import screen
+from tests.browser.screens.registry import AFTER, screen
 from tests.browser.screens.states import LONG, away, exam, refused, said_of_forward, sealed, set_deliveries
 
 
@@ -23,6 +25,19 @@ def delivery_away(box: Box) -> str:
     sealed(box)
     away(box, 20)
     return "/delivery"
+
+
+@screen
+def delivery_asked(box: Box) -> str:
+    return delivery_away(box)
+
+
+def _ask(page: Page) -> None:
+    page.locator("[data-answer]").tap()
+    page.wait_for_selector("#answer:not([hidden])")
+
+
+AFTER["delivery_asked"] = _ask
 
 
 @screen

@@ -212,6 +212,34 @@ def test_what_was_tried_in_vain_is_not_on_the_way_even_before_the_sender_says_so
     assert exam in page
 
 
+def test_who_wants_that_everything_is_tried_at_once_is_answered_what_happens(bench: Bench) -> None:
+    def said() -> str:
+        return str(bench.post("/deliveries/retry")["said"])
+
+    assert said() == "Nothing waits to be sent."
+    sealed_exam(bench, 3)
+    assert said().endswith("tried as soon as the delivery process runs again: 3.")
+    said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
+    assert said() == "Asked for. Pictures that are tried again now: 3."  # each once, for two archives
+    paused(bench, minutes=5)
+    assert said().endswith("tried again now: 3. Whether pacs takes them is seen here within a minute.")
+    asked = {"accept-language": "de"}
+    assert (
+        bench.client.post("/api/v1/deliveries/retry", json={}, headers=asked).json()["said"].endswith("zu sehen.")
+    )
+    for name in ("pacs", "backup"):
+        move(bench, name, state="held", code="sop-class", reason="The archive does not take it.")
+    assert said().startswith("Nothing waits for its next try. Stopped: 3:")
+
+
+def test_nothing_is_tried_again_of_what_is_still_being_prepared(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    assert bench.post("/deliveries/retry")["said"].endswith("Being prepared, and sent by themselves: 1.")
+
+
 def test_an_exam_that_was_never_tried_is_not_on_the_way_while_its_archive_is_away(bench: Bench) -> None:
     sealed_exam(bench, 1)
     paused(bench, minutes=5)
