@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from gateway.model import Exam, Identity
 from gateway.panel.calls.power import AT_THIS_BOX
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -63,9 +64,17 @@ class BoxPages:
             "verdict": word,
             "waiting": waiting,
             "opened": self._frame.look.exam(opened, today) if opened else None,
+            "leave_at_once": opened is not None and self._leaves_at_once(opened),
             "can": power.there,
             "waits": power.waits,
         }
+
+    def _leaves_at_once(self, exam: Exam) -> bool:
+        """Say whether pictures of the open exam are sent before its end (gateway/forward/making/release.py)."""
+        release, archives = self._context.settings.release, self._context.settings.destinations
+        named = exam.identity is not Identity.TEMPORARY or release.temporary == "send"
+        somebody = any(each.kind != "media" for each in archives)
+        return somebody and release.when == "at-once" and named and not exam.please_check
 
     def _numbers(self, request: Request) -> Values:
         del request

@@ -24,7 +24,7 @@ _HOUR = 3600
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evening:
-    """`lasts`: how long sending may take, in words; "" when that is not known."""
+    """`lasts`: how long sending may take, in words, once those `away` answer; "" when that is not known."""
 
     exams: int
     pictures: int  # each once, wherever it goes
@@ -53,7 +53,7 @@ def of(
         pictures=left.pictures,
         preparing=backlog.preparing(spool) if archives else 0,
         in_open=backlog.in_the_open_exam(spool),
-        lasts=_lasts(waiting, said) if not away else "",
+        lasts=_lasts(waiting, said),
         away=tuple(away),
         stopped=badge.stopped(spool, [each.name for each in destinations]) if archives else 0,
         can_ask=can_ask,

@@ -231,6 +231,7 @@ def running(
     body_part: str = "",
     clock: Clock | None = None,
     panel: Panel | None = None,
+    release: Release | None = None,
     archives: bool = True,
     switch: Switch | None = None,
     refresh: float = 0.4,
@@ -247,6 +248,7 @@ def running(
         sources=sources,
         destinations=(*(settings.destinations if archives else ()), *more),
         panel=panel or settings.panel,
+        release=release or settings.release,
     )
     data = settings.station.data_dir
     spool = open_spool(data if data.exists() else with_index(data), clock=clock)

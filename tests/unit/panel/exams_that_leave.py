@@ -12,11 +12,12 @@ def said_of_forward(bench: Bench, **said: Any) -> None:
     LiveState(folder=folder, process="forward", files=bench.spool.files, clock=bench.clock).write(said)
 
 
-def paused(bench: Bench, *, minutes: float, code: str = "unreachable") -> None:
+def paused(bench: Bench, *, minutes: float, code: str = "unreachable", **more: Any) -> None:
     since = (bench.clock.utc() - timedelta(minutes=minutes)).isoformat()
     line = {"name": "pacs", "state": "paused", "code": code, "what": "The archive pacs does not answer."}
     said_of_forward(
-        bench, destinations=[{**line, "action": "", "since": since, "attempt": 3, "next_attempt_in_s": 40}]
+        bench,
+        destinations=[{**line, "action": "", "since": since, "attempt": 3, "next_attempt_in_s": 40, **more}],
     )
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.settings import Destination
-from gateway.model import RequestState
+from gateway.config.settings import Destination, Release
+from gateway.model import PleaseCheck, RequestState
 from gateway.panel.calls.exports import EXPORT
 from gateway.panel.power import UnitSwitch
 from gateway.panel.shown import evening, forecast
@@ -68,12 +68,36 @@ def test_at_the_end_of_the_day_a_picture_is_counted_once_however_many_archives_g
     assert "stopped: 2" in page
 
 
-def test_an_archive_that_is_away_is_named_instead_of_a_time(bench: Bench) -> None:
+def test_how_long_an_archive_that_is_away_will_take_is_said_when_its_pace_is_known(bench: Bench) -> None:
     sealed_exam(bench)
     paused(bench, minutes=5)
     page = bench.client.get("/evening").text
     assert "takes nothing at present." in page
-    assert " min</dd>" not in page
+    assert "How long cannot be told before <bdi>pacs</bdi> answers again." in page
+    assert " min " not in page
+    size = sum(o.bytes for e in bench.spool.exams.list() for o in bench.spool.objects.of_exam(e.id))
+    paused(bench, minutes=5, bytes_per_s=size // 600)
+    move(bench, "backup", state="sent")
+    assert "about 11 min once <bdi>pacs</bdi> answers again" in bench.client.get("/evening").text
+
+
+@pytest.mark.parametrize(
+    ("more", "confirmed", "says"),
+    [
+        ({}, True, "They are sent as they are taken"),
+        ({}, False, "Nothing sends them before it is finished."),
+        ({"emergency": True}, True, "Nothing sends them before it is finished."),
+    ],
+)
+def test_pictures_of_the_open_exam_are_said_to_leave_at_once_where_they_do(
+    more: dict[str, object], *, confirmed: bool, says: str
+) -> None:
+    with folder_in_memory() as folder, running(folder, release=Release(when="at-once")) as bench:
+        exam = str(bench.post("/exams", more, status=201)["id"]) if more else bench.open_exam()
+        bench.still(exam)
+        if not confirmed:
+            bench.spool.exams.ask_to_check(exam, PleaseCheck.IDLE)
+        assert says in bench.client.get("/evening").text
 
 
 def test_pictures_of_the_open_exam_are_still_to_be_sent_and_it_is_named(bench: Bench) -> None:
@@ -81,6 +105,7 @@ def test_pictures_of_the_open_exam_are_still_to_be_sent_and_it_is_named(bench: B
     bench.still(exam)
     page = bench.client.get("/evening").text
     assert "in the open exam: 1" in page
+    assert "Nothing sends them before it is finished." in page
     assert "Not done yet: see below what is left." in page
     strip = page.split(f'row-strip" href="/live/{exam}"')[1].split("</a>")[0]
     assert "HUBER" in strip
