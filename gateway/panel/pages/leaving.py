@@ -51,14 +51,16 @@ class LeavingPages:
         spool = self._context.spool
         exam = spool.exams.get(request.path_params["exam"])
         found = pictures.of_exam(spool, exam.id)
+        away = self._frame.away()
         ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
         return {
-            "exam": self._frame.look.exam(exam, self._frame.today(), away=self._frame.away()),
+            "exam": self._frame.look.exam(exam, self._frame.today(), away=away),
             "places": ways.of_pictures(
                 found,
                 self._context.settings.destinations,
                 self._context.clock,
                 lists=pictures.lists_of_exam(spool, exam.id),
+                away=away,
             ),
             "again": self._can_go_again(found),
             "unmade": ways.unmade(found) if ended else [],

@@ -89,8 +89,11 @@ class ExamFates:
         if moves or arrived:
             mark = "warn" if late and not moves else "going"
             return FateView(mark=mark, word=f"Sending {arrived} of {len(got)}", detail=detail)
-        mark = "warn" if late else "going" if self._has_archive else "none"
-        return FateView(mark=mark, word=fates.WORDS[Fate.ON_THIS_BOX], detail=detail)
+        if late:
+            return FateView(mark="warn", word=fates.WAITS, detail=detail)
+        words = {fates.word_of_picture(each, self._required, leaves=self._has_archive) for each in kept}
+        word = next((each for each in (fates.PREPARED, fates.NEXT) if each in words), fates.WORDS[Fate.ON_THIS_BOX])
+        return FateView(mark="going" if self._has_archive else "none", word=word)
 
     def _arrived(self, kept: Sequence[Picture], fate: Fate) -> FateView:
         there = [d for each in kept for d in each.all_deliveries]

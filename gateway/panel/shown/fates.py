@@ -1,10 +1,11 @@
 """The words for what became of a picture, and no others: a technician must be able to trust each of them."""
 
+from collections.abc import Container
 from enum import IntEnum
 
 from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
-from gateway.spool.deliveries import INSTEAD
+from gateway.spool.deliveries import INSTEAD, QUIET
 from gateway.spool.pictures import Picture
 
 
@@ -27,6 +28,10 @@ WORDS = N_(
         Fate.SAFE: "Safe in PACS",
     }
 )
+PREPARED = N_("On this box, being prepared")  # and these say of what is on this box how it goes on with it
+NEXT = N_("On this box, leaves next")
+WAITS = N_("On this box, waits")  # an archive does not take it at present
+STOPPED = N_("On this box, stopped")  # it needs a person
 _BY_STATE = {
     DeliveryState.QUEUED: Fate.ON_THIS_BOX,
     DeliveryState.HELD: Fate.ON_THIS_BOX,
@@ -48,6 +53,31 @@ def of_picture(picture: Picture, required: frozenset[str]) -> Fate:
     clip, which is on this box: who vouches for some stills does not vouch for the clip.
     """
     return min((of_delivery(d) for d in _counted(picture, required)), default=Fate.ON_THIS_BOX)
+
+
+def word_of_delivery(delivery: Delivery, away: Container[str] = ()) -> str:
+    """Return the word for one delivery, and of what waits how it goes on. `away`: who takes nothing at present."""
+    if delivery.state is DeliveryState.HELD and delivery.code not in QUIET:
+        return STOPPED
+    if delivery.state is DeliveryState.QUEUED:
+        return WAITS if delivery.attempts or delivery.destination in away else NEXT
+    return WORDS[of_delivery(delivery)]
+
+
+def word_of_picture(picture: Picture, required: frozenset[str], *, leaves: bool, away: Container[str] = ()) -> str:
+    """Return the word for a picture, and of what is on this box how it goes on.
+
+    `leaves`: its exam is over and an archive gets it; `away`: who takes nothing at present.
+    """
+    fate = of_picture(picture, required)
+    if fate is not Fate.ON_THIS_BOX:
+        return WORDS[fate]
+    words = [word_of_delivery(each, away) for each in _counted(picture, required) if of_delivery(each) is fate]
+    if picture.listed.problem_code or STOPPED in words:
+        return STOPPED
+    if leaves and not picture.sealed:
+        return PREPARED
+    return next((word for word in (WAITS, NEXT) if word in words), WORDS[fate])
 
 
 def arrived(picture: Picture, required: frozenset[str]) -> bool:

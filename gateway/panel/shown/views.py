@@ -75,6 +75,7 @@ class Look:
         self._spool = spool
         self.fates = ExamFates(spool, settings)
         self._required = frozenset(d.name for d in settings.destinations if d.required)
+        self._archives = any(d.kind != "media" for d in settings.destinations)
 
     def exam(self, exam: Exam, today: date, *, making: Json | None = None, away: Collection[str] = ()) -> ExamView:
         """Return what is shown of an exam.
@@ -99,13 +100,17 @@ class Look:
             opened=names.clock_time(exam.opened.local),
             when=names.clock_time_of_day(exam.opened.local, today),
             counts=counts([each.listed for each in kept]),
-            captures=tuple(self._capture(exam, each) for each in found),
+            captures=tuple(self._capture(exam, each, away) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
             needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
             waits=self.fates.waits(exam, kept),
             sideless=len(self._spool.sides.missing(exam.id)),
             fate=fate,
         )
+
+    def _leaves(self, exam: Exam, picture: Picture) -> bool:
+        ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
+        return ended and self._archives and not picture.removed and not self.fates.stays(picture)
 
     def waiting(self, today: date) -> list[ExamView]:
         """Return the exams whose patient a person must check or choose, those without any patient last."""
@@ -114,7 +119,7 @@ class Look:
         views = [view for view in (self.exam(exam, today) for exam in asking) if view.waits]
         return sorted(views, key=lambda view: view.needs_patient)
 
-    def _capture(self, exam: Exam, picture: Picture) -> CaptureView:
+    def _capture(self, exam: Exam, picture: Picture, away: Collection[str]) -> CaptureView:
         value, listed = picture.capture, picture.listed
         times = value.frame_times
         held = [d for d in picture.all_deliveries if d.state is DeliveryState.HELD]
@@ -127,7 +132,7 @@ class Look:
             rejected=picture.removed,
             left=has_left(self._spool.layout, exam, value),
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
-            fate=fates.WORDS[fates.of_picture(picture, self._required)],
+            fate=fates.word_of_picture(picture, self._required, leaves=self._leaves(exam, picture), away=away),
             detail=listed.problem or why or (BY_RULES if self.fates.stays(picture) else ""),
             gone=gone(listed),
             side=value.side,

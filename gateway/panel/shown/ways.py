@@ -1,18 +1,17 @@
 """The ways of an exam's pictures: each object to each destination, as its details show them. Changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.clock import Clock
 from gateway.config.settings import Destination
-from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
 from gateway.panel.shown import fates, names, reasons
 from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
 
-_NOT_MADE = N_("It is being prepared.")
+_SAYS_NOTHING = ("", "0000")  # the status of what went well (PS3.7 C.1.1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +23,8 @@ class Way:
     made: bool  # of what was made of a clip
     mark: str
     word: str
-    reason: str = ""  # the last answer, for people
+    plain: str = ""  # the last answer in plain words, where those are others
+    reason: str = ""  # the last answer, word by word
     codes: str = ""  # the stable code and the status of the last answer
     tries: int = 0
     since: str = ""  # when that became so, local
@@ -39,7 +39,8 @@ class Place:
     name: str
     peer: str
     ways: tuple[Way, ...]
-    said: str = ""  # the last answer about all of them, when it was the same: it stands once
+    plain: str = ""  # the last answer about all of them, when it was the same: it stands once
+    said: str = ""  # the same word by word
 
 
 def of_pictures(
@@ -48,10 +49,12 @@ def of_pictures(
     clock: Clock,
     *,
     lists: Sequence[Delivery] = (),
+    away: Container[str] = (),
 ) -> list[Place]:
     """Return where an exam's pictures go, in the order of the configuration; what it lost of its queues last.
 
-    `lists`: the deliveries of its lists of key images, which come after the pictures.
+    `lists`: the deliveries of its lists of key images, which come after the pictures; `away`: archives that take
+    nothing at present.
     """
     kept = [each for each in pictures if not each.removed]
     going: list[tuple[Picture | None, Delivery]]
@@ -60,7 +63,7 @@ def of_pictures(
     peers = {each.name: _peer(each) for each in destinations}
     found = []
     for name in dict.fromkeys([*peers, *(delivery.destination for _, delivery in going)]):
-        ways = [_way(picture, delivery, clock) for picture, delivery in going if delivery.destination == name]
+        ways = [_way(picture, delivery, clock, away) for picture, delivery in going if delivery.destination == name]
         if ways:
             found.append(_place(name, peers.get(name, ""), ways))
     return found
@@ -68,8 +71,8 @@ def of_pictures(
 
 def _place(name: str, peer: str, ways: Sequence[Way]) -> Place:
     said = reasons.shared([each.reason for each in ways])
-    each = [replace(way, reason="") for way in ways] if said else ways
-    return Place(name=name, peer=peer, ways=tuple(each), said=said)
+    each = [replace(way, plain="", reason="") for way in ways] if said else ways
+    return Place(name=name, peer=peer, ways=tuple(each), plain=ways[0].plain if said else "", said=said)
 
 
 def unmade(pictures: Sequence[Picture]) -> list[Way]:
@@ -80,8 +83,8 @@ def unmade(pictures: Sequence[Picture]) -> list[Way]:
             number=each.capture.instance_number,
             made=False,
             mark="bad" if each.listed.problem_code else "going",
-            word=fates.WORDS[fates.Fate.ON_THIS_BOX],
-            reason=each.listed.problem or _NOT_MADE,
+            word=fates.STOPPED if each.listed.problem_code else fates.PREPARED,
+            reason=each.listed.problem,
             codes=each.listed.problem_code,
         )
         for each in pictures
@@ -89,15 +92,17 @@ def unmade(pictures: Sequence[Picture]) -> list[Way]:
     ]
 
 
-def _way(picture: Picture | None, delivery: Delivery, clock: Clock) -> Way:
+def _way(picture: Picture | None, delivery: Delivery, clock: Clock, away: Container[str]) -> Way:
+    plain = reasons.of_delivery(delivery)
     return Way(
         delivery=delivery.id,
         number=picture.capture.instance_number if picture else 0,
         made=picture is not None and delivery in picture.derived,
         mark=_mark(delivery),
-        word=fates.WORDS[fates.of_delivery(delivery)],
+        word=fates.word_of_delivery(delivery, away),
+        plain="" if plain == delivery.reason else plain,
         reason=delivery.reason,
-        codes=" ".join(filter(None, (delivery.code, delivery.status))),
+        codes=" ".join(each for each in (delivery.code, delivery.status) if each not in _SAYS_NOTHING),
         tries=delivery.attempts,
         since=moment(delivery.changed_ns, clock),
         again=_again(delivery, clock),

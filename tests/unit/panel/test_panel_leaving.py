@@ -1,9 +1,11 @@
 """What leaves the box, as the screen tells it: the badge, the reason, each picture's way, a person's say in it."""
 
+import re
+
 import pytest
 
 from gateway.spool.deliveries import JPEG_WANTED
-from tests.unit.panel.conftest import Bench
+from tests.unit.panel.conftest import Bench, seal
 from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam
 
 
@@ -85,10 +87,55 @@ def test_the_details_of_an_exam_say_of_each_picture_where_it_is_and_what_was_ans
     )
     move(bench, "backup", state="sent", attempts=1)
     page = bench.client.get(f"/delivery/{exam}").text
-    for words in ("PACS · 127.0.0.1:11114", "BACKUP · 127.0.0.1:11115", "tries: 4", "out of resources", "A700"):
+    for words in (
+        "PACS · 127.0.0.1:11114",
+        "BACKUP · 127.0.0.1:11115",
+        "tried 4 times",
+        "out of resources",
+        "A700",
+    ):
         assert words in page
     assert "next try" in page
     assert page.count("Hold back picture") == 1  # what arrived cannot be held back
+    said, answered, code = (page.index(words) for words in ("cannot store pictures", "For IT: ", "A700</bdi>"))
+    assert said < answered < code  # plain words first, the code at the end
+
+
+def test_of_a_picture_that_arrived_the_details_name_no_code(bench: Bench) -> None:
+    exam = sealed_exam(bench, 1)
+    for name in ("pacs", "backup"):
+        move(bench, name, state="sent", attempts=1, status="0000")
+    page = bench.client.get(f"/delivery/{exam}").text
+    assert page.count("tried once") == 2
+    assert "0000" not in page
+
+
+def test_what_is_on_this_box_says_whether_it_is_being_prepared_leaves_next_waits_or_is_stopped(
+    bench: Bench,
+) -> None:
+    def words(exam: str) -> set[str]:
+        paths = ("/delivery", f"/exam/{exam}", f"/delivery/{exam}")
+        pages = [bench.client.get(path).text.split("<main>")[1].replace("On this box: ", "") for path in paths]
+        return {each for page in pages for each in re.findall(r"On this box[\w, ]*", page)}
+
+    said_of_forward(bench, destinations=[{"name": name, "state": "ok"} for name in ("pacs", "backup")])
+    making = bench.open_exam()
+    bench.still(making)
+    bench.post(f"/exams/{making}/finish")
+    bench.spool.exams.release(making)
+    assert words(making) == {"On this box, being prepared"}
+    seal(bench, making, bench.spool.captures.of_exam(making)[0].capture.sop_instance_uid)
+    assert words(making) == {"On this box, leaves next"}
+    paused(bench, minutes=5)
+    assert words(making) == {"On this box, waits", "On this box, leaves next"}  # next to the other archive
+    said_of_forward(bench, destinations=[])
+    again = bench.clock.utc_ns() + 600_000_000_000
+    for name in ("pacs", "backup"):
+        move(bench, name, attempts=2, code="unreachable", reason="Nobody answered.", next_attempt_ns=again)
+    assert words(making) == {"On this box, waits"}
+    for name in ("pacs", "backup"):
+        move(bench, name, state="held", code="sop-class", reason="It is not taken.", next_attempt_ns=0)
+    assert words(making) == {"On this box, stopped"}  # of its exam stands how many
 
 
 def test_the_answer_of_an_archive_stands_word_by_word_once_in_the_details_alone(bench: Bench) -> None:
@@ -140,7 +187,7 @@ def test_a_picture_of_which_no_object_can_be_made_stands_in_the_details_with_its
     uid = bench.still(exam)
     bench.post(f"/exams/{exam}/finish")
     bench.spool.exams.release(exam)
-    assert "It is being prepared." in bench.client.get(f"/delivery/{exam}").text
+    assert "On this box, being prepared" in bench.client.get(f"/delivery/{exam}").text
     bench.spool.captures.set_problem(uid, "codestream-broken", "The picture is broken.")
     page = bench.client.get(f"/delivery/{exam}").text
     assert "The picture is broken." in page
