@@ -76,6 +76,7 @@ class LeavingPages:
 
 def _without_what_stands_above(exam: ExamView, troubles: Sequence[Trouble]) -> ExamView:
     """Leave out of a row why it waits when the lines above the rows say so: it is read once."""
-    if not any(exam.fate.detail in each.what for each in troubles):
+    said = any(exam.fate.detail in each.what for each in troubles)
+    if not said and exam.fate.waits_for not in archives.away(troubles):
         return exam
     return replace(exam, fate=replace(exam.fate, detail=""))

@@ -34,6 +34,7 @@ class FateView:
     detail: str = ""
     at: str = ""  # since when, local, once everything got there
     receipt: bool = False  # an archive has it and was asked to vouch for it
+    waits_for: str = ""  # the destination that `detail` is about, when it is tried again
 
 
 class ExamFates:
@@ -84,13 +85,13 @@ class ExamFates:
         arrived, moves = sum(fate >= Fate.SENT for fate in got), Fate.SENDING in got
         queued = [d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED]
         tried = [d for d in queued if d.attempts]
-        detail = reasons.of_delivery(tried[0]) if tried else ""
+        detail, waits_for = (reasons.of_delivery(tried[0]), tried[0].destination) if tried else ("", "")
         late = bool(tried) or any(d.destination in away for d in queued)
         if moves or arrived:
             mark = "warn" if late and not moves else "going"
-            return FateView(mark=mark, word=f"Sending {arrived} of {len(got)}", detail=detail)
+            return FateView(mark=mark, word=f"Sending {arrived} of {len(got)}", detail=detail, waits_for=waits_for)
         if late:
-            return FateView(mark="warn", word=fates.WAITS, detail=detail)
+            return FateView(mark="warn", word=fates.WAITS, detail=detail, waits_for=waits_for)
         words = {fates.word_of_picture(each, self._required, leaves=self._has_archive) for each in kept}
         word = next((each for each in (fates.PREPARED, fates.NEXT) if each in words), fates.WORDS[Fate.ON_THIS_BOX])
         return FateView(mark="going" if self._has_archive else "none", word=word)

@@ -30,10 +30,10 @@ def move(bench: Bench, destination: str = "pacs", **values: str | int) -> None:
         )
 
 
-def sealed_exam(bench: Bench, pictures: int = 2) -> str:
+def sealed_exam(bench: Bench, pictures: int = 2, *destinations: str) -> str:
     exam = bench.open_exam()
     for uid in [bench.still(exam) for _ in range(pictures)]:
-        seal(bench, exam, uid)
+        seal(bench, exam, uid, destinations or ("pacs", "backup"))
     bench.post(f"/exams/{exam}/finish")
     bench.spool.exams.release(exam)
     return exam

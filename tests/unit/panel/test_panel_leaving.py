@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from gateway.config.settings import Destination
 from gateway.spool.deliveries import JPEG_WANTED
-from tests.unit.panel.conftest import Bench, seal
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam
 
 
@@ -45,6 +47,35 @@ def test_an_archive_that_refuses_is_red_and_says_that_trying_again_will_not_help
         assert words in page
     assert page.count("does not take this kind of") == 1  # once, above the rows
     assert "0122" not in page
+
+
+def test_a_stick_that_is_full_is_said_once_and_not_with_every_exam() -> None:
+    with (
+        folder_in_memory() as folder,
+        running(folder, Destination(name="stick", kind="media", folder=folder)) as box,
+    ):
+        exams = [sealed_exam(box, 1, "pacs", "backup", "stick") for _ in range(2)]
+        for name in ("pacs", "backup"):
+            move(box, name, state="sent")
+        again = box.clock.utc_ns() + 600_000_000_000
+        for number, exam in enumerate(exams):  # each needs another room
+            with box.spool.database.write() as connection:
+                connection.execute(
+                    "UPDATE delivery SET attempts = 1, code = 'media-full', reason = ?, next_attempt_ns = ? "
+                    "WHERE destination = 'stick' AND exam = ?",
+                    (f"The medium has too little room: {number + 2} MB are needed.", again, exam),
+                )
+        what = "The medium has too little room: 9 MB are needed."
+        line = {
+            "name": "stick",
+            "state": "paused",
+            "code": "media-full",
+            "what": what,
+            "action": "Make room on it.",
+        }
+        since = {"since": box.clock.utc().isoformat(), "attempt": 1, "next_attempt_in_s": 40}
+        said_of_forward(box, destinations=[{**line, **since}])
+        assert box.client.get("/delivery").text.count("too little room") == 1
 
 
 def test_an_archive_that_does_not_confirm_is_yellow_for_ever(bench: Bench) -> None:
