@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, JPEGLosslessSV1
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import AllStoragePresentationContexts, build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import time
 
+from gateway.config.dicom import TRANSFER_SYNTAXES
 from gateway.demo import vouching
 from gateway.demo.peer import DemoPeer
 from gateway.dicom import elements, part10, values
@@ -28,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 AE_TITLE = "DEMOPACS"
 _META = 1 << 16  # bytes in which a file's meta information ends
-SYNTAXES: list[str | UID] = [JPEGLosslessSV1, JPEGBaseline8Bit, ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 _STORED, _OUT_OF_RESOURCES, _MISMATCH, _NOT_UNDERSTOOD = 0x0000, 0xA700, 0xA900, 0xC000  # PS3.4 table B.2-1
 
 
@@ -63,7 +63,8 @@ class DemoArchive(DemoPeer):
         self._files = files or Files()
         self._lock = threading.Lock()  # one object at a time: two callers may bring the same one
         self._counts = Counter({path.name: len(list(path.glob("*.dcm"))) for path in folder.glob("*")})
-        contexts = [build_context(str(each.abstract_syntax), SYNTAXES) for each in AllStoragePresentationContexts]
+        forms = list(TRANSFER_SYNTAXES)  # whatever the product makes
+        contexts = [build_context(str(each.abstract_syntax), forms) for each in AllStoragePresentationContexts]
         contexts.append(build_context(Verification, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]))
         contexts.append(vouching.Vouching.context())
         self.vouching = vouching.Vouching(self._kept)
