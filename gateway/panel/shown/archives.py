@@ -100,6 +100,8 @@ def _paused(name: str, state: Mapping[str, Any], count: int, clock: Clock, *, me
     said = str(state.get("what", "It does not answer."))
     plain = said if medium else reasons.plain(state.get("code", ""), name, said)
     what = f"{plain} Since {local}; next try in {state['next_attempt_in_s']} s."
+    if not state.get("bytes_per_s"):  # it took nothing since forward started: how it was before nobody knows
+        what = f"{plain} At least since {local}; next try in {state['next_attempt_in_s']} s."
     return Trouble(
         archives=(name,),
         what=what,

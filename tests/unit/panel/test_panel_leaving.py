@@ -26,6 +26,16 @@ def test_an_archive_that_does_not_answer_is_yellow_for_an_hour_then_red_on_every
         assert words in reason
 
 
+def test_since_when_an_archive_is_away_is_claimed_only_when_it_took_something_since_forward_started(
+    bench: Bench,
+) -> None:
+    sealed_exam(bench)
+    paused(bench, minutes=5)
+    assert "does not answer. At least since " in bench.client.get("/delivery").text
+    paused(bench, minutes=5, bytes_per_s=1000)
+    assert "does not answer. Since " in bench.client.get("/delivery").text
+
+
 def test_what_was_wrong_goes_from_the_screen_when_it_is_over(bench: Bench) -> None:
     sealed_exam(bench)
     paused(bench, minutes=61)
