@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from gateway.model import ExamState, Identity
 from gateway.spool import erasable, erasing
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
+from tests.browser.screens.states import said_of_forward
 
 front = pytest.mark.parametrize("size", [SIZES["front"]])  # what it does is the same on the large screen
 
@@ -38,6 +39,7 @@ def test_an_exam_with_a_still_and_a_clip_takes_the_touches_it_should(page: Page,
     page.wait_for_url("**/finish/*")
     ready(page)
     expect(page.locator(".contact li")).to_have_count(2)
+    said_of_forward(box, destinations=[])
     tap(page, "Finish and send")
     page.wait_for_url("**/exam/*")
     expect(page.locator(".saved")).to_have_text("Saved. Will be sent.")

@@ -11,7 +11,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import LOOK, WORK, caller_of
-from gateway.panel.shown import views
+from gateway.panel.shown import archives, views
 from gateway.panel.shown.views import ExamView
 from gateway.spool.key_images import named
 
@@ -71,9 +71,12 @@ class ExamPages:
         body, procedure = self._next_of_patient(exam)
         free = exam.state is not ExamState.OPEN and self._context.spool.exams.open_one() is None
         known = not exam.please_check and exam.identity is not Identity.TEMPORARY
-        view = self._frame.look.exam(exam, self._frame.today(), away=self._frame.away())
+        troubles = self._frame.troubles()
+        view = self._frame.look.exam(exam, self._frame.today(), away=archives.away(troubles))
+        names = frozenset(d.name for d in self._context.settings.destinations if d.kind != "media")
         return {
             "exam": view,
+            "troubles": [] if view.state == ExamState.OPEN else archives.of_exam(troubles, view.goes_to, names),
             "sends": self._frame.sends(view),
             "nameless": self._nameless(exam) if known and exam.confirmed else None,
             "next_exam": body if free and known else None,

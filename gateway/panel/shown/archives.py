@@ -62,12 +62,23 @@ def away(troubles: Iterable[Trouble]) -> set[str]:
     return {name for each in troubles if each.waits and not each.partly for name in each.archives}
 
 
+def of_exam(troubles: Iterable[Trouble], goes_to: frozenset[str], archives: frozenset[str]) -> list[Trouble]:
+    """Return why an exam waits, the archives first. `goes_to`: the destinations that have not got all of it."""
+    concern = [
+        each for each in troubles if each.waits and not each.partly and not goes_to.isdisjoint(each.archives)
+    ]
+    return sorted(concern, key=lambda each: archives.isdisjoint(each.archives))
+
+
 def _of(destination: Destination, spool: Spool, state: Mapping[str, Any], *, gone: bool) -> Iterator[Trouble]:
     name, medium = destination.name, destination.kind == "media"
     if first := spool.deliveries.first_stopped(name):
         yield _held(first, _waiting(spool, DeliveryState.HELD, name, stopped=True), medium=medium)
     waiting = _waiting(spool, DeliveryState.QUEUED, name)
-    if waiting and state.get("state") == "paused":
+    paused = state.get("state") == "paused"
+    if paused and not medium:  # what is still made for it waits as well, as the badge counts it
+        waiting += backlog.preparing(spool)
+    if waiting and paused:
         yield _paused(name, state, waiting, spool.clock, medium=medium)
     elif not gone and not medium and (tried := spool.deliveries.first_tried(name)):
         yield _set_back(tried, _waiting(spool, DeliveryState.QUEUED, name, tried=True), spool.clock)

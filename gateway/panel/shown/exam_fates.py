@@ -47,7 +47,7 @@ class ExamFates:
         self._hold_temporary = settings.release.temporary == "hold"
         self._destinations = settings.destinations
         self._has_destination = bool(settings.destinations)
-        self._has_archive = any(d.kind != "media" for d in settings.destinations)
+        self._archives = frozenset(d.name for d in settings.destinations if d.kind != "media")
 
     def of(self, exam: Exam, kept: Sequence[Picture], away: Collection[str] = ()) -> FateView:
         """Say what became of an exam with these pictures, those that were removed left out.
@@ -75,6 +75,17 @@ class ExamFates:
         nowhere = not picture.deliveries and not recipients(self._destinations, picture.capture)
         return self._has_destination and nowhere
 
+    def goes_to(self, kept: Sequence[Picture]) -> frozenset[str]:
+        """Return the destinations that have not got all of these pictures and wait for no person."""
+        queued = {d.destination for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED}
+        return frozenset(queued.union(*(self._will_get(each) for each in kept)))
+
+    def _will_get(self, picture: Picture) -> frozenset[str]:
+        """Return who gets a picture whose object is not made yet."""
+        if picture.sealed or picture.listed.problem_code or picture.listed.purged:
+            return frozenset()
+        return self._archives.intersection(recipients(self._destinations, picture.capture))
+
     def _progress(self, pictures: Sequence[Picture], away: Collection[str]) -> FateView:
         kept = [each for each in pictures if not self.stays(each)]
         if not kept:
@@ -84,17 +95,17 @@ class ExamFates:
             return self._arrived(kept, min(got))
         arrived, moves = sum(fate >= Fate.SENT for fate in got), Fate.SENDING in got
         queued = [d for each in kept for d in each.all_deliveries if d.state is DeliveryState.QUEUED]
-        tried = [d for d in queued if d.attempts]
+        tried = sorted((d for d in queued if d.attempts), key=lambda d: d.destination not in self._archives)
         detail, waits_for = (reasons.of_delivery(tried[0]), tried[0].destination) if tried else ("", "")
-        late = bool(tried) or any(d.destination in away for d in queued)
+        late = bool(tried) or not self.goes_to(kept).isdisjoint(away)
         if moves or arrived:
-            mark = "warn" if late and not moves else "going"
-            return FateView(mark=mark, word=f"Sending {arrived} of {len(got)}", detail=detail, waits_for=waits_for)
+            mark, word = "warn" if late and not moves else "going", N_(f"{arrived} of {len(got)} sent")
+            return FateView(mark=mark, word=word, detail=detail, waits_for=waits_for)
         if late:
             return FateView(mark="warn", word=fates.WAITS, detail=detail, waits_for=waits_for)
-        words = {fates.word_of_picture(each, self._required, leaves=self._has_archive) for each in kept}
+        words = {fates.word_of_picture(each, self._required, leaves=bool(self._archives)) for each in kept}
         word = next((each for each in (fates.PREPARED, fates.NEXT) if each in words), fates.WORDS[Fate.ON_THIS_BOX])
-        return FateView(mark="going" if self._has_archive else "none", word=word)
+        return FateView(mark="going" if self._archives else "none", word=word)
 
     def _arrived(self, kept: Sequence[Picture], fate: Fate) -> FateView:
         there = [d for each in kept for d in each.all_deliveries]

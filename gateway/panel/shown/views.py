@@ -66,6 +66,7 @@ class ExamView:
     waits: bool  # until a person did something
     sideless: int  # pictures of which a person should still say the side
     fate: FateView
+    goes_to: frozenset[str]  # destinations that have not got all of it yet, and wait for no person
 
 
 class Look:
@@ -106,6 +107,7 @@ class Look:
             waits=self.fates.waits(exam, kept),
             sideless=len(self._spool.sides.missing(exam.id)),
             fate=fate,
+            goes_to=self.fates.goes_to(kept),
         )
 
     def _leaves(self, exam: Exam, picture: Picture) -> bool:

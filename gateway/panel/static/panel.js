@@ -192,7 +192,7 @@ addEventListener("click", (event) => {
 // After Finish, when nothing is left to answer, the list comes by itself unless somebody touches the screen. A bar
 // shrinks on the key that does the same, so that no other screen comes under a finger unseen.
 const ADVANCE_MS = 6000;
-if (new URLSearchParams(location.search).has("done") && document.documentElement.dataset.door === "front" && document.querySelector(".saved")) {
+if (new URLSearchParams(location.search).has("done") && document.documentElement.dataset.door === "front" && document.querySelector("[data-advance]")) {
   const advance = setTimeout(() => leave(() => location.assign("/?next=1&came=1")), ADVANCE_MS);
   document.body.style.setProperty("--advance", `${ADVANCE_MS}ms`);
   document.body.classList.add("advancing");

@@ -1,6 +1,8 @@
 """What leaves the box, as the screen tells it: the badge, the reason, each picture's way, a person's say in it."""
 
 import re
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -334,7 +336,7 @@ def test_an_exam_that_was_never_tried_is_not_on_the_way_while_its_archive_is_awa
     (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
     assert 'class="mark warn"' in row
     (exam,) = bench.spool.exams.list()
-    assert '<p class="saved"><span class="mark warn"' in bench.client.get(f"/exam/{exam.id}").text
+    assert '<p class="strip warn" data-advance><span class="mark warn"' in bench.client.get(f"/exam/{exam.id}").text
     said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
     (row,) = bench.client.get("/delivery").text.split('<a class="row"')[1:]
     assert 'class="mark going"' in row
@@ -348,6 +350,56 @@ def test_a_clip_that_is_still_made_counts_among_what_waits_for_an_archive_that_i
     bench.still(exam)
     bench.post(f"/exams/{exam}/finish")
     assert badge(bench) == ("warn", "3 waiting")
+
+
+@pytest.mark.parametrize(("minutes", "mark"), [(9, "warn"), (61, "bad")])
+def test_who_finishes_while_the_archive_is_away_is_told_so_at_once_and_no_calmer_than_by_the_badge(
+    bench: Bench, minutes: int, mark: str
+) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    assert "Saved. Will be sent." in bench.client.get(f"/exam/{exam}").text
+    paused(bench, minutes=minutes)
+    page = bench.client.get(f"/exam/{exam}").text
+    assert "Saved. Will be sent." not in page
+    assert badge(bench) == (mark, "1 waiting")
+    strip = page.split(f'<p class="strip {mark}" data-advance><span class="mark {mark}"')[1].split("</p>")[0]
+    for words in (
+        "<b>On this box, waits.</b> The archive pacs does not answer. ",
+        "ince ",
+        "tried again by itself",
+    ):
+        assert words in strip
+
+
+def test_a_stick_that_is_full_hides_no_archive_that_is_away(tmp_path: Path) -> None:
+    stick = Destination(name="stick", kind="media", folder=Path("/media/stick"), required=False)
+    with running(tmp_path, stick) as bench:
+        exam = sealed_exam(bench, 1, "pacs", "backup", "stick")
+        since = (bench.clock.utc() - timedelta(minutes=9)).isoformat()
+        line = {"state": "paused", "action": "", "since": since, "attempt": 3, "next_attempt_in_s": 40}
+        full = {"name": "stick", "code": "media-full", "what": "The medium has too little room."}
+        silent = {"name": "pacs", "code": "unreachable", "what": "The archive pacs does not answer."}
+        said_of_forward(bench, destinations=[{**line, **full}, {**line, **silent}])
+        move(bench, "stick", attempts=2, code="media-full", reason=full["what"])
+        page = bench.client.get(f"/exam/{exam}").text.split('id="sheet"')[1]
+        assert page.index("The archive pacs does not answer.") < page.index("too little room")
+        for name in ("pacs", "backup"):
+            move(bench, name, state="sent")
+        page = bench.client.get(f"/exam/{exam}").text.split('id="sheet"')[1]
+        assert page.index('class="mark ok"') < page.index("too little room")
+        assert "pacs" not in page
+
+
+def test_how_many_of_an_exam_were_sent_cannot_be_read_as_the_one_that_is_sent_now(bench: Bench) -> None:
+    exam = sealed_exam(bench, 2)
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    first = bench.spool.deliveries.list(exam=exam)[0].sop_instance_uid
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'sent' WHERE sop_instance_uid = ?", (first,))
+    assert "1 of 2 sent" in bench.client.get(f"/exam/{exam}").text
 
 
 def test_pictures_whose_objects_are_not_made_yet_are_on_the_way_and_wait_when_nobody_makes_them(
