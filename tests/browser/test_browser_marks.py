@@ -6,6 +6,7 @@ from playwright.sync_api import Page, Route, expect
 from gateway.model import Exam, Identity, Patient, Side
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
+from tests.browser.screens.states import LONG
 from tests.browser.screens.states import exam as exam_with
 from tests.unit.panel.fake_capture import START
 
@@ -155,18 +156,21 @@ def test_what_was_taken_of_the_next_patient_goes_to_that_patient_in_four_touches
     page.locator(".contact a").nth(1).tap()
     page.wait_for_url("**/picture/*")
     ready(page)
-    page.get_by_role("link", name="Wrong patient").tap()
+    page.get_by_role("link", name="Wrong patient", exact=True).tap()
     page.wait_for_url("**/move/*")
     ready(page)
     row = page.locator("button.row")
     row.tap()
-    expect(row).to_contain_text("Touch again to move them here")
+    expect(row).to_contain_text("Touch again to move here: 2 images")
     expect(row).to_contain_text("OKONKWO, Chidi")
     assert len(box.spool.captures.of_exam(first.id)) == 3
     ready(page)
     row.tap()
     page.wait_for_url(f"**/exam/{second.id}")
     assert [len(box.spool.captures.of_exam(each.id)) for each in (first, second)] == [1, 2]
+    expect(page.locator("#answer")).to_have_text("Moved to OKONKWO, Chidi: 2 images")
+    page.reload()
+    expect(page.locator("#answer")).to_be_hidden()  # it is told once
 
 
 @front
@@ -195,3 +199,43 @@ def test_an_exam_that_left_is_opened_again_with_two_touches(page: Page, box: Box
     page.get_by_role("button", name="Touch again to open it").tap()
     page.wait_for_url(f"**/live/{first.id}")
     assert box.open_exam().id == first.id
+
+
+@front
+def test_from_the_live_screen_the_name_leads_to_giving_the_exam_another_patient_and_nothing_is_changed_before_yes(
+    page: Page, box: Box
+) -> None:
+    open_first_patient(page, box)
+    press(page, "1 image")
+    press(page, "2 images")
+    exam = box.open_exam()
+    expect(page.locator("#banner .wrong")).to_have_text("Wrong patient?")
+    page.locator("#banner").tap()
+    page.wait_for_url("**/wrong/*")
+    ready(page)
+    page.get_by_role("link", name="The whole exam").tap()
+    page.wait_for_url("**/?assign=*")
+    ready(page)
+    expect(page.locator("#list .row", has_text="MEIER")).to_have_count(0)  # whom one wants to leave
+    page.locator(".row", has_text="OKONKWO").tap()
+    page.wait_for_url("**/confirm?**")
+    assert box.spool.exams.get(exam.id) == exam
+    ready(page)
+    page.get_by_role("button", name="Yes, it is this patient 2 images, under this name").tap()
+    page.wait_for_url(f"**/live/{exam.id}")
+    expect(page.locator("#answer")).to_have_text("Moved to OKONKWO, Chidi: 2 images")
+
+
+@front
+def test_where_the_words_have_no_room_the_bar_does_not_grow_for_them(page: Page, box: Box) -> None:
+    exam = exam_with(box, 1, name=LONG)
+    page.goto(f"{box.address}/live/{exam.id}")
+    ready(page)
+    expect(page.locator("#banner .wrong")).to_be_visible()
+    height = "() => document.querySelector('.bar').offsetHeight"
+    before = page.evaluate(height)
+    page.evaluate(
+        "() => { document.querySelector('#banner .fact b').append(' 0123456789'.repeat(2)); sayWrong(); }"
+    )
+    expect(page.locator("#banner .wrong")).to_be_hidden()
+    assert page.evaluate(height) == before

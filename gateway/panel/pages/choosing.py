@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import NotFound
-from gateway.model import Identity, Patient, WorklistItem
+from gateway.model import Exam, Identity, Patient, WorklistItem
 from gateway.panel.calls import worklist as worklist_calls
 from gateway.panel.calls.exams import MOST_ITEMS
 from gateway.panel.context import Context
@@ -46,6 +46,7 @@ class Recent:
     exam: ExamView
     patient: Patient
     item: str
+    similar: bool  # to another name on the page
 
 
 class ChoosingPages:
@@ -75,10 +76,12 @@ class ChoosingPages:
         waiting = [] if assign else self._frame.look.waiting(today)
         shown = waiting if len(waiting) <= _STRIPS else waiting[: _STRIPS - 1]
         problem = next((s["problem"] for s in age["servers"] if s["problem"]), "")
-        recents = self._recents(assign.id, items) if assign else []
+        left = spool.exams.get(assign.id) if assign else None
+        items = [item for item in items if left is None or item.patient != left.patient]
+        recents = self._recents(left, items) if left else []
         above = {recent.item for recent in recents}
         return {
-            "items": self._views([item for item in items if item.id not in above], items),
+            "items": self._views([item for item in items if item.id not in above], items, recents),
             "today": sum(item.procedure.scheduled_at.startswith(f"{today:%Y%m%d}") for item in items),
             "as_of": _local_time(age["as_of"], self._context),
             "old": age["stale"],
@@ -96,19 +99,26 @@ class ChoosingPages:
         """Say whether there is somebody who asks the worklist servers, and answers for them when they do not."""
         return bool(self._context.settings.worklists) and self._context.live["forward"].read() is not None
 
-    def _recents(self, assign: str, items: Sequence[WorklistItem]) -> list[Recent]:
+    def _recents(self, left: Exam, items: Sequence[WorklistItem]) -> list[Recent]:
         """Return whose exams were here just before: an exam that needs a patient is often of one of them."""
         spool, today = self._context.spool, self._frame.today()
         since = self._context.clock.utc() - _RECENT
         listed = {item.id: item.patient for item in items}
-        left, found = spool.exams.get(assign).patient, list[Recent]()
+        found = list[Exam]()
         for exam in spool.exams.list(limit=_LOOKED_THROUGH):
             known = exam.identity is not Identity.TEMPORARY and not exam.please_check and exam.opened.utc >= since
-            if not known or exam.patient in (left, *(each.patient for each in found)):
-                continue
-            item = exam.worklist_item if listed.get(exam.worklist_item) == exam.patient else ""
-            found.append(Recent(exam=self._frame.look.exam(exam, today), patient=exam.patient, item=item))
-        return found[:_RECENTS]
+            if known and exam.patient not in (left.patient, *(each.patient for each in found)):
+                found.append(exam)
+        found, named = found[:_RECENTS], similar.Names([*items, *found[:_RECENTS]])
+        return [
+            Recent(
+                exam=self._frame.look.exam(exam, today),
+                patient=exam.patient,
+                item=exam.worklist_item if listed.get(exam.worklist_item) == exam.patient else "",
+                similar=bool(named.like(exam.patient)),
+            )
+            for exam in found
+        ]
 
     def _found(self, text: str, request: Request) -> Values:
         items = self._context.spool.worklist.items()
@@ -178,9 +188,11 @@ class ChoosingPages:
             found.append(Other(item=view, ticked=ticked, query=urlencode([("item", each) for each in after])))
         return found
 
-    def _views(self, items: Sequence[WorklistItem], among: Sequence[WorklistItem]) -> list[patients.ItemView]:
-        """Return entries of a list as they are shown `among` others."""
-        listed, today = similar.Names(among), self._frame.today()
+    def _views(
+        self, items: Sequence[WorklistItem], among: Sequence[WorklistItem], recents: Sequence[Recent] = ()
+    ) -> list[patients.ItemView]:
+        """Return entries of a list as they are shown `among` others, and `recents` above them."""
+        listed, today = similar.Names([*among, *recents]), self._frame.today()
         taken = days.taken(self._context.spool, today)
         return [
             patients.item_view(

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Protocol
 
-from gateway.model import Patient, WorklistItem
+from gateway.model import Patient
 
 _SPELLINGS = (
     ("ae", "e"),
@@ -28,18 +29,25 @@ _LONG_ENOUGH = 4  # in shorter names one letter is no slip of the pen
 _FAR = 2
 
 
+class OfPatient(Protocol):
+    """An entry of the worklist, or an exam."""
+
+    @property
+    def patient(self) -> Patient: ...
+
+
 class Names:
     """The names of a list, kept so that each is compared only with those that may be like it."""
 
-    def __init__(self, items: Iterable[WorklistItem]) -> None:
-        self._by_key: dict[str, list[WorklistItem]] = {}
+    def __init__(self, items: Iterable[OfPatient]) -> None:
+        self._by_key: dict[str, list[OfPatient]] = {}
         for item in items:
             for key in _keys(item.patient.name):
                 self._by_key.setdefault(key, []).append(item)
 
-    def like(self, patient: Patient, *, most: int = 2) -> list[WorklistItem]:
-        """Return one item of each other patient whose family name looks or sounds like this one's."""
-        found: dict[str, WorklistItem] = {}
+    def like(self, patient: Patient, *, most: int = 2) -> list[OfPatient]:
+        """Return one of each other patient whose family name looks or sounds like this one's."""
+        found: dict[str, OfPatient] = {}
         for item in (item for key in _keys(patient.name) for item in self._by_key.get(key, ())):
             if (item.patient.id, item.patient.issuer) == (patient.id, patient.issuer):
                 continue

@@ -63,6 +63,7 @@ class ExamView:
     captures: tuple[CaptureView, ...]
     please_check: str
     needs_patient: bool
+    changeable: bool  # not released yet
     waits: bool  # until a person did something
     sideless: int  # pictures of which a person should still say the side
     fate: FateView
@@ -91,7 +92,10 @@ class Look:
             fate = replace(fate, detail=next((reasons.of_delivery(d) for d in held), ""))
         if making and making["exam"] == exam.id and not fate.detail:
             fate = replace(fate, detail=f"A clip is being encoded: {making['percent']} % done.")
-        temporary = exam.identity is Identity.TEMPORARY
+        temporary, under_way = (
+            exam.identity is Identity.TEMPORARY,
+            exam.state in {ExamState.OPEN, ExamState.FINISHED},
+        )
         return ExamView(
             id=exam.id,
             state=exam.state,
@@ -103,7 +107,8 @@ class Look:
             counts=counts([each.listed for each in kept]),
             captures=tuple(self._capture(exam, each, away) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
-            needs_patient=temporary and exam.state in {ExamState.OPEN, ExamState.FINISHED},
+            needs_patient=temporary and under_way,
+            changeable=under_way,
             waits=self.fates.waits(exam, kept),
             sideless=len(self._spool.sides.missing(exam.id)),
             fate=fate,

@@ -133,6 +133,7 @@ async function act(key) {
       refresh();
       return;
     }
+    if (key.dataset.moved) sessionStorage.setItem("moved", key.dataset.moved);
     const next = "whence" in key.dataset ? whenceOf(key.dataset.next) : key.dataset.next;
     if (next === "") leave(() => location.reload());
     else leave(() => location.assign(next.endsWith("/") ? next + value.id : next));
@@ -141,6 +142,15 @@ async function act(key) {
     if (error.problem) asked.delete(key);
     key.disabled = false;
   }
+}
+
+// What became of pictures is said on the page that follows, until the next touch there.
+const moved = sessionStorage.getItem("moved");
+sessionStorage.removeItem("moved");
+if (moved && document.querySelector("#banner .name")) {
+  $("answer").querySelector("p").textContent = filled(words.moved, { who: document.querySelector("#banner .name").textContent, counts: moved });
+  $("answer").hidden = false;
+  addEventListener("click", () => { $("answer").hidden = true; }, { once: true });
 }
 
 addEventListener("click", (event) => {
@@ -217,6 +227,19 @@ addEventListener("click", ({ target, clientY }) => {
   if (target.matches(".cut[data-more]") && clientY > target.getBoundingClientRect().bottom - 32) target.scrollBy(0, target.clientHeight - 96);
 });
 
+// What touching the patient's name is for is said where that needs no further line: every screen keeps its height.
+function sayWrong() {
+  const said = document.querySelector("#banner .wrong");
+  if (!said) return;
+  const title = said.closest(".bar");
+  said.hidden = true;
+  const height = title.offsetHeight;
+  said.hidden = false;
+  said.hidden = title.offsetHeight > height;
+}
+addEventListener("resize", sayWrong);
+document.fonts.ready.then(sayWrong);
+
 let lastWord = performance.now();
 let fetching = false;
 let wanted = new Set();
@@ -248,6 +271,7 @@ async function refresh() {
   } catch { /* the box is away: the watch below says so */ }
   fetching = false;
   tellMore();
+  sayWrong();
   goOn();
   if (wanted.size) setTimeout(refresh, 500);
 }

@@ -20,5 +20,10 @@ def move(box: Box) -> str:
 
 
 @screen
+def wrong_patient(box: Box) -> str:
+    return f"/wrong/{exam(box, 3).id}"
+
+
+@screen
 def move_nowhere(box: Box) -> str:
     return f"/move/{box.spool.captures.of_exam(exam(box, 1).id)[0].capture.sop_instance_uid}"

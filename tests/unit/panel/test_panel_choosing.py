@@ -253,3 +253,20 @@ def test_an_open_exam_waits_for_somebody_after_its_end_only_when_it_has_pictures
     assert "waits on this box" not in page
     bench.still(exam)
     assert "It ends now and waits on this box" in bench.client.get("/confirm?item=item-1").text
+
+
+def test_who_is_to_be_left_is_not_offered_and_exams_of_this_box_say_that_a_name_is_similar(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "MEYER^Anna"), item(3, "OKONKWO^Chidi")])
+    wrong = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    bench.still(wrong)
+    other = str(
+        bench.post("/exams", {"patient": {"name": "OKONKVO^Ada", "id": "9"}, "close_open": True}, status=201)["id"]
+    )
+    bench.post(f"/exams/{other}/finish")
+    page = bench.client.get(f"/?assign={wrong}").text
+    assert {row[:6] for row in rows(page)} == {"item-2", "item-3"}
+    recent, _, listed = page.partition("item=item-2")
+    assert "OKONKVO" in recent
+    assert recent.count("similar name") == 1
+    assert listed.count("similar name") == 1  # OKONKWO's, and not that of who is alone
+    assert set(rows(bench.client.get("/").text)) == {"item-1", "item-2", "item-3"}

@@ -159,3 +159,56 @@ def test_a_picture_that_left_has_no_keys_that_would_only_refuse_and_says_why(ben
     assert "it stays in this exam as it is" not in page
     said = bench.refused(f"/captures/{uid}/reject", {}, 409, "wrong-state")
     assert said["action"] == "Leave it in the exam; call IT if it must be taken back."
+
+
+def test_the_name_of_an_exams_patient_leads_to_what_to_do_when_it_is_the_wrong_one(bench: Bench) -> None:
+    exam = bench.open_exam()
+    first, second = bench.still(exam), bench.still(exam)
+    for page in (f"/live/{exam}", f"/exam/{exam}", f"/picture/{first}", f"/finish/{exam}"):
+        assert f'id="banner" class="known" data-refresh="exam" href="/wrong/{exam}"' in bench.client.get(page).text
+    page = bench.client.get(f"/wrong/{exam}").text
+    assert f'href="/?assign={exam}"' in page  # the whole exam
+    assert f'href="/move/{first}"' in page  # or its pictures from one on
+    assert f'href="/move/{second}"' in page
+    assert f'href="/live/{exam}">No: right patient' in page
+    assert bench.spool.exams.get(exam).please_check == ""  # looking changed nothing
+
+
+def test_the_name_of_a_patient_whose_exam_was_sent_leads_nowhere_for_nothing_can_be_changed_here(
+    bench: Bench,
+) -> None:
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    bench.spool.exams.release(exam)
+    assert "/wrong/" not in bench.client.get(f"/exam/{exam}").text
+    assert bench.client.get(f"/wrong/{exam}").url.path == f"/exam/{exam}"
+
+
+def test_an_exam_of_which_a_picture_was_sent_gets_no_other_patient_as_a_whole(bench: Bench) -> None:
+    exam = bench.open_exam()
+    sent, kept = bench.still(exam), bench.still(exam)
+    assert bench.spool.releases.release(exam, sent, tuple(Identity))
+    page = bench.client.get(f"/wrong/{exam}").text
+    assert f'href="/?assign={exam}"' not in page
+    assert f'href="/move/{sent}"' not in page
+    assert f'href="/move/{kept}"' in page
+    assert "Call IT" in page
+
+
+def test_where_pictures_go_a_name_like_another_one_is_marked_and_two_lines_say_how_to_go_on(bench: Bench) -> None:
+    first, second = two_exams(bench)
+    third = bench.open_exam("MAYER^Anne", close_open=True, patient={"name": "MAYER^Anne", "id": "77"})
+    uid = uids(bench, first)[0]
+    found = bench.client.get(f"/move/{uid}").text.split('"to": "')[1:]
+    assert {row[:10]: "similar name" in row for row in found} == {second: False, third: True}
+    alone = bench.open_exam("WEBER^Max", close_open=True)
+    for each in (first, second, third):
+        bench.spool.exams.confirm(each)
+        bench.spool.exams.release(each)
+    uid = bench.still(alone)
+    bench.still(alone)
+    page = bench.client.get(f"/move/{uid}").text
+    assert page.count('<p class="plain">') == 2
+    assert "The whole exam" in page
+    assert "Start an exam" in page

@@ -9,7 +9,7 @@ from gateway.panel.people.sessions import COOKIE
 from tests.unit.panel.conftest import Bench
 
 _KEY = re.compile(r"<button[^>]*data-post=\"([^\"]*)\"(?![^>]*data-always)")
-_WORK = re.compile(r"href=\"(/move|/\?assign|/\?next|/confirm|/finish)")
+_WORK = re.compile(r"href=\"(/move|/wrong|/\?assign|/\?next|/confirm|/finish)")
 
 
 def signed_in(bench: Bench, role: Role) -> dict[str, str]:

@@ -97,6 +97,7 @@ WHO: dict[str, set[Role]] = {
     "GET /exam/{exam}": LOOK,
     "GET /picture/{uid}": LOOK,
     "GET /move/{uid}": WORK,
+    "GET /wrong/{exam}": WORK,
     "GET /delivery": LOOK,
     "GET /delivery/{exam}": LOOK,
     "GET /copy": LOOK,
