@@ -59,6 +59,20 @@ def counted(spool: Spool, *wanted: Which) -> Counted:
     return Counted(pictures=row["pictures"] or min(1, row["exams"]), exams=row["exams"])
 
 
+def stopped_exams(spool: Spool, names: Sequence[str], *, most: int) -> list[str]:
+    """Return the newest exams with a picture that goes nowhere by itself. `names`: the destinations there are."""
+    held, more = _condition(Which(state=DeliveryState.HELD, stopped=True), 0)
+    orphaned, others = _condition(Which(state=DeliveryState.QUEUED, but_not=names), 0)
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT id FROM exam WHERE id IN ("  # noqa: S608 - marks only
+            "SELECT exam FROM capture WHERE state = 'saved' AND problem_code <> '' "
+            f"UNION SELECT d.exam FROM delivery AS d WHERE {held} OR {orphaned}) ORDER BY opened_at DESC LIMIT ?",
+            (*more, *others, most),
+        ).fetchall()
+    return [row["id"] for row in rows]
+
+
 def _condition(which: Which, now: int) -> tuple[str, list[str | int]]:
     """Return a condition of marks and fixed words, and the values of its marks."""
     part, values = f"d.state = '{which.state}'", list[str | int]()

@@ -1,5 +1,7 @@
 """The box itself: what can be done besides exams."""
 
+from datetime import date
+
 from starlette.requests import Request
 
 from gateway.model import Exam, Identity
@@ -9,7 +11,11 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN, WORK, caller_of
 from gateway.panel.shown import charts, copies, evening, forecast
+from gateway.panel.shown.views import ExamView
 from gateway.panel.words import NAMES
+from gateway.spool import backlog
+
+_LINES = 3  # exams that are named, of each kind
 
 
 class BoxPages:
@@ -49,25 +55,36 @@ class BoxPages:
         spool, power = self._context.spool, self._context.power
         opened, today = spool.exams.open_one(), self._frame.today()
         forward, destinations = self._context.live["forward"].read(), self._context.settings.destinations
-        found, waiting = evening.of(spool, destinations, forward, today), len(self._frame.look.waiting(today))
-        mark, word = evening.verdict(
-            spool,
-            destinations,
-            found,
-            today,
-            judge=self._frame.look.fates,
-            waits_for_people=bool(waiting or opened),
-        )
+        found, waiting = evening.of(spool, destinations, forward, today), self._frame.look.waiting(today)
+        troubles, media = self._frame.troubles(), {each.name for each in destinations if each.kind == "media"}
         return {
             "evening": found,
-            "mark": mark,
-            "verdict": word,
+            "verdict": evening.verdict(
+                spool,
+                destinations,
+                found,
+                today,
+                judge=self._frame.look.fates,
+                to_check=len(waiting),
+                is_open=opened is not None,
+                runs=forward is not None,
+            ),
             "waiting": waiting,
+            "stopped": self._stopped(today) if found.stopped else [],
+            "sticks": [each for each in troubles if media.issuperset(each.archives)],
             "opened": self._frame.look.exam(opened, today) if opened else None,
             "leave_at_once": opened is not None and self._leaves_at_once(opened),
             "can": power.there,
             "waits": power.waits,
+            "lines": _LINES,
         }
+
+    def _stopped(self, today: date) -> list[ExamView]:
+        """Return the exams with a picture that goes nowhere by itself."""
+        spool = self._context.spool
+        names = [each.name for each in self._context.settings.destinations]
+        found = backlog.stopped_exams(spool, names, most=_LINES)
+        return [self._frame.look.exam(spool.exams.get(each), today) for each in found]
 
     def _leaves_at_once(self, exam: Exam) -> bool:
         """Say whether pictures of the open exam are sent before its end (gateway/forward/making/release.py)."""

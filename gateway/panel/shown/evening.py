@@ -17,7 +17,7 @@ from gateway.spool.backlog import Backlog, Which
 from gateway.spool.spool import Spool
 
 _LEAVING = (DeliveryState.QUEUED, DeliveryState.SENDING)
-_LEFT = N_("Not done yet: see below what is left.")
+_LEFT = N_("Not yet: see below what is left.")
 _MINUTE = 60
 _HOUR = 3600
 
@@ -45,13 +45,15 @@ def of(
     waiting = [each for each in backlog.of(spool) if each.destination in archives]
     said = {each["name"]: each for each in (forward or {}).get("destinations", [])}
     paused = {name for name, line in said.items() if line.get("state") == "paused"}
-    away = [each.destination for each in waiting if forward is None or each.destination in paused]
+    preparing = backlog.preparing(spool) if archives else 0
+    wanted = archives if preparing else [each.destination for each in waiting]
+    away = [name for name in wanted if forward is None or name in paused]
     can_ask = any(each.query for each in destinations)
     left = backlog.counted(spool, *(Which(state=state, to=archives) for state in _LEAVING))
     return Evening(
         exams=left.exams,
         pictures=left.pictures,
-        preparing=backlog.preparing(spool) if archives else 0,
+        preparing=preparing,
         in_open=backlog.in_the_open_exam(spool),
         lasts=_lasts(waiting, said),
         away=tuple(away),
@@ -61,6 +63,15 @@ def of(
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Whether everything got where it goes and people may go: a mark and one line, never better than known."""
+
+    mark: str
+    word: str
+    here: int = 0  # pictures of today that stay on this box by the rules
+
+
 def verdict(
     spool: Spool,
     destinations: Sequence[Destination],
@@ -68,23 +79,55 @@ def verdict(
     today: date,
     *,
     judge: ExamFates,
-    waits_for_people: bool,
-) -> tuple[str, str]:
-    """Return a mark and one line about the whole day, never better than what is known."""
+    to_check: int,
+    is_open: bool,
+    runs: bool,
+) -> Verdict:
+    """Return the answer for the whole day. `runs`: whether the process that sends is there."""
+    if is_open:
+        return Verdict(mark="warn", word=N_("Not yet: an exam is open. Finish it first."))
+    if found.stopped:
+        return Verdict(mark="bad", word=N_(f"Not yet. Pictures that are stopped: {found.stopped}. See below why."))
+    if to_check:
+        return Verdict(mark="warn", word=N_(f"Not yet. Exams whose patient is to be checked: {to_check}."))
     if all(each.kind == "media" for each in destinations):
-        return "none", N_("No archive is set up: pictures stay on this box.")
+        return Verdict(mark="none", word=N_("You may go. No archive is set up: pictures stay on this box."))
+    if left := found.pictures + found.preparing:
+        return _of_what_leaves(left, found.away, runs=runs)
+    return _of_what_left(spool, destinations, today, judge)
+
+
+def _of_what_leaves(left: int, away: Sequence[str], *, runs: bool) -> Verdict:
+    if not runs:
+        word = N_(
+            f"Not yet: the delivery process does not run. Pictures that wait: {left}. Call service if that stays."
+        )
+        return Verdict(mark="bad", word=word)
+    if away:
+        name = ", ".join(away)
+        word = N_(
+            f"You may go. Pictures that wait on this box: {left}. They go by themselves when {name} answers; "
+            "leave the box on."
+        )
+        return Verdict(mark="warn", word=word)
+    return Verdict(mark="going", word=N_(f"You may go. Pictures on their way: {left}. Leave the box on."))
+
+
+def _of_what_left(spool: Spool, destinations: Sequence[Destination], today: date, judge: ExamFates) -> Verdict:
     required = frozenset(each.name for each in destinations if each.required)
     taken = [each for exam in days.of(spool, today) for each in exam.pictures if not each.removed]
     goes = [each for each in taken if not judge.stays(each)]
-    if waits_for_people or found.stopped or found.in_open or found.away:
-        return "warn", _LEFT
-    if found.pictures or found.preparing or not all(fates.arrived(each, required) for each in goes):
-        return "going", _LEFT
+    here = len(taken) - len(goes)
+    if not all(fates.arrived(each, required) for each in goes):
+        return Verdict(mark="warn", word=_LEFT, here=here)
     if not taken:
-        return "none", N_("No pictures were taken today.")
-    if len(goes) == len(taken) and all(fates.of_picture(each, required) >= Fate.FOUND for each in goes):
-        return "ok", N_("All pictures of today are in the archive.")
-    return "ok", N_("Everything of today that goes to an archive was sent.")
+        return Verdict(mark="none", word=N_("Yes. No pictures were taken today."))
+    if not here and all(fates.of_picture(each, required) >= Fate.FOUND for each in goes):
+        return Verdict(mark="ok", word=N_("Yes. All pictures of today are in the archive."))
+    if here:
+        word = N_(f"Yes. What goes to an archive was sent. On this box by the rules of your IT: {here}.")
+        return Verdict(mark="ok" if goes else "none", word=word, here=here)
+    return Verdict(mark="ok", word=N_("Yes. Everything of today that goes to an archive was sent."))
 
 
 def _lasts(waiting: Sequence[Backlog], said: Mapping[str, Mapping[str, Any]]) -> str:

@@ -72,7 +72,7 @@ def test_how_long_an_archive_that_is_away_will_take_is_said_when_its_pace_is_kno
     sealed_exam(bench)
     paused(bench, minutes=5)
     page = bench.client.get("/evening").text
-    assert "takes nothing at present." in page
+    assert "You may go. Pictures that wait on this box: 2. They go by themselves when pacs answers;" in page
     assert "How long cannot be told before <bdi>pacs</bdi> answers again." in page
     assert " min " not in page
     size = sum(o.bytes for e in bench.spool.exams.list() for o in bench.spool.objects.of_exam(e.id))
@@ -106,32 +106,77 @@ def test_pictures_of_the_open_exam_are_still_to_be_sent_and_it_is_named(bench: B
     page = bench.client.get("/evening").text
     assert "in the open exam: 1" in page
     assert "Nothing sends them before it is finished." in page
-    assert "Not done yet: see below what is left." in page
+    assert "Not yet: an exam is open. Finish it first." in page
     strip = page.split(f'row-strip" href="/live/{exam}"')[1].split("</a>")[0]
     assert "HUBER" in strip
     assert "(1 image)" in strip
 
 
 def test_all_pictures_of_the_day_are_in_the_archive_only_when_it_said_so_of_each(bench: Bench) -> None:
-    assert "No pictures were taken today." in bench.client.get("/evening").text
+    assert "Yes. No pictures were taken today." in bench.client.get("/evening").text
     sealed_exam(bench)
     said_of_forward(bench, destinations=quick("pacs", "backup"))
-    assert "Not done yet: see below what is left." in bench.client.get("/evening").text
+    assert "You may go. Pictures on their way: 2. Leave the box on." in bench.client.get("/evening").text
     for name in ("pacs", "backup"):
         move(bench, name, state="sent")
     page = bench.client.get("/evening").text
-    assert "Everything of today that goes to an archive was sent." in page
+    assert "Yes. Everything of today that goes to an archive was sent." in page
     assert "All pictures of today are in the archive." not in page
     for name in ("pacs", "backup"):
         move(bench, name, state="committed", proof="commitment")
-    assert "All pictures of today are in the archive." in bench.client.get("/evening").text
+    assert "Yes. All pictures of today are in the archive." in bench.client.get("/evening").text
 
 
 def test_exams_that_wait_for_a_person_are_not_forgotten_at_the_end_of_the_day(bench: Bench) -> None:
     exam = bench.open_exam()
     bench.still(exam)
-    bench.open_exam("OTHER^Patient", close_open=True)
-    assert "to check: 1" in bench.client.get("/evening").text
+    other = bench.open_exam("OTHER^Patient", close_open=True)
+    bench.post(f"/exams/{other}/finish")
+    page = bench.client.get("/evening").text
+    assert "to check: 1" in page
+    assert "Not yet. Exams whose patient is to be checked: 1." in page
+    assert f'row-strip" href="/exam/{exam}"' in page
+
+
+def test_who_goes_home_reads_which_patient_has_a_picture_that_is_stopped_and_no_tick_beside_it(
+    bench: Bench,
+) -> None:
+    exam = sealed_exam(bench, 1)
+    said_of_forward(bench, destinations=quick("pacs", "backup"))
+    move(bench, "backup", state="sent")
+    move(bench, state="held", code="no-context", reason="The archive pacs does not take H.264 clips.", attempts=1)
+    page = bench.client.get("/evening").text
+    assert "Not yet. Pictures that are stopped: 1. See below why." in page
+    strip = page.split(f'row-strip" href="/delivery/{exam}"')[1].split("</a>")[0]
+    for words in ("MEIER", "1 stopped", "does not take"):
+        assert words in strip
+    to_send = page.split("Still to send")[1].split("</div>")[0]
+    assert "mark ok" not in to_send
+
+
+def test_nothing_is_called_done_while_nobody_sends(bench: Bench) -> None:
+    sealed_exam(bench, 1)
+    page = bench.client.get("/evening").text
+    assert "Not yet: the delivery process does not run. Pictures that wait: 1." in page
+
+
+def test_a_stick_that_is_full_is_not_forgotten_at_the_end_of_the_day(tmp_path: Path) -> None:
+    stick = Destination(name="stick", kind="media", folder=Path("/media/stick"), required=False)
+    with running(tmp_path, stick) as bench:
+        sealed_exam(bench, 1, "pacs", "stick")
+        since = bench.clock.utc().isoformat()
+        full = {
+            "name": "stick",
+            "state": "paused",
+            "code": "media-full",
+            "what": "It has too little room.",
+            "action": "",
+        }
+        said_of_forward(bench, destinations=[{**full, "since": since, "attempt": 3, "next_attempt_in_s": 40}])
+        move(bench, state="sent")
+        page = bench.client.get("/evening").text
+        assert "Yes. Everything of today that goes to an archive was sent." in page
+        assert "too little room" in page
 
 
 def test_a_box_that_cannot_switch_itself_off_says_so_and_refuses(bench: Bench) -> None:
