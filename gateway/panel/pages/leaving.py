@@ -43,6 +43,7 @@ class LeavingPages:
         return {
             "exams": [_without_what_stands_above(each, troubles) for each in shown],
             "troubles": troubles,
+            "helps": not troubles or any(each.waits for each in troubles),
             "configured": bool(self._context.settings.destinations),
             "media": any(each.kind == "media" for each in self._context.settings.destinations),
         }
@@ -53,15 +54,18 @@ class LeavingPages:
         found = pictures.of_exam(spool, exam.id)
         away = self._frame.away()
         ended = exam.state in {ExamState.RELEASED, ExamState.DISCONTINUED}
+        places = ways.of_pictures(
+            found,
+            self._context.settings.destinations,
+            self._context.clock,
+            lists=pictures.lists_of_exam(spool, exam.id),
+            away=away,
+        )
+        may = {way.may for place in places for way in place.ways}
         return {
             "exam": self._frame.look.exam(exam, self._frame.today(), away=away),
-            "places": ways.of_pictures(
-                found,
-                self._context.settings.destinations,
-                self._context.clock,
-                lists=pictures.lists_of_exam(spool, exam.id),
-                away=away,
-            ),
+            "places": places,
+            "helps": "hold" in may or "release" not in may,  # what is stopped is sent one by one, or not at all
             "again": self._can_go_again(found),
             "unmade": ways.unmade(found) if ended else [],
             "configured": bool(self._context.settings.destinations),

@@ -19,9 +19,10 @@ _FAR = 3650  # days: nobody foresees more
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """How many pictures wait for archives, by how long."""
+    """How many pictures wait for archives, by how long they have waited; `total`: as the badge counts them."""
 
     bars: list[Bar]
+    preparing: int  # they wait from when they are made on, and stand in no bar
     total: int
 
 
@@ -39,7 +40,8 @@ class Forecast:
 
 def waiting(spool: Spool, archives: list[str]) -> Waiting:
     counts = backlog.ages(spool, archives, limits_min=LIMITS_MIN)
-    return Waiting(bars=charts.bars(counts), total=sum(counts))
+    preparing = backlog.preparing(spool) if archives else 0
+    return Waiting(bars=charts.bars(counts), preparing=preparing, total=sum(counts) + preparing)
 
 
 def disk(spool: Spool, room: Room, today: date) -> Forecast:

@@ -15,6 +15,8 @@ _SAID: dict[str, str] = N_(
         "shut": "The archive {archive} does not let this box in.",
         "unable": "The archive {archive} cannot store pictures at present.",
         "kind": "The archive {archive} does not take this kind of picture.",
+        "film": "The archive {archive} does not take clips of this kind (H.264).",
+        "frames": "The archive {archive} does not take clips of this kind (JPEG).",
         "refused": "The archive {archive} refuses this picture.",
         "too-large": "This picture is larger than the archive {archive} takes.",
         JPEG_WANTED: "A clip is made into another form for the archive {archive}.",
@@ -39,6 +41,7 @@ _ALIKE = MappingProxyType(
         "refused": ("refused", "duplicate"),
     }
 )
+_OF_CLIPS = MappingProxyType({"H.264 clips": "film", "JPEG clips": "frames"})  # as forward's own reason says it
 _KIND_OF = {code: kind for kind, codes in _ALIKE.items() for code in codes} | {
     code: code for code in _SAID if code not in _ALIKE
 }
@@ -46,7 +49,11 @@ _KIND_OF = {code: kind for kind, codes in _ALIKE.items() for code in codes} | {
 
 def plain(code: str, archive: str, reason: str) -> str:
     """Return what people need to know of an answer; of what has no words of its own, the answer itself."""
-    return _SAID[_KIND_OF[code]].format(archive=archive) if code in _KIND_OF else reason
+    if code not in _KIND_OF:
+        return reason
+    clip = next((kind for words, kind in _OF_CLIPS.items() if words in reason), "")
+    kind = _KIND_OF[code]
+    return _SAID[clip if clip and kind == "kind" else kind].format(archive=archive)
 
 
 def of_delivery(delivery: Delivery) -> str:

@@ -275,6 +275,18 @@ def test_how_long_pictures_wait_stands_in_a_chart_and_in_words(bench: Bench) -> 
     assert "<b>0</b>up to 10 min" in page
 
 
+def test_the_numbers_count_what_waits_now_as_the_key_at_the_top_does(bench: Bench) -> None:
+    sealed_exam(bench, 2)
+    exam = bench.open_exam()
+    bench.still(exam)
+    bench.post(f"/exams/{exam}/finish")
+    said_of_forward(bench, destinations=quick("pacs", "backup"))
+    page = bench.client.get("/numbers").text
+    assert "3 on the way" in page
+    assert "Pictures waiting now: 3, by how long they have waited" in page
+    assert "being prepared: 1" in page
+
+
 def test_the_disk_is_foreseen_from_what_pictures_took_lately(bench: Bench) -> None:
     today = bench.clock.now().local.date()
     empty = forecast.disk(bench.spool, Room(total=10**9, free=10**8), today)

@@ -105,6 +105,23 @@ def test_an_archive_that_does_not_confirm_is_yellow_for_ever(bench: Bench) -> No
     )
 
 
+@pytest.mark.parametrize("clips", ["H.264", "JPEG"])
+def test_an_archive_that_takes_no_such_clip_is_said_so_and_trying_again_is_not_offered(
+    bench: Bench, clips: str
+) -> None:
+    exam = sealed_exam(bench, 1)
+    move(bench, "backup", state="sent")
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    for path in ("/delivery", f"/delivery/{exam}"):
+        assert "/deliveries/retry" in bench.client.get(path).text
+    reason = f"The archive pacs does not take {clips} clips. Have it set up for the class 1.2.3."
+    move(bench, state="held", code="no-context", reason=reason, attempts=1)
+    for path in ("/delivery", f"/delivery/{exam}"):
+        page = bench.client.get(path).text
+        assert f"does not take clips of this kind ({clips})" in page
+        assert "/deliveries/retry" not in page
+
+
 def test_what_a_person_held_back_is_no_refusal(bench: Bench) -> None:
     exam = sealed_exam(bench, 1)
     said_of_forward(bench, destinations=[])
