@@ -393,21 +393,21 @@ class MediaBusy(MediaError):
 
 
 class MediaFull(MediaError):
-    """The medium has too little room."""
+    """The stick has too little room."""
 
     code = "media-full"
     action = "Make room on it, or use a larger one."
 
 
 class MediaReadOnly(MediaError):
-    """The medium may not be written."""
+    """The stick is write-protected."""
 
     code = "media-read-only"
     action = "Move the stick's write-protection switch, or use another stick; call IT if that does not help."
 
 
 class MediaGone(MediaError):
-    """The medium was taken away, or fails, while it was being written."""
+    """The stick was taken away, or fails, while it was being written."""
 
     code = "media-gone"
     safe = "The pictures are on this box. Do not use what is on the medium before it was written once more."

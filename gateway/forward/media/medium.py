@@ -207,4 +207,4 @@ def meaning(error: OSError) -> MediaError:
             action="Use a medium that takes files beyond 4 GB (exFAT or ext4).",
         )
     name = errno.errorcode.get(error.errno or 0, "unknown")
-    return MediaGone(f"The medium was taken away, or fails ({name}).")
+    return MediaGone(f"The stick was taken away, or fails ({name}).")

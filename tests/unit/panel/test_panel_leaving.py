@@ -397,7 +397,7 @@ def test_a_stick_that_is_full_hides_no_archive_that_is_away(tmp_path: Path) -> N
         exam = sealed_exam(bench, 1, "pacs", "backup", "stick")
         since = (bench.clock.utc() - timedelta(minutes=9)).isoformat()
         line = {"state": "paused", "action": "", "since": since, "attempt": 3, "next_attempt_in_s": 40}
-        full = {"name": "stick", "code": "media-full", "what": "The medium has too little room."}
+        full = {"name": "stick", "code": "media-full", "what": "The stick has too little room."}
         silent = {"name": "pacs", "code": "unreachable", "what": "The archive pacs does not answer."}
         said_of_forward(bench, destinations=[{**line, **full}, {**line, **silent}])
         move(bench, "stick", attempts=2, code="media-full", reason=full["what"])
