@@ -110,6 +110,7 @@ def _setting_up(
         people=people,
         timekeeping=timekeeping or OfTheMachine(),
         untouched=says_nothing(settings),
+        archives=bool(settings.destinations),
     )
 
 

@@ -261,7 +261,11 @@ def test_a_patient_who_waits_goes_first_and_setting_up_goes_on_after_a_restart(p
     finger.tap("Go on with setting up")
     finger.at("/first-start/time")
     finger.tap("Use the box now")
+    finger.at("/first-start?leave")
+    expect(page.locator(".setup-body")).to_contain_text("No archive is set up: pictures stay on this box.")
+    finger.tap("Use the box now")
     finger.at("/")
+    expect(page.locator(".archive-open")).to_contain_text("More, Set the box up")
     page.get_by_role("button", name="Start without patient").or_(
         page.get_by_role("link", name="Start without patient")
     ).first.tap()

@@ -23,7 +23,10 @@ _DRAFTED = (Step.SOURCE, Step.WORKLIST, Step.ARCHIVE)
 
 
 class SettingUp:
-    """One box being set up. `untouched`: its configuration named nothing when this panel started."""
+    """One box being set up.
+
+    `untouched`: its configuration named nothing when this panel started; `archives`: it names some.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,14 @@ class SettingUp:
         people: People,
         timekeeping: Timekeeping,
         untouched: bool,
+        archives: bool,
     ) -> None:
         self.timekeeping = timekeeping
         self._spool = spool
         self._configuring = configuring
         self._people = people
         self._untouched = untouched
+        self._archives = archives
         self._kept = Kept(spool.layout.first_start, spool.files)
 
     def now(self) -> Progress:
@@ -58,6 +63,12 @@ class SettingUp:
         else:
             begun = progress.whole and not progress.done and progress.later != self._boot()
         return begun and self._spool.exams.open_one() is None
+
+    def archive_is_open(self) -> bool:
+        """Say whether nobody has said yet where pictures go: no archive was chosen, and not that there is none."""
+        progress = self.now()
+        unsaid = self.state_of(Step.ARCHIVE, progress) in {"", Answer.SKIPPED}
+        return progress.whole and unsaid and not self._archives
 
     def state_of(self, step: Step, progress: Progress) -> str:
         """Return an `Answer`, "" as long as there is none."""

@@ -93,6 +93,8 @@ class ChoosingPages:
             "waiting": shown,
             "more_waiting": len(waiting) - len(shown),
             "recents": recents,
+            "archive_open": self._context.setting_up.archive_is_open(),
+            "unfinished": self._context.setting_up.is_unfinished,
         }
 
     def _asks(self) -> bool:

@@ -55,17 +55,17 @@ class FirstStartPages:
     # --- questions ------------------------------------------------------------------------------------------
 
     def _begin(self, request: Request) -> Values:
-        """Go on where somebody stopped; what nobody began yet begins at once."""
-        del request
+        """Go on where somebody stopped; what nobody began yet begins at once, unless a patient waits (`leave`)."""
         progress = self._setting_up.now()
         following = self._setting_up.next_open(progress)
-        if not progress.answers and not progress.done:
+        if not progress.answers and not progress.done and "leave" not in request.query_params:
             raise Elsewhere(f"{ROOT}/{following}")
         every = steps.asked(whole=progress.whole)
         return {
             "following": f"{ROOT}/{following}",
             "answered": sum(bool(self._setting_up.state_of(step, progress)) for step in every),
             "count": len(every),
+            "archive_open": self._setting_up.archive_is_open(),
         }
 
     def _language(self, request: Request) -> Values:

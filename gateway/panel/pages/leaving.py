@@ -46,6 +46,8 @@ class LeavingPages:
             "helps": not troubles or any(each.waits for each in troubles),
             "configured": bool(self._context.settings.destinations),
             "media": any(each.kind == "media" for each in self._context.settings.destinations),
+            "archive_open": self._context.setting_up.archive_is_open(),
+            "unfinished": self._context.setting_up.is_unfinished,
         }
 
     def _details(self, request: Request) -> Values:

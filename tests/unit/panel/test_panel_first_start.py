@@ -85,6 +85,27 @@ def test_a_patient_goes_first(new):
     assert page(new, "/first-start") == "/first-start"  # and says how far it came
 
 
+def test_who_leaves_before_an_archive_was_chosen_is_told_where_pictures_stay_and_where_to_go_on(new):
+    left = plain(new.client.get("/first-start?leave").text)
+    new.client.post("/api/v1/first-start/later", json={})
+    for text in (left, *(plain(new.client.get(path).text) for path in ("/", "/delivery"))):
+        assert "No archive is set up: pictures stay on this box." in text
+        assert "Setting up goes on under More, Set the box up." in text
+
+
+def test_an_archive_that_was_left_out_is_set_up_in_the_settings_once_the_first_start_is_over(new):
+    new.client.post("/api/v1/first-start/answer", json={"step": "archive", "skip": True})
+    new.client.post("/api/v1/first-start/finish", json={})
+    assert "An administrator sets one up under More, Settings." in new.client.get("/").text
+
+
+def test_a_box_that_has_no_archive_on_purpose_does_not_say_so_on_every_list(new):
+    new.client.post("/api/v1/first-start/answer", json={"step": "archive", "none": True})
+    new.client.post("/api/v1/first-start/later", json={})
+    assert "No archive is set up" not in new.client.get("/").text
+    assert "No archive is set up" not in new.client.get("/first-start?leave").text
+
+
 def test_an_open_exam_is_never_covered(new):
     new.spool.exams.open(Subject(identity=Identity.TYPED, patient=Patient(name="MEIER^Anna", id="1")))
     assert page(new, "/") == "/"
