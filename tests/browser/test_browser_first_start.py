@@ -236,7 +236,7 @@ def test_an_archive_that_does_not_answer_is_told_in_words_and_may_be_kept(page: 
     finger.at("/first-start/archive/type/port")
     _to(finger, "/first-start/archive/try")
     finger.lines()
-    finger.tap("Change this name")
+    finger.tap("Change this box's AE title")
     finger.at("/first-start/archive/ours")
     finger.types("2")
     finger.at("/first-start/archive/try")
@@ -278,9 +278,24 @@ def test_a_name_that_is_missing_is_said_in_the_words_of_the_box(page: Page, cart
     finger = Finger(page, carton)
     _to(finger, "/first-start/station")
     finger.clear()
+    field = page.locator("#setup-field input")
+    before = field.bounding_box()
     finger.tap("Continue")
     expect(page.locator("#problem")).to_contain_text("This is missing.")
-    expect(page.locator("#setup-field input")).to_be_focused()
+    expect(field).to_be_focused()
+    assert field.bounding_box() == before  # it stays below the finger
+    page.locator(".keyboard [data-skbtn=U]").first.tap()
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_the_keyboard_has_its_place_before_its_keys_are_made(page: Page, carton: Box) -> None:
+    page.route("**/keyboard.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    _to(Finger(page, carton), "/first-start/station")
+    outline = page.locator(".keyboard .keys").bounding_box()
+    page.unroute_all()
+    _to(Finger(page, carton), "/first-start/station")
+    page.locator(".keyboard [data-skbtn=U]").first.wait_for()
+    assert page.locator(".keyboard .keys").bounding_box() == outline
 
 
 def test_the_language_is_chosen_in_one_way_and_a_wrong_time_is_not_called_right(page: Page, carton: Box) -> None:

@@ -89,6 +89,15 @@ def test_the_language_is_chosen_with_one_touch_and_stays(page: Page, box: Box) -
     expect(page.locator("h1")).to_have_text("Patient wählen")
 
 
+def test_a_bright_screen_is_chosen_in_more_without_a_pin_and_stays(page: Page, box: Box) -> None:
+    page.goto(f"{box.address}/more")
+    ready(page)
+    page.get_by_role("button", name="Bright screen").tap()
+    page.get_by_role("button", name="Dark screen").wait_for()
+    page.goto(f"{box.address}/")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+
+
 def test_standby_shows_the_time_and_nobody_s_name(page: Page, box: Box) -> None:
     opened = exam(box, 1)
     show("standby", box, page)

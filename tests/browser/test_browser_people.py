@@ -39,7 +39,9 @@ def test_the_first_administrator_needs_fingers_only(page: Page, box: Box) -> Non
     page.wait_for_url("**/first?name=Chris")
     ready(page)
     type_by_touch(page, PIN)
-    page.locator("[name=again]").tap()
+    page.get_by_role("button", name="Continue").tap()
+    expect(page.locator("[name=again]")).to_be_focused()  # the way on, and nothing is wrong
+    expect(page.locator("#problem")).to_be_hidden()
     type_by_touch(page, "402919")
     page.get_by_role("button", name="Continue").tap()
     expect(page.locator("#problem")).to_contain_text("The two PINs are different.")

@@ -21,6 +21,8 @@ from gateway.panel.shown.badge import Badge, badge
 from gateway.panel.shown.views import SIDES, ExamView, Look
 
 _KEYBOARDS = {"de": "qwertz", "it": "italian"}  # what lies on the tables where this is spoken
+THEMES = ("dark", "light")
+THEME_COOKIE = "theme"  # what somebody chose for this browser
 Values = dict[str, Any]
 Page = Callable[[Request], Values]  # returns the template's values; runs in a thread
 
@@ -75,6 +77,7 @@ class Frame:
             "ngettext": spoken.ngettext,
             "said": spoken.said,
             "panel": panel,
+            "theme": _theme(request, panel.theme),
             "practice": self._context.practice,
             "kiosk": self._context.kiosk,
             "asker": caller,  # Jinja keeps `caller` for itself
@@ -157,6 +160,12 @@ class Frame:
 
     def _problem(self, request: Request, problem: ScopegateError) -> Response:
         return self.page(request, "problem.html", {"problem": problem}, status=problems.status_of(problem))
+
+
+def _theme(request: Request, usual: str) -> str:
+    """Return whether a page is dark or light: as was chosen in this browser, else as the box is."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else usual
 
 
 @cache

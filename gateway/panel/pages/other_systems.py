@@ -80,12 +80,15 @@ class OtherSystemsPages:
             raise Elsewhere(f"{ROOT}/{step}")
         names = list(fields)
         at = names.index(field.key)
+        around = self._questions.around(step)
         last = f"{ROOT}/archive/commitment" if step is Step.ARCHIVE and kind == "dicom" else f"{ROOT}/{step}/try"
         return {
             **self._questions.typed(
                 request, field.label, field.key, str(self._questions.draft(step).get(field.key, ""))
             ),
-            **self._questions.around(step),
+            **around,
+            "hint": field.hint,
+            "later": around["next"],
             "longest": field.longest,
             "keys": field.keys,
             "number": field.is_number,

@@ -72,5 +72,7 @@ class Questions:
             "field": field,
             "value": value,
             "number": False,
+            "hint": "",
+            "later": "",
             "keyboard": self._frame.keyboard(request),
         }

@@ -186,7 +186,7 @@ class SettingsPages:
             "chosen": _chosen(field),
             "text": setting_values.typed(field),
             "usual": setting_values.words(field, field.default, said),
-            "keys": "date" if field.form.kind == forms.NUMBER else "search",
+            "keys": _keys(field),
         }
 
     def _device(self, field: Field) -> str:
@@ -244,6 +244,15 @@ def _device_words(each: Values, said: Any) -> str:  # noqa: ANN401 - a function 
     if each["name"]:
         return f"{each['name']} ({each['device'].removeprefix('v4l2:')})"
     return str(said(shown.PATTERNS.get(each["device"], each["device"])))
+
+
+def _keys(field: Field) -> str:
+    """Return what the keyboard begins with: as the same field does wherever else it is typed."""
+    if field.form.kind == forms.NUMBER:
+        return "date"
+    if field.key == "station.name" or field.key.endswith("ae_title"):
+        return "code"
+    return "name" if field.key == "panel.operators" else "search"
 
 
 def _chosen(field: Field) -> list[str]:

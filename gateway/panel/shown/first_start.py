@@ -39,10 +39,11 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One thing that is typed. `keys`: what the keyboard begins with."""
+    """One thing that is typed. `keys`: what the keyboard begins with; `hint`: who knows it, and how it looks."""
 
     key: str
     label: str
+    hint: str = ""
     keys: str = "word"
     longest: int = 64
     is_number: bool = False
@@ -60,25 +61,48 @@ class Row:
     warning: str = ""
 
 
-_HOST = Field(key="host", label=N_("Address of the server: a name, or four numbers"), longest=253)
-_PORT = Field(key="port", label=N_("Its port"), keys="date", longest=5, is_number=True)
-_TITLE = Field(key="ae_title", label=N_("Its AE title"), keys="code", longest=16)
-_MODALITY = Field(
-    key="modality",
-    label=N_("Only entries of this modality, such as US (left empty: all)"),
-    keys="code",
-    longest=16,
-    optional=True,
+_HOST_HINT = N_("IT knows it: a name, or four numbers such as 192.0.2.10.")
+_PORT_HINT = N_("IT knows it: a number, often 104 or 11112.")
+_TITLE_HINT = N_("IT knows it: the name by which DICOM devices call it, such as RIS_1.")
+_WORKLIST = (
+    Field(key="host", label=N_("Address of the worklist server"), hint=_HOST_HINT, longest=253),
+    Field(
+        key="port",
+        label=N_("Port of the worklist server"),
+        hint=_PORT_HINT,
+        keys="date",
+        longest=5,
+        is_number=True,
+    ),
+    Field(key="ae_title", label=N_("AE title of the worklist server"), hint=_TITLE_HINT, keys="code", longest=16),
+    Field(
+        key="modality",
+        label=N_("Which kind of exam stands on the list?"),
+        hint=N_("The DICOM modality: US for ultrasound, ES for endoscopy. Left empty: exams of every kind."),
+        keys="code",
+        longest=16,
+        optional=True,
+    ),
 )
-_URL = Field(key="url", label=N_("Address of the web archive"), longest=300)
+_ARCHIVE = (
+    Field(key="host", label=N_("Address of the archive"), hint=_HOST_HINT, longest=253),
+    Field(key="port", label=N_("Port of the archive"), hint=_PORT_HINT, keys="date", longest=5, is_number=True),
+    Field(key="ae_title", label=N_("AE title of the archive"), hint=_TITLE_HINT, keys="code", longest=16),
+)
+_WEB = (
+    Field(
+        key="url",
+        label=N_("Address of the web archive"),
+        hint=N_("IT knows it. It begins with https://"),
+        longest=300,
+    ),
+)
 
 
 def fields(step: Step, kind: str) -> dict[str, Field]:
     """Return what is typed for another system, in the order in which it is asked for."""
-    if step is Step.ARCHIVE and kind == "stow":
-        return {_URL.key: _URL}
-    last = (_MODALITY,) if step is Step.WORKLIST else ()
-    return {each.key: each for each in (_HOST, _PORT, _TITLE, *last)}
+    every = _WORKLIST if step is Step.WORKLIST else _WEB if kind == "stow" else _ARCHIVE
+    return {each.key: each for each in every}
 
 
 def day(today: date) -> str:
@@ -107,7 +131,7 @@ def _station(document: Mapping[str, Any]) -> str:
     return " · ".join(filter(None, (station.get("name"), title)))
 
 
-def _archive(archive: Mapping[str, Any]) -> str:
+def _archive_said(archive: Mapping[str, Any]) -> str:
     if not archive.get("host"):
         return str(archive.get("url", ""))
     vouches = N_("with storage commitment") if archive.get("commitment") else N_("without storage commitment")
@@ -130,7 +154,7 @@ def _found(step: Step, document: Mapping[str, Any]) -> str:
         Step.SOURCE: " · ".join(filter(None, (source.get("name"), source.get("profile"), _drawn(source)))),
         Step.PEDAL: pedal.get("still"),
         Step.WORKLIST: worklist.get("host"),
-        Step.ARCHIVE: _archive(archive),
+        Step.ARCHIVE: _archive_said(archive),
         Step.RETENTION: DAYS.get(document.get("retention", {}).get("keep_days", 0)),
     }
     return str(found.get(step) or "")

@@ -56,7 +56,10 @@ function render() {
   });
   board.dataset.side = side;
   board.dataset.held = held;
-  for (const key of board.querySelectorAll(".hg-button-shift")) key.ariaPressed = String(Boolean(held));
+  for (const key of board.querySelectorAll(".hg-button-shift")) {
+    key.ariaPressed = { "": "false", once: "mixed", locked: "true" }[held];
+    key.dataset.holds = { "": "", once: "1×", locked: board.dataset.locked }[held]; // stands on the key
+  }
 }
 
 // A name begins with a capital, and so does each of its parts; other words begin with one.

@@ -56,6 +56,7 @@ addEventListener("invalid", (event) => {
   event.preventDefault();
   if (event.target !== event.target.form?.querySelector(":invalid:not(fieldset)")) return; // the first one alone
   showProblem({ what: words.missing });
+  event.target.addEventListener("input", () => { $("problem").hidden = true; }, { once: true });
   event.target.focus();
 }, true);
 
@@ -183,6 +184,13 @@ addEventListener("click", (event) => {
   const key = event.target.closest("[data-language]");
   if (!key) return;
   document.cookie = `language=${key.dataset.language}; path=/; max-age=31536000; SameSite=Strict`;
+  location.reload();
+});
+
+addEventListener("click", (event) => {
+  const key = event.target.closest("[data-set-theme]");
+  if (!key) return;
+  document.cookie = `theme=${key.dataset.setTheme}; path=/; max-age=31536000; SameSite=Strict`;
   location.reload();
 });
 

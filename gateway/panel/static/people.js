@@ -55,6 +55,14 @@ function written(done) {
 $("code-written")?.addEventListener("click", () => written(true));
 $("code-again")?.addEventListener("click", () => written(false));
 
+// "Continue" after the first PIN leads to the second one; that it is still to come is no mistake.
+addEventListener("click", (event) => {
+  const { pin, again } = event.target.closest("[type=submit]")?.form?.elements || {};
+  if (!again || !pin.value || again.value || field === again) return;
+  event.preventDefault();
+  again.focus();
+});
+
 addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
@@ -66,7 +74,9 @@ addEventListener("submit", async (event) => {
     return;
   }
   const key = form.querySelector("[type=submit]");
+  const reads = key.textContent;
   key.disabled = true;
+  key.textContent = say.wait || reads;
   $("problem").hidden = true;
   try {
     const value = await call(form.dataset.to, bodyOf(form));
@@ -78,6 +88,7 @@ addEventListener("submit", async (event) => {
     firstField(form)?.focus();
   }
   key.disabled = false;
+  key.textContent = reads;
 });
 
 addEventListener("change", async ({ target }) => {

@@ -468,6 +468,23 @@ def test_every_question_has_a_page_with_a_way_to_the_patients(new, path):
     assert "Use the box now" in answered.text
 
 
+@pytest.mark.parametrize("step", ["worklist", "archive"])
+@pytest.mark.parametrize("field", ["host", "port", "ae_title"])
+def test_what_is_typed_of_another_system_says_whose_it_is_and_that_it_knows_it_and_can_wait(new, step, field):
+    shown = plain(new.client.get(f"/first-start/{step}/type/{field}").text)
+    assert f"of the {'worklist server' if step == 'worklist' else 'archive'}</b>" in shown
+    assert "IT knows it: " in shown
+    assert f'data-next="/first-start/{"archive" if step == "worklist" else "retention"}">Later<' in shown
+
+
+def test_to_keep_a_system_that_failed_and_to_leave_it_out_are_told_apart(new):
+    draft(new, "worklist", host="10.0.0.5", port=104, ae_title="RIS")
+    shown = plain(new.client.get("/first-start/worklist/try").text)
+    assert ">Leave it out<" in shown
+    assert ">Later<" not in shown
+    assert "as SCOPEGATE (the AE title of this box)" in shown
+
+
 def test_a_page_that_lacks_what_came_before_leads_back_to_it(new):
     assert page(new, "/first-start/source/profile") == "/first-start/source"
     assert page(new, "/first-start/source/kind") == "/first-start/source"

@@ -484,3 +484,16 @@ def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -
     configured.capture.stop()
     typed = configured.client.get("/settings/sources/ask/source/0/device").raise_for_status().text
     assert 'type="radio"' not in typed  # nobody says what is there: it is typed
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("station/ask/station/name", "code"),
+        ("network/ask/station/ae_title", "code"),
+        ("screen/ask/panel/operators", "name"),
+        ("station/ask/station/institution", "search"),
+    ],
+)
+def test_a_field_is_typed_with_the_capitals_that_it_has_wherever_else_it_is_typed(configured, path, keys):
+    assert f'data-keys="{keys}"' in configured.client.get(f"/settings/{path}").text
