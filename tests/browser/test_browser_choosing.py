@@ -24,7 +24,7 @@ def test_a_patient_is_found_with_the_letters_of_the_page_and_chosen(page: Page, 
     ready(page)
     for key in "mey":
         page.locator(f'.hg-button[data-skbtn="{key}"]').tap()
-    expect(page.locator("#count")).to_have_text("1 found")
+    expect(page.locator("#count")).to_have_text("On the worklist: 1")
     page.locator("#show").tap()
     expect(page.locator(".keyboard")).to_be_hidden()
     page.locator("#found .row").tap()
@@ -34,7 +34,7 @@ def test_a_patient_is_found_with_the_letters_of_the_page_and_chosen(page: Page, 
 @front
 def test_the_keyboard_comes_back_with_the_field(page: Page, box: Box) -> None:
     show("search_nobody", box, page)
-    expect(page.locator("#found")).to_contain_text("Nobody found on the list of this box.")
+    expect(page.locator("#found")).to_contain_text("Not on the worklist.")
     page.locator("#text").tap()
     expect(page.locator(".keyboard")).to_be_visible()
     expect(page.locator("#found")).to_be_hidden()

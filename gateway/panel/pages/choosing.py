@@ -11,19 +11,21 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.errors import NotFound
 from gateway.model import Exam, Identity, Patient, WorklistItem
+from gateway.panel.calls import archive as archive_calls
 from gateway.panel.calls import worklist as worklist_calls
 from gateway.panel.calls.exams import MOST_ITEMS
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.forms import Fields, form
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
-from gateway.panel.people.roles import WORK, Door, caller_of
+from gateway.panel.people.roles import LOOK, WORK, Door, caller_of
 from gateway.panel.shown import names, patients, similar
 from gateway.panel.shown.views import ExamView
 from gateway.spool import days
 
 _LONGEST_SCAN = 64  # of an ID (PS3.5 6.2)
 _LONGEST_SEARCH = 64
+_EXAMS_COUNTED = 50
 _STRIPS = 2  # above the list; more would leave no room for it
 _RECENT = timedelta(hours=12)
 _RECENTS = 3
@@ -129,9 +131,15 @@ class ChoosingPages:
             "assign": self._frame.assigned(request),
             "text": text,
             "items": self._views(found, items),
+            "here": self._here(text) if text and not found and caller_of(request.scope).may(LOOK) else "",
             "asked": bool(self._context.settings.worklists),
             "keyboard": self._frame.keyboard(request),
         }
+
+    def _here(self, text: str) -> str:
+        """Return how many exams on this box fit what nobody on the worklist does, "" for none."""
+        found = archive_calls.find(self._context, text, first=None, last=None, limit=_EXAMS_COUNTED, but_empty=True)
+        return f"{len(found.exams)}{'+' if found.more else ''}" if found.exams else ""
 
     def _search(self, request: Request, fields: Fields) -> Response:
         """Show what was searched for: a form, so that no name stands in an address."""

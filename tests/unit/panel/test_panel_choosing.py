@@ -175,6 +175,15 @@ def patient() -> Iterator[Bench]:
         yield bench
 
 
+def test_who_was_examined_here_and_is_not_on_the_worklist_is_found_from_the_search(bench: Bench) -> None:
+    exam = bench.open_exam("OKONKWO^Chidi")
+    bench.still(exam)
+    page = bench.client.post("/search", data={"text": "okonk"}).text
+    assert "Not on the worklist." in page
+    assert "exams that fit: 1" in page
+    assert "exams that fit" not in bench.client.post("/search", data={"text": "nobody"}).text
+
+
 # --- search --------------------------------------------------------------------------------------------------
 
 
