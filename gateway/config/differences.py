@@ -18,13 +18,14 @@ class Difference:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """Return what differs, in the order of the old one, then of the new one."""
+    """Return what differs, in the order of the old one, then of the new one; last, which elements change places."""
     before, after = dict(_flat(old, ())), dict(_flat(new, ()))
-    return [
+    found = [
         Difference(steps=steps, old=before.get(steps), new=after.get(steps))
         for steps in dict.fromkeys([*before, *after])
         if before.get(steps) != after.get(steps)
     ]
+    return [*found, *_moved(old, new)]
 
 
 def is_of_the_screen(found: Iterable[Difference]) -> bool:
@@ -37,12 +38,27 @@ def _flat(table: Mapping[str, Any], around: Steps) -> Iterator[tuple[Steps, Any]
         here = (*around, key)
         if isinstance(value, dict):
             yield from _flat(value, here)
-        elif isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        elif _is_array(value):
             names = _names(value)
             for name, each in zip(names, value, strict=True):
                 yield from _flat(each, (*here, name))
         else:
             yield here, value
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield each array whose elements come in another order: a press that names no source is of the first one."""
+    for key in old:
+        if not (_is_array(old[key]) and _is_array(new.get(key))):
+            continue
+        before, after = _names(old[key]), _names(new[key])
+        was, becomes = [each for each in before if each in after], [each for each in after if each in before]
+        if was != becomes:
+            yield Difference(steps=(key,), old=was, new=becomes)
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _names(elements: list[dict[str, Any]]) -> list[str]:

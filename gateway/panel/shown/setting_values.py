@@ -15,6 +15,7 @@ from gateway.panel.words import NAMES
 YES = N_("Yes")
 NO = N_("No")
 NOT_SET = N_("Not set")
+FIRST = N_("Which comes first")
 KEPT = N_("Kept on this box")
 THIS_SCREEN = N_("this screen: {language}")
 LANGUAGE = "panel.language"
@@ -57,6 +58,9 @@ def label(key: str) -> str:
 def difference(each: Difference, tables: Mapping[str, Table], said: Said) -> dict[str, str]:
     """Return a difference in words: what it is about, what it was, what it becomes."""
     table, key, about, name = tables.get(each.steps[0]), each.steps[-1], "", ""
+    if len(each.steps) == 1 and table and table.many:  # the elements change places
+        old, new = (_words(key, value, said) for value in (each.old, each.new))
+        return {"about": said(ONE[key]), "name": "", "label": said(FIRST), "old": old, "new": new}
     if table and table.many:
         about, name = said(ONE[each.steps[0]]), each.steps[1] if len(each.steps) > 2 else ""  # noqa: PLR2004 - its place
     inner = len(each.steps) - (2 if table and table.many else 1) > 1

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.config.changes import Add, Drop, Put
+from gateway.config.differences import is_of_the_screen
 from gateway.config.editing import Editor
 from gateway.config.keeping import KEPT
 from gateway.errors import BadValue, NothingBefore, Problem, SettingsForeign, SettingsMoved, SettingsWrong
@@ -212,6 +213,20 @@ def test_a_person_is_asked_about_what_differs_by_the_names_of_things(editor):
     found = {each.steps: (each.old, each.new) for each in trial.differences}
     assert found[("destination", "pacs", "host")] == ("10.0.0.6", "pacs.house")
     assert found[("destination", "old", "name")] == ("old", None)
+
+
+def test_a_person_is_asked_about_elements_that_change_places_and_not_about_those_that_come_or_go(editor):
+    words = WRITTEN.encode()
+    assert editor.try_text(words).differences == []
+    first = editor.now().document["destination"][0]
+    moved = [Drop(place=("destination", 0)), Add(table="destination", values=first)]
+    trial = editor.try_changes(moved, editor.revision())
+    assert [(each.steps, each.old, each.new) for each in trial.differences] == [
+        (("destination",), ["pacs", "old"], ["old", "pacs"])
+    ]
+    assert not is_of_the_screen(trial.differences)
+    gone = editor.try_changes(moved[:1], editor.revision())
+    assert ("destination",) not in {each.steps for each in gone.differences}
 
 
 def test_a_file_behind_a_link_is_replaced_and_the_link_stays(path, tmp_path):

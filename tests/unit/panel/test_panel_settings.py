@@ -116,6 +116,20 @@ def test_what_a_change_costs_is_said_before_it_is_made(configured: Bench) -> Non
         assert what in configured.client.get("/settings/before").text  # as much as to take it back
 
 
+def test_which_source_comes_first_is_no_change_of_the_screen_alone(configured: Bench) -> None:
+    """The screen shows the first source, and a pedal that names none takes the picture of the recorder's first."""
+    sources = ({"name": "first", "device": "pattern:ultrasound"}, {"name": "second", "device": "pattern:bars"})
+    for each in sources:
+        asked(configured, "change", {"add": "source", "values": each}).raise_for_status()
+    count = len(tomllib.loads(config(configured).read_text())["source"])
+    moved = [{"place": ["source", count - 2], "remove": True}, {"add": "source", "values": sources[0]}]
+    tried = asked(configured, "check", *moved, put("panel", "theme", value="light")).json()
+    assert tried["problems"] == []
+    assert tried["starts_anew"]["which"] == "box"
+    words = tried["differences"][-1]["words"]
+    assert (words["label"], words["old"].endswith("first, second")) == ("Which comes first", True)
+
+
 def test_the_language_of_the_box_and_that_of_this_screen_are_told_apart(configured: Bench) -> None:
     page = configured.client.get("/settings/screen").text
     assert "Language of this box" in page

@@ -98,6 +98,13 @@ def test_whatever_else_changes_starts_every_process_anew(config, wish, becomes):
     assert taken(config, wish, was=SCREEN, becomes=becomes, is_panel=False) == (True, [])
 
 
+def test_sources_that_change_places_start_every_process_anew(config, wish):
+    """A pedal that names no source takes the first one's picture: it is the one that the screen shows."""
+    was = SCREEN + b'[[source]]\nname = "a"\n[[source]]\nname = "b"\n'
+    becomes = b'[panel]\ntheme = "light"\n[[source]]\nname = "b"\n[[source]]\nname = "a"\n'
+    assert taken(config, wish, was=was, becomes=becomes, is_panel=False) == (True, [])
+
+
 def test_a_broken_wish_is_none(tmp_path, wish):
     for raw in (b"", b"[]", b'{"revision": 7}', b"\xff"):
         (tmp_path / "settings.json").write_bytes(raw)
