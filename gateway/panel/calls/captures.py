@@ -1,17 +1,19 @@
 """The calls that take pictures and those on pictures taken. Answers a press when capture says it is durable."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from gateway.errors import BadValue, ExamChanged, ExamEnded, NoExam, NoSignal, NotFound, NotSealed, Purged
+from gateway.errors import BadValue, Busy, ExamChanged, ExamEnded, NoExam, NoSignal, NotFound, NotSealed, Purged
 from gateway.model import Capture, CaptureState, ExamState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Asked
 from gateway.panel.context import API, Context
 from gateway.panel.doors.routing import Route
-from gateway.panel.people.roles import CAPTURE, LOOK, WORK
+from gateway.panel.people.roles import CAPTURE, LOOK, WORK, Door, caller_of
 from gateway.panel.pictures import ranges
 from gateway.panel.pictures.media import Frames, as_recorded, frames_of, media_file
 from gateway.panel.pictures.ranges import Piece
@@ -19,6 +21,7 @@ from gateway.panel.shown import views
 from gateway.wire import Header
 
 _MOST_FRAME = 2**53 - 1
+_MOST_FROM_ELSEWHERE = 8  # presses of the network without an answer: those of the box wait for no more
 _JPEG = "image/jpeg"
 _MP4 = "video/mp4"
 _OF_A_PRESS = ("source", "frame", "anyway", "laterality")
@@ -30,6 +33,7 @@ class CaptureCalls:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._sources = [source.name for source in context.settings.sources]
+        self._from_elsewhere = 0  # presses of the network that have no answer yet
 
     def routes(self) -> list[Route]:
         return [
@@ -50,14 +54,16 @@ class CaptureCalls:
 
     async def still(self, request: Request) -> Response:
         asked = await bodies.read(request, *_OF_A_PRESS, creating=True)
-        return JSONResponse(await self.store(request.path_params["exam"], asked), 201)
+        with self._in_flight(caller_of(request.scope).door):
+            return JSONResponse(await self.store(request.path_params["exam"], asked), 201)
 
-    async def press(self, values: bodies.Values) -> Header:
+    async def press(self, values: bodies.Values, door: Door) -> Header:
         """Store a still for the live screen: the body of `stills` with the exam in it, remembered as such."""
         exam = bodies.text(values, "exam", required=True)
         rest = {key: value for key, value in values.items() if key != "exam"}
         route = f"POST {API}/exams/{exam}/stills"
-        return await self.store(exam, bodies.understand(rest, *_OF_A_PRESS, creating=True, route=route))
+        with self._in_flight(door):
+            return await self.store(exam, bodies.understand(rest, *_OF_A_PRESS, creating=True, route=route))
 
     async def store(self, exam: str, asked: Asked) -> Header:
         """Store the frame that was asked for, or raise why it was not; durable when this returns."""
@@ -82,9 +88,10 @@ class CaptureCalls:
         exam, source = request.path_params["exam"], self._source(asked.values)
         anyway, side = bodies.flag(asked.values, "anyway"), bodies.side(asked.values)
         try:
-            started = await self._context.recorder.start_clip(
-                source=source, exam=exam, anyway=anyway, side=side, request=asked.stamp
-            )
+            with self._in_flight(caller_of(request.scope).door):
+                started = await self._context.recorder.start_clip(
+                    source=source, exam=exam, anyway=anyway, side=side, request=asked.stamp
+                )
         except (ExamChanged, NoExam) as refusal:
             await self._explain(exam, refusal)
             raise
@@ -93,6 +100,20 @@ class CaptureCalls:
     async def stop_clip(self, request: Request) -> Response:
         await bodies.read(request)
         return JSONResponse(await self._context.recorder.stop_clip(request.path_params["clip"]))
+
+    @contextmanager
+    def _in_flight(self, door: Door) -> Iterator[None]:
+        """Count a press until it is answered. Raises Busy for one too many of the network."""
+        if door is Door.FRONT:
+            yield
+            return
+        if self._from_elsewhere >= _MOST_FROM_ELSEWHERE:
+            raise Busy
+        self._from_elsewhere += 1
+        try:
+            yield
+        finally:
+            self._from_elsewhere -= 1
 
     async def _explain(self, exam: str, refusal: ExamChanged | NoExam) -> None:
         """Raise NotFound or ExamEnded when that is why. Asked afterwards only: no press waits for the index."""

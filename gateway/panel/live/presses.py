@@ -16,7 +16,7 @@ from gateway.panel import problems
 from gateway.panel.calls import bodies
 from gateway.panel.calls.captures import CaptureCalls
 from gateway.panel.doors.routing import WebSocketRoute
-from gateway.panel.people.roles import CAPTURE
+from gateway.panel.people.roles import CAPTURE, caller_of
 from gateway.panel.words import of_call
 
 _MOST = 32  # presses in flight of one screen; capture itself pins fewer
@@ -55,7 +55,7 @@ class Presses:
 
     async def _store(self, identifier: str, values: bodies.Values, page: "_Page") -> None:
         try:
-            stored = await self._captures.press(values)
+            stored = await self._captures.press(values, page.door)
         except ScopegateError as error:
             page.flying.discard(identifier)
             await page.refuse(identifier, error)
@@ -69,6 +69,7 @@ class _Page:
 
     def __init__(self, websocket: WebSocket) -> None:
         self.flying: set[str] = set()
+        self.door = caller_of(websocket.scope).door
         self._websocket = websocket
         self._language = of_call(websocket)
 

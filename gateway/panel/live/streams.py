@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.errors import ScopegateError
+from gateway.errors import Busy, ScopegateError
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route, WebSocketRoute
 from gateway.panel.live import recorder
@@ -20,6 +20,7 @@ from gateway.panel.words import of_call
 _HEAD = struct.Struct(">QQ")  # sequence, capture time in ns
 _WIDTH = 960
 _WIDEST = 1920
+_MOST_FROM_ELSEWHERE = 16  # viewers of the network, of the 24 that capture has: the box's own screen finds a place
 _TRY_AGAIN_LATER = 1013  # RFC 6455's registry
 _POLICY = 1008
 
@@ -31,6 +32,7 @@ class Streams:
         self._context = context
         self._changes = changes
         self._sources = {source.name for source in context.settings.sources}
+        self._from_elsewhere = 0  # who watch the live picture
 
     def routes(self) -> list[Route | WebSocketRoute]:
         return [
@@ -51,6 +53,19 @@ class Streams:
         if source not in self._sources:
             await websocket.close(_POLICY, "no such source")
             return
+        if caller_of(websocket.scope).door is Door.FRONT:
+            await self._show(websocket, source)
+            return
+        if self._from_elsewhere >= _MOST_FROM_ELSEWHERE:
+            await _close(websocket, Busy.code)
+            return
+        self._from_elsewhere += 1
+        try:
+            await self._show(websocket, source)
+        finally:
+            self._from_elsewhere -= 1
+
+    async def _show(self, websocket: WebSocket, source: str) -> None:
         width = websocket.query_params.get("width", "")
         wanted = min(int(width), _WIDEST) if width.isascii() and width.isdecimal() and len(width) < 6 else _WIDTH  # noqa: PLR2004
         try:

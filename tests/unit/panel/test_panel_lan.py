@@ -1,8 +1,9 @@
 """The second door: what is seen and done from the network."""
 
+import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from starlette.testclient import TestClient
@@ -102,6 +103,43 @@ def test_the_live_picture_is_for_who_may_look_and_presses_are_for_the_box(bench:
     for path, headers in refused:
         with pytest.raises(WebSocketDisconnect), socket(bench, path, headers):
             pass
+
+
+def test_however_many_watch_from_the_network_the_screen_of_the_box_shows_its_live_picture(bench: Bench) -> None:
+    headers = signed_in(bench, people(bench)[R], Door.LAN)
+    path = "/api/v1/preview/ultrasound"
+    with ExitStack() as watching:
+        for _ in range(16):
+            watching.enter_context(socket(bench, path, headers)).receive_bytes()
+        refused = watching.enter_context(socket(bench, path, headers))
+        with pytest.raises(WebSocketDisconnect) as ended:
+            refused.receive_bytes()
+        assert (ended.value.code, ended.value.reason) == (1013, "busy")
+        with bench.watching.websocket_connect(f"ws://127.0.0.1:8080{path}") as at_the_box:
+            assert at_the_box.receive_bytes()[16:18] == b"\xff\xd8"
+    with socket(bench, path, headers) as again:
+        assert again.receive_bytes()
+
+
+def test_however_much_is_pressed_on_the_network_a_press_at_the_box_is_taken(tmp_path) -> None:
+    missing = tmp_path / "missing.pem"
+    panel = Panel(lan=Lan(certificate=missing, key=missing, capture=True))
+    with folder_in_memory() as folder, running(folder, panel=panel) as bench:
+        headers = signed_in(bench, people(bench)[T], Door.LAN)
+        exam = bench.open_exam()
+        bench.capture.script.delay_s = 0.2
+        with socket(bench, "/api/v1/presses", headers) as page:
+            for number in range(9):
+                page.send_text(
+                    json.dumps({"request_id": f"5c0f4d1e-92b7-4a0b-8d7e-3f6f5a8b1c2{number}", "exam": exam})
+                )
+            refused = json.loads(page.receive_text())
+            assert (refused["request_id"][-1], refused["status"], refused["body"]["code"]) == ("8", 429, "busy")
+            bench.capture.script.delay_s = 0.0
+            assert {json.loads(page.receive_text())["status"] for _ in range(8)} == {201}
+            with bench.elsewhere() as lan:
+                assert lan.post(f"/api/v1/exams/{exam}/stills", json={}, headers=headers).status_code == 201
+        bench.still(exam)
 
 
 def test_a_live_picture_ends_when_its_watcher_is_signed_out(bench: Bench) -> None:
