@@ -30,7 +30,7 @@ def examined(item: WorklistItem, taken: Iterable[Taken]) -> Examined | None:
 
 
 def _is_for(exam: Exam, item: WorklistItem) -> bool:
-    if exam.discontinued == WRONG_ENTRY:  # it may be another patient's
+    if exam.discontinued == WRONG_ENTRY or exam.please_check:  # it may be another patient's
         return False
     entries = {exam.worklist_item, *(each.worklist_item for each in exam.further)} - {""}
     if entries and item.id:

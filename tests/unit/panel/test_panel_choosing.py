@@ -114,6 +114,17 @@ def test_an_exam_without_a_picture_or_from_a_wrong_entry_marks_nobody(bench: Ben
     assert "examined today" not in bench.client.get("/").text
 
 
+def test_nobody_is_called_examined_by_pictures_that_may_be_of_another_patient(bench: Bench) -> None:
+    bench.spool.worklist.replace("ris", [MEIER, item(2, "HUBER^Max")])
+    exam = str(bench.post("/exams", {"worklist_item": "item-1"}, status=201)["id"])
+    bench.still(exam)
+    next_one = str(bench.post("/exams", {"worklist_item": "item-2", "close_open": True}, status=201)["id"])
+    bench.post(f"/exams/{next_one}/finish")
+    assert "examined today" not in bench.client.get("/").text  # "Please check: still MEIER, Anna?"
+    bench.post(f"/exams/{exam}/confirm")
+    assert "examined today" in rows(bench.client.get("/").text)["item-1"]
+
+
 # --- scan ----------------------------------------------------------------------------------------------------
 
 
