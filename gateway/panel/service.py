@@ -78,7 +78,7 @@ def run(
         heartbeat = Heartbeat(app, live, "{}:{}".format(*listener.getsockname()[:2]))
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
         if taking:
-            _take(taking, settings, clock, supervisor, live)
+            _take(taking, settings, spool, supervisor, live)
         try:
             return _serve(heartbeat, listener, supervisor, taking, settings.station.runtime_dir / _SESSIONS)
         finally:
@@ -117,12 +117,20 @@ def _take_over(sessions: Sessions, handed: Path) -> None:
     sessions.take_over(raw)
 
 
-def _take(taking: Taking, settings: Settings, clock: Clock, supervisor: Supervisor, live: LiveState) -> None:
-    """Start anew for a changed configuration once the other two have it: the screen is last."""
-    folder, files = settings.station.runtime_dir, Files()
+def _take(taking: Taking, settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
+    """Start anew for a changed configuration once the other two have it: the screen is last.
+
+    An exam may have been opened since capture took it. For a change of the screen alone it keeps its screen; with
+    another one, capture is built anew already, and so must its screen be.
+    """
+    folder, files, clock = settings.station.runtime_dir, Files(), spool.clock
     lives = [LiveState(folder=folder, process=name, files=files, clock=clock) for name in ("capture", "forward")]
     others = Others(lives, Wish(folder, files))
-    supervisor.every("settings", _LIVE_S, lambda: taking.step(others.have_it, supervisor.stop.set, live.takes))
+
+    def ready() -> bool:
+        return others.have_it() and not (taking.of_the_screen and spool.exams.open_one())
+
+    supervisor.every("settings", _LIVE_S, lambda: taking.step(ready, supervisor.stop.set, live.takes))
 
 
 def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: socket.socket) -> Spool | None:

@@ -56,7 +56,9 @@ class TakingOver:
             return "exam" if self._spool.exams.open_one() else "recorder"
         if _is_old(forward, wanted, here=here):
             return "sending" if self._is_sending() else "delivery"
-        return "" if here else "screen"
+        if here:
+            return ""
+        return "exam" if self._spool.exams.open_one() else "screen"
 
     def _is_sending(self) -> bool:
         """Say whether a picture is on its way; the forward process also makes, asks and tells, which is short."""

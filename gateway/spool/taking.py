@@ -50,6 +50,7 @@ class Taking:
 
     def __init__(self, *, config: Path, built: Text, wish: Wish, is_panel: bool) -> None:
         self.concerned = True  # what is due changes what this process was built from
+        self.of_the_screen = False  # what is due is read by the panel alone
         self.taken = False  # this process ends to start anew
         self._config = config
         self._built = built
@@ -100,7 +101,8 @@ class Taking:
         """Find out once for each file whether it changes what this process was built from."""
         if self._judged != text.revision:
             self._judged = text.revision
-            self.concerned = self._is_panel or not _is_of_the_screen(self._built, text)
+            self.of_the_screen = _is_of_the_screen(self._built, text)
+            self.concerned = self._is_panel or not self.of_the_screen
 
 
 def _is_of_the_screen(old: Text, new: Text) -> bool:

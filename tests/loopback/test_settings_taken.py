@@ -113,6 +113,27 @@ def test_a_change_of_the_screen_alone_leaves_the_recorder_and_the_delivery_runni
     assert all(box.running(name) != pid for name, pid in before.items())
 
 
+def test_an_exam_opened_behind_a_change_of_the_screen_alone_keeps_its_screen(person: Administrator) -> None:
+    box = person.box
+    panel, forward = box.running("panel"), box.running("forward")
+    os.kill(forward, signal.SIGSTOP)  # it takes the change last but one: the exam is opened meanwhile
+    try:
+        person.change(["panel", "theme"], "light").raise_for_status()
+        wanted = person.get("/settings/state")["revision"]
+        until("capture to have the change", lambda: settings_of(box, "capture") == wanted)
+        exam = box.open_typed()
+    finally:
+        os.kill(forward, signal.SIGCONT)
+    until("forward to have the change", lambda: settings_of(box, "forward") == wanted)
+    for _ in range(20):
+        box.still(exam)
+        assert person.get("/settings/state")["waits"]["for"] == "exam"
+    assert box.pid("panel") == panel
+    box.finish(exam)
+    person.until_taken()
+    assert box.running("panel") != panel
+
+
 def test_an_invalid_change_is_never_written_and_nobody_starts_anew(person: Administrator) -> None:
     box = person.box
     before, pids = box.config.read_bytes(), [box.running(name) for name in PROCESSES]
