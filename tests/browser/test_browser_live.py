@@ -240,5 +240,8 @@ def test_while_a_clip_is_being_stored_finish_says_that_and_not_that_it_is_to_be_
     page.route("**/clips/*/stop", hold)
     page.locator("#clip").tap()
     expect(page.locator("#finish")).to_contain_text("Storing the clip")
+    expect(page.locator("#rec")).to_be_hidden()  # nothing is recorded any more, and nothing says so
+    expect(page.locator("#stage")).not_to_have_class("stage recording")
+    expect(page.locator("#clip-word")).to_have_text("Storing ...")
     held[0].continue_()
     expect(page.locator("#finish")).to_have_attribute("aria-disabled", "false")

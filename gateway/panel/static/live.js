@@ -14,6 +14,7 @@ let live = { ...nothing };
 let box = { recorder: "unknown", sources: [], clip: null, last: null, exam: data.exam };
 let captures = data.captures;
 let clipCall = ""; // "start" or "stop" while the box has not answered
+let ended = ""; // the clip that a person stopped: nothing is recorded any more, whatever the box is still storing
 let answers = null;
 let unclear = 0; // presses of which nobody knows what became
 
@@ -111,7 +112,7 @@ setInterval(judge, 100);
 
 function keys() {
   $("capture")?.setAttribute("aria-disabled", String(!live.on)); // who may only look has no keys
-  const recording = box.clip !== null;
+  const recording = box.clip !== null && box.clip.clip !== ended;
   const key = $("clip");
   key?.classList.toggle("recording-clip", recording);
   const hot = box.machine?.heat === "hot"; // the line above says so
@@ -121,8 +122,8 @@ function keys() {
   $("stage").classList.toggle("recording", here);
   $("rec").hidden = !recording;
   if (recording) $("rec").textContent = filled(here ? say.rec : say.rec_of, { source: box.clip.source, time: time(box.clip.seconds), limit: time(box.clip.limit_seconds) });
-  sources?.judge(box);
-  const ends = box.clip?.ends;
+  sources?.judge(recording ? box : { ...box, clip: null });
+  const ends = recording && box.clip.ends;
   $("ends").hidden = !ends;
   if (ends) $("ends").textContent = filled(ends.why === "limit" ? say.ends : say.ends_full, { time: time(ends.seconds) });
   const why = clipCall === "stop" ? say.clip_storing : recording || clipCall ? say.stop_first : presses.length ? filled(say.wait_first, { count: presses.length }) : "";
@@ -212,8 +213,9 @@ $("clip")?.addEventListener("click", async () => {
   if ($("clip").getAttribute("aria-disabled") === "true") return;
   feel($("clip"));
   $("problem").hidden = true;
-  const stopping = box.clip;
+  const stopping = box.clip?.clip === ended ? null : box.clip;
   clipCall = stopping ? "stop" : "start";
+  ended = stopping ? stopping.clip : "";
   keys();
   try {
     if (stopping) {
@@ -223,6 +225,7 @@ $("clip")?.addEventListener("click", async () => {
       await ask(`/api/v1/exams/${data.exam}/clips`, { source: data.source, request_id: crypto.randomUUID(), ...ofSide() });
     }
   } catch (error) {
+    ended = ""; // it may go on
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
   }
   setTimeout(() => { clipCall = ""; keys(); }, 250); // the box says by itself what is recorded now
