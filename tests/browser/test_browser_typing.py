@@ -56,6 +56,8 @@ def test_a_patient_is_typed_in_gloves_checked_and_examined(page: Page, box: Box)
     press(page, "3")
     on(page)
     expect(page.locator("#progress")).to_have_text("Schritt 4 von 6")
+    expect(page.locator("#next")).to_be_hidden()  # an answer goes on by itself: "not given" is one of them
+    expect(page.locator(".choice:visible")).to_have_count(4)
     ready(page)
     page.locator(".choice", has_text="Männlich").tap()
     expect(page.locator("#progress")).to_have_text("Schritt 5 von 6")

@@ -59,6 +59,7 @@ function go(number) {
   $("so-far").textContent = step > 1 ? typed.filter(Boolean).join(", ") : "";
   const first = fieldsOf(step).find((input) => input.dataset.keys) || form.querySelector(".step:not([hidden]) input:checked");
   if (document.body.classList.toggle("choices", !first.dataset.keys)) rest(); // answers lie where keys were
+  $("next").hidden = !first.dataset.keys; // a touch of an answer goes on by itself
   first.focus();
   if (first.setSelectionRange && first.dataset.keys) first.setSelectionRange(first.value.length, first.value.length);
   tell();
