@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Box, ready
+from tests.browser.conftest import SIZES, Box, ready
 from tests.browser.every_screen import show
 from tests.browser.screens.states import LONG, exam
 
@@ -104,3 +105,39 @@ def test_standby_shows_the_time_and_nobody_s_name(page: Page, box: Box) -> None:
     expect(page.locator("body")).not_to_contain_text("MEIER")
     page.locator(".wake").tap()
     page.wait_for_url(f"{box.address}/live/{opened.id}")  # it goes on where it was
+
+
+def test_a_list_with_nobody_on_it_hides_nothing_and_offers_to_show_nothing(page: Page, box: Box) -> None:
+    box.spool.worklist.replace("ris", [])
+    show("choose_covered", box, page)
+    expect(page.locator("#list .empty")).to_be_visible()
+    expect(page.get_by_text("Touch to show names")).to_be_hidden()
+
+
+def test_a_date_and_an_id_stay_in_one_line_of_their_row(page: Page, box: Box) -> None:
+    box.spool.worklist.replace(
+        "ris",
+        [
+            replace(each, patient=replace(each.patient, id="DEMO-20261127-0001"))
+            for each in box.spool.worklist.items()
+        ],
+    )
+    page.goto(box.address)
+    ready(page)
+    page.evaluate("() => document.querySelector('#list').style.width = '400px'")
+    lines = "all => all.map((one) => one.getClientRects().length)"
+    found = page.locator(".row .facts b").evaluate_all(lines)
+    assert len(found) > 10
+    assert set(found) == {1}
+
+
+@pytest.mark.parametrize("size", [SIZES["front"]])
+def test_a_sign_of_three_lines_leaves_the_bar_as_high_as_one_of_one(page: Page, box: Box) -> None:
+    page.goto(box.address)
+    ready(page)
+    height = "() => document.querySelector('.bar').offsetHeight"
+    before = page.evaluate(height)
+    sign = page.locator("#badge")
+    sign.evaluate("one => { one.style.display = 'block'; one.innerHTML = 'one<br>two<br>three'; }")
+    assert sign.evaluate("one => one.scrollHeight - one.clientHeight") == 0
+    assert page.evaluate(height) == before

@@ -202,7 +202,7 @@ for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { to
 addEventListener("click", (event) => {
   if (!document.body.classList.contains("covered")) return;
   document.body.classList.remove("covered");
-  if (!event.target.closest("#list")) return; // a key beside the list does what it says
+  if (!event.target.closest("#list") || !document.querySelector("#list .shield")) return; // a key beside the list does what it says
   event.preventDefault();
   event.stopImmediatePropagation();
 }, true);
