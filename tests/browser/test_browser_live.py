@@ -245,3 +245,30 @@ def test_while_a_clip_is_being_stored_finish_says_that_and_not_that_it_is_to_be_
     expect(page.locator("#clip-word")).to_have_text("Storing ...")
     held[0].continue_()
     expect(page.locator("#finish")).to_have_attribute("aria-disabled", "false")
+
+
+def test_a_small_picture_that_has_not_come_is_no_black_one_and_one_that_cannot_says_so(
+    page: Page, box: Box
+) -> None:
+    open_first_patient(page, box)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/captures/*/thumbnail", hold)
+    page.locator("#capture").tap()
+    small = page.locator("#thumbs a")
+    expect(small).to_have_count(1)
+    shown = "one => getComputedStyle(one, '::before').content"
+    until(lambda: page.evaluate("() => 1") and held)
+    assert small.evaluate(shown) == '"…"'
+    held[0].continue_()
+    expect(small).to_have_attribute("data-picture", "here")
+    assert small.evaluate(shown) == "none"
+    page.locator("#capture").tap()
+    expect(small).to_have_count(2)
+    until(lambda: page.evaluate("() => 1") and len(held) == 2)  # asking the page lets its requests come here
+    held[1].abort()
+    expect(small.first).to_have_attribute("data-picture", "missing")
+    assert small.first.evaluate(shown) == '"Cannot be shown"'

@@ -15,6 +15,8 @@ from gateway.panel.shown import archives, views
 from gateway.panel.shown.views import ExamView
 from gateway.spool.key_images import named
 
+_OVER = frozenset({ExamState.RELEASED, ExamState.DISCONTINUED})
+
 
 class ExamPages:
     """One method a page."""
@@ -81,7 +83,10 @@ class ExamPages:
             "nameless": self._nameless(exam) if known and exam.confirmed else None,
             "next_exam": body if free and known else None,
             "next_procedure": procedure,
-            "reopens": free and self._reopens(exam),
+            "free": free,
+            "over": exam.state in _OVER,
+            "reopens": self._reopens(exam),
+            "reopen_hours": self._context.settings.release.reopen_hours,
             "media": self._has_media,
         }
 
@@ -101,7 +106,7 @@ class ExamPages:
 
     def _reopens(self, exam: Exam) -> bool:
         """Say whether more pictures may still be added to what was released."""
-        if exam.ended is None or exam.state not in {ExamState.RELEASED, ExamState.DISCONTINUED}:
+        if exam.ended is None or exam.state not in _OVER:
             return False
         within = timedelta(hours=self._context.settings.release.reopen_hours)
         return self._context.clock.utc() - exam.ended.utc <= within

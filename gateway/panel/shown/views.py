@@ -41,6 +41,7 @@ class CaptureView:
     left: bool  # nothing about it can change any more
     seconds: str
     fate: str
+    stopped: bool  # nothing sends it until a person did something
     detail: str
     gone: str  # where it is when it is not here any more
     side: str  # a code, "" = not said
@@ -131,6 +132,7 @@ class Look:
         times = value.frame_times
         held = [d for d in picture.all_deliveries if d.state is DeliveryState.HELD]
         why = next((reasons.of_delivery(d) for d in (*stopped(held), *held)), "")
+        word = fates.word_of_picture(picture, self._required, leaves=self._leaves(exam, picture), away=away)
         return CaptureView(
             uid=value.sop_instance_uid,
             number=value.instance_number,
@@ -139,7 +141,8 @@ class Look:
             rejected=picture.removed,
             left=has_left(self._spool.layout, exam, value),
             seconds=_duration((times[-1] - times[0]) / 1e9) if len(times) > 1 else "",
-            fate=fates.word_of_picture(picture, self._required, leaves=self._leaves(exam, picture), away=away),
+            fate=word,
+            stopped=word == fates.STOPPED and not picture.removed,
             detail=listed.problem or why or (BY_RULES if self.fates.stays(picture) else ""),
             gone=gone(listed),
             side=value.side,

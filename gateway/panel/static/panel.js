@@ -219,6 +219,16 @@ if (new URLSearchParams(location.search).has("done") && document.documentElement
   }
 }
 
+// A small picture that has not come yet, or cannot, is not a black one.
+function came(picture) {
+  const item = picture.parentElement;
+  item.dataset.picture = picture.naturalWidth ? "here" : "missing";
+  if (!picture.naturalWidth) item.dataset.says = words.not_shown;
+}
+const SMALL_PICTURES = ".thumbs img, .contact img";
+for (const kind of ["load", "error"]) document.addEventListener(kind, ({ target }) => { if (target.matches?.(SMALL_PICTURES)) came(target); }, true);
+for (const picture of document.querySelectorAll(SMALL_PICTURES)) if (picture.complete) came(picture);
+
 // --- parts that follow events --------------------------------------------------------------------------------
 
 // A list that goes on below says so; touching the sign shows more of it.

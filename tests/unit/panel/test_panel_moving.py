@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.config.settings import Release
 from gateway.errors import CaptureGone
 from gateway.model import Identity
-from tests.unit.panel.conftest import Bench, item
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, item, running
+from tests.unit.panel.exams_that_leave import move, said_of_forward, sealed_exam
 
 
 def uids(bench: Bench, exam: str) -> list[str]:
@@ -135,7 +138,9 @@ def test_what_was_released_is_opened_again_from_its_page_while_that_may_be(bench
     bench.spool.exams.release(exam)
     assert f"/exams/{exam}/reopen" in bench.client.get(f"/exam/{exam}").text
     other = bench.open_exam("HUBER^Eva")
-    assert f"/exams/{exam}/reopen" not in bench.client.get(f"/exam/{exam}").text
+    page = bench.client.get(f"/exam/{exam}").text
+    assert f"/exams/{exam}/reopen" not in page
+    assert 'inert">Open again<small>after the open exam' in page
     bench.post(f"/exams/{other}/finish")
     bench.post(f"/exams/{exam}/reopen")
     assert bench.exam == exam
@@ -150,10 +155,12 @@ def test_a_picture_that_left_has_no_keys_that_would_only_refuse_and_says_why(ben
     bench.post(f"/exams/{exam}/reopen")
     added = bench.still(exam)
     for page in (closed, bench.client.get(f"/picture/{uid}").text):
-        assert "it stays in this exam as it is" in page
+        assert "It was sent, or will be at any moment: it stays in this exam as it is" in page
+        assert ("Key images can be marked only before sending" in page) == (f"/captures/{uid}/key" not in page)
         assert f"/captures/{uid}/reject" not in page
         assert f"/move/{uid}" not in page
         assert f"/captures/{uid}/laterality" not in page
+    assert "Key images can be marked only before sending" in closed
     page = bench.client.get(f"/picture/{added}").text
     assert f"/captures/{added}/reject" in page
     assert "it stays in this exam as it is" not in page
@@ -212,3 +219,26 @@ def test_where_pictures_go_a_name_like_another_one_is_marked_and_two_lines_say_h
     assert page.count('<p class="plain">') == 2
     assert "The whole exam" in page
     assert "Start an exam" in page
+
+
+def test_what_left_too_long_ago_to_be_opened_again_says_so() -> None:
+    with folder_in_memory() as folder, running(folder, release=Release(reopen_hours=0)) as bench:
+        exam = bench.open_exam()
+        bench.post(f"/exams/{exam}/finish")
+        bench.spool.exams.release(exam)
+        page = bench.client.get(f"/exam/{exam}").text
+        assert f"/exams/{exam}/reopen" not in page
+        assert 'inert">Open again<small>only for 0 h' in page
+
+
+def test_a_picture_that_was_stopped_is_marked_and_its_exam_says_who_helps(bench: Bench) -> None:
+    exam = sealed_exam(bench)
+    mark = '<span class="mark bad" aria-hidden="true"></span>'
+    assert f"{mark}On this box, stopped" not in bench.client.get(f"/exam/{exam}").text
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok"}])
+    move(bench, state="held", code="gone-wrong", reason="Nobody knows why.")
+    page = bench.client.get(f"/exam/{exam}").text
+    assert page.count(f"{mark}On this box, stopped") == 2
+    assert "call IT. Details says what happened." in page
+    picture = bench.client.get(f"/picture/{uids(bench, exam)[0]}").text
+    assert f"{mark} On this box, stopped: Nobody knows why. Call IT." in picture
