@@ -147,13 +147,20 @@ class _Guarded:
             begun = True
             await send(message)
 
-        task = asyncio.ensure_future(self._app(scope, receive, noting))
+        async def hearing() -> Message:
+            message = await receive()
+            if message["type"] != "websocket.receive" or still_signed_in(scope):
+                return message
+            return {"type": "websocket.disconnect", "code": _WEBSOCKET_REFUSED}  # said too late
+
+        task = asyncio.ensure_future(self._app(scope, hearing, noting))
         try:
             while still_signed_in(scope) and not task.done():
                 await asyncio.wait({task}, timeout=scope["app"].state.look_again_s)
             if task.done():
                 await task
-                return
+                if still_signed_in(scope):
+                    return
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -152,6 +152,24 @@ def test_a_live_picture_ends_when_its_watcher_is_signed_out(bench: Bench) -> Non
     assert (ended.value.code, ended.value.reason) == (1008, "not-signed-in")
 
 
+def test_who_was_signed_out_presses_nothing_any_more(tmp_path) -> None:
+    missing = tmp_path / "missing.pem"
+    panel = Panel(lan=Lan(certificate=missing, key=missing, capture=True))
+    with folder_in_memory() as folder, running(folder, panel=panel) as bench:
+        ids = people(bench)
+        exam = bench.open_exam()
+        press = {"request_id": "5c0f4d1e-92b7-4a0b-8d7e-3f6f5a8b1c20", "exam": exam}
+        with socket(bench, "/api/v1/presses", signed_in(bench, ids[T], Door.LAN)) as page:
+            page.send_text(json.dumps(press))
+            assert json.loads(page.receive_text())["status"] == 201
+            bench.watching.app.state.desk.sessions.end_of(ids[T])
+            page.send_text(json.dumps(press | {"request_id": press["request_id"][:-1] + "1"}))
+            with pytest.raises(WebSocketDisconnect) as ended:
+                page.receive_text()
+        assert (ended.value.code, ended.value.reason) == (1008, "not-signed-in")
+        assert len(bench.spool.captures.of_exam(exam)) == 1
+
+
 def watch_on(viewer) -> None:
     while True:
         viewer.send_text("1")
