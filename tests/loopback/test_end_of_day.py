@@ -25,12 +25,8 @@ def test_the_box_goes_off_when_the_last_picture_got_to_an_archive_that_came_back
             box.post("/deliveries/retry")
             until("the box to be switched off", off.exists)
             assert {pydicom.dcmread(file).SOPInstanceUID for file in archive.received.iterdir()} == taken
-            assert box.get("/power") == {
-                "can_switch_off": True,
-                "off_when_sent": False,
-                "objects_left": 0,
-                "unmade": 0,
-            }
+            done = {"can_switch_off": True, "off_when_sent": False, "objects_left": 0, "unmade": 0}
+            until("the wish to be done with", lambda: box.get("/power") == done)
             assert box.post(f"/exams/{exam}/send-again")["queued"] == 3
             box.until_delivered(exam, 3)
             assert {pydicom.dcmread(file).SOPInstanceUID for file in archive.received.iterdir()} == taken
