@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import connect, erase, exams, learn, processes, queue, reroute, settings_file, spools
+from gateway.cli import audit, connect, erase, exams, learn, processes, queue, reroute, settings_file, spools
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(exams.app, name="exam")
 app.add_typer(spools.app, name="spool")
 app.add_typer(learn.app, name="trigger")
 app.add_typer(connect.app, name="source")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,14 +1,21 @@
-"""audit.jsonl: who did what to which exam. Append-only, flushed line by line; names no patient."""
+"""audit.jsonl: who did what to which exam. Append-only, flushed line by line, chained; names no patient."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gateway.clock import Clock
+from gateway.errors import SpoolDamaged, SpoolError
+from gateway.log import warn
+from gateway.spool import chain
+from gateway.spool.chain import Mark, Verdict, Witness
 from gateway.spool.files import Files, locked
 
+_log = logging.getLogger(__name__)
 _LATELY = 4_000_000  # bytes: weeks of a busy box
+_A_LINE = 4096  # bytes; nearly every line is shorter
 
 
 class Audit:
@@ -16,6 +23,7 @@ class Audit:
 
     def __init__(self, *, path: Path, files: Files, clock: Clock) -> None:
         self._path = path
+        self._head = path.with_suffix(".head")
         self._files = files
         self._clock = clock
 
@@ -23,14 +31,43 @@ class Audit:
         """Append one line, durable when this returns; a torn last line is moved aside first."""
         with locked(self._path.with_suffix(".lock")):
             torn = self._move_torn_line_aside()
+            mark = self._next_mark()
             file = self._files.append(self._path)
             try:
                 if torn:
-                    file.write(self._line("audit-line-torn", "audit", {"kept_in": torn}))
-                file.write(self._line(what, by, details))
+                    line = self._line("audit-line-torn", "audit", {"kept_in": torn}, mark)
+                    file.write(line)
+                    mark = Mark(line=mark.line + 1, before=chain.sha256(line))
+                line = self._line(what, by, details, mark)
+                file.write(line)
                 file.sync()
             finally:
                 file.close()
+            self._keep_head(Witness(who=self._head.name, line=mark.line, sha256=chain.sha256(line)))
+
+    def verify(self, *witnesses: Witness) -> Verdict:
+        """Read the whole file and say whether it is as it was written. witnesses: what others know of its lines.
+
+        Raises SpoolDamaged when it cannot be read.
+        """
+        with locked(self._path.with_suffix(".lock")):
+            head = self.witness(self._head)
+            known = [*witnesses, head] if head else witnesses
+            try:
+                with self._path.open("rb") as file:
+                    return chain.verify(file, known)
+            except FileNotFoundError:
+                return chain.verify((), known)
+            except OSError as error:
+                raise SpoolDamaged("The audit file cannot be read.", code="file-unreadable") from error
+
+    def witness(self, path: Path) -> Witness | None:
+        """Return what a file beside it knows of a line; None when that file is not there, or not whole."""
+        try:
+            kept = json.loads(path.read_bytes())
+            return Witness(who=path.name, line=int(kept["line"]), sha256=str(kept["sha256"]))
+        except (OSError, ValueError, KeyError, TypeError):  # a power cut may leave nothing of it
+            return None
 
     def about(self, exam: str) -> Iterator[dict[str, Any]]:
         """Yield the lines about an exam, the oldest first; what cannot be read is passed over."""
@@ -65,9 +102,37 @@ class Audit:
             if isinstance(entry, dict) and entry.get("what") == what:
                 yield entry
 
-    def _line(self, what: str, by: str, details: dict[str, str | int]) -> bytes:
-        entry = {"utc": self._clock.utc().isoformat(), "what": what, "by": by, **details}
-        return (json.dumps(entry) + "\n").encode()
+    def _line(self, what: str, by: str, details: dict[str, str | int], mark: Mark) -> bytes:
+        return chain.marked({"utc": self._clock.utc().isoformat(), "what": what, "by": by, **details}, mark)
+
+    def _next_mark(self) -> Mark:
+        """Return the mark of the next line: it follows the last one that was written, also if that is gone."""
+        found, head = self._found_mark(), self.witness(self._head)
+        if head and head.line + 1 >= found.line:
+            return Mark(line=head.line + 1, before=head.sha256)
+        return found
+
+    def _found_mark(self) -> Mark:
+        """Return the mark that follows the file as it is. Behind a line without a mark everything is read, once."""
+        if not self._path.exists():
+            return Mark(line=1, before=chain.sha256(b""))
+        with self._path.open("rb") as file:
+            last = _last_line(file)
+            if mark := chain.mark_of(last):
+                return Mark(line=mark.line + 1, before=chain.sha256(last))
+            file.seek(0)
+            content = file.read()
+        return Mark(line=content.count(b"\n") + 1, before=chain.sha256(content))
+
+    def _keep_head(self, head: Witness) -> None:
+        """Remember the last line beside the file, so that a tail that is gone is missed.
+
+        Not flushed: after a power cut it may be older than the file, never newer.
+        """
+        try:
+            self._files.replace_quickly(self._head, json.dumps({"line": head.line, "sha256": head.sha256}).encode())
+        except SpoolError as error:  # the line itself is on the disk
+            warn(_log, "audit_head_not_kept", code=error.code)
 
     def _move_torn_line_aside(self) -> str:
         """Return the name of the file that now holds what a power cut left of the last line, or ""."""
@@ -88,3 +153,16 @@ class Audit:
                 return False
             file.seek(-1, 2)
             return file.read(1) != b"\n"
+
+
+def _last_line(file: BinaryIO) -> bytes:
+    """Return the last line of a file that ends with a whole one."""
+    size = file.seek(0, 2)
+    length = _A_LINE
+    while True:
+        file.seek(max(0, size - length))
+        tail = file.read()
+        start = tail.rfind(b"\n", 0, -1)
+        if start >= 0 or length >= size:
+            return tail[start + 1 :]
+        length *= 8

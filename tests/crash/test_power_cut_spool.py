@@ -252,7 +252,7 @@ def test_what_is_recorded_is_what_was_done(told: Callable[[type[Recording]], Sto
     written = {
         name: path.read_bytes() if path.is_file() else None
         for name, path in real.items()
-        if ".lock" not in path.name
+        if ".lock" not in path.name and path.name != "audit.head"  # never flushed: a cut may leave nothing of it
     }
     assert last.tree == written
 
