@@ -16,6 +16,11 @@ SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
 PROGRAM = "/opt/scopegate/bin/scopegate"
 KIOSK = "/opt/scopegate/systemd/kiosk/scopegate-kiosk"
 PROCESSES = ("capture", "forward", "panel")
+NFT = "/usr/sbin/nft"
+MOST_EXPOSED = 1.5  # of 10, as `systemd-analyze security` counts
+# A browser: it compiles JavaScript, builds walls of namespaces, needs screen and touch, and talks to the panel.
+KIOSK_EXPOSED = 2.5
+SERVICES = sorted(path.name for path in SYSTEMD.glob("*.service"))
 
 
 class Unit(RawConfigParser):
@@ -32,10 +37,14 @@ def verify(folder: Path) -> subprocess.CompletedProcess[str]:
     program = folder / "scopegate"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    units = [path for path in folder.iterdir() if path.suffix in {".service", ".target", ".path", ".mount"}]
+    kinds = {".service", ".slice", ".target", ".path", ".mount"}
+    units = [path for path in folder.iterdir() if path.suffix in kinds]
     assert len(units) >= 7
     for unit in units:
-        unit.write_text(unit.read_text().replace(PROGRAM, str(program)).replace(KIOSK, str(program)))
+        text = unit.read_text()
+        for installed in (PROGRAM, KIOSK, NFT):
+            text = text.replace(installed, str(program))
+        unit.write_text(text)
     tool = shutil.which("systemd-analyze")
     assert tool, "systemd-analyze is missing: scripts/test installs it"
     return subprocess.run(
@@ -70,6 +79,66 @@ def test_systemd_would_have_noticed_a_misspelt_key(folder):
     unit.write_text(unit.read_text().replace("UMask=", "Umask="))
     answer = verify(folder)
     assert "Umask" in answer.stdout + answer.stderr
+
+
+def exposure(unit: Path, most: float) -> subprocess.CompletedProcess[str]:
+    """Ask systemd how much of the machine a unit may touch; it fails when that is more than `most`."""
+    words = ["systemd-analyze", "security", "--no-pager", "--offline=true", f"--threshold={round(most * 10)}"]
+    return subprocess.run(
+        [*words, str(unit)], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_unit_may_touch_little_of_the_machine(name):
+    answer = exposure(SYSTEMD / name, KIOSK_EXPOSED if "kiosk." in name else MOST_EXPOSED)
+    print(answer.stdout.splitlines()[-1])
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_a_unit_that_may_touch_more_than_it_needs_would_be_noticed(folder):
+    unit = folder / "scopegate-panel.service"
+    unit.write_text(unit.read_text().replace("ProtectHome=yes", "").replace("PrivateUsers=yes", ""))
+    assert exposure(unit, 1.0).returncode != 0
+    unit.write_text("\n".join(line for line in unit.read_text().splitlines() if "Protect" not in line))
+    assert exposure(unit, MOST_EXPOSED).returncode != 0
+
+
+def megabytes(words: str) -> int:
+    assert words.endswith("M")
+    return int(words[:-1])
+
+
+def test_the_memory_of_capture_is_protected_and_all_others_are_limited_to_less_than_a_box_has():
+    slice_ = Unit(SYSTEMD / "scopegate.slice")["Slice"]
+    services = {name: Unit(SYSTEMD / f"scopegate-{name}.service")["Service"] for name in (*PROCESSES, "practice")}
+    capture = services.pop("capture")
+    assert capture["MemoryMin"] == slice_["MemoryMin"]  # a slice that protects less would protect capture less
+    assert not {"MemoryMax", "MemoryHigh"} & set(capture)
+    for service in services.values():
+        assert service["Slice"] == capture["Slice"] == "scopegate.slice"
+        assert int(service["OOMScoreAdjust"]) > 0 > int(capture["OOMScoreAdjust"])
+        assert int(service["CPUWeight"]) < int(capture["CPUWeight"])
+        assert int(service["IOWeight"]) < int(capture["IOWeight"])
+        assert megabytes(service["MemoryHigh"]) < megabytes(service["MemoryMax"])
+    limits = [services["forward"]["MemoryMax"], services["panel"]["MemoryMax"]]
+    assert megabytes(capture["MemoryMin"]) + sum(map(megabytes, limits)) <= 2048 - 400  # the system, and a browser
+
+
+def test_no_core_file_is_ever_written_and_the_journal_has_an_end():
+    for name in SERVICES:
+        assert Unit(SYSTEMD / name)["Service"]["LimitCORE"] == "0", name
+    manager = Unit(SYSTEMD / "system.conf.d/scopegate.conf")["Manager"]
+    assert (manager["DefaultLimitCORE"], manager["DumpCore"]) == ("0", "no")
+    assert "kernel.core_pattern = |/bin/false" in (SYSTEMD / "sysctl.d/scopegate.conf").read_text()
+    journal = Unit(SYSTEMD / "journald.conf.d/scopegate.conf")["Journal"]
+    assert (journal["SystemMaxUse"], journal["RuntimeMaxUse"]) == ("256M", "32M")
+    assert {journal[f"ForwardTo{place}"] for place in ("Console", "KMsg", "Syslog", "Wall")} == {"no"}
+
+
+def test_a_machine_that_stands_still_is_started_again_by_its_watchdog():
+    manager = Unit(SYSTEMD / "system.conf.d/scopegate.conf")["Manager"]
+    assert (manager["RuntimeWatchdogSec"], manager["RebootWatchdogSec"]) == ("30s", "5min")
 
 
 @pytest.mark.parametrize("process", PROCESSES)
