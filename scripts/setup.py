@@ -72,6 +72,12 @@ TOOLS = (
         why="the same archive over the web",
         service="orthanc",
     ),
+    Tool(
+        program="promtool",
+        package="prometheus",
+        why="the monitoring that asks the box for its numbers",
+        service="prometheus",
+    ),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser of the box's own screen"),
     Tool(

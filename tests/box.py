@@ -141,6 +141,7 @@ class Box(Panel):
         release: dict[str, Any] | None = None,
         retention: dict[str, Any] | None = None,
         panel: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(free_port())
         self.folder = folder
@@ -162,6 +163,7 @@ class Box(Panel):
                 },
             ),
             ("[panel]", {"listen": f"127.0.0.1:{self.port}", **(panel or {})}),
+            ("[metrics]", metrics or {}),
             ("[release]", release or {}),
             ("[retention]", retention or {}),
         ]

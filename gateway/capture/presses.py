@@ -64,6 +64,11 @@ class Presses:
         """The answer that the last press got."""
         return self._saying.last
 
+    @property
+    def refused(self) -> int:
+        """How many presses were answered that nothing was stored, since this process began."""
+        return self._saying.refused
+
     def pressed(self) -> None:
         """Show that a pedal was heard. What it means is looked at later, and its answer follows."""
         self._saying.pressed()

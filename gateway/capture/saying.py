@@ -47,6 +47,7 @@ class Saying:
         self._indicator = indicator
         self._lock = threading.Lock()
         self.last: LastAnswer | None = None
+        self.refused = 0  # presses after which nothing was stored
 
     def pressed(self) -> None:
         """Show that a press was seen."""
@@ -103,6 +104,7 @@ class Saying:
     def _say(self, answer: Answer, origin: Origin, *, code: str = "", what: str = "", uid: str = "") -> None:
         with self._lock:
             number = self.last.number + 1 if self.last else 1
+            self.refused += answer is Answer.NOT_STORED
             self.last = LastAnswer(
                 number=number, answer=answer, origin=origin, code=code, what=what, sop_instance_uid=uid
             )

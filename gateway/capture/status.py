@@ -59,6 +59,7 @@ class Status:
             "disk": self._disk(),
             "machine": self._heat.state(),
             "last": asdict(last) if last else None,
+            "refused": self._presses.refused,
         }
 
     def _open_exam(self) -> str:

@@ -11,6 +11,7 @@ from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
     LANGUAGES,
     Lan,
+    Metrics,
     Panel,
     Release,
     Retention,
@@ -27,6 +28,7 @@ def tables(base: Path) -> dict[str, Table]:
     return {
         "station": _station(base),
         "panel": _panel(base),
+        "metrics": Table(made=Metrics, field="metrics", keys={"listen": values.address}),
         "release": Table(
             made=Release,
             field="release",

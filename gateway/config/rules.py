@@ -138,6 +138,7 @@ def _listeners(parts: Parts) -> Iterator[Finding]:
         name = f"[{stays}] listen"
         yield Finding(place=(moves, "listen"), reason=f"is the address of {name}: one of the two must move")
     lan = panel_part.good.get("lan") if panel_part else None
+    taken = [("[station] listen", ours), ("[panel] listen", panel)]
     if panel_part and isinstance(lan, Lan):
         others = (("[station] listen", ours), ("listen", panel))
         for name, other in others:
@@ -146,6 +147,21 @@ def _listeners(parts: Parts) -> Iterator[Finding]:
                     place=(*panel_part.place, "lan", "listen"),
                     reason=f"is the address of {name}: one of the two must move",
                 )
+    if isinstance(lan, Lan):
+        taken.append(("[panel] lan", lan.listen))
+    yield from _monitoring(parts, taken)
+
+
+def _monitoring(parts: Parts, taken: list[tuple[str, Address]]) -> Iterator[Finding]:
+    """The listener for monitoring has an address of its own."""
+    part = next(iter(parts.get("metrics", [])), None)
+    ours = part.good.get("listen") if part else None
+    if part is None or not isinstance(ours, Address):
+        return
+    for name, other in taken:
+        if other.port == ours.port and _overlap(other.host, ours.host):
+            reason = f"is the address of {name}: one of the two must move"
+            yield Finding(place=(*part.place, "listen"), reason=reason)
 
 
 def _practice(parts: Parts) -> Iterator[Finding]:
@@ -166,6 +182,8 @@ def _practice(parts: Parts) -> Iterator[Finding]:
             yield Finding(place=(*part.place, "device"), reason="practice shows a test picture: pattern:...")
     if panel.good.get("lan") is not None:
         yield Finding(place=(*panel.place, "lan"), reason="practice is at the box alone")
+    for part in parts.get("metrics", []):
+        yield Finding(place=part.place, reason="practice is at the box alone")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -70,6 +70,13 @@ class Panel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Metrics:
+    """The listener for the clinic's monitoring."""
+
+    listen: Address | None = None  # None: nobody asks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     when: str = "finish"  # or "at-once"
     temporary: str = "hold"  # or "send"
@@ -226,6 +233,7 @@ class Settings:
 
     station: Station = field(default_factory=Station)
     panel: Panel = field(default_factory=Panel)
+    metrics: Metrics = field(default_factory=Metrics)
     release: Release = field(default_factory=Release)
     sources: tuple[Source, ...] = ()
     triggers: tuple[Trigger, ...] = ()

@@ -20,6 +20,7 @@ from gateway.panel.calls.captures import CaptureCalls
 from gateway.panel.configuring import Configuring
 from gateway.panel.context import API, Context, Timing
 from gateway.panel.doors.guard import Guard
+from gateway.panel.doors.monitoring import Monitoring
 from gateway.panel.doors.routing import Files, declared
 from gateway.panel.doors.second_door import SecondDoor
 from gateway.panel.first_start.setting_up import SettingUp
@@ -30,6 +31,7 @@ from gateway.panel.live.hub import Hub
 from gateway.panel.live.presses import Presses
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.live.streams import Streams
+from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.operators import Operators
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
@@ -125,7 +127,17 @@ def _built(context: Context, people: People) -> Starlette:
     )
     _tell(app, context, frame, names)
     app.state.second_door = SecondDoor(app=app, lan=lan, people=people, names=names) if lan else None
+    app.state.monitoring = _monitoring(context)
     return app
+
+
+def _monitoring(context: Context) -> Monitoring | None:
+    """Return what the clinic's monitoring asks, where that is configured."""
+    listen = context.settings.metrics.listen
+    if listen is None:
+        return None
+    snapshot = Snapshot(spool=context.spool, settings=context.settings, live=context.live)
+    return Monitoring(listen=listen, text=lambda: context.work.spool(snapshot.text))
 
 
 def _tell(app: Starlette, context: Context, frame: Frame, names: Names) -> None:
@@ -196,6 +208,8 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
         ]
         if door := app.state.second_door:
             app.state.background.append(asyncio.create_task(door.run()))
+        if monitoring := app.state.monitoring:
+            app.state.background.append(asyncio.create_task(monitoring.run()))
         try:
             yield
         finally:

@@ -123,6 +123,38 @@ def ages(spool: Spool, destinations: Sequence[str], *, limits_min: Sequence[int]
     return counts
 
 
+def oldest(spool: Spool) -> dict[str, tuple[float, float]]:
+    """Return, by destination, for how long the oldest waits to be sent, and since when one is sent and unproven.
+
+    Seconds; 0 for nothing.
+    """
+    with spool.database.read() as connection:
+        rows = connection.execute(
+            "SELECT destination, min(queued_ns) AS waits, NULL AS sent FROM delivery "
+            "WHERE state IN ('queued', 'sending') GROUP BY destination UNION ALL "
+            "SELECT destination, NULL, min(changed_ns) FROM delivery WHERE state = 'sent' GROUP BY destination"
+        ).fetchall()
+    found: dict[str, tuple[float, float]] = {}
+    for row in rows:
+        waits, sent = found.get(row["destination"], (0.0, 0.0))
+        found[row["destination"]] = (waits or _age_s(spool, row["waits"]), sent or _age_s(spool, row["sent"]))
+    return found
+
+
+def _age_s(spool: Spool, since_ns: int | None) -> float:
+    return 0.0 if since_ns is None else max(0.0, (spool.clock.utc_ns() - since_ns) / 1e9)
+
+
+def kept(spool: Spool) -> tuple[int, int]:
+    """Return how many pictures are on this box, and how many bytes they took when they were stored."""
+    with spool.database.read() as connection:
+        row = connection.execute(
+            "SELECT count(*), coalesce(sum(json_extract(document, '$.bytes')), 0) FROM capture "
+            "WHERE purged = '' AND state <> 'recording'"
+        ).fetchone()
+    return int(row[0]), int(row[1])
+
+
 _UNMADE = (
     "SELECT count(*) FROM capture JOIN exam ON exam.id = capture.exam WHERE capture.state = 'saved' "
     "AND capture.problem_code = '' AND capture.sealed = 0 "

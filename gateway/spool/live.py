@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,20 @@ _log = logging.getLogger(__name__)
 STALE_S = 5.0  # a process that said nothing for so long is not there
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Starts:
+    """How often a process was started since the machine was, and when last, in ns since then."""
+
+    count: int
+    at_ns: int
+
+
 class LiveState:
-    """One process's file in the runtime folder."""
+    """One process's file in the runtime folder, and beside it how often it was started."""
 
     def __init__(self, *, folder: Path, process: str, files: Files, clock: Clock) -> None:
         self._path = folder / f"{process}.json"
+        self._starts = folder / f"{process}.starts"
         self._files = files
         self._clock = clock
         self._settings = ""  # the revision of the configuration that the process runs with
@@ -41,8 +51,26 @@ class LiveState:
     def begin(self, settings: str = "") -> None:
         """Forget what a predecessor said that was killed: it counts no more. `settings`: their revision here."""
         self._settings = settings
+        self._count()
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+    def starts(self) -> Starts | None:
+        """Return how often the process was started; None when nobody knows."""
+        try:
+            said = json.loads(self._starts.read_bytes())
+        except (OSError, ValueError):
+            return None
+        if said["boot_id"] != self._clock.boot_id:
+            return None
+        return Starts(count=said["count"], at_ns=said["boottime_ns"])
+
+    def _count(self) -> None:
+        before = self.starts()
+        now = {"boot_id": self._clock.boot_id, "boottime_ns": self._clock.boottime_ns()}
+        with suppress(SpoolError):  # a count that is missing keeps no process from its work
+            count = before.count + 1 if before else 1
+            self._files.replace_quickly(self._starts, json.dumps({**now, "count": count}).encode())
 
     def takes(self, settings: str) -> None:
         """Say another revision from now on: a change that this process has no part in."""

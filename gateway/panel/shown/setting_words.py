@@ -68,7 +68,7 @@ PAGES: dict[str, Page] = {
     "network": Page(
         title=N_("Network"),
         about=N_("Browsers of the clinic, and who may call the box"),
-        tables=(("panel", ("lan",)), ("station", ("ae_title", "listen", "tls"))),
+        tables=(("panel", ("lan",)), ("station", ("ae_title", "listen", "tls")), ("metrics", ())),
     ),
 }
 
@@ -101,6 +101,7 @@ LABELS: dict[str, str] = {
     "panel.kiosk": N_("The box has a screen of its own"),
     "panel.practice": N_("The screen may begin practice"),
     "lan.listen": N_("Address and port"),
+    "metrics.listen": N_("Address for monitoring"),
     "lan.certificate": N_("File of the certificate"),
     "lan.key": N_("File of its key"),
     "lan.capture": N_("Pictures may be taken from there"),
