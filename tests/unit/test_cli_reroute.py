@@ -43,7 +43,8 @@ def queue(config: Path, *words: str) -> Result:
 
 def audited(root: Path) -> list[dict[str, object]]:
     lines = [json.loads(line) for line in (root / "audit.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "utc"} for line in lines]
+    unsaid = {"utc", "line", "before"}  # when, and its place in the chain
+    return [{key: value for key, value in line.items() if key not in unsaid} for line in lines]
 
 
 def test_a_queue_without_a_destination_is_named_and_moved(config: Path, root: Path) -> None:

@@ -192,6 +192,7 @@ def test_the_audit_keeps_that_it_was_and_what_was_lost_with_it(spool: Spool) -> 
     erase(spool, exam)
     (line,) = spool.audit.about(exam.id)
     assert line.pop("utc") >= line.pop("begun")
+    assert (line.pop("line"), len(line.pop("before"))) == (1, 64)
     assert line == {
         "what": "exam-erased",
         "by": "command-line",
