@@ -102,6 +102,16 @@ def doctor(
 
 
 @app.command()
+def support(
+    file: Annotated[Path, typer.Argument(help="A new file: NAME.zip.")], config: Config = DEFAULT_CONFIG
+) -> None:
+    """Put into a zip what helps from afar: findings, states, counts, settings, lines of logs; no patient."""
+    from gateway.cli import support as telling
+
+    raise typer.Exit(telling.write(config, file))
+
+
+@app.command()
 def day(
     date: Annotated[str, typer.Argument(help="As 2026-11-21; today when left out.")] = "",
     ask: Annotated[bool, typer.Option(help="Ask every archive what it has.")] = False,

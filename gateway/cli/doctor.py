@@ -28,18 +28,19 @@ def look(config: Path, *, as_json: bool) -> int:
     """Print each finding as it is made; return 1 if one of them is a problem. Raises ConfigurationError."""
     settings = reader.read(config, os.environ)
     problems = 0
-    findings = []
-    for finding in _findings(settings, Clock()):
+    found = []
+    for finding in findings(settings, Clock()):
         problems += finding.ok is False
-        findings.append(finding)
+        found.append(finding)
         if not as_json:
             print(finding, flush=True)
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        print(json.dumps([asdict(finding) for finding in found], indent=1))
     return 1 if problems else 0
 
 
-def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
+def findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Look at this box and ask the other systems; each finding as it is made."""
     broken = list(unusable(settings))
     if not broken:
         yield Finding(what="configuration", ok=True, says="no mistakes found")
@@ -57,6 +58,7 @@ def _findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield this_box.time_of_day(clock)
     yield from this_box.media(settings)
     yield from this_box.second_door(settings, clock)
+    yield from this_box.monitoring(settings, clock)
     yield from this_box.certificates(settings, clock)
     yield from _peers(settings, clock)
     yield from _proofs(settings)

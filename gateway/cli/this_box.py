@@ -237,6 +237,22 @@ def second_door(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding(what="second door", ok=False, says="shut: browsers of the network cannot come in", action=do)
 
 
+def monitoring(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Say whether the clinic's monitoring can read this box, where that is configured."""
+    if settings.metrics.listen is None:
+        return
+    said = _said(settings, "panel", clock)
+    if said is None:
+        yield Finding(what="metrics", ok=None, says="not known while panel does not run")
+    elif listens_at := said.get("metrics"):
+        yield Finding(what="metrics", ok=True, says=f"listens at {listens_at}")
+    else:
+        do = "Look at [metrics] listen: is the address this box's own, and its port free?"
+        yield Finding(
+            what="metrics", ok=False, says="shut: the clinic's monitoring cannot read this box", action=do
+        )
+
+
 def listener(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Say whether archives can report to this box."""
     forward = _said(settings, "forward", clock)

@@ -42,6 +42,7 @@ from gateway.panel.people.store import People
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import NoPower, Power, Switch
 from gateway.panel.practice import Practice
+from gateway.panel.shown.report import Report
 from gateway.panel.timekeeping import OfTheMachine, Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
@@ -71,10 +72,7 @@ def create_app(
     revision: str = "",
     timekeeping: Timekeeping | None = None,
 ) -> Starlette:
-    """Return the application. Its background work begins and ends with its lifespan.
-
-    `editor` changes the file that the settings are from, as it was at `revision`.
-    """
+    """Return the application. `editor` changes the file that the settings are from, as it was at `revision`."""
     live, work, people = _live(spool, settings, clock), Work(), _people(spool, clock, hashes)
     configuring = _configuring(spool, settings, live, editor, revision)
     context = Context(
@@ -86,6 +84,7 @@ def create_app(
         pictures=Pictures(spool),
         hub=Hub(),
         live=live,
+        report=Report(spool=spool, settings=settings, clock=clock, live=live),
         timing=timing or Timing(),
         languages=languages or Languages(),
         desk=Desk(people=people, audit=spool.audit, work=work, clock=clock),
@@ -117,7 +116,7 @@ def _setting_up(
 
 
 def _built(context: Context, people: People) -> Starlette:
-    """Return the application around its parts."""
+    """Return the application around its parts. Its background work begins and ends with its lifespan."""
     changes, frame, names, lan = _changes(context), Frame(context), Names(), context.settings.panel.lan
     app = Starlette(
         routes=declared(_routes(context, changes, frame)),

@@ -16,6 +16,7 @@ from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
 from gateway.panel.practice import Practice
+from gateway.panel.shown.report import Report
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
 from gateway.spool.live import LiveState
@@ -52,6 +53,7 @@ class Context:
     pictures: Pictures
     hub: Hub
     live: dict[str, LiveState]  # what each process says of itself
+    report: Report
     timing: Timing
     languages: Languages
     desk: Desk

@@ -177,7 +177,9 @@ class Heartbeat:
                 raise RuntimeError("background work of the panel ended") from task.exception()
         door = self.app.state.second_door
         lan = door.listens_at if door else ""
-        said = {"listen": self.listen, "lan": lan, "watchers": self.app.state.hub.watchers}
+        monitoring = self.app.state.monitoring
+        metrics = monitoring.listens_at if monitoring else ""
+        said = {"listen": self.listen, "lan": lan, "metrics": metrics, "watchers": self.app.state.hub.watchers}
         self._live.write({**said, BEAT_NS: self.app.state.kiosk.beat_ns})
 
 

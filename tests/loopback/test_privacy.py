@@ -77,7 +77,10 @@ def test_the_canary_is_nowhere_but_in_the_spool(
             box.finish(exam)
             until("an answer to each", lambda: all(d["attempts"] for d in box.deliveries(exam)))
             leaving = what_leaves_the_box(box)
-    assert {"scopegate.toml", "forward.log"} <= leaving.keys()
+            assert b"manifest.json" in command(box, "support", str(tmp_path / "support.zip"))
+    with zipfile.ZipFile(tmp_path / "support.zip") as archive:
+        leaving |= {f"support/{name}": archive.read(name) for name in archive.namelist()}
+    assert {"scopegate.toml", "forward.log", "support/forward.log", "support/doctor.json"} <= leaving.keys()
     for name, content in leaving.items():
         assert not [word for word in disguises() if word in content or word in name.encode()], name
     searched = [box.log, *(path for path in box.runtime.rglob("*") if path.is_file())]

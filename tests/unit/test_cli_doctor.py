@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway.cli import this_box
 from gateway.clock import Clock
-from gateway.config.settings import Lan, Panel, Settings, Sign, Source, Station, Trigger
+from gateway.config.settings import Address, Lan, Metrics, Panel, Settings, Sign, Source, Station, Trigger
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 from hardware.machine import Sensors
@@ -140,3 +140,18 @@ def test_doctor_says_whether_browsers_of_the_network_can_come_in(tmp_path: Path)
     assert [each.ok for each in (unknown, is_open, is_shut)] == [None, True, False]
     assert "10.0.0.5:8443" in is_open.says
     assert list(this_box.second_door(replace(settings, panel=Panel()), clock)) == []
+
+
+def test_doctor_says_whether_monitoring_can_read_the_box_where_that_is_wanted(tmp_path: Path) -> None:
+    clock, station = Clock(), Station(runtime_dir=tmp_path)
+    assert list(this_box.monitoring(Settings(station=station), clock)) == []
+    settings = Settings(station=station, metrics=Metrics(listen=Address(host="10.0.0.5", port=9464)))
+    (unknown,) = this_box.monitoring(settings, clock)
+    live = LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock)
+    live.write({"metrics": ""})
+    (shut,) = this_box.monitoring(settings, clock)
+    live.write({"metrics": "10.0.0.5:9464"})
+    (ok,) = this_box.monitoring(settings, clock)
+    assert [each.ok for each in (unknown, shut, ok)] == [None, False, True]
+    assert "[metrics] listen" in shut.action
+    assert ok.says == "listens at 10.0.0.5:9464"

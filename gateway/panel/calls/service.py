@@ -8,12 +8,15 @@ from starlette.responses import JSONResponse, Response
 from gateway.errors import BadValue, ExamOpen
 from gateway.model import ExamState
 from gateway.panel.calls import bodies
-from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SERVE
-from gateway.panel.shown import service
+from gateway.panel.support import parts
+from gateway.panel.support.bundle import bundle, file_name
 from gateway.wire import ANSWERS
+
+_COMMAND = "`scopegate support FILE.zip` on the box has it: the panel asks no devices, systems or units."
+_ELSEWHERE = dict.fromkeys(("doctor.json", "units.txt", "journal.log"), _COMMAND)
 
 
 class ServiceCalls:
@@ -21,7 +24,6 @@ class ServiceCalls:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._health = Health(context)
 
     def routes(self) -> list[Route]:
         return [
@@ -32,25 +34,21 @@ class ServiceCalls:
     async def bundle(self, request: Request) -> Response:
         del request
         context = self._context
-        health = await context.work.spool(self._health.report)
-        said = await context.work.spool(context.live["capture"].read)
-        made = await context.work.spool(
-            partial(
-                service.bundle,
-                spool=context.spool,
-                settings=context.settings,
-                clock=context.clock,
-                health=health,
-                measured=service.temperatures(said),
-            )
-        )
+        made = await context.work.spool(self._made)
         await context.note("support-bundle", bytes=len(made))
-        name = f"scopegate-{context.settings.station.name}-{context.clock.now().local:%Y%m%d-%H%M}.zip"
+        name = file_name(context.settings.station.name, context.clock)
         return Response(
             made,
             media_type="application/zip",
-            headers={"content-disposition": f'attachment; filename="{_plain(name)}"', "cache-control": "no-store"},
+            headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
         )
+
+    def _made(self) -> bytes:
+        context = self._context
+        settings, spool, clock = context.settings, context.spool, context.clock
+        found = parts.of_the_spool(settings, spool=spool, clock=clock, live=context.live, report=context.report)
+        every = [*parts.of_the_box(settings), *found]
+        return bundle(parts=every, spool=spool, clock=clock, missing=_ELSEWHERE)
 
     async def sign(self, request: Request) -> Response:
         asked = await bodies.read(request, "answer")
@@ -63,7 +61,3 @@ class ServiceCalls:
             raise ExamOpen("An exam is open: somebody would take this for an answer.", action="Finish it first.")
         await self._context.recorder.sign(answer)
         return JSONResponse({"answer": answer})
-
-
-def _plain(name: str) -> str:
-    return "".join(each if each.isascii() and (each.isalnum() or each in "-.") else "-" for each in name)

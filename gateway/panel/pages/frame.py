@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gateway.errors import NotFound, ScopegateError
 from gateway.panel import problems
-from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import IN_USE, Route
 from gateway.panel.people.roles import CAPTURE, LOOK, SERVE, SET_UP, SIGNED_IN, WORK, Permit, caller_of
@@ -50,7 +49,6 @@ class Frame:
     def __init__(self, context: Context) -> None:
         self.look = Look(context.spool, context.settings)
         self._context = context
-        self._health = Health(context)
         self._templates = _templates()
 
     def route(self, path: str, template: str, page: Page, *, who: Permit) -> Route:
@@ -84,7 +82,7 @@ class Frame:
             "in_use": bool(request.scope.get(IN_USE)),
             "may": [word for word, wanted in _MAY.items() if caller.may(wanted)],
             "badge": self._badge(),
-            "alarm": self._health.alarm(),
+            "alarm": self._context.report.alarm(),
             "now": names.clock_time(now.local),
             "trusted": now.trusted,
             "birth_date_missing": names.NO_BIRTH_DATE,

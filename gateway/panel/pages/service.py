@@ -5,7 +5,6 @@ from typing import Any
 from starlette.requests import Request
 
 from gateway.messages import N_
-from gateway.panel.calls.health import Health
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
@@ -54,7 +53,6 @@ class ServicePages:
     def __init__(self, context: Context, frame: Frame) -> None:
         self._context = context
         self._frame = frame
-        self._health = Health(context)
 
     def routes(self) -> list[Route]:
         return [
@@ -64,7 +62,7 @@ class ServicePages:
 
     def _service(self, request: Request) -> Values:
         del request
-        report = self._health.report()
+        report = self._context.report.whole()
         lines = [
             {**each, "kind": kind} for name, kind in _LISTS.items() for each in self._honest(name, report[name])
         ]
@@ -88,7 +86,7 @@ class ServicePages:
 
     def _signs(self, request: Request) -> Values:
         del request
-        signs = [{**each, "mark": _mark(each)} for each in self._health.report()["signs"]]
+        signs = [{**each, "mark": _mark(each)} for each in self._context.report.whole()["signs"]]
         return {"answers": _ANSWERS, "signs": signs}
 
 

@@ -74,6 +74,8 @@ WRONG = [
     ("[station]\n", 'listen = "0.0.0.0:8080"', "station.listen", "must move"),
     ("[panel]\ntheme = 'light'\n[station]\n", 'listen = "127.0.0.1:8080"', "station.listen", "must move"),
     ("[panel]\n", 'listen = "127.0.0.1:11112"', "panel.listen", "must move"),
+    ("[metrics]\n", 'listen = "0.0.0.0:8080"', "metrics.listen", "is the address of .panel. listen"),
+    ("[metrics]\n", 'listen = "127.0.0.1:11112"', "metrics.listen", "is the address of .station. listen"),
     ("[panel]\n", 'lan = { listen = "0.0.0.0:8443" }', "panel.lan", "certificate is missing"),
     ("[panel]\n", "lan = true", "panel.lan", "must be a table with listen, certificate, key, capture, not true"),
     ("[panel]\n", 'lan = { certificate = "x", key = "x" }', "panel.lan.certificate", "x cannot be read: No such file"),

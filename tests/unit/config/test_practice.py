@@ -24,6 +24,7 @@ def errors(tmp_path: Path, more: str) -> list[str]:
         (f"[[procedure_step]]\n{PEER}", "practice has none"),
         (f"[[worklist]]\n{PEER}", "a loopback address"),
         ('[[source]]\nname = "us"\ndevice = "v4l2:/dev/video0"\n', "a test picture"),
+        ('[metrics]\nlisten = "127.0.0.1:9464"\n', "at the box alone"),
     ],
 )
 def test_whatever_could_reach_somebody_is_refused_in_practice(tmp_path: Path, more: str, words: str) -> None:

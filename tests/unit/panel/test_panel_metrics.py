@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
@@ -9,11 +10,12 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from gateway.clock import FakeClock
-from gateway.config.settings import Address
+from gateway.config.settings import Address, Lan, Tls
 from gateway.panel.doors.monitoring import Monitoring, is_private
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
+from tests.certificates import Authority
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import said_of_forward
@@ -79,6 +81,20 @@ def test_whoever_asks_over_and_over_gets_what_was_made_some_seconds_ago(bench: B
     assert snapshot.text() is first
     clock.move(2)
     assert snapshot.text() is not first
+
+
+def test_until_when_a_certificate_holds_is_a_number_and_one_that_cannot_be_read_has_none(
+    bench: Bench, tmp_path: Path
+) -> None:
+    issued = Authority(tmp_path / "ca").issue(days=(-1, 21))
+    lan = Lan(certificate=issued.certificate, key=issued.key)
+    broken = replace(bench.settings.station, tls=Tls(ca=None, certificate=tmp_path / "none.pem", key=issued.key))
+    settings = replace(bench.settings, panel=replace(bench.settings.panel, lan=lan), station=broken)
+    found = numbers(Snapshot(spool=bench.spool, settings=settings, live=say(bench)).text())
+    name = "scopegate_certificate_expiry_timestamp_seconds"
+    days = (found[name, "panel"] - bench.clock.utc().timestamp()) / 86_400
+    assert 20.9 < days < 21.1
+    assert (name, "station") not in found
 
 
 NEAR = "127.0.0.1 10.1.2.3 192.168.7.1 ::1 fd00::1 ::ffff:10.0.0.1 fe80::1%eth0"

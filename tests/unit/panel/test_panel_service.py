@@ -17,7 +17,10 @@ from gateway.model import DeliveryState, Patient, Procedure
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.people.sessions import COOKIE
 from gateway.panel.shown import service
-from gateway.spool import trials
+from gateway.panel.support.bundle import MANIFEST, MOST, Part, bundle
+from gateway.panel.support.parts import of_the_box
+from gateway.panel.support.without import REMOVED, without
+from gateway.spool import patient_words, trials
 from gateway.wire import ANSWERS
 from hardware.indicators import Answer
 from tests.memory import folder_in_memory
@@ -25,6 +28,7 @@ from tests.unit.panel.conftest import Bench, item, running
 from tests.unit.panel.exams_that_leave import move, said_of_forward, sealed_exam
 
 CANARY = Patient(name="ZZCANARY^Zoë=金丝雀^歌", id="ZZCANARY-4711", birth_date="19380229", sex="F")
+UUID = "00000000-0000-4000-8000-000000000001"
 WORDS = ("ZZCANARY", "Zoë", "金丝雀", "19380229", "ACC-CANARY")
 
 
@@ -46,6 +50,10 @@ def lan(bench: Bench) -> Iterator[httpx2.Client]:
 def unpacked(content: bytes) -> dict[str, str]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def made_of(bench: Bench, *parts: Part) -> dict[str, str]:
+    return unpacked(bundle(parts=parts, spool=bench.spool, clock=bench.spool.clock, missing={}))
 
 
 def test_the_page_names_every_part_with_its_state_and_code(lan: httpx2.Client) -> None:
@@ -102,7 +110,11 @@ def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_dow
     answer = lan.get("/api/v1/service/bundle")
     assert answer.headers["content-type"] == "application/zip"
     parts = unpacked(answer.content)
-    assert {"health.json", "faults.json", "versions.json", "configuration.json", "forward.log"} <= parts.keys()
+    manifest = json.loads(parts[MANIFEST])
+    assert manifest["in_it"].keys() | {MANIFEST} == parts.keys()
+    assert parts.keys() > {"health.json", "faults.json", "counts.json", "live.json", "metrics.txt", "forward.log"}
+    assert manifest["not_in_it"].keys() == {"doctor.json", "units.txt", "journal.log"}
+    assert json.loads(parts["counts.json"])["exams"] == {"finished": 1, "released": 1}
     assert "archive_said" in parts["forward.log"]
     assert {"code": "refused", "what": "deliveries", "count": 1} in json.loads(parts["faults.json"])
     everything = "\n".join([*parts.values(), lan.get("/service").text]).casefold()
@@ -115,9 +127,8 @@ def test_short_names_and_names_in_other_letters_leave_the_bundle_too(bench: Benc
     patient = Patient(name="Wu^Li=王^小明=", id="7", birth_date="19380229", sex="F")
     bench.spool.worklist.replace("ris", [item(1, patient.name, patient=patient)])
     said = {"reason": 'no patient "Wu, Li" / 王小明; wu and li; Zoë. Wurst, Lied and delivery stay'}
-    made = service.bundle(spool=bench.spool, settings=bench.settings, clock=bench.spool.clock, health=said)
-    reason = json.loads(unpacked(made)["health.json"])["reason"]
-    gone = service.REMOVED
+    reason = json.loads(made_of(bench, Part(name="said.json", about="", made=lambda: said))["said.json"])["reason"]
+    gone = REMOVED
     assert (
         reason
         == f'no patient "{gone}, {gone}" / {gone}{gone}; {gone} and {gone}; Zoë. Wurst, Lied and delivery stay'
@@ -126,11 +137,50 @@ def test_short_names_and_names_in_other_letters_leave_the_bundle_too(bench: Benc
 
 def test_the_bundle_has_places_of_secrets_and_numbers_of_names_only() -> None:
     with folder_in_memory() as folder, running(folder, panel=Panel(operators=("Huber^Maria",))) as other:
-        made = service.bundle(spool=other.spool, settings=other.settings, clock=other.spool.clock, health={})
-    configuration = json.loads(unpacked(made)["configuration.json"])
+        made = made_of(other, *of_the_box(other.settings))
+    configuration = json.loads(made["configuration.json"])
     assert configuration["panel"]["operators"] == 1
     assert "Huber" not in str(configuration)
     assert configuration["destinations"][0]["name"] == "pacs"
+
+
+def test_of_a_long_text_the_end_is_in_the_bundle_and_the_manifest_says_so(bench: Bench) -> None:
+    patient = Patient(name="Kanarienvogel^Xaver", id="QX-4711")
+    bench.spool.worklist.replace("ris", [item(1, patient.name, patient=patient)])
+    text = patient.name[:13] + "\na line of a log" * (MOST // 16)  # its last signs begin in the middle of the name
+    made = made_of(bench, Part(name="forward.log", about="Lines.", made=lambda: text))
+    assert len(made["forward.log"]) <= MOST
+    assert "vogel" not in made["forward.log"]
+    assert made["forward.log"].endswith("a line of a log")
+    assert "last" in json.loads(made[MANIFEST])["in_it"]["forward.log"]
+
+
+def test_without_an_index_nothing_is_in_the_bundle_that_could_name_somebody(bench: Bench) -> None:
+    parts = [
+        Part(name="forward.log", about="Lines.", made=lambda: "refused Kanarienvogel"),
+        Part(name="versions.json", about="Versions.", made=service.versions, names_nobody=True),
+    ]
+    made = unpacked(bundle(parts=parts, spool=None, clock=bench.spool.clock, missing={}))
+    assert made.keys() == {MANIFEST, "versions.json"}
+    assert "index cannot be read" in json.loads(made[MANIFEST])["not_in_it"]["forward.log"]
+
+
+def test_words_that_overlap_go_whole_whichever_was_read_first() -> None:
+    batches: list[set[str]] = [{"MEIERHO"}, {"hofer", "A-77"}]
+    assert without(["Meierhofer; 1A-778"], batches) == [f"{REMOVED}; 1{REMOVED}8"]
+    assert without(["Meierhofer"], reversed(batches)) == [REMOVED]
+    assert without(["İ ΣΟΦΟΣ Müller"], [{"σοφος", "MÜLLER"}]) == [f"İ {REMOVED} {REMOVED}"]
+
+
+def test_every_accession_number_of_a_grouped_exam_is_known(bench: Bench) -> None:
+    of_one = {"patient": CANARY, "study_instance_uid": "1.2.3"}
+    numbers = [Procedure(accession_number=f"ACC-{number}") for number in (1, 2)]
+    orders = [item(at, CANARY.name, procedure=number, **of_one) for at, number in enumerate(numbers)]
+    bench.spool.worklist.replace("ris", orders)
+    bench.post("/exams", {"request_id": UUID, "worklist_item": [each.id for each in orders]}, status=201)
+    bench.spool.worklist.replace("ris", [])
+    words = set[str]().union(*patient_words.batches(bench.spool))
+    assert words >= {"ACC-1", "ACC-2"}
 
 
 def test_a_process_keeps_its_last_lines_and_never_without_end(tmp_path: Path) -> None:
