@@ -142,6 +142,7 @@ class Box(Panel):
         retention: dict[str, Any] | None = None,
         panel: dict[str, Any] | None = None,
         metrics: dict[str, Any] | None = None,
+        log: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(free_port())
         self.folder = folder
@@ -164,6 +165,7 @@ class Box(Panel):
             ),
             ("[panel]", {"listen": f"127.0.0.1:{self.port}", **(panel or {})}),
             ("[metrics]", metrics or {}),
+            ("[log]", log or {}),
             ("[release]", release or {}),
             ("[retention]", retention or {}),
         ]

@@ -75,7 +75,9 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taki
     to_stderr(name)
     faulthandler.enable()  # an end by the watchdog says where each thread was: files and lines, no values
     settings, taking = _configured(name, config)
-    keep_in(settings.station.runtime_dir, name)
+    as_json = settings.log.format == "json"
+    to_stderr(name, as_json=as_json)
+    keep_in(settings.station.runtime_dir, name, as_json=as_json)
     supervisor = Supervisor()
     on_signals(supervisor.stop.set, *_ENDING)
     if parent := os.environ.get(PARENT_FD):

@@ -11,6 +11,7 @@ from gateway.config.body_parts import BODY_PARTS
 from gateway.config.settings import (
     LANGUAGES,
     Lan,
+    Log,
     Metrics,
     Panel,
     Release,
@@ -29,6 +30,7 @@ def tables(base: Path) -> dict[str, Table]:
         "station": _station(base),
         "panel": _panel(base),
         "metrics": Table(made=Metrics, field="metrics", keys={"listen": values.address}),
+        "log": Table(made=Log, field="log", keys={"format": values.one_of("text", "json")}),
         "release": Table(
             made=Release,
             field="release",

@@ -77,6 +77,11 @@ class Metrics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    format: str = "text"  # or "json": one object a line
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
     when: str = "finish"  # or "at-once"
     temporary: str = "hold"  # or "send"
@@ -234,6 +239,7 @@ class Settings:
     station: Station = field(default_factory=Station)
     panel: Panel = field(default_factory=Panel)
     metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
     release: Release = field(default_factory=Release)
     sources: tuple[Source, ...] = ()
     triggers: tuple[Trigger, ...] = ()

@@ -91,6 +91,31 @@ def test_the_canary_is_nowhere_but_in_the_spool(
     assert PATIENT_ID.encode() in next(box.data.glob("exams/*/exam.json")).read_bytes()  # the search can find it
 
 
+def test_lines_of_the_log_for_programs_are_objects_and_name_no_patient(
+    tmp_path: Path, worklist_server: WlmScpfs, fault_archive: FaultArchive
+) -> None:
+    item = worklist_item(name=NAME, character_set="ISO_IR 192", number=79, day=today())
+    item.PatientID, item.AccessionNumber, item.PatientBirthDate = PATIENT_ID, ACCESSION, BIRTH
+    worklist_server.clear()
+    worklist_server.add("canary", item)
+    refusing = {"name": "refusing", "ae_title": "STATUS_A900", "host": "127.0.0.1", "port": fault_archive.port}
+    worklists = [as_worklist(worklist_server)]
+    with Box(tmp_path / "box", worklists=worklists, destinations=[refusing], log={"format": "json"}) as box:
+        exam = str(box.create("/exams", {"worklist_item": box.worklist_item(PATIENT_ID)})["id"])
+        box.still(exam)
+        box.request("GET", f"/captures/{urllib.parse.quote(PATIENT_ID)}/image")
+        box.finish(exam)
+        until("an answer", lambda: all(d["attempts"] for d in box.deliveries(exam)))
+    for process in ("capture", "forward", "panel"):
+        kept = (box.runtime / f"{process}.log").read_bytes()
+        lines = [json.loads(line) for line in kept.splitlines()]
+        assert {"time", "level", "event", "fields"} <= lines[0].keys()
+        assert {line["process"] for line in lines} == {process}
+        assert kept.splitlines()[-1] in box.log.read_bytes()
+        assert not [word for word in disguises() if word in kept]
+    assert not [word for word in disguises() if word in box.log.read_bytes()]
+
+
 def test_an_erased_patient_is_nowhere_in_the_data_of_a_box_that_runs(
     tmp_path: Path, worklist_server: WlmScpfs
 ) -> None:

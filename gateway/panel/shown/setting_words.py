@@ -68,7 +68,7 @@ PAGES: dict[str, Page] = {
     "network": Page(
         title=N_("Network"),
         about=N_("Browsers of the clinic, and who may call the box"),
-        tables=(("panel", ("lan",)), ("station", ("ae_title", "listen", "tls")), ("metrics", ())),
+        tables=(("panel", ("lan",)), ("station", ("ae_title", "listen", "tls")), ("metrics", ()), ("log", ())),
     ),
 }
 
@@ -102,6 +102,7 @@ LABELS: dict[str, str] = {
     "panel.practice": N_("The screen may begin practice"),
     "lan.listen": N_("Address and port"),
     "metrics.listen": N_("Address for monitoring"),
+    "log.format": N_("Lines of the log"),
     "lan.certificate": N_("File of the certificate"),
     "lan.key": N_("File of its key"),
     "lan.capture": N_("Pictures may be taken from there"),
@@ -204,6 +205,8 @@ WORDS: dict[str, str] = {  # of choices, by key and word; "" is the word that st
     "panel.buttons.right": N_("On the right"),
     "panel.buttons.left": N_("On the left"),
     "panel.keyboard.auto": N_("As the language has it"),
+    "log.format.text": N_("For people"),
+    "log.format.json": N_("JSON, for programs"),
     "release.when.finish": N_("When the exam is finished"),
     "release.when.at-once": N_("At once"),
     "release.temporary.hold": N_("Wait for their patient"),

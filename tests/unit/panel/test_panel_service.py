@@ -147,11 +147,12 @@ def test_the_bundle_has_places_of_secrets_and_numbers_of_names_only() -> None:
 def test_of_a_long_text_the_end_is_in_the_bundle_and_the_manifest_says_so(bench: Bench) -> None:
     patient = Patient(name="Kanarienvogel^Xaver", id="QX-4711")
     bench.spool.worklist.replace("ris", [item(1, patient.name, patient=patient)])
-    text = patient.name[:13] + "\na line of a log" * (MOST // 16)  # its last signs begin in the middle of the name
+    lines = "\na line of a log" * (MOST // 16)
+    text = "Kanarienvogel" + lines[: MOST - 5]  # its last signs begin in the middle of the name
     made = made_of(bench, Part(name="forward.log", about="Lines.", made=lambda: text))
     assert len(made["forward.log"]) <= MOST
     assert "vogel" not in made["forward.log"]
-    assert made["forward.log"].endswith("a line of a log")
+    assert made["forward.log"].startswith("a line of a log")
     assert "last" in json.loads(made[MANIFEST])["in_it"]["forward.log"]
 
 
