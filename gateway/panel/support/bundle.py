@@ -24,7 +24,7 @@ MOST = 500_000  # signs of one text; of a longer one the end is kept
 _NEVER = (
     "Pictures, orders, exams.",
     f"Names, IDs, birth dates and accession numbers of patients: {REMOVED} stands there.",
-    "Passwords, tokens, keys of certificates, PINs, names of operators.",
+    "Passwords, tokens, accounts, keys of certificates, PINs, names of operators.",
 )
 _NOT_SAFE = "Left out: the index cannot be read, so nobody knows which patients it could name."
 _CUT = f"Only its last {MOST:,} signs."

@@ -84,6 +84,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     """Return what is configured. Secrets are files of which the configuration knows the place alone."""
     found = asdict(settings)
     found["panel"]["operators"] = len(settings.panel.operators)
+    for each in found["destinations"]:
+        each["user"] = bool(each["user"])  # half of what opens an archive
     return found
 
 

@@ -6,12 +6,13 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from gateway.config.settings import Lan, Panel
+from gateway.config.settings import Destination, Lan, Panel
 from gateway.log import event, keep_in
 from gateway.model import DeliveryState, Patient, Procedure
 from gateway.panel.people.roles import Door, Role
@@ -137,10 +138,13 @@ def test_short_names_and_names_in_other_letters_leave_the_bundle_too(bench: Benc
 
 def test_the_bundle_has_places_of_secrets_and_numbers_of_names_only() -> None:
     with folder_in_memory() as folder, running(folder, panel=Panel(operators=("Huber^Maria",))) as other:
-        made = made_of(other, *of_the_box(other.settings))
+        web = Destination(name="web", kind="stow", url="https://pacs.example/dicom-web", user="US-ROOM-2-ACCOUNT")
+        settings = replace(other.settings, destinations=(*other.settings.destinations, web))
+        made = made_of(other, *of_the_box(settings))
     configuration = json.loads(made["configuration.json"])
     assert configuration["panel"]["operators"] == 1
     assert "Huber" not in str(configuration)
+    assert "US-ROOM-2-ACCOUNT" not in str(configuration)
     assert configuration["destinations"][0]["name"] == "pacs"
 
 
