@@ -10,7 +10,7 @@ import ssl
 import struct
 import termios
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,9 +61,7 @@ def framed(record: AuditRecord, *, our_host: str) -> bytes:
     return b"%d %b" % (len(message), message)
 
 
-def tell(
-    peer: Peer, records: Sequence[AuditRecord], *, our_host: str, timeouts: Timeouts | None = None
-) -> None:
+def tell(peer: Peer, records: Sequence[AuditRecord], *, our_host: str, timeouts: Timeouts | None = None) -> None:
     """Send records over one connection; when this returns the server has read them.
 
     Raises TryLater or NeedsConfiguration: any number of them, from the first on, may have arrived.
@@ -72,8 +70,8 @@ def tell(
     data = b"".join(framed(record, our_host=our_host) for record in records)
     wire = _opened(peer, timeouts)
     with closing(wire), deadline(timeouts.for_bytes(len(data)), wire.cut):
+        _let_it_refuse(peer, wire)
         try:
-            _let_it_refuse(wire)
             wire.write(data)
             wire.shutdown(socket.SHUT_WR)
             _await_the_end(wire, timeouts)
@@ -89,10 +87,7 @@ def knock(peer: Peer, *, deadline_s: float) -> EchoAnswer:
     try:
         wire = _opened(peer, timeouts)
         with closing(wire), deadline(deadline_s, wire.cut):
-            try:
-                _let_it_refuse(wire)
-            except (OSError, WireBroken) as error:
-                raise _unsure(peer, wire, error) from None
+            _let_it_refuse(peer, wire)
             wire.shutdown(socket.SHUT_WR)
             return EchoAnswer(ok=True, proven_until=wire.proven_until)
     except DeliveryError as error:
@@ -128,22 +123,31 @@ def _family(peer: Peer) -> int:
         return socket.AF_INET  # connecting says what is wrong
 
 
-def _let_it_refuse(wire: TlsSocket) -> None:
-    """Listen before the first byte. Raises OSError or WireBroken when the server ends the connection."""
+def _let_it_refuse(peer: Peer, wire: TlsSocket) -> None:
+    """Listen before the first byte. Raises TryLater or NeedsConfiguration when the server ends the connection."""
     wire.settimeout(_LISTEN_S)
-    with suppress(TimeoutError):
-        if not wire.recv(_PIECE):
-            raise WireBroken
-    wire.settimeout(None)
+    try:
+        wire.recv(_PIECE)
+    except TimeoutError:
+        wire.settimeout(None)
+        return
+    except OSError:
+        if wire.trouble is not None:
+            raise tls.refusal(peer, wire.trouble, agreed=True) from None
+    raise TryLater(
+        N_(f"{capital(peer.who)} closed the connection before anything was sent."),
+        code="dropped",
+        action="It is tried again by itself. If it lasts, call IT: check that "
+        f"{peer.name} trusts the certificate of this box.",
+    )
 
 
 def _await_the_end(wire: TlsSocket, timeouts: Timeouts) -> None:
-    """Wait until the server ends the connection in order. What it says meanwhile is TLS's, or means nothing.
-
-    Read below TLS: our own goodbye was said, and OpenSSL takes nothing in after that.
-    """
+    """Wait until the server ends the connection in order: first TLS, then the line. Raises OSError."""
     wire.settimeout(timeouts.answer)
-    while socket.socket.recv(wire, _PIECE):
+    while wire.recv(_PIECE):
+        pass
+    while socket.socket.recv(wire, _PIECE):  # a reset that follows its goodbye says that it did not read all
         pass
 
 
@@ -162,5 +166,5 @@ def _unsure(peer: Peer, wire: TlsSocket, error: Exception) -> DeliveryError:
     return TryLater(
         N_(f"{capital(peer.who)} {how}: nobody knows what it has."),
         code="silent" if silent else "dropped",
-        action=f"{refusals.AGAIN}: look at the log of {peer.name}.",
+        action=f"It is tried again by itself. If it lasts, call IT: look at the log of {peer.name}.",
     )

@@ -73,20 +73,18 @@ class Audit:
         """Return whole lines from `offset` on, all of them on the disk, and where they begin.
 
         A file that ends before `offset` has none: what is written next begins at its end. most: bytes, if one line
-        is no longer. Raises SpoolDamaged.
+        is no longer. Raises DiskFailed.
         """
-        with locked(self._path.with_suffix(".lock")):  # who writes lets go of it when the line is on the disk
-            try:
-                with self._path.open("rb") as file:
-                    start = min(offset, file.seek(0, 2))
-                    file.seek(start)
-                    content = file.read(most)
-                    if b"\n" not in content:
-                        content += file.readline()
-            except FileNotFoundError:
+        # Who writes lets go of the lock when the line is on the disk.
+        with locked(self._path.with_suffix(".lock")), self._files.translated():
+            if not self._path.exists():
                 return 0, b""
-            except OSError as error:
-                raise SpoolDamaged("The audit file cannot be read.", code="file-unreadable") from error
+            with self._path.open("rb") as file:
+                start = min(offset, file.seek(0, 2))
+                file.seek(start)
+                content = file.read(most)
+                if b"\n" not in content:
+                    content += file.readline()
         return start, content[: content.rfind(b"\n") + 1]
 
     @property

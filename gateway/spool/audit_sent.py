@@ -42,7 +42,7 @@ class AuditSent:
         return max(0, self._audit.last - self._cursor().number)
 
     def waiting(self, most: int) -> list[AuditLine]:
-        """Return the next lines, at most so many. Raises SpoolError when the file cannot be read."""
+        """Return the next lines, at most so many. Raises DiskFailed when the file cannot be read."""
         cursor = self._cursor()
         offset, number = cursor.end, cursor.number
         if not self._is_there(cursor):  # somebody cut or changed the file: numbers tell what was taken
