@@ -78,6 +78,7 @@ TOOLS = (
         why="the monitoring that asks the box for its numbers",
         service="prometheus",
     ),
+    Tool(
         program="rsyslogd",
         package="rsyslog",
         why="an audit repository as clinics have it",
