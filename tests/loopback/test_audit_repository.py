@@ -1,5 +1,6 @@
 """The audit trail in an audit repository: rsyslog over TLS, messages as PS3.15 A.5 wants them, none lost."""
 
+import json
 import socket
 import ssl
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway.cli.app import app
 from gateway.clock import FakeClock
 from gateway.config.settings import AuditRepository, Destination, Settings, Station, Tls, Worklist
 from gateway.forward.auditing.messages import Messages
@@ -21,11 +24,13 @@ from gateway.net.peers import Timeouts
 from gateway.spool import erasable, erasing
 from gateway.spool.audit_sent import AuditSent
 from gateway.spool.spool import Spool
+from tests.box import Box, until
 from tests.certificates import Authority, Identity
 from tests.forward.bench import CANARY, CANARY_WORDS, delivery, open_exam, sealed_exam
 from tests.loopback.forward_archive import Scripted, run, sender
-from tests.loopback.peers import Rsyslog, free_port
+from tests.loopback.peers import Rsyslog, StoreScp, free_port
 from tests.loopback.peers.rsyslog import Received
+from tests.loopback.whole_box import as_destination
 
 SCHEMA = Path(__file__).parent / "audit_message.rng"
 QUICK = Timeouts(connect=5.0, negotiate=5.0, answer=2.0, stall=2.0)
@@ -309,6 +314,41 @@ def test_no_log_and_no_error_names_the_patient(
         assert CANARY.id in server.after(1)[0].text
     assert "audit_sent" in caplog.text
     assert not any(word in caplog.text for word in CANARY_WORDS)
+
+
+# --- a whole box ---------------------------------------------------------------------------------------------
+
+
+def test_a_whole_box_tells_the_repository_of_a_day_and_names_its_patient_nowhere_else(
+    server: Rsyslog, ours: Identity, tmp_path: Path, archive_of_everything: StoreScp
+) -> None:
+    box = Box(tmp_path / "box", destinations=[as_destination("pacs", archive_of_everything)])
+    with box.config.open("a", encoding="utf-8") as file:
+        file.write(
+            f'\n[audit]\nhost = "127.0.0.1"\nport = {server.port}\ntls = {{ ca = "{server.authority.ca}", '
+            f'certificate = "{ours.certificate}", key = "{ours.key}" }}\n'
+        )
+    with box:
+        exam = box.open_typed(name=CANARY.name, patient_id=CANARY.id)
+        box.still(exam)
+        box.finish(exam)
+        box.until_delivered(exam, 1)
+        until("all lines to be sent", lambda: "objects-sent" in str(server.received))
+        (line,) = box.get("/health")["audit"]
+        assert (line["state"], line["name"]) == ("ok", "127.0.0.1")
+        done = CliRunner().invoke(app, ["doctor", "--config", str(box.config), "--json"])
+        (told,) = [each for each in json.loads(done.output) if each["what"] == "audit repository 127.0.0.1"]
+        assert told["ok"] is True
+    received = server.received
+    assert in_order(received) == list(range(1, len(received) + 1))
+    for what in ("forward-started", "exam-opened", "exam-finished", "objects-sent"):
+        message = of(received, what, tmp_path)
+        assert what == "forward-started" or CANARY.id in ET.tostring(message, "unicode")
+    searched = [box.log, *(path for path in box.runtime.rglob("*") if path.is_file()), *box.data.glob("audit*")]
+    for path in searched:
+        content = path.read_text("utf-8", "replace")
+        assert not [word for word in CANARY_WORDS if word in content], path.name
+    assert CliRunner().invoke(app, ["audit", "verify", "--config", str(box.config)]).exit_code == 0
 
 
 # --- servers with one thing wrong ----------------------------------------------------------------------------
