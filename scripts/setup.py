@@ -78,6 +78,18 @@ TOOLS = (
         why="the monitoring that asks the box for its numbers",
         service="prometheus",
     ),
+    Tool(
+        program="rsyslogd",
+        package="rsyslog",
+        why="an audit repository as clinics have it",
+        service="rsyslog",
+    ),
+    Tool(
+        file=f"/usr/lib/{os.uname().machine}-linux-gnu/rsyslog/lmnsd_gtls.so",
+        package="rsyslog-gnutls",
+        why="the same over TLS",
+    ),
+    Tool(program="xmllint", package="libxml2-utils", why="checks audit messages against their schema"),
     Tool(program="ffmpeg", package="ffmpeg", why="decodes test videos independently of the product"),
     Tool(program="chromium", package="chromium", why="the browser of the box's own screen"),
     Tool(

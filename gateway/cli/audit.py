@@ -18,7 +18,8 @@ def verify(config: Config = DEFAULT_CONFIG) -> None:
     from gateway.cli.opened import counted, spool_of
 
     with spool_of(config) as (_, spool):
-        found = spool.audit.verify()
+        sent = spool.audit.witness(spool.layout.audit_sent)
+        found = spool.audit.verify(*([sent] if sent else []))
         fault = found.fault
         print(f"{spool.layout.audit}: {counted(found.lines, 'line')} read.")
         if found.unmarked:

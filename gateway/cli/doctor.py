@@ -62,6 +62,7 @@ def findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from this_box.certificates(settings, clock)
     yield from _peers(settings, clock)
     yield from _proofs(settings)
+    yield from _audit(settings, clock)
     yield from this_box.listener(settings, clock)
     yield from this_box.queues(settings, clock)
 
@@ -93,6 +94,16 @@ def _peers(settings: Settings, clock: Clock) -> Iterator[Finding]:
             continue
         answer = reach(destination, our_ae=ours, deadline_s=_ECHO_S)
         yield from _said("destination", destination.name, answer, clock)
+
+
+def _audit(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Ask whether the audit repository would take messages."""
+    if settings.audit is None:
+        return
+    from gateway.net import syslog
+
+    answer = syslog.knock(syslog.repository(settings.audit), deadline_s=_ECHO_S)
+    yield from _said("audit repository", settings.audit.host, answer, clock)
 
 
 def _said(what: str, name: str, answer: "EchoAnswer", clock: Clock) -> Iterator[Finding]:

@@ -201,6 +201,7 @@ def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
         *(server.tls for server in settings.worklists),
         *(server.tls for server in settings.procedure_steps),
         *(destination.tls for destination in settings.destinations),
+        settings.audit.tls if settings.audit else None,
     ]
     used: list[Tls] = [tls for tls in every if tls is not None]
     # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.

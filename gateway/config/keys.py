@@ -55,6 +55,7 @@ def tables(base: Path) -> dict[str, Table]:
                 "reserve_mb": values.number(64, 1_000_000, "MB"),
             },
         ),
+        "audit": peer_keys.audit(base),
     }
 
 

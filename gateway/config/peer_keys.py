@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from gateway.config import certificates, dicom, secret, values
-from gateway.config.settings import Destination, ProcedureStep, Tls, Worklist
+from gateway.config.settings import AuditRepository, Destination, ProcedureStep, Tls, Worklist
 from gateway.config.table import Table
 
 
@@ -66,6 +66,19 @@ def procedure_step(base: Path) -> Table:
         needed=_PEER,
         keys={
             **_peer(),
+            "tls": tls(base),
+        },
+    )
+
+
+def audit(base: Path) -> Table:
+    return Table(
+        made=AuditRepository,
+        field="audit",
+        needed=("host", "tls"),
+        keys={
+            "host": values.host,
+            "port": values.number(1, 65535),
             "tls": tls(base),
         },
     )

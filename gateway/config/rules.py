@@ -169,7 +169,7 @@ def _practice(parts: Parts) -> Iterator[Finding]:
     panel = next(iter(parts.get("panel", [])), None)
     if panel is None or panel.good.get("practice_of") is None:
         return
-    for table in ("destination", "procedure_step", "trigger"):
+    for table in ("destination", "procedure_step", "trigger", "audit"):
         for part in parts.get(table, []):
             yield Finding(place=part.place, reason="practice has none: nothing of it leaves or comes from outside")
     for part in parts.get("worklist", []):

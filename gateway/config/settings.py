@@ -233,6 +233,15 @@ class Retention:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AuditRepository:
+    """Who gets audit messages, by syslog over TLS."""
+
+    host: str
+    port: int = 6514  # RFC 5425 4.1
+    tls: Tls
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """The whole file, checked."""
 
@@ -248,3 +257,4 @@ class Settings:
     procedure_steps: tuple[ProcedureStep, ...] = ()
     destinations: tuple[Destination, ...] = ()
     retention: Retention = field(default_factory=Retention)
+    audit: AuditRepository | None = None

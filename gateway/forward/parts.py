@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gateway.config.settings import Destination, Settings
 from gateway.errors import DiskFull
 from gateway.forward.asking import Servers
+from gateway.forward.auditing.teller import NAME as AUDIT
+from gateway.forward.auditing.teller import AuditTeller, teller_of
 from gateway.forward.follow import Follower
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
@@ -58,24 +60,23 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     While `rest` is set nothing new is begun, and what takes long ends behind the object that it is at.
     """
     rest = rest or stop
-    ours = settings.station.ae_title
-    proving = Proving(spool=spool, destinations=settings.destinations, our_ae=ours, stop=stop)
+    proving = Proving(spool=spool, destinations=settings.destinations, our_ae=settings.station.ae_title, stop=stop)
     trial_reports = TrialReports()
     listener = _listener(settings, proving, trial_reports)
-    senders = {each.name: _sender(each, ours, spool, stop, rest) for each in settings.destinations}
+    senders = {each.name: _sender(each, settings, spool, stop, rest) for each in settings.destinations}
     tellers = _tellers(settings, spool, rest)
+    auditing = teller_of(settings, spool)
     wrapper, films, jpegs = _sealing(settings, spool, rest)
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
         **_worklists(settings, spool),
-        "settings-file": SettingsFiles(spool=spool, destinations=settings.destinations).step,
-        "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
+        **_media(settings, spool, stop),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},
         "try": _trying(settings, spool, listener, trial_reports, stop),
         **proving.steps,
-        **_keeping(settings, spool),
+        **_keeping(settings, spool, auditing),
     }
     followers = {
         name: Follower(name, step, database=spool.database, clock=spool.clock, stop=stop, rest=rest)
@@ -90,6 +91,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
         listening=lambda: listener.trouble,
         notices=_notices(spool, senders, tellers),
         proving=proving,
+        auditing=auditing,
     )
     return Parts(listener=listener, followers=followers, status=status)
 
@@ -100,6 +102,14 @@ def _worklists(settings: Settings, spool: Spool) -> dict[str, Step]:
     return {
         "worklist": Refresher(spool=spool, servers=servers).step,
         "search": Searcher(spool=spool, servers=servers).step,
+    }
+
+
+def _media(settings: Settings, spool: Spool, stop: threading.Event) -> dict[str, Step]:
+    """Return the steps that write onto sticks and into folders because a person wants it."""
+    return {
+        "settings-file": SettingsFiles(spool=spool, destinations=settings.destinations).step,
+        "export": Exporter(spool=spool, destinations=settings.destinations, stop=stop).step,
     }
 
 
@@ -159,8 +169,8 @@ def _making(settings: Settings, spool: Spool, wrapper: Wrapper, jpegs: JpegClips
     return lambda: performed.step() | release.step() | wrapper.step() | fallbacks.step() | lists.step()
 
 
-def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
-    """Return the steps that look after the data folder."""
+def _keeping(settings: Settings, spool: Spool, auditing: AuditTeller | None) -> dict[str, Step]:
+    """Return the steps that look after the data folder, and after the copy of its audit file elsewhere."""
     names = [destination.name for destination in settings.destinations]
     ours = settings.station.ae_title
     finders = {each.name: finder for each in settings.destinations if (finder := finder_of(each, our_ae=ours))}
@@ -176,6 +186,7 @@ def _keeping(settings: Settings, spool: Spool) -> dict[str, Step]:
             clock=spool.clock,
         ).step,
         "day": DayCheck(spool=spool, destinations=names, finders=finders).step,
+        **({AUDIT: auditing.step} if auditing else {}),
     }
 
 
@@ -207,12 +218,12 @@ def _listener(settings: Settings, proving: Proving, trial_reports: TrialReports)
 
 
 def _sender(
-    destination: Destination, our_ae: str, spool: Spool, stop: threading.Event, rest: threading.Event
+    destination: Destination, settings: Settings, spool: Spool, stop: threading.Event, rest: threading.Event
 ) -> Sends:
     """Return what empties this destination's queue."""
     if destination.kind == "media":
         return MediaSender(spool=spool, destination=destination, stop=stop)
-    connect = connector(destination, our_ae=our_ae)
+    connect = connector(destination, our_ae=settings.station.ae_title)
     return Sender(spool=spool, destination=destination, connect=connect, stop=rest)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.config.settings import Worklist
 from gateway.errors import WorklistError
+from gateway.forward import noting
 from gateway.forward.asking import Servers
 from gateway.log import event
 from gateway.model import WorklistItem
@@ -44,8 +45,10 @@ class Searcher:
                 items = self._servers.ask(server, deadline_s=self._deadline_s, most=_MOST, sought=sought)
                 found.update((item.id, item) for item in items)
         except WorklistError as error:
+            noting.note(self._spool, "worklist-searched", server=server.name, failed=error.code)
             return {"server": server.name, "ok": False, "code": error.code, "what": error.what}
         self._spool.worklist.add(server.name, list(found.values()))
+        noting.note(self._spool, "worklist-searched", server=server.name, items=len(found))
         event(_log, "worklist_searched", server=server.name, items=len(found))
         return {"server": server.name, "ok": True, "items": len(found)}
 

@@ -8,7 +8,7 @@ from functools import partial
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
-from gateway.forward import parts
+from gateway.forward import noting, parts
 from gateway.forward.keeping import day
 from gateway.forward.sending import rearm
 from gateway.log import event
@@ -51,8 +51,10 @@ def run(settings: Settings, *, clock: Clock, supervisor: Supervisor, taking: Tak
             supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
             counts = {"destinations": len(settings.destinations), "worklists": len(settings.worklists)}
             event(_log, "forward_started", **counts)
+            noting.note(spool, "forward-started")
             return supervisor.run()
         finally:
+            noting.note(spool, "forward-stopped")
             spool.close()
 
 

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import MediaAbsent, ScopegateError
+from gateway.forward.auditing.teller import NAME as AUDIT
+from gateway.forward.auditing.teller import AuditTeller
 from gateway.forward.follow import Follower
 from gateway.forward.making.progress import Progress
 from gateway.forward.media.sender import MediaSender
@@ -41,6 +43,7 @@ class Status:
         listening: Callable[[], ScopegateError | None] = lambda: None,
         notices: Notices,
         proving: Proving,
+        auditing: AuditTeller | None = None,
     ) -> None:
         self._clock = clock
         self._senders = senders
@@ -50,6 +53,7 @@ class Status:
         self._listening = listening
         self._notices = notices
         self._proving = proving
+        self._auditing = auditing
 
     def state(self) -> dict[str, Any]:
         troubles = {name: follower.trouble for name, follower in self._followers.items()}
@@ -64,9 +68,16 @@ class Status:
                 *_orphans(notices.servers),
             ],
             "listener": _said(self._listening()),
+            **self._audit(),
             **self._film(),
             "troubles": {name: _said(trouble) for name, trouble in troubles.items() if trouble},
         }
+
+    def _audit(self) -> dict[str, Any]:
+        """Say how the audit repository is and how many lines wait for it, if there is one."""
+        if self._auditing is None:
+            return {}
+        return {"audit": {**self._line(AUDIT, self._auditing.pause), "waiting": self._auditing.left}}
 
     def _film(self) -> dict[str, Any]:
         """Say of which clip something is made that takes long, into what, and how far it is in percent."""

@@ -30,9 +30,10 @@ WHO = N_(
         "archive": "the archive {name}",
         "worklist server": "the worklist server {name}",
         "procedure step server": "the procedure step server {name}",
+        "audit repository": "the audit repository {name}",
     }
 )
-KINDS = N_(("archive", "worklist server", "procedure step server"))
+KINDS = N_(("archive", "worklist server", "procedure step server", "audit repository"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,7 +28,10 @@ from gateway.spool.spool import Spool
 
 # What belongs to this machine and not to what a clinic wants of it: seen, and changed in the file alone.
 OF_THE_MACHINE = frozenset(
-    {("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")}
+    {
+        *(("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")),
+        *(("audit", key) for key in ("host", "port", "tls")),  # nobody turns away at the screen what watches them
+    }
 )
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
 

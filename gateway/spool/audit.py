@@ -69,6 +69,30 @@ class Audit:
         except (OSError, ValueError, KeyError, TypeError):  # a power cut may leave nothing of it
             return None
 
+    def since(self, offset: int, most: int) -> tuple[int, bytes]:
+        """Return whole lines from `offset` on, all of them on the disk, and where they begin.
+
+        A file that ends before `offset` has none: what is written next begins at its end. most: bytes, if one line
+        is no longer. Raises DiskFailed.
+        """
+        # Who writes lets go of the lock when the line is on the disk.
+        with locked(self._path.with_suffix(".lock")), self._files.translated():
+            if not self._path.exists():
+                return 0, b""
+            with self._path.open("rb") as file:
+                start = min(offset, file.seek(0, 2))
+                file.seek(start)
+                content = file.read(most)
+                if b"\n" not in content:
+                    content += file.readline()
+        return start, content[: content.rfind(b"\n") + 1]
+
+    @property
+    def last(self) -> int:
+        """The number of the last line, as it was kept beside the file; 0 when it was not."""
+        head = self.witness(self._head)
+        return head.line if head else 0
+
     def about(self, exam: str) -> Iterator[dict[str, Any]]:
         """Yield the lines about an exam, the oldest first; what cannot be read is passed over."""
         if not self._path.exists():

@@ -59,6 +59,10 @@ class Layout:
         return self.root / "audit.jsonl"
 
     @property
+    def audit_sent(self) -> Path:
+        return self.root / "audit.sent"
+
+    @property
     def people(self) -> Path:
         return self.root / "people.json"
 

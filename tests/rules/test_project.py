@@ -18,7 +18,7 @@ HOSTS = re.compile(
     r"(localhost|127\.0\.0\.1|\[::1\]|10\.\d+\.\d+\.\d+|0\.0\.0\.0"
     r"|(.+\.)?example(\.(com|org|net|invalid|test))?|(.+\.)?invalid|(.+\.)?test|.+\.local"
     r"|www\.apache\.org|www\.w3\.org|keepachangelog\.com|semver\.org|www\.rfc-editor\.org|json-schema\.org"
-    r"|dicom\.nema\.org|htmx\.org|openapis\.org|spec\.openapis\.org)"
+    r"|dicom\.nema\.org|htmx\.org|relaxng\.org|openapis\.org|spec\.openapis\.org)"
 )
 ADDRESS = re.compile(r"https?://(?:[^/\s@\"'<>]*@)?([A-Za-z0-9.-]+|\[[0-9a-f:]+\])")
 REGISTRY_NAMES = (("pypi", "org"), ("pythonhosted", "org"), ("deb", "debian", "org"), ("npmjs", "org"))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.clock import Stopwatch
 from gateway.config.settings import Destination
 from gateway.errors import DeliveryError, ObjectError, SpoolDamaged, TryLater
-from gateway.forward import backoff
+from gateway.forward import backoff, noting
 from gateway.forward.leases import Leases
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.sending import outgoing, turns
@@ -48,6 +48,7 @@ class Sender:
         self._turn_bytes = turn_bytes
         self._forms = Forms(spool.destinations, destination.name)
         self._leases = Leases(lambda: spool.deliveries.forget_leases(destination.name))
+        self._took = 0  # objects of this association
         self.pace = Pace()
 
     @property
@@ -79,7 +80,10 @@ class Sender:
             with self._connect(wanted) as channel:
                 if channel.usable:
                     self._forms.offered(wanted, channel.accepted)
-                    self._send_some(channel, left)
+                    try:
+                        self._send_some(channel, left)
+                    finally:
+                        self._note(exam)
                 if len(left) == len(batch) and not channel.usable:
                     raise TryLater(
                         f"The archive {self._destination.name} closed the connection at once.", code="dropped"
@@ -106,9 +110,14 @@ class Sender:
             but_not=self._turns.passed_over,
         )
 
+    def _note(self, exam: str) -> None:
+        """Write down what this association brought there."""
+        if self._took:
+            noting.note(self._spool, "objects-sent", exam=exam, to=self._destination.name, count=self._took)
+
     def _send_some(self, channel: Channel, left: list[tuple[Delivery, SealedObject]]) -> None:
         """Send what is `left` of an exam, until its turn is over; what was tried is taken out of `left`."""
-        sent = 0
+        sent = self._took = 0
         while left and channel.usable and not self._patience.left_s and not self._stop.is_set():
             if sent >= self._turn_bytes:
                 return
@@ -154,6 +163,7 @@ class Sender:
             self._outcomes.hold(claimed, error, in_doubt=delivery.in_doubt)
         else:
             self._outcomes.sent(claimed, result)
+            self._took += 1
             self.pace.took(sealed.bytes, watch.seconds)
             self._forms.answered(sealed.sop_class_uid, form.transfer_syntax_uid, taken=True)
 

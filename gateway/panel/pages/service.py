@@ -24,6 +24,7 @@ _LISTS = N_(
         "destinations": "Destination",
         "worklists": "Worklist",
         "procedure_steps": "Procedure steps",
+        "audit": "Audit repository",
     }
 )
 _SINGLE = N_(

@@ -85,6 +85,23 @@ class PeerHealth:
             lines.append({**line, "name": server.name, "since": found.get("since", line["since"]), **numbers})
         return [*lines, *self._unheard(counts)]
 
+    def audit(self, forward: Json | None) -> list[Json]:
+        """Return the line about the audit repository, none where none is configured."""
+        repository = self._settings.audit
+        if repository is None:
+            return []
+        found: Json = (forward or {}).get("audit", {})
+        state = found.get("state") or ("unknown" if forward is None else OK)
+        line = self._lines.of(
+            "audit repository",
+            state,
+            code=found.get("code", ""),
+            what=found.get("what", ""),
+            action="" if state == OK else "Pictures are not affected. Call IT if it lasts.",
+        )
+        facts = {"name": repository.host, "since": found.get("since", line["since"])}
+        return [{**line, **facts, "waiting": found.get("waiting", 0)}]
+
     def _orphans(self, counts: Mapping[tuple[str, DeliveryState], int]) -> list[Json]:
         """Name the destinations that left the configuration with a queue: it is kept, and somebody must know."""
         configured = {destination.name for destination in self._settings.destinations}

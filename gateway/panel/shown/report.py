@@ -49,6 +49,7 @@ class Report:
             "destinations": self._peers.destinations(forward),
             "worklists": self._peers.worklists(),
             "procedure_steps": self._peers.procedure_steps(forward),
+            "audit": self._peers.audit(forward),
             "disk": disk,
             "clock": self._box.clock(),
             "heat": self._box.heat(capture),

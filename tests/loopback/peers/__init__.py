@@ -15,6 +15,7 @@ _WHERE = {
     "JavaScriptPeer": "javascript_peer",
     "Orthanc": "orthanc",
     "RawServer": "faults",
+    "Rsyslog": "rsyslog",
     "SlowLink": "slow",
     "StepServer": "step_server",
     "StoreScp": "dcmtk",

@@ -15,11 +15,13 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from gateway.clock import Clock
-from gateway.config.settings import Address, Panel
+from gateway.config.settings import Address, AuditRepository, Panel, Tls
 from gateway.errors import ListenerFailed, SpoolLocked, WorklistError
 from gateway.model import MessageKind
 from gateway.panel import service
 from gateway.panel.live.hub import Hub
+from gateway.panel.shown.health import Lines
+from gateway.panel.shown.peer_health import PeerHealth
 from gateway.panel.words import Languages
 from gateway.spool.live import LiveState
 from gateway.threads import Supervisor
@@ -277,6 +279,22 @@ def test_health_names_a_procedure_step_server_that_does_not_answer(bench: Bench)
     (line,) = bench.get("/health")["procedure_steps"]
     assert (line["name"], line["state"], line["code"], line["held"]) == ("ris", "paused", "unreachable", 0)
     assert "Pictures are not affected" in line["action"]
+
+
+def test_health_says_how_the_audit_repository_is_where_there_is_one(bench: Bench) -> None:
+    assert bench.get("/health")["audit"] == []
+    repository = AuditRepository(host="audit.example", tls=Tls(ca=None))
+    settings = replace(bench.settings, audit=repository)
+    peers = PeerHealth(spool=bench.spool, settings=settings, lines=Lines(bench.clock))
+    (unknown,) = peers.audit(None)
+    (good,) = peers.audit({"audit": {"name": "audit", "state": "ok", "waiting": 0}})
+    away = {"name": "audit", "state": "paused", "code": "unreachable", "what": "It is away.", "waiting": 7}
+    (bad,) = peers.audit({"audit": away})
+
+    assert [each["state"] for each in (unknown, good, bad)] == ["unknown", "ok", "paused"]
+    assert (bad["name"], bad["code"], bad["waiting"]) == ("audit.example", "unreachable", 7)
+    assert "Pictures are not affected" in bad["action"]
+    assert good["action"] == ""
 
 
 def test_how_far_the_encoding_of_a_clip_is_stands_in_health_and_on_the_screen(bench: Bench) -> None:
