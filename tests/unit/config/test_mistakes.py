@@ -183,7 +183,7 @@ WRONG = [
     (DESTINATION, "[[destination]]\n" + PEER.format("other"), "destination", 'the same archive as "pacs"'),
     ('[[destination]]\nname = "x"\nae_title = "X"\nhost = "localhost"\n', "port = 11112", "destination.port", "own listener"),
     ('[audit]\nhost = "audit"\ntls = { ca = "system" }\n', "port = 0", "audit.port", "from 1"),
-    ('[audit]\nhost = "audit"\n', 'tls = { check_name = false }', "audit.tls", "ca is missing"),
+    ('[audit]\nhost = "audit"\n', "tls = { check_name = false }", "audit.tls", "ca is missing"),
     ("[retention]\n", "keep_days = -1", "retention.keep_days", "from 0"),
     ("[retention]\n", "rejected_days = 1e3", "retention.rejected_days", "whole number"),
     ("[retention]\n", "rejected_days = 0", "retention.rejected_days", "from 1"),
