@@ -1,0 +1,153 @@
+#!/bin/bash
+# The appliance: a root file system that is checked while it is read, what starts it, and a disk of both. Sourced by
+# image-build/build. Every piece is made apart, because an update writes the same pieces into the other slot.
+
+base='' tools='' image='' # their folders, once made
+esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
+root_mb=1024
+verity_mb=16
+# shellcheck source=image-build/tree/box/usr/lib/scopegate/layout
+. image-build/tree/box/usr/lib/scopegate/layout
+
+make_box() { debian_tree "$1/packages.tar" none base box; }
+
+make_tools() {
+    debian_tree "$1/tools.tar" none tools
+    mkdir "$1/tree"
+    tar -xf "$1/tools.tar" -C "$1/tree" --exclude='./dev/*'
+    rm "$1/tools.tar"
+}
+
+make_base() {
+    local out=$1 tree=$work/tree
+    mkdir "$tree"
+    tar -xf "$packages/packages.tar" -C "$tree" --exclude='./dev/*'
+    with_wheels "$tree"
+    tar -C "$tree" --sort=name --numeric-owner -cf "$out/root.tar" .
+    rm -rf --one-file-system "$tree"
+}
+
+# with_tools COMMAND...: with the tools tree as /, in the folder of the pieces.
+with_tools() {
+    # shellcheck disable=SC2016 # expanded inside
+    unshare --mount --propagation private bash -euc '
+        tree=$1 pieces=$2; shift 2
+        mount -t proc proc "$tree/proc"
+        mount --rbind /dev "$tree/dev"
+        mount -t tmpfs tmp "$tree/tmp"
+        mount --rbind "$pieces" "$tree/mnt"
+        exec chroot "$tree" env -C /mnt SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$@"
+    ' with_tools "$tools/tree" "$work/pieces" "$@"
+}
+
+# What a product must not have, and what the disk's contents must not depend on.
+finish_tree() {
+    local tree=$1
+    if [ "$profile" = product ]; then
+        # Takes units, breakpoints and shells from the firmware and the command line.
+        rm "$tree/usr/lib/systemd/system-generators/systemd-debug-generator"
+    fi
+    rm -rf "$tree"/{boot,var/lib/apt,var/cache,var/log,run,tmp,home,srv,media,mnt} "$tree"/etc/*- "$tree/initrd.img" \
+        "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/var/lib/dbus/machine-id"
+    mkdir -p "$tree"/{run,tmp,mnt,media/usb,data,etc/scopegate,var/lib/scopegate}
+    : >"$tree/etc/machine-id" # of the box, not of the image
+    printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
+    ln -sf /run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
+    chown -R --no-dereference 0:0 "$tree/etc/systemd" "$tree/usr/lib/scopegate"
+}
+
+make_initrd() { # TREE OUT: kernel and initrd
+    local tree=$1 out=$2 kernel
+    kernel=$(basename "$tree"/usr/lib/modules/*)
+    cp "$tree/boot/vmlinuz-$kernel" "$out/vmlinuz"
+    run_in_tree "$tree" -- env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" dracut --quiet --force --reproducible \
+        --no-hostonly --kver "$kernel" /boot/initrd
+    cp "$tree/boot/initrd" "$out/initrd"
+}
+
+make_root_image() { # TREE OUT: root file system and its hashes; sets root_hash
+    local tree=$1 out=$2
+    mv "$tree" "$work/pieces/tree"
+    # lz4: a tenth larger than zstd, and read without keeping a slow processor from its pictures.
+    with_tools mkfs.erofs --quiet -zlz4hc,level=9 -C65536 -T"$SOURCE_DATE_EPOCH" --all-time \
+        -U "$root_fs" root.erofs tree
+    with_tools veritysetup format --salt="$(sha256sum <"$out/root.erofs" | cut -c1-64)" --uuid="$verity_fs" \
+        --root-hash-file=roothash root.erofs root.verity >/dev/null
+    root_hash=$(cat "$out/roothash")
+}
+
+make_start() { # OUT: one file that the firmware starts, and the partition that holds it
+    local out=$1 name stub
+    case $arch in
+        amd64) name=BOOTX64.EFI stub=linuxx64.efi.stub ;;
+        arm64) name=BOOTAA64.EFI stub=linuxaa64.efi.stub ;;
+    esac
+    printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
+        " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \
+        " rootfstype=erofs ro panic=5 quiet rd.shell=0 rd.emergency=reboot systemd.gpt_auto=0" \
+        " systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
+    cp "$work/os-release" "$out/os-release"
+    with_tools ukify build --linux=vmlinuz --initrd=initrd --cmdline=@cmdline --os-release=@os-release \
+        --stub="/usr/lib/systemd/boot/efi/$stub" --output=start.efi >/dev/null
+    truncate --size="${esp_mb}M" "$out/esp.img"
+    with_tools mkfs.vfat -F 32 -s 1 --invariant -n START esp.img >/dev/null
+    with_tools mmd -i esp.img ::EFI ::EFI/BOOT
+    touch --date="@$SOURCE_DATE_EPOCH" "$out/start.efi"
+    with_tools mcopy -m -i esp.img start.efi "::EFI/BOOT/$name"
+}
+
+make_disk() { # OUT: both slots' places, the first one filled
+    local out=$1 number=10 definition
+    rm -rf "$out/repart"
+    mkdir "$out/repart"
+    definition() { # NAME TYPE MB [FILE]
+        local place=${1/-/_}
+        printf '[Partition]\nLabel=%s\nType=%s\nUUID=%s\nSizeMinBytes=%sM\nSizeMaxBytes=%sM\n' \
+            "$1" "$2" "${!place}" "$3" "$3" >"$out/repart/$number-$1.conf"
+        [ -z "${4:-}" ] || printf 'CopyBlocks=%s\n' "/mnt/$4" >>"$out/repart/$number-$1.conf"
+        number=$((number + 1))
+    }
+    definition esp-a esp "$esp_mb" esp.img
+    definition esp-b esp "$esp_mb"
+    definition root-a root "$root_mb" root.erofs
+    definition verity-a root-verity "$verity_mb" root.verity
+    definition root-b root "$root_mb"
+    definition verity-b root-verity "$verity_mb"
+    with_tools systemd-repart --empty=create --size=auto --dry-run=no --offline=yes --seed="$disk" \
+        --architecture="${arch/amd64/x86-64}" --definitions=repart --no-pager disk.img >/dev/null
+}
+
+make_image() {
+    local out=$1 tree=$work/tree version
+    mkdir "$work/pieces" "$tree"
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+    export SOURCE_DATE_EPOCH
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+    [ "$profile" = product ] || console=" console=ttyS0"
+    tar -xf "$base/root.tar" -C "$tree"
+    tar -C image-build/tree/box --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$tree" -x
+    with_product "$tree"
+    run_in_tree "$tree" -- systemctl --quiet preset-all
+    cp "$tree/etc/os-release" "$work/os-release"
+    say "initrd"
+    make_initrd "$tree" "$work/pieces"
+    finish_tree "$tree"
+    say "root file system"
+    make_root_image "$tree" "$work/pieces"
+    say "what starts it"
+    make_start "$work/pieces"
+    make_disk "$work/pieces"
+    rm -rf --one-file-system "$work/pieces/tree" "$work/pieces/repart"
+    mv "$work"/pieces/* "$out/"
+    say "root $(size_of "$out/root.erofs") MB, its hashes $(size_of "$out/root.verity") MB, start $(size_of "$out/start.efi") MB"
+    say "root hash $root_hash"
+}
+
+build_image() {
+    made packages make_box image-build/packages "${trees[@]}" box
+    made wheels make_wheels requirements/run.txt "$suite"
+    made tools make_tools image-build/packages/tools "${trees[@]}"
+    made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
+    made product make_product "${parts[@]}" "${trees[@]}"
+    made image make_image "$profile" "${base##*/}" "${product##*/}" "${tools##*/}" image-build/parts image-build/tree/box
+}

@@ -1,0 +1,11 @@
+#!/bin/bash
+# Which slot this start is of, said before udev names the first disk.
+check() { return 0; }
+depends() { echo systemd udev-rules; }
+install() {
+    inst_script "$moddir/scopegate-slot" /usr/lib/scopegate/slot
+    inst_simple /usr/lib/scopegate/layout
+    inst_simple "$moddir/scopegate-slot.service" "$systemdsystemunitdir/scopegate-slot.service"
+    inst_multiple tr mkdir mount mountpoint
+    $SYSTEMCTL -q --root "$initdir" add-wants sysinit.target scopegate-slot.service
+}
