@@ -49,7 +49,7 @@ finish_tree() {
     fi
     rm -rf "$tree"/{boot,var/lib/apt,var/cache,var/log,run,tmp,home,srv,media,mnt} "$tree"/etc/*- "$tree/initrd.img" \
         "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/var/lib/dbus/machine-id"
-    mkdir -p "$tree"/{run,tmp,mnt,media/usb,data,etc/scopegate,var/lib/scopegate}
+    mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var/lib/scopegate}
     : >"$tree/etc/machine-id" # of the box, not of the image
     printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
     ln -sf /run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"

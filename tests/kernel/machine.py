@@ -97,11 +97,10 @@ class Machine:
         """Boot; return when the machine takes requests. One that does not stay ends with this process, however
         that ends. Raises MachineFailed.
         """
-        system = built("system")
+        words = self._words()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._socket.unlink(missing_ok=True)
         began = time.monotonic()
-        words = self._words(system)
         if stays:
             subprocess.run([*words, "-daemonize"], check=True, stdin=subprocess.DEVNULL, cwd=self.folder)
         else:
@@ -112,16 +111,23 @@ class Machine:
         hello = next(self._answers("", BOOT_S))
         self.say(f"Linux {hello['hello']} takes requests {time.monotonic() - began:.0f} s after its start")
 
-    def _words(self, system: Path) -> list[str]:
+    def _words(self) -> list[str]:
+        system = built("system")
+        return [
+            *self._board(),
+            "-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd"),
+            "-append", _KERNEL_WORDS,
+            "-drive", f"file={system / 'root.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe",
+        ]  # fmt: skip
+
+    def _board(self) -> list[str]:
+        """Return what is the same whatever the machine starts from: processor, console, the tests' port."""
         unit = base64.b64encode(_UNIT.encode()).decode()
         return [
             "qemu-system-x86_64", "-accel", os.environ.get("SCOPEGATE_VM_ACCEL", "tcg,thread=multi"),
             "-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot",
             "-pidfile", str(self._pid),
-            "-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd"),
-            "-append", _KERNEL_WORDS,
             "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.extra-unit.tests.service={unit}",
-            "-drive", f"file={system / 'root.ext4'},if=virtio,format=raw,snapshot=on,cache=unsafe",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-serial", f"file:{self.console}",
             "-chardev", f"socket,id=port,path={self._socket},server=on,wait=off",
@@ -194,7 +200,7 @@ class Machine:
         """Bring this checkout's product and tests in, over those of before."""
         self.shell(f"cd {PRODUCT} && find gateway hardware tests -name '*.py' -delete 2>/dev/null; true")
         self.unpack((built("product") / "product.tar").read_bytes())
-        self.unpack(_tests(), PRODUCT)
+        self.unpack(tests(), PRODUCT)
         self.unpack(runner())
         self.shell("systemd-sysusers && systemd-tmpfiles --create scopegate.conf && systemctl daemon-reload")
 
@@ -247,7 +253,7 @@ class Machine:
 # --- what is brought in ----------------------------------------------------------------------------------
 
 
-def _tests() -> bytes:
+def tests() -> bytes:
     """Return this checkout's tests, as a tar."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "tests", "pyproject.toml"],

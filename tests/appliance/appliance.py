@@ -1,0 +1,68 @@
+"""The appliance's image in a virtual machine with UEFI: its disk and its firmware's variables outlive a cut."""
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.kernel.machine import Machine, MachineFailed, tests
+
+DISK_BYTES = 6 << 30  # of the box; an image is smaller, the rest becomes the data partition
+HOST = "10.0.2.2"  # this computer, as the box sees it; tests run in a network in which nobody else is
+FIRMWARE = Path("/usr/share/OVMF")
+_WANTS = base64.b64encode(b"[Unit]\nWants=tests.service\n").decode()
+_TESTS = "/run/tests"
+
+
+class Appliance(Machine):
+    """A box with a disk of its own in `folder`, made of an image."""
+
+    def __init__(self, folder: Path, *, image: Path) -> None:
+        super().__init__(folder)
+        self.disk = folder / "disk.img"
+        self._variables = folder / "variables.fd"
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "--sparse=always", image / "disk.img", self.disk], check=True)
+        with self.disk.open("r+b") as disk:
+            disk.truncate(DISK_BYTES)
+        shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", self._variables)
+
+    def _words(self) -> list[str]:
+        return [
+            *self._board(),
+            "-machine", "q35",
+            # What tests/kernel says on the command line, which nobody can change here.
+            "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.unit-dropin.multi-user.target={_WANTS}",
+            "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.fd'}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={self._variables}",
+            "-drive", f"file={self.disk},if=virtio,format=raw,cache=writeback",
+            "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
+        ]  # fmt: skip
+
+    def switch_on(self) -> None:
+        """Start it, and wait until systemd has nothing left to do. Raises MachineFailed."""
+        self.start(stays=False)
+        self.unpack(tests(), _TESTS)
+        self.shell("systemctl is-system-running --wait || true", silence_s=400)
+
+    def pull_the_plug(self) -> None:
+        self.stop()
+
+    def configure(self, text: str) -> None:
+        """Give it a configuration and start its processes with it."""
+        self.unpack_text("/etc/scopegate/scopegate.toml", text)
+        self.shell("systemctl restart scopegate-forward scopegate-capture scopegate-panel", silence_s=400)
+
+    def unpack_text(self, path: str, text: str) -> None:
+        self.shell(f"cat > {path} <<'END_OF_TEXT'\n{text}\nEND_OF_TEXT")
+
+    def python(self, text: str) -> Any:
+        """Run a program in the box, beside the tests' files; return what it printed, read as JSON."""
+        self.unpack_text("/run/program.py", text)
+        said = self.shell(f"cd {_TESTS} && PYTHONPATH={_TESTS} python3 /run/program.py", silence_s=600)
+        try:
+            return json.loads(said.splitlines()[-1])
+        except (ValueError, IndexError) as error:
+            raise MachineFailed(f"the program said no JSON: {said}") from error

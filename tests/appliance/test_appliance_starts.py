@@ -1,0 +1,124 @@
+"""A new box: it starts from what was built alone, takes an exam, and has it after the plug was pulled."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.appliance.appliance import HOST, Appliance
+from tests.box import configuration
+from tests.kernel.machine import one_at_a_time
+from tests.loopback.peers.dcmtk import StoreScp
+
+READY = """
+import http.client, json
+from tests.box import Panel, Refusal, until
+
+def ready():
+    try:
+        return all(source["state"] == "live" for source in panel.get("/health")["sources"])
+    except (OSError, http.client.HTTPException, Refusal):
+        return False
+
+panel = Panel(8080)
+until("the box to be ready", ready, 400, pause_s=1)
+"""
+EXAM = """
+exam = panel.open_typed()
+stills = [panel.still(exam)["sop_instance_uid"] for _ in range(2)]
+panel.finish(exam)
+panel.until_delivered(exam, 2, deadline_s=200)
+other = panel.open_typed("Roe^Max", "P2")
+kept = panel.still(other)["sop_instance_uid"]
+print(json.dumps({"stills": stills, "other": other, "kept": kept}))
+"""
+PICTURES = """
+print(json.dumps([capture["sop_instance_uid"] for capture in panel.get("/exams/{exam}")["captures"]]))
+"""
+
+
+class Lives(NamedTuple):
+    """What was seen of one box: before the plug was pulled, and after."""
+
+    archive: StoreScp
+    exam: dict[str, Any]
+    first: dict[str, str]
+    second: dict[str, str]
+    kept: list[str]
+
+
+def configuration_for(archive: StoreScp) -> str:
+    pacs = {"name": "pacs", "host": HOST, "port": archive.port, "ae_title": archive.ae_title}
+    source = {"name": "us", "device": "pattern:ultrasound", "modality": "US"}
+    return configuration(
+        [("[panel]", {"listen": "127.0.0.1:8080"}), ("[[source]]", source), ("[[destination]]", pacs)]
+    )
+
+
+def look(box: Appliance) -> dict[str, str]:
+    """Return what the machine says of itself."""
+    asked = {
+        "root": "findmnt -no SOURCE,FSTYPE,OPTIONS /",
+        "verity": "veritysetup status root",
+        "slot": "cat /run/scopegate-slot",
+        "data": "cryptsetup status data",
+        "mounts": "findmnt -rno TARGET,SOURCE,FSTYPE",
+        "failed": "systemctl --failed --no-legend --plain",
+        "time": "systemd-analyze | head -1",
+        "chain": "systemd-analyze critical-chain --no-pager scopegate.target",
+        "journal": "ls /var/log/journal",
+        "active": "systemctl is-active scopegate-capture scopegate-forward scopegate-panel | sort | uniq -c",
+    }
+    return {name: box.shell(f"{command} 2>&1 || true").strip() for name, command in asked.items()}
+
+
+@pytest.fixture(scope="module")
+def lives(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    folder = tmp_path_factory.mktemp("box")
+    with one_at_a_time(), StoreScp(tmp_path_factory.mktemp("archive")) as archive:
+        box = Appliance(folder, image=image)
+        try:
+            box.switch_on()
+            box.configure(configuration_for(archive))
+            exam = box.python(READY + EXAM)
+            first = look(box)
+            box.pull_the_plug()
+            box.switch_on()
+            kept = box.python(READY + PICTURES.format(exam=exam["other"]))
+            second = look(box)
+        finally:
+            print(box.last_words())
+            box.stop()
+        for said in (first, second):
+            print("\n".join(f"{name}: {text}" for name, text in said.items()))
+        yield Lives(archive, exam, first, second, kept)
+
+
+def test_the_root_is_read_through_its_hashes(lives: Lives) -> None:
+    assert "/dev/mapper/root erofs ro" in lives.first["root"]
+    assert "verified" in lives.first["verity"]
+    assert lives.first["slot"] == "a"
+
+
+def test_every_unit_of_a_new_box_came_up(lives: Lives) -> None:
+    assert lives.first["failed"] == ""
+    assert lives.first["active"] == "3 active"
+    assert lives.second["failed"] == ""
+
+
+def test_an_exam_of_a_new_box_reaches_the_archive(lives: Lives) -> None:
+    first, second = lives.exam["stills"]
+    assert lives.archive.has(first)
+    assert lives.archive.has(second)
+
+
+def test_what_patients_gave_lies_on_the_encrypted_partition(lives: Lives) -> None:
+    assert "LUKS2" in lives.first["data"]
+    for folder in ("/var/lib/scopegate", "/etc/scopegate", "/var/log/journal"):
+        assert f"{folder} /dev/mapper/data[" in lives.first["mounts"]
+    assert "/var tmpfs" in lives.first["mounts"]
+
+
+def test_a_picture_is_there_after_the_plug_was_pulled(lives: Lives) -> None:
+    assert lives.kept == [lives.exam["kept"]]
