@@ -123,6 +123,7 @@ MACHINE_TOOLS = (
     Tool(program="qemu-system-x86_64", package="qemu-system-x86", why="the virtual machine of tests/kernel"),
     Tool(program="mmdebstrap", package="mmdebstrap", why="makes that machine's root tree"),
     Tool(program="mkfs.ext4", package="e2fsprogs", why="makes that machine's disk"),
+    Tool(file="/usr/share/OVMF/OVMF_CODE_4M.fd", package="ovmf", why="the firmware of tests/appliance"),
 )
 
 
