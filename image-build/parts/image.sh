@@ -1,12 +1,13 @@
 #!/bin/bash
 # The appliance: a root file system that is checked while it is read, what starts it, and a disk of both. Sourced by
 # image-build/build. Every piece is made apart, because an update writes the same pieces into the other slot.
+# shellcheck disable=SC2034,SC2154 # the caller has some of the variables, and the layout others
 
 base='' tools='' image='' # their folders, once made
 esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
 root_mb=1024
 verity_mb=16
-# shellcheck source=image-build/tree/box/usr/lib/scopegate/layout
+# shellcheck source=/dev/null
 . image-build/tree/box/usr/lib/scopegate/layout
 
 make_box() { debian_tree "$1/packages.tar" none base box; }
@@ -47,7 +48,7 @@ finish_tree() {
         # Takes units, breakpoints and shells from the firmware and the command line.
         rm "$tree/usr/lib/systemd/system-generators/systemd-debug-generator"
     fi
-    rm -rf "$tree"/{boot,var/lib/apt,var/cache,var/log,run,tmp,home,srv,media,mnt} "$tree"/etc/*- "$tree/initrd.img" \
+    rm -rf "${tree:?}"/{boot,var/lib/apt,var/cache,var/log,run,tmp,home,srv,media,mnt} "${tree:?}"/etc/*- "$tree/initrd.img" \
         "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/var/lib/dbus/machine-id"
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var/lib/scopegate}
     : >"$tree/etc/machine-id" # of the box, not of the image

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Trees of files: Debian packages, the wheels' environment, the product. Sourced by image-build/build.
+# shellcheck disable=SC2034,SC2154 # the caller has some of the variables
 
 oldest_libc=17 # of glibc 2.x: what wheels may want
 newest_libc=36 # bookworm's

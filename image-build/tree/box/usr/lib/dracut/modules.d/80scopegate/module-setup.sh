@@ -1,5 +1,6 @@
 #!/bin/bash
 # Which slot this start is of, said before udev names the first disk.
+# shellcheck disable=SC2154 # variables are those of dracut
 check() { return 0; }
 depends() { echo systemd udev-rules; }
 install() {
