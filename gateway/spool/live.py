@@ -59,11 +59,10 @@ class LiveState:
         """Return how often the process was started; None when nobody knows."""
         try:
             said = json.loads(self._starts.read_bytes())
-        except (OSError, ValueError):
+            ours = said["boot_id"] == self._clock.boot_id
+            return Starts(count=int(said["count"]), at_ns=int(said["boottime_ns"])) if ours else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        if said["boot_id"] != self._clock.boot_id:
-            return None
-        return Starts(count=said["count"], at_ns=said["boottime_ns"])
 
     def _count(self) -> None:
         before = self.starts()

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -132,6 +133,18 @@ def test_starts_of_a_process_are_counted_until_the_machine_starts() -> None:
         assert starts is not None
         assert (starts.count, starts.at_ns) == (2, clock.boottime_ns())
         clock.reboot()
+        assert live.starts() is None
+        live.begin()
+        again = live.starts()
+        assert again is not None
+        assert again.count == 1
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"[]", b"{}", b'{"boot_id": 1'])
+def test_a_count_of_starts_that_is_damaged_begins_anew(spoiled: bytes) -> None:
+    with folder_in_memory() as folder:
+        live = LiveState(folder=folder, process="forward", files=Files(), clock=FakeClock())
+        (folder / "forward.starts").write_bytes(spoiled)
         assert live.starts() is None
         live.begin()
         again = live.starts()
