@@ -124,6 +124,7 @@ MACHINE_TOOLS = (
     Tool(program="mmdebstrap", package="mmdebstrap", why="makes that machine's root tree"),
     Tool(program="mkfs.ext4", package="e2fsprogs", why="makes that machine's disk"),
     Tool(file="/usr/share/OVMF/OVMF_CODE_4M.fd", package="ovmf", why="the firmware of tests/appliance"),
+    Tool(program="sfdisk", package="fdisk", why="finds a partition whose bytes tests/appliance changes"),
 )
 
 

@@ -47,6 +47,17 @@ class Appliance(Machine):
         self.unpack(tests(), _TESTS)
         self.shell("systemctl is-system-running --wait || true", silence_s=400)
 
+    def change_a_byte_of(self, partition: str) -> None:
+        """Change the first byte of what a partition of the image holds, as an attacker or a dying disk does."""
+        told = subprocess.run(["sfdisk", "--json", self.disk], capture_output=True, text=True, check=True)
+        table = json.loads(told.stdout)["partitiontable"]
+        (start,) = [each["start"] for each in table["partitions"] if each["name"] == partition]
+        with self.disk.open("r+b") as disk:
+            disk.seek(start * table["sectorsize"])
+            byte = disk.read(1)
+            disk.seek(-1, 1)
+            disk.write(bytes([byte[0] ^ 1]))
+
     def pull_the_plug(self) -> None:
         self.stop()
 

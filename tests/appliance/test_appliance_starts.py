@@ -8,7 +8,7 @@ import pytest
 
 from tests.appliance.appliance import HOST, Appliance
 from tests.box import configuration
-from tests.kernel.machine import one_at_a_time
+from tests.kernel.machine import MachineFailed, one_at_a_time
 from tests.loopback.peers.dcmtk import StoreScp
 
 READY = """
@@ -39,12 +39,13 @@ print(json.dumps([capture["sop_instance_uid"] for capture in panel.get("/exams/{
 
 
 class Lives(NamedTuple):
-    """What was seen of one box: before the plug was pulled, and after."""
+    """What was seen of one box: before the plug was pulled, after, and after it was pulled once more."""
 
     archive: StoreScp
     exam: dict[str, Any]
     first: dict[str, str]
     second: dict[str, str]
+    third: dict[str, str]
     kept: list[str]
 
 
@@ -67,7 +68,7 @@ def look(box: Appliance) -> dict[str, str]:
         "failed": "systemctl --failed --no-legend --plain",
         "time": "systemd-analyze | head -1",
         "chain": "systemd-analyze critical-chain --no-pager scopegate.target",
-        "journal": "ls /var/log/journal",
+        "number": "cat /etc/machine-id",
         "active": "systemctl is-active scopegate-capture scopegate-forward scopegate-panel | sort | uniq -c",
     }
     return {name: box.shell(f"{command} 2>&1 || true").strip() for name, command in asked.items()}
@@ -85,14 +86,17 @@ def lives(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
             first = look(box)
             box.pull_the_plug()
             box.switch_on()
-            kept = box.python(READY + PICTURES.format(exam=exam["other"]))
             second = look(box)
+            box.pull_the_plug()
+            box.switch_on()
+            kept = box.python(READY + PICTURES.format(exam=exam["other"]))
+            third = look(box)
         finally:
             print(box.last_words())
             box.stop()
-        for said in (first, second):
+        for said in (first, second, third):
             print("\n".join(f"{name}: {text}" for name, text in said.items()))
-        yield Lives(archive, exam, first, second, kept)
+        yield Lives(archive, exam, first, second, third, kept)
 
 
 def test_the_root_is_read_through_its_hashes(lives: Lives) -> None:
@@ -122,3 +126,19 @@ def test_what_patients_gave_lies_on_the_encrypted_partition(lives: Lives) -> Non
 
 def test_a_picture_is_there_after_the_plug_was_pulled(lives: Lives) -> None:
     assert lives.kept == [lives.exam["kept"]]
+
+
+def test_a_box_has_one_number_from_its_second_start_on(lives: Lives) -> None:
+    assert len(lives.second["number"]) == 32
+    assert lives.second["number"] == lives.third["number"] != lives.first["number"]
+
+
+def test_a_root_of_which_one_byte_was_changed_does_not_start(image: Path, tmp_path: Path) -> None:
+    box = Appliance(tmp_path, image=image)
+    box.change_a_byte_of("root-a")
+    try:
+        with one_at_a_time(), pytest.raises(MachineFailed, match="the machine ended"):
+            box.start(stays=False)
+    finally:
+        box.stop()
+    assert "data block 0 is corrupted" in box.console.read_text(errors="replace")
