@@ -83,6 +83,7 @@ def _certificates(settings: Settings) -> Iterable[tuple[str, Path]]:
     named = [(f"worklist {each.name}", each.tls) for each in settings.worklists]
     named += [(f"procedure_step {each.name}", each.tls) for each in settings.procedure_steps]
     named += [(f"destination {each.name}", each.tls) for each in settings.destinations]
+    named += [("audit", settings.audit.tls)] if settings.audit else []
     for use, tls in (("station", settings.station.tls), *named):
         if tls and tls.certificate:
             yield use, tls.certificate

@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from gateway.clock import FakeClock
-from gateway.config.settings import Address, Lan, Tls
+from gateway.config.settings import Address, AuditRepository, Lan, Tls
 from gateway.panel.doors.monitoring import Monitoring, is_private
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.spool.files import Files
@@ -90,11 +90,15 @@ def test_until_when_a_certificate_holds_is_a_number_and_one_that_cannot_be_read_
     issued = Authority(tmp_path / "ca").issue(days=(-1, 21))
     lan = Lan(certificate=issued.certificate, key=issued.key)
     broken = replace(bench.settings.station, tls=Tls(ca=None, certificate=tmp_path / "none.pem", key=issued.key))
-    settings = replace(bench.settings, panel=replace(bench.settings.panel, lan=lan), station=broken)
+    later = Authority(tmp_path / "other").issue(days=(-1, 40))
+    audit = AuditRepository(host="audit", tls=Tls(ca=None, certificate=later.certificate, key=later.key))
+    panel = replace(bench.settings.panel, lan=lan)
+    settings = replace(bench.settings, panel=panel, station=broken, audit=audit)
     found = numbers(Snapshot(spool=bench.spool, settings=settings, live=say(bench)).text())
     name = "scopegate_certificate_expiry_timestamp_seconds"
     days = (found[name, "panel"] - bench.clock.utc().timestamp()) / 86_400
     assert 20.9 < days < 21.1
+    assert found[name, "audit"] > found[name, "panel"]
     assert (name, "station") not in found
 
 
