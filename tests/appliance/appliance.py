@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ _TESTS = "/run/tests"
 
 
 class Appliance(Machine):
-    """A box with a disk of its own in `folder`, made of an image."""
+    """A box with a disk of its own in `folder`, made of an image; `extra` are QEMU's words for what else it has."""
 
-    def __init__(self, folder: Path, *, image: Path) -> None:
+    def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = ()) -> None:
         super().__init__(folder)
+        self._extra = extra
         self.disk = folder / "disk.img"
         self._variables = folder / "variables.fd"
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,9 +39,13 @@ class Appliance(Machine):
             "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.unit-dropin.multi-user.target={_WANTS}",
             "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE / 'OVMF_CODE_4M.fd'}",
             "-drive", f"if=pflash,unit=1,format=raw,file={self._variables}",
-            "-drive", f"file={self.disk},if=virtio,format=raw,cache=writeback",
+            *self._disk_words(),
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
+            *self._extra,
         ]  # fmt: skip
+
+    def _disk_words(self) -> list[str]:
+        return ["-drive", f"file={self.disk},if=virtio,format=raw,cache=writeback"]
 
     def switch_on(self) -> None:
         """Start it, and wait until systemd has nothing left to do. Raises MachineFailed."""
