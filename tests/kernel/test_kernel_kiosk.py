@@ -10,6 +10,8 @@ from tests.box import until
 
 # The machine has no screen and no browser: something that stays takes its place, with all that its unit forbids.
 STAND_IN = """\
+[Unit]
+ConditionPathExistsGlob=
 [Service]
 PAMName=
 TTYPath=
