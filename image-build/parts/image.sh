@@ -53,6 +53,12 @@ finish_tree() {
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var/lib/scopegate}
     : >"$tree/etc/machine-id" # of the box, not of the image
     printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
+    rm -rf "$tree/etc/rauc"
+    if [ -n "$keys" ]; then
+        mkdir "$tree/etc/rauc"
+        cat "$keys/ca1.crt" "$keys/ca2.crt" >"$tree/etc/rauc/keyring.pem"
+        chmod 644 "$tree/etc/rauc/keyring.pem"
+    fi
     ln -sf /run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
     chown -R --no-dereference 0:0 "$tree/etc/systemd" "$tree/usr/lib/scopegate"
 }
@@ -150,5 +156,6 @@ build_image() {
     made tools make_tools image-build/packages/tools "${trees[@]}"
     made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
     made product make_product "${parts[@]}" "${trees[@]}"
-    made image make_image "$profile" "${base##*/}" "${product##*/}" "${tools##*/}" image-build/parts image-build/tree/box
+    made image make_image "$profile" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" image-build/parts \
+        image-build/tree/box
 }
