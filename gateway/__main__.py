@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from gateway import threads
-from gateway.cli import processes
+from gateway.cli import machine, processes
 from gateway.errors import ConfigurationError, ScopegateError
 
 
@@ -33,6 +33,8 @@ def _run(words: list[str]) -> None:
             processes.forward(Path(path))
         case ["panel", "--config", path]:
             processes.panel(Path(path))
+        case ["machine", word] if not word.startswith("-"):
+            machine.run(word)
         case _:
             # The libraries of a command line take as long to load as the first picture may take to come.
             from gateway.cli.app import app  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """The only module that asks for the time, waits, or rolls dice. Everything else is given a `Clock`."""
 
+import json
 import random
 import secrets
 import threading
@@ -12,6 +13,8 @@ from typing import Any, Self
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BUILD_DAY = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this was never set
+TOLD = Path("/run/scopegate-machine/clock.json")  # by root of an appliance (gateway/machine/looking.py)
+IMAGE = Path("/usr/lib/scopegate/image")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +58,12 @@ class Moment:
 class Clock:
     """The machine's clock, its patience and its chance."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Path = TOLD, image: Path = IMAGE) -> None:
+        """`told`: where an appliance says whether its clock was set since the start; `image`: what makes it one."""
         self.boot_id = _BOOT_ID.read_text().strip()
+        self._told = told
+        self._image = image
+        self._was_set = False
 
     def utc(self) -> datetime:
         return datetime.now(UTC)
@@ -104,14 +111,26 @@ class Clock:
         """Mint a DICOM UID from a random UUID (PS3.5 B.2)."""
         return f"2.25.{uuid.uuid4().int}"
 
+    def is_set(self) -> bool:
+        """Say whether the clock was set since the start, as far as anybody says; what was set once stays set."""
+        if not self._was_set:
+            try:
+                self._was_set = json.loads(self._told.read_bytes()).get("trusted") is True
+            except FileNotFoundError:
+                return not self._image.exists()  # another machine's administrator looks after its clock
+            except (OSError, ValueError, AttributeError):
+                return False
+        return self._was_set
+
     def _moment(self, utc: datetime, boottime_ns: int) -> Moment:
+        time.tzset()  # a zone that is chosen on the screen holds at once; the C library looks only when it is asked
         offset = utc.astimezone().utcoffset() or timedelta()
         return Moment(
             utc=utc,
             offset=offset,
             boot_id=self.boot_id,
             boottime_ns=boottime_ns,
-            trusted=utc >= _BUILD_DAY,
+            trusted=utc >= _BUILD_DAY and self.is_set(),
         )
 
 
@@ -133,6 +152,7 @@ class FakeClock(Clock):
     def __init__(self, start: datetime = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)) -> None:
         self.boot_id = "boot-1"
         self._boots = 1
+        self._was_set = True
         self._utc = start
         self._boottime_ns = 1_000_000_000
         self._suspended_ns = 0

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import audit, connect, erase, exams, learn, processes, queue, reroute, settings_file, spools
+from gateway.cli import (
+    audit,
+    connect,
+    erase,
+    exams,
+    learn,
+    machine,
+    processes,
+    queue,
+    reroute,
+    settings_file,
+    spools,
+)
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
 app = typer.Typer(
@@ -143,6 +155,12 @@ def conformance(config: Config = DEFAULT_CONFIG) -> None:
     from gateway.cli import conformance as looking
 
     raise typer.Exit(looking.look(config))
+
+
+@app.command("machine")
+def of_machine(what: Annotated[str, typer.Argument(help="apply, look, try or set-clock.")]) -> None:
+    """Do what the units of an appliance do as root: its network, its firewall, its clock (docs/it.md)."""
+    machine.run(what)
 
 
 @config_app.command("check")

@@ -3,13 +3,13 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from gateway.config import grabber, values
-from gateway.config.findings import Finding, Part
+from gateway.config.findings import Finding, Part, Parts
 from gateway.config.keys import tables
 from gateway.config.lines import Lines, Place
 from gateway.config.rules import findings, of_one
@@ -46,6 +46,17 @@ def read_element(name: str, raw: dict[str, Any], *, base: Path) -> Any:  # noqa:
     return _Reading(base / name, {}, b"").element(name, raw)
 
 
+def read_tables(
+    raw: bytes, path: Path, known: Mapping[str, Table], rules: Callable[[Parts], Iterator[Finding]]
+) -> dict[str, Any]:
+    """Return the tables of another file than the configuration, by their field. Raises ConfigurationError."""
+    reading = _Reading(path, {}, raw, known=known, rules=rules)
+    made = reading.made()
+    if made is None:
+        raise ConfigurationError(str(path), reading.problems())
+    return made
+
+
 def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
     """Return every problem of the file, ordered by line; an empty list means that `read` accepts it."""
     try:
@@ -65,9 +76,18 @@ def _settings(path: Path, reading: "_Reading") -> Settings:
 class _Reading:
     """One file being read: collects findings until the end, then is either settings or problems."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str], raw: bytes | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        environment: Mapping[str, str],
+        raw: bytes | None = None,
+        *,
+        known: Mapping[str, Table] | None = None,
+        rules: Callable[[Parts], Iterator[Finding]] | None = None,
+    ) -> None:
         self._environment = environment
-        self._tables = tables(path.resolve().parent)
+        self._tables = tables(path.resolve().parent) if known is None else known
+        self._rules = rules or self._of_settings
         self._findings: list[Finding] = []
         self._unreadable: list[Problem] = []
         self._lines = Lines({})
@@ -94,6 +114,15 @@ class _Reading:
 
     def settings(self) -> Settings | None:
         """Build the settings, or None when there are problems."""
+        made = self.made()
+        if made is None:
+            return None
+        settings = Settings(**made)
+        runtime_dir = self._runtime_dir(settings.station)
+        return replace(settings, station=replace(settings.station, runtime_dir=runtime_dir))
+
+    def made(self) -> dict[str, Any] | None:
+        """Return what each table of the file becomes, or None when there are problems."""
         if self._findings or self._unreadable:
             return None
         made: dict[str, Any] = {}
@@ -101,9 +130,7 @@ class _Reading:
             if table.made and (parts := self._parts.get(name)):
                 built = [table.made(**_kept(table, part)) for part in parts]
                 made[table.field] = tuple(built) if table.many else built[0]
-        settings = Settings(**made)
-        runtime_dir = self._runtime_dir(settings.station)
-        return replace(settings, station=replace(settings.station, runtime_dir=runtime_dir))
+        return made
 
     def _document(self, path: Path) -> dict[str, Any] | None:
         """Read and parse the text; what is not TOML has one problem only."""
@@ -147,9 +174,13 @@ class _Reading:
                 self._parts[name] = list(self._table(name, self._tables[name], value))
             else:
                 self._unknown((name,), ["config_version", *self._tables], value)
-        self._findings += findings(self._parts)
-        if not self._findings:
-            self._runtime_fits()
+        self._findings += list(self._rules(self._parts))
+
+    def _of_settings(self, parts: Parts) -> Iterator[Finding]:
+        found = list(findings(parts))
+        yield from found
+        if not (found or self._findings):
+            yield from self._runtime_fits()
 
     def _table(self, name: str, table: Table, value: object) -> Iterator[Part]:
         """Read a table, or each element of an array of tables; a wrong form is one problem."""
@@ -224,16 +255,14 @@ class _Reading:
     def _find(self, place: Place, reason: str) -> None:
         self._findings.append(Finding(place=place, reason=reason))
 
-    def _runtime_fits(self) -> None:
+    def _runtime_fits(self) -> Iterator[Finding]:
         """Sockets have short names; find that out now and not when a process starts."""
         settings = self.settings()
         if settings:
             socket = settings.station.runtime_dir / _SOCKET
             if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
-                self._find(
-                    ("station", "runtime_dir"),
-                    f"{shown(str(socket))} has more than {_LONGEST_SOCKET_PATH} bytes, too many for a socket",
-                )
+                reason = f"{shown(str(socket))} has more than {_LONGEST_SOCKET_PATH} bytes, too many for a socket"
+                yield Finding(place=("station", "runtime_dir"), reason=reason)
 
     def _runtime_dir(self, station: Station) -> Path:
         """Resolve the default: the system's folder when it is there and ours, the user's, else the data's."""

@@ -28,6 +28,7 @@ ROWS = {
     "gateway.capture": 4,
     "gateway.forward": 4,
     "gateway.panel": 4,
+    "gateway.machine": 4,
     "compose": 5,
 }
 WORDS = {"gateway", *(f"gateway.{name}" for name in ("model", "errors", "messages", "clock", "threads", "log"))}
@@ -234,8 +235,8 @@ def own_time_and_chance(modules: dict[str, Module]) -> Iterator[str]:
 def screen_for_the_panel(modules: dict[str, Module]) -> Iterator[str]:
     """Nothing below or beside the panel reads `[panel]`: a change of it alone starts no other process anew."""
     for module in modules.values():
-        if module.part in {"gateway.panel", "gateway.config", "compose"}:
-            continue
+        if module.part in {"gateway.panel", "gateway.config", "gateway.machine", "compose"}:
+            continue  # root looks at every listener after each change
         for node in module.nodes:
             if isinstance(node, ast.Attribute) and node.attr == OF_THE_SCREEN:
                 yield f"{module.name}:{node.lineno}: reads [{OF_THE_SCREEN}]"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,34 @@ def test_chance_has_the_form_that_was_asked_for() -> None:
     assert all(len(clock.digits(4)) == 4 and clock.digits(4).isdigit() for _ in range(50))
     assert all(0.8 <= clock.jitter(0.2) <= 1.2 for _ in range(50))
     assert len({clock.jitter(0.2) for _ in range(50)}) > 1
+
+
+# --- an appliance, whose clock may have been set by nobody --------------------------------------------------
+
+
+@pytest.fixture
+def appliance(tmp_path: Path) -> Clock:
+    (tmp_path / "image").touch()
+    return Clock(told=tmp_path / "clock.json", image=tmp_path / "image")
+
+
+def test_the_clock_of_an_appliance_is_not_believed_before_anybody_set_it(appliance: Clock, tmp_path: Path) -> None:
+    told = tmp_path / "clock.json"
+    assert not appliance.now().trusted
+    for damaged in ("", "[]", '{"trusted": "yes"}', '{"trusted": false}'):
+        told.write_text(damaged)
+        assert not appliance.now().trusted, damaged
+    told.write_text('{"trusted": true}')
+    assert appliance.now().trusted
+
+
+def test_what_set_the_clock_once_counts_until_the_next_start(appliance: Clock, tmp_path: Path) -> None:
+    told = tmp_path / "clock.json"
+    told.write_text('{"trusted": true}')
+    assert appliance.now().trusted
+    told.unlink()
+    assert appliance.now().trusted
+
+
+def test_another_machines_clock_is_its_administrators(tmp_path: Path) -> None:
+    assert Clock(told=tmp_path / "clock.json", image=tmp_path / "image").now().trusted

@@ -1,0 +1,38 @@
+"""What the panel asks of root: files below /run/scopegate, whose contents anybody of its group may have written.
+
+Read bounded, following no link, and taken away: what could not be done is not asked again and again.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from gateway.errors import Refused
+
+FOLDER = Path("/run/scopegate")
+_LARGEST = 64 * 1024
+
+
+class BadRequest(Refused):
+    """The request for the machine is none that can be done."""
+
+    code = "machine-request"
+    safe = "Nothing was changed."
+    action = "Try again on the page."
+
+
+def taken(name: str, folder: Path = FOLDER) -> bytes:
+    """Return what a request says, and take it away. Raises BadRequest."""
+    path = folder / name
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise BadRequest from None
+    with os.fdopen(fd, "rb") as file:
+        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        raw = file.read(_LARGEST + 1) if is_file else b""
+    path.unlink(missing_ok=True)
+    if not is_file or len(raw) > _LARGEST:
+        raise BadRequest
+    return raw
