@@ -125,8 +125,7 @@ class Applying:
         changed = [_written(folder / name, text, 0o644) for name, text in files.items()]
         for name in old.keys() - files.keys():
             old[name].unlink()
-        if any(changed) or old.keys() - files.keys():
-            self.programs.run("networkctl", "reload")
+        self._tell("network", "networkctl", "reload", changed=any(changed) or bool(old.keys() - files.keys()))
         for name in gone:
             self.programs.run("networkctl", "delete", name)
 
@@ -145,15 +144,23 @@ class Applying:
             return
         folder.mkdir(mode=0o700, exist_ok=True)
         said = [_written(folder / "wired.conf", text, 0o600), _written(folder / "port", f"PORT={port}\n", 0o600)]
-        if any(said):
-            self.programs.run("systemctl", "--no-block", "restart", f"{supplicant.UNIT}.service")
+        self._tell("access", "systemctl", "--no-block", "restart", f"{supplicant.UNIT}.service", changed=any(said))
 
     def _time(self, wanted: Machine) -> None:
         heard = timing.heard_by_dhcp(_read(self.places.run / "systemd/netif/state"))
         folder = self.places.run / "scopegate-time"
         folder.mkdir(exist_ok=True)
-        if _written(folder / "scopegate.sources", timing.sources(wanted.time, heard), 0o644):
-            self.programs.run("systemctl", "--no-block", "try-restart", "chrony.service")
+        changed = _written(folder / "scopegate.sources", timing.sources(wanted.time, heard), 0o644)
+        self._tell("time", "systemctl", "--no-block", "try-restart", "chrony.service", changed=changed)
+
+    def _tell(self, name: str, *words: str, changed: bool) -> None:
+        """Run what reads changed files; what could not be told is told the next time."""
+        untold = self.places.told / f".{name}-untold"
+        if changed:
+            untold.touch()
+        if untold.exists():
+            self.programs.run(*words)
+            untold.unlink()
 
 
 def _vlans(paths: Iterable[Path]) -> set[str]:

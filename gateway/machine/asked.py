@@ -5,6 +5,7 @@ Read bounded, following no link, and taken away: what could not be done is not a
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import Refused
@@ -27,12 +28,22 @@ def taken(name: str, folder: Path = FOLDER) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        path.unlink(missing_ok=True)
+        _gone(path)
         raise BadRequest from None
-    with os.fdopen(fd, "rb") as file:
+    try:
         is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        raw = file.read(_LARGEST + 1) if is_file else b""
-    path.unlink(missing_ok=True)
+        raw = os.read(fd, _LARGEST + 1) if is_file else b""
+    finally:
+        os.close(fd)
+        _gone(path)
     if not is_file or len(raw) > _LARGEST:
         raise BadRequest
     return raw
+
+
+def _gone(path: Path) -> None:
+    """Take away what stands there; a folder with something in it stays, and its unit gives up."""
+    with suppress(OSError):
+        path.unlink()
+    with suppress(OSError):
+        path.rmdir()

@@ -62,10 +62,10 @@ def judged(*, follows: Tracking | None, before: ClockState | None, battery: bool
     """Return how the clock is. What set it once since the start counts on, though its server be gone now."""
     if follows:
         return ClockState(by=NTP, server=follows.server, offset_s=follows.offset_s, battery=battery)
+    if before and before.by == NTP:
+        return ClockState(by=NTP, battery=battery)
     if by_hand:
         return ClockState(by=HAND, battery=battery)
-    if before and before.by in {NTP, HAND}:
-        return ClockState(by=before.by, battery=battery)
     return ClockState(by=RTC if battery else NOBODY, battery=battery)
 
 

@@ -1,0 +1,122 @@
+"""A network that was set over the network: kept when somebody says so, taken back when nobody does."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.machine.applying import Applied, Applying, Places
+from gateway.machine.asked import BadRequest, taken
+from gateway.machine.trying import TRIED_S, Trying
+
+STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
+
+
+class Waiting(FakeClock):
+    """At the given second of a wait, something is done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_s = 0
+        self.do = lambda: None
+        self.waited_s = 0
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.waited_s += int(seconds)
+        if self.waited_s == self.at_s:
+            self.do()
+        return super().wait(stop, seconds)
+
+
+@pytest.fixture
+def clock() -> Waiting:
+    return Waiting()
+
+
+@pytest.fixture
+def said() -> list[tuple[Applied, int]]:
+    return []
+
+
+@pytest.fixture
+def trying(applying: Applying, clock: Waiting, said: list[tuple[Applied, int]]) -> Trying:
+    return Trying(applying, clock=clock, say=lambda applied, until: said.append((applied, until)))
+
+
+def network(places: Places) -> str:
+    path = places.run / "systemd/network/10-scopegate.network"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_network_that_nobody_kept_is_taken_back(
+    trying: Trying, clock: Waiting, places: Places, said: list[tuple[Applied, int]]
+) -> None:
+    seen: list[str] = []
+    clock.at_s, clock.do = TRIED_S // 2, lambda: seen.append(network(places))
+    began = clock.boottime_ns()
+    assert not trying.run(STATIC, threading.Event())
+    assert "Address=10.1.2.3/24" in seen[0]
+    assert network(places) == ""
+    assert [applied.method for applied, _ in said] == ["static", "dhcp"]
+    assert [until for _, until in said] == [began + TRIED_S * 10**9, 0]
+    assert not places.machine.exists()
+
+
+def test_a_network_that_was_kept_stays(trying: Trying, clock: Waiting, places: Places) -> None:
+    clock.at_s, clock.do = 20, lambda: places.machine.write_bytes(STATIC)
+    assert trying.run(STATIC, threading.Event())
+    assert "Address=10.1.2.3/24" in network(places)
+    assert clock.waited_s < TRIED_S
+
+
+def test_what_the_screen_of_the_box_sets_meanwhile_ends_the_trial(
+    trying: Trying, clock: Waiting, places: Places
+) -> None:
+    clock.at_s, clock.do = 20, lambda: places.machine.write_text("[network]\nvlan = 7\n")
+    assert not trying.run(STATIC, threading.Event())
+    assert "VLAN=vlan7" in network(places)
+
+
+def test_a_box_that_is_switched_off_meanwhile_starts_with_what_it_had(trying: Trying, places: Places) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert not trying.run(STATIC, stop)
+    assert network(places) == ""
+
+
+def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[Applied, int]]) -> None:
+    for raw in (b"[network]\nmethod = 1\n", b"\xff", b"[[[", b"x" * 2_000_000):
+        with pytest.raises(BadRequest):
+            trying.run(raw, threading.Event())
+    assert said == []
+
+
+# --- how it is asked ------------------------------------------------------------------------------------------
+
+
+def test_a_request_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "machine-try").write_bytes(STATIC)
+    assert taken("machine-try", tmp_path) == STATIC
+    with pytest.raises(BadRequest):
+        taken("machine-try", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "large"])
+def test_a_request_that_is_no_plain_small_file_is_refused_and_gone(tmp_path: Path, kind: str) -> None:
+    path, secret = tmp_path / "machine-try", tmp_path / "secret"
+    secret.write_text("shadow")
+    if kind == "link":
+        path.symlink_to(secret)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"x" * 70_000)
+    with pytest.raises(BadRequest):
+        taken("machine-try", tmp_path)
+    assert not path.exists()
+    assert not path.is_symlink()
+    assert secret.read_text() == "shadow"
