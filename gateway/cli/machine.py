@@ -1,15 +1,19 @@
 """`scopegate machine`: what root does on an appliance. The units of systemd begin it; a person need not."""
 
-import json
+import fcntl
+import logging
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from gateway.cli.notify import ServiceManager
 from gateway.clock import Clock
 from gateway.errors import BadValue
-from gateway.log import to_stderr
+from gateway.log import event, to_stderr
 from gateway.machine import asked, setting_clock, trying
 from gateway.machine.applying import Applied, Applying, Places
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
@@ -18,6 +22,9 @@ from gateway.machine.programs import RealPrograms
 from gateway.machine.telling import tell
 from gateway.machine.trying import Trying
 from gateway.threads import Supervisor, on_signals
+
+_log = logging.getLogger(__name__)
+_TRIAL, _APPLIES = ".trial", ".applies"  # locks
 
 
 def run(what: str) -> None:
@@ -35,8 +42,24 @@ def _applying(places: Places) -> Applying:
 
 
 def _apply() -> None:
+    """Apply the file, after whoever else does, and never in the midst of a trial: that one does it at its end."""
     places = Places()
-    _say(places, _applying(places).file(), 0)
+    with _alone(places.told / _TRIAL, patient=False) as no_trial, _alone(places.told / _APPLIES):
+        if no_trial:
+            _say(places, _applying(places).file(), 0)
+
+
+@contextmanager
+def _alone(path: Path, *, patient: bool = True) -> Iterator[bool]:
+    """Hold a lock of root's; without patience say False when somebody else has it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX if patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
 
 
 def _say(places: Places, applied: Applied, until_ns: int) -> None:
@@ -65,8 +88,9 @@ def _try() -> None:
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
     raw = asked.taken(trying.REQUEST)
     trial = Trying(_applying(places), clock=Clock(), say=partial(_say, places))
-    kept = trial.run(raw, supervisor.stop)
-    print(json.dumps({"kept": kept}))
+    with _alone(places.told / _TRIAL), _alone(places.told / _APPLIES):
+        kept = trial.run(raw, supervisor.stop)
+    event(_log, "network_tried", kept=kept)
 
 
 def _set_clock() -> None:

@@ -17,6 +17,7 @@ from gateway.config.writing import edited
 from gateway.errors import ConfigurationError, NothingBefore, Problem, SettingsForeign, SettingsMoved, SettingsWrong
 
 Also = Callable[[Settings], Iterator[Problem]]  # what else `config check` looks at
+Read = Callable[[bytes, Path], object]  # raises ConfigurationError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,11 +34,19 @@ class Editor:
     """One configuration file, as it is changed. Blocks: every method reads or writes files."""
 
     def __init__(
-        self, path: Path, *, disk: Disk, environment: Mapping[str, str] | None = None, also: Also | None = None
+        self,
+        path: Path,
+        *,
+        disk: Disk,
+        environment: Mapping[str, str] | None = None,
+        also: Also | None = None,
+        read: Read | None = None,
     ) -> None:
+        """`read`: what reads the file when it is another one than the configuration (gateway/config/machine.py)."""
         self.kept = Kept(path, disk)
         self._environment = environment
         self._also = also
+        self._other = read
 
     @property
     def is_writable(self) -> bool:
@@ -102,6 +111,9 @@ class Editor:
 
     def _problems(self, raw: bytes) -> list[Problem]:
         try:
+            if self._other:
+                self._other(raw, self.kept.path)
+                return []
             settings = reader.read_text(raw, self.kept.path, self._environment)
         except ConfigurationError as error:
             return error.problems

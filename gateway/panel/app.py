@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.clock import Clock
 from gateway.config.editing import Editor
 from gateway.config.settings import Settings
+from gateway.config.told import FOLDER
 from gateway.errors import ScopegateError
 from gateway.panel import calls, pages, problems
 from gateway.panel.calls.captures import CaptureCalls
@@ -33,6 +34,7 @@ from gateway.panel.live.recorder import Recorder
 from gateway.panel.live.streams import Streams
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.operators import Operators
+from gateway.panel.own_machine import OwnMachine
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
 from gateway.panel.people.hosts import Names
@@ -71,8 +73,12 @@ def create_app(
     editor: Editor | None = None,
     revision: str = "",
     timekeeping: Timekeeping | None = None,
+    machine_says: Path = FOLDER,
 ) -> Starlette:
-    """Return the application. `editor` changes the file that the settings are from, as it was at `revision`."""
+    """Return the application. `editor` changes the file that the settings are from, as it was at `revision`.
+
+    `machine_says`: where root of an appliance says how the machine is.
+    """
     live, work, people = _live(spool, settings, clock), Work(), _people(spool, clock, hashes)
     configuring = _configuring(spool, settings, live, editor, revision)
     context = Context(
@@ -94,6 +100,14 @@ def create_app(
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
         configuring=configuring,
         setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
+        own_machine=OwnMachine(
+            folder=configuring.allowed.base,
+            requests=settings.station.runtime_dir,
+            files=spool.files,
+            audit=spool.audit,
+            clock=clock,
+            says=machine_says,
+        ),
     )
     return _built(context, people)
 

@@ -12,6 +12,7 @@ from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators
+from gateway.panel.own_machine import OwnMachine
 from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import Power
@@ -63,6 +64,7 @@ class Context:
     kiosk: Kiosk
     configuring: Configuring
     setting_up: SettingUp
+    own_machine: OwnMachine
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

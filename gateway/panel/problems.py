@@ -55,6 +55,27 @@ class NoSwitch(Refused):
     action = "Use the switch on the box itself; or IT: set switch_off in [panel]."
 
 
+class NoMachine(Refused):
+    """Network and time of this machine are not set here."""
+
+    code = "no-machine"
+    action = "Whoever administers this computer sets them with its own programs."
+
+
+class NothingTried(Refused):
+    """No network is being tried: it was taken back, or kept already."""
+
+    code = "nothing-tried"
+    action = "Make the change again."
+
+
+class ClockIsSet(Refused):
+    """A time server sets this clock."""
+
+    code = "clock-is-set"
+    action = "If it is wrong, change the time servers or the time zone."
+
+
 class CopyRunning(Refused):
     """A copy onto a stick is being written."""
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 _LINK = Path("/etc/localtime")
 _ZONES = "zoneinfo/"
+_MOST = 3  # links: an appliance's leads to one that root sets at each start
 
 
 class Timekeeping(Protocol):
@@ -23,10 +24,17 @@ class OfTheMachine:
 
     settable = False
 
+    def __init__(self, link: Path = _LINK) -> None:
+        self._link = link
+
     def zone(self) -> str:
-        try:
-            where = str(_LINK.readlink())
-        except OSError:
-            return ""
-        _, found, name = where.partition(_ZONES)
-        return name if found else ""
+        where = self._link
+        for _ in range(_MOST):
+            try:
+                where = where.parent / where.readlink()
+            except OSError:
+                return ""
+            _, found, name = str(where).partition(_ZONES)
+            if found:
+                return name
+        return ""

@@ -18,6 +18,7 @@ from gateway.panel.calls.first_start import FirstStartCalls
 from gateway.panel.calls.health import Health
 from gateway.panel.calls.key_images import KeyImageCalls
 from gateway.panel.calls.kiosk import KioskCalls
+from gateway.panel.calls.machine import MachineCalls
 from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
@@ -49,6 +50,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *Health(context).routes(),
         *KeyImageCalls(context).routes(),
         *KioskCalls(context).routes(),
+        *MachineCalls(context).routes(),
         *MoveCalls(context).routes(),
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),

@@ -71,13 +71,13 @@ class SettingsCalls:
     async def check(self, request: Request) -> Response:
         """Say what changes would change and what is wrong with them. Writes nothing."""
         asked = await bodies.read(request, "changes", "revision")
-        changes, revision = _changes(asked.values), _revision(asked.values)
+        changes, revision = changes_of(asked.values), revision_of(asked.values)
         trial = await self._context.work.spool(partial(self._configuring.tried, changes, revision))
         return JSONResponse(_trial(trial, self._configuring.tables, of_call(request)))
 
     async def change(self, request: Request) -> Response:
         asked = await bodies.read(request, "changes", "revision")
-        changes, revision, person = _changes(asked.values), _revision(asked.values), acting.get()
+        changes, revision, person = changes_of(asked.values), revision_of(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
             configuring.write(configuring.tried(changes, revision), revision, person=person)
@@ -92,7 +92,7 @@ class SettingsCalls:
 
     async def take_back(self, request: Request) -> Response:
         asked = await bodies.read(request, "revision")
-        revision, person = _revision(asked.values), acting.get()
+        revision, person = revision_of(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
             configuring.write(configuring.tried_before(), revision, person=person)
@@ -120,7 +120,7 @@ class SettingsCalls:
 
     async def take_in(self, request: Request) -> Response:
         asked = await bodies.read(request, "file", "revision")
-        raw, revision, person = _file(asked.values), _revision(asked.values), acting.get()
+        raw, revision, person = _file(asked.values), revision_of(asked.values), acting.get()
 
         def make(configuring: Configuring) -> State:
             configuring.write(configuring.tried_file(raw), revision, person=person)
@@ -148,7 +148,7 @@ class SettingsCalls:
             state = await self._context.work.spool(partial(make, self._configuring))
         except SettingsWrong as error:
             language = of_call(request)
-            wrong = [_problem(each, language) for each in error.problems]
+            wrong = [problem_of(each, language) for each in error.problems]
             document = {**problems.document_of(error, language), "problems": wrong}
             return JSONResponse(document, problems.status_of(error), media_type=problems.MEDIA_TYPE)
         return JSONResponse(_state(state, of_call(request)))
@@ -159,7 +159,7 @@ class SettingsCalls:
         return {
             **_state(state, language),
             "can_take_back": self._configuring.editor.kept.before() is not None,
-            "problems": [_problem(each, language) for each in now.problems],
+            "problems": [problem_of(each, language) for each in now.problems],
             "pages": [
                 {
                     "id": page,
@@ -198,13 +198,20 @@ def _state(state: State, language: Words) -> Json:
 def _trial(trial: Trial, tables: dict[str, Table], language: Words) -> Json:
     which = starts_anew(trial)
     return {
-        "problems": [_problem(each, language) for each in trial.problems],
-        "differences": [_difference(each, tables, language) for each in trial.differences],
+        **outcome(trial, tables, language),
         "starts_anew": {"which": which, "what": language.said(STARTS_ANEW[which])},
     }
 
 
-def _problem(problem: Problem, language: Words) -> Json:
+def outcome(trial: Trial, tables: dict[str, Table], language: Words) -> Json:
+    """Return what is wrong with changes, and what they would change, in words."""
+    return {
+        "problems": [problem_of(each, language) for each in trial.problems],
+        "differences": [_difference(each, tables, language) for each in trial.differences],
+    }
+
+
+def problem_of(problem: Problem, language: Words) -> Json:
     return {
         "place": list(problem.place),
         "key": problem.key,
@@ -230,7 +237,7 @@ def file_name(station: str) -> str:
 # --- what callers send -------------------------------------------------------------------------------------
 
 
-def _revision(values: Values) -> str:
+def revision_of(values: Values) -> str:
     return bodies.text(values, "revision", longest=_REVISION, required=True)
 
 
@@ -242,7 +249,7 @@ def _file(values: Values) -> bytes:
         raise BadValue("file is not a file in base64.") from None
 
 
-def _changes(values: Values) -> list[Change]:
+def changes_of(values: Values) -> list[Change]:
     """Return what is to be changed. Raises BadValue."""
     found = values.get("changes")
     if not isinstance(found, list) or not 1 <= len(found) <= _MOST:

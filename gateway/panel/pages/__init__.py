@@ -10,6 +10,7 @@ from gateway.panel.pages.exams import ExamPages
 from gateway.panel.pages.first_start import FirstStartPages
 from gateway.panel.pages.frame import Frame
 from gateway.panel.pages.leaving import LeavingPages
+from gateway.panel.pages.machine import MachinePages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
 from gateway.panel.pages.service import ServicePages
@@ -25,6 +26,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *TypedPages(context, frame).routes(),
         *ExamPages(context, frame).routes(),
         *MovingPages(context, frame).routes(),
+        *MachinePages(context, frame).routes(),
         *LeavingPages(context, frame).routes(),
         *CopyingPages(context, frame).routes(),
         *ArchivePages(context, frame).routes(),

@@ -78,6 +78,7 @@ class FirstStartPages:
             "day": shown.day(now.local.date()),
             "zone": self._setting_up.timekeeping.zone(),
             "wrong": "wrong" in request.query_params,
+            "on_the_screen": self._context.own_machine.there,
         }
 
     def _station(self, request: Request) -> Values:

@@ -18,7 +18,7 @@ from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import setting_values, settings
-from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
+from gateway.panel.shown.setting_words import OF_BOX, ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
 from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words
@@ -55,7 +55,7 @@ class SettingsPages:
     def _all(self, request: Request) -> Values:
         del request
         kept = self._configuring.editor.kept
-        return {**self._state(), "pages": PAGES, "can_take_back": kept.before() is not None}
+        return {**self._state(), "pages": PAGES, "of_box": OF_BOX, "can_take_back": kept.before() is not None}
 
     def _before(self, request: Request) -> Values:
         """Show what taking the last change back would change."""
@@ -76,7 +76,7 @@ class SettingsPages:
             **self._around(name),
             "sections": found,
             "entry": None,
-            "value": self._value(request),
+            "value": self.value(request),
         }
 
     def _entry(self, request: Request) -> Values:
@@ -91,7 +91,7 @@ class SettingsPages:
             **self._around(name),
             "sections": [],
             "entry": entries[number],
-            "value": self._value(request),
+            "value": self.value(request),
         }
 
     def _ask(self, request: Request) -> Values:
@@ -105,7 +105,7 @@ class SettingsPages:
         back = f"/settings/{name}/{wanted[0]}/{wanted[1]}" if isinstance(wanted[1], int) else f"/settings/{name}"
         title = field.label if field.inner else PAGES[name].title
         fields = [*(field.inner or [field]), *_kept_for(field, every.values())]
-        return self._asking(request, name, fields, title=title, back=back)
+        return self.asking(request, name, fields, title=title, back=back)
 
     def _new(self, request: Request) -> Values:
         """Ask for what a new element needs."""
@@ -116,7 +116,7 @@ class SettingsPages:
         if section is None or (kind and kind not in section.kinds) or (section.kinds and not kind):
             raise NotFound("There is no such entry in the configuration.")
         fields = settings.new(table, self._configuring.tables[table], kind)
-        asking = self._asking(request, name, fields, title=ONE[table], back=f"/settings/{name}")
+        asking = self.asking(request, name, fields, title=ONE[table], back=f"/settings/{name}")
         return {**asking, "add": table, "kind": kind}
 
     def _pedal(self, request: Request) -> Values:
@@ -152,7 +152,8 @@ class SettingsPages:
     def _around(self, name: str) -> Values:
         return {"name": name, "page": PAGES[name], "one": ONE, "kinds": WORDS}
 
-    def _asking(self, request: Request, name: str, fields: list[Field], *, title: str, back: str) -> Values:
+    def asking(self, request: Request, name: str, fields: list[Field], *, title: str, back: str) -> Values:
+        """Return what a page has that asks for some keys one after the other."""
         steps = [self._step(field, request) for field in fields]
         return {
             **self._state(),
@@ -208,7 +209,7 @@ class SettingsPages:
     def _spoken(self, request: Request) -> Words:
         return self._context.languages.of_page(request, self._context.settings.panel.language)
 
-    def _value(self, request: Request) -> Any:  # noqa: ANN401
+    def value(self, request: Request) -> Any:  # noqa: ANN401
         """Return the function that says what a field has now."""
         spoken = self._spoken(request)
 

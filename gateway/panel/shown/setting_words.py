@@ -72,6 +72,19 @@ PAGES: dict[str, Page] = {
     ),
 }
 
+OF_BOX: dict[str, Page] = {  # of an appliance's machine.toml (gateway/config/machine.py)
+    "machine-network": Page(
+        title=N_("Network of this box"),
+        about=N_("Address, VLAN, certificate for the switch"),
+        tables=(("network", ()),),
+    ),
+    "machine-time": Page(
+        title=N_("Date and time"),
+        about=N_("Clock, time servers, time zone"),
+        tables=(("time", ()),),
+    ),
+}
+
 ONE: dict[str, str] = {  # of an array of tables
     "source": N_("Picture source"),
     "trigger": N_("Pedal"),
@@ -82,6 +95,22 @@ ONE: dict[str, str] = {  # of an array of tables
 }
 
 LABELS: dict[str, str] = {
+    "network.hostname": N_("Name in the network"),
+    "network.interface": N_("Port"),
+    "network.method": N_("Address of this box"),
+    "network.address": N_("Fixed address, with its prefix"),
+    "network.gateway": N_("Gateway"),
+    "network.dns": N_("Name servers (DNS)"),
+    "network.search": N_("Domains that names are looked up in"),
+    "network.vlan": N_("VLAN"),
+    "network.mtu": N_("Largest packet (MTU)"),
+    "network.ieee8021x": N_("Certificate for the switch (802.1X)"),
+    "ieee8021x.identity": N_("Name for the switch"),
+    "ieee8021x.ca": N_("File of the authorities that are trusted"),
+    "ieee8021x.certificate": N_("File of our certificate"),
+    "ieee8021x.key": N_("File of its key"),
+    "time.servers": N_("Time servers (NTP)"),
+    "time.zone": N_("Time zone"),
     "station.name": N_("Name of this box"),
     "station.ae_title": N_("Name of this box for other systems (AE title)"),
     "station.listen": N_("Address at which archives report"),
@@ -200,6 +229,10 @@ LABELS: dict[str, str] = {
 }
 
 WORDS: dict[str, str] = {  # of choices, by key and word; "" is the word that stands for nothing
+    "network.method.dhcp": N_("From the network (DHCP)"),
+    "network.method.static": N_("Fixed"),
+    "network.vlan.0": N_("None"),
+    "network.mtu.0": N_("Automatic"),
     "panel.theme.dark": N_("Dark"),
     "panel.theme.light": N_("Light"),
     "panel.buttons.right": N_("On the right"),

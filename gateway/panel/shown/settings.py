@@ -12,7 +12,7 @@ from gateway.config.lines import Place
 from gateway.config.settings import Address, Entity
 from gateway.config.table import Table
 from gateway.panel.allowed import OF_THE_MACHINE
-from gateway.panel.shown.setting_words import IN_HOURS, LABELS, PAGES, SYMBOLS, UNITS, WORDS
+from gateway.panel.shown.setting_words import IN_HOURS, LABELS, OF_BOX, PAGES, SYMBOLS, UNITS, WORDS
 
 Json = dict[str, Any]
 
@@ -72,7 +72,7 @@ class Section:
 
 def sections(page: str, tables: Mapping[str, Table], document: Mapping[str, Any]) -> list[Section]:
     """Return what stands on a page."""
-    return [_section(name, tables[name], document, keys) for name, keys in PAGES[page].tables]
+    return [_section(name, tables[name], document, keys) for name, keys in {**PAGES, **OF_BOX}[page].tables]
 
 
 def new(name: str, table: Table, kind: str) -> list[Field]:

@@ -8,6 +8,7 @@ let step = 0;
 let pending = null; // the changes that a person is asked about
 let revision = "";
 let next = "";
+const api = form?.dataset.api || "/api/v1/settings"; // the box's own network and time have another one
 
 // --- asking whether it is meant ------------------------------------------------------------------------------
 
@@ -24,10 +25,10 @@ function failed(error) { showProblem(error.problem || { what: words.unreachable,
 // Ask the box what would change, and show it. Returns what is wrong with it. `file`: settings that come in.
 async function ask({ changes, file }) {
   const [trying, making] = file ? ["import/check", "import"] : ["check", "change"];
-  const { problems, differences, starts_anew: applying } = await call(`/api/v1/settings/${trying}`, file ? { file } : { changes, revision });
+  const { problems, differences, starts_anew: applying } = await call(`${api}/${trying}`, file ? { file } : { changes, revision });
   if (problems.length) return problems;
   if (!differences.length) return [{ place: [], key: "", reason: say.nothing }];
-  pending = { to: `/api/v1/settings/${making}`, body: { ...(file ? { file } : { changes }), revision } };
+  pending = { to: `${api}/${making}`, body: { ...(file ? { file } : { changes }), revision } };
   $("sure").querySelector(".changes").replaceChildren(...differences.map((each) => line(each.words)));
   $("applying").lastElementChild.textContent = applying.what;
   $("sure").hidden = false;

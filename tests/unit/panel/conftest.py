@@ -265,6 +265,7 @@ def running(
         ),
         hashes=QUICK,
         switch=switch,
+        machine_says=folder / "says",
     )
     with (
         TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,

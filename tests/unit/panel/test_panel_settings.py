@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.config import machine
 from gateway.config.keys import tables
 from gateway.config.table import Table
 from gateway.errors import MediaAbsent
@@ -16,7 +17,7 @@ from gateway.model import DeliveryState
 from gateway.panel.allowed import OF_THE_MACHINE
 from gateway.panel.calls.settings_stick import as_of_settings
 from gateway.panel.people.roles import Role
-from gateway.panel.shown.setting_words import LABELS, ONE, PAGES
+from gateway.panel.shown.setting_words import LABELS, OF_BOX, ONE, PAGES
 from gateway.panel.this_machine import lacking
 from gateway.spool.live import LiveState
 from tests.unit.panel.conftest import Bench, seal
@@ -44,17 +45,18 @@ def test_every_key_of_the_configuration_is_on_a_page_and_has_words(tmp_path) -> 
             if isinstance(rule, Table):
                 walk(key, rule)
 
-    for name, table in tables(tmp_path).items():
+    for name, table in (*tables(tmp_path).items(), *machine.tables(tmp_path).items()):
         walk(name, table)
         assert not table.many or name in ONE
-    for page in PAGES.values():
+    every_table = {**tables(tmp_path), **machine.tables(tmp_path)}
+    for page in (*PAGES.values(), *OF_BOX.values()):
         for name, keys in page.tables:
-            shown |= {f"{name}.{key}" for key in (keys or tables(tmp_path)[name].keys)}
+            shown |= {f"{name}.{key}" for key in (keys or every_table[name].keys)}
     hidden = {".".join(each) for each in OF_THE_MACHINE} | {"source.station_ae_title"}  # of a later version
     assert every - hidden == set(LABELS) - hidden
     told = (ROOT / "docs" / "it.md").read_text().partition("**Not there**")[2].partition("\n- **")[0]
     assert [key for key in hidden if f"{key.split('.')[1]}`" not in told] == []  # each with its reason
-    assert {key for key in every - hidden if key.split(".")[0] not in {"lan", "tls"}} == shown - hidden
+    assert {key for key in every - hidden if key.split(".")[0] not in {"lan", "tls", "ieee8021x"}} == shown - hidden
 
 
 def test_the_settings_say_of_each_key_its_kind_its_limits_and_what_it_is(configured: Bench) -> None:

@@ -1,0 +1,148 @@
+"""The appliance's own network and time, as the screen shows and changes them. Root makes the machine so.
+
+A network that is set over the network is tried first and taken back unless somebody keeps it: root does that by
+itself (gateway/machine/trying.py). Whoever stands before the box cannot lock themselves out. Blocks: reads files.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.clock import Clock
+from gateway.config import machine
+from gateway.config.changes import Add, Change
+from gateway.config.editing import Editor, Trial
+from gateway.config.machine import Machine
+from gateway.config.table import Table
+from gateway.config.told import FOLDER, told
+from gateway.errors import BadValue, ConfigurationError
+from gateway.panel.configuring import State
+from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
+from gateway.spool.audit import Audit
+from gateway.spool.files import Files
+
+_TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: gateway/machine/trying.py, setting_clock.py
+_STEP = "network"  # the table whose change may cost the connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What root says of the machine now; `seconds_left`: until a network that is tried is taken back, or 0."""
+
+    network: Mapping[str, Any]
+    clock: Mapping[str, Any]
+    seconds_left: int
+
+    @property
+    def is_damaged(self) -> bool:
+        return "damaged" in self.network.get("problems", [])
+
+
+class OwnMachine:
+    """One box."""
+
+    def __init__(
+        self, *, folder: Path, requests: Path, files: Files, audit: Audit, clock: Clock, says: Path = FOLDER
+    ) -> None:
+        """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
+        self.editor = Editor(folder / machine.NAME, disk=files, read=machine.read_text)
+        self._requests = requests
+        self._files = files
+        self._audit = audit
+        self._clock = clock
+        self._says = says
+        self._tried: Trial | None = None  # over the network, and not kept yet
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        return machine.tables(self.editor.kept.path.parent)
+
+    @property
+    def there(self) -> bool:
+        """Say whether this is an appliance, whose network and time are set here."""
+        return told("network", self._says) is not None
+
+    def seen(self) -> Seen:
+        """Return how it is now. Raises NoMachine."""
+        network, clock = told("network", self._says), told("clock", self._says)
+        if network is None:
+            raise NoMachine
+        until = network.get("until_ns")
+        left = (until - self._clock.boottime_ns()) // 1_000_000_000 if isinstance(until, int) and until else 0
+        return Seen(network=network, clock=clock or {}, seconds_left=max(0, left))
+
+    def state(self) -> State:
+        return State(revision=self.editor.revision(), writable=self.editor.is_writable, waits="")
+
+    def settings(self) -> Machine:
+        """Return what the file says; a damaged one says nothing, as root takes it."""
+        try:
+            return machine.read_text(self.editor.kept.read().raw, self.editor.kept.path)
+        except ConfigurationError:
+            return Machine()
+
+    def tried(self, changes: Sequence[Change], revision: str) -> Trial:
+        """Return what changes would make of the file. Raises BadValue, NoMachine, SettingsMoved."""
+        if not self.there:
+            raise NoMachine
+        tables = self.tables
+        for change in changes:
+            if isinstance(change, Add) or str(change.place[0]) not in tables:
+                raise BadValue("This is no part of the machine's settings.")
+        return self.editor.try_changes(changes, revision)
+
+    def make(self, trial: Trial, revision: str, *, over_network: bool, person: str = "") -> bool:
+        """Write it; say False for what is only tried, because it could cost the connection over which it came.
+
+        Raises SettingsWrong, SettingsMoved, SettingsReadOnly, SpoolError.
+        """
+        if over_network and not trial.problems and any(each.steps[0] == _STEP for each in trial.differences):
+            self._tried = trial
+            self._files.write(self._requests / _TRY, [trial.text.raw])
+            self._note("network-tried", trial, person)
+            return False
+        self.editor.write(trial, revision)
+        self._note("machine-settings-changed", trial, person)
+        return True
+
+    def keep(self, *, person: str = "") -> None:
+        """Keep the network that is being tried. Raises NothingTried."""
+        trial = self._tried
+        if (
+            trial is None
+            or not self.seen().seconds_left
+            or self.seen().network.get("revision") != trial.text.revision
+        ):
+            raise NothingTried
+        self.editor.write(trial, self.editor.revision())
+        self._tried = None
+        self._note("machine-settings-changed", trial, person)
+
+    def set_clock(self, local: datetime, *, person: str = "") -> None:
+        """Have root set the clock to a time as it is read here. Raises NoMachine, ClockIsSet."""
+        if self.seen().clock.get("by") == "ntp":
+            raise ClockIsSet
+        at = local.replace(tzinfo=ZoneInfo(self.settings().time.zone)).astimezone(UTC)
+        who = {"person": person} if person else {}
+        self._audit.note("clock-set", by="panel", **who, to=f"{at:%Y-%m-%dT%H:%M:%SZ}")
+        self._files.write(self._requests / _SET_CLOCK, [f"{at:%Y-%m-%dT%H:%M:%SZ}\n".encode()])
+
+    def _note(self, what: str, trial: Trial, person: str) -> None:
+        keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
+        who = {"person": person} if person else {}
+        self._audit.note(what, by="panel", **who, keys=keys, revision=trial.text.revision[:12])
+
+
+def regions() -> list[str]:
+    """Return the parts of the world by which time zones are chosen."""
+    return sorted({zone.partition("/")[0] for zone in machine.zones()})
+
+
+def cities(region: str) -> Iterator[tuple[str, str]]:
+    """Yield the zones of a region and how each is called."""
+    for zone in sorted(machine.zones()):
+        if zone.partition("/")[0] == region:
+            yield zone, (zone.partition("/")[2] or zone).replace("_", " ")
