@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.cli import own_machine
 from gateway.cli.finding import Finding, until
 from gateway.clock import Clock
 from gateway.config.settings import Settings, Sign, Source, Tls, Trigger
@@ -177,7 +178,7 @@ def time_of_day(clock: Clock) -> Finding:
     return Finding(
         what="clock",
         ok=now.trusted,
-        says=f"{now.local:%d-%b-%Y %H:%M:%S %z}",
+        says=", ".join(filter(None, (f"{now.local:%d-%b-%Y %H:%M:%S %z}", own_machine.set_by()))),
         action="" if now.trusted else "Set the clock: it was never set since the start.",
     )
 

@@ -14,6 +14,6 @@ def told(name: str, folder: Path = FOLDER) -> Mapping[str, Any] | None:
     try:
         with (folder / f"{name}.json").open("rb") as file:
             found = json.loads(file.read(_LARGEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -1,0 +1,49 @@
+"""What `scopegate doctor` says of an appliance's network and clock."""
+
+import json
+from pathlib import Path
+
+from gateway.cli import own_machine
+
+GOOD = {
+    "inner": "enp1s0",
+    "method": "dhcp",
+    "cable": True,
+    "addresses": ["10.1.2.3/24"],
+    "gateway": "10.1.2.1",
+    "gateway_state": "answers",
+    "port_access": "",
+    "problems": [],
+}
+
+
+def found(folder: Path, **changes: object) -> list[tuple[str, bool | None]]:
+    (folder / "network.json").write_text(json.dumps({**GOOD, **changes}))
+    return [(each.what, each.ok) for each in own_machine.network(folder)]
+
+
+def test_another_machine_has_nothing_to_say(tmp_path: Path) -> None:
+    assert list(own_machine.network(tmp_path)) == []
+    assert own_machine.set_by(tmp_path) == ""
+
+
+def test_each_part_of_the_network_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    gateway = ("gateway 10.1.2.1", True)
+    assert found(tmp_path) == [("network", True), gateway]
+    assert found(tmp_path, cable=False) == [("network", False), gateway]
+    assert found(tmp_path, addresses=[]) == [("network", False), gateway]
+    assert found(tmp_path, gateway_state="silent")[1] == ("gateway 10.1.2.1", False)
+    assert found(tmp_path, gateway_state="unknown")[1] == ("gateway 10.1.2.1", None)
+    assert found(tmp_path, port_access="refuses")[2] == ("switch (802.1X)", False)
+    assert found(tmp_path, port_access="asks")[2] == ("switch (802.1X)", None)
+    assert found(tmp_path, problems=["damaged"])[2] == ("machine.toml", False)
+
+
+def test_it_says_what_set_the_clock(tmp_path: Path) -> None:
+    for said, words in (
+        ({"by": "ntp", "server": "10.1.2.4"}, "follows 10.1.2.4"),
+        ({"by": "nobody"}, "nobody set it since the start"),
+        ({"by": "else"}, ""),
+    ):
+        (tmp_path / "clock.json").write_text(json.dumps(said))
+        assert own_machine.set_by(tmp_path) == words
