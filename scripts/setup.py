@@ -108,6 +108,9 @@ TOOLS = (
     ),
     Tool(library="libatomic.so.1", package="libatomic1", why="what the browser's driver is linked with"),
     Tool(program="ip", package="iproute2", why="private networks for tests"),
+    Tool(program="nft", package="nftables", why="the firewall of the box"),
+    Tool(program="hostapd", package="hostapd", why="a switch that asks who is there", service="hostapd"),
+    Tool(program="wpa_supplicant", package="wpasupplicant", why="what answers it", service="wpa_supplicant"),
     Tool(program="node", package="nodejs", why="runs a peer written by another hand than the product's libraries"),
     Tool(program="npm", package="npm", why="installs that peer's packages, as its lock file says"),
     Tool(program="ntfs-3g", package="ntfs-3g", why="a memory stick with NTFS that tests pull out"),
@@ -125,6 +128,7 @@ MACHINE_TOOLS = (
     Tool(program="mkfs.ext4", package="e2fsprogs", why="makes that machine's disk"),
     Tool(file="/usr/share/OVMF/OVMF_CODE_4M.fd", package="ovmf", why="the firmware of tests/appliance"),
     Tool(program="sfdisk", package="fdisk", why="finds a partition whose bytes tests/appliance changes"),
+    Tool(program="chronyd", package="chrony", why="a time server for tests/appliance", service="chrony"),
 )
 
 
