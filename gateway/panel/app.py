@@ -34,6 +34,7 @@ from gateway.panel.live.recorder import Recorder
 from gateway.panel.live.streams import Streams
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.operators import Operators
+from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_machine import OwnMachine
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
@@ -107,6 +108,9 @@ def create_app(
             audit=spool.audit,
             clock=clock,
             says=machine_says,
+        ),
+        own_certificate=OwnCertificate(
+            base=configuring.allowed.base, files=spool.files, audit=spool.audit, clock=clock
         ),
     )
     return _built(context, people)

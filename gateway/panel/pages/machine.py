@@ -8,6 +8,7 @@ from gateway.errors import NotFound
 from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
+from gateway.panel.own_certificate import AUTHORITY
 from gateway.panel.own_machine import OwnMachine, cities, regions
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.pages.settings import SettingsPages
@@ -29,6 +30,14 @@ _SET_BY = N_(
 )
 _GATEWAY = N_({"answers": "It answers", "silent": "It does not answer", "unknown": "Not asked yet"})
 _SWITCH = N_({"lets-in": "It lets the box in", "refuses": "It refuses the box", "asks": "It is being asked"})
+_STANDING = N_(
+    {
+        "ok": "It holds",
+        "soon": "It ends within 60 days: have it renewed",
+        "now": "It ends within 14 days: have it renewed now",
+        "over": "It has ended",
+    }
+)
 _PROBLEMS = N_(
     {
         "damaged": "The file of these settings is damaged: the box gets its address from the network until then.",
@@ -58,6 +67,7 @@ class MachinePages:
             page(f"{_ROOT}/network", "machine_network.html", self._network, who=SET_UP),
             page(f"{_ROOT}/time", "machine_time.html", self._time, who=SET_UP),
             page(f"{_ROOT}/clock", "machine_clock.html", self._clock, who=SET_UP_AT_THE_BOX),
+            page(f"{_ROOT}/certificate", "machine_certificate.html", self._certificate, who=SET_UP),
             page(f"{_ROOT}/zones", "machine_zones.html", self._zones, who=SET_UP),
             page(f"{_ROOT}/zones/{{region}}", "settings_ask.html", self._cities, who=SET_UP),
             page(f"{_ROOT}/{{page}}/ask/{{place:path}}", "settings_ask.html", self._ask, who=SET_UP),
@@ -103,6 +113,22 @@ class MachinePages:
         words = N_({"year": "Year", "month": "Month", "day": "Day", "hour": "Hour", "minute": "Minute"})
         return {**self._state(), "there": self._machine.there, "begins": begins, "parts": words}
 
+    def _certificate(self, request: Request) -> Values:
+        """Show the box's certificate, and what is to be done about it."""
+        del request
+        own = self._context.own_certificate
+        network = self._machine.settings().network
+        names = [f"{network.hostname}.{each}" for each in network.search[:1]]
+        names += [network.hostname, *self._addresses()]
+        return {
+            **self._state(),
+            "own": own.now(),
+            "authority": own.now(AUTHORITY),
+            "asked": own.has_request,
+            "names": names,
+            "standing": _STANDING,
+        }
+
     def _zones(self, request: Request) -> Values:
         del request
         return {**self._state(), "regions": regions()}
@@ -131,6 +157,11 @@ class MachinePages:
         if found.place == ("network", "method"):
             asked = [each for key in _TOGETHER for each in fields if each.place[1] == key]
         return self._asking(request, asked, back=f"{_ROOT}/{page}", title=found.label)
+
+    def _addresses(self) -> list[str]:
+        """Return the addresses that the box has, without their prefixes."""
+        seen = self._machine.seen().network if self._machine.there else {}
+        return [str(each).partition("/")[0] for each in seen.get("addresses", [])]
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -170,9 +170,13 @@ class SettingsPages:
     def _step(self, field: Field, request: Request) -> Values:
         """Return how a field is asked for; the names of sources are choices, wherever one is asked for."""
         said = self._said(request)
+        one = field.form.kind in {forms.TEXT, forms.FILE}
         choices: list[tuple[str, str]] = [(word, said(field.word(word))) for word in field.form.choices]
         if field.key in {"trigger.source", "destination.sources"}:
             choices = [(name, name) for name in self._sources()]
+        elif kept := self._context.own_certificate.for_field(field.place):
+            choices = [(words, said(label)) for words, label in kept.items()]
+            choices += [(str(field.value), str(field.value))] if field.value and field.value not in kept else []
         plugged = _plugged(field, request.state.plugged, said)
         if field.form.kind in {forms.FLAG, forms.ENTITY}:
             choices = [("true", said(setting_values.YES)), ("false", said(setting_values.NO))]
@@ -181,7 +185,7 @@ class SettingsPages:
         return {
             "field": field,
             "place": list(field.place),
-            "kind": forms.CHOICE if plugged or (field.key == "trigger.source" and choices) else field.form.kind,
+            "kind": forms.CHOICE if plugged or (choices and one) else field.form.kind,
             "choices": plugged or choices,
             "device": self._device(field) if plugged else "",
             "chosen": _chosen(field),
