@@ -315,6 +315,29 @@ class CaptureGone(Refused):
 # --- the outside -----------------------------------------------------------------------------------------
 
 
+class MachineFailed(ScopegateError):
+    """A program of the system did not do what the settings of the machine need."""
+
+    code = "machine-failed"
+    safe = "Pictures are taken and kept all the same."
+    action = "Look at More, Settings, Network; if it happens again, call service."
+
+
+class MachineRequest(Refused):
+    """The request for the machine is none that can be done."""
+
+    code = "machine-request"
+    action = "Try again on the page."
+
+
+class CertificateNotMade(ScopegateError):
+    """The key or the certificate could not be made."""
+
+    code = "certificate-not-made"
+    safe = "What was there is as it was."
+    action = "Try again; if it happens again, call service."
+
+
 class ListenerFailed(ScopegateError):
     """The box cannot listen for other systems."""
 

@@ -13,11 +13,11 @@ from gateway.config import machine, reader
 from gateway.config.keeping import text_at
 from gateway.config.machine import Machine
 from gateway.config.settings import Settings
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, MachineFailed
 from gateway.log import event, warn
 from gateway.machine import incoming, networkd, supplicant, timing
 from gateway.machine.ports import Port, chosen
-from gateway.machine.programs import MachineFailed, Programs
+from gateway.machine.programs import Programs
 
 _log = logging.getLogger(__name__)
 DAMAGED = "damaged"  # machine.toml: DHCP until somebody puts it right

@@ -8,28 +8,20 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.errors import Refused
+from gateway.errors import MachineRequest
 
 FOLDER = Path("/run/scopegate")
 _LARGEST = 64 * 1024
 
 
-class BadRequest(Refused):
-    """The request for the machine is none that can be done."""
-
-    code = "machine-request"
-    safe = "Nothing was changed."
-    action = "Try again on the page."
-
-
 def taken(name: str, folder: Path = FOLDER) -> bytes:
-    """Return what a request says, and take it away. Raises BadRequest."""
+    """Return what a request says, and take it away. Raises MachineRequest."""
     path = folder / name
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         _gone(path)
-        raise BadRequest from None
+        raise MachineRequest from None
     try:
         is_file = stat.S_ISREG(os.fstat(fd).st_mode)
         raw = os.read(fd, _LARGEST + 1) if is_file else b""
@@ -37,7 +29,7 @@ def taken(name: str, folder: Path = FOLDER) -> bytes:
         os.close(fd)
         _gone(path)
     if not is_file or len(raw) > _LARGEST:
-        raise BadRequest
+        raise MachineRequest
     return raw
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock
+from gateway.errors import MachineFailed
 from gateway.machine import clock_state, network_state, supplicant
 from gateway.machine.applying import Places
 from gateway.machine.clock_state import ClockState
 from gateway.machine.ports import SYS, wired
-from gateway.machine.programs import MachineFailed, Programs
+from gateway.machine.programs import Programs
 from gateway.machine.telling import tell
 
 EVERY_S = 5.0

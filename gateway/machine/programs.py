@@ -5,19 +5,11 @@ import subprocess
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.errors import ScopegateError
+from gateway.errors import MachineFailed
 from gateway.log import warn
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 30
-
-
-class MachineFailed(ScopegateError):
-    """A program of the system did not do what the settings of the machine need."""
-
-    code = "machine-failed"
-    safe = "Pictures are taken and kept all the same."
-    action = "Look at More, Settings, Network; if it happens again, call service."
 
 
 class Programs(Protocol):

@@ -9,8 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.errors import MachineRequest
 from gateway.log import event
-from gateway.machine.asked import BadRequest
 
 _log = logging.getLogger(__name__)
 REQUEST = "clock-set"
@@ -20,13 +20,13 @@ _BATTERY = Path("/dev/rtc0")
 
 
 def wanted(raw: bytes, built: datetime) -> datetime:
-    """Return the time that a request names, to the second. Raises BadRequest, before the image was built too."""
+    """Return the time that a request names. Raises MachineRequest, also for one before the image was built."""
     try:
         found = datetime.strptime(raw.decode("ascii").strip(), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise BadRequest from None
+        raise MachineRequest from None
     if not built <= found < _LATEST:
-        raise BadRequest("The time is before this box's programs were made, or a lifetime ahead.")
+        raise MachineRequest("The time is before this box's programs were made, or a lifetime ahead.")
     return found
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.config import machine
 from gateway.config.keeping import text_at, text_of
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, MachineRequest
 from gateway.machine.applying import Applied, Applying
-from gateway.machine.asked import BadRequest
 
 REQUEST = "machine-try"
 TRIED_S = 180  # enough to sign in at the new address
@@ -30,12 +29,12 @@ class Trying:
         self._say = say
 
     def run(self, raw: bytes, stop: threading.Event) -> bool:
-        """Try it; return whether it was kept. Raises BadRequest for what could never be kept."""
+        """Try it; return whether it was kept. Raises MachineRequest for what could never be kept."""
         path: Path = self._applying.places.machine
         try:
             machine.read_text(raw, path)
         except ConfigurationError:
-            raise BadRequest from None
+            raise MachineRequest from None
         before, wanted = text_at(path).revision, text_of(raw).revision
         until = self._clock.boottime_ns() + TRIED_S * 1_000_000_000
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.config.certificates import misfit
-from gateway.errors import BadValue, ScopegateError
+from gateway.errors import BadValue, CertificateNotMade
 from gateway.messages import N_
 from gateway.net import expiry
 
@@ -20,14 +20,6 @@ _BITS = "3072"  # RSA: every archive and every switch takes it; as strong as 128
 _OWN_DAYS = "1095"
 _PATIENCE_S = 120  # on a slow box
 _LONGEST_NAME = 64  # CommonName (RFC 5280 A.1, ub-common-name)
-
-
-class CannotMake(ScopegateError):
-    """The key or the certificate could not be made."""
-
-    code = "certificate-not-made"
-    safe = "What was there is as it was."
-    action = "Try again; if it happens again, call service."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +45,7 @@ class About:
 
 
 def make(names: Sequence[str]) -> Made:
-    """Make a key and what belongs to it, for names and addresses of the box. Raises CannotMake."""
+    """Make a key and what belongs to it, for names and addresses of the box. Raises CertificateNotMade."""
     with TemporaryDirectory(prefix="certificate-") as made:
         key = Path(made) / "key"
         _run("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{_BITS}", "-out", str(key))
@@ -79,12 +71,12 @@ def judge(pem: bytes, key: Path, authority: Path | None) -> None:
         try:
             here = ("-CAfile", str(authority), "-no-CApath", "-no-CAstore", "-untrusted", str(path))
             _run("verify", *here, "-purpose", "any", str(path))
-        except CannotMake:
+        except CertificateNotMade:
             raise BadValue("The clinic's authority did not sign this certificate.", action=_ASK) from None
 
 
 def about(path: Path) -> About:
-    """Return what the first certificate of a file says. Raises OSError, ValueError, CannotMake."""
+    """Return what the first certificate of a file says. Raises OSError, ValueError, CertificateNotMade."""
     said = _run("x509", "-in", str(path), "-noout", "-subject", "-issuer", "-nameopt", "RFC2253")
     lines = dict(line.split("=", 1) for line in said.decode("utf-8", "replace").splitlines() if "=" in line)
     return About(
@@ -113,7 +105,7 @@ def _run(*words: str) -> bytes:
             ["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE_S
         )
     except (OSError, subprocess.TimeoutExpired):
-        raise CannotMake from None
+        raise CertificateNotMade from None
     if done.returncode:
-        raise CannotMake
+        raise CertificateNotMade
     return done.stdout

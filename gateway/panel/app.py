@@ -76,10 +76,7 @@ def create_app(
     timekeeping: Timekeeping | None = None,
     machine_says: Path = FOLDER,
 ) -> Starlette:
-    """Return the application. `editor` changes the file that the settings are from, as it was at `revision`.
-
-    `machine_says`: where root of an appliance says how the machine is.
-    """
+    """Return the application. `editor` changes the file that the settings are from, as it was at `revision`."""
     live, work, people = _live(spool, settings, clock), Work(), _people(spool, clock, hashes)
     configuring = _configuring(spool, settings, live, editor, revision)
     context = Context(
@@ -101,19 +98,25 @@ def create_app(
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
         configuring=configuring,
         setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
-        own_machine=OwnMachine(
-            folder=configuring.allowed.base,
-            requests=settings.station.runtime_dir,
-            files=spool.files,
-            audit=spool.audit,
-            clock=clock,
-            says=machine_says,
-        ),
-        own_certificate=OwnCertificate(
-            base=configuring.allowed.base, files=spool.files, audit=spool.audit, clock=clock
-        ),
+        own_machine=_own_machine(spool, settings, configuring, clock, machine_says),
     )
     return _built(context, people)
+
+
+def _own_machine(
+    spool: Spool, settings: Settings, configuring: Configuring, clock: Clock, says: Path
+) -> OwnMachine:
+    """Return what asks root of an appliance, which says in `says` how the machine is."""
+    folder = configuring.allowed.base
+    return OwnMachine(
+        folder=folder,
+        requests=settings.station.runtime_dir,
+        files=spool.files,
+        audit=spool.audit,
+        clock=clock,
+        says=says,
+        certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
+    )
 
 
 def _people(spool: Spool, clock: Clock, hashes: Hashes | None) -> People:

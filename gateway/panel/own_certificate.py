@@ -13,10 +13,10 @@ from gateway.clock import Clock
 from gateway.config.certificates import SYSTEM
 from gateway.config.lines import Place
 from gateway.config.values import Wrong, host
-from gateway.errors import BadValue, NotFound
+from gateway.errors import BadValue, CertificateNotMade, NotFound
 from gateway.messages import N_
 from gateway.net import own_certificate as openssl
-from gateway.net.own_certificate import About, CannotMake
+from gateway.net.own_certificate import About
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
@@ -56,7 +56,7 @@ class OwnCertificate:
         """Return how a certificate is, None for none."""
         try:
             about = openssl.about(self.path(name))
-        except (OSError, ValueError, CannotMake):
+        except (OSError, ValueError, CertificateNotMade):
             return None
         days = (about.until - self._clock.utc()).days
         return Standing(about=about, state=_state(about.until, self._clock.utc()), days=days)
@@ -119,7 +119,7 @@ class OwnCertificate:
         self._files.write(trial, [raw])
         try:
             openssl.about(trial)
-        except (ValueError, CannotMake, IndexError):
+        except (ValueError, CertificateNotMade, IndexError):
             self._files.remove(trial)
             raise BadValue("The file holds no certificate in PEM form.") from None
         self._files.rename(trial, self.path(AUTHORITY))

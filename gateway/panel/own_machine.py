@@ -20,6 +20,7 @@ from gateway.config.table import Table
 from gateway.config.told import FOLDER, told
 from gateway.errors import BadValue, ConfigurationError
 from gateway.panel.configuring import State
+from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
@@ -45,10 +46,19 @@ class OwnMachine:
     """One box."""
 
     def __init__(
-        self, *, folder: Path, requests: Path, files: Files, audit: Audit, clock: Clock, says: Path = FOLDER
+        self,
+        *,
+        folder: Path,
+        requests: Path,
+        files: Files,
+        audit: Audit,
+        clock: Clock,
+        certificate: OwnCertificate,
+        says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
         self.editor = Editor(folder / machine.NAME, disk=files, read=machine.read_text)
+        self.certificate = certificate
         self._requests = requests
         self._files = files
         self._audit = audit

@@ -22,7 +22,7 @@ class CertificateCalls:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._own = context.own_certificate
+        self._own = context.own_machine.certificate
 
     def routes(self) -> list[BaseRoute]:
         return [

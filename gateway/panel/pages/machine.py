@@ -116,7 +116,7 @@ class MachinePages:
     def _certificate(self, request: Request) -> Values:
         """Show the box's certificate, and what is to be done about it."""
         del request
-        own = self._context.own_certificate
+        own = self._context.own_machine.certificate
         network = self._machine.settings().network
         names = [f"{network.hostname}.{each}" for each in network.search[:1]]
         names += [network.hostname, *self._addresses()]

@@ -174,7 +174,7 @@ class SettingsPages:
         choices: list[tuple[str, str]] = [(word, said(field.word(word))) for word in field.form.choices]
         if field.key in {"trigger.source", "destination.sources"}:
             choices = [(name, name) for name in self._sources()]
-        elif kept := self._context.own_certificate.for_field(field.place):
+        elif kept := self._context.own_machine.certificate.for_field(field.place):
             choices = [(words, said(label)) for words, label in kept.items()]
             choices += [(str(field.value), str(field.value))] if field.value and field.value not in kept else []
         plugged = _plugged(field, request.state.plugged, said)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors import MachineFailed
 from gateway.machine.applying import Applying, Places
 from gateway.machine.ports import Port
-from gateway.machine.programs import MachineFailed
 
 
 @dataclass

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.errors import MachineRequest
 from gateway.machine import clock_state
 from gateway.machine.applying import Places
-from gateway.machine.asked import BadRequest
 from gateway.machine.clock_state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
 from gateway.machine.looking import BY_HAND, Looking, built
 from gateway.machine.setting_clock import set_clock, wanted
@@ -86,7 +86,7 @@ def test_a_time_that_can_be_is_set_on_the_machine_then_on_its_battery_clock() ->
     "raw", [b"", b"now", b"2026-10-01T00:00:00Z", b"2101-01-01T00:00:00Z", b"2026-13-01T00:00:00Z", b"\xff"]
 )
 def test_a_time_that_cannot_be_is_refused(raw: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(MachineRequest):
         wanted(raw, BUILT)
 
 

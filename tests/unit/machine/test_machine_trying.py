@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.errors import MachineRequest
 from gateway.machine.applying import Applied, Applying, Places
-from gateway.machine.asked import BadRequest, taken
+from gateway.machine.asked import taken
 from gateway.machine.trying import TRIED_S, Trying
 
 STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
@@ -88,7 +89,7 @@ def test_a_box_that_is_switched_off_meanwhile_starts_with_what_it_had(trying: Tr
 
 def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[Applied, int]]) -> None:
     for raw in (b"[network]\nmethod = 1\n", b"\xff", b"[[[", b"x" * 2_000_000):
-        with pytest.raises(BadRequest):
+        with pytest.raises(MachineRequest):
             trying.run(raw, threading.Event())
     assert said == []
 
@@ -99,7 +100,7 @@ def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[
 def test_a_request_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "machine-try").write_bytes(STATIC)
     assert taken("machine-try", tmp_path) == STATIC
-    with pytest.raises(BadRequest):
+    with pytest.raises(MachineRequest):
         taken("machine-try", tmp_path)
 
 
@@ -115,7 +116,7 @@ def test_a_request_that_is_no_plain_small_file_is_refused_and_gone(tmp_path: Pat
         path.mkdir()
     else:
         path.write_bytes(b"x" * 70_000)
-    with pytest.raises(BadRequest):
+    with pytest.raises(MachineRequest):
         taken("machine-try", tmp_path)
     assert not path.exists()
     assert not path.is_symlink()
