@@ -64,6 +64,7 @@ class MachinePages:
     def routes(self) -> list[Route]:
         page = self._frame.route
         return [
+            page(_ROOT, "machine.html", lambda _: {"of_box": OF_BOX}, who=SET_UP),
             page(f"{_ROOT}/network", "machine_network.html", self._network, who=SET_UP),
             page(f"{_ROOT}/time", "machine_time.html", self._time, who=SET_UP),
             page(f"{_ROOT}/clock", "machine_clock.html", self._clock, who=SET_UP_AT_THE_BOX),

@@ -18,7 +18,7 @@ from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import setting_values, settings
-from gateway.panel.shown.setting_words import OF_BOX, ONE, PAGES, WORDS
+from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
 from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words
@@ -55,7 +55,7 @@ class SettingsPages:
     def _all(self, request: Request) -> Values:
         del request
         kept = self._configuring.editor.kept
-        return {**self._state(), "pages": PAGES, "of_box": OF_BOX, "can_take_back": kept.before() is not None}
+        return {**self._state(), "pages": PAGES, "can_take_back": kept.before() is not None}
 
     def _before(self, request: Request) -> Values:
         """Show what taking the last change back would change."""

@@ -183,6 +183,7 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/machine/change": {A},
     "POST /api/v1/machine/keep": {A},
     "POST /api/v1/machine/clock": {A},
+    "GET /machine": {A},
     "GET /machine/network": {A},
     "GET /machine/time": {A},
     "GET /machine/clock": {A},
