@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from gateway.clock import Clock
 from gateway.config.editing import Editor
 from gateway.config.settings import Address, Settings
+from gateway.config.told import FOLDER
 from gateway.errors import ListenerFailed, SpoolError
 from gateway.log import event, warn
 from gateway.panel.app import create_app
@@ -52,6 +53,7 @@ def run(
     hashes: Hashes | None = None,
     editor: Editor | None = None,
     taking: Taking | None = None,
+    machine_says: Path = FOLDER,
 ) -> bool:
     """Serve until `supervisor` is stopped, or a changed configuration is to be taken; False when a thread died.
 
@@ -74,6 +76,7 @@ def run(
             editor=editor,
             revision=taking.revision if taking else "",
             switch=_switch(settings),
+            machine_says=machine_says,
         )
         heartbeat = Heartbeat(app, live, "{}:{}".format(*listener.getsockname()[:2]))
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))

@@ -103,6 +103,7 @@ class PanelProcess:
                 "supervisor": self._supervisor,
                 "languages": self.languages,
                 "hashes": QUICK,
+                "machine_says": self.settings.station.runtime_dir / "machine",
             },
         )
         self._thread.start()
