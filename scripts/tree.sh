@@ -7,15 +7,16 @@ mirrors() {
     apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' | sort -u
 }
 
-# The lines of a sources.list for suite $1.
+# The lines of a sources.list for suite $1, and the components that follow it (main).
 debian_sources() {
-    local suite=$1 key=/usr/share/keyrings/debian-archive-keyring.gpg origin label uri
+    local suite=$1 components=${*:2} key=/usr/share/keyrings/debian-archive-keyring.gpg origin label uri
+    components=${components:-main}
     while IFS='|' read -r origin label uri; do
         [ "$origin" = Debian ] || continue
         case $label in
-            Debian) echo "deb [signed-by=$key] $uri $suite main"
-                    echo "deb [signed-by=$key] $uri $suite-updates main" ;;
-            Debian-Security) echo "deb [signed-by=$key] $uri $suite-security main" ;;
+            Debian) echo "deb [signed-by=$key] $uri $suite $components"
+                    echo "deb [signed-by=$key] $uri $suite-updates $components" ;;
+            Debian-Security) echo "deb [signed-by=$key] $uri $suite-security $components" ;;
         esac
     done < <(mirrors) | sort -u
 }

@@ -4,9 +4,11 @@
 # shellcheck disable=SC2034,SC2154 # the caller has some of the variables, and the layout others
 
 base='' tools='' image='' # their folders, once made
+date='' version='' efi=''  # of the image
 esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
 root_mb=1024
 verity_mb=16
+slot_mb=900 # the most that an update brings
 # shellcheck source=/dev/null
 . image-build/tree/box/usr/lib/scopegate/layout
 
@@ -22,8 +24,9 @@ make_tools() {
 make_base() {
     local out=$1 tree=$work/tree
     mkdir "$tree"
-    tar -xf "$packages/packages.tar" -C "$tree" --exclude='./dev/*'
+    tar -xf "$packages/packages.tar" -C "$tree" --exclude='./dev/*' --exclude='./boot/initrd*'
     with_wheels "$tree"
+    rm -r "$tree"/opt/scopegate/.venv/{bin/pip*,lib/python3*/site-packages/pip{,-*}} # nothing is installed on a box
     tar -C "$tree" --sort=name --numeric-owner -cf "$out/root.tar" .
     rm -rf --one-file-system "$tree"
 }
@@ -48,9 +51,12 @@ finish_tree() {
         # Takes units, breakpoints and shells from the firmware and the command line.
         rm "$tree/usr/lib/systemd/system-generators/systemd-debug-generator"
     fi
-    rm -rf "${tree:?}"/{boot,var/lib/apt,var/cache,var/log,run,tmp,home,srv,media,mnt} "${tree:?}"/etc/*- "$tree/initrd.img" \
-        "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/var/lib/dbus/machine-id"
-    mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var/lib/scopegate}
+    # /var is in memory on a box: what packages left there would never be seen. No mirror of who built it.
+    rm -rf "${tree:?}"/{boot,var,run,tmp,home,srv,media,mnt} "${tree:?}"/etc/{*-,apt,dpkg} "$tree/initrd.img" \
+        "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/usr/lib/systemd/boot/efi"
+    # The initrd has the microcode; there is no radio.
+    rm -rf "$tree"/usr/lib/firmware/{intel-ucode,amd-ucode,rtlwifi,rtw88,rtw89,rtl_bt}
+    mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var}
     : >"$tree/etc/machine-id" # of the box, not of the image
     printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
     rm -rf "$tree/etc/rauc"
@@ -70,12 +76,25 @@ make_initrd() { # TREE OUT: kernel and initrd
     cp "$tree/boot/vmlinuz-$kernel" "$out/vmlinuz"
     run_in_tree "$tree" -- env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" dracut --quiet --force --reproducible \
         --no-hostonly --kver "$kernel" /boot/initrd
-    cp "$tree/boot/initrd" "$out/initrd"
+    cp "$tree/boot/initrd" "$tree/usr/lib/systemd/boot/efi/linux$efi.efi.stub" "$out/"
 }
 
-make_root_image() { # TREE OUT: root file system and its hashes; sets root_hash
-    local tree=$1 out=$2
-    mv "$tree" "$work/pieces/tree"
+make_contents() { # OUT: what the tree beside it is made of, and in it where people look for licences
+    local out=$1 facts=$1/facts
+    cp image-build/licences.toml image-build/parts/contents.py "$facts/"
+    {
+        tar -tf "$product/product.tar"
+        (cd image-build/tree/box && find . -type f -printf '%P\n')
+    } >"$facts/product"
+    (cd "$wheels/wheels" && sha256sum -- *.whl) >"$facts/wheels"
+    with_tools python3 facts/contents.py tree facts / . --version "$version" --suite "$suite" --date "$SOURCE_DATE_EPOCH"
+    mkdir -p "$out/tree/usr/share/doc/scopegate"
+    cp "$out"/{bom.cdx.json,licences.txt} "$out/tree/usr/share/doc/scopegate/"
+    rm -r "$facts"
+}
+
+make_root_image() { # OUT: root file system and its hashes, of the tree beside it; sets root_hash
+    local out=$1
     # lz4: a tenth larger than zstd, and read without keeping a slow processor from its pictures.
     with_tools mkfs.erofs --quiet -zlz4hc,level=9 -C65536 -T"$SOURCE_DATE_EPOCH" --all-time \
         -U "$root_fs" root.erofs tree
@@ -84,24 +103,40 @@ make_root_image() { # TREE OUT: root file system and its hashes; sets root_hash
     root_hash=$(cat "$out/roothash")
 }
 
+# Whether a firmware with Secure Boot can believe this image.
+signed() { [ -n "$keys" ] && [ -e "$keys/db.key" ]; }
+
+make_enrolment() { # OUT: what a firmware has to be given once, so that it believes this image and nothing else
+    local out=$1 name date_of_keys owner=$disk
+    date_of_keys=$(date --date="$(openssl x509 -in "$keys/db.crt" -noout -startdate | cut -d= -f2)" '+%F %T')
+    openssl x509 -in "$keys/db.crt" -outform DER -out "$out/secure-boot.cer"
+    with_tools cert-to-efi-sig-list -g "$owner" keys/db.crt keys/esl
+    for name in PK KEK db; do
+        with_tools sign-efi-sig-list -g "$owner" -t "$date_of_keys" -k keys/db.key -c keys/db.crt "$name" keys/esl "$name.auth" >/dev/null
+    done
+}
+
 make_start() { # OUT: one file that the firmware starts, and the partition that holds it
-    local out=$1 name stub
-    case $arch in
-        amd64) name=BOOTX64.EFI stub=linuxx64.efi.stub ;;
-        arm64) name=BOOTAA64.EFI stub=linuxaa64.efi.stub ;;
-    esac
+    local out=$1
     printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
         " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \
         " rootfstype=erofs ro panic=5 quiet rd.shell=0 rd.emergency=reboot systemd.gpt_auto=0" \
         " systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
     cp "$work/os-release" "$out/os-release"
-    with_tools ukify build --linux=vmlinuz --initrd=initrd --cmdline=@cmdline --os-release=@os-release \
-        --stub="/usr/lib/systemd/boot/efi/$stub" --output=start.efi >/dev/null
+    local sign=() # words for ukify
+    if signed; then
+        mkdir -m 700 "$out/keys"
+        cp "$keys"/db.{key,crt} "$out/keys/"
+        sign+=(--secureboot-private-key=keys/db.key --secureboot-certificate=keys/db.crt)
+        make_enrolment "$out"
+    fi
+    with_tools ukify build --linux=vmlinuz --initrd=initrd --cmdline=@cmdline --os-release=@os-release "${sign[@]}" \
+        --stub="linux$efi.efi.stub" --output=start.efi >/dev/null
     truncate --size="${esp_mb}M" "$out/esp.img"
     with_tools mkfs.vfat -F 32 -s 1 --invariant -n START esp.img >/dev/null
     with_tools mmd -i esp.img ::EFI ::EFI/BOOT
     touch --date="@$SOURCE_DATE_EPOCH" "$out/start.efi"
-    with_tools mcopy -m -i esp.img start.efi "::EFI/BOOT/$name"
+    with_tools mcopy -m -i esp.img start.efi "::EFI/BOOT/BOOT${efi^^}.EFI"
 }
 
 make_disk() { # OUT: both slots' places, the first one filled
@@ -126,11 +161,8 @@ make_disk() { # OUT: both slots' places, the first one filled
 }
 
 make_image() {
-    local out=$1 tree=$work/tree version
+    local out=$1 tree=$work/tree SOURCE_DATE_EPOCH=$date
     mkdir "$work/pieces" "$tree"
-    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-    export SOURCE_DATE_EPOCH
-    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
     [ "$profile" = product ] || console=" console=ttyS0"
     tar -xf "$base/root.tar" -C "$tree"
     tar -C image-build/tree/box --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$tree" -x
@@ -139,24 +171,44 @@ make_image() {
     cp "$tree/etc/os-release" "$work/os-release"
     say "initrd"
     make_initrd "$tree" "$work/pieces"
+    mkdir "$work/pieces/facts"
+    cp -r "$tree/var/lib/dpkg" "$work/pieces/facts/"
     finish_tree "$tree"
+    mv "$tree" "$work/pieces/tree"
+    say "what it is made of"
+    make_contents "$work/pieces"
     say "root file system"
-    make_root_image "$tree" "$work/pieces"
+    make_root_image "$work/pieces"
     say "what starts it"
     make_start "$work/pieces"
     make_disk "$work/pieces"
-    rm -rf --one-file-system "$work/pieces/tree" "$work/pieces/repart"
+    rm -rf --one-file-system "$work"/pieces/{tree,repart,keys,*.stub}
     mv "$work"/pieces/* "$out/"
-    say "root $(size_of "$out/root.erofs") MB, its hashes $(size_of "$out/root.verity") MB, start $(size_of "$out/start.efi") MB"
+    check_size "$out"
     say "root hash $root_hash"
 }
 
+check_size() { # OUT
+    local out=$1 slot
+    slot=$(stat --format=%s "$out"/{root.erofs,root.verity,start.efi} |
+        awk '{ sum += $1 } END { print int(sum / 1e6) + 1 }')
+    say "root $(size_of "$out/root.erofs") MB, its hashes $(size_of "$out/root.verity") MB," \
+        "start $(size_of "$out/start.efi") MB"
+    say "a slot has $slot of $slot_mb MB (of 1,000,000 bytes)"
+    [ "$slot" -le "$slot_mb" ] || { echo "build: a slot has $slot MB, and may have $slot_mb" >&2; exit 1; }
+}
+
 build_image() {
+    local inputs=(image-build requirements/run.txt pyproject.toml "${trees[@]}" scripts/setup.py "${parts[@]}")
+    # All files of an image bear the time at which what it is made of was last changed.
+    date=${asked_date:-$(git log -1 --format=%ct -- "${inputs[@]}")}
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+    case $arch in amd64) efi=x64 ;; arm64) efi=aa64 ;; esac
     made packages make_box image-build/packages "${trees[@]}" box
     made wheels make_wheels requirements/run.txt "$suite"
-    made tools make_tools image-build/packages/tools "${trees[@]}"
+    arch=$(dpkg --print-architecture) made tools make_tools image-build/packages/tools "${trees[@]}"
     made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
     made product make_product "${parts[@]}" "${trees[@]}"
-    made image make_image "$profile" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" image-build/parts \
-        image-build/tree/box
+    made image make_image "$profile" "$version $date" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" \
+        image-build/parts image-build/licences.toml image-build/tree/box
 }

@@ -4,20 +4,28 @@
 
 oldest_libc=17 # of glibc 2.x: what wheels may want
 newest_libc=36 # bookworm's
+# What every tree is dated, whenever it was made: later files get this time, users were made on this day.
+tree_date=1767225600
 parts=(gateway hardware systemd docs LICENSE NOTICE README.md CHANGELOG.md)
 packages='' wheels='' system='' product='' # their folders, once made
 
-# The packages of some lists, with commas between.
+# The packages of some lists, with commas between. A word in brackets names the one architecture that has it.
 listed() {
     local list
-    for list in "$@"; do sed "s/ *#.*//; /^\$/d; s/\$ARCH/$arch/" "image-build/packages/$list"; done | paste -sd,
+    for list in "$@"; do
+        sed "s/ *#.*//; /^\$/d; s/\$ARCH/$arch/; s/ \[$arch\]\$//; / \[/d" "image-build/packages/$list"
+    done | paste -sd,
 }
 
 # debian_tree TAR FOR LIST...: a root tree with the packages of some lists, and with the files of tree/FOR.
 debian_tree() {
     local out=$1 tree=$2 include
     include=$(listed "${@:3}")
-    debian_sources "$suite" >"$work/sources.list"
+    if [ -n "$sources" ]; then
+        cp "$sources" "$work/sources.list"
+    else
+        debian_sources "$suite" main non-free-firmware >"$work/sources.list"
+    fi
     apt_settings >"$work/apt.conf"
     [ -s "$work/sources.list" ] || { echo "build: no Debian mirror known here: run apt-get update" >&2; exit 2; }
     say "Debian packages of ${*:3}: $(tr , ' ' <<<"$include")"
@@ -48,6 +56,15 @@ make_wheels() {
     say "wheels: $(find "$out/wheels" -name '*.whl' | wc -l), $(size_of "$out/wheels") MB"
 }
 
+# bytecode TREE PATTERN...: that of these folders, all of it anew. In an image all files have one time; bytecode that was
+# made of a file of another time is old for Python, which then reads the file at each start. This one is not asked.
+bytecode() {
+    local tree=$1
+    shift
+    run_in_tree "$tree" -- sh -c 'set -- $*; find "$@" -name __pycache__ -prune -exec rm -r {} +
+        python3 -m compileall -q --invalidation-mode unchecked-hash "$@"' bytecode "$@"
+}
+
 # with_wheels TREE: the environment of the product in it, as docs/it.md makes it on a PC.
 with_wheels() {
     local tree=$1
@@ -55,8 +72,9 @@ with_wheels() {
     cp --parents requirements/*.txt scripts/setup.py "$tree/opt/scopegate/"
     cp -rl "$wheels/wheels" "$tree/opt/scopegate/"
     say "the environment of the wheels"
-    run_in_tree "$tree" -- env PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/scopegate/wheels \
+    run_in_tree "$tree" -- env PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/scopegate/wheels PIP_NO_COMPILE=1 \
         python3 /opt/scopegate/scripts/setup.py run
+    bytecode "$tree" '/usr/lib/python3*' /opt/scopegate/.venv/lib
     rm -r "$tree/opt/scopegate/wheels"
     ln -s .venv/bin "$tree/opt/scopegate/bin"
     say "root tree: $(size_of "$tree") MB, of which wheels $(size_of "$tree/opt/scopegate/.venv") MB"
@@ -89,8 +107,8 @@ make_product() {
 # with_product TREE: this checkout's product in it, with its users.
 with_product() {
     tar -xf "$product/product.tar" -C "$1"
-    run_in_tree "$1" -- sh -c 'systemd-sysusers && systemd-tmpfiles --create scopegate.conf &&
-        python3 -m compileall -q --invalidation-mode unchecked-hash /opt/scopegate/gateway /opt/scopegate/hardware'
+    run_in_tree "$1" -- sh -c 'systemd-sysusers && systemd-tmpfiles --create scopegate.conf'
+    bytecode "$1" /opt/scopegate/gateway /opt/scopegate/hardware
 }
 
 make_root() {

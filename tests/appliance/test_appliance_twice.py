@@ -1,0 +1,53 @@
+"""Whoever builds an image from the same commit gets the same bytes, and others from anything else."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD_S = 1800
+
+
+@pytest.fixture(scope="module")
+def again(pytestconfig: pytest.Config) -> Path:
+    """The folder of an image that was built anew, in another folder and from packages fetched anew."""
+    if not pytestconfig.getoption("--again"):
+        pytest.skip("scripts/appliance-tests --anew builds the image once more")
+    return Path(pytestconfig.getoption("--again"))
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Return the names of files that are not the same, or not in both folders."""
+    names = {path.name for folder in (one, other) for path in folder.iterdir()}
+    return sorted(
+        name for name in names if subprocess.run(["cmp", "-s", one / name, other / name], check=False).returncode
+    )
+
+
+def test_an_image_built_anew_elsewhere_is_the_same_to_the_byte(image: Path, again: Path) -> None:
+    assert again != image
+    assert (again / "roothash").read_text() == (image / "roothash").read_text()
+    assert differences(image, again) == []
+
+
+def test_an_image_of_another_date_is_another(image: Path, again: Path) -> None:
+    done = subprocess.run(
+        [
+            ROOT / "image-build" / "build",
+            "--dir",
+            again.parent,
+            "--profile",
+            "test",
+            "image",
+        ],  # with keys of its own
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=BUILD_S,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600"},
+    )
+    other = Path(done.stdout.strip())
+    assert (other / "roothash").read_text() != (image / "roothash").read_text()
+    assert {"disk.img", "root.erofs", "start.efi"} <= set(differences(image, other))
