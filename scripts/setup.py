@@ -119,6 +119,14 @@ TOOLS = (
         program="mount.exfat-fuse", package="exfat-fuse", why="that stick's driver, which tests end as a pull does"
     ),
     Tool(program="aplay", package="alsa-utils", why="plays the tones that answer a press"),
+    Tool(program="cryptsetup", package="cryptsetup-bin", why="keeps the keys of an encrypted disk"),
+    Tool(program="swtpm", package="swtpm", why="the chip that guards them"),
+    Tool(program="tpm2_pcrevent", package="tpm2-tools", why="tells it of a changed start"),
+    Tool(
+        file=f"/usr/lib/{os.uname().machine}-linux-gnu/libtss2-tcti-swtpm.so.0",
+        package="libtss2-tcti-swtpm0",
+        why="the way to it",
+    ),
     Tool(program="systemd-analyze", package="systemd", why="checks the systemd units"),
 )
 

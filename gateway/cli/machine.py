@@ -14,7 +14,7 @@ from gateway.cli.notify import ServiceManager
 from gateway.clock import Clock
 from gateway.errors import BadValue
 from gateway.log import event, to_stderr
-from gateway.machine import asked, setting_clock, trying
+from gateway.machine import asked, data, setting_clock, trying
 from gateway.machine.applying import Applied, Applying, Places
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
@@ -29,7 +29,7 @@ _TRIAL, _APPLIES = ".trial", ".applies"  # locks
 
 def run(what: str) -> None:
     """Do one of them. Raises BadValue for another word."""
-    works = {"apply": _apply, "look": _look, "try": _try, "set-clock": _set_clock}
+    works = {"apply": _apply, "look": _look, "try": _try, "set-clock": _set_clock, "open-data": _open_data, "data": data.run_asked}
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")
     to_stderr("machine")
@@ -97,3 +97,8 @@ def _set_clock() -> None:
     to = setting_clock.wanted(asked.taken(setting_clock.REQUEST), built(IMAGE))
     setting_clock.set_clock(to, machine=setting_clock.set_machine, battery=setting_clock.set_battery)
     (Places().told / BY_HAND).touch()
+
+
+def _open_data() -> None:
+    if not data.run_start():
+        raise SystemExit(1)

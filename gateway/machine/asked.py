@@ -3,6 +3,7 @@
 Read bounded, following no link, and taken away: what could not be done is not asked again and again.
 """
 
+import json
 import os
 import stat
 from contextlib import suppress
@@ -31,6 +32,17 @@ def taken(name: str, folder: Path = FOLDER) -> bytes:
     if not is_file or len(raw) > _LARGEST:
         raise MachineRequest
     return raw
+
+
+def words_of(raw: bytes) -> dict[str, str]:
+    """Return the words by name that a request consists of. Raises BadRequest."""
+    try:
+        wanted = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BadRequest from None  # the parser's words quote what may be a secret
+    if not isinstance(wanted, dict) or not all(isinstance(value, str) for value in wanted.values()):
+        raise BadRequest
+    return wanted
 
 
 def _gone(path: Path) -> None:

@@ -1,0 +1,136 @@
+"""The service of the data partition: opens it at the start, and does with its keys what the screen asks for.
+
+Says in data.json what there is: whether it is open, what guards it, since when there is a recovery key, what went wrong.
+"""
+
+import logging
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.errors import DataClosed, KeyGone, Refused, ScopegateError
+from gateway.log import event
+from gateway.machine import recovery_key
+from gateway.machine.asked import BadRequest, taken, words_of
+from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
+from gateway.machine.guarding import Guarding
+from gateway.machine.key_record import Guard, State
+from gateway.machine.telling import tell
+
+TOLD = Path("/run/scopegate-machine")
+SUBJECT = "data"
+SHORTEST_PIN = 8
+LONGEST_PIN = 64
+_SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
+_log = logging.getLogger(__name__)
+
+
+class NotAKey(Refused):
+    """This is no recovery key and no start PIN."""
+
+    code = "no-key"
+    action = f"A recovery key has 64 letters in groups of 8; a start PIN has {SHORTEST_PIN} digits or more."
+
+
+def start(disk: Disk, clock: Clock) -> ScopegateError | None:
+    """Open the data, or say why not."""
+    trouble: DataClosed | None = None
+    try:
+        if not disk.opened:
+            open_or_make(disk, new_key=_random(clock))
+    except DataClosed as error:
+        trouble = error
+    _say(disk, trouble)
+    return trouble
+
+
+def asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
+    """Do what was asked for, and say how it went, under the number of the request."""
+    guarding = Guarding(disk, new_key=_random(clock), today=clock.utc().date().isoformat())
+    trouble: ScopegateError | None = None
+    try:
+        _obey(guarding, wanted)
+    except (DataClosed, Refused) as error:
+        trouble = error
+    _say(disk, trouble, number=wanted.get("number", ""))
+    return trouble
+
+
+def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
+    match wanted.get("do", ""):
+        case "unlock":
+            guarding.unlock(_recovery(wanted) or _pin(wanted))
+        case "recovery-key":
+            guarding.new_recovery_key(_recovery(wanted) or _no_key(), pin=wanted.get("pin", "").encode())
+        case "start-pin":
+            guarding.start_pin(_pin(wanted))
+        case "no-start-pin":
+            guarding.no_start_pin(_pin(wanted))
+        case _:
+            raise BadRequest
+
+
+def _recovery(wanted: Mapping[str, str]) -> bytes:
+    return recovery_key.read(wanted.get("key", "")).encode()
+
+
+def _pin(wanted: Mapping[str, str]) -> bytes:
+    pin = wanted.get("pin", "")
+    return pin.encode() if pin.isascii() and SHORTEST_PIN <= len(pin) <= LONGEST_PIN else _no_key()
+
+
+def _no_key() -> bytes:
+    raise NotAKey
+
+
+def _random(clock: Clock) -> bytes:
+    return bytes.fromhex(clock.token(2 * KEY_BYTES))
+
+
+def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "") -> None:
+    try:
+        record = disk.record()
+    except KeyGone:
+        record = None
+    said = {
+        "opened": disk.opened,
+        "made": record is not None and record.state is State.MADE,
+        "guard": record.guard if record else Guard.NONE,
+        "recovery_key": record.recovery if record else "",
+        "tpm": disk.tpm.usable,
+        "secure_boot": _secure_boot(),
+        "number": number,
+        "code": trouble.code if trouble else "",
+        "what": trouble.what if trouble else "",
+        "safe": trouble.safe if trouble else "",
+        "action": trouble.action if trouble else "",
+    }
+    TOLD.mkdir(mode=0o755, exist_ok=True)  # at the start nobody else has made it yet
+    tell(TOLD, SUBJECT, said)
+
+
+def _secure_boot() -> bool:
+    try:
+        return _SECURE_BOOT.read_bytes()[-1:] == b"\1"
+    except OSError:
+        return False
+
+
+def run_start() -> bool:
+    """Open the data; say whether they are open: a start without them is a unit that failed."""
+    trouble = start(Disk(), Clock())
+    if trouble:
+        event(_log, "data_closed", code=trouble.code)
+    return not trouble
+
+
+def run_asked() -> None:
+    """Do what the panel asks for; mount what was opened after the start, and start what waits for it."""
+    disk = Disk()
+    was_closed = not disk.opened
+    trouble = asked(disk, Clock(), words_of(taken(SUBJECT)))
+    event(_log, "data_asked", code=trouble.code if trouble else "")
+    if was_closed and disk.opened:
+        units = ["scopegate-data.service", "local-fs.target", "scopegate.target"]
+        subprocess.run(["systemctl", "start", "--no-block", *units], check=False)

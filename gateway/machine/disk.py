@@ -1,0 +1,136 @@
+"""The data partition: made at the first start, opened at every other, never made twice.
+
+A key is on the disk before anything is encrypted with it, and "made" behind it when all is done: a cut during the
+first start begins again with nothing lost. What was made and cannot be opened may hold patients' pictures, and
+stays as it is.
+"""
+
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gateway.errors import DataClosed, DataDamaged, DataMissing, KeyGone, KeyRefused, StartPinWanted
+from gateway.log import event
+from gateway.machine import key_record
+from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
+from gateway.machine.luks import MAPPING, Luks, WrongKey
+from gateway.machine.handing import ProgramFailed, run
+from gateway.machine.sealing import NotUnsealed, Tpm
+
+_log = logging.getLogger(__name__)
+_LABELS = Path("/dev/disk/by-partlabel")
+_DEFINITIONS = Path("/usr/lib/scopegate/repart.d")
+_MAPPED = Path("/dev/mapper") / MAPPING
+_REPAIRED = 1  # e2fsck(8): errors were corrected; from 4 on some were not
+KEY_BYTES = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Disk:
+    """Where the two partitions are, and the TPM of the machine."""
+
+    key: Path = _LABELS / "key"
+    data: Path = _LABELS / "data"
+    tpm: Tpm = field(default_factory=Tpm)
+
+    @property
+    def luks(self) -> Luks:
+        return Luks(self.data)
+
+    @property
+    def opened(self) -> bool:
+        return _MAPPED.exists()
+
+    def record(self) -> KeyRecord:
+        """Return what the key partition says; nothing, where there is none yet. Raises KeyGone."""
+        try:
+            return key_record.settled(self.key)
+        except FileNotFoundError:
+            return KeyRecord()
+        except (OSError, RecordDamaged) as error:
+            raise KeyGone(str(error) or "The place of the box's key is damaged.") from None
+
+    def write(self, record: KeyRecord) -> KeyRecord:
+        """Have the key partition say this. Raises KeyGone: it cannot be written."""
+        try:
+            return key_record.write(self.key, record)
+        except OSError as error:
+            raise KeyGone(f"The box's key cannot be kept: {error.strerror}.") from None
+
+    def own_key(self, record: KeyRecord) -> bytes:
+        """Return the key that the box has by itself. Raises KeyGone, KeyRefused, StartPinWanted."""
+        if record.guard is Guard.PIN:
+            raise StartPinWanted
+        if not record.key:
+            raise KeyGone
+        if record.guard is Guard.NONE:
+            return record.key
+        try:
+            return self.tpm.unseal(record.key)
+        except NotUnsealed as error:
+            event(_log, "key_refused", why=str(error))
+            raise KeyRefused from None
+
+
+def open_or_make(disk: Disk, *, new_key: bytes) -> None:
+    """Give the data the name /dev/mapper/data, with a file system that was checked. Raises DataClosed.
+
+    `new_key`: KEY_BYTES random ones, for a partition that is not made yet.
+    """
+    record = disk.record()
+    if record.state is State.MADE:
+        open_with(disk, disk.own_key(record))
+    else:
+        _make(disk, record, new_key)
+
+
+def open_with(disk: Disk, secret: bytes) -> None:
+    """Open what was made. Raises DataMissing, DataDamaged, KeyRefused (not this secret)."""
+    if not disk.data.exists():
+        raise DataMissing
+    try:
+        disk.luks.open(secret)
+    except WrongKey:
+        raise KeyRefused("This key does not open the data.", action="Type it again, or call service.") from None
+    except ProgramFailed as error:
+        event(_log, "data_not_opened", why=str(error))
+        raise DataDamaged from None
+    _check_file_system(disk)
+
+
+def _check_file_system(disk: Disk) -> None:
+    """Repair what is repaired without a question, as after every cut; leave the rest to a person."""
+    try:
+        run(["e2fsck", "-p", _MAPPED], wait_s=3600)
+    except ProgramFailed as error:
+        if error.status <= _REPAIRED:
+            return
+        event(_log, "file_system_damaged", why=str(error))
+        disk.luks.close()
+        raise DataDamaged from None
+
+
+def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
+    try:
+        if not disk.data.exists():
+            _partitions()
+        elif record.state is State.NEW and disk.luks.is_one:
+            raise KeyGone
+        if record.state is not State.MAKING:
+            record = disk.write(KeyRecord(state=State.MAKING, key=new_key))
+        event(_log, "making_data")
+        disk.luks.make(record.key)
+        disk.luks.open(record.key)
+        run(["mkfs.ext4", "-q", "-F", "-L", "data", "-m", "0", _MAPPED], wait_s=600)
+        run(["sync"])
+    except ProgramFailed as error:
+        event(_log, "data_not_made", why=str(error))
+        raise DataClosed("The box could not prepare its disk for pictures.", safe="It holds none yet.") from None
+    disk.write(replace(record, state=State.MADE))
+
+
+def _partitions() -> None:
+    name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
+    words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
+    run([*words, f"/dev/{name}"])
+    run(["udevadm", "settle", "--timeout=30"])

@@ -1,0 +1,121 @@
+"""Who opens the data: the box itself, its TPM or a person's start PIN; and the recovery key, on any PC.
+
+Nothing that can be forgotten or refused guards the data before there is a recovery key: a new firmware, a broken
+board or a lost PIN would be the end of patients' pictures.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from gateway.errors import KeyRefused, Refused
+from gateway.log import event
+from gateway.machine.disk import Disk, open_with
+from gateway.machine.key_record import Guard, KeyRecord
+from gateway.machine.luks import Slots, WrongKey
+from gateway.machine.handing import ProgramFailed
+from gateway.machine.sealing import NotUnsealed
+
+_log = logging.getLogger(__name__)
+
+
+class RecoveryKeyFirst(Refused):
+    """Nothing may guard the data before there is a recovery key."""
+
+    code = "recovery-key-first"
+    action = "Make a recovery key first."
+
+
+class NotWithTpm(Refused):
+    """The chip of this box guards the data already, better than a PIN could."""
+
+    code = "tpm-guards"
+    action = "Nothing has to be done."
+
+
+class KeysNotChanged(Refused):
+    """The keys of the data could not be changed."""
+
+    code = "keys-not-changed"
+    safe = "The keys of before open the data; a recovery key that was just written down may not."
+    action = "Try again; if it happens again, call service."
+
+
+class Guarding:
+    """Changes of who opens the data of a disk. Each is whole or did not happen."""
+
+    def __init__(self, disk: Disk, *, new_key: bytes, today: str) -> None:
+        self._disk = disk
+        self._new_key = new_key
+        self._today = today
+
+    def unlock(self, secret: bytes) -> None:
+        """Open with a start PIN or a recovery key, which a person typed. Raises DataClosed.
+
+        Where the TPM had refused, it is trusted anew: the person who has the recovery key says that this was meant.
+        """
+        open_with(self._disk, secret)
+        record = self._disk.record()
+        if record.guard is not Guard.PIN:
+            self._own_key_anew(record, by=secret)
+
+    def new_recovery_key(self, code: bytes, *, pin: bytes = b"") -> None:
+        """Let a new recovery key open the data and an older one no more. Raises DataClosed.
+
+        From then on the TPM guards the data, where there is one.
+        """
+        record = self._disk.record()
+        by = pin if record.guard is Guard.PIN else self._disk.own_key(record)
+        with _translated():
+            slot = self._disk.luks.add(Slots.RECOVERY, code, by=by)
+            self._disk.luks.keep_only(Slots.RECOVERY, slot)
+        record = self._disk.write(replace(record, recovery=self._today))
+        if record.guard is Guard.NONE and self._disk.tpm.usable:
+            self._own_key_anew(record, by=code)
+
+    def start_pin(self, pin: bytes) -> None:
+        """Ask for this PIN at every start. Raises NotWithTpm, RecoveryKeyFirst, DataClosed."""
+        record = self._disk.record()
+        if record.guard is Guard.TPM:
+            raise NotWithTpm
+        if not record.recovery:
+            raise RecoveryKeyFirst
+        with _translated():
+            slot = self._disk.luks.add(Slots.PIN, pin, by=self._disk.own_key(record))
+            self._disk.write(replace(record, guard=Guard.PIN, key=b""))
+            self._disk.luks.keep_only(Slots.PIN, slot)
+            self._disk.luks.keep_only(Slots.BOX)
+
+    def no_start_pin(self, pin: bytes) -> None:
+        """Open the data without a person again. Raises DataClosed."""
+        self._own_key_anew(self._disk.record(), by=pin)
+
+    def _own_key_anew(self, record: KeyRecord, *, by: bytes) -> None:
+        """Give the box another key of its own: sealed where it can be, so that an earlier one is worth nothing.
+
+        It is in the partition before it is in the record, and the earlier one is out of it last.
+        """
+        guard, kept = Guard.NONE, self._new_key
+        if self._disk.tpm.usable and record.recovery:
+            try:
+                guard, kept = Guard.TPM, self._disk.tpm.seal(self._new_key)
+            except (NotUnsealed, ProgramFailed) as error:
+                event(_log, "not_sealed", why=str(error))
+        with _translated():
+            slot = self._disk.luks.add(Slots.BOX, self._new_key, by=by)
+            self._disk.write(replace(record, guard=guard, key=kept))
+            self._disk.luks.keep_only(Slots.BOX, slot)
+            self._disk.luks.keep_only(Slots.PIN)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say what happened to the keys of the data in words for people."""
+    try:
+        yield
+    except WrongKey:
+        raise KeyRefused("This key does not open the data.", action="Type it again.") from None
+    except ProgramFailed as error:
+        event(_log, "keys_not_changed", why=str(error))
+        raise KeysNotChanged from None

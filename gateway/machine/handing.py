@@ -1,0 +1,44 @@
+"""Hands keys to programs of the system: in memory, never in a file, a word of a command or a log."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class ProgramFailed(Exception):
+    """A program of the system refused; `why` is its last line, without what was handed to it."""
+
+    def __init__(self, program: str, status: int, why: str) -> None:
+        super().__init__(f"{program} ended with {status}: {why}")
+        self.status = status
+
+
+def run(
+    words: Sequence[str | Path], *, given: bytes = b"", secrets: Sequence[bytes] = (), wait_s: float = 120
+) -> bytes:
+    """Return what a program said. `{0}`, `{1}` in its words stand for files in memory with the secrets.
+
+    Raises ProgramFailed, also when it does not end in time or is not there.
+    """
+    held = [_in_memory(secret) for secret in secrets]
+    names = [f"/proc/self/fd/{file}" for file in held]
+    command = [str(word).format(*names) if held else str(word) for word in words]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, pass_fds=held, timeout=wait_s, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProgramFailed(Path(command[0]).name, -1, type(error).__name__) from None
+    finally:
+        for file in held:
+            os.close(file)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise ProgramFailed(Path(command[0]).name, done.returncode, "".join(last))
+    return done.stdout
+
+
+def _in_memory(secret: bytes) -> int:
+    file = os.memfd_create("key", os.MFD_CLOEXEC)
+    os.write(file, secret)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file

@@ -1,0 +1,121 @@
+"""What the partition `key` says: how far the data partition came, what guards it, and what opens it.
+
+Two copies, half a partition apart, each whole or worthless: a cut while one is written leaves the other. Both are
+written at every change, so that no key outlives the change that took it out of use.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+COPY_BYTES = 16_384
+_PLACES = (0, 524_288)
+_MAGIC = b"scopegate-key\n"
+
+
+class State(StrEnum):
+    """How far the data partition came."""
+
+    NEW = "new"  # nothing was made yet
+    MAKING = "making"  # the key is there, the partition may be half made
+    MADE = "made"  # it holds, or held, what the clinic gave
+    ERASED = "erased"  # somebody wanted everything gone: it may be made again
+
+
+class Guard(StrEnum):
+    """What stands between a thief and the data."""
+
+    NONE = "none"  # the key lies beside the data
+    TPM = "tpm"  # the key was sealed to this machine and its firmware
+    PIN = "pin"  # a person types it at every start
+
+
+class RecordDamaged(Exception):
+    """The key partition holds something, and neither copy is whole."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyRecord:
+    """One state of the partition. `key`: the box's own key, sealed where the guard is the TPM, empty with a PIN."""
+
+    state: State = State.NEW
+    guard: Guard = Guard.NONE
+    key: bytes = b""
+    recovery: str = ""  # since when there is a recovery key: a date, ISO 8601
+    sequence: int = 0
+
+
+def read(partition: Path) -> KeyRecord:
+    """Return the newest whole copy. Raises RecordDamaged, OSError."""
+    raw = list(_copies(partition))
+    whole = [record for record in map(_parsed, raw) if record]
+    if whole:
+        return max(whole, key=lambda record: record.sequence)
+    if any(copy.strip(b"\0") for copy in raw):
+        raise RecordDamaged
+    return KeyRecord()
+
+
+def write(partition: Path, record: KeyRecord) -> KeyRecord:
+    """Write both copies, each flushed before the next is begun: older first. Raises OSError, RecordDamaged."""
+    raw = [_parsed(copy) for copy in _copies(partition)]
+    ages = [copy.sequence if copy else -1 for copy in raw]
+    newest = replace(record, sequence=max(*ages, 0) + 1)
+    file = os.open(partition, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for place in sorted(range(len(_PLACES)), key=lambda number: ages[number]):
+            os.pwrite(file, _bytes(newest), _PLACES[place])
+            os.fsync(file)
+    finally:
+        os.close(file)
+    return newest
+
+
+def settled(partition: Path) -> KeyRecord:
+    """Return the newest whole copy, after a cut written over the other, which may hold a key that is out of use.
+
+    Raises RecordDamaged, OSError.
+    """
+    record = read(partition)
+    same = [copy == record for copy in map(_parsed, _copies(partition))]
+    return record if all(same) or not record.sequence else write(partition, record)
+
+
+def _copies(partition: Path) -> Iterator[bytes]:
+    with partition.open("rb") as file:
+        for place in _PLACES:
+            file.seek(place)
+            yield file.read(COPY_BYTES)
+
+
+def _bytes(record: KeyRecord) -> bytes:
+    said: dict[str, Any] = asdict(record)
+    said["key"] = base64.b64encode(record.key).decode()
+    body = json.dumps(said).encode()
+    raw = _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
+    if len(raw) > COPY_BYTES:
+        raise ValueError("a key of that length has no room")
+    return raw.ljust(COPY_BYTES, b"\0")
+
+
+def _parsed(raw: bytes) -> KeyRecord | None:
+    if not raw.startswith(_MAGIC):
+        return None
+    digest, _, rest = raw[len(_MAGIC) :].partition(b"\n")
+    body = rest.partition(b"\n")[0]
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        return None
+    said = json.loads(body)
+    return KeyRecord(
+        state=State(said["state"]),
+        guard=Guard(said["guard"]),
+        key=base64.b64decode(said["key"]),
+        recovery=said["recovery"],
+        sequence=said["sequence"],
+    )

@@ -1,0 +1,98 @@
+"""The encrypted partition (LUKS2, cryptsetup(8)): its key slots by what they are for.
+
+Each purpose has a few slots, so that a new secret is in before the old one is out: a cut in between leaves both,
+and the next change takes away what is left over.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+
+from gateway.machine.handing import ProgramFailed, run
+
+MAPPING = "data"
+_WRONG_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
+# Guessing has to be made slow for a PIN alone, by memory (kB; less than the smallest box has free) more than by time.
+_RANDOM_SECRET = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
+_TYPED_SECRET = ("--pbkdf", "argon2id", "--pbkdf-memory", "262144", "--pbkdf-force-iterations", "8")
+
+
+class Slots(Enum):
+    """What key slots are for, and their numbers."""
+
+    BOX = range(4)
+    RECOVERY = range(4, 8)
+    PIN = range(8, 12)
+
+
+class WrongKey(Exception):
+    """No slot of the partition has this secret."""
+
+
+class Luks:
+    """One partition, or a file in its place."""
+
+    def __init__(self, device: Path) -> None:
+        self.device = device
+
+    @property
+    def is_one(self) -> bool:
+        try:
+            run(["cryptsetup", "isLuks", self.device])
+        except ProgramFailed:
+            return False
+        return True
+
+    def make(self, secret: bytes) -> None:
+        """Encrypt it anew; whatever it held is gone. Raises ProgramFailed."""
+        words = ["cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2", *_RANDOM_SECRET]
+        run([*words, "--key-slot", str(Slots.BOX.value[0]), "--key-file", "-", self.device], given=secret)
+
+    def check(self, secret: bytes) -> None:
+        """Raise WrongKey when a secret does not open it, ProgramFailed when its header is none."""
+        self._with(secret, ["--test-passphrase", self.device])
+
+    def open(self, secret: bytes) -> None:
+        """Give the plain partition the name /dev/mapper/data. Raises WrongKey, ProgramFailed."""
+        self._with(secret, [self.device, MAPPING])
+
+    def close(self) -> None:
+        """Take the name away again. Raises ProgramFailed."""
+        run(["cryptsetup", "close", MAPPING])
+
+    def add(self, purpose: Slots, secret: bytes, *, by: bytes) -> int:
+        """Let `secret` open it as well; return its slot. `by` opens it now. Raises WrongKey, ProgramFailed."""
+        free = [slot for slot in purpose.value if slot not in self.slots()]
+        if not free:
+            raise ProgramFailed("cryptsetup", -1, "no slot of this purpose is free")
+        guessing = _TYPED_SECRET if purpose is Slots.PIN else _RANDOM_SECRET
+        words = ["cryptsetup", "luksAddKey", "--batch-mode", *guessing, "--new-key-slot", str(free[0])]
+        _translated([*words, "--key-file", "{0}", self.device, "{1}"], secrets=[by, secret])
+        return free[0]
+
+    def keep_only(self, purpose: Slots, slot: int | None = None) -> None:
+        """Let no other secret of this purpose open it any more. Raises ProgramFailed."""
+        for other in set(purpose.value) & self.slots() - {slot}:
+            run(["cryptsetup", "luksKillSlot", "--batch-mode", self.device, str(other)])
+
+    def erase(self) -> None:
+        """Let nothing ever open it again. Raises ProgramFailed."""
+        run(["cryptsetup", "erase", "--batch-mode", self.device])
+
+    def slots(self) -> set[int]:
+        """Return the numbers of the slots that hold something. Raises ProgramFailed."""
+        said = json.loads(run(["cryptsetup", "luksDump", "--dump-json-metadata", self.device]))
+        return {int(number) for number in said["keyslots"]}
+
+    def _with(self, secret: bytes, words: Sequence[str | Path]) -> None:
+        _translated(["cryptsetup", "open", "--key-file", "{0}", *words], secrets=[secret])
+
+
+def _translated(words: Sequence[str | Path], *, secrets: Sequence[bytes]) -> None:
+    try:
+        run(words, secrets=secrets)
+    except ProgramFailed as error:
+        if error.status == _WRONG_KEY:
+            raise WrongKey from None
+        raise

@@ -1,0 +1,63 @@
+"""Sealing the box's key to its TPM.
+
+What was sealed opens in this machine alone, after a start that the maker signed.
+
+Bound to PCR 7 (Secure Boot: on, and whose keys), PCR 12 (nobody added words to the command line) and, by a
+signature that comes with each image, PCR 11 (kernel, initrd and command line; systemd-stub(7)). Without Secure Boot
+PCR 11 can be imitated by whoever starts a program of his own: then the seal keeps out who has the disk, not who has
+the box.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.machine.handing import ProgramFailed, run
+
+_NAME = "scopegate.data"
+_PCRS = "7+12"
+_SIGNED_PCRS = "11"
+
+
+class NotUnsealed(Exception):
+    """The TPM did not open what was sealed: another start, another machine, or no TPM any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tpm:
+    """This machine's TPM, and what the image that was started has for it."""
+
+    device: str = "/dev/tpmrm0"  # or what tpm2-tss calls a TCTI
+    public_key: Path = Path("/run/systemd/tpm2-pcr-public-key.pem")
+    signature: Path = Path("/run/systemd/tpm2-pcr-signature.json")
+
+    @property
+    def usable(self) -> bool:
+        """Say whether there is a TPM, and an image that was signed for it."""
+        there = Path(self.device).exists() if self.device.startswith("/") else True
+        return there and self.public_key.exists() and self.signature.exists()
+
+    def seal(self, secret: bytes) -> bytes:
+        """Return what only this TPM opens, only after such a start. Raises ProgramFailed, NotUnsealed.
+
+        Opened once before it is trusted: a signature that does not fit is noticed while the other key still works.
+        """
+        words = [
+            "systemd-creds",
+            "encrypt",
+            f"--name={_NAME}",
+            "--with-key=tpm2-with-public-key",
+            f"--tpm2-pcrs={_PCRS}",
+        ]
+        bound = [f"--tpm2-public-key={self.public_key}", f"--tpm2-public-key-pcrs={_SIGNED_PCRS}"]
+        sealed = run([*words, *bound, f"--tpm2-device={self.device}", "-", "-"], given=secret)
+        if self.unseal(sealed) != secret:
+            raise NotUnsealed
+        return sealed
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Return what was sealed. Raises NotUnsealed."""
+        words = ["systemd-creds", "decrypt", f"--name={_NAME}", f"--tpm2-signature={self.signature}"]
+        try:
+            return run([*words, f"--tpm2-device={self.device}", "-", "-"], given=sealed)
+        except ProgramFailed as error:
+            raise NotUnsealed(str(error)) from None

@@ -1,0 +1,350 @@
+"""The keys of the data partition: cryptsetup's own, on a file in the partition's place, and a TPM in software (swtpm).
+
+What needs the kernel's device-mapper, opening it, is seen in tests/appliance.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import Clock
+from gateway.errors import KeyGone, KeyRefused, StartPinWanted
+from gateway.machine import key_record, luks, recovery_key
+from gateway.machine.disk import KEY_BYTES, Disk
+from gateway.machine.guarding import Guarding, NotWithTpm, RecoveryKeyFirst
+from gateway.machine.key_record import Guard, KeyRecord, State
+from gateway.machine.luks import Luks, Slots, WrongKey
+from gateway.machine.handing import ProgramFailed
+from gateway.machine.sealing import NotUnsealed, Tpm
+
+MEASURE = "/lib/systemd/systemd-measure"
+PIN = b"48151623"
+TODAY = "2026-11-27"
+MB = 1 << 20
+
+
+class SoftTpm:
+    """swtpm, and starts of this machine as it sees them: systemd-stub measures the kernel into PCR 11."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "state").mkdir(parents=True)
+        self._at = folder / "tpm"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._key = folder / "pcr.key"
+        self.tpm = Tpm(
+            device=f"swtpm:path={self._at}", public_key=folder / "pcr.pub", signature=folder / "signature.json"
+        )
+        self._run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self._key)
+        self._run("openssl", "pkey", "-in", self._key, "-pubout", "-out", self.tpm.public_key)
+
+    def start(self, kernel: str, *, signed: bool = True) -> None:
+        """Switch the machine on with an image, which the maker signed."""
+        self.stop()
+        self._process = subprocess.Popen(
+            [
+                "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder / 'state'}", "--flags",
+                "startup-clear,not-need-init", "--server", f"type=unixio,path={self._at}",
+                "--ctrl", f"type=unixio,path={self._at}.ctrl",
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + 20
+        while not Path(f"{self._at}.ctrl").exists():
+            assert time.monotonic() < end, "swtpm did not start"
+            time.sleep(0.02)
+        for each in (".linux\0", kernel, "enter-initrd"):
+            self.measure(11, each)
+        if signed:
+            self._sign(kernel)
+
+    def measure(self, pcr: int, what: str) -> None:
+        """Extend a register, as a start does with what it finds."""
+        words = ["tpm2_pcrevent", f"--tcti=swtpm:path={self._at}", str(pcr)]
+        subprocess.run(words, input=what.encode(), check=True, capture_output=True)
+
+    def own_key(self, disk: Disk) -> bytes:
+        """Return the key that the box has by itself."""
+        self.rest()
+        return disk.own_key(disk.record())
+
+    def rest(self) -> None:
+        """Do what the kernel does after each program, which is not between this TPM and them: end its sessions."""
+        for kind in ("--transient-object", "--loaded-session", "--saved-session"):
+            self._run("tpm2_flushcontext", f"--tcti=swtpm:path={self._at}", kind)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+            for name in (self._at, Path(f"{self._at}.ctrl")):
+                name.unlink(missing_ok=True)
+
+    def _sign(self, kernel: str) -> None:
+        """Sign what an image will have in PCR 11, as ukify does when it is built."""
+        (self._folder / "kernel").write_text(kernel)
+        words = [MEASURE, "sign", f"--linux={self._folder / 'kernel'}", "--phase=enter-initrd", "--bank=sha256"]
+        keys = [f"--private-key={self._key}", f"--public-key={self.tpm.public_key}"]
+        said = self._run(*words, *keys, f"--tpm2-device={self.tpm.device}")
+        self.tpm.signature.write_bytes(said)
+
+    def _run(self, *words: str | Path) -> bytes:
+        return subprocess.run(words, check=True, capture_output=True).stdout
+
+
+@pytest.fixture
+def chip(tmp_path: Path) -> Iterator[SoftTpm]:
+    soft = SoftTpm(tmp_path / "chip")
+    try:
+        soft.start("an image")
+        yield soft
+    finally:
+        soft.stop()
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """A box after its first start, without a TPM. A PIN is as quickly guessed as cryptsetup allows."""
+    monkeypatch.setattr(
+        luks, "_TYPED_SECRET", ("--pbkdf", "argon2id", "--pbkdf-memory", "32", "--pbkdf-force-iterations", "4")
+    )
+    made = Disk(key=tmp_path / "key", data=tmp_path / "data", tpm=Tpm(device=str(tmp_path / "no-tpm")))
+    made.key.write_bytes(bytes(MB))
+    made.data.touch()
+    os.truncate(made.data, 32 * MB)
+    record = made.write(KeyRecord(state=State.MADE, key=os.urandom(KEY_BYTES)))
+    made.luks.make(record.key)
+    return made
+
+
+def guarding(disk: Disk) -> Guarding:
+    return Guarding(disk, new_key=os.urandom(KEY_BYTES), today=TODAY)
+
+
+def with_recovery_key(disk: Disk) -> bytes:
+    key = recovery_key.new(Clock()).encode()
+    guarding(disk).new_recovery_key(key)
+    return key
+
+
+def opens(disk: Disk, secret: bytes) -> bool:
+    try:
+        disk.luks.check(secret)
+    except WrongKey:
+        return False
+    return True
+
+
+# --- without a TPM ------------------------------------------------------------------------------------------
+
+
+def test_a_recovery_key_opens_the_data_as_any_pc_would(disk: Disk, tmp_path: Path) -> None:
+    key = with_recovery_key(disk)
+    typed = subprocess.run(
+        ["cryptsetup", "open", "--test-passphrase", disk.data], input=key + b"\n", capture_output=True, check=False
+    )
+    assert typed.returncode == 0
+    wrong = subprocess.run(
+        ["cryptsetup", "open", "--test-passphrase", disk.data], input=b"cbde\n", capture_output=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert disk.record().recovery == TODAY
+
+
+def test_a_new_recovery_key_ends_the_one_before(disk: Disk) -> None:
+    first = with_recovery_key(disk)
+    second = with_recovery_key(disk)
+    assert not opens(disk, first)
+    assert opens(disk, second)
+    assert opens(disk, disk.own_key(disk.record()))
+
+
+def test_a_start_pin_takes_the_box_its_own_key(disk: Disk) -> None:
+    before = disk.own_key(disk.record())
+    recovery = with_recovery_key(disk)
+    guarding(disk).start_pin(PIN)
+    assert disk.record().guard is Guard.PIN
+    with pytest.raises(StartPinWanted):
+        disk.own_key(disk.record())
+    assert not opens(disk, before)
+    assert opens(disk, PIN)
+    assert opens(disk, recovery)
+
+
+def test_with_a_start_pin_a_new_recovery_key_wants_it(disk: Disk) -> None:
+    recovery = with_recovery_key(disk)
+    guarding(disk).start_pin(PIN)
+    with pytest.raises(KeyRefused):
+        guarding(disk).new_recovery_key(b"another", pin=b"00000000")
+    assert opens(disk, recovery)
+    guarding(disk).new_recovery_key(b"another", pin=PIN)
+    assert not opens(disk, recovery)
+    assert opens(disk, b"another")
+
+
+def test_a_start_pin_that_is_taken_away_opens_nothing_any_more(disk: Disk) -> None:
+    with_recovery_key(disk)
+    guarding(disk).start_pin(PIN)
+    with pytest.raises(KeyRefused):
+        guarding(disk).no_start_pin(b"00000000")
+    guarding(disk).no_start_pin(PIN)
+    assert disk.record().guard is Guard.NONE
+    assert opens(disk, disk.own_key(disk.record()))
+    assert not opens(disk, PIN)
+
+
+def test_nothing_that_can_be_forgotten_guards_the_data_before_there_is_a_recovery_key(disk: Disk) -> None:
+    with pytest.raises(RecoveryKeyFirst):
+        guarding(disk).start_pin(PIN)
+    assert not opens(disk, PIN)
+    assert opens(disk, disk.own_key(disk.record()))
+
+
+def test_a_key_that_was_lost_is_said_so(disk: Disk) -> None:
+    key_record.write(disk.key, replace(disk.record(), key=b""))
+    with pytest.raises(KeyGone):
+        disk.own_key(disk.record())
+    raw = bytearray(disk.key.read_bytes())
+    raw[50] ^= 1
+    raw[524_288 + 50] ^= 1
+    disk.key.write_bytes(bytes(raw))
+    with pytest.raises(KeyGone):
+        disk.record()
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_a_cut_at_any_step_of_a_change_leaves_a_key_that_opens(
+    disk: Disk, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box's own key, or the start PIN where the record asks for it: whatever step was the last."""
+    recovery = with_recovery_key(disk)
+    steps = _Cut(number)
+    for owner, name in ((Luks, "add"), (Luks, "keep_only"), (key_record, "write")):
+        monkeypatch.setattr(owner, name, steps.before(getattr(owner, name)))
+    try:
+        guarding(disk).start_pin(PIN)
+        guarding(disk).no_start_pin(PIN)
+    except _Ended:
+        pass
+    monkeypatch.undo()
+    assert steps.asked == min(number, 8) + (number < 8), "the list of steps changed: cut at each of them"
+    record = disk.record()
+    assert opens(disk, PIN if record.guard is Guard.PIN else disk.own_key(record))
+    assert opens(disk, recovery)
+
+
+class _Ended(BaseException):
+    """The plug was pulled."""
+
+
+class _Cut:
+    """Ends the program before the step of that number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.asked = 0
+
+    def before(self, step):  # type: ignore[no-untyped-def]  # any step's
+        def cut(*words, **named):  # type: ignore[no-untyped-def]
+            self.asked += 1
+            if self.asked > self._number:
+                raise _Ended
+            return step(*words, **named)
+
+        return cut
+
+
+# --- with a TPM ---------------------------------------------------------------------------------------------
+
+
+def test_with_a_recovery_key_the_chip_guards_the_data_and_the_key_of_before_opens_nothing(
+    disk: Disk, chip: SoftTpm
+) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    before = disk.own_key(disk.record())
+    recovery = with_recovery_key(with_tpm)
+    record = with_tpm.record()
+    assert record.guard is Guard.TPM
+    assert opens(disk, chip.own_key(with_tpm))
+    assert chip.own_key(with_tpm) not in disk.key.read_bytes()
+    assert not opens(disk, before)
+    assert opens(disk, recovery)
+    with pytest.raises(NotWithTpm):
+        guarding(with_tpm).start_pin(PIN)
+
+
+@pytest.mark.parametrize(
+    ("pcr", "what"), [(11, "another kernel"), (7, "another key of Secure Boot"), (12, "a longer command line")]
+)
+def test_a_changed_start_gets_no_key(disk: Disk, chip: SoftTpm, pcr: int, what: str) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    recovery = with_recovery_key(with_tpm)
+    chip.measure(pcr, what)
+    with pytest.raises(KeyRefused):
+        chip.own_key(with_tpm)
+    assert opens(disk, recovery)
+
+
+def test_an_update_that_the_maker_signed_gets_the_key(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    with_recovery_key(with_tpm)
+    chip.start("the next version")
+    assert opens(disk, chip.own_key(with_tpm))
+
+
+def test_an_update_that_nobody_signed_gets_no_key(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    with_recovery_key(with_tpm)
+    chip.start("the next version", signed=False)
+    with pytest.raises(KeyRefused):
+        chip.own_key(with_tpm)
+
+
+def test_another_machine_gets_no_key(disk: Disk, chip: SoftTpm, tmp_path: Path) -> None:
+    with_recovery_key(replace(disk, tpm=chip.tpm))
+    other = SoftTpm(tmp_path / "other")
+    try:
+        other.start("an image", signed=False)
+        stolen = replace(disk, tpm=replace(chip.tpm, device=other.tpm.device))
+        with pytest.raises(KeyRefused):
+            stolen.own_key(stolen.record())
+    finally:
+        other.stop()
+
+
+def test_without_its_chip_the_data_stay_closed_and_the_recovery_key_opens_them(disk: Disk, chip: SoftTpm) -> None:
+    recovery = with_recovery_key(replace(disk, tpm=chip.tpm))
+    with pytest.raises(KeyRefused):
+        disk.own_key(disk.record())
+    assert opens(disk, recovery)
+
+
+def test_an_image_whose_signature_does_not_fit_is_not_sealed_to(disk: Disk, chip: SoftTpm) -> None:
+    chip.measure(11, "what nobody signed")
+    with_tpm = replace(disk, tpm=chip.tpm)
+    with pytest.raises(NotUnsealed):
+        chip.tpm.seal(b"x")
+    chip.rest()
+    with_recovery_key(with_tpm)
+    assert with_tpm.record().guard is Guard.NONE
+    assert opens(disk, disk.own_key(disk.record()))
+
+
+def test_a_slot_that_a_cut_left_over_is_gone_after_the_next_change(disk: Disk) -> None:
+    key = disk.own_key(disk.record())
+    disk.luks.add(Slots.RECOVERY, b"left over", by=key)
+    with_recovery_key(disk)
+    assert not opens(disk, b"left over")
+    assert disk.luks.slots() & set(Slots.RECOVERY.value) == {5}
+
+
+def test_a_partition_that_is_none_is_no_wrong_key(disk: Disk) -> None:
+    disk.data.write_bytes(bytes(32 * MB))
+    assert not disk.luks.is_one
+    with pytest.raises(ProgramFailed):
+        disk.luks.check(b"x")
