@@ -13,7 +13,7 @@ from gateway.machine.handing import ProgramFailed, run
 
 MAPPING = "data"
 _WRONG_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
-# Guessing has to be made slow for a PIN alone, by memory (kB; less than the smallest box has free) more than by time.
+# Guessing has to be made slow for a PIN alone. Memory in kB: less than the smallest box has free.
 _RANDOM_SECRET = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
 _TYPED_SECRET = ("--pbkdf", "argon2id", "--pbkdf-memory", "262144", "--pbkdf-force-iterations", "8")
 

@@ -124,11 +124,15 @@ make_start() { # OUT: one file that the firmware starts, and the partition that 
         " systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
     cp "$work/os-release" "$out/os-release"
     local sign=() # words for ukify
+    mkdir -m 700 "$out/keys"
     if signed; then
-        mkdir -m 700 "$out/keys"
         cp "$keys"/db.{key,crt} "$out/keys/"
         sign+=(--secureboot-private-key=keys/db.key --secureboot-certificate=keys/db.crt)
         make_enrolment "$out"
+    fi
+    if [ -n "$keys" ] && [ -e "$keys/pcr.key" ]; then # what a TPM is told: this start was meant
+        cp "$keys"/pcr.{key,pub} "$out/keys/"
+        sign+=(--pcr-private-key=keys/pcr.key --pcr-public-key=keys/pcr.pub --pcr-banks=sha256)
     fi
     with_tools ukify build --linux=vmlinuz --initrd=initrd --cmdline=@cmdline --os-release=@os-release "${sign[@]}" \
         --stub="linux$efi.efi.stub" --output=start.efi >/dev/null

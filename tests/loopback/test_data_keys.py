@@ -1,4 +1,4 @@
-"""The keys of the data partition: cryptsetup's own, on a file in the partition's place, and a TPM in software (swtpm).
+"""The keys of the data partition: of cryptsetup, on a file in its place, and of a TPM in software (swtpm).
 
 What needs the kernel's device-mapper, opening it, is seen in tests/appliance.
 """
@@ -6,9 +6,10 @@ What needs the kernel's device-mapper, opening it, is seen in tests/appliance.
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -24,6 +25,8 @@ from gateway.machine.sealing import NotUnsealed, Tpm
 
 MEASURE = "/lib/systemd/systemd-measure"
 PIN = b"48151623"
+P = ParamSpec("P")
+R = TypeVar("R")
 TODAY = "2026-11-27"
 MB = 1 << 20
 
@@ -143,7 +146,7 @@ def opens(disk: Disk, secret: bytes) -> bool:
 # --- without a TPM ------------------------------------------------------------------------------------------
 
 
-def test_a_recovery_key_opens_the_data_as_any_pc_would(disk: Disk, tmp_path: Path) -> None:
+def test_a_recovery_key_opens_the_data_as_any_pc_would(disk: Disk) -> None:
     key = with_recovery_key(disk)
     typed = subprocess.run(
         ["cryptsetup", "open", "--test-passphrase", disk.data], input=key + b"\n", capture_output=True, check=False
@@ -249,8 +252,8 @@ class _Cut:
         self._number = number
         self.asked = 0
 
-    def before(self, step):  # type: ignore[no-untyped-def]  # any step's
-        def cut(*words, **named):  # type: ignore[no-untyped-def]
+    def before(self, step: Callable[P, R]) -> Callable[P, R]:
+        def cut(*words: P.args, **named: P.kwargs) -> R:
             self.asked += 1
             if self.asked > self._number:
                 raise _Ended

@@ -2,7 +2,9 @@
 # Which slot this start is of, said before udev names the first disk; which box it is.
 # shellcheck disable=SC2154 # variables are those of dracut
 check() { return 0; }
-depends() { echo systemd udev-rules; }
+# What was signed for a TPM comes over from the initrd (systemd-tmpfiles); how far the start came is measured
+# (systemd-pcrphase).
+depends() { echo systemd udev-rules systemd-tmpfiles systemd-pcrphase; }
 install() {
     inst_script "$moddir/scopegate-slot" /usr/lib/scopegate/slot
     inst_simple /usr/lib/scopegate/layout
@@ -10,6 +12,7 @@ install() {
     inst_script "$moddir/scopegate-identity" /usr/lib/scopegate/identity
     inst_simple "$moddir/scopegate-identity.service" "$systemdsystemunitdir/scopegate-identity.service"
     inst_multiple tr mkdir mount mountpoint udevadm
+    inst_libdir_file "libtss2-esys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-tcti-device.so.*"
     $SYSTEMCTL -q --root "$initdir" add-wants sysinit.target scopegate-slot.service
     $SYSTEMCTL -q --root "$initdir" add-wants initrd.target scopegate-identity.service
 }
