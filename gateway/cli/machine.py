@@ -29,7 +29,14 @@ _TRIAL, _APPLIES = ".trial", ".applies"  # locks
 
 def run(what: str) -> None:
     """Do one of them. Raises BadValue for another word."""
-    works = {"apply": _apply, "look": _look, "try": _try, "set-clock": _set_clock, "open-data": _open_data, "data": data.run_asked}
+    works = {
+        "apply": _apply,
+        "look": _look,
+        "try": _try,
+        "set-clock": _set_clock,
+        "open-data": _open_data,
+        "data": data.run_asked,
+    }
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")
     to_stderr("machine")
