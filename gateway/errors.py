@@ -10,8 +10,6 @@ ScopegateError
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
 │   ├── RequestReused, BadValue (NoSettingsFile), SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
 │   └── FrameGone, Busy, TooHot, NoSignal, CaptureGone, NotTried
-├── DataClosed                   the appliance's data partition is not open
-│   └── DataMissing, DataDamaged, KeyGone, KeyRefused, StartPinWanted
 ├── ListenerFailed
 ├── WorklistError
 ├── ObjectError                  a capture that cannot become a DICOM object as things are
@@ -80,57 +78,6 @@ class SettingsReadOnly(ScopegateError):
     code = "settings-read-only"
     safe = "Nothing was changed."
     action = "IT: change the file itself, or let the group scopegate write its folder (docs/it.md)."
-
-
-# --- the appliance's disk ----------------------------------------------------------------------------------
-
-
-class DataClosed(ScopegateError):
-    """The box cannot open its data."""
-
-    code = "data-closed"
-    safe = "What is on its disk stays as it is. No picture can be taken."
-    action = "Switch the box off and on again; if this page comes back, call service."
-
-
-class DataMissing(DataClosed):
-    """The part of the disk that holds patients' pictures is not there."""
-
-    code = "data-missing"
-    safe = "No picture can be taken. Nothing is written to this disk."
-    action = "Call service: the disk is another one, or it is broken."
-
-
-class DataDamaged(DataClosed):
-    """The part of the disk that holds patients' pictures cannot be read."""
-
-    code = "data-damaged"
-    safe = "The box changes nothing on it: much may be saved. No picture can be taken."
-    action = "Call service, and leave the box as it is."
-
-
-class KeyGone(DataClosed):
-    """The key that opens the data is not on this box any more."""
-
-    code = "key-gone"
-    action = "Type the recovery key, or call service."
-
-
-class KeyRefused(DataClosed):
-    """This box was changed, so its chip does not give the key that opens the data."""
-
-    code = "key-refused"
-    action = (
-        "If this was meant (a new firmware, another mainboard), type the recovery key. "
-        "If not, call IT: somebody may have changed the box."
-    )
-
-
-class StartPinWanted(DataClosed):
-    """This box asks for its start PIN before it opens the data."""
-
-    code = "start-pin"
-    action = "Type the start PIN, or the recovery key."
 
 
 # --- the spool -------------------------------------------------------------------------------------------

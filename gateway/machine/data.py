@@ -1,6 +1,7 @@
 """The service of the data partition: opens it at the start, and does with its keys what the screen asks for.
 
-Says in data.json what there is: whether it is open, what guards it, since when there is a recovery key, what went wrong.
+Says in data.json what there is: whether it is open, what guards it, since when there is a recovery key, what went
+wrong.
 """
 
 import logging
@@ -9,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.errors import DataClosed, KeyGone, Refused, ScopegateError
+from gateway.config import recovery_key
+from gateway.errors import Refused, ScopegateError
 from gateway.log import event
-from gateway.machine import recovery_key
 from gateway.machine.asked import BadRequest, taken, words_of
+from gateway.machine.closed import DataClosed, KeyGone
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding
 from gateway.machine.key_record import Guard, State

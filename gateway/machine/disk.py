@@ -9,12 +9,12 @@ import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gateway.errors import DataClosed, DataDamaged, DataMissing, KeyGone, KeyRefused, StartPinWanted
 from gateway.log import event
 from gateway.machine import key_record
+from gateway.machine.closed import DataClosed, DataDamaged, DataMissing, KeyGone, KeyRefused, StartPinWanted
+from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
 from gateway.machine.luks import MAPPING, Luks, WrongKey
-from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.sealing import NotUnsealed, Tpm
 
 _log = logging.getLogger(__name__)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from gateway.errors import KeyRefused, Refused
+from gateway.errors import Refused
 from gateway.log import event
+from gateway.machine.closed import KeyRefused
 from gateway.machine.disk import Disk, open_with
+from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import Guard, KeyRecord
 from gateway.machine.luks import Slots, WrongKey
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.sealing import NotUnsealed
 
 _log = logging.getLogger(__name__)

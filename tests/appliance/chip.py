@@ -10,7 +10,7 @@ from tests.kernel.machine import mortal
 
 @contextmanager
 def chip(folder: Path) -> Iterator[list[str]]:
-    """Yield QEMU's words for a TPM whose state lies in `folder`. It ends when the machine ends: one for each start."""
+    """Yield QEMU's words for a TPM whose state lies in `folder`. It ends with the machine: one for each start."""
     state = folder / "tpm"
     state.mkdir(parents=True, exist_ok=True)
     socket = folder / "tpm.socket"

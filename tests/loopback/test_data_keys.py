@@ -14,13 +14,14 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from gateway.clock import Clock
-from gateway.errors import KeyGone, KeyRefused, StartPinWanted
-from gateway.machine import key_record, luks, recovery_key
+from gateway.config import recovery_key
+from gateway.machine import key_record, luks
+from gateway.machine.closed import KeyGone, KeyRefused, StartPinWanted
 from gateway.machine.disk import KEY_BYTES, Disk
 from gateway.machine.guarding import Guarding, NotWithTpm, RecoveryKeyFirst
+from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Luks, Slots, WrongKey
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.sealing import NotUnsealed, Tpm
 
 MEASURE = "/lib/systemd/systemd-measure"

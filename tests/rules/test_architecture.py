@@ -20,7 +20,6 @@ PACKAGES = ("gateway", "hardware")
 ROWS = {
     "words": 0,
     "gateway.config": 1,
-    "gateway.machine": 1,
     "gateway.wire": 1,
     "gateway.spool": 2,
     "hardware": 2,

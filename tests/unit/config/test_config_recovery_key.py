@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.clock import Clock
-from gateway.machine import recovery_key
+from gateway.config import recovery_key
 
 KEY = "cbdefghi-jklnrtuv-cbdefghi-jklnrtuv-cbdefghi-jklnrtuv-cbdefghi-jklnrtuv"
 
