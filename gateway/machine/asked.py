@@ -35,13 +35,13 @@ def taken(name: str, folder: Path = FOLDER) -> bytes:
 
 
 def words_of(raw: bytes) -> dict[str, str]:
-    """Return the words by name that a request consists of. Raises BadRequest."""
+    """Return the words by name that a request consists of. Raises MachineRequest."""
     try:
         wanted = json.loads(raw)
     except (ValueError, RecursionError):
-        raise BadRequest from None  # the parser's words quote what may be a secret
+        raise MachineRequest from None  # the parser's words quote what may be a secret
     if not isinstance(wanted, dict) or not all(isinstance(value, str) for value in wanted.values()):
-        raise BadRequest
+        raise MachineRequest
     return wanted
 
 

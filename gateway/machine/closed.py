@@ -31,7 +31,7 @@ class KeyGone(DataClosed):
     """The key that opens the data is not on this box any more."""
 
     code = "key-gone"
-    action = "Type the recovery key, or call service."
+    action = "Type the recovery code, or call service."
 
 
 class KeyRefused(DataClosed):
@@ -39,7 +39,7 @@ class KeyRefused(DataClosed):
 
     code = "key-refused"
     action = (
-        "If this was meant (a new firmware, another mainboard), type the recovery key. "
+        "If this was meant (a new firmware, another mainboard), type the recovery code. "
         "If not, call IT: somebody may have changed the box."
     )
 
@@ -48,4 +48,4 @@ class StartPinWanted(DataClosed):
     """This box asks for its start PIN before it opens the data."""
 
     code = "start-pin"
-    action = "Type the start PIN, or the recovery key."
+    action = "Type the start PIN, or the recovery code."

@@ -1,6 +1,6 @@
 """The service of the data partition: opens it at the start, and does with its keys what the screen asks for.
 
-Says in data.json what there is: whether it is open, what guards it, since when there is a recovery key, what went
+Says in data.json what there is: whether it is open, what guards it, since when there is a recovery code, what went
 wrong.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.config import recovery_key
-from gateway.errors import Refused, ScopegateError
+from gateway.config import recovery_code
+from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine.asked import BadRequest, taken, words_of
+from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed, KeyGone
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding
@@ -29,10 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 class NotAKey(Refused):
-    """This is no recovery key and no start PIN."""
+    """This is no recovery code and no start PIN."""
 
     code = "no-key"
-    action = f"A recovery key has 64 letters in groups of 8; a start PIN has {SHORTEST_PIN} digits or more."
+    action = f"A recovery code has 32 digits in groups of four; a start PIN has {SHORTEST_PIN} digits or more."
 
 
 def start(disk: Disk, clock: Clock) -> ScopegateError | None:
@@ -62,23 +62,24 @@ def asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError
 def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
     match wanted.get("do", ""):
         case "unlock":
-            guarding.unlock(_recovery(wanted) or _pin(wanted))
-        case "recovery-key":
-            guarding.new_recovery_key(_recovery(wanted) or _no_key(), pin=wanted.get("pin", "").encode())
+            guarding.unlock(_code(wanted) or _pin(wanted))
+        case "recovery-code":
+            guarding.new_recovery_code(_code(wanted) or _no_key())
         case "start-pin":
             guarding.start_pin(_pin(wanted))
         case "no-start-pin":
             guarding.no_start_pin(_pin(wanted))
         case _:
-            raise BadRequest
+            raise MachineRequest
 
 
-def _recovery(wanted: Mapping[str, str]) -> bytes:
-    return recovery_key.read(wanted.get("key", "")).encode()
+def _code(wanted: Mapping[str, str]) -> bytes:
+    """Return a recovery code as it opens the disk; b"" for what is none."""
+    return recovery_code.as_shown(recovery_code.digits_of(wanted.get("secret", ""))).encode()
 
 
 def _pin(wanted: Mapping[str, str]) -> bytes:
-    pin = wanted.get("pin", "")
+    pin = wanted.get("secret", "")
     return pin.encode() if pin.isascii() and SHORTEST_PIN <= len(pin) <= LONGEST_PIN else _no_key()
 
 
@@ -99,7 +100,7 @@ def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "") -> Non
         "opened": disk.opened,
         "made": record is not None and record.state is State.MADE,
         "guard": record.guard if record else Guard.NONE,
-        "recovery_key": record.recovery if record else "",
+        "recovery_code": record.recovery if record else "",
         "tpm": disk.tpm.usable,
         "secure_boot": _secure_boot(),
         "number": number,

@@ -6,6 +6,7 @@ stays as it is.
 """
 
 import logging
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Disk:
     key: Path = _LABELS / "key"
     data: Path = _LABELS / "data"
     tpm: Tpm = field(default_factory=Tpm)
+    held: Path = Path("/run/scopegate-data.key")  # in memory, root's alone: with a start PIN, the key of this start
 
     @property
     def luks(self) -> Luks:
@@ -60,7 +62,7 @@ class Disk:
     def own_key(self, record: KeyRecord) -> bytes:
         """Return the key that the box has by itself. Raises KeyGone, KeyRefused, StartPinWanted."""
         if record.guard is Guard.PIN:
-            raise StartPinWanted
+            return self._held()
         if not record.key:
             raise KeyGone
         if record.guard is Guard.NONE:
@@ -70,6 +72,20 @@ class Disk:
         except NotUnsealed as error:
             event(_log, "key_refused", why=str(error))
             raise KeyRefused from None
+
+    def hold(self, key: bytes) -> None:
+        """Have a key until the box is switched off; b"": none."""
+        self.held.unlink(missing_ok=True)
+        if key:
+            file = os.open(self.held, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(file, "wb") as out:
+                out.write(key)
+
+    def _held(self) -> bytes:
+        try:
+            return self.held.read_bytes()
+        except OSError:
+            raise StartPinWanted from None
 
 
 def open_or_make(disk: Disk, *, new_key: bytes) -> None:

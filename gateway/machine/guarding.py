@@ -1,6 +1,6 @@
-"""Who opens the data: the box itself, its TPM or a person's start PIN; and the recovery key, on any PC.
+"""Who opens the data: the box itself, its TPM or a person's start PIN; and the recovery code, on any PC.
 
-Nothing that can be forgotten or refused guards the data before there is a recovery key: a new firmware, a broken
+Nothing that can be forgotten or refused guards the data before there is a recovery code: a new firmware, a broken
 board or a lost PIN would be the end of patients' pictures.
 """
 
@@ -21,11 +21,11 @@ from gateway.machine.sealing import NotUnsealed
 _log = logging.getLogger(__name__)
 
 
-class RecoveryKeyFirst(Refused):
-    """Nothing may guard the data before there is a recovery key."""
+class RecoveryCodeFirst(Refused):
+    """Nothing may guard the data before there is a recovery code."""
 
-    code = "recovery-key-first"
-    action = "Make a recovery key first."
+    code = "recovery-code-first"
+    action = "Make a recovery code first (More, People)."
 
 
 class NotWithTpm(Refused):
@@ -39,7 +39,7 @@ class KeysNotChanged(Refused):
     """The keys of the data could not be changed."""
 
     code = "keys-not-changed"
-    safe = "The keys of before open the data; a recovery key that was just written down may not."
+    safe = "The keys of before open the data; a recovery code that was just written down may not."
     action = "Try again; if it happens again, call service."
 
 
@@ -52,45 +52,53 @@ class Guarding:
         self._today = today
 
     def unlock(self, secret: bytes) -> None:
-        """Open with a start PIN or a recovery key, which a person typed. Raises DataClosed.
+        """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed.
 
-        Where the TPM had refused, it is trusted anew: the person who has the recovery key says that this was meant.
+        Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant.
         """
         open_with(self._disk, secret)
         record = self._disk.record()
-        if record.guard is not Guard.PIN:
+        if record.guard is Guard.PIN:
+            self._key_of_this_start(secret)
+        else:
             self._own_key_anew(record, by=secret)
 
-    def new_recovery_key(self, code: bytes, *, pin: bytes = b"") -> None:
-        """Let a new recovery key open the data and an older one no more. Raises DataClosed.
+    def new_recovery_code(self, code: bytes) -> None:
+        """Let a code that was written down open the data, and an older one no more. Raises DataClosed.
 
         From then on the TPM guards the data, where there is one.
         """
         record = self._disk.record()
-        by = pin if record.guard is Guard.PIN else self._disk.own_key(record)
         with _translated():
-            slot = self._disk.luks.add(Slots.RECOVERY, code, by=by)
+            slot = self._disk.luks.add(Slots.RECOVERY, code, by=self._disk.own_key(record))
             self._disk.luks.keep_only(Slots.RECOVERY, slot)
         record = self._disk.write(replace(record, recovery=self._today))
         if record.guard is Guard.NONE and self._disk.tpm.usable:
             self._own_key_anew(record, by=code)
 
     def start_pin(self, pin: bytes) -> None:
-        """Ask for this PIN at every start. Raises NotWithTpm, RecoveryKeyFirst, DataClosed."""
+        """Ask for this PIN at every start. Raises NotWithTpm, RecoveryCodeFirst, DataClosed."""
         record = self._disk.record()
         if record.guard is Guard.TPM:
             raise NotWithTpm
         if not record.recovery:
-            raise RecoveryKeyFirst
+            raise RecoveryCodeFirst
         with _translated():
             slot = self._disk.luks.add(Slots.PIN, pin, by=self._disk.own_key(record))
             self._disk.write(replace(record, guard=Guard.PIN, key=b""))
             self._disk.luks.keep_only(Slots.PIN, slot)
-            self._disk.luks.keep_only(Slots.BOX)
+        self._key_of_this_start(pin)
 
     def no_start_pin(self, pin: bytes) -> None:
         """Open the data without a person again. Raises DataClosed."""
         self._own_key_anew(self._disk.record(), by=pin)
+
+    def _key_of_this_start(self, secret: bytes) -> None:
+        """Have a key until the box is switched off, with which its recovery code can be changed."""
+        with _translated():
+            slot = self._disk.luks.add(Slots.BOX, self._new_key, by=secret)
+            self._disk.luks.keep_only(Slots.BOX, slot)
+        self._disk.hold(self._new_key)
 
     def _own_key_anew(self, record: KeyRecord, *, by: bytes) -> None:
         """Give the box another key of its own: sealed where it can be, so that an earlier one is worth nothing.
@@ -108,6 +116,7 @@ class Guarding:
             self._disk.write(replace(record, guard=guard, key=kept))
             self._disk.luks.keep_only(Slots.BOX, slot)
             self._disk.luks.keep_only(Slots.PIN)
+        self._disk.hold(b"")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class KeyRecord:
     state: State = State.NEW
     guard: Guard = Guard.NONE
     key: bytes = b""
-    recovery: str = ""  # since when there is a recovery key: a date, ISO 8601
+    recovery: str = ""  # since when there is a recovery code: a date, ISO 8601
     sequence: int = 0
 
 

@@ -35,6 +35,7 @@ from gateway.panel.live.streams import Streams
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.operators import Operators
 from gateway.panel.own_certificate import OwnCertificate
+from gateway.panel.own_data import OwnData
 from gateway.panel.own_machine import OwnMachine
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
@@ -99,6 +100,7 @@ def create_app(
         configuring=configuring,
         setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
         own_machine=_own_machine(spool, settings, configuring, clock, machine_says),
+        own_data=OwnData(requests=settings.station.runtime_dir, files=spool.files, clock=clock, says=machine_says),
     )
     return _built(context, people)
 

@@ -139,6 +139,13 @@ class WrongCode(Refused):
     action = "Compare it with what was written down."
 
 
+class DataKeys(Refused):
+    """What guards the disk was not changed."""
+
+    code = "data-keys"
+    safe = "The disk is guarded as before."
+
+
 class MustWait(Refused):
     """After a wrong PIN the next try has to wait."""
 

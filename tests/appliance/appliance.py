@@ -22,7 +22,7 @@ class Appliance(Machine):
 
     def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = ()) -> None:
         super().__init__(folder)
-        self._extra = extra
+        self.extra = list(extra)
         self.disk = folder / "disk.img"
         self._variables = folder / "variables.fd"
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Appliance(Machine):
             "-drive", f"if=pflash,unit=1,format=raw,file={self._variables}",
             *self._disk_words(),
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net",
-            *self._extra,
+            *self.extra,
         ]  # fmt: skip
 
     def _disk_words(self) -> list[str]:

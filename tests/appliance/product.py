@@ -24,7 +24,9 @@ class Product(Appliance):
     """A box that is watched through QEMU: what its screen shows, what its serial port says."""
 
     def __init__(self, folder: Path, *, image: Path) -> None:
-        super().__init__(folder, image=image, extra=["-device", "virtio-vga", "-device", "qemu-xhci", "-device", "usb-kbd"])
+        super().__init__(
+            folder, image=image, extra=["-device", "virtio-vga", "-device", "qemu-xhci", "-device", "usb-kbd"]
+        )
         self._monitor_path = folder / "monitor"
         self._serial_path = folder / "serial"
         self._monitor: socket.socket | None = None

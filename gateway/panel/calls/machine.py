@@ -1,5 +1,6 @@
 """The calls on an appliance's own network and time: look, try, change, keep, set the clock."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from gateway.panel.people.roles import SET_UP, SET_UP_AT_THE_BOX, Door, caller_o
 from gateway.panel.words import of_call
 
 Json = dict[str, Any]
+_LONGEST_PIN = 64
 _TIME = "%Y-%m-%dT%H:%M"
 _COSTS = N_(
     {
@@ -48,6 +50,8 @@ class MachineCalls:
             Route("/machine/change", self.change, methods=["POST"], who=SET_UP),
             Route("/machine/keep", self.keep, methods=["POST"], who=SET_UP),
             Route("/machine/clock", self.clock, methods=["POST"], who=SET_UP_AT_THE_BOX),
+            Route("/machine/start-pin", self.start_pin, methods=["POST"], who=SET_UP_AT_THE_BOX),
+            Route("/machine/start-pin/remove", self.no_start_pin, methods=["POST"], who=SET_UP_AT_THE_BOX),
         ]
 
     async def get(self, request: Request) -> Response:
@@ -98,6 +102,20 @@ class MachineCalls:
             raise BadValue("local is not a time such as 2026-11-27T09:30.") from None
         await self._context.work.spool(partial(self._machine.set_clock, local, person=acting.get()))
         return JSONResponse(await self._context.work.spool(partial(_now, self._machine)))
+
+    async def start_pin(self, request: Request) -> Response:
+        """Have every start of the box ask for a PIN before the disk is opened."""
+        return await self._pin_of_start(request, self._context.own_data.start_pin, "start-pin-set")
+
+    async def no_start_pin(self, request: Request) -> Response:
+        return await self._pin_of_start(request, self._context.own_data.no_start_pin, "start-pin-removed")
+
+    async def _pin_of_start(self, request: Request, change: Callable[[str], None], what: str) -> Response:
+        asked = await bodies.read(request, "pin")
+        pin = bodies.text(asked.values, "pin", longest=_LONGEST_PIN, required=True)
+        await self._context.work.people(partial(change, pin))
+        await self._context.note(what)
+        return JSONResponse(dict(self._context.own_data.seen() or {}))
 
 
 def _cost(trial: Trial, door: Door) -> str:

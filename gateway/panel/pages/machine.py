@@ -1,5 +1,6 @@
 """The pages on which an administrator sets an appliance's own network, time zone and clock."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -50,6 +51,27 @@ _PROBLEMS = N_(
         "time": "The time servers could not be set.",
     }
 )
+_GUARDED = N_(  # how good it is, what it is, what that means
+    {
+        "chip": ("ok", "The chip of this box guards the disk", "It can be read in this box alone, as it was made."),
+        "chip-alone": (
+            "warn",
+            "The chip of this box guards the disk",
+            "Whoever has the disk reads nothing. Whoever has the whole box and knows how may: Secure Boot is off.",
+        ),
+        "pin": ("ok", "The start PIN guards the disk", "It is asked for each time the box is switched on."),
+        "soon": (
+            "warn",
+            "Nothing guards the disk yet",
+            "Once a recovery code is written down, the chip of this box guards it.",
+        ),
+        "none": (
+            "bad",
+            "A stolen box can be read",
+            "It has no chip that guards the key of its disk. Set a start PIN, or keep the box behind a lock.",
+        ),
+    }
+)
 
 
 class MachinePages:
@@ -69,6 +91,8 @@ class MachinePages:
             page(f"{_ROOT}/time", "machine_time.html", self._time, who=SET_UP),
             page(f"{_ROOT}/clock", "machine_clock.html", self._clock, who=SET_UP_AT_THE_BOX),
             page(f"{_ROOT}/certificate", "machine_certificate.html", self._certificate, who=SET_UP),
+            page(f"{_ROOT}/data", "machine_data.html", self._data, who=SET_UP),
+            page(f"{_ROOT}/start-pin", "machine_start_pin.html", self._start_pin, who=SET_UP_AT_THE_BOX),
             page(f"{_ROOT}/zones", "machine_zones.html", self._zones, who=SET_UP),
             page(f"{_ROOT}/zones/{{region}}", "settings_ask.html", self._cities, who=SET_UP),
             page(f"{_ROOT}/{{page}}/ask/{{place:path}}", "settings_ask.html", self._ask, who=SET_UP),
@@ -130,6 +154,16 @@ class MachinePages:
             "standing": _STANDING,
         }
 
+    def _data(self, request: Request) -> Values:
+        del request
+        seen = self._context.own_data.seen()
+        return {"there": seen is not None, "seen": seen or {}, "how": _GUARDED[_guard(seen)] if seen else ()}
+
+    def _start_pin(self, request: Request) -> Values:
+        del request
+        seen = self._context.own_data.seen() or {}
+        return {"is_set": seen.get("guard") == "pin", "has_code": bool(seen.get("recovery_code"))}
+
     def _zones(self, request: Request) -> Values:
         del request
         return {**self._state(), "regions": regions()}
@@ -182,6 +216,13 @@ class MachinePages:
     def _today(self) -> dict[str, Any]:
         local = self._context.clock.now().local
         return {"day": f"{local:%Y-%m-%d}", "offset": f"{local:%z}"}
+
+
+def _guard(seen: Mapping[str, Any]) -> str:
+    """Return a word of `_GUARDED`."""
+    if seen.get("guard") != "tpm":
+        return "pin" if seen.get("guard") == "pin" else "soon" if seen.get("tpm") else "none"
+    return "chip" if seen.get("secure_boot") else "chip-alone"
 
 
 def _is_static(fields: list[Field]) -> bool:

@@ -143,7 +143,8 @@ class PeopleCalls:
     async def confirm(self, request: Request) -> Response:
         asked = await bodies.read(request, "last")
         last = bodies.text(asked.values, "last", required=True)
-        await self._slow(request, partial(self._people.confirm_code, last))
+        code = await self._slow(request, partial(self._people.confirm_code, last))
+        await self._slow(request, partial(self._context.own_data.written_down, code))
         return JSONResponse({"recovery_confirmed": True})
 
     # --- the list ------------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
-"""PINs and recovery codes: what they may be, and their argon2id hashes. Keeps none of them."""
+"""PINs: what they may be; argon2id hashes of theirs and of recovery codes. Keeps none of them."""
 
-import re
 import unicodedata
-from collections.abc import Callable
 from itertools import pairwise
 
 from argon2 import PasswordHasher
@@ -12,9 +10,6 @@ from gateway.errors import BadValue
 
 SHORTEST = 6
 LONGEST = 64
-_CODE_DIGITS = 32  # hexadecimal: 128 bits
-_GROUP = 4
-_NOT_HEX = re.compile(r"[^0-9A-F]")
 
 
 def pin_of(text: object) -> str:
@@ -28,18 +23,6 @@ def pin_of(text: object) -> str:
     if steps in ({0}, {1}, {-1}):
         raise BadValue("This PIN is the first that anybody would try.", action="Choose another one.")
     return pin
-
-
-def new_code(token: Callable[[int], str]) -> str:
-    """Return a recovery code as it is shown: 32 hexadecimal digits in groups of four."""
-    digits = token(_CODE_DIGITS).upper()
-    return "-".join(digits[at : at + _GROUP] for at in range(0, _CODE_DIGITS, _GROUP))
-
-
-def digits_of(code: object) -> str:
-    """Return the digits of a recovery code, however it was typed; "" for what is none."""
-    digits = _NOT_HEX.sub("", code.upper()) if isinstance(code, str) else ""
-    return digits if len(digits) == _CODE_DIGITS else ""
 
 
 class Hashes:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.config.recovery_code import digits_of, new_code
 from gateway.errors import BadValue
 from gateway.panel.people.roles import ASSIGNED, Role
-from gateway.panel.people.secrets import Hashes, digits_of, new_code
+from gateway.panel.people.secrets import Hashes
 from gateway.panel.problems import (
     AdministratorExists,
     LastAdministrator,
@@ -50,7 +51,7 @@ class People:
         self._clock = clock
         self._hashes = hashes
         self._lock = threading.RLock()
-        self._tail = ""  # of the code that was shown last
+        self._shown = ""  # the code that was shown last, until somebody showed that it was written down
         self._content, self.is_readable = _read(path)
 
     @property
@@ -147,13 +148,15 @@ class People:
         with self._lock:
             return self._keep_with_new_code(self._content.people)
 
-    def confirm_code(self, tail: str) -> None:
-        """Take the last digits of the code that was shown last. Raises WrongCode."""
+    def confirm_code(self, tail: str) -> str:
+        """Take the last digits of the code that was shown last; return the code. Raises WrongCode."""
         with self._lock:
-            if not self._tail or tail.strip().upper() != self._tail:
+            code = self._shown
+            if not code or tail.strip().upper() != code[-_TAIL:]:
                 raise WrongCode
             self._keep(replace(self._content, recovery_confirmed=True))
-            self._tail = ""
+            self._shown = ""
+            return code
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -183,7 +186,7 @@ class People:
     def _keep_with_new_code(self, people: tuple[Person, ...]) -> str:
         code = new_code(self._clock.token)
         self._keep(_Content(people=people, recovery=self._hashes.of(digits_of(code))))
-        self._tail = code[-_TAIL:]
+        self._shown = code
         return code
 
     def _keep(self, content: _Content) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.machine.asked import BadRequest, words_of
+from gateway.errors import MachineRequest
+from gateway.machine.asked import words_of
 
 
 def test_a_request_is_words_by_name() -> None:
@@ -13,5 +14,5 @@ def test_a_request_is_words_by_name() -> None:
     "raw", [b"", b"{", b"[]", b'{"do": 1}', b'{"do": {"a": "b"}}', b"\xff\xfe", b"[" * 4000, b'{"do": "x']
 )
 def test_what_is_none_is_refused(raw: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(MachineRequest):
         words_of(raw)

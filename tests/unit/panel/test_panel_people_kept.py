@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.config.recovery_code import digits_of
 from gateway.errors import BadValue, DiskFull
 from gateway.panel.pages.people import next_page
 from gateway.panel.people.hosts import Names
 from gateway.panel.people.roles import Door, Role, permit
-from gateway.panel.people.secrets import digits_of, pin_of
+from gateway.panel.people.secrets import pin_of
 from gateway.panel.people.sessions import Sessions
 from gateway.panel.people.store import People
 from gateway.panel.people.waits import Waits

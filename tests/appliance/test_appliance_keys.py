@@ -1,0 +1,139 @@
+"""Who opens the data of a box: its chip after a start that was meant, a start PIN, a recovery code; nobody else."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.clock import Clock
+from gateway.config.recovery_code import new_code
+from tests.appliance.appliance import Appliance
+from tests.appliance.chip import chip
+from tests.kernel.machine import one_at_a_time
+
+PIN = "48151623"
+ASK = """
+import json, pathlib, time
+wanted = {wanted}
+said = pathlib.Path("/run/scopegate-machine/data.json")
+request = pathlib.Path("/run/scopegate/data")
+part = request.with_suffix(".part")
+part.write_text(json.dumps(wanted))
+part.rename(request)
+end = time.monotonic() + 300
+while json.loads(said.read_text())["number"] != wanted["number"] and time.monotonic() < end:
+    time.sleep(0.2)
+print(said.read_text())
+"""
+# A start that nobody signed: without Secure Boot systemd-stub takes more words for the kernel from the mainboard.
+MORE_WORDS = ["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=scopegate.changed=1"]
+
+
+class Box:
+    """One disk, switched on in one machine after the other."""
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self._appliance = Appliance(folder, image=image)
+        self._folder = folder
+        self.code = new_code(Clock().token)
+        self.disk = self._appliance.disk
+
+    @contextmanager
+    def on(self, *, with_chip: bool, extra: list[str] | None = None) -> Iterator[Appliance]:
+        """Switch it on, with its chip or without one, and pull the plug at the end."""
+        with chip(self._folder) as words:
+            self._appliance.extra = [*(words if with_chip else []), *(extra or [])]
+            try:
+                self._appliance.switch_on()
+                yield self._appliance
+            finally:
+                print(self._appliance.last_words())
+                self._appliance.pull_the_plug()
+
+
+def said(box: Appliance) -> dict[str, Any]:
+    return dict(json.loads(box.shell("cat /run/scopegate-machine/data.json")))
+
+
+def ask(box: Appliance, do: str, secret: str) -> dict[str, Any]:
+    wanted = {"do": do, "secret": secret, "number": Clock().token(8)}
+    return dict(box.python(ASK.format(wanted=json.dumps(wanted))))
+
+
+def is_open(box: Appliance) -> bool:
+    """Say whether the data are mounted and the box works, or neither."""
+    box.shell("systemctl is-system-running --wait || true", silence_s=400)
+    units = box.shell("systemctl is-active scopegate-capture scopegate-forward scopegate-panel || true").split()
+    mounted = box.shell("findmnt -n /var/lib/scopegate || true") != ""
+    assert units in (["active"] * 3, ["inactive"] * 3), units
+    assert mounted == (units[0] == "active")
+    return mounted
+
+
+@pytest.fixture(scope="module")
+def guarded(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A box with a chip, whose recovery code was written down, switched off."""
+    with one_at_a_time():
+        box = Box(tmp_path_factory.mktemp("guarded"), image)
+        with box.on(with_chip=True) as first:
+            assert said(first)["guard"] == "none"
+            assert ask(first, "recovery-code", box.code)["code"] == ""
+            assert said(first)["guard"] == "tpm"
+            first.shell("echo a picture > /data/spool/picture && sync")
+        yield box
+
+
+def test_a_start_that_the_maker_meant_gets_the_key_from_the_chip(guarded: Box) -> None:
+    with guarded.on(with_chip=True) as box:
+        assert is_open(box)
+        assert box.shell("cat /data/spool/picture") == "a picture\n"
+
+
+def test_a_changed_command_line_gets_none_and_the_recovery_code_opens(guarded: Box) -> None:
+    with guarded.on(with_chip=True, extra=MORE_WORDS) as box:
+        assert "scopegate.changed=1" in box.shell("cat /proc/cmdline")
+        assert not is_open(box)
+        assert said(box)["code"] == "key-refused"
+        other = ask(box, "unlock", new_code(Clock().token))
+        assert (other["opened"], other["code"]) == (False, "key-refused")
+        assert ask(box, "unlock", guarded.code)["opened"]
+        assert is_open(box)
+        assert box.shell("cat /data/spool/picture") == "a picture\n"
+
+
+def test_the_disk_in_another_machine_is_read_with_the_recovery_code_alone(guarded: Box) -> None:
+    with guarded.on(with_chip=False) as other:
+        assert not is_open(other)
+        assert said(other)["code"] == "key-refused"
+        by_hand = "cryptsetup open --key-file - /dev/disk/by-partlabel/data stolen"
+        assert "No key available" in other.shell(f"head -c 64 /dev/disk/by-partlabel/key | {by_hand} 2>&1 || true")
+        other.shell(f"printf %s {guarded.code} | {by_hand} && mount -o ro /dev/mapper/stolen /mnt")
+        assert other.shell("cat /mnt/spool/picture") == "a picture\n"
+        other.shell("umount /mnt && cryptsetup close stolen")
+
+
+def test_a_start_pin_is_asked_for_at_every_start(image: Path, tmp_path: Path) -> None:
+    with one_at_a_time():
+        box = Box(tmp_path, image)
+        with box.on(with_chip=False) as first:
+            assert ask(first, "start-pin", PIN)["code"] == "recovery-code-first"
+            assert ask(first, "recovery-code", box.code)["code"] == ""
+            assert ask(first, "start-pin", PIN)["guard"] == "pin"
+        with box.on(with_chip=False) as second:
+            assert not is_open(second)
+            assert said(second)["code"] == "start-pin"
+            assert not ask(second, "unlock", "00000000")["opened"]
+            assert ask(second, "unlock", PIN)["opened"]
+            assert is_open(second)
+            assert ask(second, "no-start-pin", PIN)["guard"] == "none"
+        with box.on(with_chip=False) as third:
+            assert is_open(third)
+
+
+def test_what_lies_on_the_disk_cannot_be_read_from_its_bytes(guarded: Box) -> None:
+    found = subprocess.run(["grep", "-c", "-a", "a picture", guarded.disk], check=False, capture_output=True)
+    assert found.stdout.strip() == b"0"
