@@ -1,4 +1,4 @@
-"""What guards an appliance's disk, on the screen: said as it is, changed by root alone, and never without a code."""
+"""What guards the disk of an appliance, on the screen: as it is, changed by root alone, never without a code."""
 
 import json
 import threading
