@@ -100,7 +100,6 @@ def create_app(
         configuring=configuring,
         setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
         own_machine=_own_machine(spool, settings, configuring, clock, machine_says),
-        own_data=OwnData(requests=settings.station.runtime_dir, files=spool.files, clock=clock, says=machine_says),
     )
     return _built(context, people)
 
@@ -117,6 +116,7 @@ def _own_machine(
         audit=spool.audit,
         clock=clock,
         says=says,
+        data=OwnData(requests=settings.station.runtime_dir, files=spool.files, clock=clock, says=says),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
     )
 

@@ -12,7 +12,6 @@ from gateway.panel.kiosk import Kiosk
 from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.operators import Operators
-from gateway.panel.own_data import OwnData
 from gateway.panel.own_machine import OwnMachine
 from gateway.panel.people.desk import Desk
 from gateway.panel.pictures.small import Pictures
@@ -66,7 +65,6 @@ class Context:
     configuring: Configuring
     setting_up: SettingUp
     own_machine: OwnMachine
-    own_data: OwnData
 
     async def exam(self, exam: str) -> Exam:
         """Return the exam. Raises NotFound."""

@@ -21,6 +21,7 @@ from gateway.config.told import FOLDER, told
 from gateway.errors import BadValue, ConfigurationError
 from gateway.panel.configuring import State
 from gateway.panel.own_certificate import OwnCertificate
+from gateway.panel.own_data import OwnData
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
@@ -54,11 +55,13 @@ class OwnMachine:
         audit: Audit,
         clock: Clock,
         certificate: OwnCertificate,
+        data: OwnData,
         says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
         self.editor = Editor(folder / machine.NAME, disk=files, read=machine.read_text)
         self.certificate = certificate
+        self.data = data
         self._requests = requests
         self._files = files
         self._audit = audit

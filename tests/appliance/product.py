@@ -34,8 +34,9 @@ class Product(Appliance):
 
     def _board(self) -> list[str]:
         return [
-            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults",
-            "-display", "none", "-no-reboot", "-pidfile", str(self._pid), "-device", "virtio-rng-pci",
+            "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048",
+            "-nodefaults", "-display", "none", "-no-reboot", "-pidfile", str(self._pid),
+            "-device", "virtio-rng-pci",
             "-chardev", f"socket,id=serial,path={self._serial_path},server=on,wait=off,logfile={self.console}",
             "-serial", "chardev:serial",
             "-qmp", f"unix:{self._monitor_path},server=on,wait=off",

@@ -105,17 +105,17 @@ class MachineCalls:
 
     async def start_pin(self, request: Request) -> Response:
         """Have every start of the box ask for a PIN before the disk is opened."""
-        return await self._pin_of_start(request, self._context.own_data.start_pin, "start-pin-set")
+        return await self._pin_of_start(request, self._context.own_machine.data.start_pin, "start-pin-set")
 
     async def no_start_pin(self, request: Request) -> Response:
-        return await self._pin_of_start(request, self._context.own_data.no_start_pin, "start-pin-removed")
+        return await self._pin_of_start(request, self._context.own_machine.data.no_start_pin, "start-pin-removed")
 
     async def _pin_of_start(self, request: Request, change: Callable[[str], None], what: str) -> Response:
         asked = await bodies.read(request, "pin")
         pin = bodies.text(asked.values, "pin", longest=_LONGEST_PIN, required=True)
         await self._context.work.people(partial(change, pin))
         await self._context.note(what)
-        return JSONResponse(dict(self._context.own_data.seen() or {}))
+        return JSONResponse(dict(self._context.own_machine.data.seen() or {}))
 
 
 def _cost(trial: Trial, door: Door) -> str:

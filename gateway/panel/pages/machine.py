@@ -51,27 +51,33 @@ _PROBLEMS = N_(
         "time": "The time servers could not be set.",
     }
 )
-_GUARDED = N_(  # how good it is, what it is, what that means
-    {
-        "chip": ("ok", "The chip of this box guards the disk", "It can be read in this box alone, as it was made."),
-        "chip-alone": (
-            "warn",
-            "The chip of this box guards the disk",
-            "Whoever has the disk reads nothing. Whoever has the whole box and knows how may: Secure Boot is off.",
-        ),
-        "pin": ("ok", "The start PIN guards the disk", "It is asked for each time the box is switched on."),
-        "soon": (
-            "warn",
-            "Nothing guards the disk yet",
-            "Once a recovery code is written down, the chip of this box guards it.",
-        ),
-        "none": (
-            "bad",
-            "A stolen box can be read",
-            "It has no chip that guards the key of its disk. Set a start PIN, or keep the box behind a lock.",
-        ),
-    }
-)
+_GUARDED = {  # how good it is, what it is, what that means
+    "chip": (
+        "ok",
+        N_("The chip of this box guards the disk"),
+        N_("It can be read in this box alone, as it was made."),
+    ),
+    "chip-alone": (
+        "warn",
+        N_("The chip of this box guards the disk"),
+        N_("Whoever has the disk reads nothing. Whoever has the whole box and knows how may: Secure Boot is off."),
+    ),
+    "pin": (
+        "ok",
+        N_("The start PIN guards the disk"),
+        N_("It is asked for each time the box is switched on."),
+    ),
+    "soon": (
+        "warn",
+        N_("Nothing guards the disk yet"),
+        N_("Once a recovery code is written down, the chip of this box guards it."),
+    ),
+    "none": (
+        "bad",
+        N_("A stolen box can be read"),
+        N_("It has no chip that guards the key of its disk. Set a start PIN, or keep the box behind a lock."),
+    ),
+}
 
 
 class MachinePages:
@@ -156,12 +162,12 @@ class MachinePages:
 
     def _data(self, request: Request) -> Values:
         del request
-        seen = self._context.own_data.seen()
+        seen = self._context.own_machine.data.seen()
         return {"there": seen is not None, "seen": seen or {}, "how": _GUARDED[_guard(seen)] if seen else ()}
 
     def _start_pin(self, request: Request) -> Values:
         del request
-        seen = self._context.own_data.seen() or {}
+        seen = self._context.own_machine.data.seen() or {}
         return {"is_set": seen.get("guard") == "pin", "has_code": bool(seen.get("recovery_code"))}
 
     def _zones(self, request: Request) -> Values:

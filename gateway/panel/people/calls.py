@@ -144,7 +144,7 @@ class PeopleCalls:
         asked = await bodies.read(request, "last")
         last = bodies.text(asked.values, "last", required=True)
         code = await self._slow(request, partial(self._people.confirm_code, last))
-        await self._slow(request, partial(self._context.own_data.written_down, code))
+        await self._slow(request, partial(self._context.own_machine.data.written_down, code))
         return JSONResponse({"recovery_confirmed": True})
 
     # --- the list ------------------------------------------------------------------------------------------
