@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from gateway.clock import Clock
 from gateway.config.editing import Editor
-from gateway.config.settings import Address, Settings
+from gateway.config.settings import Address, Settings, Station
 from gateway.config.told import FOLDER
 from gateway.errors import ListenerFailed, SpoolError
 from gateway.log import event, warn
@@ -59,10 +59,9 @@ def run(
 
     Raises SpoolLocked, SpoolDamaged, ListenerFailed. A disk that refuses is waited for, and the screen says so.
     """
-    for folder in (settings.station.data_dir, settings.station.runtime_dir):
-        folder.mkdir(parents=True, exist_ok=True)
+    _make_folders(settings.station)
     with locks.role(Layout(settings.station.data_dir), "panel"), listen(settings.panel.listen) as listener:
-        live = _live(settings, clock, revision := taking.revision if taking else "")
+        live = _begun(settings, clock, taking)
         if (spool := _opened(settings, clock, supervisor.stop, listener)) is None:
             return supervisor.run()
         app = create_app(
@@ -73,22 +72,28 @@ def run(
             languages=languages,
             hashes=hashes,
             editor=editor,
-            revision=revision,
+            revision=taking.revision if taking else "",
             switch=_switch(settings),
             machine_says=machine_says,
         )
         heartbeat = Heartbeat(app, live, "{}:{}".format(*listener.getsockname()[:2]))
         supervisor.every("index", 1.0, lambda: keep_index(spool, settings.destinations))
-        _take(taking, settings, spool, supervisor, live)
+        if taking:
+            _take(taking, settings, spool, supervisor, live)
         try:
             return _serve(heartbeat, listener, supervisor, taking, settings.station.runtime_dir / _SESSIONS)
         finally:
             spool.close()
 
 
-def _live(settings: Settings, clock: Clock, revision: str) -> LiveState:
+def _make_folders(station: Station) -> None:
+    for folder in (station.data_dir, station.runtime_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _begun(settings: Settings, clock: Clock, taking: Taking | None) -> LiveState:
     live = LiveState(folder=settings.station.runtime_dir, process="panel", files=Files(), clock=clock)
-    live.begin(revision)
+    live.begin(taking.revision if taking else "")
     return live
 
 
@@ -124,14 +129,12 @@ def _take_over(sessions: Sessions, handed: Path) -> None:
     sessions.take_over(raw)
 
 
-def _take(taking: Taking | None, settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
+def _take(taking: Taking, settings: Settings, spool: Spool, supervisor: Supervisor, live: LiveState) -> None:
     """Start anew for a changed configuration once the other two have it: the screen is last.
 
     An exam may have been opened since capture took it. For a change of the screen alone it keeps its screen; with
     another one, capture is built anew already, and so must its screen be.
     """
-    if taking is None:
-        return
     folder, files, clock = settings.station.runtime_dir, Files(), spool.clock
     lives = [LiveState(folder=folder, process=name, files=files, clock=clock) for name in ("capture", "forward")]
     others = Others(lives, Wish(folder, files))

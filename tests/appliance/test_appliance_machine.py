@@ -99,8 +99,10 @@ def time_server(folder: Path) -> Iterator[None]:
     folder.chmod(0o700)
     words = ["chronyd", "-x", "-d", "-u", "root", "-f", str(folder / "chrony.conf")]
     with (folder / "log").open("w") as log, subprocess.Popen(words, stdout=log, stderr=log) as server:
-        yield
-        server.terminate()
+        try:
+            yield
+        finally:
+            server.terminate()
 
 
 class Seen(NamedTuple):

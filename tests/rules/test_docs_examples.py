@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
-from gateway.config import keys, reader, values
+from gateway.config import keys, machine, reader, values
 from gateway.config.settings import Lan, Tls
 from tests.rules.test_docs import DOCS, OPENAPI, PAGES, calls
 
@@ -29,7 +29,21 @@ def fenced(kind: str) -> list[tuple[str, str]]:
 def test_every_configuration_in_the_documents_is_accepted(where, text, tmp_path):
     path = tmp_path / "scopegate.toml"
     path.write_text(text)
-    assert reader.check(path) == [], where
+    if "[network]" in text:
+        machine.read_text(text.encode(), path.with_name(machine.NAME))
+    else:
+        assert reader.check(path) == [], where
+
+
+def test_every_key_of_the_machine_is_documented_with_its_default(tmp_path):
+    part = (DOCS / "it.md").read_text().split("\n### The file of the machine\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| `([a-z0-9_]+)` \| ([^|]*) \|", part, re.MULTILINE)
+    tables = machine.tables(tmp_path).values()
+    assert [key for key, _ in rows] == [key for table in tables for key in table.keys]
+    fields = {field.name: field.default for table in tables for field in dataclasses.fields(table.made)}
+    for key, default in rows:
+        shown = "-" if fields[key] is None else f"`{json.dumps(fields[key])}`"
+        assert default == shown, key
 
 
 def documented_keys() -> dict[str, dict[str, list[str]]]:
