@@ -27,6 +27,21 @@ from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
 _TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: gateway/machine/trying.py, setting_clock.py
+_REGIONS = frozenset(
+    {
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+        "UTC",
+    }
+)
 _STEP = "network"  # the table whose change may cost the connection
 
 
@@ -150,8 +165,8 @@ class OwnMachine:
 
 
 def regions() -> list[str]:
-    """Return the parts of the world by which time zones are chosen."""
-    return sorted({zone.partition("/")[0] for zone in machine.zones()})
+    """Return the parts of the world by which time zones are chosen; what is missing has old names of the same."""
+    return sorted({zone.partition("/")[0] for zone in machine.zones()} & _REGIONS)
 
 
 def cities(region: str) -> Iterator[tuple[str, str]]:

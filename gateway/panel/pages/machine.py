@@ -41,7 +41,7 @@ _STANDING = N_(
 )
 _PROBLEMS = N_(
     {
-        "damaged": "The file of these settings is damaged: the box gets its address from the network until then.",
+        "damaged": "The file of these settings is damaged: until they are made anew the network gives an address.",
         "settings": "The configuration cannot be read: what it opens to others stays as it was.",
         "firewall": "What keeps others out could not be changed.",
         "zone": "The time zone could not be set.",
