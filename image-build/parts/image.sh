@@ -46,11 +46,16 @@ with_tools() {
 
 # What a product must not have, and what the disk's contents must not depend on.
 finish_tree() {
-    local tree=$1
+    local tree=$1 units=$1/usr/lib/systemd
     if [ "$profile" = product ]; then
         # Takes units, breakpoints and shells from the firmware and the command line.
-        rm "$tree/usr/lib/systemd/system-generators/systemd-debug-generator"
+        rm "$units/system-generators/systemd-debug-generator"
+        # Nobody logs in: no unit asks for a name, on a console that somebody switches to or on a serial port.
+        rm "$units"/system/{getty@,autovt@,getty-static,serial-getty@,console-getty,container-getty@,debug-shell}.service \
+            "$units/system-generators/systemd-getty-generator"
+        rm -rf "$tree/etc/systemd/system/getty.target.wants"
     fi
+    install -D -m 644 systemd/kiosk/chromium-policies.json "$tree/etc/chromium/policies/managed/scopegate.json"
     # /var is in memory on a box: what packages left there would never be seen. No mirror of who built it.
     rm -rf "${tree:?}"/{boot,var,run,tmp,home,srv,media,mnt} "${tree:?}"/etc/{*-,apt,dpkg} "$tree/initrd.img" \
         "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/usr/lib/systemd/boot/efi"
@@ -84,7 +89,7 @@ make_contents() { # OUT: what the tree beside it is made of, and in it where peo
     cp image-build/licences.toml image-build/parts/contents.py "$facts/"
     {
         tar -tf "$product/product.tar"
-        (cd image-build/tree/box && find . -type f -printf '%P\n')
+        (cd image-build/tree/box && find . ! -type d -printf '%P\n')
     } >"$facts/product"
     (cd "$wheels/wheels" && sha256sum -- *.whl) >"$facts/wheels"
     with_tools python3 facts/contents.py tree facts / . --version "$version" --suite "$suite" --date "$SOURCE_DATE_EPOCH"

@@ -1,0 +1,69 @@
+"""The product shows its panel and nothing else, whatever is plugged in or typed."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.appliance.product import Product, product_of, same
+from tests.kernel.machine import one_at_a_time
+
+WAYS_OUT = (
+    *(("ctrl", "alt", f"f{number}") for number in range(1, 7)),
+    ("alt", "sysrq", "b"),  # at once, without asking the disks
+    ("alt", "sysrq", "f"),
+    *[("ctrl", "alt", "delete")] * 8,
+    ("alt", "f4"),
+    ("ctrl", "n"),
+    ("ctrl", "alt", "t"),
+    ("meta_l",),
+)
+
+
+class Seen(NamedTuple):
+    page: np.ndarray[Any, Any]
+    after_keys: np.ndarray[Any, Any]
+    is_on: bool
+    serial: str
+
+
+@pytest.fixture(scope="module")
+def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("product")
+    product = product_of(image)
+    with one_at_a_time():
+        box = Product(folder / "box", image=product)
+        try:
+            box.plug_in()
+            page = box.settled_screen()
+            for keys in WAYS_OUT:
+                box.press(*keys)
+            box.type_into_serial_port("\r\nroot\r\nls\r\n")
+            after = box.settled_screen()
+            is_on = box.is_on
+        finally:
+            box.stop()
+    cv2.imwrite(str(folder / "page.png"), page)
+    cv2.imwrite(str(folder / "after.png"), after)
+    print(f"what its screen showed lies in {folder}")
+    return Seen(page, after, is_on, box.console.read_text(errors="replace"))
+
+
+def test_its_screen_shows_a_page_of_the_panel(seen: Seen) -> None:
+    colours = np.unique(seen.page.reshape(-1, 3), axis=0)
+    assert len(colours) > 20  # letters with soft edges, not a console
+    assert min(seen.page.shape[:2]) >= 600
+
+
+def test_no_key_leads_out_of_it(seen: Seen) -> None:
+    assert same(seen.page, seen.after_keys)
+    assert seen.is_on
+
+
+def test_its_serial_port_says_nothing_and_asks_nothing(seen: Seen) -> None:
+    said = seen.serial.lower()
+    assert "login" not in said
+    assert "linux version" not in said
+    assert "systemd" not in said
