@@ -213,9 +213,9 @@ build_image() {
     date=${asked_date:-$(git log -1 --format=%ct -- "${inputs[@]}")}
     version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
     case $arch in amd64) efi=x64 ;; arm64) efi=aa64 ;; esac
-    made packages make_box image-build/packages "${trees[@]}" box
+    made packages make_box "$(listed base box)" "${trees[@]}"
     made wheels make_wheels requirements/run.txt "$suite"
-    arch=$(dpkg --print-architecture) made tools make_tools image-build/packages/tools "${trees[@]}"
+    arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${trees[@]}"
     made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
     made product make_product "${parts[@]}" "${trees[@]}"
     made image make_image "$profile" "$version $date" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" \

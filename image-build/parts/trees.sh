@@ -122,7 +122,7 @@ make_root() {
 }
 
 build_system() {
-    made packages make_packages image-build/packages image-build/tree/vm "${trees[@]}"
+    made packages make_packages "$(listed base vm)" image-build/tree/vm "${trees[@]}"
     made wheels make_wheels requirements/run.txt "$suite"
     made system make_system "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
 }
