@@ -8,6 +8,7 @@ date='' version='' efi=''  # of the image
 esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
 root_mb=1024
 verity_mb=16
+pi_mb=40
 slot_mb=900 # the most that an update brings
 # shellcheck source=/dev/null
 . image-build/tree/box/usr/lib/scopegate/layout
@@ -51,8 +52,8 @@ finish_tree() {
         # Takes units, breakpoints and shells from the firmware and the command line.
         rm "$units/system-generators/systemd-debug-generator"
         # Nobody logs in: no unit asks for a name, on a console that somebody switches to or on a serial port.
-        rm "$units"/system/{getty@,autovt@,getty-static,serial-getty@,console-getty,container-getty@,debug-shell}.service \
-            "$units/system-generators/systemd-getty-generator"
+        rm "$units"/system/{getty@,autovt@,getty-static,serial-getty@,console-getty,container-getty@}.service \
+            "$units"/{system/debug-shell.service,system-generators/systemd-getty-generator}
         rm -rf "$tree/etc/systemd/system/getty.target.wants"
     fi
     install -D -m 644 systemd/kiosk/chromium-policies.json "$tree/etc/chromium/policies/managed/scopegate.json"
@@ -61,6 +62,7 @@ finish_tree() {
         "$tree/vmlinuz" "$tree"/{initrd.img.old,vmlinuz.old} "$tree/usr/lib/systemd/boot/efi"
     # The initrd has the microcode; there is no radio.
     rm -rf "$tree"/usr/lib/firmware/{intel-ucode,amd-ucode,rtlwifi,rtw88,rtw89,rtl_bt}
+    rm -rf "$tree"/usr/lib/{raspi-firmware,linux-image-*} # device trees: a slot's boot partition has those it needs
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var}
     : >"$tree/etc/machine-id" # of the box, not of the image
     printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
@@ -81,6 +83,11 @@ make_initrd() { # TREE OUT: kernel and initrd
     cp "$tree/boot/vmlinuz-$kernel" "$out/vmlinuz"
     run_in_tree "$tree" -- env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" dracut --quiet --force --reproducible \
         --no-hostonly --kver "$kernel" /boot/initrd
+    if [ "$arch" = arm64 ]; then
+        mkdir "$out/pi"
+        cp "$tree"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$out/pi/"
+        cp "$tree"/usr/lib/linux-image-*/broadcom/bcm2711-rpi-{4-b,400,cm4-io}.dtb "$out/pi/"
+    fi
     cp "$tree/boot/initrd" "$tree/usr/lib/systemd/boot/efi/linux$efi.efi.stub" "$out/"
 }
 
@@ -92,7 +99,8 @@ make_contents() { # OUT: what the tree beside it is made of, and in it where peo
         (cd image-build/tree/box && find . ! -type d -printf '%P\n')
     } >"$facts/product"
     (cd "$wheels/wheels" && sha256sum -- *.whl) >"$facts/wheels"
-    with_tools python3 facts/contents.py tree facts / . --version "$version" --suite "$suite" --date "$SOURCE_DATE_EPOCH"
+    with_tools python3 facts/contents.py tree facts / . --version "$version" --suite "$suite" \
+        --date "$SOURCE_DATE_EPOCH"
     mkdir -p "$out/tree/usr/share/doc/scopegate"
     cp "$out"/{bom.cdx.json,licences.txt} "$out/tree/usr/share/doc/scopegate/"
     rm -r "$facts"
@@ -117,8 +125,27 @@ make_enrolment() { # OUT: what a firmware has to be given once, so that it belie
     openssl x509 -in "$keys/db.crt" -outform DER -out "$out/secure-boot.cer"
     with_tools cert-to-efi-sig-list -g "$owner" keys/db.crt keys/esl
     for name in PK KEK db; do
-        with_tools sign-efi-sig-list -g "$owner" -t "$date_of_keys" -k keys/db.key -c keys/db.crt "$name" keys/esl "$name.auth" >/dev/null
+        with_tools sign-efi-sig-list -g "$owner" -t "$date_of_keys" -k keys/db.key -c keys/db.crt \
+            "$name" keys/esl "$name.auth" >/dev/null
     done
+}
+
+# What a Raspberry Pi starts a slot from, beside what UEFI starts: its own firmware, the kernel and the initrd as they are.
+make_pi() { # OUT
+    local out=$1 file
+    cp image-build/pi/config.txt "$out/pi/"
+    cp "$out"/{vmlinuz,initrd} "$out/pi/"
+    # The firmware switches groups of processes off that count memory, without which no limit of memory holds.
+    printf '%s cgroup_enable=memory' "$(cat "$out/cmdline")" >"$out/pi/cmdline.txt"
+    for file in "$out"/pi/*; do
+        touch --date="@$SOURCE_DATE_EPOCH" "$file"
+        with_tools mcopy -m -i esp.img "pi/${file##*/}" ::
+    done
+    truncate --size="${pi_mb}M" "$out/pi.img"
+    with_tools mkfs.vfat -F 32 -s 1 --invariant -n PI pi.img >/dev/null
+    cp image-build/pi/autoboot.txt "$out/pi/"
+    touch --date="@$SOURCE_DATE_EPOCH" "$out/pi/autoboot.txt"
+    with_tools mcopy -m -i pi.img pi/autoboot.txt ::
 }
 
 make_start() { # OUT: one file that the firmware starts, and the partition that holds it
@@ -146,6 +173,7 @@ make_start() { # OUT: one file that the firmware starts, and the partition that 
     with_tools mmd -i esp.img ::EFI ::EFI/BOOT
     touch --date="@$SOURCE_DATE_EPOCH" "$out/start.efi"
     with_tools mcopy -m -i esp.img start.efi "::EFI/BOOT/BOOT${efi^^}.EFI"
+    [ "$arch" != arm64 ] || make_pi "$out"
 }
 
 make_disk() { # OUT: both slots' places, the first one filled
@@ -159,6 +187,7 @@ make_disk() { # OUT: both slots' places, the first one filled
         [ -z "${4:-}" ] || printf 'CopyBlocks=%s\n' "/mnt/$4" >>"$out/repart/$number-$1.conf"
         number=$((number + 1))
     }
+    [ "$arch" != arm64 ] || definition pi esp "$pi_mb" pi.img
     definition esp-a esp "$esp_mb" esp.img
     definition esp-b esp "$esp_mb"
     definition root-a root "$root_mb" root.erofs
@@ -191,7 +220,7 @@ make_image() {
     say "what starts it"
     make_start "$work/pieces"
     make_disk "$work/pieces"
-    rm -rf --one-file-system "$work"/pieces/{tree,repart,keys,*.stub}
+    rm -rf --one-file-system "$work"/pieces/{tree,repart,keys,pi,*.stub}
     mv "$work"/pieces/* "$out/"
     check_size "$out"
     say "root hash $root_hash"
@@ -199,8 +228,9 @@ make_image() {
 
 check_size() { # OUT
     local out=$1 slot
-    slot=$(stat --format=%s "$out"/{root.erofs,root.verity,start.efi} |
-        awk '{ sum += $1 } END { print int(sum / 1e6) + 1 }')
+    local files=(root.erofs root.verity start.efi)
+    [ "$arch" != arm64 ] || files+=(vmlinuz initrd) # once more, for a Raspberry Pi
+    slot=$(cd "$out" && stat --format=%s "${files[@]}" | awk '{ sum += $1 } END { print int(sum / 1e6) + 1 }')
     say "root $(size_of "$out/root.erofs") MB, its hashes $(size_of "$out/root.verity") MB," \
         "start $(size_of "$out/start.efi") MB"
     say "a slot has $slot of $slot_mb MB (of 1,000,000 bytes)"

@@ -11,7 +11,7 @@ install() {
     inst_simple "$moddir/scopegate-slot.service" "$systemdsystemunitdir/scopegate-slot.service"
     inst_script "$moddir/scopegate-identity" /usr/lib/scopegate/identity
     inst_simple "$moddir/scopegate-identity.service" "$systemdsystemunitdir/scopegate-identity.service"
-    inst_multiple tr mkdir mount mountpoint udevadm
+    inst_multiple od tr mkdir mount mountpoint udevadm
     inst_libdir_file "libtss2-esys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-tcti-device.so.*"
     $SYSTEMCTL -q --root "$initdir" add-wants sysinit.target scopegate-slot.service
     $SYSTEMCTL -q --root "$initdir" add-wants initrd.target scopegate-identity.service
