@@ -153,7 +153,7 @@ make_start() { # OUT: one file that the firmware starts, and the partition that 
     printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
         " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \
         " rootfstype=erofs ro panic=5 quiet rd.shell=0 rd.emergency=reboot systemd.gpt_auto=0" \
-        " systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
+        " systemd.condition_needs_update=no systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
     cp "$work/os-release" "$out/os-release"
     local sign=() # words for ukify
     mkdir -m 700 "$out/keys"

@@ -68,6 +68,7 @@ def look(box: Appliance) -> dict[str, str]:
         "failed": "systemctl --failed --no-legend --plain",
         "time": "systemd-analyze | head -1",
         "chain": "systemd-analyze critical-chain --no-pager scopegate.target",
+        "blame": "systemd-analyze blame --no-pager | head -20",
         "number": "cat /etc/machine-id",
         "active": "systemctl is-active scopegate-capture scopegate-forward scopegate-panel | sort | uniq -c",
     }
