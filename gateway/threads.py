@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 
+from gateway.clock import Clock
 from gateway.log import warn
 
 _LAST = 10  # niceness: recording, sending and the screen come first
 _log = logging.getLogger(__name__)
+LONGEST_S = 600.0  # that any step may take: a disk that hardly answers, an index that is made anew
 _Place = Queue[Callable[[], None] | None]  # where a thread waits for its next work; None: there will be none
 
 
@@ -24,9 +26,11 @@ class Supervisor:
     with 1 and whoever started it starts it again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.stop = threading.Event()
+        self._clock = clock or Clock()
         self._died = False
+        self._until: dict[str, float] = {}  # s of CLOCK_BOOTTIME: when a step that was begun has to be over
         self._threads: list[threading.Thread] = []
         self._resting: list[_Place] = []
         self._handing = threading.Lock()
@@ -64,15 +68,27 @@ class Supervisor:
             self.serve(name, partial(self._attend, place))
         place.put(work)
 
-    def every(self, name: str, seconds: float, step: Callable[[], None]) -> threading.Thread:
-        """Call `step` at once and then every `seconds` until stopped."""
+    def every(
+        self, name: str, seconds: float, step: Callable[[], None], *, longest_s: float = LONGEST_S
+    ) -> threading.Thread:
+        """Call `step` at once and then every `seconds`, until stopped. Longer than `longest_s`, it hangs."""
+
+        def turn() -> None:
+            self._until[name] = self._now() + longest_s
+            step()
+            self._until.pop(name, None)
 
         def loop() -> None:
-            step()
+            turn()
             while not self.stop.wait(seconds):
-                step()
+                turn()
 
         return self.start(name, loop)
+
+    def hanging(self) -> str:
+        """Return the name of a step that does not come to its end; "" when all get on, or rest."""
+        now = self._now()
+        return next((name for name, until in list(self._until.items()) if now > until), "")
 
     def run(self, patience: float = 5.0) -> bool:
         """Wait until stopped, then give every thread `patience` seconds to end."""
@@ -84,6 +100,9 @@ class Supervisor:
         for thread in list(self._threads):
             thread.join(patience)
         return not self._died
+
+    def _now(self) -> float:
+        return self._clock.boottime_ns() / 1e9
 
     def _attend(self, place: _Place) -> None:
         while work := place.get():

@@ -30,6 +30,7 @@ _ALARM_S = 2.0  # between two tries of a disk that refused
 _LISTENS_S = 5.0  # at most, until the socket takes connections; a socket that fails ends the process by itself
 _LOOK_S = 0.5  # between two looks at what a source shows, and at what is ahead of a clip
 _DUE_S = 0.2  # between two looks for answers that are late
+_LONGEST_S = 60.0  # what a person waits for may stand still so long, and no longer
 _STUCK_CHECK_S = 1.0
 _HEAT_S = 1.0
 _TAKING_S = 1.0
@@ -127,7 +128,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     supervisor.every("leftovers", 1.0, parts.clips.close_leftovers)
     supervisor.every("ends-soon", _LOOK_S, parts.foreseen.step)
     supervisor.every("alarm", _ALARM_S, parts.recorder.alarm.step)
-    supervisor.every("due", _DUE_S, parts.due.step)
+    supervisor.every("due", _DUE_S, parts.due.step, longest_s=_LONGEST_S)
     supervisor.every("heat", _HEAT_S, parts.heat.step)
     supervisor.every("bench", _LOOK_S, parts.desk.bench.step)
     supervisor.every("stuck", _STUCK_CHECK_S, partial(end_when_stuck, parts.grabbers))
@@ -145,7 +146,7 @@ def _start(parts: Parts, settings: Settings, live: LiveState, supervisor: Superv
     server = Server(path=settings.station.runtime_dir / wire.SOCKET_NAME, desk=parts.desk, supervisor=supervisor)
     supervisor.start("socket", server.run)
     server.listening.wait(_LISTENS_S)  # who reads below that capture is there calls it at once
-    supervisor.every("live", 1.0, lambda: live.write(parts.status.state()))
+    supervisor.every("live", 1.0, lambda: live.write(parts.status.state()), longest_s=_LONGEST_S)
 
 
 def next_start(spool: Spool, path: Path) -> int:

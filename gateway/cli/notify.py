@@ -23,7 +23,7 @@ class ServiceManager:
         self._tell(b"READY=1")
 
     def alive(self) -> None:
-        """Say that this process's threads still get their turn."""
+        """Say that this process gets on with its work, or has none."""
         self._tell(b"WATCHDOG=1")
 
     def _tell(self, word: bytes) -> None:

@@ -1,10 +1,12 @@
 """The composition root of the three processes: reads the configuration, builds devices by keyword, runs."""
 
 import faulthandler
+import logging
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from gateway.cli.notify import ServiceManager
@@ -15,11 +17,12 @@ from gateway.config import keeping, reader
 from gateway.config.editing import Editor
 from gateway.config.settings import Settings
 from gateway.errors import Problem
-from gateway.log import keep_in, to_stderr
+from gateway.log import keep_in, to_stderr, warn
 from gateway.spool.files import Files
 from gateway.spool.taking import Taking, Wish
 from gateway.threads import Supervisor, on_signals
 
+_log = logging.getLogger(__name__)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -85,8 +88,16 @@ def _prepare(name: str, config: Path) -> tuple[Settings, Clock, Supervisor, Taki
     manager = ServiceManager(os.environ)
     manager.ready()  # what follows may take long and says so itself: a damaged index, a disk that refuses
     if manager.sign_every_s:
-        supervisor.every("watchdog", manager.sign_every_s, manager.alive)
+        supervisor.every("watchdog", manager.sign_every_s, partial(sign_of_life, manager, supervisor))
     return settings, Clock(), supervisor, taking
+
+
+def sign_of_life(manager: ServiceManager, supervisor: Supervisor) -> None:
+    """Tell the service manager that all get on. When one hangs it is not told, and begins the process anew."""
+    if name := supervisor.hanging():
+        warn(_log, "hangs", thread=name)
+    else:
+        manager.alive()
 
 
 def _configured(name: str, config: Path) -> tuple[Settings, Taking]:

@@ -2,12 +2,16 @@
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.notify import ServiceManager
+from gateway.cli.processes import sign_of_life
+from gateway.clock import FakeClock
+from gateway.threads import Supervisor
 
 
 @pytest.fixture
@@ -35,6 +39,32 @@ def test_a_socket_without_a_file_is_reached_by_its_name() -> None:
         port.settimeout(5)
         ServiceManager({"NOTIFY_SOCKET": "@" + port.getsockname()[1:].decode()}).ready()
         assert port.recv(100) == b"READY=1"
+
+
+def test_no_sign_of_life_comes_while_a_step_of_the_process_hangs(
+    port: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager = ServiceManager({"NOTIFY_SOCKET": port.getsockname()})
+    clock, begun, go_on = FakeClock(), threading.Event(), threading.Event()
+    supervisor = Supervisor(clock)
+
+    def step() -> None:
+        begun.set()
+        go_on.wait()
+
+    supervisor.every("works", 60, step, longest_s=30.0)
+    assert begun.wait(10)
+    sign_of_life(manager, supervisor)
+    assert port.recv(100) == b"WATCHDOG=1"
+    clock.move(31)
+    sign_of_life(manager, supervisor)
+    port.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        port.recv(100)
+    assert "hangs thread=works" in caplog.text
+    go_on.set()
+    supervisor.stop.set()
+    assert supervisor.run()
 
 
 @pytest.mark.parametrize(

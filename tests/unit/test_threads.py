@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gateway.clock import Clock, Stopwatch
+from gateway.clock import Clock, FakeClock, Stopwatch
 from gateway.threads import Supervisor, contained, on_signals
 
 CANARY = "Zebulon^Canary"
@@ -169,3 +169,27 @@ def test_what_a_foreign_thread_raises_goes_no_further_and_is_not_quoted(caplog, 
     contained("peer", lambda: None, lambda: ended.append(False))()
     assert ended == [True]
     assert sys.exc_info() == (None, None, None)
+
+
+def test_a_step_that_does_not_come_to_its_end_is_named_and_one_that_rests_is_not() -> None:
+    clock, begun, go_on = FakeClock(), threading.Event(), threading.Event()
+    supervisor = Supervisor(clock)
+
+    def step() -> None:
+        begun.set()
+        go_on.wait()
+
+    supervisor.every("rests", 60, lambda: None)
+    supervisor.every("works", 60, step, longest_s=30.0)
+    assert begun.wait(10)
+    clock.move(29)
+    assert supervisor.hanging() == ""
+    clock.move(2)
+    assert supervisor.hanging() == "works"
+    go_on.set()
+    while supervisor.hanging():
+        Clock().pause(0.01)
+    clock.move(3600)
+    assert supervisor.hanging() == ""
+    supervisor.stop.set()
+    assert supervisor.run()
