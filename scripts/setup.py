@@ -137,6 +137,13 @@ MACHINE_TOOLS = (
     Tool(file="/usr/share/OVMF/OVMF_CODE_4M.fd", package="ovmf", why="the firmware of tests/appliance"),
     Tool(program="sfdisk", package="fdisk", why="finds a partition whose bytes tests/appliance changes"),
     Tool(program="chronyd", package="chrony", why="a time server for tests/appliance", service="chrony"),
+    Tool(program="nbdkit", package="nbdkit", why="a disk whose cache is lost when its power is cut"),
+    Tool(program="qemu-io", package="qemu-utils", why="writes to that disk as a virtual machine does"),
+    Tool(
+        file=f"/usr/lib/{os.uname().machine}-linux-gnu/libeatmydata.so",
+        package="libeatmydata1",
+        why="keeps a program's flushes from the disk, as the control of the power cuts",
+    ),
 )
 
 
