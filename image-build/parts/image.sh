@@ -10,6 +10,7 @@ root_mb=1024
 verity_mb=16
 pi_mb=40
 slot_mb=900 # the most that an update brings
+service=${SCOPEGATE_SERVICE:-} # whom a box names that cannot open its data
 # shellcheck source=/dev/null
 . image-build/tree/box/usr/lib/scopegate/layout
 
@@ -65,7 +66,7 @@ finish_tree() {
     rm -rf "$tree"/usr/lib/{raspi-firmware,linux-image-*} # device trees: a slot's boot partition has those it needs
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var}
     : >"$tree/etc/machine-id" # of the box, not of the image
-    printf 'VERSION=%s\nPROFILE=%s\n' "$version" "$profile" >"$tree/usr/lib/scopegate/image"
+    printf 'VERSION=%s\nPROFILE=%s\nSERVICE=%s\n' "$version" "$profile" "$service" >"$tree/usr/lib/scopegate/image"
     rm -rf "$tree/etc/rauc"
     if [ -n "$keys" ]; then
         mkdir "$tree/etc/rauc"
@@ -248,6 +249,6 @@ build_image() {
     arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${trees[@]}"
     made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
     made product make_product "${parts[@]}" "${trees[@]}"
-    made image make_image "$profile" "$version $date" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" \
+    made image make_image "$profile" "$version $date $service" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" \
         image-build/parts image-build/licences.toml image-build/tree/box
 }
