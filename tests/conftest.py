@@ -37,3 +37,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-vm", default="", help="folder of a virtual machine that stays for the next run")
     parser.addoption("--appliance", default="", help="folder of an image: run tests/appliance on it")
     parser.addoption("--again", default="", help="folder of that image, built anew elsewhere: compare them")
+    parser.addoption("--cuts", type=int, default=20, help="how often a box's power is cut (200 = long)")

@@ -26,10 +26,14 @@ class Appliance(Machine):
         self.disk = folder / "disk.img"
         self._variables = folder / "variables.fd"
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "--sparse=always", image / "disk.img", self.disk], check=True)
-        with self.disk.open("r+b") as disk:
-            disk.truncate(DISK_BYTES)
+        if self.disk.exists():  # a box that there was before
+            return
         shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", self._variables)
+        part = self.disk.with_suffix(".part")
+        subprocess.run(["cp", "--sparse=always", image / "disk.img", part], check=True)
+        with part.open("r+b") as disk:
+            disk.truncate(DISK_BYTES)
+        part.rename(self.disk)
 
     def _words(self) -> list[str]:
         return [
@@ -53,13 +57,22 @@ class Appliance(Machine):
         self.unpack(tests(), _TESTS)
         self.shell("systemctl is-system-running --wait || true", silence_s=400)
 
-    def change_a_byte_of(self, partition: str) -> None:
-        """Change the first byte of what a partition of the image holds, as an attacker or a dying disk does."""
+    def partition(self, name: str) -> tuple[int, int]:
+        """Return where a partition begins, in bytes of the disk, and its number."""
         told = subprocess.run(["sfdisk", "--json", self.disk], capture_output=True, text=True, check=True)
         table = json.loads(told.stdout)["partitiontable"]
-        (start,) = [each["start"] for each in table["partitions"] if each["name"] == partition]
+        (found,) = [
+            (each["start"] * table["sectorsize"], number)
+            for number, each in enumerate(table["partitions"], 1)
+            if each["name"] == name
+        ]
+        return found
+
+    def change_a_byte_of(self, partition: str) -> None:
+        """Change the first byte of what a partition of the image holds, as an attacker or a dying disk does."""
+        start, _ = self.partition(partition)
         with self.disk.open("r+b") as disk:
-            disk.seek(start * table["sectorsize"])
+            disk.seek(start)
             byte = disk.read(1)
             disk.seek(-1, 1)
             disk.write(bytes([byte[0] ^ 1]))

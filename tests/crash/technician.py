@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 
-from tests.box import Box, Refusal
+from tests.box import Panel, Refusal
 
 PATIENCE_S = 60.0
 
@@ -20,7 +20,7 @@ class Technician:
 
     longest_s = 1.0  # of a clip
 
-    def __init__(self, box: Box, chance: random.Random, *, slow_s: float = 0.0) -> None:
+    def __init__(self, box: Panel, chance: random.Random, *, slow_s: float = 0.0) -> None:
         self.box = box
         self.chance = chance
         self.slow_s = slow_s  # looks at the screen that long before finishing

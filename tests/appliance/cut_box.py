@@ -1,0 +1,101 @@
+"""A box whose power is cut: its disk loses its cache, its folder stays, and the next start is of the same box."""
+
+import base64
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.appliance.appliance import Appliance
+from tests.appliance.volatile_disk import VolatileDisk
+from tests.kernel.machine import MachineFailed, mortal
+
+NEVER_FLUSHES = Path("/usr/lib/x86_64-linux-gnu/libeatmydata.so")
+_SILENCE_S = 600
+
+
+class CutBox(Appliance):
+    """An appliance in `folder`, where one may have been before; `clock`: what it says when it is switched on."""
+
+    def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = ()) -> None:
+        super().__init__(folder, image=image, extra=extra)
+        self.clock = ""
+        self._volatile = VolatileDisk(self.disk, folder)
+
+    def _words(self) -> list[str]:
+        return [*super()._words(), *(["-rtc", f"base={self.clock}"] if self.clock else [])]
+
+    def _disk_words(self) -> list[str]:
+        return self._volatile.words()
+
+    def start(self, *, stays: bool) -> None:
+        self._volatile.switch_on()
+        super().start(stays=stays)
+
+    def start_and_cut(self, after_s: float) -> None:
+        """Cut the power while it starts."""
+        self._volatile.switch_on()
+        self._process = mortal(self._words(), self.folder)
+        time.sleep(after_s)
+        self.cut()
+
+    def cut(self) -> None:
+        assert self._process, "the box is not switched on"
+        self._volatile.cut(self._process.pid)
+
+    def stop(self) -> None:
+        super().stop()
+        self._volatile.switch_off()
+
+    def reports(self, module: str, *words: str) -> Iterator[dict[str, Any]]:
+        """Run a module of the tests in the box, yield what it tells. Raises MachineFailed, also when it fails."""
+        command = ["python3", "-m", f"tests.appliance.{module}", *words]
+        for answer in self.run(command, silence_s=_SILENCE_S, folder="/run/tests"):
+            if "report" in answer:
+                yield answer["report"]
+            elif answer["exit"]:
+                raise MachineFailed(f"{module} ended with {answer['exit']}: {answer['output'][-3000:]}")
+
+    def until_cut(self, after_s: float, module: str, *words: str) -> Iterator[dict[str, Any]]:
+        """Yield what a module tells, until the power is cut so many seconds after the first of it."""
+        gone = threading.Event()
+
+        def cut() -> None:
+            gone.set()
+            self.cut()
+
+        timer = threading.Timer(after_s, cut)
+        try:
+            for report in self.reports(module, *words):
+                if not timer.ident:
+                    timer.start()
+                yield report
+        except MachineFailed:
+            if not gone.is_set():
+                raise
+        finally:
+            timer.cancel()
+            if timer.ident:
+                timer.join()
+            self.stop()
+
+    def never_flush(self) -> None:
+        """Start the product's processes anew, in which from now on no flush reaches the kernel."""
+        self.shell("mkdir -p /run/careless")
+        self.unpack_bytes("/run/careless/never.so", NEVER_FLUSHES.read_bytes())
+        for name in ("capture", "forward", "panel"):
+            folder = f"/run/systemd/system/scopegate-{name}.service.d"
+            self.shell(f"mkdir -p {folder}")
+            self.unpack_text(f"{folder}/careless.conf", "[Service]\nEnvironment=LD_PRELOAD=/run/careless/never.so")
+        self.shell("systemctl daemon-reload")
+        self.shell("systemctl restart scopegate-capture scopegate-forward scopegate-panel", silence_s=400)
+
+    def unpack_bytes(self, path: str, content: bytes) -> None:
+        self.shell(f"base64 --decode > {path} <<'END'\n{base64.b64encode(content).decode()}\nEND")
+
+    def copy_to(self, folder: Path) -> None:
+        """Keep the disk and the firmware's variables as they are now, for another box."""
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "--sparse=always", self.disk, self._variables, folder], check=True)
