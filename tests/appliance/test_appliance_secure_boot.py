@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.appliance.secure import SecureAppliance
+from tests.appliance.secure import SecureAppliance, with_tools
 from tests.kernel.machine import one_at_a_time
 
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -18,6 +18,33 @@ def box(image: Path, tmp_path: Path) -> Iterator[SecureAppliance]:
         box = SecureAppliance(tmp_path / "box", image=image)
         yield box
         box.stop()
+
+
+def verified(folder: Path, image: Path, file: str) -> bool:
+    """Say whether a file bears the signature of who made the image, over what it holds."""
+    try:
+        with_tools(image, folder, "sbverify", "--cert", "db.pem", file)
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def test_the_boot_file_is_signed_and_its_command_line_with_it(image: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        ["openssl", "x509", "-inform", "DER", "-in", image / "secure-boot.cer", "-out", tmp_path / "db.pem"],
+        check=True,
+    )
+    whole = (image / "start.efi").read_bytes()
+    (tmp_path / "start.efi").write_bytes(whole)
+    (tmp_path / "changed.efi").write_bytes(whole.replace(b"rd.shell=0", b"rd.shell=1"))
+    assert verified(tmp_path, image, "start.efi")
+    assert not verified(tmp_path, image, "changed.efi")
+
+
+def test_a_firmware_in_set_up_mode_takes_what_lies_beside_the_image(image: Path) -> None:
+    certificate = (image / "secure-boot.cer").read_bytes()
+    for name in ("PK", "KEK", "db"):
+        assert certificate in (image / f"{name}.auth").read_bytes()
 
 
 def test_a_signed_image_starts_with_secure_boot(box: SecureAppliance) -> None:
