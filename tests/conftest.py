@@ -36,5 +36,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--vm", action="store_true", help="run tests/kernel, in a virtual machine")
     parser.addoption("--keep-vm", default="", help="folder of a virtual machine that stays for the next run")
     parser.addoption("--appliance", default="", help="folder of an image: run tests/appliance on it")
+    parser.addoption("--arm64", default="", help="folder of an image for arm64: start it")
     parser.addoption("--again", default="", help="folder of that image, built anew elsewhere: compare them")
     parser.addoption("--cuts", type=int, default=20, help="how often a box's power is cut (200 = long)")

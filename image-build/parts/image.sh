@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034,SC2154 # the caller has some of the variables, and the layout others
 
 base='' tools='' image='' # their folders, once made
-date='' version='' efi=''  # of the image
+date='' version='' efi='' serial='' # of the image
 esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
 root_mb=1024
 verity_mb=16
@@ -202,7 +202,7 @@ make_disk() { # OUT: both slots' places, the first one filled
 make_image() {
     local out=$1 tree=$work/tree SOURCE_DATE_EPOCH=$date
     mkdir "$work/pieces" "$tree"
-    [ "$profile" = product ] || console=" console=ttyS0"
+    [ "$profile" = product ] || console=" console=$serial"
     tar -xf "$base/root.tar" -C "$tree"
     tar -C image-build/tree/box --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$tree" -x
     with_product "$tree"
@@ -243,7 +243,10 @@ build_image() {
     # All files of an image bear the time at which what it is made of was last changed.
     date=${asked_date:-$(git log -1 --format=%ct -- "${inputs[@]}")}
     version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
-    case $arch in amd64) efi=x64 ;; arm64) efi=aa64 ;; esac
+    case $arch in
+        amd64) efi=x64 serial=ttyS0 ;;
+        arm64) efi=aa64 serial=ttyAMA0 ;;
+    esac
     made packages make_box "$(listed base box)" "${trees[@]}"
     made wheels make_wheels requirements/run.txt "$suite"
     arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${trees[@]}"

@@ -30,9 +30,21 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def product(image: Path) -> Path:
+    return product_of(image)
+
+
+def test_a_product_has_nothing_that_asks_for_a_name(product: Path) -> None:
+    files = {Path(line.split("\t")[0]).name for line in (product / "files.txt").read_text().splitlines()}
+    assert "systemd-logind.service" in files
+    ways_in = ("getty@.service", "serial-getty@.service", "debug-shell.service", "systemd-debug-generator", "sshd")
+    assert files.isdisjoint(ways_in)
+    assert "console=" not in (product / "cmdline").read_text()
+
+
+@pytest.fixture(scope="module")
+def seen(product: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     folder = tmp_path_factory.mktemp("product")
-    product = product_of(image)
     with one_at_a_time():
         box = Product(folder / "box", image=product)
         try:
