@@ -32,6 +32,7 @@ STARTING = "starting"  # the way of a day that ends while the box starts
 SHARES = {"exams": 8, "sending": 4, "settings": 3, "rebuilding": 2, STARTING: 3}  # of 20 days
 WORK_S = (1.0, 45.0)  # after the first exam began
 START_S = (4.0, 60.0)
+CARELESS_S = (40.0, 60.0)  # there is something to lose, younger than what the kernel writes out by itself
 EVENING = time(17, 57)  # what the box's clock says when it is switched on
 
 
@@ -151,7 +152,8 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
     if evenings:
         date = datetime.now(UTC).date() + timedelta(days=story.day)
         box.clock = datetime.combine(date, EVENING).isoformat()
-    step, after_s, before = STARTING, round(chance.uniform(*(START_S if way == STARTING else WORK_S)), 1), 0
+    span = START_S if way == STARTING else CARELESS_S if careless else WORK_S
+    step, after_s, before = STARTING, round(chance.uniform(*span), 1), 0
     if way == STARTING:
         box.start_and_cut(after_s)
     else:
