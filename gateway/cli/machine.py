@@ -51,8 +51,8 @@ def _applying(places: Places) -> Applying:
 def _apply() -> None:
     """Apply the file, after whoever else does, and never in the midst of a trial: that one does it at its end."""
     places = Places()
-    with _alone(places.told / _TRIAL, patient=False) as no_trial, _alone(places.told / _APPLIES):
-        if no_trial:
+    with _alone(places.told / _APPLIES), _alone(places.told / _TRIAL, patient=False) as no_trial:
+        if no_trial:  # else this ends at once: what starts behind this unit does not wait for a trial
             _say(places, _applying(places).file(), 0)
 
 
@@ -95,7 +95,7 @@ def _try() -> None:
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
     raw = asked.taken(trying.REQUEST)
     trial = Trying(_applying(places), clock=Clock(), say=partial(_say, places))
-    with _alone(places.told / _TRIAL), _alone(places.told / _APPLIES):
+    with _alone(places.told / _TRIAL):
         kept = trial.run(raw, supervisor.stop)
     event(_log, "network_tried", kept=kept)
 

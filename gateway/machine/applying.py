@@ -85,7 +85,7 @@ class Applying:
         try:
             part()
         except (MachineFailed, OSError) as error:
-            warn(_log, "part_failed", part=what, why=type(error).__name__)
+            warn(_log, "part_failed", part=what, why=str(error))
             self.failed.append(what)
 
     def _machine(self, raw: bytes) -> Machine:

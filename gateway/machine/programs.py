@@ -1,14 +1,11 @@
 """Runs the programs of the system that take what was written: bounded in time, and never a shell."""
 
-import logging
 import subprocess
 from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.errors import MachineFailed
-from gateway.log import warn
 
-_log = logging.getLogger(__name__)
 _PATIENCE_S = 30
 
 
@@ -41,5 +38,4 @@ class RealPrograms:
 
 
 def _failed(words: Sequence[str], why: str) -> MachineFailed:
-    warn(_log, "program_failed", program=words[0], why=why)
     return MachineFailed(f"{words[0]} failed: {why}")

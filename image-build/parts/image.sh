@@ -74,6 +74,7 @@ finish_tree() {
         chmod 644 "$tree/etc/rauc/keyring.pem"
     fi
     ln -sf /run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
+    rm "$tree/etc/hostname" # of machine.toml: with a name of the image's own none could be given at run time
     ln -sfn /run/scopegate-machine/localtime "$tree/etc/localtime" # the zone is the clinic's; without it: UTC
     chown -R --no-dereference 0:0 "$tree/etc/systemd" "$tree/usr/lib/scopegate"
 }
