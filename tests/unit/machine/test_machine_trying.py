@@ -1,5 +1,6 @@
 """A network that was set over the network: kept when somebody says so, taken back when nobody does."""
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
+from gateway.machine import turns
 from gateway.machine.applying import Applied, Applying, Places
 from gateway.machine.asked import taken
 from gateway.machine.trying import TRIED_S, Trying
@@ -92,6 +94,30 @@ def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[
         with pytest.raises(MachineRequest):
             trying.run(raw, threading.Event())
     assert said == []
+
+
+# --- whose turn it is -----------------------------------------------------------------------------------------
+
+
+def test_nothing_waits_for_a_trial_and_nothing_ends_it_by_accident(
+    trying: Trying, clock: Waiting, applying: Applying, places: Places
+) -> None:
+    turns_had: list[bool] = []
+    clock.at_s, clock.do = 20, lambda: turns_had.append(turns.apply_file(applying))  # DHCP said something new
+    turns.during_trial(places.told, lambda: trying.run(STATIC, threading.Event()))
+    assert turns_had == [False]
+    assert clock.waited_s >= TRIED_S
+    assert turns.apply_file(applying)
+    told = json.loads((places.told / "applied.json").read_text())
+    assert (told["method"], told["until_ns"]) == ("dhcp", 0)
+
+
+def test_what_is_applied_is_told_to_everybody(applying: Applying, places: Places) -> None:
+    places.machine.write_bytes(STATIC)
+    assert turns.apply_file(applying)
+    path = places.told / "applied.json"
+    assert json.loads(path.read_text())["method"] == "static"
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 # --- how it is asked ------------------------------------------------------------------------------------------
