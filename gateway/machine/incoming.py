@@ -62,6 +62,7 @@ table inet {TABLE} {{
 \t\ticmp type {{ echo-request, destination-unreachable, time-exceeded, parameter-problem }} accept
 \t\ticmpv6 type {{ echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem }} accept
 \t\ticmpv6 type {{ nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }} ip6 hoplimit 255 accept
+\t\tip6 saddr fe80::/10 icmpv6 type mld-listener-query accept
 \t\tudp sport 67 udp dport 68 accept
 \t\tip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
 {ports}\t\tcounter drop
