@@ -58,6 +58,11 @@ class Box(Appliance):
         """Return what root of the box says under a name."""
         return dict(json.loads(self.shell(f"cat /run/scopegate-machine/{name}.json") or "{}"))
 
+    def asks(self, name: str, text: str) -> None:
+        """Ask root as the panel does: the file is there whole, or not at all."""
+        self.unpack_text("/run/asked", text)
+        self.shell(f"mv /run/asked /run/scopegate/{name}")
+
     def says(self, name: str, deadline_s: float = 90, **wanted: Any) -> dict[str, Any]:
         """Wait until root says that, and return all that it says."""
 
@@ -130,7 +135,7 @@ def new_box(box: Box) -> dict[str, Any]:
 
 
 def clock_by_hand(box: Box) -> dict[str, Any]:
-    box.shell("echo 2026-12-24T18:00:00Z > /run/scopegate/clock-set")
+    box.asks("clock-set", "2026-12-24T18:00:00Z")
     clock = box.says("clock", by="hand")
     battery = box.shell("cat /sys/class/rtc/rtc0/date").strip()
     return {"clock": clock, "date": box.shell("date -u +%Y-%m-%dT%H").strip(), "battery": battery}
@@ -163,7 +168,7 @@ def fixed_address(box: Box) -> dict[str, Any]:
 
 
 def trial(box: Box) -> dict[str, Any]:
-    box.unpack_text("/run/scopegate/machine-try", STATIC.format(address=TRIED, server=HOST))
+    box.asks("machine-try", STATIC.format(address=TRIED, server=HOST))
     box.until_at(TRIED)
     during = {
         "listener": box.comes_in(TRIED, LISTENER),
