@@ -16,7 +16,8 @@ from tests.kernel.machine import MachineFailed, mortal
 
 SCREEN_S = 900
 PAUSE_S = 5.0
-_SHOWN = 0.02  # of its points bright: more than a cursor or a line of text
+_BLACK = 24  # the brightest point of a ground as firmware and consoles have it
+_SHOWN = 0.4  # of its points are brighter: the panel's ground is not black
 _SAME = 2.0  # levels, on average, of a picture that did not change
 
 
@@ -80,7 +81,7 @@ class Product(Appliance):
         while time.monotonic() < end:
             time.sleep(PAUSE_S)
             now = self.screen()
-            if same(before, now) and (now.max(axis=2) > 128).mean() > _SHOWN:
+            if same(before, now) and (now.max(axis=2) > _BLACK).mean() > _SHOWN:
                 return now
             before = now
         raise MachineFailed("the screen shows no page")
