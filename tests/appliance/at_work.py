@@ -27,8 +27,9 @@ PIN = "402918"
 PORT = 8080
 READY_S = 400
 BLOCK = 4096
-BLOCKS = 2048  # of the careless disk writer
+BLOCKS = 8192  # of the careless disk writer
 _NOTICED_S = 0.25
+_BETWEEN_FLUSHES_S = 0.02  # the product has the disk flush its cache several times a second
 _SENDING_S = 120
 _LONGEST_CLIP_S = 9.0  # a longer one becomes H.264, with other bytes
 _HAS_BEGUN_S = 5.0  # after which something of a clip is on the disk: pictures are flushed twice a second
@@ -204,7 +205,7 @@ def careless_of_the_disk() -> None:
         block[:] = count.to_bytes(8, "big") * (BLOCK // 8)
         os.pwritev(place, [block], count * BLOCK)
         tell(disk=count)
-        time.sleep(_NOTICED_S)
+        time.sleep(_BETWEEN_FLUSHES_S)
 
 
 def prepare_careless_writers() -> None:
