@@ -133,6 +133,11 @@ TOOLS = (
 MACHINE_TOOLS = (
     Tool(program="qemu-system-x86_64", package="qemu-system-x86", why="the virtual machine of tests/kernel"),
     Tool(program="mmdebstrap", package="mmdebstrap", why="makes that machine's root tree"),
+    Tool(program="rauc", package="rauc", why="signs updates for boxes of tests"),
+    Tool(program="mksquashfs", package="squashfs-tools", why="the form of these"),
+    Tool(program="faketime", package="faketime", why="signs one with a certificate that has expired"),
+    Tool(program="mkfs.vfat", package="dosfstools", why="the stick on which they come"),
+    Tool(program="mcopy", package="mtools", why="puts them there"),
     Tool(program="mkfs.ext4", package="e2fsprogs", why="makes that machine's disk"),
     Tool(file="/usr/share/OVMF/OVMF_CODE_4M.fd", package="ovmf", why="the firmware of tests/appliance"),
     Tool(program="sfdisk", package="fdisk", why="finds a partition whose bytes tests/appliance changes"),

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034,SC2154 # the caller has some of the variables, and the layout others
 
 base='' tools='' image='' # their folders, once made
-date='' version='' efi='' serial='' # of the image
+date='' version='' build='' efi='' serial='' # of the image
 esp_mb=192                # FAT32 wants 65,525 clusters; of 512 bytes these are 393,000
 root_mb=1024
 verity_mb=16
@@ -43,7 +43,7 @@ with_tools() {
         mount -t tmpfs tmp "$tree/tmp"
         mount --rbind "$pieces" "$tree/mnt"
         exec chroot "$tree" env -C /mnt SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$@"
-    ' with_tools "$tools/tree" "$work/pieces" "$@"
+    ' with_tools "$tools/tree" "${work_pieces:-$work/pieces}" "$@"
 }
 
 # What a product must not have, and what the disk's contents must not depend on.
@@ -66,7 +66,8 @@ finish_tree() {
     rm -rf "$tree"/usr/lib/{raspi-firmware,linux-image-*} # device trees: a slot's boot partition has those it needs
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var}
     : >"$tree/etc/machine-id" # of the box, not of the image
-    printf 'VERSION=%s\nPROFILE=%s\nSERVICE=%s\n' "$version" "$profile" "$service" >"$tree/usr/lib/scopegate/image"
+    printf '%s\n' "VERSION=$version" "PROFILE=$profile" "SERVICE=$service" "BUILD=$build" \
+        "FLOOR=$(cat image-build/floor)" "COMPATIBLE=scopegate-$arch" >"$tree/usr/lib/scopegate/image"
     rm -rf "$tree/etc/rauc"
     if [ -n "$keys" ]; then
         mkdir "$tree/etc/rauc"
@@ -200,6 +201,12 @@ make_disk() { # OUT: both slots' places, the first one filled
         --architecture="${arch/amd64/x86-64}" --definitions=repart --no-pager disk.img >/dev/null
 }
 
+# As RAUC compares versions: 0.2.0.dev0 is 0.2.0-dev.0 there (semver.org).
+version_of() {
+    [ -z "$as_version" ] || { echo "$as_version"; return; }
+    sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | sed 's/\.dev/-dev./'
+}
+
 make_image() {
     local out=$1 tree=$work/tree SOURCE_DATE_EPOCH=$date
     mkdir "$work/pieces" "$tree"
@@ -207,6 +214,7 @@ make_image() {
     tar -xf "$base/root.tar" -C "$tree"
     tar -C image-build/tree/box --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$tree" -x
     with_product "$tree"
+    [ -z "$over" ] || tar -C "$over" --owner=0 --group=0 -c . | tar -C "$tree" -x
     run_in_tree "$tree" -- systemctl --quiet preset-all
     cp "$tree/etc/os-release" "$work/os-release"
     say "initrd"
@@ -239,11 +247,13 @@ check_size() { # OUT
     [ "$slot" -le "$slot_mb" ] || { echo "build: a slot has $slot MB, and may have $slot_mb" >&2; exit 1; }
 }
 
-build_image() {
+# What an image is made of, and which version it is: sets of_image.
+build_parts() {
     local inputs=(image-build requirements/run.txt pyproject.toml "${trees[@]}" scripts/setup.py "${parts[@]}")
     # All files of an image bear the time at which what it is made of was last changed.
     date=${asked_date:-$(git log -1 --format=%ct -- "${inputs[@]}")}
-    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+    version=$(version_of)
+    build=$(date -u -d "@$date" +%Y%m%d.%H%M)
     case $arch in
         amd64) efi=x64 serial=ttyS0 ;;
         arm64) efi=aa64 serial=ttyAMA0 ;;
@@ -253,6 +263,17 @@ build_image() {
     arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${trees[@]}"
     made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
     made product make_product "${parts[@]}" "${trees[@]}"
-    made image make_image "$profile" "$version $date $service" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" \
-        image-build/parts image-build/licences.toml image-build/tree/box
+    of_image=("$profile" "$version $date $service" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" image-build/parts
+        image-build/licences.toml image-build/tree/box image-build/floor "$(of_over)")
+}
+
+# What is laid over the root, in one word.
+of_over() {
+    [ -n "$over" ] || return 0
+    tar -C "$over" --sort=name --mtime=@0 --owner=0 --group=0 -c . | sha256sum | cut -c1-16
+}
+
+build_image() {
+    build_parts
+    made image make_image "${of_image[@]}"
 }
