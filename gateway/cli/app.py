@@ -20,6 +20,7 @@ from gateway.cli import (
     reroute,
     settings_file,
     spools,
+    update,
 )
 from gateway.cli.options import DEFAULT_CONFIG, Config
 
@@ -41,6 +42,7 @@ app.add_typer(spools.app, name="spool")
 app.add_typer(learn.app, name="trigger")
 app.add_typer(connect.app, name="source")
 app.add_typer(audit.app, name="audit")
+app.add_typer(update.app, name="update")
 
 
 @app.callback(invoke_without_command=True)

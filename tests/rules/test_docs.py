@@ -22,6 +22,7 @@ from gateway.forward.proving import parts as proving
 from gateway.forward.proving import proof
 from gateway.forward.sending import step_sender
 from gateway.machine import closed, data, guarding
+from gateway.machine.update import refusals
 from gateway.model import PleaseCheck
 from gateway.net import commitment as net_commitment
 from gateway.net import statuses, step_statuses, webanswers
@@ -61,7 +62,7 @@ def summary(kind: type) -> str:
 
 
 def error_table() -> str:
-    ours = (errors, problems, closed, guarding, data)
+    ours = (errors, problems, closed, guarding, data, refusals)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
     mine = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]
     rows = [

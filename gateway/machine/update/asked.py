@@ -1,0 +1,202 @@
+"""What the screen or a command asks for: what is on the stick, install it, start it. Never in an exam."""
+
+import fcntl
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.errors import MachineRequest
+from gateway.log import event, warn
+from gateway.machine import telling
+from gateway.machine.asked import taken, words_of
+from gateway.machine.update import box as boxes
+from gateway.machine.update.box import SUBJECT, Box, ProgramFailed, Run
+from gateway.machine.update.memory import Phase
+from gateway.machine.update.rauc import Bundle, Rauc
+from gateway.machine.update.refusals import (
+    ExamIsOpen,
+    NoSuchFile,
+    NoUpdates,
+    OtherMachine,
+    StillTrying,
+    TooOld,
+    UpdateRefused,
+)
+from gateway.machine.update.versions import order
+
+OFFERS = "update-offers"
+STICK = Path("/media/usb")
+UEFI = Path("/sys/firmware/efi")
+LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a second
+_STALE_NS = 5_000_000_000
+_MOST_BYTES = 1 << 20
+_MOST_FILES = 8
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
+_LOCK = Path("/run/scopegate-update.lock")
+_log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Obeys. `live`: capture's live state."""
+
+    def __init__(
+        self,
+        *,
+        box: Box,
+        rauc: Rauc,
+        clock: Clock,
+        stick: Path = STICK,
+        live: Path = LIVE,
+        run: Run = boxes.run,
+        uefi: Path = UEFI,
+    ) -> None:
+        self._box = box
+        self._rauc = rauc
+        self._clock = clock
+        self._stick = stick
+        self._live = live
+        self._run = run
+        self._uefi = uefi
+
+    def obey(self, wanted: dict[str, str]) -> None:
+        """Do what was asked for, and say why not. Raises MachineRequest."""
+        match wanted:
+            case {"do": "look"}:
+                self.offer()
+            case {"do": "install", "file": file} if _NAME.fullmatch(file):
+                self._said(lambda: self.install(self._stick / file))
+            case {"do": "restart"}:
+                self._said(self.restart)
+            case _:
+                raise MachineRequest
+
+    def offer(self) -> None:
+        """Say which updates lie on the stick, and of each why it cannot be installed."""
+        found = [path for path in self._files() if _NAME.fullmatch(path.name)]
+        offers = [self._offer(path) for path in found[:_MOST_FILES]]
+        telling.tell(self._box.places.said, OFFERS, {"stick": self._stick.is_mount(), "files": offers})
+
+    def install(self, file: Path) -> None:
+        """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused."""
+        self._may()
+        if not file.is_file() or file.is_symlink():
+            raise NoSuchFile
+        bundle = self._rauc.look(file)
+        self._fits(bundle)
+        kept = self._box.recalled()
+        begun = {"version": bundle.version, "slot": self._box.other, "boot_id": self._box.boot_id, "reason": ""}
+        self._box.tell(kept, percent=0)
+        self._rauc.check(file, bundle)
+        self._forget_next()
+        try:
+            self._rauc.install(file, lambda percent: self._box.tell(kept, percent=percent))
+        except UpdateRefused as error:
+            self._box.note(kept, self._clock, **{**begun, "phase": Phase.FAILED, "reason": error.code})
+            raise
+        self._box.note(kept, self._clock, **{**begun, "phase": Phase.INSTALLED})
+
+    def restart(self) -> None:
+        """Start the machine anew. Raises UpdateRefused."""
+        self._no_exam()
+        event(_log, "restart_asked")
+        self._run("systemctl", "--no-block", "reboot")
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _said(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except UpdateRefused as error:
+            kept = self._box.recalled()
+            self._box.tell(kept, refused={"code": error.code, "what": error.what, "action": error.action})
+
+    def _files(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._stick.iterdir() if path.is_file() and not path.is_symlink())
+        except OSError:
+            return []
+
+    def _offer(self, file: Path) -> dict[str, str]:
+        said = {"file": file.name, "version": "", "build": "", "code": "", "what": ""}
+        try:
+            if not self._box.takes_updates:
+                raise NoUpdates
+            bundle = self._rauc.look(file)
+            said |= {"version": bundle.version[:64], "build": bundle.build[:64]}
+            self._fits(bundle)
+        except UpdateRefused as error:
+            said |= {"code": error.code, "what": error.what}
+        return said
+
+    def _may(self) -> None:
+        if not self._box.takes_updates:
+            raise NoUpdates
+        kept = self._box.recalled()
+        goes_back = kept.phase is Phase.WENT_BACK and kept.slot == self._box.slot
+        if self._box.on_trial or goes_back:  # the other slot is what the box goes back to
+            raise StillTrying
+        self._no_exam()
+
+    def _no_exam(self) -> None:
+        if exam_open(self._live, self._clock):
+            raise ExamIsOpen
+
+    def _fits(self, bundle: Bundle) -> None:
+        """What RAUC checks again; here before it is offered. Raises OtherMachine, TooOld."""
+        if bundle.compatible != self._box.image.compatible:
+            raise OtherMachine
+        try:
+            older = order(bundle.version) < order(self._box.floor(self._box.recalled()))
+        except ValueError:
+            older = True
+        if older:
+            raise TooOld
+
+    def _forget_next(self) -> None:
+        """What was installed before and never started shall not be started half written over."""
+        if not self._uefi.exists():  # a Raspberry Pi starts what its file says, which RAUC changes before it writes
+            return
+        try:
+            found = boxes.firmware(self._run)
+            if found.next in found.numbers(self._box.other):
+                self._run("efibootmgr", "--delete-bootnext")
+        except ProgramFailed as error:
+            raise UpdateRefused("The firmware of this box does not answer.") from error
+
+
+def exam_open(live: Path, clock: Clock) -> bool:
+    """Say whether an exam is open, as capture says; while it says nothing, there may be one."""
+    return exam_said(live, clock) != ""
+
+
+def exam_said(live: Path, clock: Clock) -> str | None:
+    """Return the open exam's id as capture says it, "" for none; None while it says nothing."""
+    try:
+        with live.open("rb") as file:
+            said = json.loads(file.read(_MOST_BYTES))
+        fresh = said["boot_id"] == clock.boot_id and clock.boottime_ns() - int(said["boottime_ns"]) < _STALE_NS
+        return str(said["exam"]) if fresh else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def obey_the_screen(clock: Clock) -> None:
+    """Take the screen's wish and obey it. Raises OSError, KeyError on a machine that is no appliance."""
+    try:
+        wanted = words_of(taken(SUBJECT))
+        with alone():
+            Desk(box=boxes.this(clock), rauc=Rauc(), clock=clock).obey(wanted)
+    except MachineRequest as error:
+        warn(_log, "update_request_refused", why=error)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else installs meanwhile."""
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,144 @@
+"""This box as its updates see it: the running slot, what it remembers, what it says of that to the screen."""
+
+import logging
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.config import told
+from gateway.log import event, warn
+from gateway.machine import telling
+from gateway.machine.update import image, memory
+from gateway.machine.update.firmware import SLOTS, Firmware, read
+from gateway.machine.update.image import KEYRING, Image
+from gateway.machine.update.memory import Memory, Phase
+from gateway.machine.update.versions import newest
+
+SUBJECT = "update"
+_SLOT = Path("/run/scopegate-slot")
+_PROGRAM_S = 60
+_log = logging.getLogger(__name__)
+
+
+Run = Callable[..., str]
+
+
+class ProgramFailed(Exception):
+    """A program of the system refused."""
+
+
+def run(*words: str, wait_s: float = _PROGRAM_S) -> str:
+    """Return what a program of the system printed. Raises ProgramFailed."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=wait_s, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProgramFailed(f"{words[0]}: {type(error).__name__}") from None
+    if done.returncode:
+        raise ProgramFailed(f"{words[0]}: {done.stderr.strip()[-200:]}")
+    return done.stdout
+
+
+def firmware(run: Run = run) -> Firmware:
+    """Return what the firmware starts. Raises ProgramFailed."""
+    return read(run("efibootmgr"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Where an appliance has what is about its updates. `trial`: there, while a version has not proven itself."""
+
+    keyring: Path = KEYRING
+    trial: Path = Path("/run/scopegate-trial")
+    memory: Path = memory.FOLDER
+    said: Path = told.FOLDER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """What stays the same while this start lasts."""
+
+    image: Image
+    slot: str
+    boot_id: str
+    places: Places = Places()
+
+    @property
+    def other(self) -> str:
+        return next(slot for slot in SLOTS if slot != self.slot)
+
+    @property
+    def takes_updates(self) -> bool:
+        return self.places.keyring.exists()
+
+    @property
+    def on_trial(self) -> bool:
+        return self.places.trial.exists()
+
+    def recalled(self) -> Memory:
+        return memory.recalled(self.places.memory)
+
+    def floor(self, kept: Memory) -> str:
+        """Return the oldest version that may be installed: of this image, and of each that was good here."""
+        return newest(kept.floor, self.image.floor)
+
+    def note(self, kept: Memory, clock: Clock, **changes: str) -> Memory:
+        """Remember a change and say it. What cannot be remembered is said all the same."""
+        now = replace(kept, at=clock.utc().isoformat(timespec="seconds"), **changes)  # type: ignore[arg-type]
+        try:
+            memory.remember(now, self.places.memory)
+        except OSError as error:
+            warn(_log, "update_not_remembered", error=type(error).__name__)
+        event(_log, "update", phase=now.phase, version=now.version, slot=now.slot, reason=now.reason)
+        self.tell(now)
+        return now
+
+    def tell(self, kept: Memory, *, percent: int | None = None, refused: Mapping[str, str] | None = None) -> None:
+        """Say how it stands. percent: while something is installed; refused: why the last wish was not obeyed."""
+        said: dict[str, Any] = {
+            "version": self.image.version,
+            "build": self.image.build,
+            "slot": self.slot,
+            "takes_updates": self.takes_updates,
+            "floor": self.floor(kept),
+            "trying": self.on_trial,
+            "installing": percent,
+            "refused": refused,
+            "last": {
+                "phase": kept.phase,
+                "version": kept.version,
+                "slot": kept.slot,
+                "reason": kept.reason,
+                "at": kept.at,
+            },
+        }
+        telling.tell(self.places.said, SUBJECT, said)
+
+
+def this(clock: Clock) -> Box:
+    """Return the running box. Raises OSError, KeyError on a machine that is no appliance."""
+    return Box(image=image.running(), slot=_SLOT.read_text("utf-8").strip(), boot_id=clock.boot_id)
+
+
+def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False) -> dict[str, str]:
+    """Return what this start makes of what is remembered: the words that change.
+
+    trial: the firmware was asked for this start once. fell_back: it prefers the other slot, which did not come up.
+    """
+    waiting = kept.phase in (Phase.INSTALLED, Phase.TRYING)
+    if kept.slot == box.slot and (trial or waiting):
+        return {"phase": Phase.TRYING}
+    if waiting and kept.boot_id != box.boot_id:
+        return {"phase": Phase.WENT_BACK, "reason": "no-start" if kept.phase is Phase.INSTALLED else "no-end"}
+    if fell_back:
+        return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start"}
+    return {}
+
+
+def good_slots(kept: Memory, box: Box) -> Sequence[str]:
+    """Return what a firmware that forgot its order starts, first things first."""
+    if kept.phase is Phase.GOOD and kept.slot in SLOTS:
+        return (kept.slot, *(slot for slot in SLOTS if slot != kept.slot))
+    return (box.slot,)

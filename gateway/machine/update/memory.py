@@ -1,0 +1,69 @@
+"""What the box remembers of its updates, on the data partition: it is read by the version before and the one after.
+
+One small JSON file. A version takes of it what it knows; a file that is damaged is as good as none, because
+the firmware alone decides what starts.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+
+FOLDER = Path("/data/update")
+_MOST_BYTES = 65_536
+
+
+class Phase(StrEnum):
+    """How far the last update came."""
+
+    NONE = "none"
+    INSTALLED = "installed"  # written, and started next
+    TRYING = "trying"  # started, and not proven yet
+    GOOD = "good"
+    WENT_BACK = "went-back"  # it did not prove itself; the box runs what it ran before
+    FAILED = "failed"  # it was not installed; nothing changed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """`version` and `slot` are those of the update, `boot_id` is that of the start in which it was installed.
+
+    `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
+    """
+
+    phase: Phase = Phase.NONE
+    version: str = ""
+    slot: str = ""
+    boot_id: str = ""
+    reason: str = ""
+    at: str = ""
+    floor: str = "0"
+
+
+def recalled(folder: Path = FOLDER) -> Memory:
+    """Return what is remembered; nothing, when nothing can be read."""
+    try:
+        with (folder / "memory.json").open("rb") as file:
+            said = json.loads(file.read(_MOST_BYTES))
+        known = {field.name for field in fields(Memory)}
+        words = {name: str(value) for name, value in said.items() if name in known}
+        return Memory(**{**words, "phase": Phase(words.get("phase", Phase.NONE))})  # type: ignore[arg-type]
+    except (OSError, ValueError, AttributeError):
+        return Memory()
+
+
+def remember(memory: Memory, folder: Path = FOLDER) -> None:
+    """Replace what is remembered, durably. Raises OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    part = folder / ".memory.part"
+    with part.open("w", encoding="utf-8") as out:
+        json.dump(asdict(memory), out)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(folder / "memory.json")
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

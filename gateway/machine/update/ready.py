@@ -1,0 +1,68 @@
+"""What each start does for updates: the firmware's entries, RAUC's configuration, what became of an update."""
+
+import logging
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.log import warn
+from gateway.machine.update import box as boxes
+from gateway.machine.update import configuration, disk, memory, starts
+from gateway.machine.update.box import Box, ProgramFailed
+from gateway.machine.update.disk import Disk
+from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
+from gateway.machine.update.memory import Memory
+from gateway.machine.update.rauc import CONFIGURATION
+
+LOADERS = {"amd64": r"\EFI\BOOT\BOOTX64.EFI", "arm64": r"\EFI\BOOT\BOOTAA64.EFI"}
+_ENVIRONMENT = Path("/run/rauc/environment")
+_UEFI = Path("/sys/firmware/efi")
+_log = logging.getLogger(__name__)
+
+
+def get_ready(clock: Clock) -> None:
+    """Put everything right. Raises OSError, KeyError on a machine that is no appliance."""
+    here, ours = boxes.this(clock), disk.of()
+    kept = here.recalled()
+    trial, fell_back = here.on_trial, False
+    try:
+        fell_back = _UEFI.exists() and _firmware(here, kept, ours, trial=trial) and not trial
+    except (
+        ProgramFailed
+    ) as error:  # without its variables it starts what it finds first: the box works, updates do not
+        warn(_log, "firmware_not_told", why=error)
+    _configure(here, kept, ours)
+    changes = boxes.after_start(kept, here, trial=trial, fell_back=fell_back)
+    if changes.get("phase") == memory.Phase.TRYING:
+        here.places.trial.touch()
+    if changes:
+        here.note(kept, clock, **changes)
+    else:
+        here.tell(kept)
+    try:
+        starts.came_up()
+    except OSError as error:
+        warn(_log, "start_not_counted", error=type(error).__name__)
+
+
+def _firmware(here: Box, kept: Memory, ours: Disk, *, trial: bool) -> bool:
+    """Put the firmware's entries and order right; return whether it prefers the other. Raises ProgramFailed."""
+    loader = LOADERS[here.image.compatible.rpartition("-")[2]]
+    for words in entries_put_right(boxes.firmware(), ours.starts(), loader):
+        boxes.run("efibootmgr", *words)
+    found = boxes.firmware()
+    prefers = ours_in_order(found)[:1]
+    running, good = ("", ()) if trial else (here.slot, boxes.good_slots(kept, here))
+    order = order_put_right(found, running, good)
+    if order:
+        boxes.run("efibootmgr", *order)
+    return prefers == [here.other]
+
+
+def _configure(here: Box, kept: Memory, ours: Disk) -> None:
+    if not here.takes_updates:
+        return
+    uefi = _UEFI.exists()
+    CONFIGURATION.parent.mkdir(exist_ok=True)
+    CONFIGURATION.write_text(configuration.text(here.image, ours, here.floor(kept), uefi=uefi), encoding="utf-8")
+    bootname = configuration.bootname(here.slot, uefi=uefi)
+    _ENVIRONMENT.write_text(f"BOOTNAME={bootname}\n", encoding="utf-8")

@@ -1,0 +1,130 @@
+"""Whether a version that was started for the first time stays: what makes a box has to work, or it goes back.
+
+Going back needs nothing of this program: the firmware starts the old slot whenever it was not asked otherwise.
+"""
+
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.log import event, warn
+from gateway.machine.update import asked
+from gateway.machine.update import box as boxes
+from gateway.machine.update.box import Box, ProgramFailed, Run
+from gateway.machine.update.memory import Phase
+from gateway.machine.update.rauc import Rauc
+from gateway.machine.update.refusals import UpdateRefused
+
+UNITS = ("scopegate-capture.service", "scopegate-forward.service", "scopegate-panel.service")
+HEALTH = "scopegate-health.service"
+WHY = Path("/run/scopegate-health/why")
+_COME_UP_S = 300
+_STAY_UP_S = 60
+_LOOK_S = 2
+_LONGEST_CODE = 40
+_log = logging.getLogger(__name__)
+
+
+class NotHealthy(Exception):
+    """The new version does not do its work; the text is a code."""
+
+
+class Trial:
+    """One start of a version that has not proven itself."""
+
+    def __init__(
+        self,
+        *,
+        box: Box,
+        rauc: Rauc,
+        clock: Clock,
+        run: Run = boxes.run,
+        why: Path = WHY,
+        live: Path = asked.LIVE,
+    ) -> None:
+        """`why`: where the look at it says its code; `live`: capture's live state."""
+        self._box = box
+        self._rauc = rauc
+        self._clock = clock
+        self._run = run
+        self._why = why
+        self._live = live
+
+    def decide(self) -> None:
+        """Call the version good, or restart into the one before."""
+        try:
+            self._prove()
+        except NotHealthy as error:
+            self._go_back(str(error))
+        else:
+            kept = self._box.recalled()
+            self._box.places.trial.unlink(missing_ok=True)
+            floor = self._box.floor(kept)
+            good = {"phase": Phase.GOOD, "version": self._box.image.version, "slot": self._box.slot, "reason": ""}
+            self._box.note(kept, self._clock, **good, floor=floor)
+
+    def _prove(self) -> None:
+        """Raise NotHealthy at the first thing that is wrong."""
+        self._until_up()
+        restarts = self._restarts()
+        try:
+            self._run("systemctl", "start", HEALTH, wait_s=1000)
+        except ProgramFailed as error:
+            raise NotHealthy(_said(self._why)) from error
+        waited = 0
+        while waited < _STAY_UP_S:
+            self._clock.pause(_LOOK_S)
+            waited += _LOOK_S
+            if self._down() or self._restarts() != restarts:
+                raise NotHealthy("units")
+        try:
+            self._rauc.mark_good()
+        except UpdateRefused as error:
+            raise NotHealthy("firmware") from error
+
+    def _until_up(self) -> None:
+        waited = 0
+        while self._down():
+            if waited >= _COME_UP_S:
+                raise NotHealthy("units")
+            self._clock.pause(_LOOK_S)
+            waited += _LOOK_S
+
+    def _down(self) -> bool:
+        states = self._asked("ActiveState")
+        return len(states) != len(UNITS) or set(states) != {"active"}
+
+    def _restarts(self) -> list[str]:
+        return self._asked("NRestarts")
+
+    def _asked(self, what: str) -> list[str]:
+        try:
+            return self._run("systemctl", "show", "--value", "--property", what, *UNITS).split()
+        except ProgramFailed as error:
+            raise NotHealthy("units") from error
+
+    def _go_back(self, reason: str) -> None:
+        warn(_log, "update_not_healthy", reason=reason, version=self._box.image.version)
+        kept = self._box.recalled()
+        gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
+        self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
+        self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
+        while self._exam_goes_on():
+            self._clock.pause(_LOOK_S)
+        event(_log, "update_goes_back")
+        with suppress(UpdateRefused):  # UEFI starts the other slot anyhow; a Raspberry Pi has to be told
+            self._rauc.mark_bad()
+        self._run("systemctl", "--no-block", "reboot")
+
+    def _exam_goes_on(self) -> bool:
+        """A capture process that says nothing takes no pictures: it may be what is wrong."""
+        return bool(asked.exam_said(self._live, self._clock))
+
+
+def _said(why: Path) -> str:
+    try:
+        said = why.read_text("ascii")[:_LONGEST_CODE].strip()
+    except (OSError, ValueError):
+        return "health"
+    return said if said.replace("-", "").isalnum() else "health"

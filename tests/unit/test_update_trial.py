@@ -1,0 +1,151 @@
+"""A version's trial: what makes it good, what sends the box back, and that no exam is cut off for it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.machine.update import memory
+from gateway.machine.update.box import Box, Places, ProgramFailed
+from gateway.machine.update.image import Image
+from gateway.machine.update.memory import Memory, Phase
+from gateway.machine.update.rauc import Rauc
+from gateway.machine.update.refusals import UpdateRefused
+from gateway.machine.update.trial import UNITS, Trial
+
+IMAGE = Image(version="0.4.0", build="x", floor="0.3.0", compatible="scopegate-amd64")
+
+
+class Marks(Rauc):
+    """RAUC, of which only what it was told is kept."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.refuses = False
+
+    def mark_good(self) -> None:
+        if self.refuses:
+            raise UpdateRefused
+        self.told.append("good")
+
+    def mark_bad(self) -> None:
+        self.told.append("bad")
+
+
+class Hours(FakeClock):
+    """A clock beside which something happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed: Callable[[], None] = lambda: None
+
+    def pause(self, seconds: float) -> None:
+        super().pause(seconds)
+        self.passed()
+
+
+class Machine:
+    """systemd as the trial sees it: states by the second of its life."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Hours()
+        self.rauc = Marks()
+        self.ran: list[tuple[str, ...]] = []
+        self.states: Callable[[float], str] = lambda _: "active"
+        self.restarts: Callable[[float], str] = lambda _: "0"
+        self.healthy = True
+        self.why, self.live = folder / "why", folder / "capture.json"
+        (folder / "said").mkdir()
+        self.places = Places(
+            keyring=folder / "keyring", trial=folder / "trial", memory=folder / "update", said=folder / "said"
+        )
+        self.places.trial.touch()
+        memory.remember(Memory(phase=Phase.TRYING, version="0.4.0", slot="b", floor="0.2.0"), self.places.memory)
+        self._began = self.clock.boottime_ns()
+
+    @property
+    def seconds(self) -> float:
+        return (self.clock.boottime_ns() - self._began) / 1e9
+
+    def run(self, *words: str, wait_s: float = 60) -> str:
+        assert wait_s > 0
+        self.ran.append(words)
+        if words[:2] == ("systemctl", "show"):
+            said = self.states if "ActiveState" in words else self.restarts
+            return "\n".join([said(self.seconds)] * len(UNITS))
+        if words[:2] == ("systemctl", "start") and not self.healthy:
+            raise ProgramFailed("systemctl: failed")
+        return ""
+
+    def decide(self) -> Memory:
+        box = Box(image=IMAGE, slot="b", boot_id=self.clock.boot_id, places=self.places)
+        Trial(box=box, rauc=self.rauc, clock=self.clock, run=self.run, why=self.why, live=self.live).decide()
+        return memory.recalled(self.places.memory)
+
+    @property
+    def restarted(self) -> bool:
+        return ("systemctl", "--no-block", "reboot") in self.ran
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_a_version_that_proves_itself_stays_and_the_floor_rises(machine: Machine) -> None:
+    kept = machine.decide()
+    assert (kept.phase, kept.slot, kept.floor) == (Phase.GOOD, "b", "0.3.0")
+    assert machine.rauc.told == ["good"]
+    assert not machine.places.trial.exists()
+    assert not machine.restarted
+
+
+def test_its_programs_get_time_to_come_up(machine: Machine) -> None:
+    machine.states = lambda seconds: "activating" if seconds < 200 else "active"
+    assert machine.decide().phase is Phase.GOOD
+
+
+def went_back(machine: Machine, reason: str) -> None:
+    kept = machine.decide()
+    assert (kept.phase, kept.reason, kept.version) == (Phase.WENT_BACK, reason, "0.4.0")
+    assert kept.floor == "0.2.0"
+    assert machine.restarted
+    assert "good" not in machine.rauc.told
+
+
+def test_programs_that_do_not_come_up_send_it_back(machine: Machine) -> None:
+    machine.states = lambda _: "failed"
+    went_back(machine, "units")
+
+
+def test_a_program_that_starts_again_and_again_sends_it_back(machine: Machine) -> None:
+    machine.restarts = lambda seconds: "0" if seconds < 30 else "1"
+    went_back(machine, "units")
+
+
+@pytest.mark.parametrize(("said", "reason"), [("picture", "picture"), ("", "health"), ("rm -rf /", "health")])
+def test_what_the_look_found_is_the_reason(machine: Machine, said: str, reason: str) -> None:
+    machine.healthy = False
+    machine.why.write_text(said)
+    went_back(machine, reason)
+
+
+def test_a_firmware_that_does_not_take_it_sends_it_back(machine: Machine) -> None:
+    machine.rauc.refuses = True
+    went_back(machine, "firmware")
+
+
+def test_it_goes_back_when_the_exam_is_over(machine: Machine) -> None:
+    machine.healthy = False
+
+    def capture_says() -> None:
+        exam = "exam-1" if machine.seconds < 500 else ""
+        state = {"boot_id": machine.clock.boot_id, "boottime_ns": machine.clock.boottime_ns(), "exam": exam}
+        machine.live.write_text(json.dumps(state))
+
+    machine.clock.passed = capture_says
+    capture_says()
+    went_back(machine, "health")
+    assert machine.seconds >= 500
