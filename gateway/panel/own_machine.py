@@ -22,6 +22,7 @@ from gateway.errors import BadValue, ConfigurationError
 from gateway.panel.configuring import State
 from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
+from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
@@ -71,12 +72,14 @@ class OwnMachine:
         clock: Clock,
         certificate: OwnCertificate,
         data: OwnData,
+        updates: OwnUpdates,
         says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
         self.editor = Editor(folder / machine.NAME, disk=files, read=machine.read_text)
         self.certificate = certificate
         self.data = data
+        self.updates = updates
         self._requests = requests
         self._files = files
         self._audit = audit

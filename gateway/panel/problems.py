@@ -62,6 +62,13 @@ class NoMachine(Refused):
     action = "Whoever administers this computer sets them with its own programs."
 
 
+class NoUpdates(Refused):
+    """This machine is not updated here."""
+
+    code = "no-updates"
+    action = "Whoever administers this computer updates it as its documents say."
+
+
 class NothingTried(Refused):
     """No network is being tried: it was taken back, or kept already."""
 

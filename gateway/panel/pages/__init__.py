@@ -17,6 +17,7 @@ from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
 from gateway.panel.pages.trials import TrialPages
 from gateway.panel.pages.typed import TypedPages
+from gateway.panel.pages.updates import UpdatePages
 
 
 def routes(context: Context, frame: Frame) -> list[Route]:
@@ -27,6 +28,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *ExamPages(context, frame).routes(),
         *MovingPages(context, frame).routes(),
         *MachinePages(context, frame).routes(),
+        *UpdatePages(context, frame).routes(),
         *LeavingPages(context, frame).routes(),
         *CopyingPages(context, frame).routes(),
         *ArchivePages(context, frame).routes(),

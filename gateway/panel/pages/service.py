@@ -73,6 +73,7 @@ class ServicePages:
             "counted": _COUNTED,
             "temperatures": service.temperatures(self._context.live["capture"].read()),
             "versions": service.versions(),
+            "updates": self._context.own_machine.updates.there,
             "faults": service.faults(self._context.spool),
         }
 

@@ -1,0 +1,84 @@
+"""The page on which an administrator installs another version, and reads what became of the last one."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.messages import N_
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.pages.frame import Frame, Values
+from gateway.panel.people.roles import SET_UP
+
+_LAST = N_(
+    {
+        "installed": "It is installed and runs from the next start on.",
+        "trying": "It runs, and has to prove itself within the next minutes.",
+        "good": "It was installed, and proved itself.",
+        "went-back": "It did not prove itself: the box went back to the version before.",
+        "failed": "It was not installed.",
+    }
+)
+_MARKS = {"installed": "going", "trying": "going", "good": "ok", "went-back": "bad", "failed": "warn"}
+_WHY = N_(
+    {
+        "units": "Its programs did not stay up.",
+        "picture": "It took no test picture.",
+        "spool": "It could not read the pictures on this box.",
+        "panel": "Its screen did not answer.",
+        "exam": "Its test exam did not get through.",
+        "health": "It could not be looked at.",
+        "firmware": "The firmware of this box did not take it.",
+        "no-start": "It did not start.",
+        "no-end": "Its first start did not come to an end.",
+        "update-failed": "It could not be written.",
+        "update-none": "This box was built without its maker's keys: it takes no updates.",
+        "update-foreign": "It was not signed by the maker of this box: do not install it.",
+        "update-damaged": "It is damaged, or is no update: copy it once more.",
+        "update-other-machine": "It is for another kind of box.",
+        "update-too-old": "It is older than what this box may run.",
+        "update-exam-open": "An exam is open, or nobody knows whether one is: finish it first.",
+        "update-absent": "It is not there any more: put the stick in again.",
+        "update-trying": "The version that runs has not proven itself yet: wait a few minutes.",
+    }
+)
+_UNKNOWN = N_("It did not work: try again, or call service.")
+
+
+class UpdatePages:
+    """One page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._frame = frame
+        self._updates: OwnUpdates = context.own_machine.updates
+
+    def routes(self) -> list[Route]:
+        return [self._frame.route("/service/update", "update.html", self._update, who=SET_UP)]
+
+    def _update(self, request: Request) -> Values:
+        del request
+        if not self._updates.there:
+            return {"there": False}
+        seen = self._updates.seen()
+        last, refused = seen.update["last"], seen.update["refused"]
+        return {
+            "there": True,
+            "seen": seen.update,
+            "last": last if last["phase"] in _LAST else None,
+            "mark": _MARKS.get(last["phase"], "none"),
+            "word": _LAST.get(last["phase"], ""),
+            "why": _why(last["reason"]),
+            "refused": _why(refused["code"]) if refused else "",
+            "looked": seen.offers is not None,
+            "stick": bool((seen.offers or {}).get("stick")),
+            "offers": [_offer(each) for each in (seen.offers or {}).get("files", [])],
+        }
+
+
+def _why(code: str) -> str:
+    return _WHY.get(code, _UNKNOWN) if code else ""
+
+
+def _offer(said: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "why": _why(said["code"]), "body": {"do": "install", "file": said["file"]}}

@@ -1,0 +1,112 @@
+"""An appliance's updates on the screen: seen, asked for; never during an exam, and not on a PC."""
+
+import json
+
+import httpx2
+import pytest
+
+from tests.unit.panel.conftest import Bench
+from tests.unit.panel.settings_desk import with_settings
+
+LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": ""}
+UPDATE = {
+    "version": "0.3.0",
+    "build": "20261127-abc",
+    "slot": "a",
+    "takes_updates": True,
+    "floor": "0.2.0",
+    "trying": False,
+    "installing": None,
+    "refused": None,
+    "last": LAST,
+}
+OFFER = {"file": "new.raucb", "version": "0.4.0", "build": "x", "code": "", "what": ""}
+
+
+def says(bench: Bench, name: str, **said: object) -> None:
+    where = bench.settings.station.data_dir.parent / "says"
+    where.mkdir(exist_ok=True)
+    (where / f"{name}.json").write_text(json.dumps(said))
+
+
+@pytest.fixture
+def box(bench: Bench) -> Bench:
+    """An appliance, before which an administrator stands."""
+    says(bench, "update", **UPDATE)
+    return with_settings(bench)
+
+
+def wish(bench: Bench) -> object:
+    path = bench.settings.station.runtime_dir / "update"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def ask(client: httpx2.Client, **body: str) -> httpx2.Response:
+    return client.post("/api/v1/update", json=body)
+
+
+def page(client: httpx2.Client) -> str:
+    return client.get("/service/update").raise_for_status().text
+
+
+def test_root_is_asked_for_what_a_person_wants(box: Bench) -> None:
+    for body in ({"do": "look"}, {"do": "install", "file": "new.raucb"}, {"do": "restart"}):
+        assert ask(box.client, **body).status_code == 200
+        assert wish(box) == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"do": "fly"},
+        {"do": "install"},
+        {"do": "install", "file": "../x.raucb"},
+        {"do": "install", "file": "x.zip"},
+        {"do": "restart", "file": "new.raucb"},
+        {},
+    ],
+)
+def test_what_is_no_wish_reaches_nobody(box: Bench, body: dict[str, str]) -> None:
+    assert ask(box.client, **body).status_code == 422
+    assert wish(box) is None
+
+
+@pytest.mark.parametrize("body", [{"do": "install", "file": "new.raucb"}, {"do": "restart"}])
+def test_nothing_is_asked_for_during_an_exam(box: Bench, body: dict[str, str]) -> None:
+    box.open_exam()
+    assert ask(box.client, **body).json()["code"] == "exam-open"
+    assert wish(box) is None
+
+
+def test_a_pc_is_not_updated_here(bench: Bench) -> None:
+    with_settings(bench)
+    assert ask(bench.client, do="look").json()["code"] == "no-updates"
+    assert "Only an appliance is updated here." in page(bench.client)
+    assert "/service/update" not in bench.client.get("/service").text
+
+
+def test_what_is_on_the_stick_is_offered_or_says_why_not(box: Bench) -> None:
+    assert "Put a stick in, then look." in page(box.client)
+    bad = {**OFFER, "file": "bad.raucb", "version": "", "code": "update-foreign"}
+    says(box, "update-offers", stick=True, files=[OFFER, bad])
+    text = page(box.client)
+    assert text.count("Touch again to install") == 1
+    assert "It was not signed by the maker of this box: do not install it." in text
+    assert "/service/update" in box.client.get("/service").text
+
+
+def test_the_page_says_what_became_of_the_last_update_and_why(box: Bench) -> None:
+    last = {**LAST, "phase": "went-back", "version": "0.4.0", "reason": "picture"}
+    says(box, "update", **{**UPDATE, "last": last})
+    text = page(box.client)
+    assert "It did not prove itself: the box went back to the version before. It took no test picture." in text
+
+
+def test_the_page_says_how_far_an_installation_is_and_why_a_wish_was_refused(box: Bench) -> None:
+    says(box, "update-offers", stick=True, files=[OFFER])
+    says(box, "update", **{**UPDATE, "installing": 42})
+    text = page(box.client)
+    assert "Being installed: 42 %." in text
+    assert "Touch again to install" not in text
+    says(box, "update", **{**UPDATE, "refused": {"code": "update-damaged", "what": "", "action": ""}})
+    assert "It is damaged, or is no update: copy it once more." in page(box.client)
