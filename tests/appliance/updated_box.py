@@ -1,0 +1,100 @@
+"""Updates for a box in a virtual machine: bundles of all kinds, and the stick on which they come."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.appliance.appliance import Appliance
+from tests.kernel.machine import CACHE, ROOT, MachineFailed
+
+BUILD = ROOT / "image-build" / "build"
+STICK = "/media/usb"
+_LABEL = "UPDATES"
+_MB = 1 << 20
+
+
+def made(*words: str | Path) -> Path:
+    """Return the folder of what image-build makes in its test profile."""
+    told = [BUILD, "--dir", CACHE, "--profile", "test", *words]
+    done = subprocess.run(list(map(str, told)), stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.splitlines()[-1])
+
+
+def bundle(version: str, *, over: Path | None = None) -> Path:
+    """Return a signed update of that version; `over`: files that are laid over its root."""
+    return made("--as", version, *(("--over", over) if over else ()), "bundle") / "bundle.raucb"
+
+
+def new_keys(folder: Path) -> Path:
+    """Return keys that no box knows."""
+    subprocess.run([ROOT / "image-build" / "keys", "new", folder, "--test"], check=True, capture_output=True)
+    return folder
+
+
+def small(
+    out: Path,
+    keys: Path,
+    *,
+    version: str = "9.0.0",
+    compatible: str = "scopegate-amd64",
+    signer: int = 1,
+    signed_at: str = "",
+) -> Path:
+    """Sign a bundle that holds next to nothing: for boxes that refuse it before they read it.
+
+    signed_at: the signer's clock, as faketime(1) takes it.
+    """
+    content = out.parent / f"{out.stem}-content"
+    content.mkdir()
+    (content / "start.img").write_bytes(os.urandom(20_000))
+    (content / "manifest.raucm").write_text(
+        f"[update]\ncompatible={compatible}\nversion={version}\nbuild=test\n\n"
+        "[bundle]\nformat=verity\n\n[image.start]\nfilename=start.img\n"
+    )
+    clock = ["faketime", signed_at] if signed_at else []
+    pair = "--cert", keys / f"update{signer}.crt", "--key", keys / f"update{signer}.key"
+    subprocess.run(list(map(str, [*clock, "rauc", *pair, "bundle", content, out])), check=True, capture_output=True)
+    shutil.rmtree(content)
+    return out
+
+
+def stick(image: Path, files: Sequence[Path]) -> Path:
+    """Make a stick (FAT32) with these files."""
+    need = sum(file.stat().st_size for file in files) // _MB + 64
+    image.unlink(missing_ok=True)
+    with image.open("wb") as out:
+        out.truncate(max(need, 128) * _MB)
+    subprocess.run(["mkfs.vfat", "-F", "32", "-n", _LABEL, image], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mcopy", "-i", image, *files, "::/"], check=True)
+    return image
+
+
+class Updated(Appliance):
+    """A box with a stick in it, which restarts when it wants to."""
+
+    def __init__(self, folder: Path, *, image: Path, files: Sequence[Path]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        plugged = stick(folder / "stick.img", files)
+        words = ["-device", "qemu-xhci", "-drive", f"if=none,id=stick,file={plugged},format=raw,readonly=on"]
+        super().__init__(folder, image=image, extra=[*words, "-device", "usb-storage,drive=stick"])
+
+    def install_update(self, file: str) -> str:
+        """Install an update of the stick; return what was said, also when it was refused."""
+        self.shell(f"until mountpoint -q {STICK}; do sleep 1; done", silence_s=60)
+        return self.shell(f"/opt/scopegate/bin/scopegate update install {STICK}/{file} 2>&1 || true", silence_s=900)
+
+    def until_it_restarts(self, silence_s: float = 1500) -> None:
+        """Wait until it ends, which it does instead of a restart, and start it."""
+        try:
+            self.shell("while sleep 1; do :; done", silence_s=silence_s)
+        except MachineFailed as error:
+            if "was silent" in str(error):
+                raise
+        self.stop()
+        self.switch_on()
+
+    def restart(self) -> None:
+        self.shell("systemctl --no-block reboot")
+        self.until_it_restarts(300)
