@@ -62,7 +62,8 @@ def asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError
 def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
     match wanted.get("do", ""):
         case "unlock":
-            guarding.unlock(_code(wanted) or _pin(wanted))
+            code = _code(wanted)
+            guarding.unlock(code or _pin(wanted), is_code=bool(code))
         case "recovery-code":
             guarding.new_recovery_code(_code(wanted) or _no_key())
         case "start-pin":

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from gateway.errors import Refused
 from gateway.log import event
-from gateway.machine.closed import KeyRefused
+from gateway.machine.closed import KeyGone, KeyRefused
 from gateway.machine.disk import Disk, open_with
 from gateway.machine.handing import ProgramFailed
-from gateway.machine.key_record import Guard, KeyRecord
+from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Slots, WrongKey
 from gateway.machine.sealing import NotUnsealed
 
@@ -51,17 +51,20 @@ class Guarding:
         self._new_key = new_key
         self._today = today
 
-    def unlock(self, secret: bytes) -> None:
-        """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed.
+    def unlock(self, secret: bytes, *, is_code: bool) -> None:
+        """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed, KeysNotChanged.
 
-        Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant.
+        Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant. Where
+        the box had lost its key, it gets another one.
         """
         open_with(self._disk, secret)
-        record = self._disk.record()
+        record = self._record()
+        if is_code and not record.recovery:
+            record = replace(record, recovery=self._today)
         if record.guard is Guard.PIN:
             self._key_of_this_start(secret)
         else:
-            self._own_key_anew(record, by=secret)
+            self._own_key_anew(replace(record, state=State.MADE), by=secret)
 
     def new_recovery_code(self, code: bytes) -> None:
         """Let a code that was written down open the data, and an older one no more. Raises DataClosed.
@@ -92,6 +95,13 @@ class Guarding:
     def no_start_pin(self, pin: bytes) -> None:
         """Open the data without a person again. Raises DataClosed."""
         self._own_key_anew(self._disk.record(), by=pin)
+
+    def _record(self) -> KeyRecord:
+        """Return what is known; of a damaged key partition, nothing."""
+        try:
+            return self._disk.record()
+        except KeyGone:
+            return KeyRecord()
 
     def _key_of_this_start(self, secret: bytes) -> None:
         """Have a key until the box is switched off, with which its recovery code can be changed."""

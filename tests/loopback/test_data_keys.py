@@ -274,6 +274,41 @@ class _Cut:
         return cut
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening needs device-mapper, which a test has in tests/appliance alone: here a secret is tried."""
+    monkeypatch.setattr("gateway.machine.guarding.open_with", lambda disk, secret: disk.luks.check(secret))
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize(
+    "damage", [lambda raw: bytes(len(raw)), lambda raw: raw.replace(b"scopegate", b"SCOPEGATE")]
+)
+def test_a_box_that_lost_its_key_gets_another_one_with_the_recovery_code(
+    disk: Disk, damage: Callable[[bytes], bytes]
+) -> None:
+    code = with_recovery_code(disk)
+    disk.key.write_bytes(damage(disk.key.read_bytes()))
+    with pytest.raises(WrongKey):
+        guarding(disk).unlock(recovery_code.new_code(Clock().token).encode(), is_code=True)
+    guarding(disk).unlock(code, is_code=True)
+    record = disk.record()
+    assert (record.state, record.guard, record.recovery) == (State.MADE, Guard.NONE, TODAY)
+    assert opens(disk, disk.own_key(record))
+    assert opens(disk, code)
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_start_pin_opens_and_stays(disk: Disk) -> None:
+    with_recovery_code(disk)
+    guarding(disk).start_pin(PIN)
+    disk.held.unlink()  # switched off and on
+    guarding(disk).unlock(PIN, is_code=False)
+    assert disk.record().guard is Guard.PIN
+    assert opens(disk, PIN)
+    with_recovery_code(disk)  # with the key of this start
+
+
 # --- with a TPM ---------------------------------------------------------------------------------------------
 
 
