@@ -58,7 +58,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     return Pki(tmp_path_factory.mktemp("pki"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cable(pki: Pki) -> Iterator[Cable]:
     (pki.folder / "users").write_text("* TLS\n")
     (pki.folder / "hostapd.conf").write_text(SWITCH.format(port=PORT, folder=pki.folder))

@@ -389,7 +389,7 @@ def test_nothing_leaves_in_clear_however_the_transfer_ends(faults_tls, clinic, b
                 _store(association, file)
         except DeliveryError:
             assert behaviour != "TAKES"
-    assert len(kept) > 100_000
+    assert len(kept) > 1_000 * len(mark)  # pixels went; how many of them before a drop is noticed is chance
     assert mark not in kept
     assert b"SCOPEGATE" not in kept
     at, records = 0, 0
