@@ -24,7 +24,7 @@ def test_it_has_the_panels_place_and_never_beside_it() -> None:
 
 
 def test_in_the_midst_of_a_start_it_has_nothing_begun_again_that_failed() -> None:
-    """With sysinit.target it would ask for the data once more, and they fail once more: such a box never came up."""
+    """With sysinit.target it would ask for the data once more: such a box never came up."""
     unit = Unit(CLOSED)["Unit"]
     assert unit["DefaultDependencies"] == "no"
     assert {"Wants", "Requires", "BindsTo", "RequiresMountsFor"} & set(unit) == set()
