@@ -83,17 +83,22 @@ def is_open(box: Appliance) -> bool:
     return mounted
 
 
-@pytest.fixture(scope="module")
-def guarded(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A box with a chip, whose recovery code was written down, switched off."""
+@pytest.fixture(scope="module", autouse=True)
+def alone() -> Iterator[None]:
     with one_at_a_time():
-        box = Box(tmp_path_factory.mktemp("guarded"), image)
-        with box.on(with_chip=True) as first:
-            assert said(first)["guard"] == "none"
-            assert ask(first, "recovery-code", box.code)["code"] == ""
-            assert said(first)["guard"] == "tpm"
-            first.shell("echo a picture > /data/spool/picture && sync")
-        yield box
+        yield
+
+
+@pytest.fixture(scope="module")
+def guarded(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """Return a box with a chip, whose recovery code was written down, switched off."""
+    box = Box(tmp_path_factory.mktemp("guarded"), image)
+    with box.on(with_chip=True) as first:
+        assert said(first)["guard"] == "none"
+        assert ask(first, "recovery-code", box.code)["code"] == ""
+        assert said(first)["guard"] == "tpm"
+        first.shell("echo a picture > /data/spool/picture && sync")
+    return box
 
 
 def test_a_start_that_the_maker_meant_gets_the_key_from_the_chip(guarded: Box) -> None:
@@ -126,21 +131,20 @@ def test_the_disk_in_another_machine_is_read_with_the_recovery_code_alone(guarde
 
 
 def test_a_start_pin_is_asked_for_at_every_start(image: Path, tmp_path: Path) -> None:
-    with one_at_a_time():
-        box = Box(tmp_path, image)
-        with box.on(with_chip=False) as first:
-            assert ask(first, "start-pin", PIN)["code"] == "recovery-code-first"
-            assert ask(first, "recovery-code", box.code)["code"] == ""
-            assert ask(first, "start-pin", PIN)["guard"] == "pin"
-        with box.on(with_chip=False) as second:
-            assert not is_open(second)
-            assert said(second)["code"] == "start-pin"
-            assert not ask(second, "unlock", "00000000")["opened"]
-            assert ask(second, "unlock", PIN)["opened"]
-            assert works_soon(second)
-            assert ask(second, "no-start-pin", PIN)["guard"] == "none"
-        with box.on(with_chip=False) as third:
-            assert is_open(third)
+    box = Box(tmp_path, image)
+    with box.on(with_chip=False) as first:
+        assert ask(first, "start-pin", PIN)["code"] == "recovery-code-first"
+        assert ask(first, "recovery-code", box.code)["code"] == ""
+        assert ask(first, "start-pin", PIN)["guard"] == "pin"
+    with box.on(with_chip=False) as second:
+        assert not is_open(second)
+        assert said(second)["code"] == "start-pin"
+        assert not ask(second, "unlock", "00000000")["opened"]
+        assert ask(second, "unlock", PIN)["opened"]
+        assert works_soon(second)
+        assert ask(second, "no-start-pin", PIN)["guard"] == "none"
+    with box.on(with_chip=False) as third:
+        assert is_open(third)
 
 
 def test_what_lies_on_the_disk_cannot_be_read_from_its_bytes(guarded: Box) -> None:
