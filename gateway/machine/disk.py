@@ -94,9 +94,6 @@ def open_or_make(disk: Disk, *, new_key: bytes) -> None:
     `new_key`: KEY_BYTES random ones, for a partition that is not made yet.
     """
     record = disk.record()
-    if record.state is State.NEW and not disk.data.exists():
-        _make_partitions()
-        record = disk.record()  # those that were there and had no name yet: a box that was made is never made again
     if record.state is State.MADE:
         open_with(disk, disk.own_key(record))
     else:
@@ -131,7 +128,9 @@ def _check_file_system(disk: Disk) -> None:
 
 def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     try:
-        if record.state is State.NEW and disk.luks.is_one:
+        if not disk.data.exists():
+            _partitions()
+        elif record.state is State.NEW and disk.luks.is_one:
             raise KeyGone
         if record.state is not State.MAKING:
             record = disk.write(KeyRecord(state=State.MAKING, key=new_key))
@@ -146,13 +145,8 @@ def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     disk.write(replace(record, state=State.MADE))
 
 
-def _make_partitions() -> None:
-    """Make those that are missing; what is there stays as it is. Raises DataClosed."""
+def _partitions() -> None:
+    name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
     words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
-    try:
-        name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
-        run([*words, f"/dev/{name}"])
-        run(["udevadm", "settle", "--timeout=30"])
-    except ProgramFailed as error:
-        event(_log, "partitions_not_made", why=str(error))
-        raise DataClosed("The box could not prepare its disk for pictures.") from None
+    run([*words, f"/dev/{name}"])
+    run(["udevadm", "settle", "--timeout=30"])
