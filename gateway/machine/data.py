@@ -81,7 +81,8 @@ def _code(wanted: Mapping[str, str]) -> bytes:
 
 def _pin(wanted: Mapping[str, str]) -> bytes:
     pin = wanted.get("secret", "")
-    return pin.encode() if pin.isascii() and SHORTEST_PIN <= len(pin) <= LONGEST_PIN else _no_key()
+    is_pin = pin.isascii() and SHORTEST_PIN <= len(pin) <= LONGEST_PIN and not recovery_code.digits_of(pin)
+    return pin.encode() if is_pin else _no_key()
 
 
 def _no_key() -> bytes:

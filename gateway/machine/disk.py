@@ -93,11 +93,27 @@ def open_or_make(disk: Disk, *, new_key: bytes) -> None:
 
     `new_key`: KEY_BYTES random ones, for a partition that is not made yet.
     """
-    record = disk.record()
+    record = _found(disk)
+    if record.state is State.NEW and not disk.data.exists():
+        _make_partitions()
+        record = _found(disk)  # those that were there and had no name yet: a box that was made is never made again
     if record.state is State.MADE:
         open_with(disk, disk.own_key(record))
     else:
         _make(disk, record, new_key)
+
+
+def _found(disk: Disk) -> KeyRecord:
+    """Return what the key partition says. Beside data that nobody encrypted yet, what it has is left over.
+
+    Where the image ended lies a copy of its partition table (UEFI 2.10, 5.3.1), and the key partition begins there.
+    """
+    try:
+        return disk.record()
+    except KeyGone:
+        if disk.luks.is_one or not disk.data.exists():
+            raise
+        return KeyRecord()
 
 
 def open_with(disk: Disk, secret: bytes) -> None:
@@ -128,9 +144,7 @@ def _check_file_system(disk: Disk) -> None:
 
 def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     try:
-        if not disk.data.exists():
-            _partitions()
-        elif record.state is State.NEW and disk.luks.is_one:
+        if record.state is State.NEW and disk.luks.is_one:
             raise KeyGone
         if record.state is not State.MAKING:
             record = disk.write(KeyRecord(state=State.MAKING, key=new_key))
@@ -145,8 +159,13 @@ def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     disk.write(replace(record, state=State.MADE))
 
 
-def _partitions() -> None:
-    name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
+def _make_partitions() -> None:
+    """Make those that are missing; what is there stays as it is. Raises DataClosed."""
     words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
-    run([*words, f"/dev/{name}"])
-    run(["udevadm", "settle", "--timeout=30"])
+    try:
+        name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
+        run([*words, f"/dev/{name}"])
+        run(["udevadm", "settle", "--timeout=30"])
+    except ProgramFailed as error:
+        event(_log, "partitions_not_made", why=str(error))
+        raise DataClosed("The box could not prepare its disk for pictures.") from None

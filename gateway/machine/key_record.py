@@ -25,7 +25,6 @@ class State(StrEnum):
     NEW = "new"  # nothing was made yet
     MAKING = "making"  # the key is there, the partition may be half made
     MADE = "made"  # it holds, or held, what the clinic gave
-    ERASED = "erased"  # somebody wanted everything gone: it may be made again
 
 
 class Guard(StrEnum):

@@ -76,10 +76,6 @@ class Luks:
         for other in set(purpose.value) & self.slots() - {slot}:
             run(["cryptsetup", "luksKillSlot", "--batch-mode", self.device, str(other)])
 
-    def erase(self) -> None:
-        """Let nothing ever open it again. Raises ProgramFailed."""
-        run(["cryptsetup", "erase", "--batch-mode", self.device])
-
     def slots(self) -> set[int]:
         """Return the numbers of the slots that hold something. Raises ProgramFailed."""
         said = json.loads(run(["cryptsetup", "luksDump", "--dump-json-metadata", self.device]))

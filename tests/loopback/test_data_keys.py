@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.config import recovery_code
 from gateway.machine import key_record, luks
 from gateway.machine.closed import KeyGone, KeyRefused, StartPinWanted
-from gateway.machine.disk import KEY_BYTES, Disk
+from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding, NotWithTpm, RecoveryCodeFirst
 from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import Guard, KeyRecord, State
@@ -272,6 +272,43 @@ class _Cut:
             return step(*words, **named)
 
         return cut
+
+
+def test_a_box_whose_partitions_get_their_names_late_is_not_made_anew(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a start that finds neither of them, before udev named what is there."""
+    key, data = disk.key.read_bytes(), disk.data.read_bytes()
+    late = replace(disk, key=disk.key.with_name("key-late"), data=disk.data.with_name("data-late"))
+    opened = []
+
+    def named() -> None:
+        late.key.write_bytes(key)
+        late.data.write_bytes(data)
+
+    monkeypatch.setattr("gateway.machine.disk._make_partitions", named)
+    monkeypatch.setattr("gateway.machine.disk.open_with", lambda _, secret: opened.append(secret))
+    open_or_make(late, new_key=os.urandom(KEY_BYTES))
+    assert opened == [disk.own_key(disk.record())]
+    assert late.data.read_bytes() == data
+    assert late.key.read_bytes() == key
+
+
+def test_what_an_image_left_where_the_key_comes_is_no_damaged_key(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside data that are encrypted it is one."""
+    disk.key.write_bytes(b"EFI PART".ljust(MB, b"x"))
+    monkeypatch.setattr(Luks, "open", lambda *_: None)
+    monkeypatch.setattr("gateway.machine.disk.run", lambda *_, **__: b"")
+    before = disk.data.read_bytes()
+    with pytest.raises(KeyGone):
+        open_or_make(disk, new_key=os.urandom(KEY_BYTES))
+    assert disk.data.read_bytes() == before
+    disk.data.write_bytes(bytes(32 * MB))
+    open_or_make(disk, new_key=os.urandom(KEY_BYTES))
+    assert disk.record().state is State.MADE
+    assert opens(disk, disk.own_key(disk.record()))
 
 
 @pytest.fixture
