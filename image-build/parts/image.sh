@@ -100,6 +100,7 @@ make_contents() { # OUT: what the tree beside it is made of, and in it where peo
     {
         tar -tf "$product/product.tar"
         (cd image-build/tree/box && find . ! -type d -printf '%P\n')
+        [ -z "$over" ] || (cd "$over" && find . ! -type d -printf '%P\n')
     } >"$facts/product"
     (cd "$wheels/wheels" && sha256sum -- *.whl) >"$facts/wheels"
     with_tools python3 facts/contents.py tree facts / . --version "$version" --suite "$suite" \

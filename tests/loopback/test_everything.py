@@ -13,6 +13,8 @@ from tests.loopback.peers import FaultWeb, StepServer, StoreScp, VouchingArchive
 from tests.loopback.peers.items import NAMES, worklist_item
 from tests.loopback.whole_box import as_worklist, today
 
+KNOWN_ALREADY = 0x0111  # PS3.7 C.5.7, Duplicate SOP Instance
+
 Line = tuple[str, str, str]  # destination, state, code
 ARRIVED: dict[Line, int] = {
     ("vouching", "committed", ""): 3,
@@ -80,7 +82,9 @@ def test_an_exam_reaches_every_kind_of_peer_across_a_stop_a_kill_and_a_lost_inde
             box.finish(exam)
             until("everything to arrive", lambda: lines(box, exam) == ARRIVED)
             until("the step to end", lambda: [kind for kind, _ in steps.words][-1:] == ["set"])
-            assert (steps.words, steps.problems) == ([("create", 0), ("set", 0)], [])
+            said = [word for word in steps.words if word != ("create", KNOWN_ALREADY)]
+            assert (said, steps.problems) == ([("create", 0), ("set", 0)], [])
+            assert len(steps.words) - len(said) <= 1, "only what was on its way at the kill may have gone twice"
             key_stills = steps_images(steps) - set(uids)
             assert steps_images(steps) >= set(uids)
             assert len(key_stills) == 3
