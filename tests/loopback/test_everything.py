@@ -13,7 +13,7 @@ from tests.loopback.peers import FaultWeb, StepServer, StoreScp, VouchingArchive
 from tests.loopback.peers.items import NAMES, worklist_item
 from tests.loopback.whole_box import as_worklist, today
 
-KNOWN_ALREADY = 0x0111  # PS3.7 C.5.7, Duplicate SOP Instance
+KNOWN_ALREADY = 0x0111  # PS3.7 annex C: duplicate SOP instance
 
 Line = tuple[str, str, str]  # destination, state, code
 ARRIVED: dict[Line, int] = {
