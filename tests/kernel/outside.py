@@ -5,14 +5,14 @@ they had run there. A test that says nothing, or a machine that is no good, is a
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.reports import TestReport
 
-from tests.kernel.machine import PRODUCT, Machine, MachineFailed, machine
+from tests.kernel.machine import PRODUCT, Machine, MachineFailed
 
 FOLDER = Path(__file__).resolve().parent
 SILENCE_S = 600  # within which every test must report
@@ -42,9 +42,9 @@ class Inside:
 class Outside:
     """Has the tests of this folder run in the machine, which is booted for the first of them."""
 
-    def __init__(self, config: pytest.Config, keep: str) -> None:
+    def __init__(self, config: pytest.Config, made: AbstractContextManager[Machine]) -> None:
         self._config = config
-        self._keep = Path(keep).absolute() if keep else None
+        self._machine = made
         self._stack = ExitStack()
         self._answers: Iterator[dict[str, Any]] | None = None
         self._early: dict[str, list[TestReport]] = {}
@@ -70,7 +70,7 @@ class Outside:
         assert capture
         with capture.global_and_fixture_disabled():
             try:
-                made: Machine = self._stack.enter_context(machine(self._keep))
+                made = self._stack.enter_context(self._machine)
             except MachineFailed as error:
                 self._end = str(error)
                 return
