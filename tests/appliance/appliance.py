@@ -77,6 +77,12 @@ class Appliance(Machine):
             disk.seek(-1, 1)
             disk.write(bytes([byte[0] ^ 1]))
 
+    def put_boot_file(self, file: Path) -> None:
+        """Put another file where the firmware looks for what slot A starts."""
+        start, _ = self.partition("esp-a")
+        words = ["mcopy", "-o", "-i", f"{self.disk}@@{start}", file, "::EFI/BOOT/BOOTX64.EFI"]
+        subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+
     def pull_the_plug(self) -> None:
         self.stop()
 

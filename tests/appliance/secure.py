@@ -9,7 +9,6 @@ from tests.appliance.appliance import FIRMWARE, Appliance
 from tests.kernel.machine import MachineFailed, mortal
 
 OWNER = "0c2b8f5e-7d1a-4a63-9e0f-3c5d7b1e9a01"
-_ESP_A = 1 << 20  # where the first partition of a disk begins
 _REFUSED_S = 120
 
 
@@ -65,10 +64,6 @@ class SecureAppliance(Appliance):
         copy = self.folder / "start.efi"
         subprocess.run(["cp", self._image / "start.efi", copy], check=True)
         return copy
-
-    def start_from(self, boot_file: Path) -> None:
-        """Put another file where the firmware looks for it."""
-        self.tool("mcopy", "-o", "-i", f"{self.disk.name}@@{_ESP_A}", boot_file.name, "::EFI/BOOT/BOOTX64.EFI")
 
     def refuses(self) -> bool:
         """Say whether the firmware refused what it found. Raises MachineFailed when it says neither."""

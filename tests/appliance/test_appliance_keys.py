@@ -1,6 +1,7 @@
 """Who opens the data of a box: its chip after a start that was meant, a start PIN, a recovery code; nobody else."""
 
 import json
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ print(said.read_text())
 # A start that nobody signed: without Secure Boot systemd-stub takes more words for the kernel from the mainboard.
 MORE_WORDS = ["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=scopegate.changed=1"]
 
+CHANGED = "/run/scopegate-changed"
+CPIO, ZSTD = b"070701", b"\x28\xb5\x2f\xfd"
+ONCE = 4096  # bytes of an initrd that stand nowhere else
+
 
 class Box:
     """One disk, switched on in one machine after the other."""
@@ -54,6 +59,45 @@ class Box:
             finally:
                 print(self._appliance.last_words())
                 self._appliance.pull_the_plug()
+
+    @contextmanager
+    def with_changed_initrd(self, image: Path, folder: Path) -> Iterator[None]:
+        """Start from a file that is the maker's but for one more file in its initrd, with the maker's signature."""
+        appliance, changed = self._appliance, changed_start(image, folder)
+        appliance.put_boot_file(changed)
+        try:
+            yield
+        finally:
+            appliance.put_boot_file(image / "start.efi")
+
+
+def changed_start(image: Path, folder: Path) -> Path:
+    """Return what the firmware starts with another file in its initrd; all else is the maker's.
+
+    An initrd begins with an archive of microcode that is not compressed: another one stands there instead.
+    """
+    initrd = (image / "initrd").read_bytes()
+    conf = f"f {CHANGED} 0644 - - - by a thief\\n\n".encode()
+    ours = newc({"usr": b"", "usr/lib": b"", "usr/lib/tmpfiles.d": b"", "usr/lib/tmpfiles.d/changed.conf": conf})
+    room = initrd.index(ZSTD)
+    assert initrd.startswith(CPIO)
+    assert len(ours) < room
+    whole = (image / "start.efi").read_bytes()
+    start = whole.index(initrd[:ONCE])
+    changed = folder / "start.efi"
+    changed.write_bytes(whole[:start] + ours.ljust(room, b"\0") + whole[start + room :])
+    return changed
+
+
+def newc(entries: dict[str, bytes]) -> bytes:
+    """Return an archive as the kernel unpacks it; a name without content is a folder."""
+    packed = b""
+    for number, (name, content) in enumerate([*entries.items(), ("TRAILER!!!", b"")], 1):
+        mode = stat.S_IFREG | 0o644 if content else stat.S_IFDIR | 0o755
+        fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0)
+        for piece in (CPIO + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0", content):
+            packed += piece + bytes(-len(piece) % 4)
+    return packed
 
 
 def said(box: Appliance) -> dict[str, Any]:
@@ -118,6 +162,16 @@ def test_a_changed_command_line_gets_none_and_the_recovery_code_opens(guarded: B
         assert ask(box, "unlock", guarded.code)["opened"]
         assert works_soon(box)
         assert box.shell("cat /data/spool/picture") == f"{guarded.picture}\n"
+
+
+def test_a_changed_initrd_gets_none_though_it_shows_what_the_maker_signed(
+    guarded: Box, image: Path, tmp_path: Path
+) -> None:
+    with guarded.with_changed_initrd(image, tmp_path), guarded.on(with_chip=True) as box:
+        assert box.shell(f"cat {CHANGED}") == "by a thief\n"
+        assert box.shell("ls /run/systemd/tpm2-pcr-signature.json")
+        assert not is_open(box)
+        assert said(box)["code"] == "key-refused"
 
 
 def test_the_disk_in_another_machine_is_read_with_the_recovery_code_alone(guarded: Box) -> None:

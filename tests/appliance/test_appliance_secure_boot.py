@@ -57,7 +57,7 @@ def test_a_signed_image_starts_with_secure_boot(box: SecureAppliance) -> None:
 def test_an_unsigned_image_does_not_start(box: SecureAppliance) -> None:
     file = box.boot_file()
     box.tool("sbattach", "--remove", file.name)
-    box.start_from(file)
+    box.put_boot_file(file)
     assert box.refuses()
 
 
@@ -70,7 +70,7 @@ def test_what_somebody_else_signed_does_not_start(box: SecureAppliance) -> None:
     )  # fmt: skip
     box.tool("sbattach", "--remove", file.name)
     box.tool("sbsign", "--key", "other.key", "--cert", "other.crt", "--output", "foreign.efi", file.name)
-    box.start_from(box.folder / "foreign.efi")
+    box.put_boot_file(box.folder / "foreign.efi")
     assert box.refuses()
 
 
@@ -79,5 +79,5 @@ def test_a_signed_image_with_another_command_line_does_not_start(box: SecureAppl
     changed = file.read_bytes().replace(b"rd.shell=0", b"rd.shell=1")
     assert changed != file.read_bytes()
     file.write_bytes(changed)
-    box.start_from(file)
+    box.put_boot_file(file)
     assert box.refuses()
