@@ -13,6 +13,7 @@ import pytest
 from gateway.config.settings import STICK
 
 SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+IMAGE = SYSTEMD.parent / "image-build/tree/box/etc/systemd/system"
 PROGRAM = "/opt/scopegate/bin/scopegate"
 KIOSK = "/opt/scopegate/systemd/kiosk/scopegate-kiosk"
 PROCESSES = ("capture", "forward", "panel")
@@ -98,6 +99,17 @@ def test_a_unit_may_touch_little_of_the_machine(name):
     answer = exposure(SYSTEMD / name, MOST.get(name, MOST_EXPOSED))
     print(answer.stdout.splitlines()[-1])
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    "unit", sorted([*SYSTEMD.glob("*.service"), *IMAGE.glob("*.service")]), ids=lambda u: u.name
+)
+def test_a_unit_of_the_product_may_read_which_start_of_the_machine_it_is(unit):
+    service = Unit(unit)["Service"]
+    if service.get("ExecStart", "").startswith(
+        "/opt/scopegate/"
+    ):  # gateway/clock.py reads /proc/sys/kernel/random/boot_id
+        assert service.get("ProcSubset", "all") == "all"
 
 
 def test_a_unit_that_may_touch_more_than_it_needs_would_be_noticed(folder):
