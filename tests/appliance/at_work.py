@@ -23,6 +23,7 @@ from tests.crash.technician import Technician
 
 SPOOL = Path("/var/lib/scopegate")
 CARELESS = Path("/data/careless")
+UPDATE = Path("/media/usb/update.raucb")
 PIN = "402918"
 PORT = 8080
 READY_S = 400
@@ -134,8 +135,36 @@ def rebuilding(technician: Telling, day: int) -> None:
         tell(rebuilt=number)
 
 
+def updating(technician: Telling, day: int) -> None:
+    """An exam, then exams while an update is written into the other slot, and after that."""
+    technician.exam(f"D{day}-1")
+    technician.step = "an update is checked"
+    until(
+        "the stick, and the end of a trial", lambda: UPDATE.exists() and not is_on_trial(), 4 * READY_S, pause_s=1
+    )
+    with subprocess.Popen(["/opt/scopegate/bin/scopegate", "update", "install", UPDATE]) as update:
+        until("the update to be written", lambda: writes() or update.poll() is not None, READY_S, pause_s=0.5)
+        assert update.returncode is None, "the update was refused"
+        tell(writes=day)
+        for number in range(2, 1000):
+            technician.exam(f"D{day}-{number}")
+
+
+def is_on_trial() -> bool:
+    """Say whether the version that runs has to prove itself, as after a day that ended with an update written."""
+    return bool(json.loads(Path("/run/scopegate-machine/update.json").read_bytes())["trying"])
+
+
+def writes() -> bool:
+    """Say whether an update is being written."""
+    journal = ["journalctl", "--boot", "--unit=rauc", "--output=cat"]
+    return "Updating /dev" in subprocess.run(journal, capture_output=True, text=True, check=True).stdout
+
+
 # What a day can be cut off in; another one is a function here, and its share in cuts.SHARES.
-WAYS = {"exams": exams, "sending": sending, "settings": settings, "rebuilding": rebuilding}
+WAYS = {
+    "exams": exams, "sending": sending, "settings": settings, "rebuilding": rebuilding, "updating": updating,
+}  # fmt: skip
 
 
 class Administrator:

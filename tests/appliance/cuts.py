@@ -22,6 +22,7 @@ from tests.appliance.appliance import HOST
 from tests.appliance.at_work import READY_S, WAYS
 from tests.appliance.cut_box import CutBox
 from tests.appliance.story import Found, Start, Story
+from tests.appliance.updated_box import stick_words
 from tests.box import configuration
 from tests.kernel.machine import one_at_a_time
 from tests.loopback.peers.dcmtk import StoreScp
@@ -29,8 +30,10 @@ from tests.loopback.peers.process import free_port
 
 TURN_S = 400  # after which no further day begins before others had the machine
 STARTING = "starting"  # the way of a day that ends while the box starts
-SHARES = {"exams": 8, "sending": 4, "settings": 3, "rebuilding": 2, STARTING: 3}  # of 20 days
+UPDATING = "updating"  # that of a day with a stick in the box
+SHARES = {"exams": 7, "sending": 4, "settings": 3, "rebuilding": 1, UPDATING: 2, STARTING: 3}  # of 20 days
 WORK_S = (1.0, 45.0)  # after the first exam began
+UPDATING_S = (20.0, 500.0)  # an emulated box needs six minutes for one
 START_S = (4.0, 60.0)
 CARELESS_S = (40.0, 60.0)  # there is something to lose, younger than what the kernel writes out by itself
 EVENING = time(17, 57)  # what the box's clock says when it is switched on
@@ -74,9 +77,11 @@ class Cut:
 class Place:
     """A box's folder: its disk, its story, its archive, the lines of its cuts."""
 
-    def __init__(self, folder: Path, image: Path) -> None:
+    def __init__(self, folder: Path, image: Path, *, update: Path | None = None) -> None:
+        """`update`: a bundle that lies on a stick in the box."""
         self.folder = folder
         self.image = image
+        self.ways = {way: share for way, share in SHARES.items() if update or way != UPDATING}
         self._file = folder / "story.json"
         self.results = folder / "cuts.jsonl"
         if self._file.exists():
@@ -84,7 +89,9 @@ class Place:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             self.story = Story(port=free_port())
-        self.box = CutBox(folder, image=image)
+        self.box = CutBox(
+            folder, image=image, extra=stick_words(folder, {"update.raucb": update}) if update else []
+        )
 
     @property
     def is_new(self) -> bool:
@@ -148,11 +155,11 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
     story, box = place.story, place.box
     story.day += 1
     chance = random.Random(f"{seed} {story.day}")
-    way = way or chance.choices(list(SHARES), weights=list(SHARES.values()))[0]
+    way = way or chance.choices(list(place.ways), weights=list(place.ways.values()))[0]
     if evenings:
         date = datetime.now(UTC).date() + timedelta(days=story.day)
         box.clock = datetime.combine(date, EVENING).isoformat()
-    span = START_S if way == STARTING else CARELESS_S if careless else WORK_S
+    span = CARELESS_S if careless else {STARTING: START_S, UPDATING: UPDATING_S}.get(way, WORK_S)
     step, after_s, before = STARTING, round(chance.uniform(*span), 1), 0
     if way == STARTING:
         box.start_and_cut(after_s)
@@ -276,10 +283,13 @@ def main() -> int:
     parser.add_argument(
         "--way", default="", choices=["", *WAYS, STARTING], help="what is cut off; else as chance will"
     )
+    parser.add_argument("--update", type=Path, help="a bundle, which is installed on some days")
     parser.add_argument("--evenings", action="store_true", help="each cut is at 18:00 of the next day")
     words = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it started ends with it
-    place = Place(words.folder, words.image)
+    if words.way == UPDATING and not words.update:
+        parser.error("--way updating wants --update")
+    place = Place(words.folder, words.image, update=words.update)
     print(f"seed {words.seed}", flush=True)
     began = monotonic()
     run(place, words.cuts, seed=words.seed, evenings=words.evenings, way=words.way)

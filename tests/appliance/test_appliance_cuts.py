@@ -13,6 +13,7 @@ import pytest
 
 from tests.appliance.cuts import Cut, Place, day, first_start_cut, look, noted, run, summary
 from tests.appliance.story import Start
+from tests.appliance.updated_box import bundle
 from tests.kernel.machine import one_at_a_time
 
 CARELESS_CUTS = 2
@@ -29,7 +30,7 @@ class Lived(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lived(image: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Lived:
-    place = Place(tmp_path_factory.mktemp("box"), image)
+    place = Place(tmp_path_factory.mktemp("box"), image, update=bundle("99.0.0"))
     seed = pytestconfig.getoption("--seed")
     end = run(place, pytestconfig.getoption("--cuts"), seed=seed)
     print(f"\nseed {seed}\n{summary(noted(place.results))}")

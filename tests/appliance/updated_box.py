@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.appliance.appliance import Appliance
@@ -60,15 +60,18 @@ def small(
     return out
 
 
-def stick(image: Path, files: Sequence[Path]) -> Path:
-    """Make a stick (FAT32) with these files."""
-    need = sum(file.stat().st_size for file in files) // _MB + 64
+def stick_words(folder: Path, files: Mapping[str, Path]) -> list[str]:
+    """Make a stick (FAT32) with these files by their names, and return QEMU's words for it."""
+    need = sum(file.stat().st_size for file in files.values()) // _MB + 64
+    image = folder / "stick.img"
     image.unlink(missing_ok=True)
     with image.open("wb") as out:
         out.truncate(max(need, 128) * _MB)
     subprocess.run(["mkfs.vfat", "-F", "32", "-n", _LABEL, image], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["mcopy", "-i", image, *files, "::/"], check=True)
-    return image
+    for name, file in files.items():
+        subprocess.run(["mcopy", "-i", image, file, f"::/{name}"], check=True)
+    drive = f"if=none,id=stick,file={image},format=raw,readonly=on"
+    return ["-device", "qemu-xhci", "-drive", drive, "-device", "usb-storage,drive=stick"]
 
 
 class Updated(Appliance):
@@ -76,9 +79,7 @@ class Updated(Appliance):
 
     def __init__(self, folder: Path, *, image: Path, files: Sequence[Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        plugged = stick(folder / "stick.img", files)
-        words = ["-device", "qemu-xhci", "-drive", f"if=none,id=stick,file={plugged},format=raw,readonly=on"]
-        super().__init__(folder, image=image, extra=[*words, "-device", "usb-storage,drive=stick"])
+        super().__init__(folder, image=image, extra=stick_words(folder, {file.name: file for file in files}))
 
     def install_update(self, file: str) -> str:
         """Install an update of the stick; return what was said, also when it was refused."""
