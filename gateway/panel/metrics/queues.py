@@ -57,6 +57,17 @@ def step_messages(settings: Settings, spool: Spool) -> Iterator[Family]:
     yield gauge("step_messages", "Messages about procedure steps that wait.", found, ("server", "state"))
 
 
+def audit_messages(forward: Mapping[str, Any] | None) -> Iterator[Family]:
+    """Say what waits for the audit repository, where there is one."""
+    said = (forward or {}).get("audit")
+    if said:
+        yield gauge(
+            "audit_messages_waiting", "Audit messages that the repository does not have yet.", said["waiting"]
+        )
+        up = float(said["state"] == "ok")
+        yield gauge("audit_repository_up", "0 while sending audit messages pauses after an error.", up)
+
+
 def exams(spool: Spool) -> Iterator[Family]:
     with spool.database.read() as connection:
         rows = connection.execute(

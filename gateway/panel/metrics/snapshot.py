@@ -55,6 +55,7 @@ class Snapshot(Collector):
         yield from machine.disk(self._spool)
         yield from machine.time_of_day(self._spool.clock)
         yield from queues.certificates(self._settings)
+        yield from queues.audit_messages(forward)
         try:
             found = [
                 *queues.destinations(self._settings, self._spool, forward),

@@ -57,6 +57,18 @@ def test_what_waits_for_an_archive_and_for_how_long_is_a_number(bench: Bench) ->
     assert found["scopegate_index_readable",] == 1
 
 
+def test_audit_messages_that_wait_are_a_number_where_there_is_a_repository(bench: Bench) -> None:
+    def found(**said: object) -> dict[tuple[str, ...], float]:
+        said_of_forward(bench, **said)
+        return numbers(Snapshot(spool=bench.spool, settings=bench.settings, live=say(bench)).text())
+
+    assert not [name for name in found() if "audit" in name[0]]
+    paused = found(audit={"name": "audit", "state": "paused", "waiting": 7})
+    assert paused["scopegate_audit_messages_waiting",] == 7
+    assert paused["scopegate_audit_repository_up",] == 0
+    assert found(audit={"name": "audit", "state": "ok", "waiting": 0})["scopegate_audit_repository_up",] == 1
+
+
 def test_no_name_number_or_birth_date_is_among_the_numbers(bench: Bench) -> None:
     bench.post(
         "/exams",
