@@ -160,7 +160,7 @@ def conformance(config: Config = DEFAULT_CONFIG) -> None:
 
 
 @app.command("machine")
-def of_machine(what: Annotated[str, typer.Argument(help="apply, look, try or set-clock.")]) -> None:
+def of_machine(what: Annotated[str, typer.Argument(help="apply, look, try, set-clock or disk-life.")]) -> None:
     """Do what the units of an appliance do as root: its network, its firewall, its clock (docs/it.md)."""
     machine.run(what)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli import own_machine, this_box
+from gateway.cli import disk_life, own_machine, this_box
 from gateway.cli.finding import Finding, until
 from gateway.cli.profiled import unusable
 from gateway.clock import Clock
@@ -54,6 +54,7 @@ def findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from this_box.pedals(settings, clock)
     yield from this_box.attached()
     yield this_box.disk(settings, clock)
+    yield disk_life.finding(settings.station.data_dir)
     yield from this_box.machine(settings, clock)
     yield this_box.time_of_day(clock)
     yield from own_machine.network()

@@ -4,7 +4,9 @@ import logging
 import os
 import signal
 from functools import partial
+from pathlib import Path
 
+from gateway.cli import disk_life
 from gateway.cli.notify import ServiceManager
 from gateway.clock import Clock
 from gateway.errors import BadValue
@@ -17,6 +19,7 @@ from gateway.machine.programs import RealPrograms
 from gateway.machine.trying import Trying
 from gateway.threads import Supervisor, on_signals
 
+_PICTURES = Path("/var/lib/scopegate")
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +30,7 @@ def run(what: str) -> None:
         "look": _look,
         "try": _try,
         "set-clock": _set_clock,
+        "disk-life": _disk_life,
         "open-data": _open_data,
         "data": data.run_asked,
     }
@@ -74,6 +78,10 @@ def _set_clock() -> None:
     to = setting_clock.wanted(asked.taken(setting_clock.REQUEST), built(IMAGE))
     setting_clock.set_clock(to, machine=setting_clock.set_machine, battery=setting_clock.set_battery)
     (Places().told / BY_HAND).touch()
+
+
+def _disk_life() -> None:
+    disk_life.say(_PICTURES, Places().told)
 
 
 def _open_data() -> None:

@@ -9,6 +9,7 @@ from gateway.errors import SpoolError
 from gateway.panel.metrics.families import Family, counter, gauge
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
+from gateway.spool.wear import judge
 
 Said = Mapping[str, Any] | None
 
@@ -73,6 +74,16 @@ def disk(spool: Spool) -> Iterator[Family]:
     yield gauge("disk_state", "The state of the disk, as a label.", {(str(seen.level),): 1.0}, ("state",))
     yield gauge("disk_stills_left", "About so many stills have room.", seen.stills)
     yield gauge("disk_clip_left_seconds", "So much clip has room.", seen.clip_seconds)
+
+
+def disk_life(said: Said) -> Iterator[Family]:
+    """Say how worn the disk is; nothing of one that does not tell, or that nobody asks."""
+    if not said:
+        return
+    state = {(str(judge(said).life),): 1.0}
+    yield gauge("disk_life_state", "How much is left of the disk, as a label.", state, ("state",))
+    if (used := said.get("used")) is not None:
+        yield gauge("disk_life_used_ratio", "Of the life the disk was made for; at 1 it is over.", used / 100)
 
 
 def time_of_day(clock: Clock) -> Iterator[Family]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import InfoMetricFamily
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.config.settings import Settings
+from gateway.config.told import FOLDER, told
 from gateway.errors import SpoolError
 from gateway.panel.metrics import machine, queues
 from gateway.panel.metrics.families import Family, gauge
@@ -17,6 +19,7 @@ from gateway.panel.shown import forecast
 from gateway.spool import backlog
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
+from gateway.spool.wear import SUBJECT
 
 _KEPT_S = 5.0
 _MEASURED_S = 300.0  # what reads every picture's record
@@ -26,10 +29,14 @@ _DAY_S = 86_400
 class Snapshot(Collector):
     """Blocks for a few reads of the index and of files: runs in a thread."""
 
-    def __init__(self, *, spool: Spool, settings: Settings, live: Mapping[str, LiveState]) -> None:
+    def __init__(
+        self, *, spool: Spool, settings: Settings, live: Mapping[str, LiveState], says: Path = FOLDER
+    ) -> None:
+        """`says`: where root of an appliance says how its disk is."""
         self._spool = spool
         self._settings = settings
         self._live = live
+        self._says = says
         self._lock = threading.Lock()
         self._text, self._text_ns = b"", 0
         self._measured: list[Family] = []
@@ -53,6 +60,7 @@ class Snapshot(Collector):
         yield from machine.sources(self._settings, capture)
         yield from machine.machine(capture)
         yield from machine.disk(self._spool)
+        yield from machine.disk_life(told(SUBJECT, self._says))
         yield from machine.time_of_day(self._spool.clock)
         yield from queues.certificates(self._settings)
         yield from queues.audit_messages(forward)
