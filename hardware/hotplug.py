@@ -4,7 +4,7 @@ udev's messages may get lost in a burst, and its library then raises instead of 
 them. Neither does any harm here: the next look finds what happened.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,13 +115,13 @@ class Hotplug:
         return self._monitor
 
 
-def udev() -> Monitor:
+def udev(kinds: Sequence[str] = CLASSES) -> Monitor:
     """Return what hears udev's own messages, which come after it set names and rights. Raises OSError."""
     try:
         monitor = pyudev.Monitor.from_netlink(pyudev.Context())
     except ImportError as error:  # without its library
         raise OSError("udev's library is missing") from error
-    for kind in CLASSES:
+    for kind in kinds:
         monitor.filter_by(subsystem=kind)
     monitor.start()
     with suppress(OSError):  # only a privileged process may have more than the usual one

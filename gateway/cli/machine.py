@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.cli import disk_life
 from gateway.cli.notify import ServiceManager
 from gateway.clock import Clock
+from gateway.config.told import told
 from gateway.errors import BadValue
 from gateway.log import event, to_stderr
 from gateway.machine import asked, data, setting_clock, trying, turns
@@ -17,6 +18,11 @@ from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
 from gateway.machine.programs import RealPrograms
 from gateway.machine.trying import Trying
+from gateway.machine.usb import enrolled
+from gateway.machine.usb.allowed import Allowing
+from gateway.machine.usb.enrolled import Enrolled
+from gateway.machine.usb.guard import SUBJECT, Guard
+from gateway.machine.usb.tree import Tree
 from gateway.threads import Supervisor, on_signals
 
 _PICTURES = Path("/var/lib/scopegate")
@@ -33,6 +39,8 @@ def run(what: str) -> None:
         "disk-life": _disk_life,
         "open-data": _open_data,
         "data": data.run_asked,
+        "usb": _usb,
+        "usb-list": _usb_list,
     }
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")
@@ -87,3 +95,38 @@ def _disk_life() -> None:
 def _open_data() -> None:
     if not data.run_start():
         raise SystemExit(1)
+
+
+def _usb() -> None:
+    from hardware.hotplug import Hotplug, udev  # what looks at networks and clocks needs no udev
+
+    places, clock = Places(), Clock()
+    allowing = Allowing(settings=places.settings)
+    guard = Guard(tree=Tree(), programs=RealPrograms(), told=places.told, allowed=allowing.now)
+    supervisor, manager = Supervisor(), ServiceManager(os.environ)
+    on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
+    heard = Hotplug(
+        clock_ns=clock.monotonic_ns,
+        wait=clock.pause,
+        look=frozenset,  # the guard looks itself
+        monitor=partial(udev, ("usb", "input")),
+    )
+    guard.look()
+    manager.ready()
+
+    def step() -> None:
+        heard.step()
+        guard.look()
+        manager.alive()
+
+    supervisor.every("usb", 0.0, step)
+    if not supervisor.run():
+        raise SystemExit(1)
+
+
+def _usb_list() -> None:
+    wanted = asked.words_of(asked.taken(SUBJECT))
+    said = told(SUBJECT, Places().told) or {"devices": []}
+    waiting = [Enrolled(key=each["key"], name=each["name"]) for each in said["devices"] if each["state"] == "waits"]
+    enrolled.change(wanted, waiting)
+    event(_log, "usb_list_changed", do=wanted["do"], device=wanted["device"])

@@ -18,6 +18,7 @@ class KeyDevice:
     port: str = ""  # of USB, as "1-1.4": bus, and the ports on the way; "" = not on USB
     identity: str = ""  # vendor and product, as "0c45:7403"
     name: str = ""
+    waits: bool = False  # the kernel lets nobody hear it: nobody let it in yet
 
     @property
     def word(self) -> str:
@@ -34,6 +35,7 @@ class _Node:
     port: str
     identity: str
     name: str
+    waits: bool
 
 
 class Attached:
@@ -54,6 +56,7 @@ class Attached:
                 port=nodes[0].port,
                 identity=nodes[0].identity,
                 name=nodes[0].name,
+                waits=any(node.waits for node in nodes),
             )
             for nodes in found.values()
         ]
@@ -82,6 +85,8 @@ class Attached:
                 f"At {word} another device is plugged in ({found[0].identity} in place of {identity.lower()}): "
                 "plug the pedal in where it was, or enrol this one."
             )
+        if found[0].waits:
+            raise waiting(found[0].word)
         return found[0]
 
     def _resolved(self, word: str) -> Path:
@@ -107,7 +112,22 @@ class Attached:
             port=usb.port if usb else "",
             identity=usb.identity if usb else f"{_text(keys / 'id/vendor')}:{_text(keys / 'id/product')}",
             name=_text(keys / "name"),
+            waits=_is_on(keys / "inhibited"),
         )
+
+
+def waiting(word: str) -> DeviceRefused:
+    """Return what is said of a device that nobody let in yet."""
+    return DeviceRefused(
+        f"The pedal or keyboard {word} waits until somebody lets it in: More, Settings, This box, USB devices."
+    )
+
+
+def _is_on(path: Path) -> bool:
+    try:
+        return _text(path) == "1"
+    except FileNotFoundError:  # a kernel before 5.11
+        return False
 
 
 def _text(path: Path) -> str:

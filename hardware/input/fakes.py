@@ -161,6 +161,11 @@ class FakePedal:
         """Let another node appear, as slow devices do."""
         self._machine.add_node(self, *self.place)
 
+    def wait_for_somebody(self, *, waits: bool = True) -> None:
+        """Let nobody hear it, as an appliance does with what nobody let in."""
+        for entry in self.entries:
+            (entry.resolve().parent / "inhibited").write_text(f"{int(waits)}\n")
+
     def unplug(self) -> None:
         """Pull it out."""
         for node, entry in zip(self.nodes, self.entries, strict=True):

@@ -9,7 +9,7 @@ from typing import Protocol
 from linuxpy.input.raw import Key
 
 from hardware.errors import DeviceError, DeviceMissing, DeviceRefused
-from hardware.input.attached import KeyDevice
+from hardware.input.attached import KeyDevice, waiting
 from hardware.input.node import Calls, Node
 from hardware.serial_port import Connect
 
@@ -71,6 +71,8 @@ class KeyEar:
 
     def __init__(self, device: KeyDevice, *, calls: Calls) -> None:
         self._nodes: list[Node] = []
+        if device.waits:
+            raise waiting(device.word)
         try:
             for path in device.nodes:
                 self._nodes.append(Node(path, calls=calls))

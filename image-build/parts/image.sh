@@ -64,6 +64,7 @@ finish_tree() {
     # The initrd has the microcode; there is no radio.
     rm -rf "$tree"/usr/lib/firmware/{intel-ucode,amd-ucode,rtlwifi,rtw88,rtw89,rtl_bt}
     rm -rf "$tree"/usr/lib/{raspi-firmware,linux-image-*} # device trees: a slot's boot partition has those it needs
+    ln -sfn /dev/null "$tree/etc/systemd/system/ctrl-alt-del.target" # whatever a keyboard wants
     mkdir -p "$tree"/{run,tmp,mnt,home,srv,media/usb,data,etc/scopegate,var}
     : >"$tree/etc/machine-id" # of the box, not of the image
     printf '%s\n' "VERSION=$version" "PROFILE=$profile" "SERVICE=$service" "BUILD=$build" \
@@ -157,6 +158,7 @@ make_start() { # OUT: one file that the firmware starts, and the partition that 
     printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
         " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \
         " rootfstype=erofs ro panic=5 quiet rd.shell=0 rd.emergency=reboot systemd.gpt_auto=0" \
+        " usbcore.authorized_default=0" \
         " systemd.condition_needs_update=no systemd.show_status=no loglevel=4${console:-}" >"$out/cmdline"
     cp "$work/os-release" "$out/os-release"
     local sign=() # words for ukify

@@ -189,6 +189,16 @@ def test_a_pedal_is_found_by_its_port_by_what_it_is_and_by_a_path(machine, opene
         trigger.close()
 
 
+def test_a_pedal_that_nobody_let_in_yet_says_so_and_works_once_somebody_did(machine, trigger, opened):
+    pedal = machine.plug()
+    pedal.wait_for_somebody()
+    with pytest.raises(DeviceRefused, match="waits until somebody lets it in"):
+        trigger().open()
+    pedal.wait_for_somebody(waits=False)
+    opened()
+    assert all(node.holder for node in pedal.nodes)
+
+
 def test_another_device_at_the_pedals_port_is_refused_and_so_is_one_of_two(machine, trigger):
     machine.plug(port="1-1.4", identity="046d:c31c")
     with pytest.raises(DeviceRefused, match=r"046d:c31c in place of 0c45:7403.*enrol"):

@@ -131,6 +131,12 @@ def test_a_pedal_that_capture_has_is_named_with_the_reason(room):
     assert any("There is nothing to listen to" in text for text in room.said)
 
 
+def test_a_pedal_that_waits_to_be_let_in_is_named_with_what_to_do(room):
+    room.machine.plug().wait_for_somebody()
+    assert not room.enrol()
+    assert any("not listening to usb:1-1.4" in text and "This box, USB devices" in text for text in room.said)
+
+
 def test_a_pedal_that_is_pulled_out_meanwhile_keeps_nobody_from_enrolling_another(room, triggers_of):
     pedal = room.machine.plug()
     room.acts = [(3, pedal.unplug)]

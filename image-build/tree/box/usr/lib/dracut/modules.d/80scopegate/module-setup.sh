@@ -13,6 +13,8 @@ install() {
     inst_simple "$moddir/scopegate-identity.service" "$systemdsystemunitdir/scopegate-identity.service"
     inst_script "$moddir/scopegate-starts" /usr/lib/scopegate/starts
     inst_simple "$moddir/scopegate-starts.service" "$systemdsystemunitdir/scopegate-starts.service"
+    inst_simple /etc/udev/rules.d/61-scopegate-usb.rules
+    inst_simple "$moddir/62-scopegate-usb-start.rules" /etc/udev/rules.d/62-scopegate-usb-start.rules
     inst_multiple od tr mkdir mount mountpoint udevadm dd sed head cat sync efibootmgr
     # All by name: they are opened while systemd runs, so nothing says what they need in turn.
     inst_libdir_file "libtss2-esys.so.*" "libtss2-sys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-tcti-device.so.*"
