@@ -38,6 +38,7 @@ from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
 from gateway.panel.own_machine import OwnMachine
 from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.own_usb import OwnUsb
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
 from gateway.panel.people.hosts import Names
@@ -118,6 +119,7 @@ def _own_machine(
         clock=clock,
         says=says,
         data=OwnData(requests=settings.station.runtime_dir, files=spool.files, clock=clock, says=says),
+        usb=OwnUsb(requests=settings.station.runtime_dir, files=spool.files, audit=spool.audit, says=says),
         updates=OwnUpdates(requests=settings.station.runtime_dir, spool=spool, says=says),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
     )

@@ -23,6 +23,7 @@ from gateway.panel.configuring import State
 from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
 from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
@@ -73,6 +74,7 @@ class OwnMachine:
         certificate: OwnCertificate,
         data: OwnData,
         updates: OwnUpdates,
+        usb: OwnUsb,
         says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
@@ -80,6 +82,7 @@ class OwnMachine:
         self.certificate = certificate
         self.data = data
         self.updates = updates
+        self.usb = usb
         self._requests = requests
         self._files = files
         self._audit = audit

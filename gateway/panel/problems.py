@@ -69,6 +69,20 @@ class NoUpdates(Refused):
     action = "Whoever administers this computer updates it as its documents say."
 
 
+class NoUsb(Refused):
+    """What is plugged into this machine is not let in here."""
+
+    code = "no-usb"
+    action = "Whoever administers this computer decides what may be plugged in."
+
+
+class NoSuchDevice(Refused):
+    """This device does not wait to be let in, or is not on the list."""
+
+    code = "no-such-device"
+    action = "Plug it in again, and look at the list."
+
+
 class NothingTried(Refused):
     """No network is being tried: it was taken back, or kept already."""
 

@@ -86,4 +86,4 @@ def _write(place: Path, raw: bytes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise MachineFailed(f"The list of USB devices could not be written: {type(error).__name__}") from None
+        raise MachineFailed("The list of USB devices could not be written.") from error

@@ -31,6 +31,7 @@ from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
 from gateway.panel.calls.trials import TrialCalls
 from gateway.panel.calls.updates import UpdateCalls
+from gateway.panel.calls.usb import UsbCalls
 from gateway.panel.calls.worklist import WorklistCalls
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -65,6 +66,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *StepCalls(context).routes(),
         *TrialCalls(context).routes(),
         *UpdateCalls(context).routes(),
+        *UsbCalls(context).routes(),
         *WorklistCalls(context).routes(),
         *PeopleCalls(context).routes(),
         Route("/openapi.json", _openapi, methods=["GET"], who=SIGNED_IN),

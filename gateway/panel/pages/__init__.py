@@ -18,6 +18,7 @@ from gateway.panel.pages.settings import SettingsPages
 from gateway.panel.pages.trials import TrialPages
 from gateway.panel.pages.typed import TypedPages
 from gateway.panel.pages.updates import UpdatePages
+from gateway.panel.pages.usb import UsbPages
 
 
 def routes(context: Context, frame: Frame) -> list[Route]:
@@ -29,6 +30,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *MovingPages(context, frame).routes(),
         *MachinePages(context, frame).routes(),
         *UpdatePages(context, frame).routes(),
+        *UsbPages(context, frame).routes(),
         *LeavingPages(context, frame).routes(),
         *CopyingPages(context, frame).routes(),
         *ArchivePages(context, frame).routes(),

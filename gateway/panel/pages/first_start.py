@@ -132,7 +132,8 @@ class FirstStartPages:
 
     def _pedal(self, request: Request) -> Values:
         del request
-        return {"source": bool(self._setting_up.document().get("source"))}
+        waiting = self._context.own_machine.usb.waiting()
+        return {"source": bool(self._setting_up.document().get("source")), "waiting": waiting}
 
     def _retention(self, request: Request) -> Values:
         del request

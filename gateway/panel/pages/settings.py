@@ -123,7 +123,12 @@ class SettingsPages:
         """Learn a pedal by pressing it, as the first start does."""
         del request
         triggers = self._configuring.now().document.get("trigger", [])
-        return {**self._state(), "sources": self._sources(), "triggers": len(triggers)}
+        return {
+            **self._state(),
+            "sources": self._sources(),
+            "triggers": len(triggers),
+            "waiting": self._context.own_machine.usb.waiting(),
+        }
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ CAPTURE = permit(Role.TECHNICIAN, Role.ADMINISTRATOR, takes_pictures=True)
 SERVE = permit(Role.SERVICE, Role.ADMINISTRATOR)  # devices, states, logs; no patient
 SET_UP = permit(Role.ADMINISTRATOR)
 FIRST_SET_UP = permit(Role.ADMINISTRATOR, while_new=True)  # who could make themselves administrator anyhow
+FIRST_SET_UP_AT_THE_BOX = permit(Role.ADMINISTRATOR, front_only=True, while_new=True)
 SET_UP_AT_THE_BOX = permit(Role.ADMINISTRATOR, front_only=True)
 AT_THE_BOX = permit(*Role, front_only=True)
 

@@ -120,6 +120,9 @@ WHO: dict[str, set[Role]] = {
     "GET /api/v1/devices": {A},
     "GET /api/v1/devices/look": {A},
     "POST /api/v1/devices/pedal": {A},
+    "GET /api/v1/devices/usb": {A},
+    "POST /api/v1/devices/usb": {A},
+    "GET /machine/usb": {A},
     "POST /api/v1/trials": {A},
     "GET /api/v1/trials/{trial}": {A},
     "GET /api/v1/first-start": EVERYBODY,
@@ -203,6 +206,7 @@ WHO: dict[str, set[Role]] = {
     "GET /settings/{page}/{table}/{number}": {A},
 }
 AT_THE_BOX = {
+    "POST /api/v1/devices/usb",
     "POST /api/v1/machine/clock",
     "GET /machine/clock",
     "POST /api/v1/machine/start-pin",
