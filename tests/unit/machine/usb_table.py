@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-_DRIVERS = {
+DRIVERS = {
     line.split()[0]: frozenset(line.split()[1:])
     for line in (Path(__file__).parent / "usb_drivers.txt").read_text().splitlines()
 }
@@ -93,4 +93,4 @@ def descriptors(known: Known) -> bytes:
 
 def drivers_of(modalias: str) -> frozenset[str]:
     """Return what Debian's kernel has for it."""
-    return _DRIVERS[modalias]
+    return DRIVERS[modalias]

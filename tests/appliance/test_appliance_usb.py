@@ -1,0 +1,339 @@
+"""What is plugged into a box: in for its use alone, silent until somebody lets it in; and sticks of all kinds."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.appliance.sockets import FakeSize, Sockets, fat
+from tests.appliance.test_appliance_starts import READY
+from tests.box import configuration
+from tests.kernel.machine import one_at_a_time
+
+PLACE = "/media/usb"
+KEYS = ("a", "b", "ret")
+LISTEN_S = 8
+# Hears every event of USB and PS/2 for some seconds.
+LISTENS = f"""
+import json, os, select, struct, time
+from pathlib import Path
+fds = []
+for entry in Path("/sys/class/input").glob("event*"):
+    if (entry / "device/id/bustype").read_text().strip() in ("0003", "0011"):
+        fds.append(os.open(f"/dev/input/{{entry.name}}", os.O_RDONLY | os.O_NONBLOCK))
+Path("/run/listens").touch()
+heard, end = {{1: 0, 3: 0}}, time.monotonic() + {LISTEN_S}
+while (left := end - time.monotonic()) > 0:
+    for fd in select.select(fds, [], [], left)[0]:
+        data = os.read(fd, 24 * 64)
+        for at in range(0, len(data), 24):
+            kind = struct.unpack_from("<qqHHi", data, at)[2]
+            heard[kind] = heard.get(kind, 0) + 1
+Path("/run/heard").write_text(json.dumps({{"keys": heard[1], "points": heard[3]}}))
+"""
+TOLD = """
+import json
+from pathlib import Path
+from tests.box import Panel, Refusal, until
+
+def told():
+    return json.loads(Path("/run/scopegate-machine/usb.json").read_text())["devices"]
+"""
+STATE = (
+    TOLD
+    + """
+def there():
+    return [each for each in told() if each["port"] == {port!r}]
+
+until("it to be seen", there, 60, pause_s=0.2)
+found = until("it to be judged", lambda: [each for each in there() if each["state"] == {state!r}], 30, pause_s=0.2)
+print(json.dumps(found[0]))
+"""
+)
+LETS_IN = (
+    TOLD
+    + """
+panel = Panel(8080)
+(key,) = [each["key"] for each in told() if each["port"] == {port!r}]
+panel.post("/devices/usb", {{"do": "let-in", "device": key}})
+until("it to be in", lambda: [each for each in told() if each["key"] == key and each["state"] == "in"], 60)
+print(json.dumps(Path("/etc/scopegate/usb.json").read_text()))
+"""
+)
+DRIVERS = """
+import json, subprocess
+from tests.unit.machine import usb_table
+said = {}
+for modalias, drivers in usb_table.DRIVERS.items():
+    found = subprocess.run(["modprobe", "-R", modalias], capture_output=True, text=True).stdout.split()
+    if set(found) != drivers:
+        said[modalias] = found
+print(json.dumps(said))
+"""
+EXPORTS = (
+    TOLD
+    + """
+panel = Panel(8080)
+mounted = until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
+asked = panel.create("/exports", {{"exams": [{exam!r}], "destination": "stick"}})["id"]
+done = until(
+    "the export to end",
+    lambda: [said for said in [panel.get(f"/exports/{{asked}}")] if said["state"] in ("done", "failed")],
+    300, pause_s=1,
+)
+print(json.dumps({{"state": done[0]["state"], "code": done[0]["code"], "action": done[0]["action"]}}))
+"""
+)
+# The first administrator stays signed in: only they may read settings from a stick.
+READS_SETTINGS = """
+import http.client, json
+from pathlib import Path
+from tests.box import until
+kept = Path("/run/session")
+
+def ask(path, body):
+    front = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
+    headers = {{"Content-Type": "application/json", **({{"Cookie": kept.read_text()}} if kept.exists() else {{}})}}
+    front.request("POST", f"/api/v1{{path}}", json.dumps(body), headers)
+    answer = front.getresponse()
+    if cookie := answer.getheader("Set-Cookie"):
+        kept.write_text(cookie.partition(";")[0])
+    return json.loads(answer.read())
+
+if not kept.exists():
+    ask("/people/first", {{"name": "Huber", "pin": "402918"}})
+until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
+said = ask("/settings/stick/import", {{"destination": "stick"}})
+print(json.dumps({{"code": said.get("code", ""), "settings": Path("/etc/scopegate/scopegate.toml").read_text()}}))
+"""
+CAPTURES = (
+    TOLD
+    + """
+panel = Panel(8080)
+found = [capture["sop_instance_uid"] for capture in panel.get("/exams/{exam}")["captures"]]
+print(json.dumps([uid for uid in found if panel.request("GET", f"/captures/{{uid}}/image?width=64")[0] == 200]))
+"""
+)
+BY_HAND = """
+set -e
+systemctl stop scopegate-usb
+device=/sys/bus/usb/devices/{port}
+echo 1 > $device/authorized
+for part in $device/{port}:*; do echo 1 > $part/authorized; done
+modprobe -a rndis_host cdc_ether
+for part in $device/{port}:*; do echo ${{part##*/}} > /sys/bus/usb/drivers_probe || true; done
+udevadm settle
+ls /sys/class/net
+"""
+SETTINGS = configuration(
+    [
+        ("[panel]", {"listen": "127.0.0.1:8080"}),
+        ("[[source]]", {"name": "us", "device": "pattern:ultrasound", "modality": "US"}),
+        ("[[destination]]", {"name": "stick", "kind": "media", "folder": PLACE, "required": False}),
+    ]
+)
+
+
+class Seen(NamedTuple):
+    defaults: str
+    verified: str
+    drivers: dict[str, list[str]]
+    tablet: dict[str, Any]
+    pointed: dict[str, int]
+    keyboard: dict[str, Any]
+    silent: dict[str, int]
+    listed: str
+    typed: dict[str, int]
+    network: dict[str, Any]
+    networks: list[str]  # before, with it, by hand, after
+    sticks: dict[str, dict[str, str]]
+    stills: list[str]
+    kept: list[str]
+    failed: str
+
+
+def bomb() -> bytes:
+    """A file of settings that would be 512 MB."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("scopegate.toml", "w") as file:
+        for _ in range(512):
+            file.write(bytes(1 << 20))
+    return out.getvalue()
+
+
+def link() -> bytes:
+    """A file of settings in which a profile is a link to what only root may read."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("scopegate.toml", SETTINGS)
+        member = zipfile.ZipInfo("profiles/../../../etc/shadow")
+        member.external_attr = 0o120777 << 16
+        archive.writestr(member, "/etc/shadow")
+    return out.getvalue()
+
+
+class Story:
+    """What one box lives through; each step waits for what it says."""
+
+    def __init__(self, box: Sockets) -> None:
+        self.box = box
+
+    def seen(self) -> Seen:
+        box = self.box
+        box.switch_on()
+        box.configure(SETTINGS)
+        stills = box.python(READY + _TWO_STILLS)
+        exam = stills.pop()
+        defaults = box.shell("cat /sys/bus/usb/devices/usb*/*authorized_default")
+        verified = box.shell("udevadm verify /etc/udev/rules.d/*scopegate* 2>&1 || true")
+        drivers = box.python(DRIVERS)
+        box.plug("usb-tablet", "tablet", port="1")
+        tablet, pointed = self.state("1-1", "in"), self.heard()
+        box.plug("usb-kbd", "keyboard", port="2")
+        keyboard, silent = self.state("1-2", "waits"), self.heard()
+        listed, typed = str(box.python(LETS_IN.format(port="1-2"))), self.heard()
+        box.plug("usb-hub", "hub", port="3")
+        self.state("1-3", "in")
+        networks = [self.networks()]
+        box.plug("usb-net", "network", port="3.1", netdev="other")
+        network = self.state("1-3.1", "out")
+        networks += [self.networks(), self.by_hand("1-3.1")]
+        box.shell("systemctl start scopegate-usb")
+        self.state("1-3.1", "out")
+        networks.append(self.networks())
+        return Seen(
+            defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, network, networks,
+            self.sticks(exam), stills, box.python(CAPTURES.format(exam=exam)),
+            box.shell("systemctl --failed --no-legend --plain"),
+        )  # fmt: skip
+
+    def state(self, port: str, state: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.box.python(STATE.format(port=port, state=state))
+        return found
+
+    def heard(self) -> dict[str, int]:
+        """Press and point, and return how many events somebody heard who listens to everything."""
+        self.box.unpack_text("/run/listens.py", LISTENS)
+        self.box.shell("rm -f /run/listens /run/heard; nohup python3 /run/listens.py >/run/listens.log 2>&1 &")
+        self.box.shell("until [ -e /run/listens ]; do sleep 0.2; done", silence_s=60)
+        for key in KEYS:
+            self.box.press(key)
+        for value in (1000, 9000, 20000):
+            self.box.point("x", value)
+        self.box.shell("until [ -s /run/heard ]; do sleep 0.5; done", silence_s=60)
+        found: dict[str, int] = json.loads(self.box.shell("cat /run/heard"))
+        return found
+
+    def networks(self) -> str:
+        return " ".join(self.box.shell("udevadm settle; ls /sys/class/net").split())
+
+    def by_hand(self, port: str) -> str:
+        return " ".join(self.box.shell(BY_HAND.format(port=port)).split())
+
+    def sticks(self, exam: str) -> dict[str, dict[str, str]]:
+        export, settings = EXPORTS.format(place=PLACE, exam=exam), READS_SETTINGS.format(place=PLACE)
+        asked = {
+            "good": export,
+            "full": export,
+            "protected": export,
+            "fake": export,
+            "bomb": settings,
+            "link": settings,
+        }
+        found = {}
+        for name, program in asked.items():
+            self.box.plug_stick(name, "3.2" if name == "good" else "4")
+            found[name] = self.box.python(program)
+            self.box.pull(f"stick-{name}")
+            self.box.shell(f"while mountpoint -q {PLACE}; do sleep 0.5; done", silence_s=60)
+        return found
+
+
+_TWO_STILLS = """
+exam = panel.open_typed()
+stills = [panel.still(exam)["sop_instance_uid"] for _ in range(2)]
+panel.finish(exam)
+print(json.dumps([*stills, exam]))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    folder = tmp_path_factory.mktemp("usb")
+    fake = FakeSize(fat(folder / "fake.img", megabytes=64, holds={"FILLER.BIN": bytes(16 << 20)}), real_mb=12)
+    files = {
+        "good": fat(folder / "good.img", megabytes=64),
+        "full": fat(folder / "full.img", megabytes=16, holds={"FILLER.BIN": bytes(16_600_000)}),
+        "protected": fat(folder / "protected.img", megabytes=64),
+        "bomb": fat(folder / "bomb.img", megabytes=16, holds={"scopegate-bomb.zip": bomb()}),
+        "link": fat(folder / "link.img", megabytes=16, holds={"scopegate-link.zip": link()}),
+    }
+    drives = {name: f"file={file}" for name, file in files.items()}
+    drives["protected"] += ",readonly=on"
+    with one_at_a_time():
+        fake.switch_on()
+        box = Sockets(folder / "box", image=image, sticks={**drives, "fake": fake.words})
+        try:
+            found = Story(box).seen()
+        finally:
+            print(box.last_words())
+            box.stop()
+            fake.switch_off()
+    print("\n".join(f"{name}: {value}" for name, value in found._asdict().items()))
+    return found
+
+
+def test_nothing_is_configured_and_no_driver_taken_by_itself(seen: Seen) -> None:
+    assert set(seen.defaults.split()) == {"0"}
+
+
+def test_udev_understands_the_rules(seen: Seen) -> None:
+    assert "Fail:    0" in seen.verified
+
+
+def test_the_drivers_of_the_table_are_those_of_the_kernel(seen: Seen) -> None:
+    assert seen.drivers == {}
+
+
+def test_what_points_works_at_once(seen: Seen) -> None:
+    assert seen.tablet["uses"] == ["input"]
+    assert seen.pointed["points"] > 0
+
+
+def test_a_keyboard_types_nothing_until_somebody_lets_it_in(seen: Seen) -> None:
+    assert (seen.keyboard["types"], seen.silent["keys"]) == (True, 0)
+    assert seen.keyboard["key"] in seen.listed
+    assert seen.typed["keys"] >= len(KEYS)
+
+
+def test_a_network_adapter_is_none_and_one_that_is_let_in_by_hand_would_have_been(seen: Seen) -> None:
+    before, with_it, by_hand, after = seen.networks
+    assert seen.network["uses"] == []
+    assert with_it == before == after
+    assert len(by_hand.split()) > len(before.split())
+
+
+def test_a_stick_in_a_hub_takes_an_exam(seen: Seen) -> None:
+    assert seen.sticks["good"]["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("stick", "code"), [("full", "media-full"), ("protected", "media-read-only"), ("fake", "media-damaged")]
+)
+def test_a_stick_that_takes_nothing_says_why_and_what_to_do(seen: Seen, stick: str, code: str) -> None:
+    assert (seen.sticks[stick]["state"], seen.sticks[stick]["code"]) == ("failed", code)
+    assert seen.sticks[stick]["action"]
+
+
+@pytest.mark.parametrize("stick", ["bomb", "link"])
+def test_settings_that_would_burst_or_lead_out_are_refused_and_change_nothing(seen: Seen, stick: str) -> None:
+    assert seen.sticks[stick]["code"] == "no-settings-file"
+    assert seen.sticks[stick]["settings"].strip() == SETTINGS.strip()
+
+
+def test_nothing_is_lost_and_nothing_failed(seen: Seen) -> None:
+    assert seen.kept == seen.stills
+    assert seen.failed == ""
