@@ -58,6 +58,7 @@ def findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield from this_box.machine(settings, clock)
     yield this_box.time_of_day(clock)
     yield from own_machine.network()
+    yield from own_machine.usb()
     yield from this_box.media(settings)
     yield from this_box.second_door(settings, clock)
     yield from this_box.monitoring(settings, clock)

@@ -1,4 +1,4 @@
-"""What `scopegate doctor` sees of an appliance's own network and clock. Another machine has nothing to say."""
+"""What `scopegate doctor` sees of an appliance's network, clock and sockets. Another machine has nothing to say."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -48,6 +48,16 @@ def _around(seen: Mapping[str, Any]) -> Iterator[Finding]:
     for problem in seen.get("problems", []):
         says = f"not as its settings say [{problem}]"
         yield Finding(what="machine.toml", ok=False, says=says, action=f"Set it anew: {_PAGE}")
+
+
+def usb(folder: Path = FOLDER) -> Iterator[Finding]:
+    """Say what waits to be let in."""
+    seen = told("usb", folder) or {"devices": []}
+    for each in seen["devices"]:
+        if each["state"] == "waits":
+            says = f"{each['name'] or each['identity']} can type, and nobody let it in"
+            action = "Is it yours? More, Settings, This box, USB devices."
+            yield Finding(what=f"usb {each['port']}", ok=None, says=says, action=action)
 
 
 def set_by(folder: Path = FOLDER) -> str:

@@ -23,7 +23,7 @@ def found(folder: Path, **changes: object) -> list[tuple[str, bool | None]]:
 
 
 def test_another_machine_has_nothing_to_say(tmp_path: Path) -> None:
-    assert list(own_machine.network(tmp_path)) == []
+    assert [*own_machine.network(tmp_path), *own_machine.usb(tmp_path)] == []
     assert own_machine.set_by(tmp_path) == ""
 
 
@@ -47,3 +47,9 @@ def test_it_says_what_set_the_clock(tmp_path: Path) -> None:
     ):
         (tmp_path / "clock.json").write_text(json.dumps(said))
         assert own_machine.set_by(tmp_path) == words
+
+
+def test_what_waits_to_be_let_in_is_named_and_is_no_problem(tmp_path: Path) -> None:
+    pedal = {"state": "waits", "name": "FootSwitch", "identity": "0c45:7403", "port": "1-1.4"}
+    (tmp_path / "usb.json").write_text(json.dumps({"devices": [pedal, {**pedal, "state": "in"}]}))
+    assert [(each.what, each.ok) for each in own_machine.usb(tmp_path)] == [("usb 1-1.4", None)]
