@@ -1,10 +1,12 @@
 """Runs inside the box after a start: tells what is there.
 
-`python3 -m tests.appliance.after_cut FILE`: FILE names exams, and captures whose pictures are looked at; of all
-others only whether they are there. Lines of JSON go through the tests' port, as those of at_work.
+`python3 -m tests.appliance.after_cut FILE`: FILE names exams, captures whose pictures are looked at (of all others
+only whether they are there), and whether the box has to be full. Lines of JSON go through the tests' port, as those
+of at_work.
 """
 
 import hashlib
+import http.client
 import json
 import subprocess
 import sys
@@ -106,12 +108,23 @@ def careless() -> dict[str, int]:
     return found
 
 
+def is_full(panel: Panel) -> bool:
+    """Say whether the box says that it takes no pictures, for its disk is full."""
+    try:
+        health = json.loads(panel.request("GET", "/health")[1])
+    except (OSError, http.client.HTTPException):
+        return False
+    live = bool(health["sources"]) and all(source["state"] == "live" for source in health["sources"])
+    return live and health["disk"]["state"] == "full"
+
+
 def main() -> None:
     wanted = json.loads(Path(sys.argv[1]).read_bytes())
     tell(careless=careless())
     panel = Panel(PORT)
     began = time.monotonic()
-    until("the box to be ready", lambda: ready(panel), READY_S, pause_s=0.5)
+    is_up = is_full if wanted["full"] else ready
+    until("the box to be ready", lambda: is_up(panel), READY_S, pause_s=0.5)
     tell(waited_s=round(time.monotonic() - began))
     kinds: dict[str, str] = {}
     for name in wanted["exams"]:

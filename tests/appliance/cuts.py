@@ -140,10 +140,13 @@ def configuration_for(port: int) -> str:
     )
 
 
-def looked(place: Place, *, everything: bool = False) -> Start:
-    """Look at a box that was started: what it acknowledged since the last look, or ever, is compared in full."""
+def looked(place: Place, *, everything: bool = False, full: bool = False) -> Start:
+    """Look at a box that was started: what it acknowledged since the last look, or ever, is compared in full.
+
+    full: its disk is, so it takes no picture.
+    """
     story, found = place.story, Found()
-    asked = {"exams": story.exams, "pictures": list(story.captures) if everything else story.last}
+    asked = {"exams": story.exams, "pictures": list(story.captures) if everything else story.last, "full": full}
     place.box.unpack_text("/run/asked.json", json.dumps(asked))
     for report in place.box.reports("after_cut", "/run/asked.json"):
         found.hear(report)

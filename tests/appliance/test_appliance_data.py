@@ -133,7 +133,7 @@ def test_a_box_whose_disk_is_full_starts_says_so_and_has_what_it_had(
         place.box.shell("dd if=/dev/zero of=/data/filled bs=1M 2>/dev/null || true; sync", silence_s=400)
         place.box.stop()
         place.box.switch_on()
-        full = looked(place, everything=True)
+        full = looked(place, everything=True, full=True)
         said = place.box.python(_LOOK)
         place.box.shell("rm /data/filled")
     print(full.wrong, said["health"], said["exam"])
