@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Box
-from tests.browser.screens.own_machine import appliance
+from tests.browser.screens.own_machine import says
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import AFTER, at
 from tests.browser.screens.settings import configured
@@ -32,18 +32,19 @@ _ALL = [
 ]
 
 
-def _plugged(box: Box, page: Page, devices: list[dict[str, object]]) -> None:
-    appliance(box, page)
+def _plugged(box: Box, devices: list[dict[str, object]]) -> None:
+    says(box)
     (box.settings.station.runtime_dir / "machine" / "usb.json").write_text(json.dumps({"devices": devices}))
 
 
 def _all(box: Box, page: Page) -> None:
-    _plugged(box, page, _ALL)
+    _plugged(box, _ALL)
+    as_administrator(box, page)
 
 
 def _pedal(box: Box, page: Page) -> None:
+    _plugged(box, [_PEDAL])
     configured(box, page)
-    _plugged(box, page, [_PEDAL])
 
 
 at("machine_usb", "/machine/usb", _all)
