@@ -10,8 +10,8 @@ from gateway.cli import disk_life
 from gateway.cli.notify import ServiceManager
 from gateway.clock import Clock
 from gateway.config.told import told
-from gateway.errors import BadValue
-from gateway.log import event, to_stderr
+from gateway.errors import BadValue, MachineRequest
+from gateway.log import event, to_stderr, warn
 from gateway.machine import asked, data, setting_clock, trying, turns
 from gateway.machine.applying import Applying, Places
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
@@ -125,8 +125,12 @@ def _usb() -> None:
 
 
 def _usb_list() -> None:
-    wanted = asked.words_of(asked.taken(SUBJECT))
     said = told(SUBJECT, Places().told) or {"devices": []}
     waiting = [Enrolled(key=each["key"], name=each["name"]) for each in said["devices"] if each["state"] == "waits"]
-    enrolled.change(wanted, waiting)
+    try:
+        wanted = asked.words_of(asked.taken(SUBJECT))
+        enrolled.change(wanted, waiting)
+    except MachineRequest as error:  # such as a second touch for what is in already
+        warn(_log, "usb_request_refused", why=error)
+        return
     event(_log, "usb_list_changed", do=wanted["do"], device=wanted["device"])

@@ -1,5 +1,6 @@
 """USB devices that the kernel plays itself (configfs gadgets on dummy_hcd): real plugs, drivers and events."""
 
+import json
 import os
 import subprocess
 import time
@@ -11,6 +12,8 @@ from typing import Self, TypeVar
 _GADGETS = Path("/sys/kernel/config/usb_gadget")
 _SOCKETS = 4  # of the virtual host controllers
 _PATIENCE_S = 60.0
+_IMAGE = Path("/usr/lib/scopegate/image")
+_TOLD, _REQUEST = Path("/run/scopegate-machine/usb.json"), Path("/run/scopegate/usb")
 T = TypeVar("T")
 
 
@@ -115,6 +118,22 @@ class SerialPedal(Gadget):
         until("the pedal's port to go", lambda: not Path(self.device).exists())
 
 
+def let_in(device: str, serial: str) -> None:
+    """On an appliance nobody hears what can type before somebody let it in (docs/decisions/0054-usb.md)."""
+    if not _IMAGE.exists():
+        return
+
+    def state() -> str:
+        said = json.loads(_TOLD.read_text())["devices"] if _TOLD.exists() else []
+        return next((str(each["state"]) for each in said if each["key"] == key), "")
+
+    key = f"0525:a4a7 {serial}"
+    if until("the pedal to be judged", state) == "waits":
+        _REQUEST.write_text(json.dumps({"do": "let-in", "device": key}))
+    silent = Path("/sys/class/input") / Path(device).resolve().name / "device/inhibited"
+    until("the pedal to be heard", lambda: silent.read_text().strip() == "0")
+
+
 # A keyboard as the HID specification 1.11, appendix B.1 has it.
 _KEYBOARD = bytes.fromhex(
     "05010906a101050719e029e71500250175019508810295017508810395057501050819012905910295017503910395067508"
@@ -139,6 +158,7 @@ class KeyPedal(Gadget):
     def plug(self) -> Self:
         super().plug()
         until("the pedal's events", Path(self.device).exists)
+        let_in(self.device, self.serial)
         return self
 
     def hold(self, *keys: int) -> None:
