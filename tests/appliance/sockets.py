@@ -54,8 +54,9 @@ class Sockets(Appliance):
     def pull(self, name: str) -> None:
         self.tell("device_del", id=name)
 
-    def press(self, key: str) -> None:
-        self.tell("send-key", keys=[{"type": "qcode", "data": key}])
+    def press(self, *keys: str) -> None:
+        """Press keys together, by QEMU's names, and let them go."""
+        self.tell("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
 
     def point(self, axis: str, value: int) -> None:
         self.tell("input-send-event", events=[{"type": "abs", "data": {"axis": axis, "value": value}}])

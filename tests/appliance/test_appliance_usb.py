@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.appliance.sockets import FakeSize, Sockets, fat
+from tests.appliance.test_appliance_product import WAYS_OUT
 from tests.appliance.test_appliance_starts import READY
 from tests.box import configuration
 from tests.kernel.machine import one_at_a_time
@@ -147,6 +148,7 @@ class Seen(NamedTuple):
     silent: dict[str, int]
     listed: str
     typed: dict[str, int]
+    starts: list[str]  # before and after keys by which somebody might get out
     network: dict[str, Any]
     networks: list[str]  # before, with it, by hand, after
     sticks: dict[str, dict[str, str]]
@@ -195,6 +197,11 @@ class Story:
         box.plug("usb-kbd", "keyboard", port="2")
         keyboard, silent = self.state("1-2", "waits"), self.heard()
         listed, typed = str(box.python(LETS_IN.format(port="1-2"))), self.heard()
+        starts = [self.start_of_box()]
+        for keys in WAYS_OUT:
+            box.press(*keys)
+        box.shell("sleep 10")
+        starts.append(self.start_of_box())
         box.plug("usb-hub", "hub", port="3")
         self.state("1-3", "in")
         networks = [self.networks()]
@@ -205,8 +212,8 @@ class Story:
         self.state("1-3.1", "out")
         networks.append(self.networks())
         return Seen(
-            defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, network, networks,
-            self.sticks(exam), stills, box.python(CAPTURES.format(exam=exam)),
+            defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, starts, network,
+            networks, self.sticks(exam), stills, box.python(CAPTURES.format(exam=exam)),
             box.shell("systemctl --failed --no-legend --plain"),
         )  # fmt: skip
 
@@ -226,6 +233,9 @@ class Story:
         self.box.shell("until [ -s /run/heard ]; do sleep 0.5; done", silence_s=60)
         found: dict[str, int] = json.loads(self.box.shell("cat /run/heard"))
         return found
+
+    def start_of_box(self) -> str:
+        return self.box.shell("cat /proc/sys/kernel/random/boot_id; systemctl list-jobs --no-legend")
 
     def networks(self) -> str:
         return " ".join(self.box.shell("udevadm settle; ls /sys/class/net").split())
@@ -307,6 +317,11 @@ def test_a_keyboard_types_nothing_until_somebody_lets_it_in(seen: Seen) -> None:
     assert (seen.keyboard["types"], seen.silent["keys"]) == (True, 0)
     assert seen.keyboard["key"] in seen.listed
     assert seen.typed["keys"] >= len(KEYS)
+
+
+def test_a_keyboard_that_is_heard_reaches_no_console_and_switches_nothing_off(seen: Seen) -> None:
+    before, after = seen.starts
+    assert before == after
 
 
 def test_a_network_adapter_is_none_and_one_that_is_let_in_by_hand_would_have_been(seen: Seen) -> None:

@@ -304,11 +304,13 @@ def test_a_damaged_list_lets_nothing_in(tmp_path: Path, raw: str) -> None:
 
 def test_a_link_in_the_folder_leads_root_nowhere(tmp_path: Path) -> None:
     secret, place = tmp_path / "secret", tmp_path / "usb.json"
-    secret.write_text('{"enrolled": []}')
+    foreign = '{"enrolled": [{"key": "1234:5678 A1", "name": ""}]}'
+    secret.write_text(foreign)
     place.symlink_to(secret)
+    assert enrolled.kept(place) == []
     (tmp_path / ".usb.json.new").symlink_to(secret)
     enrolled.change({"do": "let-in", "device": WAITS.key}, [WAITS], place)
-    assert secret.read_text() == '{"enrolled": []}'
+    assert secret.read_text() == foreign
     assert enrolled.kept(place) == [WAITS]
 
 
