@@ -199,6 +199,15 @@ def test_a_pedal_that_nobody_let_in_yet_says_so_and_works_once_somebody_did(mach
     assert all(node.holder for node in pedal.nodes)
 
 
+def test_a_pedal_that_somebody_put_out_says_so_and_is_not_silent(machine, opened, clock):
+    pedal = machine.plug()
+    trigger = opened()
+    pedal.wait_for_somebody()
+    clock.move(2.1)
+    with pytest.raises(DeviceRefused, match="waits until somebody lets it in"):
+        trigger.read(0.1)
+
+
 def test_another_device_at_the_pedals_port_is_refused_and_so_is_one_of_two(machine, trigger):
     machine.plug(port="1-1.4", identity="046d:c31c")
     with pytest.raises(DeviceRefused, match=r"046d:c31c in place of 0c45:7403.*enrol"):
