@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.machine.update.trial import UNITS
 from gateway.machine.usb import judging
 from gateway.machine.usb.descriptors import interfaces
 from tests.unit.machine.usb_table import KNOWN, descriptors, drivers_of
@@ -38,6 +39,11 @@ def test_no_rule_lets_anything_in_but_hubs_and_sticks_in_the_initrd() -> None:
         assert re.search(r'bDeviceClass\}=="09"|ID_USB_INTERFACES\}=="\*:0806|bInterfaceClass\}=="08\|09"', line), (
             line
         )
+
+
+def test_a_new_version_in_which_nothing_is_let_in_goes_back() -> None:
+    assert "scopegate-usb.service" in UNITS
+    assert all((ROOT / "systemd" / name).is_file() for name in UNITS)
 
 
 def test_the_initrd_brings_both_rules() -> None:

@@ -16,7 +16,12 @@ from gateway.machine.update.memory import Phase
 from gateway.machine.update.rauc import Rauc
 from gateway.machine.update.refusals import UpdateRefused
 
-UNITS = ("scopegate-capture.service", "scopegate-forward.service", "scopegate-panel.service")
+UNITS = (
+    "scopegate-capture.service",
+    "scopegate-forward.service",
+    "scopegate-panel.service",
+    "scopegate-usb.service",  # without it no grabber and no touch screen is let in
+)
 HEALTH = "scopegate-health.service"
 WHY = Path("/run/scopegate-health/why")
 _COME_UP_S = 300
