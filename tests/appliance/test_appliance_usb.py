@@ -78,7 +78,10 @@ EXPORTS = (
     TOLD
     + """
 panel = Panel(8080)
-mounted = until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
+until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
+# What waits for this destination is written on the first stick by itself.
+sent = lambda: {{each["state"] for each in panel.deliveries({exam!r})}} == {{"sent"}}
+until("it to be sent", sent, 300, pause_s=1)
 asked = panel.create("/exports", {{"exams": [{exam!r}], "destination": "stick"}})["id"]
 done = until(
     "the export to end",
