@@ -97,7 +97,8 @@ class Found:
             looked_at=len(self.pictures),
             lost=[uid for uid in story.captures if not self._is_there(story, uid)],
             wrong=[*self._exams_wrong(story), *self._settings_wrong(story), *self._box_wrong()],
-            careless={name: count - told[name] for name, count in story.told.items()},
+            # One that was on the disk and not told yet is none that was lost.
+            careless={name: max(0, count - told[name]) for name, count in story.told.items()},
         )
 
     def _is_there(self, story: Story, uid: str) -> bool:
