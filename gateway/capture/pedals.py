@@ -41,6 +41,7 @@ class Pedal:
         self.name = name
         self.connected = False
         self.what = ""  # why it is not
+        self.presses = 0  # that were heard, whatever became of them
         self._trigger = trigger
         self._source = source
         self._presses = presses
@@ -88,6 +89,7 @@ class Pedal:
             return False
         self._heard = press is not None
         if press:
+            self.presses += 1
             self._presses.pressed()
         if press and self._queue.qsize() < _WAITING:
             self._queue.put(press)

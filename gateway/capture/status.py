@@ -52,7 +52,7 @@ class Status:
             "event": "state",
             "exam": self._open_exam(),
             "sources": [_source(grabber) for grabber in self._grabbers.values()],
-            "pedals": [_attached(pedal) for pedal in self._pedals],
+            "pedals": [{**_attached(pedal), "presses": pedal.presses} for pedal in self._pedals],
             "signs": [_attached(sign) for sign in self._signs],
             "clip": self._clip(),
             "pending": self._recorder.pending,

@@ -115,6 +115,14 @@ def doctor(
     raise typer.Exit(looking.look(config, as_json=as_json))
 
 
+@app.command("self-test")
+def self_test(config: Config = DEFAULT_CONFIG) -> None:
+    """Test the hardware of this box, and wait for a press of each pedal; exit 1 if something failed."""
+    from gateway.cli import self_test as testing
+
+    raise typer.Exit(testing.run(config))
+
+
 @app.command()
 def support(
     file: Annotated[Path, typer.Argument(help="A new file: NAME.zip.")], config: Config = DEFAULT_CONFIG

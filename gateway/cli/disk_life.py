@@ -56,6 +56,7 @@ def finding(folder: Path, *, said: Path = FOLDER, ask: Ask = smartctl) -> Findin
         seen = asdict(found) if found else {}
     judged = judge(seen)
     ok = {Life.OK: True, Life.UNKNOWN: None}.get(judged.life, False)
-    says = f"{judged.what} [{judged.code}]" if judged.code else judged.what
-    says = f"{judged.measured}. {says}" if says else judged.measured
+    measured = f"{judged.measured} used" if seen.get("used") is not None else judged.measured
+    code = f" [{judged.code}]" if judged.code else ""
+    says = f"{measured}. {judged.what}{code}" if judged.what else measured
     return Finding(what="disk life", ok=ok, says=says, action=judged.action)

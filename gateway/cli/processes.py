@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.cli.notify import ServiceManager
 from gateway.cli.profiled import unusable_profiles
@@ -22,6 +24,8 @@ from gateway.spool.files import Files
 from gateway.spool.taking import Taking, Wish
 from gateway.threads import Supervisor, on_signals
 
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.panel.machine_says import MachineSays
 _log = logging.getLogger(__name__)
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -51,7 +55,18 @@ def panel(config: Path) -> None:
 
     settings, clock, supervisor, taking = _prepare("panel", config)
     editor = editor_of(config)
-    _end(stopped=service.run(settings, clock=clock, supervisor=supervisor, editor=editor, taking=taking))
+    well = service.run(
+        settings, clock=clock, supervisor=supervisor, editor=editor, taking=taking, machine_says=this_machine()
+    )
+    _end(stopped=well)
+
+
+def this_machine() -> "MachineSays":
+    """Return who says how this machine is, for the self-test."""
+    from gateway.panel.machine_says import MachineSays
+    from hardware.board import Board
+
+    return MachineSays(board=lambda: asdict(Board().seen()))
 
 
 def editor_of(config: Path) -> Editor:

@@ -14,7 +14,6 @@ from starlette.staticfiles import StaticFiles
 from gateway.clock import Clock
 from gateway.config.editing import Editor
 from gateway.config.settings import Settings
-from gateway.config.told import FOLDER
 from gateway.errors import ScopegateError
 from gateway.panel import calls, pages, problems
 from gateway.panel.calls.captures import CaptureCalls
@@ -32,6 +31,7 @@ from gateway.panel.live.hub import Hub
 from gateway.panel.live.presses import Presses
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.live.streams import Streams
+from gateway.panel.machine_says import THIS_MACHINE, MachineSays
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.operators import Operators
 from gateway.panel.own_certificate import OwnCertificate
@@ -48,6 +48,7 @@ from gateway.panel.people.store import People
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.power import NoPower, Power, Switch
 from gateway.panel.practice import Practice
+from gateway.panel.self_test.running import SelfTest
 from gateway.panel.shown.report import Report
 from gateway.panel.timekeeping import OfTheMachine, Timekeeping
 from gateway.panel.words import Languages
@@ -77,7 +78,7 @@ def create_app(
     editor: Editor | None = None,
     revision: str = "",
     timekeeping: Timekeeping | None = None,
-    machine_says: Path = FOLDER,
+    machine_says: MachineSays = THIS_MACHINE,
 ) -> Starlette:
     """Return the application. `editor` changes the file that the settings are from, as it was at `revision`."""
     live, work, people = _live(spool, settings, clock), Work(), _people(spool, clock, hashes)
@@ -101,27 +102,29 @@ def create_app(
         kiosk=Kiosk(settings=settings, files=spool.files, clock=clock),
         configuring=configuring,
         setting_up=_setting_up(spool, settings, configuring, people, timekeeping),
-        own_machine=_own_machine(spool, settings, configuring, clock, machine_says),
+        own_machine=_own_machine(spool, settings, configuring, live, machine_says),
     )
     return _built(context, people)
 
 
 def _own_machine(
-    spool: Spool, settings: Settings, configuring: Configuring, clock: Clock, says: Path
+    spool: Spool, settings: Settings, configuring: Configuring, live: dict[str, LiveState], says: MachineSays
 ) -> OwnMachine:
-    """Return what asks root of an appliance, which says in `says` how the machine is."""
-    folder = configuring.allowed.base
+    """Return what asks root of an appliance, and tests the machine."""
+    folder, clock, requests = configuring.allowed.base, spool.clock, settings.station.runtime_dir
+    report = Report(spool=spool, settings=settings, clock=clock, live=live)
     return OwnMachine(
         folder=folder,
-        requests=settings.station.runtime_dir,
+        requests=requests,
         files=spool.files,
         audit=spool.audit,
         clock=clock,
-        says=says,
-        data=OwnData(requests=settings.station.runtime_dir, files=spool.files, clock=clock, says=says),
-        usb=OwnUsb(requests=settings.station.runtime_dir, files=spool.files, audit=spool.audit, says=says),
-        updates=OwnUpdates(requests=settings.station.runtime_dir, spool=spool, says=says),
+        says=says.folder,
+        data=OwnData(requests=requests, files=spool.files, clock=clock, says=says.folder),
+        usb=OwnUsb(requests=requests, files=spool.files, audit=spool.audit, says=says.folder),
+        updates=OwnUpdates(requests=requests, spool=spool, says=says.folder),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
+        self_test=SelfTest(spool=spool, clock=clock, live=live, report=report, says=says),
     )
 
 

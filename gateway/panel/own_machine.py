@@ -25,6 +25,7 @@ from gateway.panel.own_data import OwnData
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
+from gateway.panel.self_test.running import SelfTest
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
@@ -75,6 +76,7 @@ class OwnMachine:
         data: OwnData,
         updates: OwnUpdates,
         usb: OwnUsb,
+        self_test: SelfTest,
         says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
@@ -83,6 +85,7 @@ class OwnMachine:
         self.data = data
         self.updates = updates
         self.usb = usb
+        self.self_test = self_test
         self._requests = requests
         self._files = files
         self._audit = audit

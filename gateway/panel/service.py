@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 from gateway.clock import Clock
 from gateway.config.editing import Editor
 from gateway.config.settings import Address, Settings, Station
-from gateway.config.told import FOLDER
 from gateway.errors import ListenerFailed, SpoolError
 from gateway.log import event, warn
 from gateway.panel.app import create_app
@@ -21,6 +20,7 @@ from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 from gateway.panel.doors.guard import MAX_BODY
 from gateway.panel.doors.waiting import Waiting
 from gateway.panel.kiosk import BEAT_NS
+from gateway.panel.machine_says import THIS_MACHINE, MachineSays
 from gateway.panel.own_files import EVERY_S
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.sessions import Sessions
@@ -53,7 +53,7 @@ def run(
     hashes: Hashes | None = None,
     editor: Editor | None = None,
     taking: Taking | None = None,
-    machine_says: Path = FOLDER,
+    machine_says: MachineSays = THIS_MACHINE,
 ) -> bool:
     """Serve until `supervisor` is stopped, or a changed configuration is to be taken; False when a thread died.
 

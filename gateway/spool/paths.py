@@ -51,6 +51,10 @@ class Layout:
         return self.root / f"{process}.probe"
 
     @property
+    def self_test(self) -> Path:
+        return self.root / "self-test.json"
+
+    @property
     def exams(self) -> Path:
         return self.root / "exams"
 

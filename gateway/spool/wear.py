@@ -21,7 +21,7 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """`what`, `code`, `action`: "" of a disk that is well. `measured`: the disk and its number, for service."""
+    """`what`, `code`, `action`: "" of a disk that is well. `measured`: the disk, and what is used of its life."""
 
     life: Life
     measured: str
@@ -33,9 +33,7 @@ class Judged:
 def judge(said: Mapping[str, Any]) -> Judged:
     """Judge what was read of a disk: `disk`, `kind`, `used` (percent), `spare`, `failing` (hardware/wear.py)."""
     used, spare, kind = said.get("used"), said.get("spare", "unknown"), said.get("kind", "disk")
-    measured = f"{kind} {said.get('disk', '')}".strip() + (
-        f", {used} % of its life used" if used is not None else ""
-    )
+    measured = f"{kind} {said.get('disk', '')}".strip() + (f", {used} %" if used is not None else "")
     if said.get("failing") or spare == "none" or (used is not None and used >= _OVER_PERCENT):
         what = "The disk says that it fails." if said.get("failing") else "The life of the disk is over."
         do = "Let pictures leave for the archive now, and have the disk replaced."

@@ -15,6 +15,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Address, Destination, Panel, Settings
 from gateway.model import Exam, Patient, Procedure, WorklistItem
 from gateway.panel import service
+from gateway.panel.machine_says import MachineSays
 from gateway.panel.words import Languages
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
@@ -103,7 +104,7 @@ class PanelProcess:
                 "supervisor": self._supervisor,
                 "languages": self.languages,
                 "hashes": QUICK,
-                "machine_says": self.settings.station.runtime_dir / "machine",
+                "machine_says": MachineSays(folder=self.settings.station.runtime_dir / "machine"),
             },
         )
         self._thread.start()

@@ -38,7 +38,7 @@ def test_doctor_says_what_root_said(tmp_path: Path) -> None:
         (
             {"disk": "mmcblk0", "kind": "eMMC", "used": 30, "spare": "enough"},
             True,
-            "eMMC mmcblk0, 30 % of",
+            "eMMC mmcblk0, 30 % used",
         ),
         ({"disk": "mmcblk0", "kind": "eMMC", "used": 80, "spare": "enough"}, False, "[disk-worn]"),
         (

@@ -24,6 +24,7 @@ from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
+from gateway.panel.calls.self_test import SelfTestCalls
 from gateway.panel.calls.service import ServiceCalls
 from gateway.panel.calls.settings import SettingsCalls
 from gateway.panel.calls.settings_stick import SettingsStickCalls
@@ -61,6 +62,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *PracticeCalls(context).routes(),
         *SettingsCalls(context).routes(),
         *SettingsStickCalls(context).routes(),
+        *SelfTestCalls(context).routes(),
         *ServiceCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),

@@ -13,6 +13,7 @@ from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.machine import MachinePages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.self_test import SelfTestPages
 from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
 from gateway.panel.pages.trials import TrialPages
@@ -37,6 +38,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *BoxPages(context, frame).routes(),
         *SettingsPages(context, frame).routes(),
         *ServicePages(context, frame).routes(),
+        *SelfTestPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
         *FirstStartPages(context, frame).routes(),
         *TrialPages(context, frame).routes(),

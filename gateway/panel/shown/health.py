@@ -17,7 +17,7 @@ _ADVICE = {
     "capture": "It starts again by itself within seconds; call service if it stays away.",
     "forward": "It starts again by itself; pictures are stored meanwhile. Call service if it stays away.",
 }
-_GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
+GONE = {"code": "capture-gone", "what": "The capture process does not run.", "action": _ADVICE["capture"]}
 _PLUG = "Check its plug; the screen and its keys work without it."
 
 
@@ -72,7 +72,7 @@ class BoxHealth:
 
     def sources(self, capture: Json | None) -> list[Json]:
         said = {source["name"]: source for source in (capture or {}).get("sources", [])}
-        absent = (capture or {}).get("trouble") or _GONE
+        absent = (capture or {}).get("trouble") or GONE
         lines = []
         for source in self._settings.sources:
             found = said.get(source.name)

@@ -65,6 +65,11 @@ def of_the_spool(
         about="How many exams, captures, deliveries, messages and requests are in each state.",
         made=lambda: _counts(spool),
     )
+    yield Part(
+        name="self-test.json",
+        about="The last self-test of the box, if there was one.",
+        made=lambda: _of_file(spool.layout.self_test),
+    )
     yield Part(name="disk.json", about="The disk of the pictures.", made=lambda: asdict(spool.space.view()))
     yield Part(
         name="temperatures.json",
@@ -72,6 +77,16 @@ def of_the_spool(
         made=lambda: [asdict(each) for each in service.temperatures(live["capture"].read())],
     )
     yield Part(name="metrics.txt", about="What monitoring reads.", made=lambda: numbers.text().decode())
+
+
+def _of_file(path: Path) -> dict[str, Any] | None:
+    """Return what a JSON file says, None for nothing."""
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(MOST))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def live_of(settings: Settings, spool: Spool, clock: Clock) -> dict[str, LiveState]:

@@ -345,7 +345,7 @@ def test_the_state_is_said_at_every_change_and_once_a_second(served):
         first = wire.receive(connection).header
         assert first["event"] == "state"
         assert [(s["name"], s["state"]) for s in first["sources"]] == [("us", "no-signal"), ("scope", "no-signal")]
-        assert first["pedals"] == [{"name": "serial-1", "connected": False, "what": ""}]
+        assert first["pedals"] == [{"name": "serial-1", "connected": False, "what": "", "presses": 0}]
         assert first["signs"] == [{"name": "tone-1", "connected": False, "what": ""}]
         assert (first["exam"], first["clip"], first["last"], first["pending"]) == ("", None, None, 0)
         exam = box.exam()

@@ -29,6 +29,7 @@ from gateway.dicom import part10
 from gateway.model import Patient, Procedure, SealedObject, WorklistItem
 from gateway.panel.app import create_app
 from gateway.panel.context import Timing
+from gateway.panel.machine_says import MachineSays
 from gateway.panel.people.roles import DOOR, Door
 from gateway.panel.people.secrets import Hashes
 from gateway.panel.power import Switch
@@ -265,7 +266,7 @@ def running(
         ),
         hashes=QUICK,
         switch=switch,
-        machine_says=folder / "says",
+        machine_says=MachineSays(folder=folder / "says"),
     )
     with (
         TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,
