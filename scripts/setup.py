@@ -120,6 +120,7 @@ TOOLS = (
     ),
     Tool(program="aplay", package="alsa-utils", why="plays the tones that answer a press"),
     Tool(program="cryptsetup", package="cryptsetup-bin", why="keeps the keys of an encrypted disk"),
+    Tool(program="gpg", package="gpg", why="encrypts what is rescued onto a stick, and reads it"),
     Tool(program="swtpm", package="swtpm", why="the chip that guards them"),
     Tool(program="tpm2_pcrevent", package="tpm2-tools", why="tells it of a changed start"),
     Tool(

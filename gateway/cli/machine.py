@@ -12,7 +12,7 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import asked, data, setting_clock, trying, turns
+from gateway.machine import asked, data, erasing, repairing, setting_clock, trying, turns
 from gateway.machine.applying import Applying, Places
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
@@ -41,6 +41,9 @@ def run(what: str) -> None:
         "data": data.run_asked,
         "usb": _usb,
         "usb-list": _usb_list,
+        "repair": repairing.run_asked,
+        "new-settings": erasing.make_new,
+        "panel-gone": repairing.run_panel_gone,
     }
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")

@@ -49,3 +49,11 @@ class StartPinWanted(DataClosed):
 
     code = "start-pin"
     action = "Type the start PIN, or the recovery code."
+
+
+class NotErased(DataClosed):
+    """The disk of this box cannot be erased."""
+
+    code = "not-erased"
+    safe = "This box opens nothing on it any more. Somebody else may be able to read it."
+    action = "Switch the box off and on again; if this page comes back, destroy the disk."

@@ -13,6 +13,7 @@ from gateway.clock import Clock
 from gateway.config import recovery_code
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
+from gateway.machine import erasing
 from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed, KeyGone
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
@@ -40,6 +41,7 @@ def start(disk: Disk, clock: Clock) -> ScopegateError | None:
     trouble: DataClosed | None = None
     try:
         if not disk.opened:
+            erasing.finish(disk)
             open_or_make(disk, new_key=_random(clock))
     except DataClosed as error:
         trouble = error
@@ -62,10 +64,10 @@ def asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError
 def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
     match wanted.get("do", ""):
         case "unlock":
-            code = _code(wanted)
+            code = code_of(wanted)
             guarding.unlock(code or _pin(wanted), is_code=bool(code))
         case "recovery-code":
-            guarding.new_recovery_code(_code(wanted) or _no_key())
+            guarding.new_recovery_code(code_of(wanted) or _no_key())
         case "start-pin":
             guarding.start_pin(_pin(wanted))
         case "no-start-pin":
@@ -74,8 +76,8 @@ def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
             raise MachineRequest
 
 
-def _code(wanted: Mapping[str, str]) -> bytes:
-    """Return a recovery code as it opens the disk; b"" for what is none."""
+def code_of(wanted: Mapping[str, str]) -> bytes:
+    """Return the recovery code of a request, as it opens the disk; b"" for what is none."""
     return recovery_code.as_shown(recovery_code.digits_of(wanted.get("secret", ""))).encode()
 
 

@@ -57,8 +57,10 @@ class Guarding:
         Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant. Where
         the box had lost its key, it gets another one.
         """
-        open_with(self._disk, secret)
         record = self._record()
+        if record.state is State.ERASING:
+            raise KeyGone
+        open_with(self._disk, secret)
         if is_code and not record.recovery:
             record = replace(record, recovery=self._today)
         if record.guard is Guard.PIN:

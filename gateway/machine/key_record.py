@@ -25,6 +25,7 @@ class State(StrEnum):
     NEW = "new"  # nothing was made yet
     MAKING = "making"  # the key is there, the partition may be half made
     MADE = "made"  # it holds, or held, what the clinic gave
+    ERASING = "erasing"  # somebody wants a new box: nothing of it is opened any more
 
 
 class Guard(StrEnum):

@@ -5,13 +5,17 @@ and the next change takes away what is left over.
 """
 
 import json
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
 from gateway.machine.handing import ProgramFailed, run
 
 MAPPING = "data"
+_HEADER_BYTES = 16 << 20  # what luksFormat takes for header and key slots
+_PIECE = bytes(1 << 20)
 _WRONG_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
 # Guessing has to be made slow for a PIN alone. Memory in kB: less than the smallest box has free.
 _RANDOM_SECRET = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
@@ -75,6 +79,25 @@ class Luks:
         """Let no other secret of this purpose open it any more. Raises ProgramFailed."""
         for other in set(purpose.value) & self.slots() - {slot}:
             run(["cryptsetup", "luksKillSlot", "--batch-mode", self.device, str(other)])
+
+    def forget(self) -> None:
+        """Let nothing open it any more, also while in use. What is no LUKS has no slots. Raises ProgramFailed."""
+        if self.is_one:
+            run(["cryptsetup", "luksErase", "--batch-mode", self.device])
+
+    def wipe(self) -> None:
+        """Write over all that could open it; the rest is discarded where the disk can do that. Raises OSError."""
+        with suppress(ProgramFailed):
+            run(["blkdiscard", self.device], wait_s=600)
+        file = os.open(self.device, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            left = min(_HEADER_BYTES, os.lseek(file, 0, os.SEEK_END))
+            os.lseek(file, 0, os.SEEK_SET)
+            while left > 0:
+                left -= os.write(file, _PIECE[:left])
+            os.fsync(file)
+        finally:
+            os.close(file)
 
     def slots(self) -> set[int]:
         """Return the numbers of the slots that hold something. Raises ProgramFailed."""

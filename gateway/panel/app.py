@@ -37,6 +37,7 @@ from gateway.panel.operators import Operators
 from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
 from gateway.panel.own_machine import OwnMachine
+from gateway.panel.own_repair import OwnRepair
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.pages.frame import Frame
@@ -123,6 +124,7 @@ def _own_machine(
         data=OwnData(requests=requests, files=spool.files, clock=clock, says=says.folder),
         usb=OwnUsb(requests=requests, files=spool.files, audit=spool.audit, says=says.folder),
         updates=OwnUpdates(requests=requests, spool=spool, says=says.folder),
+        repair=OwnRepair(requests=requests, spool=spool, settings=settings, clock=clock, says=says.folder),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
         self_test=SelfTest(spool=spool, clock=clock, live=live, report=report, says=says),
     )

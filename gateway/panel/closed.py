@@ -3,7 +3,7 @@
 It opens no spool and reads no settings; every address answers the same page, with 503. No exam can be worked on and
 nothing acknowledged, because nothing that could do so runs. Which language the clinic chose lies on the data, so
 the page says it in every one. Where a person can open them, the page takes a start PIN or a recovery code and hands
-it to root (gateway/machine/data.py); it needs no script.
+it to root (gateway/machine/data.py); two more pages ask root for a repair (repairing.py). None needs a script.
 """
 
 import json
@@ -11,8 +11,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import uvicorn
@@ -27,16 +27,14 @@ from gateway.config.settings import LANGUAGES, Panel
 from gateway.config.told import FOLDER, told
 from gateway.log import event, to_stderr
 from gateway.messages import N_
+from gateway.panel import closed_pages
 from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 from gateway.panel.doors.guard import LOOPBACK_NAMES
 from gateway.panel.words import Languages, Words
 from gateway.spool.files import Files
 
 _log = logging.getLogger(__name__)
-_SUBJECT = "data"
-_BY_A_PERSON = frozenset({"start-pin", "key-gone", "key-refused", "no-key"})  # codes of what somebody can open
-_KEYS = "123A456B789C0DEF"  # a PIN has digits, a recovery code hexadecimal ones
-_LONGEST = 64
+_SUBJECT, _REPAIR = "data", "repair"
 _LARGEST = 1024  # bytes of a form
 _NUMBER_DIGITS = 16
 _AGAIN_S, _SOON_S = 10, 2  # that the page waits before it looks whether the panel is there
@@ -54,20 +52,6 @@ _UNKNOWN = {  # where root said nothing, or only that all is well: then it could
     "safe": N_("What is on its disk stays as it is. No picture can be taken."),
     "action": N_("Switch the box off and on again; if this page comes back, call service."),
 }
-_STYLE = """
-:root { color-scheme: dark; }
-body { margin: 0; padding: 3vh 4vw; background: #101418; color: #f2f4f5; font: 1.2rem/1.4 sans-serif; }
-main { display: flex; flex-wrap: wrap; gap: 2rem; align-items: start; }
-main > div { flex: 1 1 24rem; }
-section { margin: 0 0 2vh; padding-inline-start: 1rem; border-inline-start: .4rem solid #ff6b5e; }
-h1 { margin: 0; font-size: 1.4rem; }
-p { margin: .2rem 0; }
-form { display: grid; grid-template-columns: repeat(4, 4.5rem); gap: .6rem; }
-input { grid-column: span 4; font-size: 1.5rem; padding: .6rem; }
-button { font-size: 1.6rem; min-height: 4rem; }
-.wide { grid-column: span 2; }
-footer { font-size: 1.4rem; }
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +62,20 @@ class Box:
     requests: Path = Path("/run/scopegate")
     image: Path = Path("/usr/lib/scopegate/image")
 
-    def said(self) -> dict[str, str]:
-        """Return what root says of the data, in words that are shown."""
-        found = told(_SUBJECT, self.says) or {}
+    def said(self) -> dict[str, Any]:
+        """Return what root says of the data, or of a repair, in words that are shown."""
+        repair = told(_REPAIR, self.says) or {}
+        found = repair if repair.get("code") else told(_SUBJECT, self.says) or {}
         if not found.get("code"):
             return dict(_UNKNOWN)
-        return {key: str(found.get(key) or _UNKNOWN[key]) for key in _UNKNOWN}
+        words = {key: str(found.get(key) or _UNKNOWN[key]) for key in _UNKNOWN}
+        return {**words, "doing": str(found["doing"])} if found.get("doing") else words
+
+    def refused(self, number: str) -> dict[str, str]:
+        """Return why root did not do what was asked under this number; nothing when it did, or did not answer."""
+        repair = told(_REPAIR, self.says) or {}
+        words = repair.get("refused")
+        return words if repair.get("number") == number and isinstance(words, dict) else {}
 
     def service(self) -> str:
         """Return whom to call, as whoever built the image said; "" when nobody did."""
@@ -95,8 +87,14 @@ class Box:
 
     def unlock(self, secret: str, number: str) -> None:
         """Ask root to open the data with this."""
-        wanted = {"do": "unlock", "secret": secret, "number": number}
-        Files().write(self.requests / _SUBJECT, [json.dumps(wanted).encode()])
+        self._ask(_SUBJECT, {"do": "unlock", "secret": secret, "number": number})
+
+    def repair(self, do: str, secret: str, number: str) -> None:
+        """Ask root to erase the box, or to rescue what is on it with this recovery code."""
+        self._ask(_REPAIR, {"do": do, "secret": secret, "number": number})
+
+    def _ask(self, name: str, wanted: dict[str, str]) -> None:
+        Files().write(self.requests / name, [json.dumps(wanted).encode()])
 
 
 def run() -> None:
@@ -121,58 +119,78 @@ def run() -> None:
 
 def create_app(box: Box, *, languages: Languages, clock: Clock) -> Starlette:
     """Return the application; what root says is read for each answer."""
+    shown = _Pages(box, [languages[tag] for tag in LANGUAGES], clock)
 
     async def answer(request: Request) -> Response:
-        said, again_s, typed = await run_in_threadpool(box.said), _AGAIN_S, ""
         if request.url.path.startswith("/api/"):
-            return JSONResponse(said, 503, headers=_HEADERS)
-        if request.method == "POST" and request.url.path == "/unlock" and _is_ours(request):
+            return JSONResponse(await run_in_threadpool(box.said), 503, headers=_HEADERS)
+        form = None
+        if request.method == "POST" and _is_ours(request):
             form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
-            typed = (form.get("secret", "") + form.get("add", ""))[:_LONGEST]
-            if "clear" in form:
-                typed = ""
-            elif "add" not in form and typed:
-                await run_in_threadpool(partial(box.unlock, typed, clock.token(_NUMBER_DIGITS)))
-                again_s, typed = _SOON_S, ""
-        words = [languages[tag] for tag in LANGUAGES]
-        text = page(said, box.service(), words, typed=typed, again_s=0 if typed else again_s)
+        text = await run_in_threadpool(partial(shown.page, request.url.path, form))
         return HTMLResponse(text, 503, headers=_HEADERS)
 
     return Starlette(routes=[Route("/{path:path}", answer, methods=_METHODS)])
 
 
-def page(said: Mapping[str, str], service: str, languages: Sequence[Words], *, typed: str, again_s: int) -> str:
-    """Return the page: what happened, what of the pictures, what to do, in each language, and where to type."""
-    sections = [
-        f'<section lang="{words.language}"><h1>{_text(words, said["what"])}</h1>'
-        f"<p>{_text(words, said['safe'])}</p><p><b>{_text(words, said['action'])}</b></p></section>"
-        for words in languages
-    ]
-    refresh = f'<meta http-equiv="refresh" content="{again_s};url=/">' if again_s else ""  # else it would be lost
-    call = f"<p>&#9742; <b>{escape(service)}</b></p>" if service else ""
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Scopegate</title>',
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">{refresh}',
-            f"<style>{_STYLE}</style></head><body><main><div>",
-            *sections,
-            "</div>",
-            _pad(typed) if said["code"] in _BY_A_PERSON else "",
-            f"</main><footer>{call}<p><code>{escape(said['code'])}</code></p></footer></body></html>\n",
-        ]
-    )
+class _Pages:
+    """What is shown, and what is typed on it. Blocks: reads and writes files."""
+
+    def __init__(self, box: Box, languages: Sequence[Words], clock: Clock) -> None:
+        self._box = box
+        self._languages = languages
+        self._clock = clock
+        self._offered = ""  # the number that erases the box, while it is shown
+        self._asked = ""  # under which number root was asked for a repair last
+
+    def page(self, path: str, form: Mapping[str, str] | None) -> str:
+        """Return a page; `form`: what was typed on it, None where nobody did."""
+        match path:
+            case "/erase":
+                return self._erase(form)
+            case "/rescue":
+                return self._rescue(form)
+            case _:
+                return self._main(form if path == "/unlock" else None)
+
+    def _main(self, form: Mapping[str, str] | None, *, again_s: int = _AGAIN_S) -> str:
+        typed, done = _typed(form)
+        if done:
+            self._box.unlock(typed, self._number())
+            again_s, typed = _SOON_S, ""
+        said = self._box.said()
+        again_s = 0 if typed else _SOON_S if said.get("doing") else again_s
+        return closed_pages.main(said, self._box.service(), self._languages, typed=typed, again_s=again_s)
+
+    def _erase(self, form: Mapping[str, str] | None) -> str:
+        typed, done = _typed(form)
+        if done and typed == self._offered:
+            return self._repair("destroy", "")
+        if form is None or done:  # another one each time: nobody knows it by heart
+            self._offered, typed = f"{int(self._number(), 16) % 1_000_000:06d}", ""
+        return closed_pages.erase(self._offered, typed, self._box.refused(self._asked), self._languages)
+
+    def _rescue(self, form: Mapping[str, str] | None) -> str:
+        typed, done = _typed(form)
+        if done:
+            return self._repair("rescue", typed)
+        return closed_pages.rescue(typed, self._box.refused(self._asked), self._languages)
+
+    def _repair(self, do: str, secret: str) -> str:
+        self._offered, self._asked = "", self._number()
+        self._box.repair(do, secret, self._asked)
+        return self._main(None, again_s=_SOON_S)
+
+    def _number(self) -> str:
+        return self._clock.token(_NUMBER_DIGITS)
 
 
-def _pad(typed: str) -> str:
-    """Return where a PIN or a recovery code is typed, on the screen or on a keyboard."""
-    keys = "".join(f'<button name="add" value="{key}">{key}</button>' for key in _KEYS)
-    field = f'<input type="password" name="secret" maxlength="{_LONGEST}" value="{escape(typed)}" autofocus'
-    return (
-        '<form method="post" action="/unlock" autocomplete="off">'
-        # The first button of a form is that of the Enter key.
-        f'{field} aria-label="PIN"><button class="wide">OK</button>'
-        f'<button class="wide" name="clear" value="1" aria-label="Clear">&#9003;</button>{keys}</form>'
-    )
+def _typed(form: Mapping[str, str] | None) -> tuple[str, bool]:
+    """Return what was typed so far, and whether that is all of it."""
+    if form is None or "clear" in form:
+        return "", False
+    typed = (form.get("secret", "") + form.get("add", ""))[: closed_pages.LONGEST]
+    return typed, "add" not in form and bool(typed)
 
 
 def _is_ours(request: Request) -> bool:
@@ -188,10 +206,6 @@ async def _body(request: Request) -> bytes:
         if len(body) > _LARGEST:
             return b""
     return bytes(body)
-
-
-def _text(words: Words, message: str) -> str:
-    return escape(words.said(message))
 
 
 if __name__ == "__main__":

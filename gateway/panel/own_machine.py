@@ -22,6 +22,7 @@ from gateway.errors import BadValue, ConfigurationError
 from gateway.panel.configuring import State
 from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
+from gateway.panel.own_repair import OwnRepair
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
@@ -77,6 +78,7 @@ class OwnMachine:
         updates: OwnUpdates,
         usb: OwnUsb,
         self_test: SelfTest,
+        repair: OwnRepair,
         says: Path = FOLDER,
     ) -> None:
         """`folder`: that of the configuration; `requests`: where root is asked; `says`: where it answers."""
@@ -86,6 +88,7 @@ class OwnMachine:
         self.updates = updates
         self.usb = usb
         self.self_test = self_test
+        self.repair = repair
         self._requests = requests
         self._files = files
         self._audit = audit

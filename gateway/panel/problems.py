@@ -167,6 +167,21 @@ class DataKeys(Refused):
     safe = "The disk is guarded as before."
 
 
+class NotRepaired(Refused):
+    """The box was not repaired."""
+
+    code = "not-repaired"
+    safe = "Nothing was changed."
+
+
+class OtherNumber(Refused):
+    """This is not the number that erases this box."""
+
+    code = "other-number"
+    safe = "Nothing was erased."
+    action = "Look at the page again: each time it shows another number, and what would be lost may have changed."
+
+
 class MustWait(Refused):
     """After a wrong PIN the next try has to wait."""
 
@@ -241,6 +256,7 @@ _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (NoCaptureHere, 403),
     (WrongPin, 403),
     (WrongCode, 403),
+    (OtherNumber, 403),
     (MustWait, 429),
     (TooManyTries, 503),
     (NoSuchPerson, 404),

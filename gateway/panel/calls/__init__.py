@@ -24,6 +24,7 @@ from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
+from gateway.panel.calls.repair import RepairCalls
 from gateway.panel.calls.self_test import SelfTestCalls
 from gateway.panel.calls.service import ServiceCalls
 from gateway.panel.calls.settings import SettingsCalls
@@ -60,6 +61,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),
         *PracticeCalls(context).routes(),
+        *RepairCalls(context).routes(),
         *SettingsCalls(context).routes(),
         *SettingsStickCalls(context).routes(),
         *SelfTestCalls(context).routes(),

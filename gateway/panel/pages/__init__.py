@@ -13,6 +13,7 @@ from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.machine import MachinePages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.repair import RepairPages
 from gateway.panel.pages.self_test import SelfTestPages
 from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
@@ -32,6 +33,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *MachinePages(context, frame).routes(),
         *UpdatePages(context, frame).routes(),
         *UsbPages(context, frame).routes(),
+        *RepairPages(context, frame).routes(),
         *LeavingPages(context, frame).routes(),
         *CopyingPages(context, frame).routes(),
         *ArchivePages(context, frame).routes(),

@@ -28,6 +28,7 @@ class PeoplePages:
 
     def __init__(self, context: Context, frame: Frame) -> None:
         self._people = context.desk.people
+        self._repair = context.own_machine.repair
         self._frame = frame
 
     def routes(self) -> list[Route]:
@@ -54,6 +55,7 @@ class PeoplePages:
         return {
             "names": administrators if at_the_box else [],
             "trouble": None if self._people.is_readable else PeopleUnreadable(),
+            "repaired": self._repair.there,
             "next": next_page(request.query_params.get("next", ""), "/more" if at_the_box else "/"),
         }
 
@@ -79,7 +81,8 @@ class PeoplePages:
         del request
         if not self._people.has_administrator:
             raise Elsewhere("/first")  # which leads on to what is the matter
-        return {"names": [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]}
+        names = [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]
+        return {"names": names, "repaired": self._repair.there}
 
     def _pin(self, request: Request) -> Values:
         if not caller_of(request.scope).person:

@@ -74,6 +74,7 @@ class ServicePages:
             "temperatures": service.temperatures(self._context.live["capture"].read()),
             "versions": service.versions(),
             "updates": self._context.own_machine.updates.there,
+            "repaired": self._context.own_machine.repair.there,
             "faults": service.faults(self._context.spool),
         }
 

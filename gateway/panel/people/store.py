@@ -88,6 +88,16 @@ class People:
             self._replace(replace(person, hash=self._hashes.of(pin)))
         return person
 
+    def check_code(self, code: str) -> bool | None:
+        """Return True for the recovery code, None for another one."""
+        digits = digits_of(code)
+        return True if self._hashes.fits(self._content.recovery, digits) and digits else None
+
+    def check_administrator(self, name: str, pin: str) -> bool | None:
+        """Return True for an administrator's name and PIN, None for others."""
+        person = self.check(name, pin)
+        return True if person and person.role is Role.ADMINISTRATOR else None
+
     # --- changing: slow ------------------------------------------------------------------------------------
 
     def first(self, name: str, pin: str) -> tuple[Person, str]:

@@ -69,18 +69,18 @@ def _certified(box: Box, page: Page) -> None:
     ask(box, page, "/certificate/make", {"names": ["endo-2.klinik.example", "10.1.2.3"]})
 
 
-def _disk(box: Box, page: Page, **changes: object) -> None:
+def disk(box: Box, page: Page, **changes: object) -> None:
     appliance(box, page)
     says = {**DISK, **changes}
     (box.settings.station.runtime_dir / "machine" / "data.json").write_text(json.dumps(says))
 
 
 def _with_code(box: Box, page: Page) -> None:
-    _disk(box, page, recovery_code="2026-11-27")
+    disk(box, page, recovery_code="2026-11-27")
 
 
 def _with_chip(box: Box, page: Page) -> None:
-    _disk(box, page, recovery_code="2026-11-27", guard="tpm", tpm=True, secure_boot=False)
+    disk(box, page, recovery_code="2026-11-27", guard="tpm", tpm=True, secure_boot=False)
 
 
 at("machine", "/machine", appliance)
@@ -93,10 +93,10 @@ at("machine_time", "/machine/time", appliance)
 at("machine_clock", "/machine/clock", appliance)
 at("machine_zones", "/machine/zones", appliance)
 at("machine_zone", "/machine/zones/Europe", appliance)
-at("machine_disk", "/machine/data", _disk)
+at("machine_disk", "/machine/data", disk)
 at("machine_disk_chip", "/machine/data", _with_chip)
 at("machine_disk_pc", "/machine/data", as_administrator)
 at("machine_start_pin", "/machine/start-pin", _with_code)
-at("machine_start_pin_early", "/machine/start-pin", _disk)
+at("machine_start_pin_early", "/machine/start-pin", disk)
 at("machine_certificate", "/machine/certificate", _certified)
 AFTER["machine_clock"] = lambda page: page.locator('[data-part="minute"] [data-step="1"]').tap()

@@ -1,6 +1,7 @@
 """The screen of a box whose data cannot be opened."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,3 +157,90 @@ def test_what_is_too_long_to_be_a_secret_is_none(screen: TestClient, box: Box) -
     tell(box.says, "data", LOCKED)
     screen.post("/unlock", content="secret=" + "4" * 5000, headers=OURS)
     assert asked_of_root(box) is None
+
+
+# --- repair ------------------------------------------------------------------------------------------------------
+
+CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
+
+
+def repair_asked(box: Box) -> dict[str, str] | None:
+    request = box.requests / "repair"
+    return dict(json.loads(request.read_bytes())) if request.exists() else None
+
+
+def number_on(screen: TestClient) -> str:
+    found = re.search(r'class="number">(\d{6})<', screen.get("/erase").text)
+    assert found
+    return found[1]
+
+
+def typed_at(screen: TestClient, path: str, text: str) -> str:
+    typed = ""
+    for key in text:
+        typed = screen.post(path, data={"secret": typed, "add": key}, headers=OURS) and typed + key
+    return screen.post(path, data={"secret": typed}, headers=OURS).text
+
+
+def test_a_box_whose_pin_and_code_are_lost_is_erased_by_who_types_the_number(screen: TestClient, box: Box) -> None:
+    tell(box.says, "data", LOCKED)
+    assert 'href="/erase"' in screen.get("/").text
+    number = number_on(screen)
+    text = screen.get("/erase").text
+    assert "nobody can count the pictures" in text
+    number = number_on(screen)
+    assert repair_asked(box) is None
+    assert "refresh" in typed_at(screen, "/erase", number)
+    assert (repair_asked(box) or {})["do"] == "destroy"
+
+
+def test_another_number_erases_nothing_and_the_page_shows_a_new_one(screen: TestClient, box: Box) -> None:
+    tell(box.says, "data", DAMAGED)
+    first = number_on(screen)
+    wrong = "000000" if first != "000000" else "111111"
+    assert 'class="number">' in typed_at(screen, "/erase", wrong)
+    typed_at(screen, "/erase", first)
+    assert repair_asked(box) is None
+
+
+def test_a_number_is_no_number_before_it_was_shown(screen: TestClient, box: Box) -> None:
+    for typed in ("", "0", "000000"):
+        screen.post("/erase", data={"secret": typed}, headers=OURS)
+    assert repair_asked(box) is None
+
+
+def test_the_pictures_of_a_damaged_disk_are_rescued_with_the_recovery_code(screen: TestClient, box: Box) -> None:
+    tell(box.says, "data", DAMAGED)
+    assert 'href="/rescue"' in screen.get("/").text
+    assert CODE not in typed_at(screen, "/rescue", CODE)
+    wanted = repair_asked(box) or {}
+    assert (wanted["do"], wanted["secret"]) == ("rescue", CODE)
+    refused = {"code": "key-refused", "what": "This key does not open the data.", "safe": "", "action": "Again."}
+    tell(box.says, "repair", {"number": wanted["number"], "refused": refused})
+    assert "This key does not open the data." in screen.get("/rescue").text
+    assert screen.get("/api/v1/health").json()["code"] == "data-damaged"
+
+
+@pytest.mark.parametrize("path", ["/erase", "/rescue"])
+def test_another_page_repairs_nothing(screen: TestClient, box: Box, path: str) -> None:
+    secret = number_on(screen) if path == "/erase" else CODE
+    screen.post(path, data={"secret": secret}, headers={**OURS, "origin": "http://elsewhere.example"})
+    assert repair_asked(box) is None
+
+
+def test_what_goes_on_is_shown_again_and_again_and_nothing_else_is_offered(screen: TestClient, box: Box) -> None:
+    tell(box.says, "data", {"opened": True, "code": ""})
+    tell(
+        box.says,
+        "repair",
+        {**LOCKED, "code": "erasing", "what": "This box is being erased.", "doing": "destroy"},
+    )
+    text = screen.get("/").text
+    assert "Diese Box wird gelöscht." in text
+    assert 'content="2;url=/"' in text
+    assert "href=" not in text
+
+
+def test_a_disk_that_is_not_there_is_neither_erased_nor_rescued(screen: TestClient, box: Box) -> None:
+    tell(box.says, "data", {**DAMAGED, "code": "data-missing"})
+    assert "href=" not in screen.get("/").text

@@ -1,0 +1,198 @@
+"""Carries what is on a box onto sticks: a tar stream of the spool, encrypted with the recovery code.
+
+Changes nothing on the box. A file that the disk does not give any more is filled with zeros, so that the rest comes
+all the same; the last file of the stream names those.
+"""
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from gateway.clock import Clock
+from gateway.machine.closed import DataClosed
+from gateway.machine.handing import run
+from gateway.machine.sealed_pieces import Pieces
+
+STICK = Path("/media/usb")
+NOT_READ = "not-read.txt"
+_UNIT = "media-usb.mount"
+_LEFT_OUT = frozenset({"reserve"})  # of the spool: room that is kept free
+_MB = 1_000_000
+_SAY_BYTES = 16 * _MB
+_LOOK_S = 1.0
+Say = Callable[[DataClosed], None]
+
+
+class NoStick(DataClosed):
+    """There is no stick onto which the pictures can be rescued."""
+
+    code = "no-stick"
+    safe = "Nothing was changed."
+    action = "Put one in (FAT or exFAT), wait ten seconds, and begin again."
+
+
+class Rescuing(DataClosed):
+    """The pictures are being rescued."""
+
+    code = "rescuing"
+    safe = "Nothing on the box is changed. No picture can be taken."
+    action = "Leave the stick in until this page says that it may be pulled out."
+
+
+class NextStick(DataClosed):
+    """This stick is full."""
+
+    code = "rescue-next-stick"
+    safe = "What is on it is whole, and belongs to what comes on the next one."
+    action = "Pull it out and put another one in. It goes on by itself."
+
+
+class Rescued(DataClosed):
+    """The pictures are rescued."""
+
+    code = "rescued"
+    safe = "Nothing on the box was changed. Read the copy on a PC before the box is erased."
+    action = "The stick may be pulled out. Switch the box off and on to work with it."
+
+
+class RescuedInPart(DataClosed):
+    """The pictures are rescued, but for what the disk does not give any more."""
+
+    code = "rescued-in-part"
+    safe = "Nothing on the box was changed. The last file of the copy names what is missing."
+    action = "The stick may be pulled out. Do not erase the box: an expert may read more from its disk."
+
+
+class MountedSticks:
+    """Those that the box mounts when they are put in (systemd/media-usb.mount)."""
+
+    def __init__(self, *, clock: Clock, say: Say, folder: Path = STICK) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._say = say
+
+    @property
+    def is_there(self) -> bool:
+        return self.folder.is_mount()
+
+    def room(self) -> int:
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize if self.is_there else 0
+
+    def leave(self) -> None:
+        """Let it be pulled out: all is on it. Raises ProgramFailed."""
+        run(["systemctl", "stop", _UNIT])
+
+    def next(self) -> None:
+        if self.is_there:
+            self.leave()
+        self._say(NextStick())
+        while not self.is_there:
+            self._clock.pause(_LOOK_S)
+
+
+class Rescue:
+    """One."""
+
+    def __init__(self, *, spool: Path, pieces: Pieces, say: Say) -> None:
+        self._spool = spool
+        self._pieces = pieces
+        self._say = say
+        self._not_read: list[str] = []
+        self.done, self.total = 0, 0  # bytes
+
+    def run(self) -> DataClosed:
+        """Write all of it; return what is to be said of it. Raises StickFailed, StickGone."""
+        found = list(self._files())
+        self.total = sum(info.st_size for _, info in found)
+        self.progress()
+        try:
+            with tarfile.open(mode="w|", fileobj=self._pieces, format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:
+                for path, _ in found:
+                    self._add(tar, path)
+                self._name_what_is_missing(tar)
+            self._pieces.finish()
+        finally:
+            self._pieces.stop()
+        done, pieces = self.done // _MB, self._pieces.count
+        if missing := len(self._not_read):
+            return RescuedInPart(f"The pictures are rescued, but for {missing} files that the disk does not give.")
+        return Rescued(f"The pictures are rescued: {done} MB in {pieces} files.")
+
+    def progress(self) -> None:
+        done, total = self.done // _MB, self.total // _MB
+        self._say(Rescuing(f"The pictures are being rescued: {done} of {total} MB."))
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Yield what is to be rescued: files alone, through no link."""
+        for folder, folders, names in os.walk(self._spool, onerror=self._lost):
+            folders.sort()
+            for name in sorted(set(names) - _LEFT_OUT):
+                path = Path(folder, name)
+                try:
+                    info = path.lstat()
+                except OSError:
+                    self._not_read.append(self._name(path))
+                    continue
+                if stat.S_ISREG(info.st_mode):
+                    yield path, info
+
+    def _lost(self, error: OSError) -> None:
+        self._not_read.append(self._name(Path(error.filename)))
+
+    def _name(self, path: Path) -> str:
+        return str(path.relative_to(self._spool.parent))
+
+    def _add(self, tar: tarfile.TarFile, path: Path) -> None:
+        try:
+            file = path.open("rb")
+        except OSError:
+            self._not_read.append(self._name(path))
+            return
+        with file:
+            entry = tar.gettarinfo(arcname=self._name(path), fileobj=file)
+            whole = _Whole(file, self._count)
+            tar.addfile(entry, whole)
+            if whole.lacks:
+                self._not_read.append(self._name(path))
+
+    def _count(self, size: int) -> None:
+        before = self.done
+        self.done += size
+        if before // _SAY_BYTES != self.done // _SAY_BYTES:
+            self.progress()
+
+    def _name_what_is_missing(self, tar: tarfile.TarFile) -> None:
+        if self._not_read:
+            text = "".join(f"{name}\n" for name in self._not_read).encode()
+            entry = tarfile.TarInfo(NOT_READ)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+
+
+class _Whole(io.RawIOBase):
+    """A file that gives as many bytes as it is asked for: zeros where the disk gives none."""
+
+    def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
+        super().__init__()
+        self._file = file
+        self._count = count
+        self._at = 0
+        self.lacks = False
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            self._file.seek(self._at)
+            found = self._file.read(size)
+        except OSError:
+            found = b""
+        self.lacks = self.lacks or len(found) < size
+        self._at += size
+        self._count(size)
+        return found.ljust(size, b"\0")

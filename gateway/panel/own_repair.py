@@ -1,0 +1,99 @@
+"""An appliance that is made new, or whose pictures are carried out, as its screen asks for it. Root does it.
+
+Nobody erases a box by mistake: what would be lost is counted, and a number that stands beside the counts is typed.
+"""
+
+import json
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.config.settings import Settings
+from gateway.config.told import FOLDER, told
+from gateway.errors import ExamOpen, Refused
+from gateway.model import ExamState
+from gateway.panel.problems import NoMachine, NotRepaired, OtherNumber
+from gateway.spool import unarchived
+from gateway.spool.spool import Spool
+from gateway.spool.unarchived import Unarchived
+
+_SUBJECT, _DATA = "repair", "data"  # gateway/machine/repairing.py, data.py
+_NUMBER_DIGITS = 16
+_STEP_S = 0.2
+_PATIENCE_S = 60.0
+
+
+class OwnRepair:
+    """One box. Blocks: reads files, and waits for root."""
+
+    def __init__(
+        self, *, requests: Path, spool: Spool, settings: Settings, clock: Clock, says: Path = FOLDER
+    ) -> None:
+        """`requests`: where root is asked; `says`: where it answers."""
+        self._path = requests / _SUBJECT
+        self._spool = spool
+        self._settings = settings
+        self._clock = clock
+        self._says = says
+        self._offered: tuple[str, Unarchived] | None = None
+
+    @property
+    def there(self) -> bool:
+        return told(_DATA, self._says) is not None
+
+    def left(self) -> Unarchived:
+        """Return what would be lost with this box."""
+        media = [each.name for each in self._settings.destinations if each.kind == "media"]
+        return unarchived.of(self._spool, media=media, audited=self._settings.audit is not None)
+
+    def offer(self) -> tuple[str, Unarchived]:
+        """Return what would be lost, and the number that erases the box: another one each time it is looked at."""
+        number = f"{int(self._clock.token(_NUMBER_DIGITS), 16) % 1_000_000:06d}"
+        self._offered = number, self.left()
+        return self._offered
+
+    def destroy(self, number: str, person: str) -> None:
+        """Have everything on this box erased. Raises NoMachine, ExamOpen, OtherNumber, NotRepaired."""
+        self._may()
+        offered, self._offered = self._offered, None
+        if offered is None or number != offered[0] or self.left().nowhere > offered[1].nowhere:
+            raise OtherNumber
+        self._note("box-erased", person)
+        self._ask("destroy")
+
+    def keep(self, person: str) -> None:
+        """Have settings and people become those of a new box. Raises NoMachine, ExamOpen, NotRepaired."""
+        self._may()
+        self._note("settings-made-new", person)
+        self._ask("keep")
+
+    def rescue(self, code: str, person: str) -> None:
+        """Have the pictures written onto a stick, encrypted with the recovery code. Raises as `keep`."""
+        self._may()
+        self._ask("rescue", code)
+        self._note("rescue-begun", person)
+
+    def _may(self) -> None:
+        if not self.there:
+            raise NoMachine
+        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+            raise ExamOpen("An exam is open.", action="Finish it first.")
+
+    def _note(self, what: str, person: str) -> None:
+        self._spool.audit.note(what, by="panel", **({"person": person} if person else {}))
+
+    def _ask(self, what: str, secret: str = "") -> None:
+        number = self._clock.token(_NUMBER_DIGITS)
+        wanted = {"do": what, "secret": secret, "number": number}
+        self._spool.files.write(self._path, [json.dumps(wanted).encode()])
+        for _ in range(int(_PATIENCE_S / _STEP_S)):
+            said = told(_SUBJECT, self._says) or {}
+            if said.get("number") == number:
+                if why := said.get("refused"):
+                    raise _refusal(why)
+                return
+            self._clock.pause(_STEP_S)
+        raise NotRepaired("The box did not answer in time.")
+
+
+def _refusal(why: dict[str, str]) -> Refused:
+    return NotRepaired(**{key: str(why.get(key, "")) for key in ("what", "code", "safe", "action")})

@@ -1,0 +1,248 @@
+"""Pictures that a box carries out onto sticks: a PC reads them with plain tools; what is called whole is so.
+
+Opening and mounting need device-mapper: they are seen in tests/appliance.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.machine import rescuing, sealed_pieces
+from gateway.machine.closed import DataClosed
+from gateway.machine.rescuing import Rescue
+from gateway.machine.sealed_pieces import Pieces, StickFailed, StickGone
+from tests.rescued import read_on_a_pc
+
+CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
+PATIENT = b"MEIER^Anna"
+MB = 1 << 20
+FOLDER = "scopegate-rescue-4f2a"
+
+
+class Folders:
+    """Sticks of a few megabytes, one after the other."""
+
+    def __init__(self, place: Path, *, each: int = 100 * MB) -> None:
+        self._place = place
+        self._each = each
+        self._number = 1
+        self.is_there = True
+        self.folder.mkdir(parents=True)
+
+    @property
+    def folder(self) -> Path:
+        return self._place / str(self._number)
+
+    def room(self) -> int:
+        return self._each - sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
+    def next(self) -> None:
+        self._number += 1
+        self.folder.mkdir()
+
+    def all(self) -> list[Path]:
+        return sorted(self._place.iterdir(), key=lambda folder: int(folder.name))
+
+    def pieces(self) -> list[Path]:
+        return sorted(self._place.rglob("*.tar.gpg"))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    place = tmp_path / "data/spool"
+    for exam, size in (("3bd7cbffc7", 3 * MB), ("9a0", 2 * MB + 77), ("b00", MB)):
+        (place / "exams" / exam).mkdir(parents=True)
+        (place / "exams" / exam / "2.25.1.dcm").write_bytes(os.urandom(size))
+        (place / "exams" / exam / "exam.json").write_bytes(PATIENT)
+    (place / "audit.jsonl").write_bytes(b"")
+    (place / "reserve").write_bytes(bytes(MB))
+    (place / "link").symlink_to("/etc/passwd")
+    return place
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    place = tmp_path / "home"
+    place.mkdir(mode=0o700)
+    return place
+
+
+def rescued(
+    spool: Path, sticks: Folders, home: Path, *, largest: int = MB, said: list[DataClosed] | None = None
+) -> DataClosed:
+    pieces = Pieces(sticks, code=CODE.encode(), token="4f2a", home=home, largest=largest)
+    say: Callable[[DataClosed], None] = (said if said is not None else list[DataClosed]()).append
+    return Rescue(spool=spool, pieces=pieces, say=say).run()
+
+
+def read_back(sticks: Folders, place: Path) -> tuple[Path, str]:
+    return read_on_a_pc(sticks.all(), CODE, place)
+
+
+def files(place: Path) -> dict[str, bytes]:
+    found = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {str(path.relative_to(place)): path.read_bytes() for path in found if path.name != "reserve"}
+
+
+def test_a_pc_with_plain_tools_reads_every_file_that_was_rescued(spool: Path, home: Path, tmp_path: Path) -> None:
+    before, sticks, said = files(spool), Folders(tmp_path / "sticks"), list[DataClosed]()
+    state = rescued(spool, sticks, home, said=said)
+    assert state.code == "rescued"
+    assert "in 7 files" in state.what
+    assert said[0].what == "The pictures are being rescued: 0 of 6 MB."
+    assert files(spool) == before
+    out, words = read_back(sticks, tmp_path / "pc")
+    assert files(out / "spool") == before
+    assert "DAMAGED" not in words
+    assert "the disk gave every file" in words
+
+
+def test_nothing_on_a_stick_can_be_read_without_the_code_and_no_name_says_whose_it_is(
+    spool: Path, home: Path, tmp_path: Path
+) -> None:
+    sticks = Folders(tmp_path / "sticks")
+    rescued(spool, sticks, home)
+    names = sorted(path.name for path in sticks.folder.rglob("*"))
+    assert names == sorted([FOLDER, "README.txt", "SHA256SUMS", *(f"{n:04d}.tar.gpg" for n in range(1, 8))])
+    for piece in sticks.pieces():
+        assert PATIENT not in piece.read_bytes()
+    other = ["gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", CODE[:-1] + "0", "--decrypt"]
+    done = subprocess.run(
+        [*other, sticks.pieces()[0]], env={**os.environ, "GNUPGHOME": str(home)}, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stdout == b""
+
+
+def test_a_byte_that_changed_is_noticed_and_what_lies_in_other_pieces_comes_all_the_same(
+    spool: Path, home: Path, tmp_path: Path
+) -> None:
+    sticks = Folders(tmp_path / "sticks")
+    rescued(spool, sticks, home)
+    second = sticks.pieces()[1]
+    raw = bytearray(second.read_bytes())
+    raw[MB // 2] ^= 1
+    second.write_bytes(raw)
+    out, words = read_back(sticks, tmp_path / "pc")
+    assert "0002.tar.gpg: FAILED" in words
+    assert "DAMAGED: 0002.tar.gpg" in words
+    last = "exams/9a0/2.25.1.dcm"
+    assert files(out / "spool")[last] == files(spool)[last]
+
+
+def test_a_piece_that_is_lost_costs_what_is_in_it_and_what_a_torn_file_hides(
+    spool: Path, home: Path, tmp_path: Path
+) -> None:
+    sticks = Folders(tmp_path / "sticks")
+    rescued(spool, sticks, home)
+    sticks.pieces()[1].unlink()
+    out, words = read_back(sticks, tmp_path / "pc")
+    assert "0002.tar.gpg" in words
+    last = "exams/b00/2.25.1.dcm"
+    assert files(out / "spool")[last] == files(spool)[last]
+
+
+def test_sticks_that_are_too_small_follow_one_another(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed_pieces, "_LEAST_BYTES", MB)
+    monkeypatch.setattr(sealed_pieces, "_MARGIN_BYTES", MB // 4)
+    sticks = Folders(tmp_path / "sticks", each=2 * MB)
+    assert rescued(spool, sticks, home).code == "rescued"
+    assert len(list((tmp_path / "sticks").iterdir())) > 2
+    assert all((folder / FOLDER / "SHA256SUMS").exists() for folder in (tmp_path / "sticks").iterdir())
+    out, words = read_back(sticks, tmp_path / "pc")
+    assert files(out / "spool") == files(spool)
+    assert "DAMAGED" not in words
+
+
+@pytest.mark.parametrize("kind", [StickGone, StickFailed])
+def test_a_stick_that_takes_no_more_is_said_and_no_piece_is_called_whole(
+    spool: Path, home: Path, tmp_path: Path, kind: type[DataClosed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sticks, before = Folders(tmp_path / "sticks"), files(spool)
+    fsync, calls = os.fsync, [0]
+
+    def refuses(file: int) -> None:
+        calls[0] += 1
+        if calls[0] > 4:
+            sticks.is_there = kind is StickFailed
+            raise OSError(5, "Input/output error")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    with pytest.raises(kind):
+        rescued(spool, sticks, home)
+    assert len(sticks.pieces()) < 7
+    assert [path.name for path in sticks.folder.rglob("*.part")]
+    assert files(spool) == before
+
+
+def test_a_full_stick_of_which_nobody_knew_is_said(spool: Path, home: Path, tmp_path: Path) -> None:
+    """The device of a file system that is full: what gpg writes fails."""
+    sticks = Folders(tmp_path / "sticks")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", sticks.folder], check=True)
+    try:
+        with pytest.raises(StickFailed):
+            rescued(spool, sticks, home, largest=8 * MB)
+    finally:
+        subprocess.run(["umount", sticks.folder], check=True)
+
+
+def test_a_stick_that_gives_back_other_bytes_than_it_took_is_found_out(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that says that it is larger than it is."""
+    sticks, advise = Folders(tmp_path / "sticks"), os.posix_fadvise
+
+    def forgets(file: int, offset: int, size: int, advice: int) -> None:
+        advise(file, offset, size, advice)
+        part = next(sticks.folder.rglob("*.part"))
+        with part.open("r+b") as out:
+            out.seek(MB // 2)
+            out.write(bytes(4096))
+
+    monkeypatch.setattr(os, "posix_fadvise", forgets)
+    with pytest.raises(StickFailed):
+        rescued(spool, sticks, home)
+    assert sticks.pieces() == []
+
+
+def test_what_the_disk_does_not_give_is_named_and_the_rest_comes(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, read = spool / "exams/3bd7cbffc7/2.25.1.dcm", rescuing._Whole.read
+
+    def fails(self: rescuing._Whole, size: int = -1) -> bytes:
+        if self._file.name == str(bad) and self._at >= MB:
+            self._file.close()  # seeking in it is an error from now on
+            monkeypatch.setattr(self, "_file", _Broken())
+        return read(self, size)
+
+    monkeypatch.setattr(rescuing._Whole, "read", fails)
+    sticks = Folders(tmp_path / "sticks")
+    state = rescued(spool, sticks, home)
+    assert (state.code, "for 1 files" in state.what) == ("rescued-in-part", True)
+    out, words = read_back(sticks, tmp_path / "pc")
+    found, before = files(out / "spool"), files(spool)
+    name = "exams/3bd7cbffc7/2.25.1.dcm"
+    assert f"spool/{name}" in words
+    assert found[name] == before[name][:MB].ljust(3 * MB, b"\0")
+    assert {**found, name: b""} == {**before, name: b""}
+
+
+class _Broken:
+    """A file whose disk gives an error."""
+
+    name = "broken"
+
+    def seek(self, at: int) -> int:
+        raise OSError(5, f"Input/output error at {at}")
+
+
+def test_the_tools_are_there() -> None:
+    assert all(shutil.which(tool) for tool in ("gpg", "tar", "sha256sum"))

@@ -1,0 +1,183 @@
+"""A box that is made new or rescued, on its screen: what would be lost is counted, and root alone does it."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import Clock
+from tests.unit.panel.conftest import Bench
+from tests.unit.panel.exams_that_leave import move, sealed_exam
+from tests.unit.panel.settings_desk import PIN, with_settings
+
+CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
+
+
+class Root:
+    """What obeys on a real box (gateway/machine/repairing.py): takes a request away and says how it went."""
+
+    def __init__(self, requests: Path, says: Path) -> None:
+        self.asked: list[dict[str, str]] = []
+        self.refuses: dict[str, str] = {}
+        self._request = requests / "repair"
+        self._says = says
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        says.mkdir(exist_ok=True)
+        self._say("data", {"opened": True})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _say(self, name: str, said: dict[str, object]) -> None:
+        part = self._says / f"{name}.part"
+        part.write_text(json.dumps(said))
+        part.replace(self._says / f"{name}.json")
+
+    def _run(self) -> None:
+        while not Clock().wait(self._end, 0.01):
+            if self._request.exists():
+                self.asked.append(json.loads(self._request.read_bytes()))
+                self._request.unlink()
+                self._say("repair", {"number": self.asked[-1]["number"], "refused": self.refuses})
+
+
+@pytest.fixture
+def root(bench: Bench) -> Iterator[Root]:
+    station = bench.settings.station
+    obeying = Root(station.runtime_dir, station.data_dir.parent / "says")
+    try:
+        yield obeying
+    finally:
+        obeying.stop()
+
+
+def did(root: Root) -> list[str]:
+    return [each["do"] for each in root.asked]
+
+
+def number_on(bench: Bench) -> str:
+    found = re.search(r"type (\d{6})\b", bench.client.get("/repair/destroy").raise_for_status().text)
+    assert found
+    return found[1]
+
+
+def destroy(bench: Bench, number: str) -> str:
+    answer = bench.client.post("/api/v1/repair/destroy", json={"number": number})
+    return "" if answer.status_code == 200 else str(answer.json()["code"])
+
+
+@pytest.mark.usefixtures("root")
+def test_what_would_be_lost_is_counted_before_anything_is_erased(bench: Bench) -> None:
+    sealed_exam(bench, 3)
+    move(bench, "backup", state="held")
+    for page in ("/repair", "/repair/destroy"):
+        assert "in no archive: 3" in bench.client.get(page).text
+    move(bench, "pacs", state="sent")
+    text = bench.client.get("/repair").text
+    assert "in no archive: 0" in text
+    assert "keeps them: 3" in text
+    move(bench, "pacs", state="committed")
+    assert "keeps them: 0" in bench.client.get("/repair").text
+
+
+@pytest.mark.usefixtures("root")
+def test_a_picture_of_which_no_object_was_made_is_in_no_archive(bench: Bench) -> None:
+    exam = bench.open_exam()
+    kept, rejected = bench.still(exam), bench.still(exam)
+    bench.post(f"/captures/{rejected}/reject")
+    assert kept
+    assert "in no archive: 1" in bench.client.get("/repair").text
+
+
+def test_a_box_is_erased_without_a_pin_by_who_typed_the_number(bench: Bench, root: Root) -> None:
+    number = number_on(with_settings(bench))
+    bench.client.cookies.clear()
+    assert destroy(bench, number) == ""
+    assert did(root) == ["destroy"]
+    assert '"box-erased"' in bench.spool.layout.audit.read_text()
+
+
+def test_another_number_erases_nothing_and_each_is_good_once(bench: Bench, root: Root) -> None:
+    assert destroy(bench, "123456") == "other-number"
+    first = number_on(bench)
+    second = number_on(bench)
+    assert destroy(bench, first) == "other-number"
+    assert destroy(bench, second) == "other-number"  # a wrong one ends the number that was shown
+    assert did(root) == []
+
+
+def test_a_number_that_stood_beside_fewer_pictures_erases_nothing(bench: Bench, root: Root) -> None:
+    number = number_on(bench)
+    sealed_exam(bench, 1)
+    assert destroy(bench, number) == "other-number"
+    assert did(root) == []
+
+
+def test_nothing_is_repaired_while_an_exam_is_open(bench: Bench, root: Root) -> None:
+    number = number_on(with_settings(bench))
+    bench.open_exam()
+    assert destroy(bench, number) == "exam-open"
+    bench.refused("/repair/keep", {"name": "Huber", "pin": PIN}, 409, "exam-open")
+    bench.refused("/repair/rescue", {"code": CODE}, 409, "exam-open")
+    assert did(root) == []
+
+
+def test_settings_are_made_new_with_an_administrators_pin_or_the_recovery_code(bench: Bench, root: Root) -> None:
+    with_settings(bench)
+    code = str(bench.post("/people/recovery/renew")["recovery_code"])
+    bench.client.cookies.clear()
+    assert "Make the settings new" in bench.client.get("/repair/keep").text
+    assert "Recovery code" in bench.client.get("/repair/keep?code").text
+    bench.post("/repair/keep", {"name": "Huber", "pin": PIN})
+    bench.post("/repair/keep", {"code": code.replace("-", " ").lower()})
+    assert did(root) == ["keep", "keep"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [({"name": "Huber", "pin": "000000"}, "wrong-pin"), ({}, "wrong-pin"), ({"code": CODE}, "wrong-code")],
+)
+def test_settings_are_not_made_new_by_anybody_else(
+    bench: Bench, root: Root, body: dict[str, object], code: str
+) -> None:
+    with_settings(bench)
+    bench.refused("/repair/keep", body, 403, code)
+    assert did(root) == []
+
+
+def test_a_technicians_pin_makes_no_settings_new(bench: Bench, root: Root) -> None:
+    with_settings(bench)
+    bench.post("/people", {"name": "Rossi", "role": "technician", "pin": PIN}, status=201)
+    bench.refused("/repair/keep", {"name": "Rossi", "pin": PIN}, 403, "wrong-pin")
+    assert did(root) == []
+
+
+def test_a_rescue_is_begun_by_root_who_alone_knows_the_code(bench: Bench, root: Root) -> None:
+    bench.post("/repair/rescue", {"code": CODE})
+    assert [(each["do"], each["secret"]) for each in root.asked] == [("rescue", CODE)]
+    root.refuses = {"code": "key-refused", "what": "Wrong.", "safe": "Nothing.", "action": "Again."}
+    bench.refused("/repair/rescue", {"code": CODE}, 409, "key-refused")
+    assert CODE not in bench.spool.layout.audit.read_text()
+
+
+def test_the_pages_say_so_on_a_computer_that_is_no_appliance(bench: Bench) -> None:
+    for page in ("/repair", "/repair/destroy", "/repair/keep", "/repair/rescue"):
+        assert "Only an appliance" in bench.client.get(page).raise_for_status().text
+    bench.refused("/repair/rescue", {"code": CODE}, 409, "no-machine")
+
+
+@pytest.mark.usefixtures("root")
+def test_whoever_lost_pin_and_code_is_led_to_the_way_back(bench: Bench) -> None:
+    with_settings(bench)
+    assert 'href="/repair"' in bench.client.get("/recover").text
+    assert 'href="/repair"' in bench.client.get("/service").text
+    bench.client.cookies.clear()
+    assert 'href="/repair"' not in bench.client.get("/sign-in").text
+    bench.watching.app.state.desk.people.is_readable = False
+    assert 'href="/repair"' in bench.client.get("/sign-in").text
