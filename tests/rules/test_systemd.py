@@ -32,6 +32,8 @@ MOST = {
     "scopegate-data.service": 3.3,
     # The same work, with a key that was typed; of the network it has nothing.
     "scopegate-data-asked.service": 2.7,
+    # It erases that disk, or mounts it to be read in mounts of its own, when somebody asks for that at the box.
+    "scopegate-repair.service": 2.8,
     # Debian's service of RAUC: it mounts a bundle, writes a slot's partitions and tells the firmware.
     "rauc.service": 3.4,
 }
