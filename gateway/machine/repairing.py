@@ -181,7 +181,7 @@ class Desk:
         with laying_open.laid_open(self._disk, code, self._data) as data, TemporaryDirectory(dir=WORK) as home:
             token = self._clock.token(_TOKEN_DIGITS)
             pieces = Pieces(sticks, code=code, token=token, home=Path(home))
-            rescue = Rescue(spool=data / "spool", pieces=pieces, say=say)
+            rescue = Rescue(data=data, pieces=pieces, say=say)
             state = rescue.run()
         sticks.leave()
         event(_log, "rescued", bytes=rescue.done, pieces=pieces.count)

@@ -9,6 +9,7 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from gateway.machine.sealed_pieces import Pieces
 STICK = Path("/media/usb")
 NOT_READ = "not-read.txt"
 _UNIT = "media-usb.mount"
+_RESCUED = ("spool", "lost+found")  # where e2fsck puts what it found and nobody knows the name of
 _LEFT_OUT = frozenset({"reserve"})  # of the spool: room that is kept free
 _MB = 1_000_000
 _SAY_BYTES = 16 * _MB
@@ -98,8 +100,9 @@ class MountedSticks:
 class Rescue:
     """One."""
 
-    def __init__(self, *, spool: Path, pieces: Pieces, say: Say) -> None:
-        self._spool = spool
+    def __init__(self, *, data: Path, pieces: Pieces, say: Say) -> None:
+        """`data`: where the partition is mounted."""
+        self._data = data
         self._pieces = pieces
         self._say = say
         self._not_read: list[str] = []
@@ -107,12 +110,12 @@ class Rescue:
 
     def run(self) -> DataClosed:
         """Write all of it; return what is to be said of it. Raises StickFailed, StickGone."""
-        found = list(self._files())
-        self.total = sum(info.st_size for _, info in found)
+        self.total = sum(size for _, size in self._files())
+        self._not_read.clear()  # they are found once more
         self.progress()
         try:
             with tarfile.open(mode="w|", fileobj=self._pieces, format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:
-                for path, _ in found:
+                for path, _ in self._files():
                     self._add(tar, path)
                 self._name_what_is_missing(tar)
             self._pieces.finish()
@@ -129,9 +132,10 @@ class Rescue:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """Yield what is to be rescued: files alone, through no link."""
-        for folder, folders, names in os.walk(self._spool, onerror=self._lost):
+    def _files(self) -> Iterator[tuple[Path, int]]:
+        """Yield what is to be rescued, and how long it is: files alone, through no link."""
+        walks = (os.walk(self._data / name, onerror=self._lost) for name in _RESCUED)
+        for folder, folders, names in chain.from_iterable(walks):
             folders.sort()
             for name in sorted(set(names) - _LEFT_OUT):
                 path = Path(folder, name)
@@ -141,13 +145,13 @@ class Rescue:
                     self._not_read.append(self._name(path))
                     continue
                 if stat.S_ISREG(info.st_mode):
-                    yield path, info
+                    yield path, info.st_size
 
     def _lost(self, error: OSError) -> None:
         self._not_read.append(self._name(Path(error.filename)))
 
     def _name(self, path: Path) -> str:
-        return str(path.relative_to(self._spool.parent))
+        return str(path.relative_to(self._data))
 
     def _add(self, tar: tarfile.TarFile, path: Path) -> None:
         try:

@@ -25,9 +25,10 @@ _GPG = (
     "gpg", "--no-options", "--batch", "--yes", "--no-autostart", "--no-random-seed-file", "--quiet",
     "--pinentry-mode", "loopback", "--passphrase-file", "{0}",
 )  # fmt: skip
+_ROUNDS = "65011712"  # the most that OpenPGP has; without a count gpg asks its agent, which is not there
 _ENCRYPT = (
     "--rfc4880", "--symmetric", "--cipher-algo", "AES256", "--compress-algo", "none", "--s2k-mode", "3",
-    "--s2k-digest-algo", "SHA512", "--s2k-count", "65011712",
+    "--s2k-digest-algo", "SHA512", "--s2k-count", _ROUNDS,
 )  # fmt: skip
 _README = """\
 What was on a Scopegate box, encrypted with its recovery code: as it was shown, capitals and hyphens.
@@ -133,7 +134,7 @@ class Pieces(io.RawIOBase):
         return self._sticks.folder / self._name
 
     def _begin(self) -> None:
-        while (room := self._sticks.room() - _MARGIN_BYTES) < _LEAST_BYTES:
+        while (room := self._room()) < _LEAST_BYTES:
             self._sticks.next()
         self._left = min(self._largest, room) // _BLOCK * _BLOCK
         self.count += 1
@@ -155,6 +156,11 @@ class Pieces(io.RawIOBase):
             )
         finally:
             os.close(key)
+
+    def _room(self) -> int:
+        if not self._sticks.is_there:  # a stick that is gone is not a full one
+            raise StickGone
+        return self._sticks.room() - _MARGIN_BYTES
 
     def _end(self) -> None:
         """Have the piece on the stick, as it can be decrypted from there, and in the list."""

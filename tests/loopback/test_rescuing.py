@@ -51,6 +51,12 @@ class Folders:
         return sorted(self._place.rglob("*.tar.gpg"))
 
 
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["65536" if word == sealed_pieces._ROUNDS else word for word in sealed_pieces._ENCRYPT]
+    monkeypatch.setattr(sealed_pieces, "_ENCRYPT", words)
+
+
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     place = tmp_path / "data/spool"
@@ -61,6 +67,7 @@ def spool(tmp_path: Path) -> Path:
     (place / "audit.jsonl").write_bytes(b"")
     (place / "reserve").write_bytes(bytes(MB))
     (place / "link").symlink_to("/etc/passwd")
+    (place.parent / "lost+found").mkdir()
     return place
 
 
@@ -76,7 +83,7 @@ def rescued(
 ) -> DataClosed:
     pieces = Pieces(sticks, code=CODE.encode(), token="4f2a", home=home, largest=largest)
     say: Callable[[DataClosed], None] = (said if said is not None else list[DataClosed]()).append
-    return Rescue(spool=spool, pieces=pieces, say=say).run()
+    return Rescue(data=spool.parent, pieces=pieces, say=say).run()
 
 
 def read_back(sticks: Folders, place: Path) -> tuple[Path, str]:
@@ -180,6 +187,34 @@ def test_a_stick_that_takes_no_more_is_said_and_no_piece_is_called_whole(
     assert len(sticks.pieces()) < 7
     assert [path.name for path in sticks.folder.rglob("*.part")]
     assert files(spool) == before
+
+
+def test_a_stick_that_is_pulled_out_between_two_pieces_is_not_taken_for_a_full_one(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sticks = Folders(tmp_path / "sticks")
+
+    def room() -> int:
+        sticks.is_there = False  # from the second piece on
+        return 100 * MB
+
+    monkeypatch.setattr(sticks, "room", room)
+    with pytest.raises(StickGone):
+        rescued(spool, sticks, home)
+    assert len(sticks.pieces()) == 1
+    assert len(sticks.all()) == 1
+
+
+def test_what_a_repair_found_and_nobody_knows_the_name_of_comes_as_well(
+    spool: Path, home: Path, tmp_path: Path
+) -> None:
+    (spool.parent / "lost+found/#4711").write_bytes(b"a picture")
+    shutil.rmtree(spool)
+    sticks = Folders(tmp_path / "sticks")
+    assert rescued(spool, sticks, home).code == "rescued-in-part"
+    out, words = read_back(sticks, tmp_path / "pc")
+    assert (out / "lost+found/#4711").read_bytes() == b"a picture"
+    assert "spool" in words.splitlines()
 
 
 def test_a_full_stick_of_which_nobody_knew_is_said(spool: Path, home: Path, tmp_path: Path) -> None:
