@@ -30,7 +30,9 @@ class Sockets(Appliance):
 
     def __init__(self, folder: Path, *, image: Path, sticks: Mapping[str, str]) -> None:
         self._monitor_path = folder / "monitor"
-        words = ["-qmp", f"unix:{self._monitor_path},server=on,wait=off", "-device", "qemu-xhci,id=xhci"]
+        # Without PS/2, whose keyboard would get what is typed.
+        words = ["-machine", "i8042=off", "-device", "qemu-xhci,id=xhci"]
+        words += ["-qmp", f"unix:{self._monitor_path},server=on,wait=off"]
         for name, drive in sticks.items():
             words += ["-drive", f"if=none,id={name},format=raw,{drive}"]
         super().__init__(folder, image=image, extra=[*words, "-netdev", "user,id=other"])

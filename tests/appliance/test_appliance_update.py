@@ -123,13 +123,13 @@ def told(box: Updated, archive: StoreScp) -> Story:
     after_refusals, untouched = order(box), box.shell(other) == before
     second = box.shell("rauc info /media/usb/second.raucb 2>&1 || true")
     box.shell("systemctl stop chrony; date --set 1990-01-01")  # a battery that is empty
-    print(box.install_update("good.raucb"))
+    box.installed("good.raucb")
     box.restart()
     good = until(box, "good")
     kept = box.python(READY + PICTURES.format(exam=exam["exam"]))
     box.pull_the_plug()
     damaged = after_damage(box)
-    print(box.install_update("sick.raucb"))
+    box.installed("sick.raucb")
     box.restart()
     box.until_it_restarts()
     sick = state(box)

@@ -111,7 +111,8 @@ if not kept.exists():
     ask("/people/first", {{"name": "Huber", "pin": "402918"}})
 until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
 said = ask("/settings/stick/import", {{"destination": "stick"}})
-print(json.dumps({{"code": said.get("code", ""), "settings": Path("/etc/scopegate/scopegate.toml").read_text()}}))
+code, settings = said.get("code", f"none: {{said}}"), Path("/etc/scopegate/scopegate.toml").read_text()
+print(json.dumps({{"code": code, "settings": settings}}))
 """
 CAPTURES = (
     TOLD
@@ -196,10 +197,10 @@ class Story:
         verified = box.shell("udevadm verify /etc/udev/rules.d/*scopegate* 2>&1 || true")
         drivers = box.python(DRIVERS)
         box.plug("usb-tablet", "tablet", port="1")
-        tablet, pointed = self.state("1-1", "in"), self.heard()
+        tablet, pointed = self.state("1-1", "in"), self.heard("USB Tablet")
         box.plug("usb-kbd", "keyboard", port="2")
-        keyboard, silent = self.state("1-2", "waits"), self.heard()
-        listed, typed = str(box.python(LETS_IN.format(port="1-2"))), self.heard()
+        keyboard, silent = self.state("1-2", "waits"), self.heard("USB Keyboard")
+        listed, typed = str(box.python(LETS_IN.format(port="1-2"))), self.heard("USB Keyboard")
         starts = [self.start_of_box()]
         for keys in WAYS_OUT:
             box.press(*keys)
@@ -224,8 +225,12 @@ class Story:
         found: dict[str, Any] = self.box.python(STATE.format(port=port, state=state))
         return found
 
-    def heard(self) -> dict[str, int]:
-        """Press and point, and return how many events somebody heard who listens to everything."""
+    def heard(self, name: str) -> dict[str, int]:
+        """Press and point, and return how many events somebody heard who listens to everything; `name`: of what
+        was plugged in last, of which the kernel makes an input some moments after it was let in.
+        """
+        there = f"grep -qs '{name}' /sys/class/input/input*/name"
+        self.box.shell(f"until {there}; do sleep 0.5; done; udevadm settle", silence_s=60)
         self.box.unpack_text("/run/listens.py", LISTENS)
         self.box.shell("rm -f /run/listens /run/heard; nohup python3 /run/listens.py >/run/listens.log 2>&1 &")
         self.box.shell("until [ -e /run/listens ]; do sleep 0.2; done", silence_s=60)
