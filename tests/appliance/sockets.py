@@ -47,6 +47,13 @@ class Sockets(Appliance):
         self._answers_file.readline()  # its greeting
         self.tell("qmp_capabilities")
 
+    def stop(self) -> None:
+        if self._monitor:
+            self._answers_file.close()
+            self._monitor.close()
+            self._monitor = None
+        super().stop()
+
     def plug(self, driver: str, name: str, **words: str) -> None:
         self.tell("device_add", driver=driver, id=name, bus="xhci.0", **words)
 
