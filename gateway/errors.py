@@ -320,7 +320,7 @@ class MachineFailed(ScopegateError):
 
     code = "machine-failed"
     safe = "Pictures are taken and kept all the same."
-    action = "Look at More, Settings, Network; if it happens again, call service."
+    action = "Look at More, Settings, This box, Network of this box; if it happens again, call service."
 
 
 class MachineRequest(Refused):

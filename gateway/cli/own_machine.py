@@ -13,7 +13,7 @@ _SET_BY = {
     "rtc": "from the battery clock",
     "nobody": "nobody set it since the start",
 }
-_PAGE = "More, Settings, Network of this box."
+_PAGE = "More, Settings, This box, Network of this box."
 
 
 def network(folder: Path = FOLDER) -> Iterator[Finding]:
