@@ -50,13 +50,14 @@ class PeoplePages:
         at_the_box = caller.door is Door.FRONT
         if at_the_box and not self._people.has_administrator and self._people.is_readable:
             raise Elsewhere("/first")
-        # Names are shown to who stands before the box, to nobody else.
-        administrators = [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]
+        wanted = next_page(request.query_params.get("next", ""), "/more" if at_the_box else "/")
+        # Names are shown to who stands before the box, to nobody else, and only of whom that page is for.
+        roles = {Role.ADMINISTRATOR, Role.SERVICE} if _is_service(wanted) else {Role.ADMINISTRATOR}
         return {
-            "names": administrators if at_the_box else [],
+            "names": [person.name for person in self._people.all() if person.role in roles] if at_the_box else [],
             "trouble": None if self._people.is_readable else PeopleUnreadable(),
             "repaired": self._repair.there,
-            "next": next_page(request.query_params.get("next", ""), "/more" if at_the_box else "/"),
+            "next": wanted,
         }
 
     def _first(self, request: Request) -> Values:
@@ -129,6 +130,10 @@ class PeoplePages:
 def typed_name(request: Request) -> str:
     """Return the name that was typed on the page before, "" for none."""
     return request.query_params.get("name", "").strip()[:LONGEST_NAME]
+
+
+def _is_service(page: str) -> bool:
+    return urlsplit(page).path.split("/")[1:2] == ["service"]
 
 
 def next_page(wanted: str, usual: str) -> str:

@@ -25,6 +25,23 @@ def test_signing_in_gives_a_cookie_that_no_script_no_other_site_and_no_other_nam
     assert "samesite=strict" in at_the_box
 
 
+def test_whoever_stands_before_the_box_chooses_among_those_whom_the_page_is_for(bench: Bench) -> None:
+    people(bench)
+    with bench.elsewhere() as lan:
+        assert "Huber" not in lan.get("/sign-in?next=/service/self-test").text
+    usual, service = (
+        bench.client.get(f"/sign-in?next={page}").text for page in ("/settings", "/service/self-test")
+    )
+    assert "Huber" in usual
+    assert "Huber" in service
+    assert "Service" not in usual.partition("<main")[2]
+    assert "Service" in service.partition("<main")[2]
+    assert "Reviewer" not in service
+    assert sign_in(bench.client, name="Service").status_code == 200
+    assert bench.client.get("/service/self-test").status_code == 200
+    assert bench.client.get("/people", follow_redirects=False).status_code == 403
+
+
 def test_a_session_that_somebody_planted_in_a_browser_is_never_taken_over(bench: Bench) -> None:
     ids = people(bench)
     with bench.elsewhere() as lan:
