@@ -5,6 +5,7 @@ Read bounded, following no link, and taken away: what could not be done is not a
 
 import json
 import os
+import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,15 @@ from pathlib import Path
 from gateway.errors import MachineRequest
 
 FOLDER = Path("/run/scopegate")
+PANEL = "scopegate-panel"  # the user of the screen
 _LARGEST = 64 * 1024
 
 
-def taken(name: str, folder: Path = FOLDER) -> bytes:
-    """Return what a request says, and take it away. Raises MachineRequest."""
+def taken(name: str, folder: Path = FOLDER, *, by: str = "") -> bytes:
+    """Return what a request says, and take it away. Raises MachineRequest.
+
+    by: the user who alone may ask for this, besides root; "" is anybody of the group.
+    """
     path = folder / name
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -24,7 +29,8 @@ def taken(name: str, folder: Path = FOLDER) -> bytes:
         _gone(path)
         raise MachineRequest from None
     try:
-        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        found = os.fstat(fd)
+        is_file = stat.S_ISREG(found.st_mode) and (not by or found.st_uid in _users(by))
         raw = os.read(fd, _LARGEST + 1) if is_file else b""
     finally:
         os.close(fd)
@@ -43,6 +49,13 @@ def words_of(raw: bytes) -> dict[str, str]:
     if not isinstance(wanted, dict) or not all(isinstance(value, str) for value in wanted.values()):
         raise MachineRequest
     return wanted
+
+
+def _users(name: str) -> set[int]:
+    try:
+        return {0, pwd.getpwnam(name).pw_uid}
+    except KeyError:
+        return {0}
 
 
 def _gone(path: Path) -> None:

@@ -135,7 +135,7 @@ def _check_file_system(disk: Disk) -> None:
     try:
         run(["e2fsck", "-p", _MAPPED], wait_s=3600)
     except ProgramFailed as error:
-        if error.status <= _REPAIRED:
+        if error.status == _REPAIRED:  # less than that: it was killed
             return
         event(_log, "file_system_damaged", why=str(error))
         disk.luks.close()

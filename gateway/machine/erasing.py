@@ -30,7 +30,10 @@ def condemn(disk: Disk) -> None:
     """
     if not disk.data.exists():
         raise DataMissing
-    disk.write(KeyRecord(state=State.ERASING))
+    try:
+        disk.write(KeyRecord(state=State.ERASING))
+    except KeyGone as error:  # worn out: no start can go on with it, and what opens the data goes all the same
+        event(_log, "not_condemned", why=str(error))
     _forget(disk)
 
 

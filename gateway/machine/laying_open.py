@@ -68,9 +68,11 @@ def _opened(undone: ExitStack, disk: Disk, code: bytes) -> Path:
 def _mount(undone: ExitStack, device: Path, seen: Path) -> None:
     """Mount what the layer makes of it; without one, what is there without its journal."""
     try:
-        layer = _layer(undone, device)
-        _repair(layer)
-        _done(undone, ["mount", "--types", "ext4", "--options", "ro", layer, seen], ["umount", seen])
+        with ExitStack() as layered:  # gone before the other way, which wants the device for itself
+            layer = _layer(layered, device)
+            _repair(layer)
+            _done(layered, ["mount", "--types", "ext4", "--options", "ro", layer, seen], ["umount", seen])
+            undone.enter_context(layered.pop_all())
     except ProgramFailed as error:
         event(_log, "no_layer", why=str(error))
         _done(undone, ["mount", "--types", "ext4", "--options", "ro,noload", device, seen], ["umount", seen])

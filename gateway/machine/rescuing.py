@@ -174,7 +174,7 @@ class Rescue:
 
     def _name_what_is_missing(self, tar: tarfile.TarFile) -> None:
         if self._not_read:
-            text = "".join(f"{name}\n" for name in self._not_read).encode()
+            text = "".join(f"{name}\n" for name in self._not_read).encode(errors="surrogateescape")
             entry = tarfile.TarInfo(NOT_READ)
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text))

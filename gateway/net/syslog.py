@@ -77,8 +77,10 @@ def tell(peer: Peer, records: Sequence[AuditRecord], *, our_host: str, timeouts:
             _await_the_end(wire, timeouts)
         except (OSError, WireBroken) as error:
             raise _unsure(peer, wire, error) from None
-        if wire.leaving or _unsent(wire):
+        if wire.leaving:  # our own deadline ended it
             raise _unsure(peer, wire, TimeoutError())
+        if _unsent(wire):  # it was reset, and somebody read that already
+            raise _unsure(peer, wire, ConnectionResetError())
 
 
 def knock(peer: Peer, *, deadline_s: float) -> EchoAnswer:

@@ -94,7 +94,7 @@ class Box:
         self._ask(_REPAIR, {"do": do, "secret": secret, "number": number})
 
     def _ask(self, name: str, wanted: dict[str, str]) -> None:
-        Files().write(self.requests / name, [json.dumps(wanted).encode()])
+        Files().write_secret(self.requests / name, json.dumps(wanted).encode())
 
 
 def run() -> None:

@@ -50,7 +50,7 @@ class OwnData:
         if self.seen() is None:
             raise NoMachine
         number = self._clock.token(_NUMBER_DIGITS)
-        self._files.write(self._path, [json.dumps({"do": what, "secret": secret, "number": number}).encode()])
+        self._files.write_secret(self._path, json.dumps({"do": what, "secret": secret, "number": number}).encode())
         for _ in range(int(_PATIENCE_S / _STEP_S)):
             said = self.seen() or {}
             if said.get("number") == number:

@@ -84,7 +84,7 @@ class OwnRepair:
     def _ask(self, what: str, secret: str = "") -> None:
         number = self._clock.token(_NUMBER_DIGITS)
         wanted = {"do": what, "secret": secret, "number": number}
-        self._spool.files.write(self._path, [json.dumps(wanted).encode()])
+        self._spool.files.write_secret(self._path, json.dumps(wanted).encode())
         for _ in range(int(_PATIENCE_S / _STEP_S)):
             said = told(_SUBJECT, self._says) or {}
             if said.get("number") == number:

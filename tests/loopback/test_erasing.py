@@ -2,6 +2,7 @@
 
 import base64
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,11 @@ def test_a_copy_that_was_torn_while_it_was_written_changes_nothing(disk: Disk) -
 def _sequence(raw: bytes, place: int) -> int:
     found = key_record._parsed(raw[place : place + key_record.COPY_BYTES])
     return found.sequence if found else -1
+
+
+def test_a_place_of_the_key_that_is_worn_out_keeps_nothing_from_being_destroyed(disk: Disk, tmp_path: Path) -> None:
+    erasing.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
+    assert disk.luks.slots() == set()
 
 
 def test_what_was_condemned_is_not_opened_by_a_code_any_more(disk: Disk) -> None:

@@ -26,7 +26,8 @@ def test_no_device_is_configured_by_itself_from_the_first_moment_on() -> None:
 
 
 def test_no_interface_gets_a_driver_and_no_key_is_heard_by_itself() -> None:
-    _, faces, keys, _ = rules(RULES)
+    places, _, faces, keys, _ = rules(RULES)
+    assert places == 'SUBSYSTEM=="block", ENV{ID_BUS}=="usb", OPTIONS+="link_priority=-100"'
     assert 'ATTR{authorized_default}="0", ATTR{interface_authorized_default}="0"' in faces
     assert keys == 'SUBSYSTEM=="input", KERNEL=="input[0-9]*", SUBSYSTEMS=="usb|serio", ATTR{inhibited}="1"'
 

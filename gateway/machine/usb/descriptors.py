@@ -6,10 +6,12 @@ Believes nothing else of it. The kernel read these bytes and keeps them in sysfs
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 _DEVICE = struct.Struct("<BBHBBBBHHHBBBB")  # USB 2.0, 9.6.1
 _INTERFACE = struct.Struct("<BBBBBBBBB")  # 9.6.5
 _IS_DEVICE, _IS_INTERFACE = 1, 4
+_MOST = 64  # interfaces, of all settings: each is asked for its driver
 _LEAST = 2  # bytes of a descriptor: how long it is, what it is
 
 
@@ -26,12 +28,15 @@ def interfaces(raw: bytes) -> list[Interface]:
     """Return the interfaces of all configurations and settings. Raises ValueError for what is no descriptor."""
     if len(raw) < _DEVICE.size or raw[1] != _IS_DEVICE:
         raise ValueError("no device descriptor")
+    found = list(islice(_each(raw[_DEVICE.size :]), _MOST + 1))
+    if len(found) > _MOST:
+        raise ValueError("more interfaces than anything has")
     device = _DEVICE.unpack_from(raw)
     kind, subclass, protocol, vendor, product, version = *device[3:6], *device[7:10]
     ours = f"v{vendor:04X}p{product:04X}d{version:04X}dc{kind:02X}dsc{subclass:02X}dp{protocol:02X}"
     return [
         Interface(number=number, kind=ic, modalias=f"usb:{ours}ic{ic:02X}isc{isc:02X}ip{ip:02X}in{number:02X}")
-        for number, ic, isc, ip in _each(raw[_DEVICE.size :])
+        for number, ic, isc, ip in found
     ]
 
 

@@ -4,6 +4,7 @@ The record is a file beside the pictures, without patients: it outlives a restar
 """
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -55,12 +56,14 @@ class SelfTest:
         self._capture = live["capture"]
         self._report = report
         self._says = says
+        self._one = threading.Lock()
 
     def begin(self, *, by: str, at_screen: bool) -> Seen:
         """Look at everything. `at_screen`: corners can be touched. Raises ExamOpen, DiskFull, DiskFailed."""
         if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
             raise ExamOpen("The box is not tested while an exam is open.", action="Finish the exam first.")
-        checks = list(self._looks())
+        with self._one:  # two at once would write over each other's file
+            checks = list(self._looks())
         record = {
             "at": self._clock.utc().isoformat(timespec="seconds"),
             "boot_id": self._clock.boot_id,

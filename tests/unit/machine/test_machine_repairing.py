@@ -121,9 +121,15 @@ def test_a_machine_that_does_not_start_anew_says_that_it_wants_to_be_switched_of
 
 def test_a_refusal_leaves_what_the_screen_says(box: Box) -> None:
     box.desk.say(PanelGone(), number="", doing="")
+    said = box.asked("format")
+    assert (said["code"], said["refused"]["code"]) == ("panel-gone", "machine-request")
+
+
+def test_an_exam_that_nobody_can_finish_keeps_nobody_from_a_repair(box: Box) -> None:
     box.exam("3bd7cbffc7")
-    said = box.asked("destroy")
-    assert (said["code"], said["refused"]["code"]) == ("panel-gone", "exam-open")
+    assert box.asked("destroy")["refused"]["code"] == "exam-open"
+    box.desk.say(PanelGone(), number="", doing="")
+    assert box.asked("destroy")["code"] == "erasing"
 
 
 def test_another_word_is_no_request(box: Box) -> None:

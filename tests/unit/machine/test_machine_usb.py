@@ -118,6 +118,13 @@ def test_what_describes_no_device_is_refused(raw: bytes) -> None:
         interfaces(raw)
 
 
+def test_a_device_that_says_it_is_everything_is_not_asked_for_its_drivers() -> None:
+    interface = b"\x09\x04\x00\x00\x00\x08\x06\x50\x00"
+    assert len(interfaces(descriptors(PEDAL)[:18] + 64 * interface)) == 64
+    with pytest.raises(ValueError, match="more interfaces"):
+        interfaces(descriptors(PEDAL)[:18] + 65 * interface)
+
+
 @pytest.mark.parametrize(
     ("keys", "switches", "types"),
     [
