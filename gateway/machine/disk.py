@@ -7,6 +7,7 @@ stays as it is.
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def _check_file_system(disk: Disk) -> None:
         if error.status == _REPAIRED:  # less than that: it was killed
             return
         event(_log, "file_system_damaged", why=str(error))
-        disk.luks.close()
+        with suppress(ProgramFailed):
+            disk.luks.close()
         raise DataDamaged from None
 
 
