@@ -111,6 +111,8 @@ if not kept.exists():
     ask("/people/first", {{"name": "Huber", "pin": "402918"}})
 until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
 said = ask("/settings/stick/import", {{"destination": "stick"}})
+if "content" in said:  # it was read, and nobody has looked into it yet
+    said = ask("/settings/import/check", {{"file": said["content"]}})
 code, settings = said.get("code", f"none: {{said}}"), Path("/etc/scopegate/scopegate.toml").read_text()
 print(json.dumps({{"code": code, "settings": settings}}))
 """
@@ -232,7 +234,8 @@ class Story:
         there = f"grep -qs '{name}' /sys/class/input/input*/name"
         self.box.shell(f"until {there}; do sleep 0.5; done; udevadm settle", silence_s=60)
         self.box.unpack_text("/run/listens.py", LISTENS)
-        self.box.shell("rm -f /run/listens /run/heard; nohup python3 /run/listens.py >/run/listens.log 2>&1 &")
+        # A child of this shell would keep the port's answer back until it ends.
+        self.box.shell("rm -f /run/listens /run/heard; systemd-run --quiet --collect python3 /run/listens.py")
         self.box.shell("until [ -e /run/listens ]; do sleep 0.2; done", silence_s=60)
         for key in KEYS:
             self.box.press(key)
