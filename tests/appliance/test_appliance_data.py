@@ -33,6 +33,17 @@ asked = '{"emergency": true, "request_id": "0b7f6a2e-3a53-4d2c-9d2b-0d4f3c1a5e10
 exam = ask("POST", "/api/v1/exams", asked)
 print(json.dumps({"page": page, "health": ask("GET", "/api/v1/health"), "exam": exam}))
 """
+_PRESS = """
+import json
+from tests.box import Panel, Refusal
+panel = Panel(8080)
+opened = [exam["id"] for exam in panel.get("/exams")["exams"] if exam["state"] == "open"]
+try:
+    panel.still(opened[0] if opened else panel.open_typed())
+    print(json.dumps(0))
+except Refusal as refusal:
+    print(json.dumps(refusal.status))
+"""
 _SIZE = 512 << 20  # of the data partition's beginning that is compared
 _HEADER = 1 << 20  # of LUKS2: both copies of its header are in there
 
@@ -134,10 +145,9 @@ def test_a_box_whose_disk_is_full_starts_says_so_and_has_what_it_had(
         place.box.stop()
         place.box.switch_on()
         full = looked(place, everything=True, full=True)
-        said = place.box.python(_LOOK)
+        pressed = place.box.python(_PRESS)
         place.box.shell("rm /data/filled")
-    print(full.wrong, said["health"], said["exam"])
+    print(full.wrong)
     assert full.lost == []
     assert full.machine["active"] == ["active"] * 3
-    assert said["exam"][0] == 507
-    assert "disk" in said["health"][1]
+    assert pressed == 507
