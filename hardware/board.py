@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hardware.sysfs import text
+
 SYS, PROC = Path("/sys"), Path("/proc")
 _THROTTLED = 0x40004  # get_throttled of a Raspberry Pi's firmware, as its own kernel passes it on
 _MB = 1024  # kB of /proc/meminfo
@@ -52,9 +54,9 @@ class Board:
         total, free = self._memory()
         return Seen(
             battery_clock=_number(self._sys / "class/rtc/rtc0/since_epoch"),
-            tpm=_text(self._sys / "class/tpm/tpm0/tpm_version_major"),
-            watchdog=_text(watchdog / "identity") if watchdog else "",
-            watched=watchdog is not None and _text(watchdog / "state") == "active",
+            tpm=text(self._sys / "class/tpm/tpm0/tpm_version_major"),
+            watchdog=text(watchdog / "identity") if watchdog else "",
+            watched=watchdog is not None and text(watchdog / "state") == "active",
             memory_mb=total,
             memory_free_mb=free,
             slowed=self._slowed(),
@@ -62,21 +64,21 @@ class Board:
         )
 
     def _memory(self) -> tuple[int, int]:
-        words = [line.split() for line in _text(self._proc / "meminfo").splitlines()]
+        words = [line.split() for line in text(self._proc / "meminfo").splitlines()]
         kb = {each[0].rstrip(":"): int(each[1]) for each in words if len(each) > 1 and each[1].isdigit()}
         return kb.get("MemTotal", 0) // _MB, kb.get("MemAvailable", 0) // _MB
 
     def _slowed(self) -> bool | None:
         cpu = _number(self._sys / "devices/system/cpu/cpu0/thermal_throttle/package_throttle_count")
         with suppress(ValueError):
-            return bool(int(_text(self._sys / "devices/platform/soc/soc:firmware/get_throttled"), 16) & _THROTTLED)
+            return bool(int(text(self._sys / "devices/platform/soc/soc:firmware/get_throttled"), 16) & _THROTTLED)
         return None if cpu is None else cpu > 0
 
     def _ports(self) -> Iterator[Port]:
         for path in self._found("class/net", "*", "device"):  # of hardware: no bridge, no tunnel, no VLAN
-            if _text(path / "type") != "1" or (path / "wireless").exists():  # 1: Ethernet (if_arp.h)
+            if text(path / "type") != "1" or (path / "wireless").exists():  # 1: Ethernet (if_arp.h)
                 continue
-            cable = _text(path / "carrier") == "1"
+            cable = text(path / "carrier") == "1"
             yield Port(name=path.name, cable=cable, mbit=max(0, _number(path / "speed") or 0) if cable else 0)
 
     def _found(self, folder: str, pattern: str, mark: str) -> Iterator[Path]:
@@ -84,13 +86,7 @@ class Board:
             yield from (path for path in sorted((self._sys / folder).glob(pattern)) if (path / mark).exists())
 
 
-def _text(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text("utf-8").strip()
-    return ""
-
-
 def _number(path: Path) -> int | None:
     with suppress(ValueError):
-        return int(_text(path))
+        return int(text(path))
     return None

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from hardware.sysfs import text
+
 SYS = Path("/sys")
 # What makers call the percents that are left, as the database of smartctl names their attributes.
 _LEFT = frozenset(
@@ -68,13 +70,13 @@ def disk_under(folder: Path, sys: Path = SYS, number: int | None = None) -> Path
 
 def of_sysfs(disk: Path) -> Wear:
     """Return what the kernel tells of a disk to everybody."""
-    kind = {"MMC": Kind.EMMC, "SD": Kind.SD}.get(_text(disk / "device" / "type"), Kind.OTHER)
+    kind = {"MMC": Kind.EMMC, "SD": Kind.SD}.get(text(disk / "device" / "type"), Kind.OTHER)
     kind = Kind.NVME if disk.name.startswith("nvme") else kind
     if kind is not Kind.EMMC:
         return Wear(disk=disk.name, kind=kind)
-    tenths = [int(each, 16) for each in _text(disk / "device" / "life_time").split()[:2] if _is_hex(each)]
+    tenths = [int(each, 16) for each in text(disk / "device" / "life_time").split()[:2] if _is_hex(each)]
     known = [each for each in tenths if each]  # 0: this type of its memory is not counted
-    end = _text(disk / "device" / "pre_eol_info")
+    end = text(disk / "device" / "pre_eol_info")
     spare = {1: Spare.ENOUGH, 2: Spare.LITTLE, 3: Spare.NONE}.get(int(end, 16) if _is_hex(end) else 0)
     return Wear(
         disk=disk.name,
@@ -103,12 +105,6 @@ def of_smartctl(disk: str, said: Mapping[str, Any]) -> Wear:
         left = [int(each["value"]) for each in table if each.get("name") in _LEFT]
         used = max(0, 100 - min(left)) if left else None
     return Wear(disk=disk, used=used, failing=failing)
-
-
-def _text(path: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return path.read_text("ascii").strip()
-    return ""
 
 
 def _is_hex(text: str) -> bool:

@@ -17,10 +17,10 @@ PANEL = "scopegate-panel"  # the user of the screen
 _LARGEST = 64 * 1024
 
 
-def taken(name: str, folder: Path = FOLDER, *, by: str = "") -> bytes:
+def taken(name: str, folder: Path = FOLDER, *, by: str = PANEL) -> bytes:
     """Return what a request says, and take it away. Raises MachineRequest.
 
-    by: the user who alone may ask for this, besides root; "" is anybody of the group.
+    by: the user who alone may ask, besides the one as whom this runs.
     """
     path = folder / name
     try:
@@ -30,7 +30,7 @@ def taken(name: str, folder: Path = FOLDER, *, by: str = "") -> bytes:
         raise MachineRequest from None
     try:
         found = os.fstat(fd)
-        is_file = stat.S_ISREG(found.st_mode) and (not by or found.st_uid in _users(by))
+        is_file = stat.S_ISREG(found.st_mode) and found.st_uid in _users(by)
         raw = os.read(fd, _LARGEST + 1) if is_file else b""
     finally:
         os.close(fd)
@@ -53,9 +53,9 @@ def words_of(raw: bytes) -> dict[str, str]:
 
 def _users(name: str) -> set[int]:
     try:
-        return {0, pwd.getpwnam(name).pw_uid}
-    except KeyError:
-        return {0}
+        return {os.geteuid(), pwd.getpwnam(name).pw_uid}
+    except KeyError:  # no such user: this machine is none of a clinic's
+        return {os.geteuid()}
 
 
 def _gone(path: Path) -> None:

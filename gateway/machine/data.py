@@ -14,7 +14,7 @@ from gateway.config import recovery_code
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing
-from gateway.machine.asked import PANEL, taken, words_of
+from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed, KeyGone
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding
@@ -136,7 +136,7 @@ def run_asked() -> None:
     """Do what the panel asks for; mount what was opened after the start, and start what waits for it."""
     disk = Disk()
     was_closed = not disk.opened
-    trouble = asked(disk, Clock(), words_of(taken(SUBJECT, by=PANEL)))
+    trouble = asked(disk, Clock(), words_of(taken(SUBJECT)))
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
         units = ["scopegate-data.service", "local-fs.target", "scopegate.target"]

@@ -5,12 +5,12 @@ leaves a box that is whole, or new after the next start.
 """
 
 import logging
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.log import event
+from gateway.machine import durable
 from gateway.machine.closed import DataMissing, KeyGone, NotErased
 from gateway.machine.disk import Disk
 from gateway.machine.handing import ProgramFailed
@@ -32,8 +32,11 @@ def condemn(disk: Disk) -> None:
         raise DataMissing
     try:
         disk.write(KeyRecord(state=State.ERASING))
-    except KeyGone as error:  # worn out: no start can go on with it, and what opens the data goes all the same
+    except KeyGone as error:  # worn out: no start can go on with it, so all that opens the data has to go now
         event(_log, "not_condemned", why=str(error))
+        if not _forget(disk):
+            raise NotErased("The disk of this box cannot be erased.", safe="It can be read as before.") from None
+        return
     _forget(disk)
 
 
@@ -59,17 +62,20 @@ def _is_condemned(disk: Disk) -> bool:
         return False
 
 
-def _forget(disk: Disk) -> None:
+def _forget(disk: Disk) -> bool:
+    """Take every key out of the disk; say whether that worked. The next start writes over what was condemned."""
     try:
         disk.luks.forget()
-    except ProgramFailed as error:  # what comes after it writes over the slots
+    except ProgramFailed as error:
         event(_log, "slots_not_erased", why=str(error))
+        return False
+    return True
 
 
 def mark(data: Path = DATA) -> None:
     """Have the next start begin with the settings and people of a new box. Durable. Raises OSError."""
     (data / MARK).touch()
-    _flush(data)
+    durable.flush(data)
 
 
 def make_new(data: Path = DATA) -> None:
@@ -80,18 +86,8 @@ def make_new(data: Path = DATA) -> None:
         shutil.rmtree(data / _SETTINGS)
     for name in _OF_PEOPLE:
         (data / name).unlink(missing_ok=True)
-    for folder in (data, *{(data / name).parent for name in _OF_PEOPLE}):
-        _flush(folder)
+    for folder in filter(Path.is_dir, {data, *((data / name).parent for name in _OF_PEOPLE)}):
+        durable.flush(folder)
     (data / MARK).unlink()
-    _flush(data)
+    durable.flush(data)
     event(_log, "settings_made_new")
-
-
-def _flush(folder: Path) -> None:
-    if not folder.is_dir():
-        return
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

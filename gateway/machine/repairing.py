@@ -18,7 +18,7 @@ from gateway.config.told import told
 from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing, laying_open
-from gateway.machine.asked import PANEL, taken, words_of
+from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed
 from gateway.machine.data import TOLD, NotAKey, code_of
 from gateway.machine.disk import Disk
@@ -41,7 +41,7 @@ class BeingErased(DataClosed):
     """This box is being erased."""
 
     code = "erasing"
-    safe = "What was on it cannot be read any more."
+    safe = "What is on it goes for good."
     action = "Wait: it starts anew by itself, as a new box. If it does not, switch it off and on."
 
 
@@ -224,7 +224,7 @@ def _desk() -> Desk:
 
 def run_asked() -> None:
     """Do what the screen asks for."""
-    _desk().obey(words_of(taken(SUBJECT, by=PANEL)))
+    _desk().obey(words_of(taken(SUBJECT)))
 
 
 def run_panel_gone() -> None:

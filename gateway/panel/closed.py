@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 _SUBJECT, _REPAIR = "data", "repair"
 _LARGEST = 1024  # bytes of a form
 _NUMBER_DIGITS = 16
+_DIGITS = 6  # of the number that erases the box
 _AGAIN_S, _SOON_S = 10, 2  # that the page waits before it looks whether the panel is there
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _HEADERS = {
@@ -167,7 +168,7 @@ class _Pages:
         if done and typed == self._offered:
             return self._repair("destroy", "")
         if form is None or done:  # another one each time: nobody knows it by heart
-            self._offered, typed = f"{int(self._number(), 16) % 1_000_000:06d}", ""
+            self._offered, typed = self._clock.digits(_DIGITS), ""
         return closed_pages.erase(self._offered, typed, self._box.refused(self._asked), self._languages)
 
     def _rescue(self, form: Mapping[str, str] | None) -> str:

@@ -18,6 +18,7 @@ from gateway.spool.unarchived import Unarchived
 
 _SUBJECT, _DATA = "repair", "data"  # gateway/machine/repairing.py, data.py
 _NUMBER_DIGITS = 16
+_DIGITS = 6  # of the number that erases the box
 _STEP_S = 0.2
 _PATIENCE_S = 60.0
 
@@ -47,7 +48,7 @@ class OwnRepair:
 
     def offer(self) -> tuple[str, Unarchived]:
         """Return what would be lost, and the number that erases the box: another one each time it is looked at."""
-        number = f"{int(self._clock.token(_NUMBER_DIGITS), 16) % 1_000_000:06d}"
+        number = self._clock.digits(_DIGITS)
         self._offered = number, self.left()
         return self._offered
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.machine import erasing, key_record
-from gateway.machine.closed import DataMissing, KeyGone
+from gateway.machine.closed import DataMissing, KeyGone, NotErased
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding
+from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import KeyRecord, State
 from gateway.machine.luks import Luks, WrongKey
 from gateway.machine.sealing import Tpm
@@ -127,6 +128,17 @@ def test_a_place_of_the_key_that_is_worn_out_keeps_nothing_from_being_destroyed(
     assert disk.luks.slots() == set()
 
 
+def test_a_box_of_which_nothing_could_be_erased_does_not_say_that_it_is(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: Luks) -> None:
+        raise ProgramFailed("cryptsetup", 1, "")
+
+    monkeypatch.setattr(Luks, "forget", refuses)
+    with pytest.raises(NotErased):
+        erasing.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
+
+
 def test_what_was_condemned_is_not_opened_by_a_code_any_more(disk: Disk) -> None:
     disk.write(KeyRecord(state=State.ERASING))
     with pytest.raises(KeyGone):
@@ -176,11 +188,11 @@ def test_settings_and_people_are_made_new_at_the_next_start_and_pictures_stay(da
     assert left(data) == ["spool/audit.jsonl", "spool/exams/1/a.dcm"]
 
 
-@pytest.mark.parametrize("name", ["rmtree", "unlink", "_flush"])
+@pytest.mark.parametrize("name", ["rmtree", "unlink", "flush"])
 def test_a_cut_while_settings_are_made_new_is_made_good_by_the_next_start(
     data: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = {"rmtree": erasing.shutil, "unlink": Path, "_flush": erasing}[name]
+    owner = {"rmtree": erasing.shutil, "unlink": Path, "flush": erasing.durable}[name]
     erasing.mark(data)
 
     def cut(*_: object, **__: object) -> None:

@@ -5,10 +5,11 @@ the firmware alone decides what starts.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+
+from gateway.machine import durable
 
 FOLDER = Path("/data/update")
 _MOST_BYTES = 65_536
@@ -56,14 +57,4 @@ def recalled(folder: Path = FOLDER) -> Memory:
 def remember(memory: Memory, folder: Path = FOLDER) -> None:
     """Replace what is remembered, durably. Raises OSError."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    part = folder / ".memory.part"
-    with part.open("w", encoding="utf-8") as out:
-        json.dump(asdict(memory), out)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(folder / "memory.json")
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    durable.replace(folder / "memory.json", json.dumps(asdict(memory)).encode(), mode=0o600)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import MachineFailed, MachineRequest
+from gateway.machine import durable
 
 PLACE = Path("/etc/scopegate/usb.json")
 _LARGEST = 64 * 1024
@@ -50,7 +51,11 @@ def change(wanted: dict[str, str], waiting: Iterable[Enrolled], place: Path = PL
             changed = [each for each in now if each.key != key]
         case _:
             raise MachineRequest
-    _write(place, json.dumps({"enrolled": [asdict(each) for each in changed]}).encode())
+    content = json.dumps({"enrolled": [asdict(each) for each in changed]}).encode()
+    try:
+        durable.replace(place, content, mode=0o640)
+    except OSError as error:
+        raise MachineFailed("The list of USB devices could not be written.") from error
 
 
 def _entry(raw: dict[str, Any]) -> Enrolled:
@@ -68,22 +73,3 @@ def _read(place: Path) -> bytes:
         return os.read(fd, _LARGEST)
     finally:
         os.close(fd)
-
-
-def _write(place: Path, raw: bytes) -> None:
-    new = place.with_name(f".{place.name}.new")
-    try:
-        new.unlink(missing_ok=True)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-        with os.fdopen(fd, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(fd)
-        new.rename(place)
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise MachineFailed("The list of USB devices could not be written.") from error

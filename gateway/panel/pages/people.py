@@ -133,7 +133,7 @@ def typed_name(request: Request) -> str:
 
 
 def _is_service(page: str) -> bool:
-    return urlsplit(page).path.split("/")[1:2] == ["service"]
+    return f"{urlsplit(page).path}/".startswith("/service/")
 
 
 def next_page(wanted: str, usual: str) -> str:

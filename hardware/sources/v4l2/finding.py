@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardware.errors import DeviceMissing, DeviceRefused
+from hardware.sysfs import text
 from hardware.usb import usb_of
 
 SYS = Path("/sys/class/video4linux")
@@ -83,18 +84,11 @@ def _found(entry: Path, dev: Path) -> Found:
         usb = usb_of(entry)
     except OSError:
         usb = None  # it goes while it is looked at
-    index = _read(entry / "index")
+    index = text(entry / "index")
     return Found(
         node=dev / entry.name,
-        name=_read(entry / "name") or entry.name,
+        name=text(entry / "name") or entry.name,
         index=int(index) if index.isdecimal() else 0,
         port=usb.port if usb else "",
         identity=usb.identity if usb else "",
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -1,13 +1,13 @@
 """Requests to root: nothing that the panel's folder can hold makes root read, wait or obey more."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import MachineRequest
-from gateway.machine import asked
-from gateway.machine.asked import PANEL, taken, words_of
+from gateway.machine.asked import taken, words_of
 
 
 def test_a_request_is_words_by_name() -> None:
@@ -22,16 +22,14 @@ def test_what_is_none_is_refused(raw: bytes) -> None:
         words_of(raw)
 
 
-def test_what_only_the_screen_may_ask_for_is_taken_from_nobody_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("other", [0, 1])
+def test_what_somebody_else_of_the_group_asks_for_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: int
 ) -> None:
     request = tmp_path / "repair"
-    for ours, answer in ((os.getuid(), b"{}"), (os.getuid() + 1, None)):
-        request.write_bytes(b"{}")
-        monkeypatch.setattr(asked, "_users", lambda _, ours=ours: {ours})
-        if answer is None:
-            with pytest.raises(MachineRequest):
-                taken("repair", tmp_path, by=PANEL)
-        else:
-            assert taken("repair", tmp_path, by=PANEL) == answer
-        assert not request.exists()
+    request.write_bytes(b"{}")
+    monkeypatch.setattr(os, "geteuid", lambda: request.stat().st_uid + other)
+    expected = pytest.raises(MachineRequest) if other else nullcontext()
+    with expected:
+        assert taken("repair", tmp_path, by="nobody-of-this-name") == b"{}"
+    assert not request.exists()

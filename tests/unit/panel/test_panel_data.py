@@ -1,14 +1,11 @@
 """What guards the disk of an appliance, on the screen: as it is, changed by root alone, never without a code."""
 
-import json
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from gateway.clock import Clock
 from tests.unit.panel.conftest import Bench
+from tests.unit.panel.root import Root
 from tests.unit.panel.settings_desk import with_settings
 
 OPEN = {
@@ -16,37 +13,6 @@ OPEN = {
     "number": "", "code": "", "what": "", "safe": "", "action": "",
 }  # fmt: skip
 CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
-
-
-class Root:
-    """What obeys on a real box (gateway/machine/data.py): takes a request away and says how it went."""
-
-    def __init__(self, requests: Path, says: Path) -> None:
-        self.asked: list[dict[str, str]] = []
-        self.answer: dict[str, object] = {}
-        self._request = requests / "data"
-        self._says = says / "data.json"
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        says.mkdir(exist_ok=True)
-        self.say()
-        self._thread.start()
-
-    def say(self, **said: object) -> None:
-        part = self._says.with_suffix(".part")
-        part.write_text(json.dumps({**OPEN, **said}))
-        part.replace(self._says)
-
-    def stop(self) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not Clock().wait(self._end, 0.01):
-            if self._request.exists():
-                self.asked.append(json.loads(self._request.read_bytes()))
-                self._request.unlink()
-                self.say(**{**self.answer, "number": self.asked[-1]["number"]})
 
 
 @pytest.fixture
@@ -57,7 +23,8 @@ def box(bench: Bench) -> Bench:
 @pytest.fixture
 def root(box: Bench) -> Iterator[Root]:
     station = box.settings.station
-    obeying = Root(station.runtime_dir, station.data_dir.parent / "says")
+    obeying = Root("data", requests=station.runtime_dir, says=station.data_dir.parent / "says", usual=OPEN)
+    obeying.say()
     try:
         yield obeying
     finally:

@@ -1,56 +1,25 @@
 """A box that is made new or rescued, on its screen: what would be lost is counted, and root alone does it."""
 
-import json
 import re
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from gateway.clock import Clock
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
+from tests.unit.panel.root import Root
 from tests.unit.panel.settings_desk import PIN, with_settings
 
 CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 
 
-class Root:
-    """What obeys on a real box (gateway/machine/repairing.py): takes a request away and says how it went."""
-
-    def __init__(self, requests: Path, says: Path) -> None:
-        self.asked: list[dict[str, str]] = []
-        self.refuses: dict[str, str] = {}
-        self._request = requests / "repair"
-        self._says = says
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        says.mkdir(exist_ok=True)
-        self._say("data", {"opened": True})
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _say(self, name: str, said: dict[str, object]) -> None:
-        part = self._says / f"{name}.part"
-        part.write_text(json.dumps(said))
-        part.replace(self._says / f"{name}.json")
-
-    def _run(self) -> None:
-        while not Clock().wait(self._end, 0.01):
-            if self._request.exists():
-                self.asked.append(json.loads(self._request.read_bytes()))
-                self._request.unlink()
-                self._say("repair", {"number": self.asked[-1]["number"], "refused": self.refuses})
-
-
 @pytest.fixture
 def root(bench: Bench) -> Iterator[Root]:
     station = bench.settings.station
-    obeying = Root(station.runtime_dir, station.data_dir.parent / "says")
+    obeying = Root(
+        "repair", requests=station.runtime_dir, says=station.data_dir.parent / "says", usual={"refused": {}}
+    )
+    obeying.tell("data", {"opened": True})
     try:
         yield obeying
     finally:
@@ -161,7 +130,8 @@ def test_a_technicians_pin_makes_no_settings_new(bench: Bench, root: Root) -> No
 def test_a_rescue_is_begun_by_root_who_alone_knows_the_code(bench: Bench, root: Root) -> None:
     bench.post("/repair/rescue", {"code": CODE})
     assert [(each["do"], each["secret"]) for each in root.asked] == [("rescue", CODE)]
-    root.refuses = {"code": "key-refused", "what": "Wrong.", "safe": "Nothing.", "action": "Again."}
+    why = {"code": "key-refused", "what": "Wrong.", "safe": "Nothing.", "action": "Again."}
+    root.answer = {"refused": why}
     bench.refused("/repair/rescue", {"code": CODE}, 409, "key-refused")
     assert CODE not in bench.spool.layout.audit.read_text()
 
