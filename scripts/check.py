@@ -7,6 +7,7 @@ a test stage in which no test ran has not passed.
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,10 @@ BIN = Path(sys.executable).parent
 LIMIT = 1200  # s; a stage that hangs is ended and has failed
 EMULATED_LIMIT = 5400  # of one on an emulated processor
 SILENCE = 300  # s; a single test that takes longer has its stacks printed
+# The tests' boxes live on this machine's disk and warn as it fills (gateway/spool/room.py): on a full one hundreds of
+# tests fail for a reason that none of them names. So much is asked for besides what those warnings want.
+OWN_ROOM = 5_000_000_000
+WARNED_OF = 0.20, 14_000_000_000  # free: of the disk, at most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +113,18 @@ STAGES = (
         limit=EMULATED_LIMIT,
     ),
 )
+
+
+def disk_trouble(total: int, free: int) -> str:
+    """Say what is wrong with a disk of so many bytes for tests whose boxes have their data on it, if anything."""
+    share, most = WARNED_OF
+    needed = min(int(total * share), most) + OWN_ROOM
+    if free >= needed:
+        return ""
+    return (
+        f"{tempfile.gettempdir()} has {free / 1e9:.1f} GB free and the tests want {needed / 1e9:.0f}: a box on a disk "
+        "that fills refuses pictures, as it should. Make room, or set TMPDIR to a folder of another disk."
+    )
 
 
 def shell_scripts() -> list[str]:
@@ -275,6 +292,10 @@ def main() -> int:
             print(f"{stage.name:<9} {stage.what}")
         return 0
     stages = [stage for stage in STAGES if stage.name in chosen.stages or not (chosen.stages or stage.asked)]
+    room = shutil.disk_usage(tempfile.gettempdir())
+    if any(stage.tests for stage in stages) and (trouble := disk_trouble(room.total, room.free)):
+        print(f"check: {trouble}", file=sys.stderr)
+        return 2
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scopegate-check-") as reports:
         runner = Runner(pytest_words=pytest_words, fix=chosen.fix, reports=Path(reports))

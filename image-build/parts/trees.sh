@@ -29,8 +29,10 @@ debian_tree() {
     apt_settings >"$work/apt.conf"
     [ -s "$work/sources.list" ] || { echo "build: no Debian mirror known here: run apt-get update" >&2; exit 2; }
     say "Debian packages of ${*:3}: $(tr , ' ' <<<"$include")"
+    # A mount namespace of its own: of a build that is killed no /proc, /sys or /dev stays behind in a folder that somebody
+    # will then remove.
     # shellcheck disable=SC2016 # expanded by the hook's shell
-    mmdebstrap --quiet --mode=root --variant=minbase --architectures="$arch" --aptopt="$work/apt.conf" \
+    unshare --mount mmdebstrap --quiet --mode=root --variant=minbase --architectures="$arch" --aptopt="$work/apt.conf" \
         --include="$include" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
