@@ -15,12 +15,13 @@ from gateway.dicom.elements import Malformed
 STILLS = 3
 CLIP_S = 2.0
 _BETWEEN_S = 0.3  # two presses of a quick hand
-_READY_S = 60.0
-_WORKLIST_S = 30.0
-_PRESS_S = 10.0
+# Patience, not promises: a new version's health is looked at beside the box's own processes, on the slowest box.
+_READY_S = 180.0
+_WORKLIST_S = 60.0
+_PRESS_S = 60.0
 _DELIVERY_S = 120.0
 _DONE = "committed"
-_SOON = frozenset({"no-signal", "recorder-gone", "busy"})  # nothing was stored: press again
+_SOON = frozenset({"no-signal", "recorder-gone", "busy"})  # nothing is stored yet: press again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,26 +57,26 @@ class HeadlessExam:
         return self.patience.until("the worklist", look, deadline_s=_WORKLIST_S, why=lambda: said["why"])
 
     def _still(self, exam: str, number: int) -> str:
-        uid = str(self._pressed("a still", f"/exams/{exam}/stills")["sop_instance_uid"])
+        still = self._pressed("a still", partial(self.api.create, f"/exams/{exam}/stills"))
         self.say(f"Still {number} of {STILLS} stored.")
         self.patience.pause(_BETWEEN_S)
-        return uid
+        return str(still["sop_instance_uid"])
 
     def _clip(self, exam: str) -> list[str]:
-        clip = self._pressed("a clip", f"/exams/{exam}/clips")["clip"]
+        clip = self._pressed("a clip", partial(self.api.create, f"/exams/{exam}/clips"))["clip"]
         self.say(f"Clip of {CLIP_S:.0f} s started.")
         self.patience.pause(CLIP_S)
-        uids = [str(uid) for uid in self.api.post(f"/clips/{clip}/stop")["sop_instance_uids"]]
+        stored = self._pressed("the clip to be stored", partial(self.api.post, f"/clips/{clip}/stop"))
         self.say("Clip stored.")
-        return uids
+        return [str(uid) for uid in stored["sop_instance_uids"]]
 
-    def _pressed(self, what: str, path: str) -> Json:
-        """Press, and once more while the answer is that nothing was stored yet."""
+    def _pressed(self, what: str, press: Callable[[], Json]) -> Json:
+        """Press, and once more while the answer is that nothing is stored yet."""
         last: list[str] = []
 
         def look() -> Json | None:
             try:
-                return self.api.create(path)
+                return press()
             except ApiRefused as refused:
                 if refused.code not in _SOON:
                     raise

@@ -63,7 +63,13 @@ def until(box: Updated, phase: str) -> dict[str, Any]:
         said = state(box)
         if said["last"]["phase"] == phase and not said["trying"]:
             return said
-        box.shell("sleep 10")
+        try:
+            box.shell("sleep 10")
+        except MachineFailed:
+            box.stop()
+            box.switch_on()
+            told = box.shell("journalctl -b -1 -u scopegate-trial -u scopegate-health -o cat --no-pager | tail -20")
+            raise MachineFailed(f"the update was taken back: {state(box)['last']}; {told}") from None
     raise MachineFailed(
         f"the update is not {phase}: {box.shell('journalctl -b -u scopegate-trial -u scopegate-health')}"
     )

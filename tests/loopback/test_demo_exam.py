@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 
 from gateway.clock import FakeClock
-from gateway.demo.api import data_set_digest
+from gateway.demo.api import ApiRefused, data_set_digest
 from gateway.demo.exam import HeadlessExam
 from gateway.demo.failed import DemoFailed
 from gateway.demo.patience import Patience
@@ -24,6 +24,7 @@ class MadeUpBox:
         self.captures = [self._capture(number) for number in range(1, 5)]
         self.taken = iter(self.captures)
         self.healthy = True
+        self.late = 0  # so often it says that the clip is not stored yet
 
     def _capture(self, number: int) -> dict[str, object]:
         data = dcmread(items.sample(self.folder / self.study))
@@ -54,6 +55,9 @@ class MadeUpBox:
     def post(self, path, body=None):  # noqa: ARG002 - the real one's signature
         if path == "/worklist/refresh":
             return {"items": [{"id": "i1"}], "refresh": {"what": ""}}
+        if path.endswith("/stop") and self.late:
+            self.late -= 1
+            raise ApiRefused("The clip is not stored yet.", code="busy")
         return {"sop_instance_uids": [next(self.taken)["sop_instance_uid"]]} if path.endswith("/stop") else {}
 
     def create(self, path, body=None):  # noqa: ARG002 - likewise
@@ -85,6 +89,18 @@ def test_an_exam_of_which_everything_arrived_is_shown_and_accepted(box):
         "the archive vouched for them: Safe in PACS."
     )
     assert "2         Secondary Capture  Explicit VR Little Endian  1       66 kB" in said
+
+
+def test_a_slow_box_is_asked_again_for_its_clip(box):
+    box.late = 3
+    said = []
+    run_exam(box, said)
+    assert "Clip stored." in said
+    assert not box.late
+
+
+def never_store(box):
+    box.late = 1_000_000
 
 
 def lose_one(box):
@@ -150,7 +166,8 @@ def fall_ill(box):
         (never_seal, "Waited 120 s in vain for the archive. It is still on the box."),
         (spoil, "A capture could not be made an object: The name does not fit."),
         (forget_one, "1 acknowledged captures are not in their exam"),
-        (fall_ill, "Waited 60 s in vain for the box to be ready. No picture comes from the device."),
+        (never_store, "Waited 60 s in vain for the clip to be stored. The clip is not stored yet."),
+        (fall_ill, "Waited 180 s in vain for the box to be ready. No picture comes from the device."),
     ],
 )
 def test_an_exam_that_did_not_go_as_promised_fails_with_its_reason(box, fault, reason):

@@ -17,7 +17,8 @@ GB = 1_000_000_000
 def check() -> ModuleType:
     path = Path(__file__).resolve().parents[2] / "scripts" / "check.py"
     spec = importlib.util.spec_from_file_location("scripts_check", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look a class's module up
     spec.loader.exec_module(module)
