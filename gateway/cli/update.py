@@ -27,6 +27,8 @@ def status() -> None:
     )
     if said["trying"]:
         print("has not proven itself yet")
+    other = said["other"]
+    print(f"other slot: {other['version'] or 'version unknown'}, {other['use']}")
     last = said["last"]
     if last["phase"] != "none":
         why = f" ({last['reason']})" if last["reason"] else ""

@@ -17,6 +17,7 @@ from gateway.config.settings import Settings
 from gateway.errors import ScopegateError
 from gateway.panel import calls, pages, problems
 from gateway.panel.calls.captures import CaptureCalls
+from gateway.panel.calls.updates import UPLOAD
 from gateway.panel.configuring import Configuring
 from gateway.panel.context import API, Context, Timing
 from gateway.panel.doors.guard import Guard
@@ -39,6 +40,7 @@ from gateway.panel.own_data import OwnData
 from gateway.panel.own_machine import OwnMachine
 from gateway.panel.own_repair import OwnRepair
 from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.own_upload import OwnUpload
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.pages.frame import Frame
 from gateway.panel.people.desk import Desk
@@ -114,6 +116,7 @@ def _own_machine(
     """Return what asks root of an appliance, and tests the machine."""
     folder, clock, requests = configuring.allowed.base, spool.clock, settings.station.runtime_dir
     report = Report(spool=spool, settings=settings, clock=clock, live=live)
+    updates = OwnUpdates(requests=requests, spool=spool, says=says.folder)
     return OwnMachine(
         folder=folder,
         requests=requests,
@@ -123,7 +126,8 @@ def _own_machine(
         says=says.folder,
         data=OwnData(requests=requests, files=spool.files, clock=clock, says=says.folder),
         usb=OwnUsb(requests=requests, files=spool.files, audit=spool.audit, says=says.folder),
-        updates=OwnUpdates(requests=requests, spool=spool, says=says.folder),
+        updates=updates,
+        upload=OwnUpload(place=says.uploads, updates=updates, spool=spool),
         repair=OwnRepair(requests=requests, spool=spool, settings=settings, clock=clock, says=says.folder),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
         self_test=SelfTest(spool=spool, clock=clock, live=live, report=report, says=says),
@@ -152,7 +156,15 @@ def _built(context: Context, people: People) -> Starlette:
     changes, frame, names, lan = _changes(context), Frame(context), Names(), context.settings.panel.lan
     app = Starlette(
         routes=declared(_routes(context, changes, frame)),
-        middleware=[Middleware(Guard, desk=context.desk, names=names, captures=bool(lan and lan.capture))],
+        middleware=[
+            Middleware(
+                Guard,
+                desk=context.desk,
+                names=names,
+                captures=bool(lan and lan.capture),
+                uploads=frozenset({f"{API}{UPLOAD}"}),
+            )
+        ],
         exception_handlers=dict(_ANSWERS),
         lifespan=_lifespan(context, changes),
     )
@@ -231,6 +243,7 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.loop = asyncio.get_running_loop()
+        await context.work.spool(context.own_machine.upload.clear)  # of an update whose panel or plug was pulled
         app.state.background = [
             asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),

@@ -12,9 +12,10 @@ Board = Callable[[], Mapping[str, Any]]  # what the board has (hardware/board.py
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MachineSays:
-    """`folder`: root's. `board`: the kernel's words; none where nobody asks it."""
+    """`folder`: root's. `board`: the kernel's words; none where nobody asks it. `uploads`: where updates arrive."""
 
     folder: Path = FOLDER
+    uploads: Path = Path("/data/upload")  # image-build/tree/box/usr/lib/scopegate/data.conf
     board: Board = dict
 
 

@@ -24,6 +24,7 @@ from gateway.panel.own_certificate import OwnCertificate
 from gateway.panel.own_data import OwnData
 from gateway.panel.own_repair import OwnRepair
 from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.own_upload import OwnUpload
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.panel.self_test.running import SelfTest
@@ -76,6 +77,7 @@ class OwnMachine:
         certificate: OwnCertificate,
         data: OwnData,
         updates: OwnUpdates,
+        upload: OwnUpload,
         usb: OwnUsb,
         self_test: SelfTest,
         repair: OwnRepair,
@@ -86,6 +88,7 @@ class OwnMachine:
         self.certificate = certificate
         self.data = data
         self.updates = updates
+        self.upload = upload
         self.usb = usb
         self.self_test = self_test
         self.repair = repair

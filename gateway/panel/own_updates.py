@@ -49,11 +49,22 @@ class OwnUpdates:
 
     def ask(self, wish: str, file: str, person: str) -> None:
         """Ask root. Raises NoUpdates, ExamOpen, DiskFull, DiskFailed."""
+        self._ask(wish, {"file": file} if file else {}, person)
+
+    def ask_for_uploaded(self, person: str) -> None:
+        """Ask root to install what came over the network. Raises as `ask`."""
+        self._ask("install-uploaded", {}, person)
+
+    @property
+    def is_asked(self) -> bool:
+        """Say whether root did not take the last wish yet."""
+        return (self._requests / _SUBJECT).exists()
+
+    def _ask(self, wish: str, more: Mapping[str, str], person: str) -> None:
         self.seen()
         if wish != "look":
             if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
                 raise ExamOpen("An exam is open.", action="Finish it first.")
             who = {"person": person} if person else {}
-            self._spool.audit.note(f"update-{wish}", by="panel", **who, **({"file": file} if file else {}))
-        wanted = {"do": wish, **({"file": file} if file else {})}
-        self._spool.files.write(self._requests / _SUBJECT, [json.dumps(wanted).encode()])
+            self._spool.audit.note(f"update-{wish}", by="panel", **who, **more)
+        self._spool.files.write(self._requests / _SUBJECT, [json.dumps({"do": wish, **more}).encode()])

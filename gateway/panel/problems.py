@@ -69,6 +69,30 @@ class NoUpdates(Refused):
     action = "Whoever administers this computer updates it as its documents say."
 
 
+class UpdateRunning(Refused):
+    """An update is being uploaded, installed or tried already."""
+
+    code = "update-running"
+    safe = "Nothing was changed."
+    action = "Wait until the page says what became of it."
+
+
+class UpdateTooLarge(Refused):
+    """This file is larger than any update."""
+
+    code = "update-too-large"
+    safe = "Nothing was changed."
+    action = "Choose the file that ends in .raucb."
+
+
+class NoRoomForUpdate(Refused):
+    """The box has no room for this update: what is free is kept for pictures."""
+
+    code = "update-no-room"
+    safe = "Nothing was changed."
+    action = "Install it from a stick, or have IT get the archive back, so that the box can empty itself."
+
+
 class NoUsb(Refused):
     """What is plugged into this machine is not let in here."""
 
@@ -248,6 +272,8 @@ class PanelFailed(ScopegateError):
 _STATUS: tuple[tuple[type[ScopegateError], int], ...] = (
     (BadRequest, 400),
     (TooLarge, 413),
+    (UpdateTooLarge, 413),
+    (NoRoomForUpdate, 507),
     (NotJson, 415),
     (TooMany, 503),
     (NotSignedIn, 401),

@@ -104,7 +104,10 @@ class PanelProcess:
                 "supervisor": self._supervisor,
                 "languages": self.languages,
                 "hashes": QUICK,
-                "machine_says": MachineSays(folder=self.settings.station.runtime_dir / "machine"),
+                "machine_says": MachineSays(
+                    folder=self.settings.station.runtime_dir / "machine",
+                    uploads=self.settings.station.data_dir.parent / "upload",
+                ),
             },
         )
         self._thread.start()

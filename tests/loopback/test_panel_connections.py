@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.panel.doors.connections import BACKLOG, Door, WebServer
+from gateway.panel.doors.connections import BACKLOG, FAR, Door, WebServer
 
 PATIENCE_S = 0.2
 HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
@@ -24,6 +24,14 @@ HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nC
 
 async def _answer(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
+
+
+async def _long(request: Request) -> Response:
+    come = 0
+    async for content in request.stream():
+        come += len(content)
+        request.scope[FAR] = come
+    return PlainTextResponse(str(come))
 
 
 async def _stream(_: Request) -> Response:
@@ -38,7 +46,12 @@ async def _stream(_: Request) -> Response:
 @contextmanager
 def serving(*more: Route, patience_s: float = PATIENCE_S) -> Iterator[tuple[WebServer, int]]:
     """Serve as the panel does, and give the port."""
-    routes = [Route("/", _answer, methods=["GET", "POST"]), Route("/stream", _stream), *more]
+    routes = [
+        Route("/", _answer, methods=["GET", "POST"]),
+        Route("/long", _long, methods=["PUT"]),
+        Route("/stream", _stream),
+        *more,
+    ]
     config = uvicorn.Config(
         Starlette(routes=routes),
         http=Door(most=12, patience_s=patience_s),
@@ -106,6 +119,22 @@ def test_a_caller_who_says_a_byte_now_and_then_is_sent_away_as_well(port: int) -
                 caller.sendall(b"G")
                 time.sleep(PATIENCE_S / 10)  # the slowness that is meant
         assert time.monotonic() - begun < 20 * PATIENCE_S
+
+
+def test_a_long_file_that_its_route_lets_go_on_is_taken_however_slowly_it_comes(port: int) -> None:
+    pieces = 30
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(f"PUT /long HTTP/1.1\r\nHost: h\r\nContent-Length: {pieces}\r\n\r\n".encode())
+        for _ in range(pieces):  # three times as long as anybody may be silent
+            caller.sendall(b"x")
+            time.sleep(PATIENCE_S / 10)  # the slowness that is meant
+        assert caller.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_long_file_that_stands_still_is_given_up(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as caller:
+        caller.sendall(b"PUT /long HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
+        assert ended(caller)
 
 
 def test_more_callers_than_fit_are_refused_and_the_next_is_served(port: int) -> None:

@@ -6,8 +6,8 @@ import shutil
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from gateway.clock import Clock
 from gateway.config.settings import Address, Lan, Panel, Settings
 from gateway.net import browsers
 from gateway.panel import service
+from gateway.panel.machine_says import MachineSays
 from gateway.threads import Supervisor
 from tests.box import until
 from tests.certificates import Authority, Identity
 from tests.unit.panel.conftest import settings_for
+from tests.unit.panel.test_panel_updates import UPDATE
 
 PIN = "402918"
 Answer = tuple[int, dict[str, str], dict[str, Any]]
@@ -75,6 +77,29 @@ class House:
         connection.close()
         return answer.status, {k.lower(): v for k, v in answer.getheaders()}, raw
 
+    def appliance(self, folder: Path) -> Path:
+        """Have root say that this is an appliance; return where its updates arrive."""
+        (folder / "says" / "update.json").write_text(json.dumps(UPDATE))
+        return folder / "upload"
+
+    def uploading(self, token: str) -> int:
+        return self.call("GET", "/api/v1/update", cookie=token)[2]["uploading"] or 0
+
+    @contextmanager
+    def sending(
+        self, size: int, content: bytes, **headers: str
+    ) -> Iterator[Callable[[], http.client.HTTPResponse]]:
+        """Send an update, or its beginning; the connection breaks at the end."""
+        context = ssl.create_default_context(cafile=self.authority.ca)
+        connection = http.client.HTTPSConnection(*self.lan, context=context, timeout=20)
+        with closing(connection):
+            connection.putrequest("PUT", "/api/v1/update/upload")
+            for name, value in {**headers, "content-length": str(size)}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            connection.send(content)
+            yield connection.getresponse
+
 
 @pytest.fixture
 def identity(tmp_path: Path) -> tuple[Authority, Identity]:
@@ -88,9 +113,14 @@ def house(tmp_path: Path, identity: tuple[Authority, Identity]) -> Iterator[Hous
     lan = Lan(listen=Address(host="127.0.0.1", port=0), certificate=shown.certificate, key=shown.key)
     panel = Panel(listen=Address(host="127.0.0.1", port=0), lan=lan)
     settings = replace(settings_for(tmp_path), panel=panel)
+    says = MachineSays(folder=tmp_path / "says", uploads=tmp_path / "upload")
+    says.folder.mkdir()
+    says.uploads.mkdir()
     supervisor, outcome = Supervisor(), []
     thread = threading.Thread(
-        target=lambda: outcome.append(service.run(settings, clock=Clock(), supervisor=supervisor))
+        target=lambda: outcome.append(
+            service.run(settings, clock=Clock(), supervisor=supervisor, machine_says=says)
+        )
     )
     thread.start()
     live = settings.station.runtime_dir / "panel.json"
@@ -130,6 +160,25 @@ def test_browsers_of_the_network_get_in_only_when_there_is_an_administrator_and_
     forwarded = {"x-forwarded-for": "10.9.9.9", "x-forwarded-proto": "http"}
     assert house.call("POST", "/api/v1/session", {"name": "Huber", "pin": "999999"}, **forwarded)[0] == 403
     assert house.call("POST", "/api/v1/session", {"name": "Huber", "pin": PIN})[0] == 429
+
+
+def test_an_update_is_sent_through_it_and_half_of_one_leaves_nothing(house: House, tmp_path: Path) -> None:
+    house.at_the_box("/people/first", {"name": "Huber", "pin": PIN})
+    place = house.appliance(tmp_path)
+    token = house.call("POST", "/api/v1/session", {"name": "Huber", "pin": PIN})[1]["set-cookie"].split(";")[0]
+    with house.sending(20_000_000, bytes(10_000_000), cookie=token):
+        until(
+            "much of it to be there", lambda: house.uploading(token) > 40
+        )  # its last bytes wait for a whole piece
+        assert "Being uploaded: 4" in house.page("/service/update", cookie=token)
+        assert (
+            house.call("POST", "/api/v1/update/upload", {"bytes": 9}, cookie=token)[2]["code"] == "update-running"
+        )
+    until("nothing to be there", lambda: not list(place.iterdir()))
+    with house.sending(20_000_000, bytes(20_000_000), cookie=token) as answer:
+        assert answer().status == 200
+    assert json.loads((house.settings.station.runtime_dir / "update").read_text()) == {"do": "install-uploaded"}
+    assert [each.stat().st_size for each in place.iterdir()] == [20_000_000]
 
 
 def test_the_second_door_speaks_nothing_but_a_safe_tls(house: House) -> None:

@@ -224,6 +224,7 @@ class FakeRauc(Rauc):
         self.installed: list[Path] = []
         self.fails = False
         self.damaged = False
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def look(self, file: Path) -> Bundle:
         assert file.exists()
@@ -237,6 +238,7 @@ class FakeRauc(Rauc):
 
     def install(self, file: Path, progress: Callable[[int], None]) -> None:
         progress(50)
+        self.meanwhile()
         if self.fails:
             raise refusals.Damaged
         self.installed.append(file)
@@ -253,8 +255,13 @@ class Place:
         (folder / "said").mkdir()
         (self.stick / "new.raucb").touch()
         self.places = Places(
-            keyring=folder / "keyring.pem", trial=folder / "trial", memory=folder / "update", said=folder / "said"
+            keyring=folder / "keyring.pem",
+            trial=folder / "trial",
+            memory=folder / "update",
+            uploads=folder / "upload",
+            said=folder / "said",
         )
+        self.places.uploads.mkdir()
         self.places.keyring.touch()
         self.runs: list[tuple[str, ...]] = []
         here = Box(image=IMAGE, slot="a", boot_id=self.clock.boot_id, places=self.places)

@@ -14,8 +14,9 @@ from gateway.log import event, warn
 from gateway.machine import telling
 from gateway.machine.asked import taken, words_of
 from gateway.machine.update import box as boxes
+from gateway.machine.update import uploaded
 from gateway.machine.update.box import SUBJECT, Box, ProgramFailed, Run
-from gateway.machine.update.memory import Phase
+from gateway.machine.update.memory import Phase, holds
 from gateway.machine.update.rauc import Bundle, Rauc
 from gateway.machine.update.refusals import (
     ExamIsOpen,
@@ -69,6 +70,8 @@ class Desk:
                 self.offer()
             case {"do": "install", "file": file} if _NAME.fullmatch(file):
                 self._said(lambda: self.install(self._stick / file))
+            case {"do": "install-uploaded"}:
+                self._said(self._install_uploaded)
             case {"do": "restart"}:
                 self._said(self.restart)
             case _:
@@ -92,12 +95,14 @@ class Desk:
         self._box.tell(kept, percent=0)
         self._rauc.check(file, bundle)
         self._forget_next()
+        kept = self._box.keep(kept, **holds(self._box.other, ""))
         try:
             self._rauc.install(file, lambda percent: self._box.tell(kept, percent=percent))
         except UpdateRefused as error:
             self._box.note(kept, self._clock, **{**begun, "phase": Phase.FAILED, "reason": error.code})
             raise
-        self._box.note(kept, self._clock, **{**begun, "phase": Phase.INSTALLED})
+        written = holds(self._box.other, bundle.version)
+        self._box.note(kept, self._clock, **{**begun, **written, "phase": Phase.INSTALLED})
 
     def restart(self) -> None:
         """Start the machine anew. Raises UpdateRefused."""
@@ -106,6 +111,10 @@ class Desk:
         self._run("systemctl", "--no-block", "reboot")
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _install_uploaded(self) -> None:
+        with uploaded.taken(self._box.places.uploads, self._box.places.memory) as file:
+            self.install(file)
 
     def _said(self, work: Callable[[], None]) -> None:
         try:

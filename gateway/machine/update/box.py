@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.config import told
 from gateway.log import event, warn
 from gateway.machine import telling
-from gateway.machine.update import image, memory
+from gateway.machine.update import image, memory, uploaded
 from gateway.machine.update.firmware import SLOTS, Firmware, read
 from gateway.machine.update.image import KEYRING, Image
 from gateway.machine.update.memory import Memory, Phase
@@ -53,6 +53,7 @@ class Places:
     keyring: Path = KEYRING
     trial: Path = Path("/run/scopegate-trial")
     memory: Path = memory.FOLDER
+    uploads: Path = uploaded.FOLDER
     said: Path = told.FOLDER
 
 
@@ -86,13 +87,19 @@ class Box:
 
     def note(self, kept: Memory, clock: Clock, **changes: str) -> Memory:
         """Remember a change and say it. What cannot be remembered is said all the same."""
-        now = replace(kept, at=clock.utc().isoformat(timespec="seconds"), **changes)  # type: ignore[arg-type]
-        try:
-            memory.remember(now, self.places.memory)
-        except OSError as error:
-            warn(_log, "update_not_remembered", error=type(error).__name__)
+        now = self.keep(kept, at=clock.utc().isoformat(timespec="seconds"), **changes)
         event(_log, "update", phase=now.phase, version=now.version, slot=now.slot, reason=now.reason)
         self.tell(now)
+        return now
+
+    def keep(self, kept: Memory, **changes: str) -> Memory:
+        """Remember a change, and say nothing of it; what is remembered already is not written again."""
+        now = replace(kept, **changes)  # type: ignore[arg-type]
+        try:
+            if now != kept:
+                memory.remember(now, self.places.memory)
+        except OSError as error:
+            warn(_log, "update_not_remembered", error=type(error).__name__)
         return now
 
     def tell(self, kept: Memory, *, percent: int | None = None, refused: Mapping[str, str] | None = None) -> None:
@@ -106,6 +113,7 @@ class Box:
             "trying": self.on_trial,
             "installing": percent,
             "refused": refused,
+            "other": {"version": kept.version_in(self.other), "use": use_of_other(kept, self)},
             "last": {
                 "phase": kept.phase,
                 "version": kept.version,
@@ -135,6 +143,15 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     if fell_back:
         return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start"}
     return {}
+
+
+def use_of_other(kept: Memory, box: Box) -> str:
+    """Return what the slot that does not run is there for, as a word; nothing rather than a guess."""
+    if not kept.version_in(box.other):
+        return "unknown"
+    if kept.slot == box.slot:  # the last update runs, so there is what it followed
+        return "before"
+    return {Phase.INSTALLED: "next", Phase.WENT_BACK: "went-back"}.get(kept.phase, "")
 
 
 def good_slots(kept: Memory, box: Box) -> Sequence[str]:

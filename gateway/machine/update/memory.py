@@ -31,6 +31,7 @@ class Memory:
     """`version` and `slot` are those of the update, `boot_id` is that of the start in which it was installed.
 
     `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
+    `in_a`, `in_b`: which version a slot holds: it ran from there, or was written whole; "" when nobody knows.
     """
 
     phase: Phase = Phase.NONE
@@ -40,6 +41,16 @@ class Memory:
     reason: str = ""
     at: str = ""
     floor: str = "0"
+    in_a: str = ""
+    in_b: str = ""
+
+    def version_in(self, slot: str) -> str:
+        return self.in_a if slot == "a" else self.in_b
+
+
+def holds(slot: str, version: str) -> dict[str, str]:
+    """Return the words that change when a slot gets that version; "" while it is written."""
+    return {f"in_{slot}": version}
 
 
 def recalled(folder: Path = FOLDER) -> Memory:

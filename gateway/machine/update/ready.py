@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.log import warn
 from gateway.machine.update import box as boxes
-from gateway.machine.update import configuration, disk, memory, starts
+from gateway.machine.update import configuration, disk, memory, starts, uploaded
 from gateway.machine.update.box import Box, ProgramFailed
 from gateway.machine.update.disk import Disk
 from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
@@ -34,10 +34,12 @@ def get_ready(clock: Clock) -> None:
     changes = boxes.after_start(kept, here, trial=trial, fell_back=fell_back)
     if changes.get("phase") == memory.Phase.TRYING:
         here.places.trial.touch()
+    runs = memory.holds(here.slot, here.image.version)
     if changes:
-        here.note(kept, clock, **changes)
+        here.note(kept, clock, **changes, **runs)
     else:
-        here.tell(kept)
+        here.tell(here.keep(kept, **runs))
+    uploaded.forget(here.places.memory)  # of an installation whose plug was pulled
     try:
         starts.came_up()
     except OSError as error:

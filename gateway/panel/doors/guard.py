@@ -38,13 +38,19 @@ _OURS = frozenset({"same-origin", "none"})  # "none": a person typed the address
 
 
 class Guard:
-    """ASGI middleware around the whole application. `names`: those of the second door's certificate."""
+    """ASGI middleware around the whole application. `names`: those of the second door's certificate.
 
-    def __init__(self, app: ASGIApp, *, desk: Desk, names: Names, captures: bool) -> None:
+    `uploads`: paths whose routes bound what they PUT by themselves, through the second door alone.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, desk: Desk, names: Names, captures: bool, uploads: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
         self._desk = desk
         self._names = names
         self._captures = captures  # through the second door
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -66,6 +72,8 @@ class Guard:
 
         if refusal:
             await problems.of_error(refusal, of_call(HTTPConnection(scope)))(scope, receive, protected)
+        elif caller.door is Door.LAN and scope["path"] in self._uploads and scope.get("method") == "PUT":
+            await self._app(scope, receive, protected)
         elif _length(headers) > MAX_BODY:
             await problems.of_error(TooLarge(), of_call(HTTPConnection(scope)))(scope, receive, protected)
         else:

@@ -1,5 +1,6 @@
 """The page on which an administrator installs another version, and reads what became of the last one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -8,8 +9,9 @@ from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.own_upload import OwnUpload
 from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.people.roles import SET_UP
+from gateway.panel.people.roles import SET_UP, Door, caller_of
 
 _LAST = N_(
     {
@@ -20,6 +22,7 @@ _LAST = N_(
         "failed": "It was not installed.",
     }
 )
+_OTHER_MARKS = {"next": "going", "went-back": "bad"}
 _MARKS = {"installed": "going", "trying": "going", "good": "ok", "went-back": "bad", "failed": "warn"}
 _WHY = N_(
     {
@@ -43,6 +46,14 @@ _WHY = N_(
         "update-trying": "The version that runs has not proven itself yet: wait a few minutes.",
     }
 )
+_OTHER = N_(
+    {
+        "before": "It is the version before.",
+        "next": "It waits for the next start.",
+        "went-back": "It was taken back.",
+        "unknown": "Nobody knows what is in it.",
+    }
+)
 _UNKNOWN = N_("It did not work: try again, or call service.")
 
 
@@ -52,14 +63,14 @@ class UpdatePages:
     def __init__(self, context: Context, frame: Frame) -> None:
         self._frame = frame
         self._updates: OwnUpdates = context.own_machine.updates
+        self._upload: OwnUpload = context.own_machine.upload
 
     def routes(self) -> list[Route]:
         return [self._frame.route("/service/update", "update.html", self._update, who=SET_UP)]
 
     def _update(self, request: Request) -> Values:
-        del request
         if not self._updates.there:
-            return {"there": False}
+            return {"there": False, "uploads": False}
         seen = self._updates.seen()
         last, refused = seen.update["last"], seen.update["refused"]
         return {
@@ -69,6 +80,9 @@ class UpdatePages:
             "mark": _MARKS.get(last["phase"], "none"),
             "word": _LAST.get(last["phase"], ""),
             "why": _why(last["reason"]),
+            "other": _other(seen.update),
+            "coming": self._upload.percent,
+            "uploads": caller_of(request.scope).door is Door.LAN and seen.update["takes_updates"],
             "refused": _why(refused["code"]) if refused else "",
             "looked": seen.offers is not None,
             "stick": bool((seen.offers or {}).get("stick")),
@@ -78,6 +92,18 @@ class UpdatePages:
 
 def _why(code: str) -> str:
     return _WHY.get(code, _UNKNOWN) if code else ""
+
+
+def _other(update: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is in the slot that does not run, and what it is there for."""
+    use = update["other"]["use"]
+    why = _why(update["last"]["reason"]) if use == "went-back" else ""
+    return {
+        "version": update["other"]["version"],
+        "mark": _OTHER_MARKS.get(use, "none"),
+        "word": _OTHER.get(use, ""),
+        "why": why,
+    }
 
 
 def _offer(said: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ _UPDATE = {
     "trying": False,
     "installing": None,
     "refused": None,
+    "other": {"version": "0.2.9", "use": "before"},
     "last": _LAST,
 }
 _NEW = {"file": "scopegate-0.4.0-amd64.raucb", "version": "0.4.0", "build": "20270115.0812", "code": "", "what": ""}

@@ -266,7 +266,7 @@ def running(
         ),
         hashes=QUICK,
         switch=switch,
-        machine_says=MachineSays(folder=folder / "says"),
+        machine_says=MachineSays(folder=folder / "says", uploads=folder / "upload"),
     )
     with (
         TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as watching,

@@ -18,6 +18,7 @@ UPDATE = {
     "trying": False,
     "installing": None,
     "refused": None,
+    "other": {"version": "0.2.9", "use": "before"},
     "last": LAST,
 }
 OFFER = {"file": "new.raucb", "version": "0.4.0", "build": "x", "code": "", "what": ""}

@@ -59,6 +59,8 @@ WHO: dict[str, set[Role]] = {
     "GET /service/update": {A},
     "GET /api/v1/update": {A},
     "POST /api/v1/update": {A},
+    "POST /api/v1/update/upload": {A},
+    "PUT /api/v1/update/upload": {A},
     "POST /api/v1/kiosk/beat": EVERYBODY,
     "POST /api/v1/practice/begin": WORK,
     "POST /api/v1/practice/end": WORK,

@@ -1,0 +1,47 @@
+"""An update that came over the network: taken out of the panel's reach, and gone however its installation ends.
+
+The panel's user owns the file and its folder. So root gives it a name that nobody else can make mean another file,
+and only then looks at what it is. Who still has it open may change what is in it: what RAUC writes it checks block
+by block (docs/decisions/0048-updates.md).
+"""
+
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gateway.machine.update.refusals import NoSuchFile
+
+FOLDER = Path("/data/upload")  # image-build/tree/box/usr/lib/scopegate/data.conf
+NAME = "bundle"  # as gateway/panel/own_upload.py calls it
+_OURS = "uploaded.raucb"
+
+
+@contextmanager
+def taken(folder: Path, ours: Path) -> Iterator[Path]:
+    """Yield what lies in the panel's folder, moved to `ours`, which is root's; it is gone afterwards.
+
+    Raises NoSuchFile, also for what is no file.
+    """
+    file = ours / _OURS
+    forget(ours)
+    try:
+        ours.mkdir(mode=0o700, exist_ok=True)
+        (folder / NAME).rename(file)  # of a link this moves the link, and follows it nowhere
+        is_file = stat.S_ISREG(file.lstat().st_mode)
+    except OSError as error:
+        raise NoSuchFile from error
+    try:
+        if not is_file:
+            raise NoSuchFile
+        yield file
+    finally:
+        forget(ours)
+
+
+def forget(ours: Path) -> None:
+    """Remove what was taken, also before a power cut, and whatever it is."""
+    with suppress(OSError):
+        (ours / _OURS).unlink()
+    shutil.rmtree(ours / _OURS, ignore_errors=True)  # follows no link

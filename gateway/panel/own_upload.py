@@ -1,0 +1,130 @@
+"""An update that comes over the network, until root takes it away: one at a time, in a bounded place of its own.
+
+Pictures come first: it is not taken in an exam, and never into the room that is kept for them. What lies there was
+looked at by nobody; root takes it out of the panel's reach before it looks (gateway/machine/update/uploaded.py).
+Blocks: writes files.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.errors import ExamOpen, SpoolError
+from gateway.log import event, warn
+from gateway.model import ExamState
+from gateway.panel.own_updates import OwnUpdates
+from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
+from gateway.spool import room
+from gateway.spool.files import PART, Appender
+from gateway.spool.spool import Spool
+
+MOST_BYTES = 1_500 * room.MB  # twice what a slot's pieces come to
+NAME = "bundle"  # whatever its sender calls it; gateway/machine/update/uploaded.py takes it under this one
+_FLUSH_BYTES = 8 * room.MB  # so much may wait for the disk: a picture's flush does not stand behind more
+_log = logging.getLogger(__name__)
+
+
+class OwnUpload:
+    """One box's. `place`: the folder, which only an appliance has."""
+
+    def __init__(self, *, place: Path, updates: OwnUpdates, spool: Spool) -> None:
+        self._place = place
+        self._updates = updates
+        self._spool = spool
+        self._one = threading.Lock()
+        self._arriving: Arriving | None = None
+
+    @property
+    def percent(self) -> int | None:
+        """How much of one has come; None while none comes."""
+        arriving = self._arriving
+        return arriving.percent if arriving else None
+
+    def may(self, size: int) -> None:
+        """Say whether a file of so many bytes would be taken now.
+
+        Raises NoUpdates, UpdateRunning, UpdateTooLarge, ExamOpen, NoRoomForUpdate, DiskFailed.
+        """
+        update = self._updates.seen().update
+        if not update["takes_updates"] or not self._place.is_dir():
+            raise NoUpdates
+        installs = update["installing"] is not None or self._updates.is_asked
+        if installs or update["trying"] or self._arriving:
+            raise UpdateRunning
+        if size > MOST_BYTES:
+            raise UpdateTooLarge
+        self.has_room(size)
+
+    def has_room(self, size: int) -> None:
+        """Say whether so many bytes more may come now. Raises ExamOpen, NoRoomForUpdate, DiskFailed."""
+        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+            raise ExamOpen("An exam is open.", action="Finish it first.")
+        if not room.clip_fits(self._spool.space.room(), size):  # it leaves what clips leave
+            raise NoRoomForUpdate
+
+    def begin(self, size: int) -> "Arriving":
+        """Return what takes a file of so many bytes. Raises what `may` does, and DiskFull."""
+        with self._one:
+            self.may(size)
+            self.clear()
+            part = self._place / (NAME + PART)
+            self._arriving = Arriving(self, self._spool.files.append(part), size)
+        event(_log, "update_arrives", mb=size // room.MB)
+        return self._arriving
+
+    def give_to_root(self, person: str) -> None:
+        """Have root install what came. Raises ExamOpen, DiskFull, DiskFailed."""
+        self._spool.files.rename(self._place / (NAME + PART), self._place / NAME)
+        self._updates.ask_for_uploaded(person)
+        self._arriving = None
+        event(_log, "update_arrived")
+
+    def give_up(self) -> None:
+        """Leave nothing behind."""
+        self._arriving = None
+        self.clear()
+        event(_log, "update_not_arrived")
+
+    def clear(self) -> None:
+        """Remove what lies here: the half of a file that no power cut and no network finished is worth nothing."""
+        try:
+            self._spool.files.remove(self._place / (NAME + PART), self._place / NAME)
+        except SpoolError as error:
+            warn(_log, "upload_not_removed", code=error.code)
+
+
+class Arriving:
+    """A file that comes. `whole` or `broken` ends it."""
+
+    def __init__(self, upload: OwnUpload, file: Appender, size: int) -> None:
+        self._upload = upload
+        self._file = file
+        self._size = size
+        self._flushed = 0
+
+    @property
+    def percent(self) -> int:
+        return self._file.size * 100 // max(self._size, 1)
+
+    def take(self, content: bytes) -> None:
+        """Write on. Raises ExamOpen, NoRoomForUpdate, UpdateTooLarge, DiskFull, DiskFailed."""
+        if self._file.size + len(content) > self._size:
+            raise UpdateTooLarge
+        self._file.write(content)
+        if self._file.size - self._flushed >= _FLUSH_BYTES:
+            self._file.sync()
+            self._flushed = self._file.size
+            self._upload.has_room(self._size - self._file.size)  # pictures may have come meanwhile
+
+    def whole(self, person: str) -> None:
+        """Have it installed: it is there. Raises ExamOpen, DiskFull, DiskFailed."""
+        self._file.sync()
+        self._file.close()
+        self._upload.give_to_root(person)
+
+    def broken(self) -> None:
+        """Forget it."""
+        with suppress(SpoolError):
+            self._file.close()
+        self._upload.give_up()

@@ -1,0 +1,16 @@
+"""Where an update over the network arrives: panel, root and image mean the same folder and the same name."""
+
+from gateway.machine.update import memory, uploaded
+from gateway.panel import own_upload
+from gateway.panel.machine_says import MachineSays
+from tests.rules.test_systemd import BOX, Unit
+
+
+def test_an_update_over_the_network_arrives_where_the_panel_may_write_and_root_looks():
+    place = str(uploaded.FOLDER)
+    assert (str(MachineSays().uploads), own_upload.NAME) == (place, uploaded.NAME)
+    assert Unit(BOX / "scopegate-panel.service.d/upload.conf")["Service"]["ReadWritePaths"] == f"-{place}"
+    folders = (BOX.parents[2] / "usr/lib/scopegate/data.conf").read_text().splitlines()
+    rows = {words[1]: words[2:5] for line in folders if len(words := line.split()) > 4 and words[0] == "d"}
+    assert rows[place] == ["2770", "root", "scopegate"]
+    assert rows[str(memory.FOLDER)] == ["0700", "root", "root"]
