@@ -12,6 +12,7 @@ from tests.browser.conftest import Box, ready, until
 from tests.browser.every_screen import show
 from tests.browser.screens.people import PIN, as_administrator, ask
 from tests.browser.screens.states import exam
+from tests.browser.screens.updates import says
 from tests.certificates import Authority
 
 
@@ -232,3 +233,25 @@ def test_a_screen_whose_person_was_removed_shows_no_patient_any_more(pc: Any, bo
     ask(box, page, f"/people/{rossi}/remove", {})
     there.wait_for_url("**/sign-in**", timeout=30_000)
     expect(there.locator("body")).not_to_contain_text("MEIER")
+
+
+@pytest.mark.parametrize("size", ["large"], indirect=True)
+def test_an_administrator_installs_an_update_from_a_pc(pc: Any, box: Box, tmp_path: Path) -> None:
+    there, address = pc
+    place = box.settings.station.data_dir.parent / "upload"
+    place.mkdir()
+    file = tmp_path / "holiday.raucb"
+    file.write_bytes(bytes(3_000_000))
+    says(box)
+    sign_in(there, f"{address}/service/update", "Dr. Huber")
+    there.wait_for_url("**/service/update")
+    ready(there)
+    opened = exam(box)
+    there.locator("#upload").set_input_files(file)
+    expect(there.locator("#problem")).to_contain_text("An exam is open.")
+    box.spool.exams.finish(opened.id)
+    with there.expect_response(lambda said: said.request.method == "PUT") as asked:
+        there.locator("#upload").set_input_files(file)
+    assert asked.value.ok
+    assert [each.stat().st_size for each in place.iterdir()] == [3_000_000]
+    there.locator("#upload:enabled").wait_for()  # the page came anew, to say what becomes of it

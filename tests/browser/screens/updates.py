@@ -28,12 +28,16 @@ _OTHERS = [
 ]
 
 
-def _says(box: Box, page: Page, offers: list[dict[str, str]] | None = None, **changes: object) -> None:
+def says(box: Box, offers: list[dict[str, str]] | None = None, **changes: object) -> None:
     folder = box.settings.station.runtime_dir / "machine"
     folder.mkdir(exist_ok=True)
     (folder / "update.json").write_text(json.dumps({**_UPDATE, **changes}))
     if offers is not None:
         (folder / "update-offers.json").write_text(json.dumps({"stick": True, "files": offers}))
+
+
+def _says(box: Box, page: Page, offers: list[dict[str, str]] | None = None, **changes: object) -> None:
+    says(box, offers, **changes)
     as_administrator(box, page)
 
 
@@ -47,7 +51,8 @@ def _installing(box: Box, page: Page) -> None:
 
 def _went_back(box: Box, page: Page) -> None:
     last = {**_LAST, "phase": "went-back", "version": "0.4.0", "slot": "b", "reason": "picture"}
-    _says(box, page, [], last=last, refused={"code": "update-exam-open", "what": "", "action": ""})
+    other = {"version": "0.4.0", "use": "went-back"}
+    _says(box, page, [], last=last, other=other, refused={"code": "update-exam-open", "what": "", "action": ""})
 
 
 at("update", "/service/update", _offered)
