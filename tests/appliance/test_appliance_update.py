@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.appliance.test_appliance_starts import PICTURES, READY, configuration_for
-from tests.appliance.updated_box import Updated, bundle, made, new_keys, small
+from tests.appliance.updated_box import TRIES, Updated, bundle, made, new_keys, small
 from tests.kernel.machine import MachineFailed, one_at_a_time
 from tests.loopback.peers.dcmtk import StoreScp
 
@@ -49,6 +49,8 @@ class Story(NamedTuple):
     sick: dict[str, Any]
     kept_at_last: list[str]
     after_the_cut: dict[str, Any]
+    sent: dict[str, Any]
+    left_of_it: str
 
 
 def state(box: Updated) -> dict[str, Any]:
@@ -141,9 +143,24 @@ def told(box: Updated, archive: StoreScp) -> Story:
     sick = state(box)
     at_last = box.python(READY + PICTURES.format(exam=exam["exam"]))
     cut_while_installing(box)
-    return Story(
-        exam, during, refused, after_refusals, untouched, second, good, kept, damaged, sick, at_last, state(box)
+    after_cut = state(box)
+    sent = over_the_network(box)
+    left = box.shell("ls -A /data/upload; ls /data/update | grep uploaded || true")
+    results = (
+        exam,
+        during,
+        refused,
+        after_refusals,
+        untouched,
+        second,
+        good,
+        kept,
+        damaged,
+        sick,
+        at_last,
+        after_cut,
     )
+    return Story(*results, sent, left)
 
 
 def after_damage(box: Updated) -> dict[str, Any]:
@@ -155,6 +172,17 @@ def after_damage(box: Updated) -> dict[str, Any]:
         box.stop()
     box.switch_on()
     return state(box)
+
+
+def over_the_network(box: Updated) -> dict[str, Any]:
+    """Have an update installed that came over the network; an emulated box is late to say that no exam is open."""
+    for _ in range(TRIES):
+        box.send("second.raucb")
+        said = state(box)
+        if not said["refused"] or said["refused"]["code"] != "update-exam-open":
+            break
+        box.shell("sleep 5")
+    return said
 
 
 def cut_while_installing(box: Updated) -> None:
@@ -208,3 +236,15 @@ def test_a_version_that_does_not_prove_itself_goes_back_and_says_why(story: Stor
 
 def test_a_box_whose_plug_was_pulled_while_an_update_was_written_runs_what_it_ran(story: Story) -> None:
     assert story.after_the_cut["slot"] == "a"
+
+
+def test_the_other_slot_holds_what_was_written_there_or_ran_from_there(story: Story) -> None:
+    assert story.good["other"]["use"] == "before"
+    assert story.sick["other"] == {"version": SICK, "use": "went-back"}
+    assert story.after_the_cut["other"] == {"version": "", "use": "unknown"}
+
+
+def test_an_update_that_came_over_the_network_is_installed_and_gone(story: Story) -> None:
+    assert (story.sent["last"]["phase"], story.sent["last"]["version"]) == ("installed", "9.0.0")
+    assert story.sent["other"] == {"version": "9.0.0", "use": "next"}
+    assert story.left_of_it.strip() == ""

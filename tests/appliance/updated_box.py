@@ -100,6 +100,15 @@ class Updated(Appliance):
         if "Installed." not in said:
             raise MachineFailed(said)
 
+    def send(self, file: str) -> None:
+        """Have root install an update of the stick as one that was sent to the panel; wait until it is over."""
+        self.shell(f"until mountpoint -q {STICK}; do sleep 1; done", silence_s=60)
+        self.shell(f"install -o scopegate-panel -g scopegate -m 660 {STICK}/{file} /data/upload/bundle")
+        wish = '{"do": "install-uploaded"}'
+        self.shell(f"echo '{wish}' > /run/scopegate/wish && mv /run/scopegate/wish /run/scopegate/update")
+        over = "systemctl show -P ActiveState scopegate-update | grep -qE 'inactive|failed'"
+        self.shell(f"until ! test -e /data/upload/bundle && {over}; do sleep 1; done", silence_s=900)
+
     def until_it_restarts(self, silence_s: float = 1500) -> None:
         """Wait until it ends, which it does instead of a restart, and start it."""
         try:

@@ -6,7 +6,6 @@ by block (docs/decisions/0048-updates.md).
 """
 
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,19 +21,16 @@ _OURS = "uploaded.raucb"
 def taken(folder: Path, ours: Path) -> Iterator[Path]:
     """Yield what lies in the panel's folder, moved to `ours`, which is root's; it is gone afterwards.
 
-    Raises NoSuchFile, also for what is no file.
+    It may be a link or a folder: who takes it looks at what it is. Raises NoSuchFile.
     """
     file = ours / _OURS
     forget(ours)
     try:
         ours.mkdir(mode=0o700, exist_ok=True)
         (folder / NAME).rename(file)  # of a link this moves the link, and follows it nowhere
-        is_file = stat.S_ISREG(file.lstat().st_mode)
     except OSError as error:
         raise NoSuchFile from error
     try:
-        if not is_file:
-            raise NoSuchFile
         yield file
     finally:
         forget(ours)

@@ -13,7 +13,8 @@ from gateway.panel.own_upload import MOST_BYTES, OwnUpload
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
 from gateway.spool.room import MB, Room
 from gateway.spool.space import Space
-from tests.unit.panel.conftest import Bench
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running
 from tests.unit.panel.settings_desk import with_settings
 from tests.unit.panel.test_panel_updates import UPDATE, page, says, wish
 from tests.unit.panel.who_may import PIN, sign_in
@@ -176,11 +177,13 @@ def test_pictures_that_came_meanwhile_have_the_room(appliance: Bench) -> None:
     assert files(appliance) == []
 
 
-def test_what_lies_there_at_the_start_of_the_panel_is_removed(appliance: Bench, upload: OwnUpload) -> None:
-    for name in ("bundle", "bundle.part"):
-        (place(appliance) / name).write_bytes(b"half")
-    upload.clear()
-    assert files(appliance) == []
+def test_what_lies_there_at_the_start_of_the_panel_is_removed() -> None:
+    with folder_in_memory() as folder:
+        (folder / "upload").mkdir()
+        for name in ("bundle", "bundle.part"):
+            (folder / "upload" / name).write_bytes(b"half")
+        with running(folder) as bench:
+            assert files(bench) == []
 
 
 def test_a_pc_and_a_box_without_keys_take_none(box: Bench) -> None:
