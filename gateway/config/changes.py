@@ -28,7 +28,7 @@ class Put:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drop:
-    """Take a key, or one element of an array of tables, away; what is not there is no error."""
+    """Take a key, a table, or one element of an array of tables away; what is not there is no error."""
 
     place: Place
 

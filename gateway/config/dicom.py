@@ -81,15 +81,17 @@ def ae_title(*, empty: bool = False) -> Check:
     return Shaped(form=Form(longest=16), check=check)
 
 
+ENTITY: dict[str, Check] = {"ae_title": ae_title(), "host": values.host, "port": values.number(1, 65535)}
+
+
 def _entity(value: object) -> Entity | bool:
     """Check a service of an archive: true, false, or the other address that gives it."""
     if not isinstance(value, dict):
         return bool(values.flag(value))
-    checks = {"ae_title": ae_title(), "host": values.host, "port": values.number(1, 65535)}
-    if value.keys() != checks.keys():
+    if value.keys() != ENTITY.keys():
         raise Wrong("must be true, false or { ae_title, host, port }")
     made = {}
-    for key, check in checks.items():
+    for key, check in ENTITY.items():
         try:
             made[key] = check(value[key])
         except Wrong as error:

@@ -25,3 +25,8 @@ class Table:
     by_kind: Mapping[str, Mapping[str, Check]] = dataclasses.field(
         default_factory=dict
     )  # kind -> keys whose values differ from those of the other kinds
+
+    @property
+    def is_optional(self) -> bool:
+        """Say whether there may be none: one that stands there needs keys which nobody could guess."""
+        return not self.many and bool(self.needed)

@@ -55,6 +55,8 @@ def _edit(document: tomlkit.TOMLDocument, change: Change) -> None:
         _put(document, change)
     elif isinstance(change.place[-1], int):
         _remove(document, change.place)
+    elif len(change.place) == 1:
+        _remove_table(document, str(change.place[0]))
     else:
         here: Node = document
         for step in change.place[:-1]:
@@ -105,6 +107,14 @@ def _remove(document: tomlkit.TOMLDocument, place: Place) -> None:
     if not len(elements):
         document.remove(name)
     _give(_deepest(before), tail)
+
+
+def _remove_table(document: tomlkit.TOMLDocument, name: str) -> None:
+    """Take a whole table away; what stands behind it stays."""
+    if name in document:
+        tail, before = _take_tail(document[name]), _last_before(document, name)
+        document.remove(name)
+        _give(_deepest(before), tail)
 
 
 def _item(value: Plain) -> Node:

@@ -29,8 +29,10 @@ from gateway.spool.spool import Spool
 # What belongs to this machine and not to what a clinic wants of it: seen, and changed in the file alone.
 OF_THE_MACHINE = frozenset(
     {
-        *(("station", "data_dir"), ("station", "runtime_dir"), ("panel", "listen"), ("panel", "practice_of")),
-        *(("audit", key) for key in ("host", "port", "tls")),  # nobody turns away at the screen what watches them
+        ("station", "data_dir"),
+        ("station", "runtime_dir"),
+        ("panel", "listen"),
+        ("panel", "practice_of"),
     }
 )
 _NOT_THERE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.HELD})
@@ -64,6 +66,8 @@ class Allowed:
         adds = isinstance(change, Add)
         if table is None or table.made is None or (adds and not table.many):
             raise BadValue("This is no part of the configuration.")
+        if len(place) == 1 and not adds and not (isinstance(change, Drop) and table.is_optional):
+            raise BadValue("This is no part of the configuration.")  # a table that must be there
         steps = [step for step in place[1:] if isinstance(step, str)]
         if table.many != (len(place) > 1 and isinstance(place[1], int)) and not adds:
             raise BadValue("This is no part of the configuration.")

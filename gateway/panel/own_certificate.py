@@ -28,7 +28,7 @@ _LARGEST = 64 * 1024  # characters of PEM
 SOON_DAYS, NOW_DAYS = 60, 14
 OURS, ITS_KEY, CLINIC = N_(("This box's own certificate", "Its key", "The clinic's authority"))
 PUBLIC = N_("Public authorities")
-_CALLED = frozenset({"destination", "worklist", "procedure_step"})  # others whom the box calls
+_CALLED = frozenset({"destination", "worklist", "procedure_step", "audit"})  # others whom the box calls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

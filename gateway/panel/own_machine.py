@@ -133,7 +133,7 @@ class OwnMachine:
             raise NoMachine
         tables = self.tables
         for change in changes:
-            if isinstance(change, Add) or str(change.place[0]) not in tables:
+            if isinstance(change, Add) or len(change.place) == 1 or str(change.place[0]) not in tables:
                 raise BadValue("This is no part of the machine's settings.")
         return self.editor.try_changes(changes, revision)
 

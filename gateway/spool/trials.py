@@ -3,9 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gateway.messages import N_
+
 REQUEST = "trial"
-TABLES = ("worklist", "procedure_step", "destination")  # of the configuration, that name another system
+TABLES = ("worklist", "procedure_step", "destination", "audit")  # of the configuration, that name another system
 DEADLINE_S = 120.0
+NO_OTHER = N_("Only a worklist server, a procedure step server, an archive or an audit repository can be tried.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

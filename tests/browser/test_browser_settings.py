@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Box, until
 from tests.browser.every_screen import show
 from tests.browser.screens.choosing import scan
-from tests.browser.screens.settings import configured
+from tests.browser.screens.settings import audited, configured, with_certificates
 from tests.browser.screens.states import exam
 
 
@@ -69,6 +69,75 @@ def test_another_address_of_a_web_archive_asks_for_its_password_anew(page: Page,
     page.wait_for_url("**/settings/archives/destination/2")
     assert written(box)["destination"][2]["url"] == "https://elsewhere.example/dicom-web"
     assert written(box)["destination"][2]["token_file"] != secret.name
+
+
+def test_an_audit_repository_is_set_up_by_touch_and_removed(page: Page, box: Box) -> None:
+    with_certificates(box, page)
+    look(box, page, "/settings")
+    page.get_by_role("link", name="Audit repository").tap()
+    page.wait_for_selector("body.ready")
+    page.get_by_role("link", name="Add: Audit repository").tap()
+    page.wait_for_selector("body.ready")
+    page.locator(".step:not([hidden]) input").fill("audit.klinik.example")
+    touch(page, "Continue")
+    expect(page.locator(".step:not([hidden]) input")).to_have_value("6514")
+    touch(page, "Continue")
+    for file in ("The clinic's authority", "This box's own certificate", "Its key"):
+        page.get_by_role("radio", name=file, exact=True).tap()
+        touch(page, "Continue")
+    touch(page, "Continue")  # the certificate must have the server's name
+    expect(page.locator("#sure .changes li").first).to_have_text(
+        "Audit repository Address: Not set → audit.klinik.example"
+    )
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/audit")
+    kept = {"ca": "clinic-ca.pem", "certificate": "box.pem", "key": "box.key"}
+    tls = {key: f"certificates/{name}" for key, name in kept.items()}
+    assert written(box)["audit"] == {
+        "host": "audit.klinik.example",
+        "port": 6514,
+        "tls": {**tls, "check_name": True},
+    }
+    page.wait_for_selector("body.ready")
+    expect(page.get_by_role("link", name="Test it")).to_be_visible()
+    touch(page, "Remove")
+    page.locator("#sure:not([hidden])").wait_for()
+    touch(page, "Change it")
+    page.get_by_role("link", name="Add: Audit repository").wait_for()
+    assert "audit" not in written(box)
+
+
+def test_a_repository_that_does_not_trust_the_box_leads_to_its_certificate(page: Page, box: Box) -> None:
+    show("settings_audit_try", box, page)
+    expect(page.locator("#setup-lines")).to_contain_text("trusts the certificate of this box")
+    page.get_by_role("link", name="Certificate of this box").tap()
+    page.wait_for_url("**/machine/certificate")
+
+
+def test_another_address_confirms_what_an_archive_stored(page: Page, box: Box) -> None:
+    audited(box, page)
+    look(box, page, "/settings/archives/destination/0")
+    asked = page.get_by_role("link", name="Another address confirms what it stored")
+    expect(asked).to_be_hidden()
+    page.get_by_text("Rarely needed").tap()
+    expect(asked).to_be_in_viewport()
+    asked.tap()
+    page.wait_for_selector("body.ready")
+    for answer in ("PACS_SC", "127.0.0.1", "105"):
+        page.locator(".step:not([hidden]) input").fill(answer)
+        touch(page, "Continue")
+    expect(page.locator("#sure .changes")).to_contain_text("PACS_SC")
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/archives/destination/0")
+    other = {"ae_title": "PACS_SC", "host": "127.0.0.1", "port": 105}
+    assert written(box)["destination"][0]["commitment"] == other
+    look(box, page, "/settings/archives/elsewhere/destination/0/commitment")
+    expect(page.locator(".step:not([hidden]) input")).to_have_value("PACS_SC")
+    for answer in ("PACS_SC", "10.0.0.6"):  # nobody there could report to a box that listens to itself alone
+        page.locator(".step:not([hidden]) input").fill(answer)
+        touch(page, "Continue")
+    touch(page, "Continue")
+    expect(page.locator("#wrong-what")).to_contain_text("could never report back")
 
 
 def test_a_worklist_server_is_added_one_question_after_the_other(page: Page, box: Box) -> None:

@@ -1,4 +1,4 @@
-"""An archive or a worklist server is tried before it is saved, with real peers: what a person is told, in words."""
+"""Archives, worklist servers and an audit repository are tried, with real peers: what is told, in words."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,8 +16,18 @@ from gateway.model import RequestState
 from gateway.net.listener import Listener
 from gateway.spool import trials
 from gateway.spool.opening import open_spool
+from tests.certificates import Authority, Identity
 from tests.loopback.forward_archive import QUICK
-from tests.loopback.peers import FaultArchive, Orthanc, StoreScp, VouchingArchive, WlmScpfs, free_port, items
+from tests.loopback.peers import (
+    FaultArchive,
+    Orthanc,
+    Rsyslog,
+    StoreScp,
+    VouchingArchive,
+    WlmScpfs,
+    free_port,
+    items,
+)
 
 Lines = list[dict[str, Any]]
 Ask = Callable[..., Lines]
@@ -56,7 +66,8 @@ class Box:
     def asked(self, table: str, *, listen: str = "", ae_title_of_ours: str = "", **values: object) -> Lines:
         """Try what a form holds, as the panel asks for it."""
         here = {} if "kind" in values else {"host": "127.0.0.1"}
-        arguments = {"table": table, "values": {"name": "new", **here, **values}, "listen": listen}
+        named = {} if table == "audit" else {"name": "new"}
+        arguments = {"table": table, "values": {**named, **here, **values}, "listen": listen}
         arguments["ae_title"] = ae_title_of_ours
         request = self.spool.requests.ask(trials.REQUEST, arguments, deadline_s=60)
         assert self._trials.step()
@@ -169,6 +180,57 @@ def test_a_folder_without_a_medium_is_told_so(box, tmp_path: Path):
     assert (line["part"], line["ok"], line["code"]) == ("medium", False, "media-absent")
 
 
+# --- the audit repository ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, authority: Authority) -> Iterator[Rsyslog]:
+    with Rsyslog(tmp_path / "rsyslog", authority=authority, shown=authority.issue("127.0.0.1")) as peer:
+        yield peer
+
+
+def _tls(authority: Authority, shown: Identity | None) -> dict[str, str]:
+    """Return what the configuration says of who is trusted, and of what is shown."""
+    own = {"certificate": str(shown.certificate), "key": str(shown.key)} if shown else {}
+    return {"ca": str(authority.ca), **own}
+
+
+def test_an_audit_repository_lets_the_box_in_and_gets_no_message(box, repository: Rsyslog, authority: Authority):
+    (line,) = box.asked("audit", port=repository.port, tls=_tls(authority, authority.issue("box")))
+    assert (line["part"], line["ok"], line["what"]) == (
+        "answers",
+        True,
+        "It lets this box in. No audit message went out.",
+    )
+    assert repository.received == []
+
+
+@pytest.mark.parametrize("shown", ["of another authority", "none"])
+def test_a_repository_that_does_not_trust_the_box_says_what_it_wants(
+    box, repository: Rsyslog, authority: Authority, tmp_path: Path, shown: str
+):
+    foreign = None if shown == "none" else Authority(tmp_path / "foreign").issue("box")
+    (line,) = box.asked("audit", port=repository.port, tls=_tls(authority, foreign))
+    assert (line["ok"], line["code"]) == (False, "dropped")
+    assert "certificate of this box" in line["action"]
+
+
+def test_a_repository_of_another_authority_and_one_that_is_away_are_told_apart(
+    box, repository: Rsyslog, authority: Authority, tmp_path: Path
+):
+    stranger, ours = Authority(tmp_path / "stranger"), authority.issue("box")
+    (line,) = box.asked("audit", port=repository.port, tls=_tls(stranger, ours))
+    assert (line["ok"], line["code"]) == (False, "tls-unknown-ca")
+    repository.stop()
+    (line,) = box.asked("audit", port=repository.port, tls=_tls(authority, ours))
+    assert (line["ok"], line["code"]) == (False, "unreachable")
+
+
 # --- the way back ------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +275,18 @@ def test_an_archive_that_does_not_take_the_question_is_told_so(box):
     with VouchingArchive("S0122") as peer:
         lines = box.asked("destination", ae_title="VOUCHES", port=peer.port, commitment=True)
     assert (_of(lines, "commitment")["ok"], _of(lines, "commitment")["code"]) == (False, "commitment-refused")
+
+
+def test_another_address_than_the_archives_is_asked_whether_it_keeps_pictures(box, archive_of_everything: StoreScp):
+    """The archive takes pictures and knows nothing of commitment; the other one does that alone."""
+    with VouchingArchive("separate") as peer:
+        peer.box_port = box.port
+        other = {"ae_title": "VOUCHES", "host": "127.0.0.1", "port": peer.port}
+        asked = {"ae_title": "STORESCP", "port": archive_of_everything.port}
+        lines = box.asked("destination", **asked, commitment=other)
+        assert _of(lines, "way-back")["ok"] is True
+        alone = box.asked("destination", **asked, commitment=True)
+    assert _of(alone, "commitment")["ok"] is False
 
 
 def test_the_box_listens_elsewhere_for_as_long_as_a_trial_needs_it(box):

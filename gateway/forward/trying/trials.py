@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import dicom, reader, values
-from gateway.config.settings import Address, Destination, ProcedureStep, Worklist
+from gateway.config.settings import Address, AuditRepository, Destination, ProcedureStep, Worklist
 from gateway.errors import BadValue, ConfigurationError
 from gateway.forward.trying import worklists
 from gateway.forward.trying.archives import ArchiveTrial
 from gateway.log import event
-from gateway.net.echo import echo
+from gateway.messages import N_
+from gateway.net import syslog
+from gateway.net.echo import EchoAnswer, echo
 from gateway.net.peers import Timeouts
 from gateway.spool import trials
 from gateway.spool.requests import Request
@@ -72,6 +74,9 @@ class Trials:
             yield from worklists.tried(made, our_ae=ours, today=today, timeouts=self._timeouts)
         elif isinstance(made, Destination):
             yield from self._archives.tried(made, self._where(request), our_ae=ours)
+        elif isinstance(made, AuditRepository):
+            answer = syslog.knock(syslog.repository(made), deadline_s=_ECHO_S)
+            yield _said(answer, N_("It lets this box in. No audit message went out."))
         else:
             yield self._step_server(made, ours)
 
@@ -86,9 +91,7 @@ class Trials:
             deadline_s=_ECHO_S,
             tls=server.tls,
         )
-        if answer.ok:
-            return Line(part="answers", ok=True, what="It answers.")
-        return Line(part="answers", ok=False, what=answer.what, action=answer.action, code=answer.code)
+        return _said(answer, N_("It answers."))
 
     def _ours(self, request: Request) -> str:
         """Return the title by which this box is going to be known."""
@@ -106,15 +109,21 @@ class Trials:
             raise BadValue(f"This is no address: {error}.") from None
 
 
-def _made(request: Request) -> Worklist | ProcedureStep | Destination:
+def _said(answer: EchoAnswer, good: str) -> Line:
+    if answer.ok:
+        return Line(part="answers", ok=True, what=good)
+    return Line(part="answers", ok=False, what=answer.what, action=answer.action, code=answer.code)
+
+
+def _made(request: Request) -> Worklist | ProcedureStep | Destination | AuditRepository:
     """Return what a request is about. Raises BadValue."""
     table, raw = request.arguments.get("table"), request.arguments.get("values")
     if table not in trials.TABLES or not isinstance(raw, dict):
-        raise BadValue("Only a worklist server, a procedure step server or an archive can be tried.")
+        raise BadValue(trials.NO_OTHER)
     try:
         made = reader.read_element(str(table), raw, base=Path(str(request.arguments.get("base", "/"))))
     except ConfigurationError as error:
         wrong = error.problems[0]
         raise BadValue(f"This cannot be used: {wrong.key} {wrong.reason}.") from None
-    assert isinstance(made, Worklist | ProcedureStep | Destination)
+    assert isinstance(made, Worklist | ProcedureStep | Destination | AuditRepository)
     return made

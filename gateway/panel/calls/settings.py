@@ -262,14 +262,14 @@ def _change(value: object) -> Change:
         if value.keys() == {"place", "value"} and _is_plain(value["value"]):
             return Put(place=_place(value["place"]), value=value["value"])
         if value.keys() == {"place", "remove"} and value["remove"] is True:
-            return Drop(place=_place(value["place"]))
+            return Drop(place=_place(value["place"], least=1))  # a table that there may be none of
         if value.keys() == {"add", "values"} and isinstance(value["values"], dict) and _is_plain(value["values"]):
             return Add(table=str(value["add"]), values=value["values"])
     raise BadValue("A change is {place, value}, {place, remove: true} or {add, values}.")
 
 
-def _place(value: object) -> Place:
-    if not isinstance(value, list) or not 2 <= len(value) <= _DEEPEST_PLACE:  # noqa: PLR2004 - a table and a key
+def _place(value: object, *, least: int = 2) -> Place:
+    if not isinstance(value, list) or not least <= len(value) <= _DEEPEST_PLACE:
         raise BadValue("A place is a list of the names and numbers that lead to it.")
     if not isinstance(value[0], str) or not all(_is_step(each) for each in value):
         raise BadValue("A place is a list of the names and numbers that lead to it.")

@@ -38,7 +38,7 @@ class TrialCalls:
         asked = await bodies.read(request, "table", "values", "listen")
         table = bodies.text(asked.values, "table", required=True)
         if table not in trials.TABLES:
-            raise BadValue("Only a worklist server, a procedure step server or an archive can be tried.")
+            raise BadValue(trials.NO_OTHER)
         values = _values(asked.values.get("values"))
         await self._context.work.spool(partial(self._harmless, table, values))
         arguments = {
@@ -60,10 +60,11 @@ class TrialCalls:
     def _harmless(self, table: str, values: dict[str, Any]) -> None:
         """Refuse what would send a file of the box, or another archive's secret, as a password. Raises BadValue."""
         configuring = self._context.configuring
-        for foreign in configuring.allowed.foreign_files({table: [values]}):
+        document = {table: [values] if configuring.tables[table].many else values}
+        for foreign in configuring.allowed.foreign_files(document):
             name = setting_values.label(foreign.key)
             raise BadValue(f"This cannot be used: {name}: {foreign.reason}.")
-        if any(configuring.allowed.lent_secrets({table: [values]})):
+        if any(configuring.allowed.lent_secrets(document)):
             raise BadValue("This secret is kept for another address.", action="Type it again.")
 
     async def get(self, request: Request) -> Response:

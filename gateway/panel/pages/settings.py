@@ -22,6 +22,7 @@ from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
 from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words
+from gateway.spool import trials
 
 
 class SettingsPages:
@@ -40,6 +41,7 @@ class SettingsPages:
             self._frame.route("/settings/file", "settings_file.html", self._file, who=SET_UP),
             self._frame.route("/settings/{page}", "settings_page.html", self._page, who=SET_UP),
             self._with_devices("/settings/{page}/ask/{place:path}", self._ask),
+            self._with_devices("/settings/{page}/elsewhere/{place:path}", self._elsewhere),
             self._frame.route("/settings/pedals/trigger/learn", "settings_pedal.html", self._pedal, who=SET_UP),
             self._with_devices(f"{one}/new", self._new),
             self._frame.route(f"{one}/{{number}}", "settings_page.html", self._entry, who=SET_UP),
@@ -75,7 +77,8 @@ class SettingsPages:
             **self._state(),
             **self._around(name),
             "sections": found,
-            "entry": None,
+            "entry": next((entry for each in found if each.optional for entry in each.entries), None),
+            "elsewhere": (),
             "value": self.value(request),
         }
 
@@ -91,13 +94,14 @@ class SettingsPages:
             **self._around(name),
             "sections": [],
             "entry": entries[number],
+            "elsewhere": settings.elsewhere(entries[number]),
             "value": self.value(request),
         }
 
     def _ask(self, request: Request) -> Values:
         """Ask for one key; for a table in a table, for all of its keys one after the other."""
         name, found = self._sections(request)
-        wanted = tuple(int(step) if step.isdecimal() else step for step in request.path_params["place"].split("/"))
+        wanted = _place(request)
         every = {field.place: field for section in found for entry in section.entries for field in entry.fields}
         if wanted not in every:
             raise NotFound("There is no such entry in the configuration.")
@@ -107,17 +111,29 @@ class SettingsPages:
         fields = [*(field.inner or [field]), *_kept_for(field, every.values())]
         return self.asking(request, name, fields, title=title, back=back)
 
+    def _elsewhere(self, request: Request) -> Values:
+        """Ask for the other address that gives a service of an archive; its three keys are one value."""
+        name, found = self._sections(request)
+        entries = (entry for section in found if section.many for entry in section.entries)
+        every = {field.place: field for entry in entries for field in settings.elsewhere(entry)}
+        field = every.get(_place(request))
+        if field is None:
+            raise NotFound("There is no such entry in the configuration.")
+        back = f"/settings/{name}/{field.place[0]}/{field.place[1]}"
+        asking = self.asking(request, name, list(field.inner), title=field.label, back=back)
+        return {**asking, "whole": list(field.place)}
+
     def _new(self, request: Request) -> Values:
         """Ask for what a new element needs."""
         name, found = self._sections(request)
         table = request.path_params["table"]
-        section = next((each for each in found if each.table == table and each.many), None)
+        section = next((each for each in found if each.table == table and each.grows), None)
         kind = request.query_params.get("kind", "")
         if section is None or (kind and kind not in section.kinds) or (section.kinds and not kind):
             raise NotFound("There is no such entry in the configuration.")
         fields = settings.new(table, self._configuring.tables[table], kind)
         asking = self.asking(request, name, fields, title=ONE[table], back=f"/settings/{name}")
-        return {**asking, "add": table, "kind": kind}
+        return {**asking, "add": table if section.many else "", "kind": kind}
 
     def _pedal(self, request: Request) -> Values:
         """Learn a pedal by pressing it, as the first start does."""
@@ -155,7 +171,7 @@ class SettingsPages:
         return {"state": state, "waits": WAITS.get(state.waits, "")}
 
     def _around(self, name: str) -> Values:
-        return {"name": name, "page": PAGES[name], "one": ONE, "kinds": WORDS}
+        return {"name": name, "page": PAGES[name], "one": ONE, "kinds": WORDS, "tried": trials.TABLES}
 
     def asking(self, request: Request, name: str, fields: list[Field], *, title: str, back: str) -> Values:
         """Return what a page has that asks for some keys one after the other."""
@@ -168,6 +184,7 @@ class SettingsPages:
             "previewed": any(each["device"] for each in steps),
             "back": back,
             "add": "",
+            "whole": "",
             "kind": "",
             "keyboard": self._frame.keyboard(request),
         }
@@ -227,6 +244,11 @@ class SettingsPages:
             return setting_values.with_this_screen(field, now, spoken.language, spoken.said)
 
         return value
+
+
+def _place(request: Request) -> tuple[str | int, ...]:
+    """Return the place that stands in an address."""
+    return tuple(int(step) if step.isdecimal() else step for step in request.path_params["place"].split("/"))
 
 
 def _kept_for(field: Field, every: Iterable[Field]) -> list[Field]:

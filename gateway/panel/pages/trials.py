@@ -1,4 +1,4 @@
-"""The page that tries another system as it is configured: what it answers, in words."""
+"""The pages that try another system as it is configured: what it answers, in words."""
 
 from starlette.requests import Request
 
@@ -14,15 +14,18 @@ from gateway.spool import trials
 
 
 class TrialPages:
-    """One page."""
+    """One method a page."""
 
     def __init__(self, context: Context, frame: Frame) -> None:
         self._context = context
         self._frame = frame
 
     def routes(self) -> list[Route]:
-        path = "/settings/{page}/{table}/{number}/try"
-        return [self._frame.route(path, "settings_try.html", self._try, who=SET_UP)]
+        page = self._frame.route
+        return [
+            page("/settings/{page}/{table}/{number}/try", "settings_try.html", self._try, who=SET_UP),
+            page("/settings/audit/try", "settings_try.html", self._try_repository, who=SET_UP),
+        ]
 
     def _try(self, request: Request) -> Values:
         """Show a trial of an entry as the file has it, whether the processes have taken it or not."""
@@ -44,4 +47,19 @@ class TrialPages:
             },
             "commitment": bool(entry.get("commitment")),
             "back": f"/settings/{request.path_params['page']}/{table}/{number}",
+        }
+
+    def _try_repository(self, request: Request) -> Values:
+        """Show a trial of the audit repository: it knows this box by its certificate, and not by a title."""
+        del request
+        entry = self._context.configuring.now().document.get("audit")
+        if not isinstance(entry, dict):
+            raise NotFound("There is no such entry in the configuration.")
+        return {
+            "title": ONE["audit"],
+            "entry": str(entry.get("host", "")),
+            "trial": {"table": "audit", "values": entry},
+            "ours": None,
+            "commitment": False,
+            "back": "/settings/audit",
         }

@@ -61,8 +61,9 @@ def difference(each: Difference, tables: Mapping[str, Table], said: Said) -> dic
     if len(each.steps) == 1 and table and table.many:  # the elements change places
         old, new = (_words(key, value, said) for value in (each.old, each.new))
         return {"about": said(ONE[key]), "name": "", "label": said(FIRST), "old": old, "new": new}
-    if table and table.many:
-        about, name = said(ONE[each.steps[0]]), each.steps[1] if len(each.steps) > 2 else ""  # noqa: PLR2004 - its place
+    if table and (table.many or table.is_optional):
+        about = said(ONE[each.steps[0]])
+        name = each.steps[1] if table.many and len(each.steps) > 2 else ""  # noqa: PLR2004 - its place
     inner = len(each.steps) - (2 if table and table.many else 1) > 1
     full = f"{each.steps[-2]}.{key}" if inner else f"{each.steps[0]}.{key}"
     secret = key in SECRETS or (table and not inner and _is_secret(table, key))

@@ -70,6 +70,11 @@ PAGES: dict[str, Page] = {
         about=N_("Browsers of the clinic, and who may call the box"),
         tables=(("panel", ("lan",)), ("station", ("ae_title", "listen", "tls")), ("metrics", ()), ("log", ())),
     ),
+    "audit": Page(
+        title=N_("Audit repository"),
+        about=N_("Who keeps elsewhere what was done here"),
+        tables=(("audit", ()),),
+    ),
 }
 
 OF_BOX: dict[str, Page] = {  # of an appliance's machine.toml (gateway/config/machine.py)
@@ -85,13 +90,14 @@ OF_BOX: dict[str, Page] = {  # of an appliance's machine.toml (gateway/config/ma
     ),
 }
 
-ONE: dict[str, str] = {  # of an array of tables
+ONE: dict[str, str] = {  # of a table of which there may be several, or none
     "source": N_("Picture source"),
     "trigger": N_("Pedal"),
     "sign": N_("Lamp or tone"),
     "worklist": N_("Worklist server"),
     "procedure_step": N_("Server that is told of exams"),
     "destination": N_("Archive"),
+    "audit": N_("Audit repository"),
 }
 
 LABELS: dict[str, str] = {
@@ -223,9 +229,17 @@ LABELS: dict[str, str] = {
     "destination.password_file": N_("Password"),
     "destination.insecure": N_("Send without encryption"),
     "destination.tls": N_("Encryption"),
+    "audit.host": N_("Address"),
+    "audit.port": N_("Port"),
+    "audit.tls": N_("Encryption"),
     "retention.keep_days": N_("Days after the archives have them"),
     "retention.rejected_days": N_("Days for what was removed"),
     "retention.reserve_mb": N_("Room that stays free"),
+}
+
+ELSEWHERE: dict[str, str] = {  # of services that another address than the archive's may give
+    "destination.commitment": N_("Another address confirms what it stored"),
+    "destination.query": N_("Another address is asked what it has"),
 }
 
 WORDS: dict[str, str] = {  # of choices, by key and word; "" is the word that stands for nothing

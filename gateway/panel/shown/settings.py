@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import forms
+from gateway.config.dicom import ENTITY
 from gateway.config.forms import Form, form_of
 from gateway.config.lines import Place
 from gateway.config.settings import Address, Entity
 from gateway.config.table import Table
 from gateway.panel.allowed import OF_THE_MACHINE
-from gateway.panel.shown.setting_words import IN_HOURS, LABELS, OF_BOX, PAGES, SYMBOLS, UNITS, WORDS
+from gateway.panel.shown.setting_words import ELSEWHERE, IN_HOURS, LABELS, OF_BOX, PAGES, SYMBOLS, UNITS, WORDS
 
 Json = dict[str, Any]
 
@@ -62,12 +63,18 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
-    """A table of a page. `kinds` are those of which a new element can be."""
+    """A table of a page. `kinds` are those of which a new element can be; of an optional one there may be none."""
 
     table: str
     many: bool
     kinds: tuple[str, ...]
     entries: tuple[Entry, ...]
+    optional: bool = False
+
+    @property
+    def grows(self) -> bool:
+        """Say whether one can be added."""
+        return self.many or (self.optional and not self.entries)
 
 
 def sections(page: str, tables: Mapping[str, Table], document: Mapping[str, Any]) -> list[Section]:
@@ -75,8 +82,39 @@ def sections(page: str, tables: Mapping[str, Table], document: Mapping[str, Any]
     return [_section(name, tables[name], document, keys) for name, keys in {**PAGES, **OF_BOX}[page].tables]
 
 
+def elsewhere(entry: Entry) -> tuple[Field, ...]:
+    """Return the services of an archive that another address than its own may give, with what it has."""
+    asked = (field for field in entry.fields if field.form.kind == forms.ENTITY and entry.kind == "dicom")
+    return tuple(
+        dataclasses.replace(
+            field,
+            label=ELSEWHERE[field.key],
+            value=field.value if isinstance(field.value, dict) else None,
+            default=None,
+            inner=tuple(_other_address(field)),
+        )
+        for field in asked
+    )
+
+
+def _other_address(field: Field) -> Iterator[Field]:
+    now = field.value if isinstance(field.value, dict) else {}
+    for key, check in ENTITY.items():
+        yield Field(
+            place=(*field.place, key),
+            key=f"destination.{key}",
+            label=LABELS[f"destination.{key}"],
+            form=form_of(check),
+            value=now.get(key),
+            default=None,
+            needed=True,
+        )
+
+
 def new(name: str, table: Table, kind: str) -> list[Field]:
-    """Return what a new element of an array needs, in the order in which it is asked for."""
+    """Return what a new element of an array, or a table that is not there yet, is asked for, in this order."""
+    if table.is_optional:
+        return [each for field in _fields(name, table, (name,), {}) for each in field.inner or (field,)]
     raw = {"kind": kind} if kind else {}
     needed = (*table.needed, *table.needed_by_kind.get(kind, ()))
     wanted = dict.fromkeys([key for key in needed if key != "kind"])
@@ -93,6 +131,7 @@ def _section(name: str, table: Table, document: Mapping[str, Any], keys: tuple[s
         raw = value if isinstance(value, dict) else {}
         fields = [field for field in _fields(name, table, (name,), raw) if not keys or field.place[-1] in keys]
         entries: tuple[Entry, ...] = (Entry(place=(name,), name="", fields=tuple(fields)),)
+        entries = () if table.is_optional and not raw else entries
     else:
         parts = [part for part in value or [] if isinstance(part, dict)] if isinstance(value, list) else []
         entries = tuple(
@@ -104,7 +143,13 @@ def _section(name: str, table: Table, document: Mapping[str, Any], keys: tuple[s
             )
             for at, part in enumerate(parts)
         )
-    return Section(table=name, many=table.many, kinds=tuple(table.needed_by_kind), entries=entries)
+    return Section(
+        table=name,
+        many=table.many,
+        kinds=tuple(table.needed_by_kind),
+        entries=entries,
+        optional=table.is_optional,
+    )
 
 
 def _kind(table: Table, part: Mapping[str, Any]) -> str:

@@ -58,6 +58,10 @@ $("remove")?.addEventListener("click", async ({ currentTarget: key }) => {
   } catch (error) { failed(error); }
 });
 
+// --- what is rarely needed lies at the end: opened, it is where it can be seen ------------------------------------
+
+document.querySelector(".rare")?.addEventListener("toggle", ({ target }) => target.scrollIntoView({ block: "end" }));
+
 // --- a file that comes in --------------------------------------------------------------------------------------
 
 function showFirst([first]) {
@@ -178,8 +182,9 @@ async function changes() {
   const places = steps.map((each) => JSON.parse(each.dataset.place));
   const values = [];
   for (let number = 0; number < steps.length; number += 1) values.push(await kept(number, valueOf(number)));
+  const entry = Object.fromEntries(places.map((place, at) => [place.at(-1), values[at]]).filter(([, value]) => value !== undefined));
+  if (form.dataset.whole) return [{ place: JSON.parse(form.dataset.whole), value: entry }]; // its keys are one value
   if (form.dataset.add) {
-    const entry = Object.fromEntries(places.map((place, at) => [place.at(-1), values[at]]).filter(([, value]) => value !== undefined));
     return [{ add: form.dataset.add, values: form.dataset.kind ? { kind: form.dataset.kind, ...entry } : entry }];
   }
   return places.flatMap((place, at) => {
@@ -191,7 +196,8 @@ async function changes() {
 // What is wrong stands at its question; what is wrong elsewhere is said with its key.
 function point(problems) {
   const [first] = problems;
-  const at = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
+  const own = steps.findIndex((each) => JSON.parse(each.dataset.place).at(-1) === first.place.at(-1));
+  const at = form.dataset.whole && String(first.place) === String(JSON.parse(form.dataset.whole)) ? step : own;
   if (at >= 0 && at !== step) turnTo(at);
   if (!first.key) tell(first.reason);
   else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.label}: ${first.reason}`);

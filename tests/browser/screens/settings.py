@@ -11,6 +11,7 @@ from tests.browser.screens.people import as_administrator, ask
 from tests.browser.screens.registry import AFTER, at
 from tests.browser.screens.states import exam
 from tests.browser.screens.trials import LINES, tried, until_tried
+from tests.certificates import Authority
 
 _CONFIGURATION = """
 [station]
@@ -53,11 +54,34 @@ folder = "/media/stick"
 required = false
 """
 
+_REPOSITORY = """
+[audit]
+host = "audit.klinik.example"
+tls = { ca = "system" }
+"""
+
 
 def configured(box: Box, page: Page) -> None:
     """Let the box have a configuration of its own, and somebody with the PIN stand before it."""
     (box.settings.station.data_dir / "scopegate.toml").write_text(_CONFIGURATION)
     as_administrator(box, page)
+
+
+def with_certificates(box: Box, page: Page) -> None:
+    """Let the box have a certificate of its own, and that of the clinic's authority."""
+    configured(box, page)
+    folder = box.settings.station.data_dir / "certificates"
+    authority = Authority(folder)
+    ours = authority.issue("box")
+    for file, name in ((authority.ca, "clinic-ca.pem"), (ours.certificate, "box.pem"), (ours.key, "box.key")):
+        file.rename(folder / name)
+
+
+def audited(box: Box, page: Page) -> None:
+    """Let an audit repository be configured."""
+    configured(box, page)
+    file = box.settings.station.data_dir / "scopegate.toml"
+    file.write_text(f"{file.read_text()}{_REPOSITORY}")
 
 
 def change(box: Box, page: Page, place: list[str | int], value: Any) -> None:
@@ -68,6 +92,11 @@ def change(box: Box, page: Page, place: list[str | int], value: Any) -> None:
 def _trying(box: Box, page: Page) -> None:
     configured(box, page)
     tried(LINES["bad"])(box, page)
+
+
+def _trying_repository(box: Box, page: Page) -> None:
+    audited(box, page)
+    tried(LINES["untrusted"])(box, page)
 
 
 def _changed(box: Box, page: Page) -> None:
@@ -110,7 +139,7 @@ def _without_stick(box: Box, page: Page) -> None:
 
 at("settings", "/settings", _changed)
 at("settings_waiting", "/settings", _waiting)
-for _name in ("station", "worklist", "archives", "sources", "pedals", "retention", "screen", "network"):
+for _name in ("station", "worklist", "archives", "sources", "pedals", "retention", "screen", "network", "audit"):
     at(f"settings_{_name}", f"/settings/{_name}", configured)
 at("settings_pedal", "/settings/pedals/trigger/learn", configured)
 at("settings_profile", "/settings/sources/ask/source/0/profile", configured)
@@ -121,6 +150,15 @@ at("settings_device", "/settings/sources/ask/source/0/device", configured)
 at("settings_archive", "/settings/archives/destination/0", configured)
 at("settings_try", "/settings/archives/destination/0/try", _trying)
 AFTER["settings_try"] = until_tried
+at("settings_audit_there", "/settings/audit", audited)
+at("settings_audit_try", "/settings/audit/try", _trying_repository)
+AFTER["settings_audit_try"] = until_tried
+at("settings_rare", "/settings/archives/destination/0", configured)
+AFTER["settings_rare"] = lambda page: (
+    page.locator(".rare summary").tap(),
+    page.locator(".rare .row").last.scroll_into_view_if_needed(),
+)
+at("settings_elsewhere", "/settings/archives/elsewhere/destination/0/commitment", configured)
 at("settings_text", "/settings/archives/ask/destination/0/host", configured)
 at("settings_number", "/settings/retention/ask/retention/keep_days", configured)
 at("settings_choice", "/settings/screen/ask/panel/keyboard", configured)

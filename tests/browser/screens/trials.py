@@ -18,6 +18,16 @@ LINES = {
             "code": "",
         },
     ],
+    "untrusted": [
+        {
+            "part": "answers",
+            "ok": False,
+            "what": "The audit repository audit.klinik.example closed the connection before anything was sent.",
+            "action": "It is tried again by itself. If it lasts, call IT: check that audit.klinik.example trusts "
+            "the certificate of this box.",
+            "code": "dropped",
+        },
+    ],
     "bad": [
         {"part": "answers", "ok": True, "what": "It answers.", "action": "", "code": ""},
         {

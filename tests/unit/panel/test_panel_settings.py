@@ -513,3 +513,32 @@ def test_a_picture_source_is_chosen_from_what_is_plugged_in(configured: Bench) -
 )
 def test_a_field_is_typed_with_the_capitals_that_it_has_wherever_else_it_is_typed(configured, path, keys):
     assert f'data-keys="{keys}"' in configured.client.get(f"/settings/{path}").text
+
+
+def test_storage_commitment_of_another_address_is_typed_where_it_is_rarely_needed(configured: Bench) -> None:
+    page = configured.client.get("/settings/archives/destination/0").raise_for_status().text
+    folded = page.partition("<details")[2].partition("</details>")[0]
+    for service in ("commitment", "query"):
+        assert f"/settings/archives/elsewhere/destination/0/{service}" in folded
+    asking = configured.client.get("/settings/archives/elsewhere/destination/0/commitment").raise_for_status().text
+    assert asking.count("<fieldset") == 3  # one value: its title, its address, its port
+    assert 'data-whole="[&#34;destination&#34;, 0, &#34;commitment&#34;]"' in asking
+    other = {"ae_title": "PACS_SC", "host": "127.0.0.1", "port": 105}
+    asked(configured, "change", put("destination", 0, "commitment", value=other)).raise_for_status()
+    assert tomllib.loads(config(configured).read_text())["destination"][0]["commitment"] == other
+    assert "PACS_SC 127.0.0.1 105" in configured.client.get("/settings/archives/destination/0").text
+    wrong = asked(configured, "check", put("destination", 0, "commitment", value={**other, "port": 0})).json()
+    assert [each["place"] for each in wrong["problems"]] == [["destination", 0, "commitment"]]
+
+
+def test_a_service_of_another_address_is_asked_for_of_dicom_archives_alone(configured: Bench) -> None:
+    for kind, where in (
+        ("stow", {"url": "https://archive.example/dicom-web"}),
+        ("media", {"folder": "/media/usb"}),
+    ):
+        values = {"kind": kind, "name": kind, **where}
+        asked(configured, "change", {"add": "destination", "values": values}).raise_for_status()
+    for number in (1, 2):
+        assert "<details" not in configured.client.get(f"/settings/archives/destination/{number}").text
+    for place in ("destination/1/query", "destination/0/host", "destination/9/commitment", "station/name"):
+        assert configured.client.get(f"/settings/archives/elsewhere/{place}").status_code == 404

@@ -137,6 +137,8 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/first-start/later": EVERYBODY,
     "POST /api/v1/first-start/finish": {A},
     "GET /settings/{page}/{table}/{number}/try": {A},
+    "GET /settings/audit/try": {A},
+    "GET /settings/{page}/elsewhere/{place:path}": {A},
     "GET /first-start": EVERYBODY,
     "GET /first-start/language": {A},
     "GET /first-start/time": {A},
