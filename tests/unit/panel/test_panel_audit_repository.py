@@ -122,3 +122,8 @@ def test_it_is_tried_as_the_file_has_it_and_what_failed_is_said_in_words(configu
     assert configured.spool.requests.get(begun["id"]).state is RequestState.DONE
     found = configured.get(f"/trials/{begun['id']}")
     assert (found["done"], found["ok"], found["lines"][0]["code"]) == (True, False, "unreachable")
+
+
+def test_a_box_without_certificates_says_where_they_are_brought(bench: Bench) -> None:
+    asking = with_settings(bench).client.get(NEW).raise_for_status().text
+    assert asking.count("Certificates are brought under Settings, This box") == 3
