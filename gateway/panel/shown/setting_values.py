@@ -8,7 +8,7 @@ from gateway.config.differences import Difference
 from gateway.config.forms import form_of
 from gateway.config.table import Table
 from gateway.messages import N_
-from gateway.panel.shown.setting_words import LABELS, ONE, WORDS
+from gateway.panel.shown.setting_words import ELSEWHERE, LABELS, ONE, WORDS
 from gateway.panel.shown.settings import Field
 from gateway.panel.words import NAMES
 
@@ -70,7 +70,10 @@ def difference(each: Difference, tables: Mapping[str, Table], said: Said) -> dic
     old, new = (
         said(KEPT if value else NOT_SET) if secret else _words(full, value, said) for value in (each.old, each.new)
     )
-    return {"about": about, "name": name, "label": said(LABELS.get(full, key)), "old": old, "new": new}
+    label = said(LABELS.get(full, key))
+    if inner and (service := f"{each.steps[0]}.{each.steps[-2]}") in ELSEWHERE:
+        label = f"{said(ELSEWHERE[service])}: {said(LABELS[f'{each.steps[0]}.{key}'])}"
+    return {"about": about, "name": name, "label": label, "old": old, "new": new}
 
 
 def _is_secret(table: Table, key: str) -> bool:

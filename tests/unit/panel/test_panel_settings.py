@@ -524,6 +524,9 @@ def test_storage_commitment_of_another_address_is_typed_where_it_is_rarely_neede
     assert asking.count("<fieldset") == 3  # one value: its title, its address, its port
     assert 'data-whole="[&#34;destination&#34;, 0, &#34;commitment&#34;]"' in asking
     other = {"ae_title": "PACS_SC", "host": "127.0.0.1", "port": 105}
+    said = asked(configured, "check", put("destination", 0, "commitment", value=other)).json()["differences"]
+    label = "Another address confirms what it stored: Its name for DICOM (AE title)"
+    assert (said[0]["words"]["label"], said[0]["words"]["new"]) == (label, "PACS_SC")
     asked(configured, "change", put("destination", 0, "commitment", value=other)).raise_for_status()
     assert tomllib.loads(config(configured).read_text())["destination"][0]["commitment"] == other
     assert "PACS_SC 127.0.0.1 105" in configured.client.get("/settings/archives/destination/0").text
