@@ -10,6 +10,7 @@ NUMBER = "number"
 CHOICE = "choice"
 SEVERAL = "several"  # of `choices`, or texts when there are none
 NUMBERS = "numbers"  # `count` of them
+TABLE = "table"  # of keys of its own
 ENTITY = "entity"  # yes, no, or the address of another one
 FILE = "file"  # of this machine
 SECRET = "secret"  # a file that holds one; its content is typed and never shown  # noqa: S105

@@ -123,6 +123,7 @@ LIKE_ANOTHER = {
     "settings_rare": "settings_archive",
     "settings_elsewhere": "type_patient",
     "settings_text": "type_patient",
+    "settings_table": "settings_choice",
     "settings_number": "settings_wrong",
     "settings_choice_many": "settings_choice",
     "settings_secret": "settings_wrong",

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Box, until
 from tests.browser.every_screen import show
 from tests.browser.screens.choosing import scan
-from tests.browser.screens.settings import audited, configured, with_certificates
+from tests.browser.screens.settings import audited, change, configured, with_certificates
 from tests.browser.screens.states import exam
 
 
@@ -138,6 +138,23 @@ def test_another_address_confirms_what_an_archive_stored(page: Page, box: Box) -
         touch(page, "Continue")
     touch(page, "Continue")
     expect(page.locator("#wrong-what")).to_contain_text("could never report back")
+
+
+def test_encryption_is_turned_off_again_by_its_first_answer(page: Page, box: Box) -> None:
+    configured(box, page)
+    change(box, page, ["destination", 0, "tls"], {"ca": "system"})
+    look(box, page, "/settings/archives/ask/destination/0/tls")
+    expect(page.locator("#label")).to_have_text("Encryption")
+    expect(page.get_by_role("radio", name="Yes")).to_be_checked()
+    touch(page, "Continue")
+    expect(page.locator("#label")).to_have_text("File of the authorities that are trusted")
+    touch(page, "Back")
+    page.get_by_role("radio", name="No").tap()
+    touch(page, "Continue")
+    expect(page.locator("#sure .changes li")).to_have_count(1)
+    touch(page, "Change it")
+    page.wait_for_url("**/settings/archives/destination/0")
+    assert "tls" not in written(box)["destination"][0]
 
 
 def test_a_worklist_server_is_added_one_question_after_the_other(page: Page, box: Box) -> None:

@@ -12,7 +12,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.own_certificate import AUTHORITY
 from gateway.panel.own_machine import OwnMachine, cities, regions
 from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.pages.settings import SettingsPages
+from gateway.panel.pages.settings import SettingsPages, with_a_way_out
 from gateway.panel.people.roles import SET_UP, SET_UP_AT_THE_BOX
 from gateway.panel.shown import settings
 from gateway.panel.shown.setting_words import OF_BOX
@@ -194,7 +194,7 @@ class MachinePages:
         found = next((each for each in fields if each.place == place), None)
         if found is None:
             raise NotFound("There is no such entry in the configuration.")
-        asked = list(found.inner) or [found]
+        asked = with_a_way_out(found)
         if found.place == ("network", "method"):
             asked = [each for key in _TOGETHER for each in fields if each.place[1] == key]
         return self._asking(request, asked, back=f"{_ROOT}/{page}", title=found.label)

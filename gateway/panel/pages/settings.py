@@ -108,7 +108,7 @@ class SettingsPages:
         field = every[wanted]
         back = f"/settings/{name}/{wanted[0]}/{wanted[1]}" if isinstance(wanted[1], int) else f"/settings/{name}"
         title = field.label if field.inner else PAGES[name].title
-        fields = [*(field.inner or [field]), *_kept_for(field, every.values())]
+        fields = [*with_a_way_out(field), *_kept_for(field, every.values())]
         return self.asking(request, name, fields, title=title, back=back)
 
     def _elsewhere(self, request: Request) -> Values:
@@ -200,9 +200,11 @@ class SettingsPages:
             choices = [(words, said(label)) for words, label in kept.items()]
             choices += [(str(field.value), str(field.value))] if field.value and field.value not in kept else []
         plugged = _plugged(field, request.state.plugged, said)
-        if field.form.kind in {forms.FLAG, forms.ENTITY}:
+        if field.form.kind in {forms.FLAG, forms.ENTITY, forms.TABLE}:
             choices = [("true", said(setting_values.YES)), ("false", said(setting_values.NO))]
-        if isinstance(field.now, dict):  # another address than the archive's: it can be kept here, and not typed
+        if (
+            isinstance(field.now, dict) and not field.inner
+        ):  # another address than the archive's: it can be kept here, and not typed
             choices.append((json.dumps(field.now), setting_values.words(field, field.now, said)))
         return {
             "field": field,
@@ -244,6 +246,13 @@ class SettingsPages:
             return setting_values.with_this_screen(field, now, spoken.language, spoken.said)
 
         return value
+
+
+def with_a_way_out(field: Field) -> list[Field]:
+    """Return what is asked for a field: of a table in a table that is there, first whether it stays at all."""
+    if not field.inner:
+        return [field]
+    return [field, *field.inner] if field.value and not field.needed else list(field.inner)
 
 
 def _place(request: Request) -> tuple[str | int, ...]:
@@ -289,6 +298,8 @@ def _keys(field: Field) -> str:
 
 def _chosen(field: Field) -> list[str]:
     now: Any = field.now
+    if field.inner:
+        return ["true"]  # it is there
     if isinstance(now, bool | dict):
         return [json.dumps(now)]
     return [str(each) for each in now] if isinstance(now, list) else [str(now if now is not None else "")]

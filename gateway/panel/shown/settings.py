@@ -177,7 +177,7 @@ def _fields(name: str, table: Table, place: Place, raw: Mapping[str, Any]) -> It
             place=here,
             key=f"{name}.{key}",
             label=LABELS.get(f"{name}.{key}", key),
-            form=Form(kind="table") if isinstance(rule, Table) else form_of(rule),
+            form=Form(kind=forms.TABLE) if isinstance(rule, Table) else form_of(rule),
             value=value,
             default=_default(defaults[key]),
             needed=key in needed,

@@ -136,7 +136,7 @@ function valueOf(number) {
   const { kind } = steps[number].dataset;
   const [first] = inputs(number);
   const text = first.value.trim();
-  if (kind === "flag" || kind === "entity") return chosen(number).length ? JSON.parse(chosen(number)[0]) : undefined;
+  if (["flag", "entity", "table"].includes(kind)) return chosen(number).length ? JSON.parse(chosen(number)[0]) : undefined;
   if (kind === "choice") return chosen(number)[0];
   if (kind === "several" && first.type === "checkbox") return chosen(number);
   if (text === "") return undefined;
@@ -188,6 +188,7 @@ async function changes() {
     return [{ add: form.dataset.add, values: form.dataset.kind ? { kind: form.dataset.kind, ...entry } : entry }];
   }
   return places.flatMap((place, at) => {
+    if (steps[at].dataset.kind === "table") return []; // it stays: its keys follow
     if (steps[at].dataset.kind === "secret" && values[at] === undefined) return [];
     return [values[at] === undefined ? { place, remove: true } : { place, value: values[at] }];
   });
@@ -203,15 +204,18 @@ function point(problems) {
   else tell(at >= 0 ? `${say.refused} ${first.reason}` : `${say.elsewhere} ${first.label}: ${first.reason}`);
 }
 
+// A table in a table that is not to stay: nothing else is asked then.
+function goes() { return steps[step].dataset.kind === "table" && valueOf(step) === false; }
+
 async function forward() {
   const what = wrong(step);
   tell(what);
   if (what) return;
-  if (step + 1 < steps.length) { turnTo(step + 1); return; }
+  if (!goes() && step + 1 < steps.length) { turnTo(step + 1); return; }
   $("next").disabled = true;
   $("problem").hidden = true;
   try {
-    const problems = await ask({ changes: await changes() });
+    const problems = await ask({ changes: goes() ? [{ place: JSON.parse(steps[step].dataset.place), remove: true }] : await changes() });
     if (problems.length) point(problems);
   } catch (error) { failed(error); }
   $("next").disabled = false;

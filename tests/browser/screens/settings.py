@@ -104,6 +104,11 @@ def _changed(box: Box, page: Page) -> None:
     change(box, page, ["destination", 0, "host"], "pacs.klinik.example")
 
 
+def _encrypted(box: Box, page: Page) -> None:
+    configured(box, page)
+    change(box, page, ["destination", 0, "tls"], {"ca": "system"})
+
+
 def _in_an_exam(box: Box, page: Page) -> None:
     configured(box, page)
     exam(box, 2)
@@ -159,6 +164,7 @@ AFTER["settings_rare"] = lambda page: (
     page.locator(".rare .row").last.scroll_into_view_if_needed(),
 )
 at("settings_elsewhere", "/settings/archives/elsewhere/destination/0/commitment", configured)
+at("settings_table", "/settings/archives/ask/destination/0/tls", _encrypted)
 at("settings_text", "/settings/archives/ask/destination/0/host", configured)
 at("settings_number", "/settings/retention/ask/retention/keep_days", configured)
 at("settings_choice", "/settings/screen/ask/panel/keyboard", configured)

@@ -127,3 +127,10 @@ def test_it_is_tried_as_the_file_has_it_and_what_failed_is_said_in_words(configu
 def test_a_box_without_certificates_says_where_they_are_brought(bench: Bench) -> None:
     asking = with_settings(bench).client.get(NEW).raise_for_status().text
     assert asking.count("Certificates are brought under Settings, This box") == 3
+
+
+def test_its_encryption_is_changed_and_never_turned_off(configured: Bench) -> None:
+    set_up(configured)
+    assert 'data-kind="table"' not in configured.client.get("/settings/audit/ask/audit/tls").raise_for_status().text
+    gone = asked(configured, "change", {"place": ["audit", "tls"], "remove": True})
+    assert (gone.status_code, gone.json()["problems"][0]["reason"]) == (422, "tls is missing")

@@ -247,3 +247,11 @@ def test_what_root_says_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
     for damaged in ("", "[]", "{", "[" * 100_000):
         (tmp_path / "network.json").write_text(damaged)
         assert told("network", tmp_path) is None
+
+
+@pytest.mark.parametrize("table", ["network", "time"])
+def test_no_table_of_the_machine_goes_as_a_whole(box: Bench, table: str) -> None:
+    asked(box.client, "change", *STATIC).raise_for_status()
+    before = (folder(box) / "machine.toml").read_text()
+    assert asked(box.client, "change", {"place": [table], "remove": True}).status_code == 422
+    assert (folder(box) / "machine.toml").read_text() == before

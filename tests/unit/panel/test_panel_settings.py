@@ -545,3 +545,13 @@ def test_a_service_of_another_address_is_asked_for_of_dicom_archives_alone(confi
         assert "<details" not in configured.client.get(f"/settings/archives/destination/{number}").text
     for place in ("destination/1/query", "destination/0/host", "destination/9/commitment", "station/name"):
         assert configured.client.get(f"/settings/archives/elsewhere/{place}").status_code == 404
+
+
+def test_encryption_that_is_set_is_first_asked_about_as_a_whole_and_goes_as_a_whole(configured: Bench) -> None:
+    ask = "/settings/archives/ask/destination/0/tls"
+    assert 'data-kind="table"' not in configured.client.get(ask).raise_for_status().text
+    asked(configured, "change", put("destination", 0, "tls", value={"ca": "system"})).raise_for_status()
+    page = configured.client.get(ask).raise_for_status().text
+    assert page.partition("<fieldset")[2].partition(">")[0].count('data-kind="table"') == 1
+    asked(configured, "change", {"place": ["destination", 0, "tls"], "remove": True}).raise_for_status()
+    assert "tls" not in tomllib.loads(config(configured).read_text())["destination"][0]
