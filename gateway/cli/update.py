@@ -39,11 +39,12 @@ def status() -> None:
 def install(file: Annotated[Path, typer.Argument(help="A bundle (*.raucb).")]) -> None:
     """Install a version into the other slot; it runs from the next start on."""
     from gateway.clock import Clock
+    from gateway.machine.alone import alone
     from gateway.machine.update import asked, box
     from gateway.machine.update.rauc import Rauc
 
     clock = Clock()
-    with asked.alone():
+    with alone(asked.LOCK):
         asked.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).install(file.absolute())
     print("Installed. It runs from the next start on.")
 

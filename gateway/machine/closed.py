@@ -19,6 +19,20 @@ class DataMissing(DataClosed):
     action = "Call service: the disk is another one, or it is broken."
 
 
+class TwoDisks(DataClosed):
+    """Parts of this box are on two disks."""
+
+    code = "two-disks"
+    action = "Switch the box off, pull out sticks and disks that are not the box's own, and switch it on."
+
+
+class DataForeign(DataClosed):
+    """Something else stands where this box opens its data."""
+
+    code = "data-foreign"
+    action = "Switch the box off and on again; if this page comes back, call IT: somebody may have changed the box."
+
+
 class DataDamaged(DataClosed):
     """The part of the disk that holds patients' pictures cannot be read."""
 

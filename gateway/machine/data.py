@@ -6,17 +6,19 @@ wrong.
 
 import logging
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config import recovery_code
+from gateway.config.told import told
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing
+from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed, KeyGone
-from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
+from gateway.machine.disk import KEY_BYTES, Disk, find, open_or_make
 from gateway.machine.guarding import Guarding
 from gateway.machine.key_record import Guard, State
 from gateway.machine.telling import tell
@@ -36,29 +38,45 @@ class NotAKey(Refused):
     action = f"A recovery code has 32 digits in groups of four; a start PIN has {SHORTEST_PIN} digits or more."
 
 
-def start(disk: Disk, clock: Clock) -> ScopegateError | None:
-    """Open the data, or say why not."""
+def start(
+    disk: Disk, clock: Clock, *, look: Callable[[], object] = find, lock: Path = KEYS, says: Path = TOLD
+) -> ScopegateError | None:
+    """Open the data, or say why not. `look` finds the partitions."""
     trouble: DataClosed | None = None
-    try:
-        if not disk.opened:
-            erasing.finish(disk)
-            open_or_make(disk, new_key=_random(clock))
-    except DataClosed as error:
-        trouble = error
-    _say(disk, trouble)
+    with alone(lock):
+        try:
+            look()
+            if not disk.opened:
+                erasing.finish(disk)
+                open_or_make(disk, new_key=_random(clock))
+        except DataClosed as error:
+            trouble = error
+        _say(disk, trouble, says=says)
     return trouble
 
 
-def asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
+def asked(
+    disk: Disk, clock: Clock, wanted: Mapping[str, str], *, lock: Path = KEYS, says: Path = TOLD
+) -> ScopegateError | None:
     """Do what was asked for, and say how it went, under the number of the request."""
+    number = wanted.get("number", "")
+    try:
+        with at_the_keys(lock):
+            trouble = _asked(disk, clock, wanted)
+            _say(disk, trouble, number=number, says=says)
+    except KeysBusy as error:  # whoever is at them writes what is said of the keys
+        tell(says, SUBJECT, {**(told(SUBJECT, says) or {}), **_words(error), "number": number})
+        return error
+    return trouble
+
+
+def _asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
     guarding = Guarding(disk, new_key=_random(clock), today=clock.utc().date().isoformat())
-    trouble: ScopegateError | None = None
     try:
         _obey(guarding, wanted)
     except (DataClosed, Refused) as error:
-        trouble = error
-    _say(disk, trouble, number=wanted.get("number", ""))
-    return trouble
+        return error
+    return None
 
 
 def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
@@ -95,7 +113,7 @@ def _random(clock: Clock) -> bytes:
     return bytes.fromhex(clock.token(2 * KEY_BYTES))
 
 
-def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "") -> None:
+def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "", says: Path = TOLD) -> None:
     try:
         record = disk.record()
     except KeyGone:
@@ -108,13 +126,14 @@ def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "") -> Non
         "tpm": disk.tpm.usable,
         "secure_boot": _secure_boot(),
         "number": number,
-        "code": trouble.code if trouble else "",
-        "what": trouble.what if trouble else "",
-        "safe": trouble.safe if trouble else "",
-        "action": trouble.action if trouble else "",
+        **_words(trouble),
     }
-    TOLD.mkdir(mode=0o755, exist_ok=True)  # at the start nobody else has made it yet
-    tell(TOLD, SUBJECT, said)
+    says.mkdir(mode=0o755, exist_ok=True)  # at the start nobody else has made it yet
+    tell(says, SUBJECT, said)
+
+
+def _words(trouble: ScopegateError | None) -> dict[str, str]:
+    return {name: getattr(trouble, name, "") for name in ("code", "what", "safe", "action")}
 
 
 def _secure_boot() -> bool:

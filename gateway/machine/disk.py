@@ -12,17 +12,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.log import event
-from gateway.machine import key_record
-from gateway.machine.closed import DataClosed, DataDamaged, DataMissing, KeyGone, KeyRefused, StartPinWanted
+from gateway.machine import key_record, own_disk
+from gateway.machine.closed import (
+    DataClosed,
+    DataDamaged,
+    DataForeign,
+    DataMissing,
+    KeyGone,
+    KeyRefused,
+    StartPinWanted,
+    TwoDisks,
+)
 from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
-from gateway.machine.luks import MAPPING, Luks, WrongKey
+from gateway.machine.luks import MAPPED, Luks, WrongKey
 from gateway.machine.sealing import NotUnsealed, Tpm
 
 _log = logging.getLogger(__name__)
-_LABELS = Path("/dev/disk/by-partlabel")
 _DEFINITIONS = Path("/usr/lib/scopegate/repart.d")
-_MAPPED = Path("/dev/mapper") / MAPPING
 _REPAIRED = 1  # e2fsck(8): errors were corrected; from 4 on some were not
 KEY_BYTES = 64
 
@@ -31,18 +38,21 @@ KEY_BYTES = 64
 class Disk:
     """Where the two partitions are, and the TPM of the machine."""
 
-    key: Path = _LABELS / "key"
-    data: Path = _LABELS / "data"
+    key: Path = own_disk.NAMES / "key"
+    data: Path = own_disk.NAMES / "data"
     tpm: Tpm = field(default_factory=Tpm)
     held: Path = Path("/run/scopegate-data.key")  # in memory, root's alone: with a start PIN, the key of this start
+    mapped: Path = MAPPED
+    sys: Path = own_disk.SYS
 
     @property
     def luks(self) -> Luks:
-        return Luks(self.data)
+        return Luks(self.data, mapped=self.mapped, sys=self.sys)
 
     @property
     def opened(self) -> bool:
-        return _MAPPED.exists()
+        """Say whether /dev/mapper/data is what is on this partition, in the clear."""
+        return self.luks.is_open
 
     def record(self) -> KeyRecord:
         """Return what the key partition says; nothing, where there is none yet. Raises KeyGone."""
@@ -96,7 +106,7 @@ def open_or_make(disk: Disk, *, new_key: bytes) -> None:
     """
     record = _found(disk)
     if record.state is State.NEW and not disk.data.exists():
-        _make_partitions()
+        _make_partitions(disk)
         record = _found(disk)  # those that were there and had no name yet: a box that was made is never made again
     if record.state is State.MADE:
         open_with(disk, disk.own_key(record))
@@ -121,6 +131,7 @@ def open_with(disk: Disk, secret: bytes) -> None:
     """Open what was made. Raises DataMissing, DataDamaged, KeyRefused (not this secret)."""
     if not disk.data.exists():
         raise DataMissing
+    _name_is_free(disk)
     try:
         disk.luks.open(secret)
     except WrongKey:
@@ -131,10 +142,15 @@ def open_with(disk: Disk, secret: bytes) -> None:
     _check_file_system(disk)
 
 
+def _name_is_free(disk: Disk) -> None:
+    if disk.mapped.exists():
+        raise DataForeign
+
+
 def _check_file_system(disk: Disk) -> None:
     """Repair what is repaired without a question, as after every cut; leave the rest to a person."""
     try:
-        run(["e2fsck", "-p", _MAPPED], wait_s=3600)
+        run(["e2fsck", "-p", MAPPED], wait_s=3600)
     except ProgramFailed as error:
         if error.status == _REPAIRED:  # less than that: it was killed
             return
@@ -145,6 +161,7 @@ def _check_file_system(disk: Disk) -> None:
 
 
 def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
+    _name_is_free(disk)
     try:
         if record.state is State.NEW and disk.luks.is_one:
             raise KeyGone
@@ -153,7 +170,7 @@ def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
         event(_log, "making_data")
         disk.luks.make(record.key)
         disk.luks.open(record.key)
-        run(["mkfs.ext4", "-q", "-F", "-L", "data", "-m", "0", _MAPPED], wait_s=600)
+        run(["mkfs.ext4", "-q", "-F", "-L", "data", "-m", "0", MAPPED], wait_s=600)
         run(["sync"])
     except ProgramFailed as error:
         event(_log, "data_not_made", why=str(error))
@@ -161,13 +178,32 @@ def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     disk.write(replace(record, state=State.MADE))
 
 
-def _make_partitions() -> None:
-    """Make those that are missing; what is there stays as it is. Raises DataClosed."""
+def find() -> own_disk.OwnDisk:
+    """Have the partitions of the box's own disk found by name; return the disk. Raises TwoDisks, DataClosed."""
+    try:
+        own = own_disk.of()
+        own_disk.name_partitions(own)
+    except own_disk.OnTwoDisks:
+        raise TwoDisks from None
+    except OSError as error:
+        event(_log, "own_disk_not_found", why=str(error))
+        raise DataClosed("The box does not find its own disk.") from None
+    return own
+
+
+def _make_partitions(disk: Disk) -> None:
+    """Make those that are missing; what is there stays as it is. Raises DataClosed.
+
+    Not beside another disk with such data: that may be the clinic's, and this the one that should not be there.
+    """
+    own = find()
     words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
     try:
-        name = run(["lsblk", "--nodeps", "--noheadings", "--output", "PKNAME", _LABELS / "root-a"]).decode().strip()
-        run([*words, f"/dev/{name}"])
+        if own_disk.called("data", own, disk.sys):
+            raise TwoDisks
+        run([*words, own.device])
         run(["udevadm", "settle", "--timeout=30"])
-    except ProgramFailed as error:
+    except (OSError, ProgramFailed) as error:
         event(_log, "partitions_not_made", why=str(error))
         raise DataClosed("The box could not prepare its disk for pictures.") from None
+    find()

@@ -12,8 +12,10 @@ from enum import Enum
 from pathlib import Path
 
 from gateway.machine.handing import ProgramFailed, run
+from gateway.machine.own_disk import SYS
 
 MAPPING = "data"
+MAPPED = Path("/dev/mapper") / MAPPING
 _HEADER_BYTES = 16 << 20  # what luksFormat takes for header and key slots
 _PIECE = bytes(1 << 20)
 _WRONG_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
@@ -37,8 +39,11 @@ class WrongKey(Exception):
 class Luks:
     """One partition, or a file in its place."""
 
-    def __init__(self, device: Path) -> None:
+    def __init__(self, device: Path, *, mapped: Path = MAPPED, sys: Path = SYS) -> None:
+        """`mapped`: where it is found once it is open."""
         self.device = device
+        self._mapped = mapped
+        self._blocks = sys / "class" / "block"
 
     @property
     def is_one(self) -> bool:
@@ -47,6 +52,19 @@ class Luks:
         except ProgramFailed:
             return False
         return True
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether what has the name lies on this partition alone, and is what its header calls itself."""
+        try:
+            mapping = self._blocks / self._mapped.resolve(strict=True).name
+            below = [each.name for each in (mapping / "slaves").iterdir()]
+            kind = (mapping / "dm" / "uuid").read_text("ascii").strip()
+            number = run(["cryptsetup", "luksUUID", self.device]).decode().strip()
+        except (OSError, ValueError, ProgramFailed):
+            return False
+        ours = f"CRYPT-LUKS2-{number.replace('-', '')}-{MAPPING}"
+        return (below, kind) == ([self.device.resolve().name], ours)
 
     def make(self, secret: bytes) -> None:
         """Encrypt it anew; whatever it held is gone. Raises ProgramFailed."""

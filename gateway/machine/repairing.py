@@ -6,7 +6,7 @@ and what root says in repair.json is what that page says.
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from gateway.config.told import told
 from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing, laying_open
+from gateway.machine.alone import KEYS, at_the_keys
 from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed
 from gateway.machine.data import TOLD, NotAKey, code_of
@@ -100,6 +101,7 @@ class Desk:
         live: Path = LIVE,
         data: Path = erasing.DATA,
         stick: Path = STICK,
+        lock: Path = KEYS,
     ) -> None:
         self._disk = disk
         self._clock = clock
@@ -108,21 +110,24 @@ class Desk:
         self._live = live
         self._data = data
         self._stick = stick
+        self._lock = lock
 
     def obey(self, wanted: Mapping[str, str]) -> None:
         """Do what was asked for, and say how it went, under the number of the request."""
         number = wanted.get("number", "")
-        try:
-            work = self._permitted(wanted)
-        except (DataClosed, Refused) as error:
-            event(_log, "repair_refused", code=error.code)
-            self._tell({**(told(SUBJECT, self._says) or {}), "number": number, "refused": _words(error)})
-            return
-        try:
-            work(number)
-        except (DataClosed, Refused) as error:
-            event(_log, "repair_failed", code=error.code)
-            self.say(error, number=number, doing="")
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(at_the_keys(self._lock))
+                work = self._permitted(wanted)
+            except (DataClosed, Refused) as error:
+                event(_log, "repair_refused", code=error.code)
+                self._tell({**(told(SUBJECT, self._says) or {}), "number": number, "refused": _words(error)})
+                return
+            try:
+                work(number)
+            except (DataClosed, Refused) as error:
+                event(_log, "repair_failed", code=error.code)
+                self.say(error, number=number, doing="")
 
     def say(self, state: ScopegateError, *, number: str, doing: str) -> None:
         """Say why there is no panel. `doing`: "" nothing goes on."""

@@ -4,13 +4,11 @@ What asks for a turn during a trial ends at once, because other units wait behin
 its end by itself.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from gateway.machine.alone import alone
 from gateway.machine.applying import Applied, Applying
 from gateway.machine.telling import tell
 
@@ -20,7 +18,7 @@ _TRIAL, _APPLIES = ".trial", ".applies"  # locks, in the folder of what root say
 def apply_file(applying: Applying) -> bool:
     """Make the machine what its file says, and tell; say whether it was nobody else's turn."""
     told = applying.places.told
-    with _alone(told / _APPLIES), _alone(told / _TRIAL, patient=False) as no_trial:
+    with alone(told / _APPLIES), alone(told / _TRIAL, patient=False) as no_trial:
         if no_trial:
             say(told, applying.file(), 0)
         return no_trial
@@ -28,28 +26,10 @@ def apply_file(applying: Applying) -> bool:
 
 def during_trial(told: Path, trial: Callable[[], bool]) -> bool:
     """Run a trial while nobody else applies anything; return what it returns."""
-    with _alone(told / _TRIAL):
+    with alone(told / _TRIAL):
         return trial()
 
 
 def say(told: Path, applied: Applied, until_ns: int) -> None:
     """Say what the machine is now; `until_ns`: when that ends (CLOCK_BOOTTIME), 0 = it stays."""
     tell(told, "applied", {**asdict(applied), "until_ns": until_ns})
-
-
-@contextmanager
-def _alone(path: Path, *, patient: bool = True) -> Iterator[bool]:
-    """Hold a lock; without patience say False when somebody else has it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _locked(fd, patient=patient)
-    finally:
-        os.close(fd)
-
-
-def _locked(fd: int, *, patient: bool) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX if patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -13,8 +13,9 @@ from gateway.panel.words import Words
 LONGEST = 64
 _HEX = "123A456B789C0DEF"  # a PIN has digits, a recovery code hexadecimal ones
 _DIGITS = "1234567890"
-_BY_A_PERSON = frozenset({"start-pin", "key-gone", "key-refused", "no-key"})  # codes of what somebody can open
-_LOST = frozenset({"data-missing"})  # codes of what leaves nothing to erase or to rescue
+# Codes of what somebody can open.
+_BY_A_PERSON = frozenset({"start-pin", "key-gone", "key-refused", "keys-busy", "no-key"})
+_LOST = frozenset({"data-missing", "two-disks"})  # codes of what leaves nothing to erase or to rescue
 _STYLE = """
 :root { color-scheme: dark; }
 body { margin: 0; padding: 3vh 4vw; background: #101418; color: #f2f4f5; font: 1.2rem/1.4 sans-serif; }

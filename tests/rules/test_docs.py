@@ -21,7 +21,7 @@ from gateway.dicom import copies
 from gateway.forward.proving import parts as proving
 from gateway.forward.proving import proof
 from gateway.forward.sending import step_sender
-from gateway.machine import closed, data, guarding, repairing, rescuing, sealed_pieces
+from gateway.machine import alone, closed, data, guarding, repairing, rescuing, sealed_pieces
 from gateway.machine.update import refusals
 from gateway.model import PleaseCheck
 from gateway.net import commitment as net_commitment
@@ -63,7 +63,7 @@ def summary(kind: type) -> str:
 
 
 def error_table() -> str:
-    ours = (errors, problems, closed, guarding, data, refusals, repairing, rescuing, sealed_pieces)
+    ours = (errors, problems, closed, alone, guarding, data, refusals, repairing, rescuing, sealed_pieces)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
     mine = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]
     rows = [

@@ -12,10 +12,10 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.config.told import told
 from gateway.errors import MachineRequest
+from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.update import configuration, disk, firmware, memory, payload, refusals, starts
 from gateway.machine.update.asked import Desk, exam_open
 from gateway.machine.update.box import Box, Places, after_start, good_slots
-from gateway.machine.update.disk import Disk, Partition
 from gateway.machine.update.firmware import Start, entries_put_right, order_put_right
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
@@ -112,40 +112,30 @@ def test_a_firmware_that_forgot_is_told_of_both_slots_anew() -> None:
 # --- the disk and RAUC's configuration ----------------------------------------------------------------------
 
 
-def fake_disk(folder: Path) -> Path:
-    """Make what the kernel shows of a disk; return its blocks."""
-    blocks, place = folder / "block", folder / "devices" / "sda"
-    blocks.mkdir()
-    names = ["esp-a", "esp-b", "root-a", "verity-a", "root-b", "verity-b", "key", "data"]
-    for number, label in enumerate(names, 1):
-        part = place / f"sda{number}"
-        part.mkdir(parents=True)
-        (part / "partition").write_text(f"{number}\n")
-        (part / "uevent").write_text(f"DEVNAME=sda{number}\nPARTN={number}\nPARTNAME={label}\n")
-        (blocks / part.name).symlink_to(part)
-    return blocks
+NAMES = ["esp-a", "esp-b", "root-a", "verity-a", "root-b", "verity-b", "key", "data"]
+DISK = OwnDisk(
+    device=Path("/dev/sda"),
+    partitions={
+        name: Partition(device=Path(f"/dev/sda{number}"), number=number) for number, name in enumerate(NAMES, 1)
+    },
+)
 
 
-def test_slots_are_those_of_the_disk_that_the_box_runs_from(tmp_path: Path) -> None:
-    (tmp_path / "sda3").touch()
-    root = tmp_path / "root"
-    root.symlink_to("sda3")
-    found = disk.of(root, fake_disk(tmp_path))
-    assert found.device == Path("/dev/sda")
-    assert found.partitions["verity-b"] == Partition(device=Path("/dev/sda6"), number=6)
+def test_the_firmware_starts_slots_of_the_box_s_own_disk(tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    layout.write_text(f"# The partitions.\nesp_a={A}\nesp_b={B}\n")
+    assert disk.starts(DISK, layout) == STARTS
 
 
-def test_rauc_is_told_of_both_slots_and_of_the_floor(tmp_path: Path) -> None:
-    (tmp_path / "sda3").touch()
-    text = configuration.text(IMAGE, disk.of(tmp_path / "sda3", fake_disk(tmp_path)), "0.2.5")
+def test_rauc_is_told_of_both_slots_and_of_the_floor() -> None:
+    text = configuration.text(IMAGE, DISK, "0.2.5")
     assert "min-bundle-version=0.2.5\n" in text
     assert "[slot.root.1]\ndevice=/dev/sda5\ntype=raw\nparent=start.1\n" in text
     assert "[slot.start.1]\ndevice=/dev/sda2\ntype=raw\nbootname=scopegate-b\n" in text
 
 
-def test_a_raspberry_pi_has_its_own_way_to_choose_a_slot(tmp_path: Path) -> None:
-    (tmp_path / "sda3").touch()
-    text = configuration.text(IMAGE, disk.of(tmp_path / "sda3", fake_disk(tmp_path)), "0", uefi=False)
+def test_a_raspberry_pi_has_its_own_way_to_choose_a_slot() -> None:
+    text = configuration.text(IMAGE, DISK, "0", uefi=False)
     assert "bootloader=custom\n" in text
     assert "bootloader-custom-backend=/usr/lib/scopegate/pi-slots\n" in text
     assert "device=/dev/sda2\ntype=raw\nbootname=b\n" in text
@@ -153,7 +143,7 @@ def test_a_raspberry_pi_has_its_own_way_to_choose_a_slot(tmp_path: Path) -> None
 
 def test_a_disk_without_a_slot_has_no_configuration() -> None:
     with pytest.raises(KeyError):
-        configuration.text(IMAGE, Disk(device=Path("/dev/sda"), partitions={}), "0")
+        configuration.text(IMAGE, replace(DISK, partitions={}), "0")
 
 
 # --- what is remembered -------------------------------------------------------------------------------------

@@ -1,17 +1,16 @@
 """What the screen or a command asks for: what is on the stick, install it, start it. Never in an exam."""
 
-import fcntl
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.errors import MachineRequest
 from gateway.log import event, warn
 from gateway.machine import telling
+from gateway.machine.alone import alone
 from gateway.machine.asked import taken, words_of
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
@@ -37,7 +36,7 @@ _STALE_NS = 5_000_000_000
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 8
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
-_LOCK = Path("/run/scopegate-update.lock")
+LOCK = Path("/run/scopegate-update.lock")
 _log = logging.getLogger(__name__)
 
 
@@ -197,15 +196,7 @@ def obey_the_screen(clock: Clock) -> None:
     """Take the screen's wish and obey it. Raises OSError, KeyError on a machine that is no appliance."""
     try:
         wanted = words_of(taken(SUBJECT))
-        with alone():
+        with alone(LOCK):
             Desk(box=boxes.this(clock), rauc=Rauc(), clock=clock).obey(wanted)
     except MachineRequest as error:
         warn(_log, "update_request_refused", why=error)
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Nobody else installs meanwhile."""
-    with _LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

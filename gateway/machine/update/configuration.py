@@ -1,6 +1,7 @@
 """RAUC's configuration, made at each start: this box's own disk, the oldest version that it may run."""
 
-from gateway.machine.update.disk import PIECES, Disk
+from gateway.machine.own_disk import OwnDisk
+from gateway.machine.update.disk import PIECES
 from gateway.machine.update.firmware import SLOTS, name
 from gateway.machine.update.image import KEYRING, Image
 
@@ -39,7 +40,7 @@ def bootname(slot: str, *, uefi: bool) -> str:
     return name(slot) if uefi else slot
 
 
-def text(image: Image, disk: Disk, floor: str, *, uefi: bool = True) -> str:
+def text(image: Image, disk: OwnDisk, floor: str, *, uefi: bool = True) -> str:
     """Return the file. Raises KeyError when the disk lacks a partition."""
     bootloader = "efi" if uefi else "custom"
     parts = [_HEAD.format(compatible=image.compatible, bootloader=bootloader, floor=floor, keyring=KEYRING)]

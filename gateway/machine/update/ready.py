@@ -5,10 +5,11 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.log import warn
+from gateway.machine import own_disk
+from gateway.machine.own_disk import OwnDisk
 from gateway.machine.update import box as boxes
 from gateway.machine.update import configuration, disk, memory, starts, uploaded
 from gateway.machine.update.box import Box, ProgramFailed
-from gateway.machine.update.disk import Disk
 from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
 from gateway.machine.update.memory import Memory
 from gateway.machine.update.rauc import CONFIGURATION
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def get_ready(clock: Clock) -> None:
     """Put everything right. Raises OSError, KeyError on a machine that is no appliance."""
-    here, ours = boxes.this(clock), disk.of()
+    here, ours = boxes.this(clock), own_disk.of()
     kept = here.recalled()
     trial, fell_back = here.on_trial, False
     try:
@@ -41,15 +42,15 @@ def get_ready(clock: Clock) -> None:
         here.tell(here.keep(kept, **runs))
     uploaded.forget(here.places.memory)  # of an installation whose plug was pulled
     try:
-        starts.came_up()
-    except OSError as error:
+        starts.came_up(ours.partitions["key"].device)
+    except (OSError, KeyError) as error:
         warn(_log, "start_not_counted", error=type(error).__name__)
 
 
-def _firmware(here: Box, kept: Memory, ours: Disk, *, trial: bool) -> bool:
+def _firmware(here: Box, kept: Memory, ours: OwnDisk, *, trial: bool) -> bool:
     """Put the firmware's entries and order right; return whether it prefers the other. Raises ProgramFailed."""
     loader = LOADERS[here.image.compatible.rpartition("-")[2]]
-    for words in entries_put_right(boxes.firmware(), ours.starts(), loader):
+    for words in entries_put_right(boxes.firmware(), disk.starts(ours), loader):
         boxes.run("efibootmgr", *words)
     found = boxes.firmware()
     prefers = ours_in_order(found)[:1]
@@ -60,7 +61,7 @@ def _firmware(here: Box, kept: Memory, ours: Disk, *, trial: bool) -> bool:
     return prefers == [here.other]
 
 
-def _configure(here: Box, kept: Memory, ours: Disk) -> None:
+def _configure(here: Box, kept: Memory, ours: OwnDisk) -> None:
     if not here.takes_updates:
         return
     uefi = _UEFI.exists()

@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-KEY = Path("/dev/disk/by-partlabel/key")
 _PLACE = 1_044_480  # as in image-build/tree/box/usr/lib/dracut/modules.d/80scopegate/scopegate-starts
 
 
-def came_up(key: Path = KEY) -> None:
+def came_up(key: Path) -> None:
     """Say that this start came up. Raises OSError."""
     file = os.open(key, os.O_RDWR | os.O_CLOEXEC)
     try:

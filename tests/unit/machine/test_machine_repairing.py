@@ -9,6 +9,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.machine import key_record, laying_open
+from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.closed import DataDamaged
 from gateway.machine.disk import Disk
 from gateway.machine.handing import ProgramFailed
@@ -41,6 +42,7 @@ class Box:
             live=self.live,
             data=self.data,
             stick=folder / "no-stick",
+            lock=folder / "lock",
         )
 
     def _run(self, words: list[str]) -> bytes:
@@ -228,3 +230,28 @@ def test_data_that_cannot_be_mounted_in_any_way_are_said_so_and_nothing_stays_op
         laid(box, tmp_path, monkeypatch, programs)
     assert "dmsetup remove rescue-layer" in programs.ran
     assert "losetup --detach /dev/loop0" in programs.ran
+
+
+@pytest.mark.parametrize("do", ["destroy", "keep", "rescue"])
+def test_nothing_is_repaired_while_somebody_changes_keys(box: Box, tmp_path: Path, do: str) -> None:
+    with at_the_keys(tmp_path / "lock"):
+        said = box.asked(do)
+    assert (said["number"], said["refused"]["code"]) == ("7", "keys-busy")
+    assert (box.ran, box.disk.record().state) == ([], State.MADE)
+    assert not (box.data / "new-settings").exists()
+
+
+def test_nobody_changes_keys_while_a_box_is_erased(box: Box, tmp_path: Path) -> None:
+    busy: list[str] = []
+
+    def looks(_: list[str]) -> bytes:
+        try:
+            with at_the_keys(tmp_path / "lock"):
+                busy.append("")
+        except KeysBusy as error:
+            busy.append(error.code)
+        return b""
+
+    object.__setattr__(box.desk._machine, "run", looks)
+    box.asked("destroy")
+    assert set(busy) == {"keys-busy"}

@@ -1,0 +1,130 @@
+"""The unit that opens the data: an open name is not believed, and one request is at the keys at a time."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.clock import FakeClock
+from gateway.machine import data, disk, key_record
+from gateway.machine.alone import at_the_keys
+from gateway.machine.closed import TwoDisks
+from gateway.machine.disk import Disk
+from gateway.machine.key_record import KeyRecord, State
+from gateway.machine.own_disk import OwnDisk, Partition
+from tests.unit.machine.kernel import Kernel
+
+NUMBER = "0f3c1a52-6f1e-4b0a-9d55-0c7f3b2e9a11"
+OURS = f"CRYPT-LUKS2-{NUMBER.replace('-', '')}-data"
+
+
+class Box:
+    """One whose data partition is a file with a real header, called as the kernel's sda8."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kernel = Kernel(folder)
+        self.kernel.disk("sda", ["key", "data"])
+        self.says, self.lock = folder / "says", folder / "lock"
+        self.disk = Disk(
+            key=folder / "sda1",
+            data=folder / "sda2",
+            mapped=folder / "dm-0",
+            sys=self.kernel.sys,
+            held=folder / "held",
+        )
+        self.disk.key.write_bytes(bytes(1 << 20))
+        with self.disk.data.open("wb") as file:
+            file.truncate(32 << 20)
+        words = f"cryptsetup luksFormat --batch-mode --type luks2 --pbkdf pbkdf2 --uuid {NUMBER}".split()
+        words += ["--pbkdf-force-iterations", "1000", "--key-file", "-", str(self.disk.data)]
+        subprocess.run(words, input=b"own key", check=True)
+        key_record.write(self.disk.key, KeyRecord(state=State.MADE, key=b"own key"))
+
+    def mapped(self, below: str = "sda2", uuid: str = OURS) -> None:
+        """Have /dev/mapper/data be open."""
+        self.kernel.mapping("dm-0", below, uuid=uuid)
+        self.disk.mapped.touch()
+
+    def start(self) -> str:
+        trouble = data.start(self.disk, FakeClock(), look=lambda: None, lock=self.lock, says=self.says)
+        assert self.told["code"] == (trouble.code if trouble else "")
+        return str(self.told["code"])
+
+    def asked(self, **wanted: str) -> str:
+        trouble = data.asked(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
+        return trouble.code if trouble else ""
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return dict(json.loads((self.says / "data.json").read_text()))
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_data_that_are_open_already_are_taken_as_they_are(box: Box) -> None:
+    box.mapped()
+    assert box.start() == ""
+    assert box.told["opened"] is True
+
+
+@pytest.mark.parametrize(
+    ("below", "uuid"),
+    [
+        ("sdb2", OURS),  # a copy of the header on another disk
+        ("sda2", "CRYPT-PLAIN-data"),
+        ("sda2", f"CRYPT-LUKS2-{'0' * 32}-data"),
+        ("sda2", ""),
+    ],
+)
+def test_what_else_has_the_name_of_the_open_data_is_not_believed(box: Box, below: str, uuid: str) -> None:
+    box.kernel.disk("sdb", ["key", "data"])
+    box.mapped(below, uuid)
+    before = box.disk.data.read_bytes()[: 16 << 20]
+    assert box.start() == "data-foreign"
+    assert box.told["opened"] is False
+    assert box.asked(do="unlock", secret="48151623", number="7") == "data-foreign"
+    assert box.disk.data.read_bytes()[: 16 << 20] == before
+
+
+def test_nothing_is_made_where_something_else_has_the_name(box: Box) -> None:
+    box.disk.key.write_bytes(bytes(1 << 20))
+    key_record.write(box.disk.key, KeyRecord(state=State.MAKING, key=b"own key"))
+    box.mapped("sda1")
+    assert box.start() == "data-foreign"
+    assert box.disk.record().state is State.MAKING
+
+
+def test_a_box_that_does_not_know_its_own_disk_opens_nothing(box: Box) -> None:
+    def look() -> None:
+        raise TwoDisks
+
+    trouble = data.start(box.disk, FakeClock(), look=look, lock=box.lock, says=box.says)
+    assert trouble is not None
+    assert (trouble.code, box.told["code"], box.told["opened"]) == ("two-disks", "two-disks", False)
+
+
+def test_no_new_box_begins_beside_a_disk_that_has_such_data(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.kernel.disk("sdb", ["data"])
+    own = OwnDisk(device=Path("/dev/sda"), partitions={"root-a": Partition(device=Path("/dev/sda3"), number=3)})
+    ran: list[object] = []
+    monkeypatch.setattr(disk, "find", lambda: own)
+    monkeypatch.setattr(disk, "run", lambda words, **_: ran.append(words))
+    box.disk.data.unlink()
+    box.disk.key.unlink()
+    assert box.start() == "two-disks"
+    assert ran == []
+
+
+def test_a_request_about_keys_is_refused_while_another_is_at_them(box: Box) -> None:
+    box.start()
+    said, key = box.told, box.disk.key.read_bytes()
+    with at_the_keys(box.lock):
+        assert box.asked(do="no-start-pin", secret="48151623", number="7") == "keys-busy"
+        assert (box.told["number"], box.told["code"], box.told["made"]) == ("7", "keys-busy", said["made"])
+    assert box.disk.key.read_bytes() == key
+    assert box.asked(do="format", number="8") == "machine-request"
