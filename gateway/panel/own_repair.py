@@ -9,10 +9,11 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.config.told import FOLDER, told
-from gateway.errors import ExamOpen, Refused
+from gateway.errors import ExamOpen
 from gateway.model import ExamState
 from gateway.panel.problems import NoMachine, NotRepaired, OtherNumber
 from gateway.spool import unarchived
+from gateway.spool.audit_sent import AuditSent
 from gateway.spool.spool import Spool
 from gateway.spool.unarchived import Unarchived
 
@@ -21,6 +22,7 @@ _NUMBER_DIGITS = 16
 _DIGITS = 6  # of the number that erases the box
 _STEP_S = 0.2
 _PATIENCE_S = 60.0
+_LEAVES_S = 10.0  # for a line of the audit file on its way to the audit repository
 
 
 class OwnRepair:
@@ -58,19 +60,18 @@ class OwnRepair:
         offered, self._offered = self._offered, None
         if offered is None or number != offered[0] or self.left().nowhere > offered[1].nowhere:
             raise OtherNumber
-        self._note("box-erased", person)
-        self._ask("destroy")
+        self._recorded("destroy", "box-erase", person)
 
     def keep(self, person: str) -> None:
         """Have settings and people become those of a new box. Raises NoMachine, ExamOpen, NotRepaired."""
         self._may()
-        self._note("settings-made-new", person)
-        self._ask("keep")
+        self._recorded("keep", "settings-new", person)
 
     def rescue(self, code: str, person: str) -> None:
         """Have the pictures written onto a stick, encrypted with the recovery code. Raises as `keep`."""
         self._may()
-        self._ask("rescue", code)
+        if refusal := self._ask("rescue", code):
+            raise refusal
         self._note("rescue-begun", person)
 
     def _may(self) -> None:
@@ -79,22 +80,42 @@ class OwnRepair:
         if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
             raise ExamOpen("An exam is open.", action="Finish it first.")
 
-    def _note(self, what: str, person: str) -> None:
-        self._spool.audit.note(what, by="panel", **({"person": person} if person else {}))
+    def _recorded(self, do: str, what: str, person: str) -> None:
+        """Ask root, and have a line say so that is true whatever root does; with a box its audit file goes too."""
+        self._note(f"{what}-asked", person)
+        self._until_line_left()
+        if refusal := self._ask(do):
+            self._note(f"{what}-refused", person, why=refusal.code)
+            raise refusal
 
-    def _ask(self, what: str, secret: str = "") -> None:
+    def _until_line_left(self) -> None:
+        """Wait for the audit repository to have the last line; one that is away keeps nothing from going on."""
+        if self._settings.audit is None:
+            return
+        audit = self._spool.audit
+        sent = AuditSent(path=self._spool.layout.audit_sent, audit=audit, files=self._spool.files)
+        ours = audit.last
+        for _ in range(int(_LEAVES_S / _STEP_S)):
+            if audit.last - sent.left >= ours:
+                return
+            self._clock.pause(_STEP_S)
+
+    def _note(self, what: str, person: str, **details: str) -> None:
+        self._spool.audit.note(what, by="panel", **details, **({"person": person} if person else {}))
+
+    def _ask(self, what: str, secret: str = "") -> NotRepaired | None:
+        """Ask root; return its refusal. Raises NotRepaired when nobody answers: it may be done yet."""
         number = self._clock.token(_NUMBER_DIGITS)
         wanted = {"do": what, "secret": secret, "number": number}
         self._spool.files.write_secret(self._path, json.dumps(wanted).encode())
         for _ in range(int(_PATIENCE_S / _STEP_S)):
             said = told(_SUBJECT, self._says) or {}
             if said.get("number") == number:
-                if why := said.get("refused"):
-                    raise _refusal(why)
-                return
+                why = said.get("refused")
+                return _refusal(why) if why else None
             self._clock.pause(_STEP_S)
         raise NotRepaired("The box did not answer in time.")
 
 
-def _refusal(why: dict[str, str]) -> Refused:
+def _refusal(why: dict[str, str]) -> NotRepaired:
     return NotRepaired(**{key: str(why.get(key, "")) for key in ("what", "code", "safe", "action")})

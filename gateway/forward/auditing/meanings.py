@@ -60,6 +60,8 @@ _TABLE = {
     "capture-rejected": Meaning(event=ACCESSED, action="D"),
     "capture-purged": Meaning(event=ACCESSED, action="D"),
     "lost-by-archive": Meaning(event=ACCESSED, action="R", outcome="4"),
+    "box-erase-refused": Meaning(event=ALERT, kind=_RESTRICTED, outcome="4"),
+    "settings-new-refused": Meaning(event=ALERT, kind=_RESTRICTED, outcome="4"),
     "exam-erased": Meaning(event=DELETED, action="D"),
     "exported": Meaning(event=EXPORT, action="R"),
     "objects-sent": Meaning(event=TRANSFERRED, action="C"),

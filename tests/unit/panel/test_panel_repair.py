@@ -1,10 +1,16 @@
 """A box that is made new or rescued, on its screen: what would be lost is counted, and root alone does it."""
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from gateway.clock import Clock, FakeClock
+from gateway.config.settings import AuditRepository, Tls
+from gateway.panel.own_repair import OwnRepair
+from gateway.spool.audit_sent import AuditSent
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.root import Root
@@ -34,6 +40,12 @@ def number_on(bench: Bench) -> str:
     found = re.search(r"type (\d{6})\b", bench.client.get("/repair/destroy").raise_for_status().text)
     assert found
     return found[1]
+
+
+def noted(bench: Bench) -> list[tuple[str, str | None]]:
+    """Return what the audit file says of repairs, and why not."""
+    lines = [json.loads(line) for line in bench.spool.layout.audit.read_text().splitlines()]
+    return [(line["what"], line.get("why")) for line in lines if line["what"].startswith(("box-", "settings-new-"))]
 
 
 def destroy(bench: Bench, number: str) -> str:
@@ -69,7 +81,61 @@ def test_a_box_is_erased_without_a_pin_by_who_typed_the_number(bench: Bench, roo
     bench.client.cookies.clear()
     assert destroy(bench, number) == ""
     assert did(root) == ["destroy"]
-    assert '"box-erased"' in bench.spool.layout.audit.read_text()
+    assert noted(bench) == [("box-erase-asked", None)]
+
+
+def test_the_audit_file_does_not_say_that_was_done_which_root_refused(bench: Bench, root: Root) -> None:
+    number = number_on(with_settings(bench))
+    root.answer = {"refused": {"code": "keys-busy", "what": "Busy.", "safe": "Nothing.", "action": "Wait."}}
+    bench.client.cookies.clear()
+    assert destroy(bench, number) == "keys-busy"
+    bench.refused("/repair/keep", {"name": "Huber", "pin": PIN}, 409, "keys-busy")
+    asked, refused, *keep = noted(bench)
+    assert (asked, refused) == (("box-erase-asked", None), ("box-erase-refused", "keys-busy"))
+    assert keep == [("settings-new-asked", None), ("settings-new-refused", "keys-busy")]
+
+
+class Forward(FakeClock):
+    """Time in which the audit file's lines leave the box after some looks at it, and root obeys at once."""
+
+    def __init__(self, bench: Bench, root: Root, *, looks: int) -> None:
+        super().__init__()
+        self._spool, self._root, self._looks = bench.spool, root, looks
+        layout = self._spool.layout
+        self.sent = AuditSent(path=layout.audit_sent, audit=self._spool.audit, files=self._spool.files)
+        self.left_when_asked: list[int] = []
+        self._erased = bench.settings.station.runtime_dir / "repair"
+
+    def pause(self, seconds: float) -> None:
+        super().pause(seconds)
+        self._looks -= 1
+        if self._looks == 0:
+            self.sent.taken(self.sent.waiting(100)[-1])
+        if self._erased.exists():
+            self.left_when_asked.append(self.sent.left)
+            Clock().pause(0.05)  # of the thread that is root
+
+
+@pytest.mark.parametrize(("looks", "left"), [(3, 0), (10**6, 1)])
+def test_the_audit_repository_hears_of_it_before_the_box_is_erased(
+    bench: Bench, root: Root, looks: int, left: int
+) -> None:
+    clock = Forward(bench, root, looks=looks)
+    repository = AuditRepository(host="audit.clinic.example", tls=Tls(ca=None))
+    repair = OwnRepair(
+        requests=bench.settings.station.runtime_dir,
+        spool=bench.spool,
+        settings=replace(bench.settings, audit=repository),
+        clock=clock,
+        says=bench.settings.station.data_dir.parent / "says",
+    )
+    before = bench.spool.audit.last
+    number, _ = repair.offer()
+    repair.destroy(number, "")
+    assert did(root) == ["destroy"]
+    assert (clock.sent.left == 0) == (left == 0)
+    assert bench.spool.audit.last == before + 1
+    assert all((each == 0) == (left == 0) for each in clock.left_when_asked)
 
 
 def test_another_number_erases_nothing_and_each_is_good_once(bench: Bench, root: Root) -> None:
