@@ -5,8 +5,8 @@ wrong.
 """
 
 import logging
-import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -21,6 +21,7 @@ from gateway.machine.closed import DataClosed, KeyGone
 from gateway.machine.disk import KEY_BYTES, Disk, find, open_or_make
 from gateway.machine.guarding import Guarding
 from gateway.machine.key_record import Guard, State
+from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.telling import tell
 
 TOLD = Path("/run/scopegate-machine")
@@ -159,4 +160,5 @@ def run_asked() -> None:
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
         units = ["scopegate-data.service", "local-fs.target", "scopegate.target"]
-        subprocess.run(["systemctl", "start", "--no-block", *units], check=False)
+        with suppress(ProgramFailed):
+            run(["systemctl", "start", "--no-block", *units])

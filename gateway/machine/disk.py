@@ -23,9 +23,9 @@ from gateway.machine.closed import (
     StartPinWanted,
     TwoDisks,
 )
-from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
 from gateway.machine.luks import MAPPED, Luks, WrongKey
+from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.sealing import NotUnsealed, Tpm
 
 _log = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ def _make_partitions(disk: Disk) -> None:
     own = find()
     words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
     try:
-        if own_disk.called("data", own, disk.sys):
+        if "data" not in own.partitions and own_disk.called("data", own, disk.sys):
             raise TwoDisks
         run([*words, own.device])
         run(["udevadm", "settle", "--timeout=30"])

@@ -13,8 +13,8 @@ from gateway.log import event
 from gateway.machine import durable
 from gateway.machine.closed import DataMissing, KeyGone, NotErased
 from gateway.machine.disk import Disk
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import KeyRecord, State
+from gateway.machine.programs import ProgramFailed
 
 DATA = Path("/data")
 MARK = "new-settings"  # what the unit of that name waits for

@@ -13,9 +13,9 @@ from gateway.errors import Refused
 from gateway.log import event
 from gateway.machine.closed import KeyGone, KeyRefused
 from gateway.machine.disk import Disk, open_with
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Slots, WrongKey
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.sealing import NotUnsealed
 
 _log = logging.getLogger(__name__)

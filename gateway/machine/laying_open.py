@@ -13,8 +13,8 @@ from pathlib import Path
 from gateway.log import event
 from gateway.machine.closed import DataDamaged, KeyRefused
 from gateway.machine.disk import Disk
-from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.luks import WrongKey
+from gateway.machine.programs import ProgramFailed, run
 
 WORK = Path("/run/scopegate-rescue")
 _OPENED = Path("/dev/mapper/data")  # where the box itself opened it

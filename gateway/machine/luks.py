@@ -11,8 +11,8 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
-from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.own_disk import SYS
+from gateway.machine.programs import ProgramFailed, run
 
 MAPPING = "data"
 MAPPED = Path("/dev/mapper") / MAPPING

@@ -23,8 +23,8 @@ from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed
 from gateway.machine.data import TOLD, NotAKey, code_of
 from gateway.machine.disk import Disk
-from gateway.machine.handing import ProgramFailed, run
 from gateway.machine.laying_open import WORK
+from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.rescuing import STICK, MountedSticks, NoStick, Rescue, Rescuing
 from gateway.machine.sealed_pieces import Pieces
 from gateway.machine.telling import tell

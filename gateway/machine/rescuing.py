@@ -15,7 +15,7 @@ from typing import IO
 
 from gateway.clock import Clock
 from gateway.machine.closed import DataClosed
-from gateway.machine.handing import run
+from gateway.machine.programs import run
 from gateway.machine.sealed_pieces import Pieces
 
 STICK = Path("/media/usb")

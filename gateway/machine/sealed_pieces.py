@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from gateway.machine.closed import DataClosed
-from gateway.machine.handing import ProgramFailed, run
+from gateway.machine.programs import ProgramFailed, run
 
 PIECE_BYTES = 1 << 30
 _LEAST_BYTES = 64 << 20  # a stick with less room than that is full

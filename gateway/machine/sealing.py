@@ -11,7 +11,7 @@ the box.
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.machine.handing import ProgramFailed, run
+from gateway.machine.programs import ProgramFailed, run
 
 _NAME = "scopegate.data"
 _PCRS = "7+12"

@@ -19,9 +19,9 @@ from gateway.machine import key_record, luks
 from gateway.machine.closed import KeyGone, KeyRefused, StartPinWanted
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding, NotWithTpm, RecoveryCodeFirst
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Luks, Slots, WrongKey
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.sealing import NotUnsealed, Tpm
 
 MEASURE = "/lib/systemd/systemd-measure"
@@ -282,7 +282,7 @@ def test_a_box_whose_partitions_get_their_names_late_is_not_made_anew(
     late = replace(disk, key=disk.key.with_name("key-late"), data=disk.data.with_name("data-late"))
     opened = []
 
-    def named() -> None:
+    def named(_: Disk) -> None:
         late.key.write_bytes(key)
         late.data.write_bytes(data)
 

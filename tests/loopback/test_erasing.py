@@ -11,9 +11,9 @@ from gateway.machine import erasing, key_record
 from gateway.machine.closed import DataMissing, KeyGone, NotErased
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.guarding import Guarding
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import KeyRecord, State
 from gateway.machine.luks import Luks, WrongKey
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.sealing import Tpm
 
 CODE = b"0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import memory
-from gateway.machine.update.box import Box, Places, ProgramFailed
+from gateway.machine.update.box import Box, Places
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
 from gateway.machine.update.rauc import Rauc
@@ -76,7 +77,7 @@ class Machine:
             said = self.states if "ActiveState" in words else self.restarts
             return "\n".join([said(self.seconds)] * len(UNITS))
         if words[:2] == ("systemctl", "start") and not self.healthy:
-            raise ProgramFailed("systemctl: failed")
+            raise ProgramFailed("systemctl", 1, "failed")
         return ""
 
     def decide(self) -> Memory:

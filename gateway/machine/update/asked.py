@@ -12,9 +12,10 @@ from gateway.log import event, warn
 from gateway.machine import telling
 from gateway.machine.alone import alone
 from gateway.machine.asked import taken, words_of
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
-from gateway.machine.update.box import SUBJECT, Box, ProgramFailed, Run
+from gateway.machine.update.box import SUBJECT, Box, Run
 from gateway.machine.update.memory import Phase, holds
 from gateway.machine.update.rauc import Bundle, Rauc
 from gateway.machine.update.refusals import (

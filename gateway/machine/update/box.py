@@ -1,7 +1,6 @@
 """This box as its updates see it: the running slot, what it remembers, what it says of that to the screen."""
 
 import logging
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.config import told
 from gateway.log import event, warn
-from gateway.machine import telling
+from gateway.machine import programs, telling
 from gateway.machine.update import image, memory, uploaded
 from gateway.machine.update.firmware import SLOTS, Firmware, read
 from gateway.machine.update.image import KEYRING, Image
@@ -26,19 +25,9 @@ _log = logging.getLogger(__name__)
 Run = Callable[..., str]
 
 
-class ProgramFailed(Exception):
-    """A program of the system refused."""
-
-
 def run(*words: str, wait_s: float = _PROGRAM_S) -> str:
     """Return what a program of the system printed. Raises ProgramFailed."""
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=wait_s, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ProgramFailed(f"{words[0]}: {type(error).__name__}") from None
-    if done.returncode:
-        raise ProgramFailed(f"{words[0]}: {done.stderr.strip()[-200:]}")
-    return done.stdout
+    return programs.run(words, wait_s=wait_s).decode(errors="replace")
 
 
 def firmware(run: Run = run) -> Firmware:

@@ -7,9 +7,10 @@ from gateway.clock import Clock
 from gateway.log import warn
 from gateway.machine import own_disk
 from gateway.machine.own_disk import OwnDisk
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import configuration, disk, memory, starts, uploaded
-from gateway.machine.update.box import Box, ProgramFailed
+from gateway.machine.update.box import Box
 from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
 from gateway.machine.update.memory import Memory
 from gateway.machine.update.rauc import CONFIGURATION

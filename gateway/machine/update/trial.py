@@ -9,9 +9,10 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.log import event, warn
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import asked
 from gateway.machine.update import box as boxes
-from gateway.machine.update.box import Box, ProgramFailed, Run
+from gateway.machine.update.box import Box, Run
 from gateway.machine.update.memory import Phase
 from gateway.machine.update.rauc import Rauc
 from gateway.machine.update.refusals import UpdateRefused

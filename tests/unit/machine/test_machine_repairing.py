@@ -12,9 +12,9 @@ from gateway.machine import key_record, laying_open
 from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.closed import DataDamaged
 from gateway.machine.disk import Disk
-from gateway.machine.handing import ProgramFailed
 from gateway.machine.key_record import KeyRecord, State
 from gateway.machine.luks import Luks, WrongKey
+from gateway.machine.programs import ProgramFailed
 from gateway.machine.repairing import Desk, Machine, PanelGone
 
 MB = 1 << 20
