@@ -86,10 +86,8 @@ def _losses(
     from gateway.spool import erasable
 
     kept = [each for each in found if each.state is ExamState.OPEN and not alone]
-    losses = [erasable.loss(spool, each.id, required) for each in found if each not in kept]
-    with spool.database.read() as connection:
-        for each in losses:
-            erasable.refuse(connection, each.exam.id, servers)
+    going = [each.id for each in found if each not in kept]
+    losses = erasable.losses(spool, going, required=required, servers=servers)
     for each in losses:
         _print(each, required)
     for stays in kept:
@@ -120,4 +118,5 @@ def _words(copy: Copy) -> str:
 
     vouched = f", vouches for {copy.proven}" if copy.proven else ""
     perhaps = f", perhaps {copy.perhaps} more" if copy.perhaps else ""
-    return f"{copy.where}: {counted(copy.objects, 'object')}{vouched}{perhaps}"
+    where = f"{copy.where} as it was before it was replaced" if copy.replaced else copy.where
+    return f"{where}: {counted(copy.objects, 'object')}{vouched}{perhaps}"

@@ -1,7 +1,7 @@
 """What would be lost with an exam, where copies of it are, and what forbids erasing it. Changes nothing."""
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import ClipRecording, WrongState
@@ -20,6 +20,7 @@ class Copy:
     objects: int
     proven: int = 0
     perhaps: int = 0
+    replaced: bool = False  # another archive bears the name now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,11 +54,22 @@ def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
         unproven=sum(uid not in proven for uid in pictures),
         untold=_untold(spool, exam),
         copies=(
-            *_delivered([d for d in deliveries if d.id not in before], "{}"),
-            *_delivered([d for d in deliveries if d.id in before], "{} as it was before it was replaced"),
+            *_delivered([d for d in deliveries if d.id not in before]),
+            *_delivered([d for d in deliveries if d.id in before], replaced=True),
             *_exported(spool, exam, {d.destination for d in deliveries}),
         ),
     )
+
+
+def losses(
+    spool: Spool, exams: Sequence[str], *, required: Collection[str], servers: Collection[str]
+) -> list[Loss]:
+    """Return what would be lost with each exam. Raises NotFound, and what forbids erasing one of them now."""
+    found = [loss(spool, exam, required) for exam in exams]
+    with spool.database.read() as connection:
+        for exam in exams:
+            refuse(connection, exam, servers)
+    return found
 
 
 def of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
@@ -143,14 +155,15 @@ def _of_earlier_bearers(spool: Spool, exam: str) -> frozenset[int]:
         return frozenset(row[0] for row in rows)
 
 
-def _delivered(deliveries: Collection[Delivery], words: str) -> Iterator[Copy]:
+def _delivered(deliveries: Collection[Delivery], *, replaced: bool = False) -> Iterator[Copy]:
     for name in sorted({d.destination for d in deliveries}):
         there = [d for d in deliveries if d.destination == name]
         copy = Copy(
-            where=words.format(name),
+            where=name,
             objects=sum(d.state in _ARRIVED for d in there),
             proven=sum(d.state is DeliveryState.COMMITTED for d in there),
             perhaps=sum(d.in_doubt and d.state not in _ARRIVED for d in there),
+            replaced=replaced,
         )
         if copy.objects or copy.perhaps:
             yield copy

@@ -1,4 +1,4 @@
-"""Erasing exams for good. Decides nothing; `scopegate exam erase` does, and `erasable` says what forbids it.
+"""Erasing exams for good. Decides nothing: a command and a page do, and `erasable` says what forbids it.
 
 The mark is the folder's new name, `<exam>.erased`: one rename, flushed. A cut before it leaves the exam as it was,
 a cut after it leaves work for `take_up`, which every process does before it looks at anything else. Running ones
@@ -38,9 +38,10 @@ class Erasure:
     pictures: int
     unsent: int
     unproven: int
+    person: str = ""  # who was signed in; a command knows nobody
 
 
-def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str]) -> bool:
+def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str], person: str = "") -> bool:
     """Erase exams; False when the index's log, which somebody reads, still holds traces until the next start.
 
     servers: those of procedure steps that are configured. Raises WrongState or ClipRecording when one of them
@@ -52,7 +53,7 @@ def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[s
                 for each in exams:
                     erasable.refuse(connection, each.exam.id, servers)
             for each in exams:
-                _begin(spool, each, by=by, servers=servers)
+                _begin(spool, each, by=by, person=person, servers=servers)
         finally:
             clean = take_up(spool)
     return clean
@@ -91,7 +92,7 @@ def unfinished(spool: Spool) -> list[str]:
 # --- until the mark --------------------------------------------------------------------------------------------
 
 
-def _begin(spool: Spool, exam: Loss, *, by: str, servers: Collection[str]) -> None:
+def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collection[str]) -> None:
     """Claim the exam's queue, write down what is lost, and give the folder its new name."""
     uid, layout = exam.exam.id, spool.layout
     with suppress(SpoolDamaged):  # a damaged exam may be erased as well
@@ -112,6 +113,7 @@ def _begin(spool: Spool, exam: Loss, *, by: str, servers: Collection[str]) -> No
             pictures=exam.pictures,
             unsent=exam.unsent,
             unproven=exam.unproven,
+            person=person,
         )
         spool.files.write(layout.media(uid, ERASURE), [records.dump(record)])
         spool.files.rename(layout.exam(uid), layout.erased(uid))
@@ -170,8 +172,9 @@ def _finish(spool: Spool, folder: Path) -> None:
 def _note(spool: Spool, exam: str, record: Path) -> None:
     try:
         found = records.load(Erasure, record.read_bytes())
-        counts = {"pictures": found.pictures, "unsent": found.unsent, "unproven": found.unproven}
-        spool.audit.note("exam-erased", by=found.by, exam=exam, begun=found.utc, **counts)
+        details: dict[str, str | int] = {"person": found.person} if found.person else {}
+        details |= {"pictures": found.pictures, "unsent": found.unsent, "unproven": found.unproven}
+        spool.audit.note("exam-erased", by=found.by, exam=exam, begun=found.utc, **details)
     except SpoolDamaged:
         spool.audit.note("exam-erased", by="unknown", exam=exam)
     event(_log, "exam_erased", exam=exam)

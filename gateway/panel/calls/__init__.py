@@ -13,6 +13,7 @@ from gateway.panel.calls.certificate import CertificateCalls
 from gateway.panel.calls.day import DayCalls
 from gateway.panel.calls.deliveries import DeliveryCalls
 from gateway.panel.calls.devices import DeviceCalls
+from gateway.panel.calls.erasing import ErasingCalls
 from gateway.panel.calls.exams import ExamCalls
 from gateway.panel.calls.exports import ExportCalls
 from gateway.panel.calls.first_start import FirstStartCalls
@@ -50,6 +51,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *DayCalls(context).routes(),
         *DeliveryCalls(context).routes(),
         *DeviceCalls(context).routes(),
+        *ErasingCalls(context).routes(),
         *ExamCalls(context).routes(),
         *ExportCalls(context).routes(),
         *FirstStartCalls(context).routes(),

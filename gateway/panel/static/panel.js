@@ -272,8 +272,10 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) { location.assign(answer.url); return; }
-    // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so.
-    if (answer.status === 404 && document.getElementById("banner")) { location.assign("/"); return; }
+    // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so; a form that is
+    // on its way, which erased it, leads on by itself.
+    const sending = document.querySelector("form [type=submit]:disabled");
+    if (answer.status === 404 && document.getElementById("banner") && !sending) { location.assign("/"); return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-refresh]")) {
       const now = fresh.getElementById(part.id);

@@ -1,0 +1,59 @@
+"""The pages on which an administrator erases one exam: what goes, what stays elsewhere, the number to repeat."""
+
+from starlette.requests import Request
+
+from gateway.errors import Refused
+from gateway.panel.context import Context
+from gateway.panel.doors.routing import Route
+from gateway.panel.pages.frame import Elsewhere, Frame, Values
+from gateway.panel.people.roles import SET_UP
+from gateway.spool import erasable, erasing
+
+
+class ErasingPages:
+    """One method a page."""
+
+    def __init__(self, context: Context, frame: Frame) -> None:
+        self._spool = context.spool
+        self._settings = context.settings
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        return [
+            self._frame.route("/erase/{exam}", "erase.html", self._asked, who=SET_UP),
+            self._frame.route("/erase/{exam}/number", "erase_number.html", self._number, who=SET_UP),
+            self._frame.route("/erased", "erased.html", self._erased, who=SET_UP),
+        ]
+
+    def _asked(self, request: Request) -> Values:
+        """Say what would be lost, what stays, and why it cannot be at this moment."""
+        exam = self._spool.exams.get(request.path_params["exam"])
+        required = [each.name for each in self._settings.destinations if each.required]
+        return {
+            "exam": self._frame.look.exam(exam, self._frame.today()),
+            "keep": exam.keep,
+            "loss": erasable.loss(self._spool, exam.id, required),
+            "required": required,
+            "worklists": bool(self._settings.worklists),
+            "refused": self._refused(exam.id),
+        }
+
+    def _number(self, request: Request) -> Values:
+        exam = request.path_params["exam"]
+        asked = self._asked(request)
+        if asked["refused"]:
+            raise Elsewhere(f"/erase/{exam}")
+        return asked
+
+    def _erased(self, request: Request) -> Values:
+        del request
+        return {"traces": bool(erasing.unfinished(self._spool))}
+
+    def _refused(self, exam: str) -> Refused | None:
+        servers = [each.name for each in self._settings.procedure_steps]
+        try:
+            with self._spool.database.read() as connection:
+                erasable.refuse(connection, exam, servers)
+        except Refused as why:
+            return why
+        return None
