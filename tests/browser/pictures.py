@@ -135,6 +135,8 @@ LIKE_ANOTHER = {
     "settings_before": "settings_sure",
     "settings_sources": "settings_several",
     "service_signs": "service",
+    "queue_of_nobody": "service",
+    "queue_replaced": "service",
     "self_test": "service",
     "self_test_waits": "service",
     "self_test_failed": "service",

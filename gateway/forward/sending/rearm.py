@@ -15,10 +15,10 @@ from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.spool.deliveries import INSTEAD, WANTED
 from gateway.spool.destinations import Known
+from gateway.spool.queues import peer_of
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-_PEER = ("kind", "ae_title", "host", "port", "url")  # what makes it another archive when it changes
 # Held for what a setting, here or there, may put right.
 OF_SETTINGS = (
     *outgoing.OF_THE_FORM,
@@ -64,12 +64,6 @@ def _rearm(spool: Spool, destination: Destination) -> int:
     elif known and known.settings != settings:
         event(_log, "destination_settings_changed", destination=name, queued_again=count)
     return count
-
-
-def peer_of(destination: Destination) -> str:
-    """Return where a destination is, as people read it."""
-    values = dataclasses.asdict(destination)
-    return " ".join(str(values[key]) for key in _PEER if values.get(key))
 
 
 def digest_of(destination: Destination) -> str:

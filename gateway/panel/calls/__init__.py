@@ -25,6 +25,7 @@ from gateway.panel.calls.moves import MoveCalls
 from gateway.panel.calls.operators import OperatorCalls
 from gateway.panel.calls.power import PowerCalls
 from gateway.panel.calls.practice import PracticeCalls
+from gateway.panel.calls.queues import QueueCalls
 from gateway.panel.calls.repair import RepairCalls
 from gateway.panel.calls.self_test import SelfTestCalls
 from gateway.panel.calls.service import ServiceCalls
@@ -63,6 +64,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *OperatorCalls(context).routes(),
         *PowerCalls(context).routes(),
         *PracticeCalls(context).routes(),
+        *QueueCalls(context).routes(),
         *RepairCalls(context).routes(),
         *SettingsCalls(context).routes(),
         *SettingsStickCalls(context).routes(),

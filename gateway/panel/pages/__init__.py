@@ -14,6 +14,7 @@ from gateway.panel.pages.leaving import LeavingPages
 from gateway.panel.pages.machine import MachinePages
 from gateway.panel.pages.moving import MovingPages
 from gateway.panel.pages.people import PeoplePages
+from gateway.panel.pages.queues import QueuePages
 from gateway.panel.pages.repair import RepairPages
 from gateway.panel.pages.self_test import SelfTestPages
 from gateway.panel.pages.service import ServicePages
@@ -42,6 +43,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *BoxPages(context, frame).routes(),
         *SettingsPages(context, frame).routes(),
         *ServicePages(context, frame).routes(),
+        *QueuePages(context, frame).routes(),
         *SelfTestPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
         *FirstStartPages(context, frame).routes(),

@@ -1,0 +1,74 @@
+"""The calls on whole queues when archives change: moved, given up, sent or asked about again. No patient."""
+
+from collections.abc import Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.panel.calls import bodies
+from gateway.panel.calls.bodies import Values
+from gateway.panel.context import Context, acting
+from gateway.panel.doors.routing import Route
+from gateway.panel.people.roles import SERVE
+from gateway.panel.shown.answers import Json
+from gateway.spool.queues import Queues, agree
+
+_LONGEST = 64
+_MOST = 10**9
+
+
+class QueueCalls:
+    """`/queues`. `count` of a body: how many objects the page named, which are still as many."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/queues/move", self.move, methods=["POST"], who=SERVE),
+            Route("/queues/drop", self.drop, methods=["POST"], who=SERVE),
+            Route("/queues/same", self.same, methods=["POST"], who=SERVE),
+            Route("/queues/resend", self.resend, methods=["POST"], who=SERVE),
+        ]
+
+    async def move(self, request: Request) -> Response:
+        """Let what waits for one destination wait for another."""
+        asked = await bodies.read(request, "from", "to", "count")
+        old, new, count = _name(asked.values, "from"), _name(asked.values, "to"), _count(asked.values)
+        return await self._do(partial(_move, old=old, new=new, count=count))
+
+    async def drop(self, request: Request) -> Response:
+        """Give up what waits for who is not configured any more."""
+        asked = await bodies.read(request, "from", "count")
+        name, count = _name(asked.values, "from"), _count(asked.values)
+        return await self._do(lambda queues: {"dropped": queues.drop(name, agreed=count)})
+
+    async def same(self, request: Request) -> Response:
+        """Take an archive at another address as the one before: it is asked again what it has."""
+        name = _name((await bodies.read(request, "of")).values, "of")
+        return await self._do(lambda queues: {"same": queues.same(name)})
+
+    async def resend(self, request: Request) -> Response:
+        """Send everything again that an archive was sent: another one took its place."""
+        name = _name((await bodies.read(request, "of")).values, "of")
+        return await self._do(lambda queues: {"queued": queues.resend(name)})
+
+    async def _do(self, what: Callable[[Queues], Json]) -> Response:
+        context = self._context
+        queues = Queues(context.spool, context.settings, by="panel", person=acting.get())
+        return JSONResponse(await context.work.spool(partial(what, queues)))
+
+
+def _move(queues: Queues, *, old: str, new: str, count: int) -> Json:
+    agree(queues.of(old).movable, count)
+    done = queues.move(old, new)
+    return {"moved": done.moved, "merged": done.merged}
+
+
+def _name(values: Values, key: str) -> str:
+    return bodies.text(values, key, longest=_LONGEST, required=True)
+
+
+def _count(values: Values) -> int:
+    return bodies.number(values, "count", least=0, most=_MOST, default=0)

@@ -1,0 +1,130 @@
+"""Whole queues on the screen, for who serves the box: counted before and after, moved by their number, audited."""
+
+import json
+import re
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from gateway.panel.people.roles import Door, Role
+from gateway.spool.queues import peer_of
+from tests.unit.panel.conftest import Bench
+from tests.unit.panel.exams_that_leave import move, sealed_exam
+from tests.unit.panel.who_may import people, signed_in
+
+ARCHIVE = "/service/queue?of="
+
+
+@pytest.fixture
+def engineer(bench: Bench) -> httpx2.Client:
+    """The browser of a service engineer before the box, in which three pictures wait for who is gone."""
+    sealed_exam(bench, 3, "old")
+    bench.client.headers.update(signed_in(bench, people(bench)[Role.SERVICE], Door.FRONT))
+    return bench.client
+
+
+def page(browser: httpx2.Client, name: str) -> str:
+    text = browser.get(f"{ARCHIVE}{name}").raise_for_status().text
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def asked(browser: httpx2.Client, what: str, **body: object) -> dict[str, object]:
+    return dict(browser.post(f"/api/v1/queues/{what}", json=body).json())
+
+
+def audited(bench: Bench) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in bench.spool.layout.audit.read_text().splitlines()]
+    unsaid = {"utc", "line", "before"}
+    found = [{key: value for key, value in line.items() if key not in unsaid} for line in lines]
+    return [line for line in found if str(line["what"]).startswith("queue-")]
+
+
+def test_a_queue_of_nobody_is_found_from_the_service_page_and_moved_by_its_number(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    assert f'href="{ARCHIVE}old"' in engineer.get("/service").text
+    said = page(engineer, "old")
+    assert "old is not set up any more" in said
+    assert "Waiting 3 Being sent 0 Stopped or held back 0 Sent 0" in said
+    assert "wait for another one (3 objects): pacs waiting there: 0 backup" in said
+    assert asked(engineer, "move", **{"from": "old", "to": "pacs", "count": 3}) == {"moved": 3, "merged": 0}
+    assert "Waiting 3" in page(engineer, "pacs")
+    assert engineer.get(f"{ARCHIVE}old").status_code == 404
+    assert f'href="{ARCHIVE}old"' not in engineer.get("/service").text
+    assert audited(bench) == [
+        {
+            "what": "queue-moved",
+            "by": "panel",
+            "person": "Service",
+            "source": "old",
+            "target": "pacs",
+            "moved": 3,
+            "merged": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "code"),
+    [
+        ("move", {"from": "old", "to": "pacs", "count": 2}, "wrong-state"),
+        ("move", {"from": "old", "to": "pacs"}, "wrong-state"),
+        ("move", {"from": "old", "to": "nowhere", "count": 3}, "bad-value"),
+        ("move", {"from": "pacs", "to": "pacs", "count": 0}, "bad-value"),
+        ("drop", {"from": "old", "count": 2}, "wrong-state"),
+        ("drop", {"from": "pacs", "count": 0}, "bad-value"),
+        ("same", {"of": "old"}, "bad-value"),
+        ("resend", {"of": "old"}, "bad-value"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(
+    bench: Bench, engineer: httpx2.Client, what: str, body: dict[str, object], code: str
+) -> None:
+    assert asked(engineer, what, **body)["code"] == code
+    assert audited(bench) == []
+    assert "Waiting 3" in page(engineer, "old")
+
+
+def test_what_is_being_sent_stays_and_is_not_in_the_number(bench: Bench, engineer: httpx2.Client) -> None:
+    first = bench.spool.deliveries.list()[0].id
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'sending' WHERE id = ?", (first,))
+    assert "(2 objects)" in page(engineer, "old")
+    assert asked(engineer, "move", **{"from": "old", "to": "pacs", "count": 2})["moved"] == 2
+    assert "Waiting 0 Being sent 1" in page(engineer, "old")
+
+
+def test_a_queue_of_nobody_is_given_up_by_its_number_and_the_pictures_stay(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    objects = sorted(bench.spool.layout.exams.glob("*/*.dcm"))
+    assert len(objects) == 3
+    assert asked(engineer, "drop", **{"from": "old", "count": 3}) == {"dropped": 3}
+    assert sorted(bench.spool.layout.exams.glob("*/*.dcm")) == objects
+    assert [line["what"] for line in audited(bench)] == ["queue-dropped"]
+    assert "Give up" not in page(engineer, "pacs")
+
+
+def test_an_archive_that_moved_or_was_replaced_is_asked_again_or_sent_all(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    sealed_exam(bench, 2, "pacs")
+    move(bench, "pacs", state="committed", proof="commitment")
+    pacs = bench.settings.destinations[0]
+    for at in (replace(pacs, host="10.0.0.6"), pacs):
+        bench.spool.destinations.put("pacs", peer=peer_of(at), settings="")
+    said = page(engineer, "pacs")
+    assert "Objects that were sent to the archive that was called pacs before: 2." in said
+    assert asked(engineer, "same", of="pacs") == {"same": 2}
+    said = page(engineer, "pacs")
+    assert "was called pacs before" not in said
+    assert "Sent 2 The archive said that it keeps them 0" in said
+    assert asked(engineer, "resend", of="pacs") == {"queued": 2}
+    assert [line["what"] for line in audited(bench)] == ["queue-same-archive", "queue-sent-again"]
+
+
+def test_no_patient_is_on_the_page(bench: Bench, engineer: httpx2.Client) -> None:
+    text = engineer.get(f"{ARCHIVE}old").text
+    assert "MEIER" not in text
+    assert bench.spool.exams.list()[0].id not in text
