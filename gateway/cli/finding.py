@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.clock import Clock
-
-_SOON_DAYS = 60  # before a certificate ends; a hospital's PKI takes its time
-_NOW_DAYS = 14  # then it is a problem: an archive that cannot be reached soon
+from gateway.net import expiry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +27,7 @@ def until(what: str, end: datetime, clock: Clock, action: str) -> Finding:
     left = (end - clock.utc()).days
     if left < 0:
         return Finding(what=what, ok=False, says=f"expired on {end:%d-%b-%Y}", action=action)
-    soon = left < _SOON_DAYS
+    soon = left < expiry.SOON_DAYS
     says = f"holds until {end:%d-%b-%Y}{f', {left} days more' if soon else ''}"
-    ok = False if left < _NOW_DAYS else None if soon else True
+    ok = False if left < expiry.NOW_DAYS else None if soon else True
     return Finding(what=what, ok=ok, says=says, action=action if soon else "")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+SOON_DAYS = 60  # before its end; a hospital's PKI takes its time
+NOW_DAYS = 14  # then it is a problem: an archive that cannot be reached soon
 _UTC_TIME = 0x17
 _VERSION = 0xA0
 

@@ -1,14 +1,12 @@
 """What waits, for whom and since when, in numbers, from the index. Asks no other system."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.config.settings import Settings
 from gateway.model import UNTOLD, DeliveryState
-from gateway.net import expiry
 from gateway.panel.metrics.families import Family, gauge
+from gateway.panel.shown import certificates as shown
 from gateway.spool import backlog
 from gateway.spool.spool import Spool
 
@@ -82,26 +80,6 @@ def exams(spool: Spool) -> Iterator[Family]:
 
 def certificates(settings: Settings) -> Iterator[Family]:
     """Say until when each certificate of ours holds. One that cannot be read has no number."""
-    files = dict(_certificates(settings))
-    ends = {(use,): end.timestamp() for use, path in files.items() if (end := _end(path))}
+    ends = {(use,): end.timestamp() for use, end in shown.ends(settings) if end}
     help_ = "Until when the certificate holds, Unix time; of a chain, its first end."
     yield gauge("certificate_expiry_timestamp_seconds", help_, ends, ("use",))
-
-
-def _certificates(settings: Settings) -> Iterable[tuple[str, Path]]:
-    if settings.panel.lan:
-        yield "panel", settings.panel.lan.certificate
-    named = [(f"worklist {each.name}", each.tls) for each in settings.worklists]
-    named += [(f"procedure_step {each.name}", each.tls) for each in settings.procedure_steps]
-    named += [(f"destination {each.name}", each.tls) for each in settings.destinations]
-    named += [("audit", settings.audit.tls)] if settings.audit else []
-    for use, tls in (("station", settings.station.tls), *named):
-        if tls and tls.certificate:
-            yield use, tls.certificate
-
-
-def _end(path: Path) -> datetime | None:
-    try:
-        return min(expiry.ends(path), default=None)
-    except (OSError, ValueError):
-        return None

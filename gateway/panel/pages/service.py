@@ -9,12 +9,13 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
-from gateway.panel.shown import service, tried
+from gateway.panel.shown import certificates, service, tried
 from gateway.panel.shown.health import OK
 
 _GOOD = frozenset({OK, "live", "open", "off", "there", tried.TRIED})
 _SYSTEMS = {"destinations": "destination", "procedure_steps": "procedure_step"}
-_UNSURE = frozenset({"unknown", "waiting", "never-asked", "absent"})
+_REPLACED = "replaced"  # another archive got what was sent under this name
+_UNSURE = frozenset({"unknown", "waiting", "never-asked", "absent", _REPLACED, certificates.ENDS_SOON})
 _LISTS = N_(
     {
         "processes": "Process",
@@ -25,6 +26,7 @@ _LISTS = N_(
         "worklists": "Worklist",
         "procedure_steps": "Procedure steps",
         "audit": "Audit repository",
+        "certificates": "Certificate",
     }
 )
 _SINGLE = N_(
@@ -63,7 +65,8 @@ class ServicePages:
 
     def _service(self, request: Request) -> Values:
         del request
-        report = self._context.report.whole()
+        settings, clock = self._context.settings, self._context.clock
+        report = {**self._context.report.whole(), "certificates": certificates.lines(settings, clock)}
         lines = [
             {**each, "kind": kind} for name, kind in _LISTS.items() for each in self._honest(name, report[name])
         ]
@@ -85,12 +88,22 @@ class ServicePages:
             return lines
         entries = {each.get("name"): each for each in self._context.configuring.entries(table)}
         spool = self._context.spool
-        return [tried.honest(spool, table, line, entries.get(line["name"], {})) for line in lines]
+        judged = [tried.honest(spool, table, line, entries.get(line["name"], {})) for line in lines]
+        return [_replaced(line) for line in judged]
 
     def _signs(self, request: Request) -> Values:
         del request
         signs = [{**each, "mark": _mark(each)} for each in self._context.report.whole()["signs"]]
         return {"answers": _ANSWERS, "signs": signs}
+
+
+def _replaced(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of an archive, which says when another one got what was sent under its name."""
+    count = line.get("sent_to_the_one_before")
+    if not count or line["state"] not in _GOOD:
+        return line
+    what = f"Objects that only the archive of before under this name got: {count}."
+    return {**line, "state": _REPLACED, "what": what, "action": "Touch this line to say which archive it is."}
 
 
 def _mark(line: dict[str, Any]) -> str:

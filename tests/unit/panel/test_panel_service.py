@@ -12,18 +12,19 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.config.settings import Destination, Lan, Panel
+from gateway.config.settings import Destination, Lan, Panel, Tls
 from gateway.log import event, keep_in
 from gateway.model import DeliveryState, Patient, Procedure
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.people.sessions import COOKIE
-from gateway.panel.shown import service
+from gateway.panel.shown import certificates, service
 from gateway.panel.support.bundle import MANIFEST, MOST, Part, bundle
 from gateway.panel.support.parts import of_the_box
 from gateway.panel.support.without import REMOVED, without
 from gateway.spool import patient_words, trials
 from gateway.wire import ANSWERS
 from hardware.indicators import Answer
+from tests.certificates import Authority
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, item, running
 from tests.unit.panel.exams_that_leave import move, said_of_forward, sealed_exam
@@ -235,3 +236,37 @@ def test_health_says_whether_browsers_of_the_network_can_come_in(bench: Bench, t
             live.write_text(json.dumps({"boot_id": now.boot_id, "boottime_ns": now.boottime_ns(), "lan": lan}))
             said = other.client.get("/api/v1/health").json()["second_door"]
             assert (said["state"], said["listens_at"]) == (state, lan)
+
+
+def test_until_when_a_certificate_holds_stands_on_the_page_and_what_to_do_before_it_ends(tmp_path: Path) -> None:
+    clinic = Authority(tmp_path / "pki")
+    ends = {"ok": 61, "ends-soon": 30, "ends-now": 10, "ended": -1}
+    issued = {state: clinic.issue(days=(-9, days), label=state) for state, days in ends.items()}
+    soon = Panel(lan=Lan(certificate=issued["ends-soon"].certificate, key=issued["ends-soon"].key))
+    with folder_in_memory() as folder, running(folder, panel=soon) as other:
+        with other.elsewhere() as browser:
+            page = browser.get("/service", headers=engineer(other)).text
+        settings = replace(other.settings, panel=Panel())
+        none = tmp_path / "none.pem"
+        named = {**{state: each.certificate for state, each in issued.items()}, "unreadable": none}
+        archives = tuple(
+            Destination(
+                name=state, ae_title="A", host="127.0.0.1", port=104, tls=Tls(ca=None, certificate=path, key=none)
+            )
+            for state, path in named.items()
+        )
+        found = certificates.lines(replace(settings, destinations=archives), other.clock)
+    assert {each["name"]: each["state"] for each in found} == {f"destination {name}": name for name in named}
+    assert [bool(each["action"]) for each in found] == [False, True, True, True, True]
+    plain = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert "Certificate panel The certificate ends soon. Have it renewed; no restart is needed then." in plain
+
+
+def test_an_archive_whose_name_another_one_bore_leads_to_the_question_which_it_is(
+    bench: Bench, lan: httpx2.Client
+) -> None:
+    sealed_exam(bench, 1)
+    move(bench, state=DeliveryState.SENT)
+    said_of_forward(bench, destinations=[{"name": "pacs", "state": "ok", "sent_to_the_one_before": 7}])
+    assert archive_of(lan) == ("warn", "replaced")
+    assert "Objects that only the archive of before under this name got: 7." in lan.get("/service").text
