@@ -5,9 +5,11 @@ systemd-gpt-auto-generator(8) does it: data and hashes of the root may be two pa
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from gateway.machine.programs import ProgramFailed, run
 
 SYS = Path("/sys")
 NAMES = Path("/run/scopegate-disk")  # links to the own disk's partitions by name, made at each start
@@ -31,15 +33,30 @@ class OnTwoDisks(OSError):
     """What runs lies on more disks than one: none of them is surely the box's own."""
 
 
-def of(root: int | None = None, sys: Path = SYS) -> OwnDisk:
-    """Return it. Raises OSError; OnTwoDisks. `root`: the device of what runs (st_dev), if another one is meant."""
+def named_by_udev(partition: Path) -> str:
+    """Return the name in the partition table of a partition that was made since the kernel read that table."""
+    words = ["udevadm", "info", "--query=property", "--property=ID_PART_ENTRY_NAME", "--value", str(partition)]
+    try:
+        return run(words).decode().strip()
+    except ProgramFailed:
+        return ""
+
+
+def of(root: int | None = None, sys: Path = SYS, *, name_of: Callable[[Path], str] = named_by_udev) -> OwnDisk:
+    """Return it. Raises OSError; OnTwoDisks.
+
+    root: the device of what runs (st_dev), if another one is meant. name_of: says what the kernel does not know.
+    """
     device = Path("/").stat().st_dev if root is None else root
     place = (sys / "dev" / "block" / f"{os.major(device)}:{os.minor(device)}").resolve(strict=True)
     disks = {part.parent if (part / "partition").exists() else part for part in _under(place)}
     if len(disks) != 1:
         raise OnTwoDisks
     (disk,) = disks
-    found = {name: Partition(device=_node(part), number=number) for part, name, number in _partitions(disk)}
+    found = {}
+    for part, name, number in _partitions(disk):
+        if name := name or name_of(_node(part)):
+            found[name] = Partition(device=_node(part), number=number)
     return OwnDisk(device=_node(disk), partitions=found)
 
 
@@ -73,11 +90,11 @@ def _under(device: Path) -> Iterator[Path]:
 
 
 def _partitions(disk: Path) -> Iterator[tuple[Path, str, int]]:
+    """Yield them with the names that the kernel knows: none of those that a program made (BLKPG, ioctl_list(2))."""
     for part in (mark.parent for mark in sorted(disk.glob("*/partition"))):
         lines = (part / "uevent").read_text("utf-8", errors="replace").splitlines()
         words = dict(line.split("=", 1) for line in lines if "=" in line)
-        if name := words.get("PARTNAME"):
-            yield part, name, int(words["PARTN"])
+        yield part, words.get("PARTNAME", ""), int(words["PARTN"])
 
 
 def _node(place: Path) -> Path:

@@ -26,6 +26,11 @@ class Kernel:
             (part / "uevent").write_text(f"DEVNAME={part.name}\nPARTN={number}\nPARTNAME={name}\n")
             self._shown(part)
 
+    def forget_the_name_of(self, partition: str) -> None:
+        """Show it as one that a program told the kernel of."""
+        told = self.sys / "class" / "block" / partition / "uevent"
+        told.write_text("".join(line for line in told.read_text().splitlines(True) if "PARTNAME" not in line))
+
     def mapping(self, mapping: str, *below: str, uuid: str = "CRYPT-VERITY-0-root") -> Path:
         place = self.sys / "devices" / mapping
         (place / "slaves").mkdir(parents=True)

@@ -28,6 +28,15 @@ def test_the_box_s_own_disk_is_the_one_under_its_verified_root(kernel: Kernel) -
     assert {each.device.name[:3] for each in found.partitions.values()} == {"sdb"}
 
 
+def test_partitions_that_were_just_made_have_a_name_that_udev_knows_and_not_the_kernel(kernel: Kernel) -> None:
+    kernel.forget_the_name_of("sdb7")
+    kernel.forget_the_name_of("sdb8")
+    names = {Path("/dev/sdb7"): "key", Path("/dev/sdb8"): ""}
+    found = own_disk.of(ROOT, kernel.sys, name_of=names.__getitem__)
+    assert found.partitions["key"].device == Path("/dev/sdb7")
+    assert set(found.partitions) == set(NAMES) - {"data"}
+
+
 def test_a_root_that_is_not_checked_lies_on_its_partitions_disk(kernel: Kernel) -> None:
     kernel.root_is("sda2")
     assert own_disk.of(ROOT, kernel.sys).device == Path("/dev/sda")
