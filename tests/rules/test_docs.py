@@ -65,7 +65,8 @@ def summary(kind: type) -> str:
 def error_table() -> str:
     ours = (errors, problems, closed, alone, guarding, data, refusals, repairing, rescuing, sealed_pieces)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
-    mine = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]
+    known = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]
+    mine = sorted(known, key=lambda kind: (kind.code, kind.__qualname__))
     rows = [
         (
             f"`{k.code}`",
