@@ -86,6 +86,13 @@ class Product(Appliance):
             before = now
         raise MachineFailed("the screen shows no page")
 
+    def stop(self) -> None:
+        for each in (self._answers_file, self._monitor):
+            if each:
+                each.close()
+        self._answers_file = self._monitor = None
+        super().stop()
+
     @property
     def is_on(self) -> bool:
         return self._process is not None and self._process.poll() is None
