@@ -12,7 +12,7 @@ from typing import Any
 from gateway.config.told import FOLDER, told
 from gateway.errors import ExamOpen
 from gateway.model import ExamState
-from gateway.panel.problems import NoUpdates
+from gateway.panel.problems import NoUpdates, UpdateRunning
 from gateway.spool.spool import Spool
 
 WISHES = ("look", "install", "restart")
@@ -48,7 +48,7 @@ class OwnUpdates:
         return Seen(update=update, offers=told(_OFFERS, self._says))
 
     def ask(self, wish: str, file: str, person: str) -> None:
-        """Ask root. Raises NoUpdates, ExamOpen, DiskFull, DiskFailed."""
+        """Ask root. Raises NoUpdates, ExamOpen, UpdateRunning, DiskFull, DiskFailed."""
         self._ask(wish, {"file": file} if file else {}, person)
 
     def ask_for_uploaded(self, person: str) -> None:
@@ -62,6 +62,8 @@ class OwnUpdates:
 
     def _ask(self, wish: str, more: Mapping[str, str], person: str) -> None:
         self.seen()
+        if self.is_asked:  # the wish that waits is not written over
+            raise UpdateRunning
         if wish != "look":
             if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
                 raise ExamOpen("An exam is open.", action="Finish it first.")

@@ -49,18 +49,21 @@ class OwnUpload:
         update = self._updates.seen().update
         if not update["takes_updates"] or not self._place.is_dir():
             raise NoUpdates
-        installs = update["installing"] is not None or self._updates.is_asked
-        if installs or update["trying"] or self._arriving:
+        if self._root_is_at_work or update["trying"] or self._arriving:
             raise UpdateRunning
         if size > MOST_BYTES:
             raise UpdateTooLarge
         self.has_room(size)
 
+    @property
+    def _root_is_at_work(self) -> bool:
+        return self._updates.is_asked or self._updates.seen().update["installing"] is not None
+
     def has_room(self, size: int) -> None:
         """Say whether so many bytes more may come now. Raises ExamOpen, NoRoomForUpdate, DiskFailed."""
         if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
             raise ExamOpen("An exam is open.", action="Finish it first.")
-        if not room.clip_fits(self._spool.space.room(), size):  # it leaves what clips leave
+        if not room.update_fits(self._spool.space.room(), size):
             raise NoRoomForUpdate
 
     def begin(self, size: int) -> "Arriving":
@@ -74,7 +77,9 @@ class OwnUpload:
         return self._arriving
 
     def give_to_root(self, person: str) -> None:
-        """Have root install what came. Raises ExamOpen, DiskFull, DiskFailed."""
+        """Have root install what came. Raises ExamOpen, UpdateRunning, DiskFull, DiskFailed."""
+        if self._root_is_at_work:  # from the stick, meanwhile: its end takes every wish with it
+            raise UpdateRunning
         self._spool.files.rename(self._place / (NAME + PART), self._place / NAME)
         self._updates.ask_for_uploaded(person)
         self._arriving = None
@@ -82,8 +87,9 @@ class OwnUpload:
 
     def give_up(self) -> None:
         """Leave nothing behind."""
-        self._arriving = None
-        self.clear()
+        with self._one:
+            self.clear()
+            self._arriving = None
         event(_log, "update_not_arrived")
 
     def clear(self) -> None:

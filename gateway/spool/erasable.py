@@ -4,11 +4,13 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import ClipRecording, WrongState
+from gateway.errors import ClipRecording, ExamOpen, WrongState
 from gateway.model import Delivery, DeliveryState, Exam, ExamState
 from gateway.spool import records
+from gateway.spool.room import MB
 from gateway.spool.spool import Spool
 
+MOST_OF_INDEX = 150 * MB  # which the panel writes anew in its memory (systemd/scopegate-panel.service)
 _ARRIVED = (DeliveryState.SENT, DeliveryState.COMMITTED)
 
 
@@ -28,6 +30,7 @@ class Loss:
     """One exam as it would be erased. `pictures`: all of them, also what was removed or let go."""
 
     exam: Exam
+    uids: frozenset[str]  # of its pictures, which are agreed to
     pictures: int
     unsent: int  # of these, to no required destination
     unproven: int  # of these, by no required destination; what is unsent too
@@ -49,6 +52,7 @@ def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
     proven = {own.get(d.sop_instance_uid, "") for d in there if d.state is DeliveryState.COMMITTED}
     return Loss(
         exam=found,
+        uids=frozenset(pictures),
         pictures=len(pictures),
         unsent=sum(uid not in sent for uid in pictures),
         unproven=sum(uid not in proven for uid in pictures),
@@ -126,6 +130,18 @@ def refuse(connection: sqlite3.Connection, exam: str, servers: Collection[str]) 
 
 
 MENTIONS = "instr(arguments || answer, ?) > 0"  # of a row of the table `request`: the exam's number stands in it
+
+
+def refuse_on_screen(spool: Spool) -> None:
+    """Raise what forbids erasing anything from the panel at this moment, for the sake of everything else.
+
+    The index is written anew meanwhile, in the memory of who erases: no clip can begin so long, and the panel has
+    not so much of it.
+    """
+    if spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        raise ExamOpen("An exam is open on this box.", action="Finish it first: nothing may be in its way.")
+    if spool.layout.database.stat().st_size > MOST_OF_INDEX:
+        raise WrongState("This box knows more pictures than its screen can erase from.", action="Call service.")
 
 
 def still_open() -> WrongState:

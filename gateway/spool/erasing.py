@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import DiskFull, SpoolDamaged, SpoolError
+from gateway.errors import DiskFull, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event, warn
 from gateway.model import Exam, ExamState
 from gateway.spool import database, erasable, records
@@ -100,6 +100,11 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
     with locked(layout.exam_lock(uid)):
         if _state(layout.exam_json(uid)) is ExamState.OPEN:
             raise erasable.still_open()
+        if {listed.capture.sop_instance_uid for listed in spool.captures.of_exam(uid)} != exam.uids:
+            # Pictures were moved while this waited for its turn: nobody agreed to lose those.
+            raise WrongState(
+                "The pictures of this exam have changed.", action="Look at it again before you erase it."
+            )
         with spool.database.write() as connection:
             erasable.refuse(connection, uid, servers)
             connection.execute(

@@ -71,11 +71,26 @@ class Rerouting:
                     (new, old),
                     batch,
                 )
+                self._anew_where_another_had_it(
+                    connection, new, f"{waits} AND id IN ({_marks(batch)})", (old, *batch)
+                )
                 merged += connection.execute(
                     f"DELETE FROM delivery WHERE {waits} AND id IN ({_marks(batch)})",  # noqa: S608 - fixed words
                     (old, *batch),
                 ).rowcount
         return Moved(moved=moved, merged=merged)
+
+    def _anew_where_another_had_it(
+        self, connection: sqlite3.Connection, new: str, which: str, parameters: Sequence[object]
+    ) -> None:
+        """Queue again what stands in a queue already as sent, but to an earlier bearer of its name."""
+        connection.execute(
+            f"UPDATE delivery SET {_ANEW}, in_doubt = 0, state = 'queued', code = '', reason = '' "  # noqa: S608 - fixed words
+            f"WHERE destination = ? AND state IN ('sent', 'committed') AND NOT {_GOT_IT} "
+            f"AND {_HERE.format('delivery')} "
+            f"AND sop_instance_uid IN (SELECT sop_instance_uid FROM delivery WHERE {which})",
+            (new, *parameters),
+        )
 
     def resend(self, destination: str, *, since: datetime | None = None, exam: str = "") -> int:
         """Queue again what was sent, of exams opened since then or of one exam; return how many.

@@ -66,6 +66,11 @@ def clip_fits(room: Room, recorded: int = 0) -> bool:
     return not room.read_only and room.usable - recorded >= _for_stills(room)
 
 
+def update_fits(room: Room, size: int) -> bool:
+    """Say whether so many bytes that are no pictures may lie here for a while: the disk is not low with them."""
+    return not room.read_only and room.usable - size >= _low(room)
+
+
 def copy_fits(room: Room, size: int, *, clip: bool) -> bool:
     """Say whether a DICOM copy may be made, from the reserve if need be: it gives back as much when it is done."""
     leaves = min(_CLIP_LEAVES, int(room.total * _CLIP_LEAVES_SHARE)) if clip else FLOOR
@@ -98,7 +103,11 @@ def level(room: Room, typical: Typical) -> Level:
         return Level.FULL
     if not clip_fits(room):
         return Level.NO_CLIPS
-    return Level.LOW if room.usable < min(room.total * _LOW, _LOW_MOST) else Level.OK
+    return Level.LOW if room.usable < _low(room) else Level.OK
+
+
+def _low(room: Room) -> int:
+    return int(min(room.total * _LOW, _LOW_MOST))
 
 
 def _for_stills(room: Room) -> int:

@@ -34,6 +34,7 @@ class ErasingCalls:
     def _erase(self, exam: str, repeated: int | None, person: str) -> bool:
         spool = self._context.spool
         losses = erasable.losses(spool, [exam], required=self._required, servers=self._servers)
+        erasable.refuse_on_screen(spool)
         if repeated != losses[0].pictures:
             raise OtherNumber(
                 "This is not the number of the exam's pictures.",

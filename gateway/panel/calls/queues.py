@@ -6,6 +6,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.errors import WrongState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
 from gateway.panel.context import Context, acting
@@ -56,8 +57,14 @@ class QueueCalls:
 
     async def _do(self, what: Callable[[Queues], Json]) -> Response:
         context = self._context
+        await context.work.spool(self._settled)
         queues = Queues(context.spool, context.settings, by="panel", person=acting.get())
         return JSONResponse(await context.work.spool(partial(what, queues)))
+
+    def _settled(self) -> None:
+        """Raise WrongState while another configuration waits to be taken: it may know other destinations."""
+        if self._context.configuring.state().waits:
+            raise WrongState("Changed settings wait to be taken over.", action="Try again when they are.")
 
 
 def _move(queues: Queues, *, old: str, new: str, count: int) -> Json:

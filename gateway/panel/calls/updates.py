@@ -93,6 +93,8 @@ class UpdateCalls:
                     raise NotSignedIn
                 await self._context.work.spool(partial(arriving.take, bytes(waiting)))
                 waiting.clear()
+        if sessions.find(token, door, touch=True) is None:
+            raise NotSignedIn
         await self._context.work.spool(partial(arriving.take, bytes(waiting)))
 
     async def _answer(self) -> Response:

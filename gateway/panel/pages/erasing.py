@@ -54,6 +54,7 @@ class ErasingPages:
         try:
             with self._spool.database.read() as connection:
                 erasable.refuse(connection, exam, servers)
+            erasable.refuse_on_screen(self._spool)
         except Refused as why:
             return why
         return None

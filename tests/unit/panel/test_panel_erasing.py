@@ -6,9 +6,10 @@ import re
 import httpx2
 import pytest
 
+from gateway.errors import WrongState
 from gateway.model import DeliveryState, MessageKind
 from gateway.panel.people.roles import Door, Role
-from gateway.spool import erasing
+from gateway.spool import erasable, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from tests.unit.panel.conftest import Bench
@@ -99,6 +100,39 @@ def test_an_exam_that_is_open_or_being_sent_is_refused_and_the_page_says_so(
         assert (asked.status_code, asked.headers["location"]) == (303, f"/erase/{exam}")
         assert erase(huber, exam, number) == "409 wrong-state"
     assert len(bench.spool.exams.list()) == 2
+    assert audited(bench) == []
+
+
+def test_nothing_is_erased_on_the_screen_while_any_exam_is_open(bench: Bench, huber: httpx2.Client) -> None:
+    exam = sealed_exam(bench, 1)
+    bench.open_exam()  # its clips could not begin while the index is written anew
+    assert "An exam is open on this box." in page(huber, exam)
+    assert erase(huber, exam, "1") == "409 exam-open"
+    assert bench.spool.layout.exam(exam).exists()
+
+
+def test_an_index_that_is_larger_than_the_panel_s_memory_is_not_written_anew(
+    bench: Bench, huber: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = sealed_exam(bench, 1)
+    monkeypatch.setattr(erasable, "MOST_OF_INDEX", 1)
+    assert "more pictures than its screen can erase from" in page(huber, exam)
+    assert erase(huber, exam, "1") == "409 wrong-state"
+
+
+def test_pictures_that_were_moved_there_meanwhile_are_not_erased(bench: Bench) -> None:
+    first = sealed_exam(bench, 2)
+    second = sealed_exam(bench, 1)
+    agreed = erasable.losses(bench.spool, [first], required=["pacs"], servers=[])
+    (goes,) = (each.capture.sop_instance_uid for each in bench.spool.captures.of_exam(second))
+    with bench.spool.database.write() as connection:  # as while it waits for its turn
+        connection.execute(
+            "UPDATE capture SET exam = ?, instance_number = 9 WHERE sop_instance_uid = ?", (first, goes)
+        )
+    with pytest.raises(WrongState, match="have changed"):
+        erasing.erase(bench.spool, agreed, by="panel", servers=[])
+    assert len(bench.spool.captures.of_exam(first)) == 3
+    assert bench.spool.layout.exam(first).exists()
     assert audited(bench) == []
 
 

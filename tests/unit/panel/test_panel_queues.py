@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from gateway.panel.people.roles import Door, Role
+from gateway.panel.taking_over import TakingOver
 from gateway.spool.queues import peer_of
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
@@ -83,6 +84,29 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
 ) -> None:
     assert asked(engineer, what, **body)["code"] == code
     assert audited(bench) == []
+    assert "Waiting 3" in page(engineer, "old")
+
+
+def test_what_an_earlier_archive_of_that_name_got_is_sent_to_the_present_one(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    sealed_exam(bench, 2, "old", "pacs")
+    bench.spool.destinations.put("pacs", peer="one", settings="x")
+    first = bench.spool.destinations.get("pacs").generation
+    with bench.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'committed', sent_to = ? WHERE destination = 'pacs'", (first,)
+        )
+    bench.spool.destinations.put("pacs", peer="another", settings="x")
+    assert asked(engineer, "move", **{"from": "old", "to": "pacs", "count": 5}) == {"moved": 3, "merged": 2}
+    assert "Waiting 5" in page(engineer, "pacs")
+
+
+def test_nothing_is_moved_while_changed_settings_wait(
+    engineer: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TakingOver, "waits", lambda *_: "exam")  # what waits may lack the archive
+    assert asked(engineer, "move", **{"from": "old", "to": "pacs", "count": 3})["code"] == "wrong-state"
     assert "Waiting 3" in page(engineer, "old")
 
 

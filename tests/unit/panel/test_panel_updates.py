@@ -54,6 +54,9 @@ def test_root_is_asked_for_what_a_person_wants(box: Bench) -> None:
     for body in ({"do": "look"}, {"do": "install", "file": "new.raucb"}, {"do": "restart"}):
         assert ask(box.client, **body).status_code == 200
         assert wish(box) == body
+        refused = ask(box.client, do="look")  # it would be written over the one that waits
+        assert (refused.status_code, refused.json()["code"]) == (409, "update-running")
+        (box.settings.station.runtime_dir / "update").unlink()
 
 
 @pytest.mark.parametrize(

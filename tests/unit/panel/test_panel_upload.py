@@ -162,7 +162,7 @@ def test_more_than_was_said_is_not_written(upload: OwnUpload) -> None:
 
 
 def test_the_room_that_pictures_need_is_not_taken(appliance: Bench) -> None:
-    leaves = 9_600  # 15 %: what clips leave for stills
+    leaves = 12_800  # 20 %: with less the disk is low
     with pytest.raises(NoRoomForUpdate):
         upload_of(appliance, leaves + 699.9).begin(700 * MB)
     upload_of(appliance, leaves + 700).begin(700 * MB).broken()
@@ -173,6 +173,16 @@ def test_pictures_that_came_meanwhile_have_the_room(appliance: Bench) -> None:
     arriving.take(bytes(8 * MB))
     with pytest.raises(NoRoomForUpdate):
         arriving.take(bytes(8 * MB))
+    arriving.broken()
+    assert files(appliance) == []
+
+
+def test_what_came_while_root_installs_from_the_stick_is_not_left_lying_there(appliance: Bench) -> None:
+    arriving = upload_of(appliance, 30_000).begin(MB)
+    arriving.take(bytes(MB))
+    (appliance.settings.station.runtime_dir / "update").write_text('{"do": "install", "file": "new.raucb"}')
+    with pytest.raises(UpdateRunning):
+        arriving.whole("")
     arriving.broken()
     assert files(appliance) == []
 
