@@ -11,7 +11,6 @@ from typing import Any
 
 from gateway.config.told import FOLDER, told
 from gateway.errors import ExamOpen
-from gateway.model import ExamState
 from gateway.panel.problems import NoUpdates, UpdateRunning
 from gateway.spool.spool import Spool
 
@@ -65,7 +64,7 @@ class OwnUpdates:
         if self.is_asked:  # the wish that waits is not written over
             raise UpdateRunning
         if wish != "look":
-            if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+            if self._spool.exams.open_one():
                 raise ExamOpen("An exam is open.", action="Finish it first.")
             who = {"person": person} if person else {}
             self._spool.audit.note(f"update-{wish}", by="panel", **who, **more)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from gateway.errors import ExamOpen, SpoolError
 from gateway.log import event, warn
-from gateway.model import ExamState
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
 from gateway.spool import room
@@ -61,7 +60,7 @@ class OwnUpload:
 
     def has_room(self, size: int) -> None:
         """Say whether so many bytes more may come now. Raises ExamOpen, NoRoomForUpdate, DiskFailed."""
-        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
         if not room.update_fits(self._spool.space.room(), size):
             raise NoRoomForUpdate
@@ -124,7 +123,7 @@ class Arriving:
             self._upload.has_room(self._size - self._file.size)  # pictures may have come meanwhile
 
     def whole(self, person: str) -> None:
-        """Have it installed: it is there. Raises ExamOpen, DiskFull, DiskFailed."""
+        """Have it installed: it is there. Raises ExamOpen, UpdateRunning, DiskFull, DiskFailed."""
         self._file.sync()
         self._file.close()
         self._upload.give_to_root(person)

@@ -138,7 +138,7 @@ def refuse_on_screen(spool: Spool) -> None:
     The index is written anew meanwhile, in the memory of who erases: no clip can begin so long, and the panel has
     not so much of it.
     """
-    if spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+    if spool.exams.open_one():
         raise ExamOpen("An exam is open on this box.", action="Finish it first: nothing may be in its way.")
     if spool.layout.database.stat().st_size > MOST_OF_INDEX:
         raise WrongState("This box knows more pictures than its screen can erase from.", action="Call service.")

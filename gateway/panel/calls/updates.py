@@ -83,19 +83,21 @@ class UpdateCalls:
     async def _arrive(self, request: Request, arriving: Arriving) -> None:
         """Hand on what comes. Raises NotSignedIn, and what `Arriving.take` does."""
         come, waiting = 0, bytearray()
-        sessions, token, door = self._context.desk.sessions, token_of(request.scope), caller_of(request.scope).door
         async for content in request.stream():
             come += len(content)
             waiting += content
             request.scope[FAR] = come  # the connection may stay
             if len(waiting) >= _PIECE:
-                if sessions.find(token, door, touch=True) is None:  # who sends something is there
-                    raise NotSignedIn
-                await self._context.work.spool(partial(arriving.take, bytes(waiting)))
-                waiting.clear()
-        if sessions.find(token, door, touch=True) is None:
+                await self._take(request, arriving, waiting)
+        await self._take(request, arriving, waiting)
+
+    async def _take(self, request: Request, arriving: Arriving, piece: bytearray) -> None:
+        """Hand a piece on and empty it: who sends something is there, and must be signed in still."""
+        token, door = token_of(request.scope), caller_of(request.scope).door
+        if self._context.desk.sessions.find(token, door, touch=True) is None:
             raise NotSignedIn
-        await self._context.work.spool(partial(arriving.take, bytes(waiting)))
+        await self._context.work.spool(partial(arriving.take, bytes(piece)))
+        piece.clear()
 
     async def _answer(self) -> Response:
         seen = await self._context.work.spool(self._updates.seen)
