@@ -9,7 +9,7 @@ ScopegateError
 ├── Refused                      the present state does not allow this; nothing was changed
 │   ├── ExamOpen, ExamChanged, NoExam, ExamEnded, ClipRecording, NotSealed, Purged, WrongState
 │   ├── RequestReused, BadValue (NoSettingsFile), SettingsWrong, SettingsMoved, SettingsForeign, NothingBefore
-│   └── FrameGone, Busy, TooHot, NoSignal, CaptureGone, NotTried
+│   └── FrameGone, Busy, TooHot, NoSignal, CaptureGone (CaptureSilent), NotTried
 ├── ListenerFailed
 ├── WorklistError
 ├── ObjectError                  a capture that cannot become a DICOM object as things are
@@ -310,6 +310,14 @@ class CaptureGone(Refused):
 
     code = "recorder-gone"
     action = "Wait a few seconds until it has started again, then capture again."
+
+
+class CaptureSilent(CaptureGone):
+    """Whether this was stored is not known yet: the recorder does not answer."""
+
+    code = "recorder-silent"
+    safe = "If it was stored, it stays and is among the pictures of this exam."
+    action = "Look at the pictures of this exam, then capture again what is missing."
 
 
 # --- the outside -----------------------------------------------------------------------------------------

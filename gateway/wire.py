@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import CaptureGone, ConfigurationError, ScopegateError, by_code
+from gateway.errors import CaptureGone, CaptureSilent, ConfigurationError, ScopegateError, by_code
 
 PROTOCOL = 1
 SOCKET_NAME = "capture.sock"
@@ -28,7 +28,6 @@ PINNED = "pinned"
 ANSWERS = ("stored", "clip-started", "clip-stopped", "not-stored")  # of lamps and tones
 MAX_MESSAGE = 64 * 1024 * 1024
 _LENGTHS = struct.Struct(">II")
-_UNKNOWN = "The recorder did not answer: whether the picture was stored is not known yet."
 
 Header = dict[str, Any]
 
@@ -87,8 +86,8 @@ def result_of(message: Message) -> Header:
 def call(path: Path, name: str, arguments: Header, *, timeout: float) -> Header:
     """Make one call on the socket at `path` and return its result.
 
-    Raises the error that capture answered, or CaptureGone when it is not there, or says nothing for `timeout`
-    seconds: whether the work was done is not known then, and the same request id asks again safely.
+    Raises the error that capture answered, CaptureGone when it is not there, or CaptureSilent when it says nothing
+    for `timeout` seconds: whether the work was done is not known then, and the same request id asks again safely.
     """
     asked = False
     try:
@@ -102,7 +101,7 @@ def call(path: Path, name: str, arguments: Header, *, timeout: float) -> Header:
             if answer.header.get("event") == PINNED:
                 answer = receive(connection)
     except (OSError, WireError) as error:
-        raise CaptureGone(_UNKNOWN if asked else "") from error
+        raise (CaptureSilent if asked else CaptureGone) from error
     return result_of(answer)
 
 

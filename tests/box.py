@@ -183,15 +183,17 @@ class Box(Panel):
         """POST with a request id of its own; once more where this machine stood still.
 
         The box paints its test pictures itself. That none came for two seconds is no device's doing but that of the
-        machine under the test, and the box refuses the press rightly: a technician would press again.
+        machine under the test, and the box refuses the press rightly: a technician would press again. Without an
+        answer in time the same request id asks again, as docs/api.md tells everybody.
         """
+        asked = {"request_id": str(uuid.uuid4()), **(body or {})}
         try:
-            return super().create(path, body)
+            return super().create(path, asked)
         except Refusal as refusal:
-            if not self._painted or refusal.code != "no-signal":
+            if refusal.code != "recorder-silent" and (not self._painted or refusal.code != "no-signal"):
                 raise
             until("a picture to be painted", self.is_ready)
-            return super().create(path, body)
+            return super().create(path, asked)
 
     # --- life ---------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Answers that are due: each press gets one in time, also when the disk says nothing. Decides no outcome."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from gateway.clock import Clock
-from gateway.errors import ScopegateError, SpoolDamaged
+from gateway.errors import Busy, CaptureSilent, ScopegateError, SpoolDamaged
 from hardware.errors import DeviceError
 
 T = TypeVar("T")
@@ -41,6 +42,16 @@ def settled(value: T) -> Future[T]:
     return future
 
 
+def given_up(stored: Future[Any]) -> ScopegateError:
+    """Give a picture up that is not stored in time, and return what to say of it.
+
+    Nobody knows yet what becomes of one whose record is being written.
+    """
+    if stored.cancel():
+        return Busy("The picture was NOT stored: the box's disk does not answer.")
+    return CaptureSilent("Whether the picture was stored is not known yet: the box's disk does not answer.")
+
+
 def explained(failure: Exception) -> ScopegateError:
     """Return one of `FAILURES` as an error of the product."""
     if isinstance(failure, ScopegateError):
@@ -56,10 +67,10 @@ class Due:
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: list[tuple[int, Future[Any], ScopegateError]] = []
+        self._waiting: list[tuple[int, Future[Any], Callable[[], ScopegateError]]] = []
 
-    def expect(self, future: Future[Any], *, since_ns: int, late: ScopegateError) -> None:
-        """Settle `future` with `late` when it is not settled ANSWER_S after `since_ns` (CLOCK_BOOTTIME)."""
+    def expect(self, future: Future[Any], *, since_ns: int, late: Callable[[], ScopegateError]) -> None:
+        """Settle `future` with what `late` says when it is not settled ANSWER_S after `since_ns` (boot time)."""
         with self._lock:
             self._waiting.append((since_ns + round(ANSWER_S * 1e9), future, late))
 
@@ -71,4 +82,4 @@ class Due:
             self._waiting = [entry for entry in waiting if entry[0] > now]
         for due_ns, future, late in waiting:
             if due_ns <= now:
-                fail(future, late)
+                fail(future, late())

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
-from gateway.capture.answers import Due
+from gateway.capture.answers import Due, given_up
 from gateway.capture.clips import Clips
 from gateway.capture.grabber import Grabber
 from gateway.capture.heat import Heat
@@ -74,20 +74,21 @@ class Presses:
         self._saying.pressed()
 
     def take_still(self, ask: Ask, origin: Origin) -> Future[Capture]:
-        """Pin the frame of this press and return what becomes of it.
+        """Pin the frame of this press and return the answer that it gets in time.
 
         Raises Busy, DiskFull and RequestReused as well.
         """
+        answer: Future[Capture] = Future()
         with self._saying.refusals(origin), self._moments.turn(ask) as waited:
-            if known := self._requests.still(ask.request):
-                return known
-            self._saying.noticed(origin)
-            future = self._pin(waited)
-            self._requests.note(ask.request, MediaKind.STILL, future)
-        late = Busy("The picture was NOT stored: the box's disk does not answer.")
-        self._due.expect(future, since_ns=ask.time_ns, late=late)
-        future.add_done_callback(partial(self._saying.still, origin))
-        return future
+            stored = self._requests.still(ask.request)
+            if stored is None:
+                self._saying.noticed(origin)
+                stored = self._pin(waited)
+                self._requests.note(ask.request, MediaKind.STILL, stored)
+                answer.add_done_callback(partial(self._saying.still, origin))
+        self._due.expect(answer, since_ns=ask.time_ns, late=partial(given_up, stored))
+        stored.add_done_callback(partial(pass_on, answer))
+        return answer
 
     def take_clip(self, ask: Ask, origin: Origin) -> Future[str]:
         """Begin a clip and return its UID to be. Raises ClipRecording, TooHot, DiskFull, RequestReused as well."""
@@ -97,7 +98,7 @@ class Presses:
             self._saying.noticed(origin)
             recording = self._begin_clip(waited)
             self._requests.note(ask.request, MediaKind.CLIP, recording.begun)
-        late = Busy("No clip was started: the box's disk does not answer.")
+        late = partial(Busy, "No clip was started: the box's disk does not answer.")
         self._due.expect(recording.begun, since_ns=ask.time_ns, late=late)
         recording.begun.add_done_callback(partial(self._saying.clip_begun, origin))
         recording.done.add_done_callback(partial(self._saying.clip_done, origin, recording))
@@ -108,7 +109,7 @@ class Presses:
         self._clips.stop(recording, time_ns + recording.grabber.delay_ns)
         answer: Future[Capture] = Future()
         late = Busy("The clip is not stored yet: the box's disk does not answer.")
-        self._due.expect(answer, since_ns=time_ns, late=late)
+        self._due.expect(answer, since_ns=time_ns, late=lambda: late)
         recording.done.add_done_callback(partial(pass_on, answer))
         answer.add_done_callback(lambda done: self.refuse(late, origin) if done.exception() is late else None)
         return answer

@@ -72,7 +72,7 @@ class Recorder:
             return self._pending.total()
 
     def submit(self, pressed: Pressed) -> Future[Capture]:
-        """Take a press to be stored; who settles its future first, gives it up.
+        """Take a press to be stored; its future can be cancelled until its record is written.
 
         Raises Busy with 16 pinned, and when the process is being stopped.
         """
@@ -137,7 +137,7 @@ class Recorder:
             return self._ended
 
     def _settle(self, pressed: Pressed, future: Future[Capture]) -> None:
-        if future.done():
+        if future.cancelled():
             return  # given up while it waited
         try:
             capture = self._store(pressed, future)
@@ -149,8 +149,7 @@ class Recorder:
         else:
             self.alarm.note(None)
             event(_log, "still_stored", exam=capture.exam, uid=capture.sop_instance_uid, bytes=capture.bytes)
-            if not give(future, capture):
-                warn(_log, "still_stored_late", exam=capture.exam, uid=capture.sop_instance_uid)
+            give(future, capture)
 
     def _store(self, pressed: Pressed, future: Future[Capture]) -> Capture:
         """Encode and store one press; it is durable when this returns. One given up meanwhile is not stored."""
@@ -184,7 +183,7 @@ class Recorder:
                 side=pressed.side,
                 request=pressed.request,
             )
-            if future.done():
+            if not future.set_running_or_notify_cancel():
                 raise Busy
             self._spool.captures.write_sidecar(capture)
         except FAILURES:

@@ -112,7 +112,9 @@ class Saying:
 
 
 def pass_on(answer: Future[Capture], done: Future[Capture]) -> None:
-    """Settle an answer as another one was."""
+    """Settle an answer as another one was; who cancelled that one says why."""
+    if done.cancelled():
+        return
     if isinstance(error := done.exception(), ScopegateError):
         fail(answer, error)
     else:

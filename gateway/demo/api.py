@@ -3,6 +3,8 @@
 import hashlib
 import http.client
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -45,7 +47,11 @@ class Api:
 
     def create(self, path: str, body: Json | None = None) -> Json:
         """Return the answer to a call that creates something, under a request id. Raises ApiRefused, PanelAway."""
-        return self.post(path, {**(body or {}), "request_id": self._request_id()})
+        return self.creating(path, body)()
+
+    def creating(self, path: str, body: Json | None = None) -> Callable[[], Json]:
+        """Return the same as a call that may be made again: it has one request id, and creates nothing twice."""
+        return partial(self.post, path, {**(body or {}), "request_id": self._request_id()})
 
     def health(self) -> tuple[bool, Json]:
         """Return whether pictures can be captured safely, and what is said of everything. Raises PanelAway."""

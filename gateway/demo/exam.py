@@ -21,7 +21,9 @@ _WORKLIST_S = 60.0
 _PRESS_S = 60.0
 _DELIVERY_S = 120.0
 _DONE = "committed"
-_SOON = frozenset({"no-signal", "recorder-gone", "busy"})  # nothing is stored yet: press again
+_SOON = frozenset(
+    {"no-signal", "recorder-gone", "recorder-silent", "busy"}
+)  # nothing is known to be stored: ask again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +59,13 @@ class HeadlessExam:
         return self.patience.until("the worklist", look, deadline_s=_WORKLIST_S, why=lambda: said["why"])
 
     def _still(self, exam: str, number: int) -> str:
-        still = self._pressed("a still", partial(self.api.create, f"/exams/{exam}/stills"))
+        still = self._pressed("a still", self.api.creating(f"/exams/{exam}/stills"))
         self.say(f"Still {number} of {STILLS} stored.")
         self.patience.pause(_BETWEEN_S)
         return str(still["sop_instance_uid"])
 
     def _clip(self, exam: str) -> list[str]:
-        clip = self._pressed("a clip", partial(self.api.create, f"/exams/{exam}/clips"))["clip"]
+        clip = self._pressed("a clip", self.api.creating(f"/exams/{exam}/clips"))["clip"]
         self.say(f"Clip of {CLIP_S:.0f} s started.")
         self.patience.pause(CLIP_S)
         stored = self._pressed("the clip to be stored", partial(self.api.post, f"/clips/{clip}/stop"))
@@ -71,7 +73,7 @@ class HeadlessExam:
         return [str(uid) for uid in stored["sop_instance_uids"]]
 
     def _pressed(self, what: str, press: Callable[[], Json]) -> Json:
-        """Press, and once more while the answer is that nothing is stored yet."""
+        """Press, and ask again while the answer is that nothing is known to be stored."""
         last: list[str] = []
 
         def look() -> Json | None:

@@ -264,6 +264,22 @@ def test_what_a_killed_process_was_writing_goes_again_and_is_there_once(
     assert len(list((stick / "DICOM").rglob("I*"))) == 2
 
 
+def test_half_a_file_of_a_killed_process_is_gone_with_the_next_session_and_nothing_else_is(
+    spool: Spool, stick: Path, slot: Slot
+) -> None:
+    folder = stick / "DICOM" / "SG000000"
+    folder.mkdir(parents=True)
+    others = [folder / "I0000002.TXT", folder / "NOTES.part", stick / "I0000003.part"]
+    for path in (half := folder / "I0000001.part", *others):
+        path.write_bytes(bytes(100))
+    exam = exam_for_stick(spool)
+    drained(sender_of(spool, stick, slot))
+
+    assert holds(stick, items(spool, exam))
+    assert not half.exists()
+    assert all(path.exists() for path in others)
+
+
 class LosesIndex(Disk):
     """Lets SQLite refuse every write of this thread as soon as a DICOMDIR is written, once."""
 

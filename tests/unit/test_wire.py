@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from gateway import errors, wire
-from gateway.errors import CaptureGone, DiskFull, ExamChanged, ScopegateError
+from gateway.errors import CaptureGone, CaptureSilent, DiskFull, ExamChanged, ScopegateError
 
 
 @pytest.fixture
@@ -133,9 +133,9 @@ def test_a_call_returns_the_result_or_raises_the_error(tmp_path):
 
 @pytest.mark.parametrize("answer", [b"", b"\xff" * 9])
 def test_a_recorder_that_is_gone_or_dies_in_mid_call_is_said(tmp_path, answer):
-    with pytest.raises(CaptureGone):
+    with pytest.raises(CaptureGone, match="NOT stored"):
         wire.call(tmp_path / "nothing", "press", {}, timeout=1)
     thread = answering(tmp_path / "s", answer)
-    with pytest.raises(CaptureGone):
+    with pytest.raises(CaptureSilent, match="not known"):
         wire.call(tmp_path / "s", "press", {}, timeout=10)
     thread.join(10)

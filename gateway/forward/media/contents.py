@@ -12,6 +12,7 @@ from gateway.dicom.dicomdir import Directory
 from gateway.dicom.elements import Malformed
 from gateway.errors import MediaForeign
 from gateway.model import SealedObject
+from gateway.spool.files import PART
 
 DICOMDIR = "DICOMDIR"
 _FOLDER = "DICOM"
@@ -26,13 +27,15 @@ _LARGEST_DIRECTORY = 64_000_000  # bytes; none with so few objects as we write h
 class Contents:
     """A medium as a session finds it. Raises MediaForeign, or OSError when the medium fails.
 
-    `directory`: ours, or an empty new one; entries whose files were deleted are dropped.
+    `directory`: ours, or an empty new one; entries whose files were deleted are dropped. `halves`: what a session
+    that was killed was writing.
     """
 
     def __init__(self, root: Path, clock: Clock) -> None:
         self._root = root
         self.directory = self._read(clock)
         self._orphans: dict[int, list[Path]] = {}  # by size: what a session that did not finish left
+        self.halves: list[Path] = []
         self._next = 1
         self._look_around()
 
@@ -88,6 +91,8 @@ class Contents:
             if number and _SUBFOLDER.fullmatch(path.parent.name):
                 self._next = max(self._next, int(number[1]) + 1)
                 size = None if path.parent.is_symlink() else _size(path)
+                if size is not None and path.suffix == PART:
+                    self.halves.append(path)
                 if path not in named and "." not in path.name and size is not None:
                     self._orphans.setdefault(size, []).append(path)
 

@@ -100,6 +100,8 @@ class Writing:
             self._root = opened.enter_context(self._medium).root
             with translated():
                 self._contents = Contents(self._root, self._clock)
+                for half in self._contents.halves:  # it takes room, and may hold pieces of a picture
+                    self._files.remove(half)
             self._room()
             self.progress.say()
             self._opened = opened.pop_all()

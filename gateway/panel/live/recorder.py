@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wire
-from gateway.errors import CaptureGone, ScopegateError, SpoolError, by_code
+from gateway.errors import CaptureGone, CaptureSilent, ScopegateError, SpoolError, by_code
 from gateway.model import RequestStamp, Side
 from gateway.wire import Header, WireError
 
@@ -16,6 +16,7 @@ _STOP_S = 20.0  # closing a clip flushes and reads it
 _SILENT_S = 3.0  # capture speaks at least once a second
 _AGAIN_S = 0.5
 _LOOK_S = 45.0  # a device may be slow to open, and another one be looked at before
+_STORING = frozenset({"press", "clip_start", "clip_stop"})  # without an answer it is not known whether it was done
 State = dict[str, Any]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -40,9 +41,10 @@ class Recorder:
         request: RequestStamp | None,
         side: Side | None = None,
     ) -> Header:
-        """Store a still. Raises what capture raises, or CaptureGone: the same request id asks again safely.
+        """Store a still. Raises what capture raises, or CaptureGone when it is not there.
 
-        `anyway`: also the picture that a device shows without signal. `side`: what the screen showed, if it did.
+        Or CaptureSilent: whether it was stored is not known; the same request id asks again safely. `anyway`: also
+        the picture that a device shows without signal. `side`: what the screen showed, if it did.
         """
         asked = {**_ask(source, exam, request), "frame": frame, "anyway": anyway, **_of_side(side)}
         return await self._call("press", asked, PRESS_S, ordered=True)
@@ -130,22 +132,26 @@ class Recorder:
     ) -> wire.Message:
         """Make one call. An `ordered` one is sent when capture has pinned what the one before was about."""
         message = wire.pack({"call": name, "arguments": arguments})
+        asked = False
         try:
             async with asyncio.timeout(seconds), contextlib.AsyncExitStack() as stack:
                 turn = await stack.enter_async_context(contextlib.AsyncExitStack())
                 if ordered:
                     await turn.enter_async_context(self._in_turn)
                 try:
-                    reader, writer = await self._send(message)
+                    reader, writer = await self._connect()
                 except (OSError, WireError) as error:
                     raise self._absent() from error
                 stack.callback(writer.close)
+                asked = True
+                writer.write(message)
+                await writer.drain()
                 answer = await wire.receive_async(reader)
                 await turn.aclose()
                 if answer.header.get("event") == wire.PINNED:
                     answer = await wire.receive_async(reader)
         except (OSError, WireError, TimeoutError) as error:
-            raise CaptureGone from error
+            raise (CaptureSilent if asked and name in _STORING else CaptureGone) from error
         wire.result_of(answer)
         return answer
 
@@ -156,12 +162,6 @@ class Recorder:
             return CaptureGone()
         what = f"Nothing was stored: the recorder waits. {trouble['what']}"
         return by_code(trouble["code"])(what, code=trouble["code"], action=trouble["action"])
-
-    async def _send(self, message: bytes) -> Connection:
-        reader, writer = await self._connect()
-        writer.write(message)
-        await writer.drain()
-        return reader, writer
 
     async def _connect(self) -> Connection:
         async with asyncio.timeout(PRESS_S):

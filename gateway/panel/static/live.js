@@ -190,9 +190,10 @@ const presses = !may.has("capture") ? { length: 0, worrying: 0 } : new PressQueu
     tell(say.not_stored, "not");
     showProblem(problem);
   } else {
-    tell(say.not_stored, "not");
     unclear += 1;
-    showProblem({ what: filled(say.lost, { count: unclear }), action: say.look, code: "SYS-01" });
+    const lost = filled(say.lost, { count: unclear });
+    tell(lost, "not");
+    showProblem({ what: lost, action: say.look, code: "SYS-01" });
   }
 }, () => { show(); keys(); });
 
@@ -235,7 +236,7 @@ async function ask(address, body) {
   const until = performance.now() + 5000;
   for (;;) {
     try { return await call(address, body); } catch (error) {
-      if (error.problem && error.problem.code !== "recorder-gone" || performance.now() > until) throw error;
+      if (error.problem && !unanswered(error.problem) || performance.now() > until) throw error;
       await new Promise((again) => { setTimeout(again, 400); });
     }
   }

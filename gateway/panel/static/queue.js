@@ -5,6 +5,10 @@ const WORRY_MS = 5000; // at the latest then something is said
 const GIVE_UP_MS = 20000;
 const AGAIN_MS = 400;
 
+function unanswered(problem) { // the recorder is not there, or it may have done it or not: the same request id asks again
+  return ["recorder-gone", "recorder-silent"].includes(problem.code);
+}
+
 class PressQueue {
   // `answered(press, stored, problem)` is called once for each press; `changed()` whenever their number does.
   constructor(answered, changed) {
@@ -47,7 +51,7 @@ class PressQueue {
   hear({ request_id: id, status, body }) {
     const press = this.waiting.find((one) => one.body.request_id === id);
     if (!press) return;
-    if (body.code === "recorder-gone") press.flying = false; // it may be stored or not: `look` asks again
+    if (unanswered(body)) press.flying = false; // `look` asks again
     else this.end(press, status === 201 ? body : null, status === 201 ? null : body);
   }
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from gateway.errors import Busy, DiskFull, RequestReused, ScopegateError
+from gateway.errors import Busy, CaptureSilent, DiskFull, RequestReused, ScopegateError
 from gateway.spool import erasable, erasing
 from hardware.sources import Picture, PixelFormat
 
@@ -185,6 +185,26 @@ def test_a_disk_that_does_not_answer_is_said_in_time_and_the_press_is_not_stored
     box.show()
     assert box.press().result(10).instance_number == 5
     wait(lambda: box.answers() == ["not-stored"] * 4 + ["stored"])
+
+
+def test_a_press_whose_record_is_being_written_is_not_called_lost_and_asking_again_tells(box, stamp):
+    exam = box.exam()
+    box.show()
+    box.disk.held = lambda step, name: step == "rename" and name.endswith(".json")
+    pressed = box.press(request=stamp())
+    assert box.disk.waiting.acquire(timeout=10)
+    box.clock.move(4.6)
+    box.due.step()
+    said = failure_of(pressed)
+    assert isinstance(said, CaptureSilent)
+    assert "NOT stored" not in said.what
+    assert box.answers() == ["not-stored"]  # of lamps and tones: nobody may go on as if it were
+    again = box.press(request=stamp())
+    assert not again.done()
+    box.disk.moves.set()
+    assert again.result(10).instance_number == 1
+    assert numbers(box, exam) == [1]
+    assert box.answers() == ["not-stored"]
 
 
 def test_sixteen_pins_and_then_busy(box, wait):

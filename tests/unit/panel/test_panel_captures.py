@@ -10,6 +10,7 @@ import simplejpeg
 from gateway.errors import (
     Busy,
     CaptureGone,
+    CaptureSilent,
     DiskFailed,
     DiskFull,
     ExamChanged,
@@ -49,7 +50,8 @@ def test_asking_again_after_a_lost_answer_stores_one_picture(bench: Bench) -> No
     exam = bench.open_exam()
     bench.capture.script.lose_answers = 1
     body = {"request_id": request_id()}
-    bench.refused(f"/exams/{exam}/stills", body, 503, "recorder-gone")
+    problem = bench.refused(f"/exams/{exam}/stills", body, 503, "recorder-silent")
+    assert "NOT stored" not in str(problem)
     again = bench.post(f"/exams/{exam}/stills", body, status=201)
     assert bench.post(f"/exams/{exam}/stills", body, status=201) == again
     assert len(bench.get(f"/exams/{exam}")["captures"]) == 1
@@ -70,6 +72,7 @@ def test_the_same_request_id_for_another_picture_is_refused(bench: Bench) -> Non
         (Busy(), 429),
         (NoSignal(), 503),
         (CaptureGone(), 503),
+        (CaptureSilent(), 503),
         (DiskFull(), 507),
         (DiskFailed(), 500),
         (SpoolBusy(), 503),
