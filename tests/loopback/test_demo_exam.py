@@ -24,6 +24,7 @@ class MadeUpBox:
         self.captures = [self._capture(number) for number in range(1, 5)]
         self.taken = iter(self.captures)
         self.healthy = True
+        self.silent = 0  # so often it does not say what became of a press
         self.late = 0  # so often it says that the clip is not stored yet
 
     def _capture(self, number: int) -> dict[str, object]:
@@ -61,9 +62,19 @@ class MadeUpBox:
         return {"sop_instance_uids": [next(self.taken)["sop_instance_uid"]]} if path.endswith("/stop") else {}
 
     def create(self, path, body=None):  # noqa: ARG002 - likewise
-        if path == "/exams":
-            return {"id": "e1", "study_instance_uid": self.study}
-        return {"clip": "c1"} if path.endswith("/clips") else next(self.taken)
+        assert path == "/exams"
+        return {"id": "e1", "study_instance_uid": self.study}
+
+    def creating(self, path, body=None):  # noqa: ARG002 - likewise
+        stored = {"clip": "c1"} if path.endswith("/clips") else next(self.taken)
+
+        def asked():
+            if self.silent:
+                self.silent -= 1
+                raise ApiRefused("Whether this was stored is not known yet.", code="recorder-silent")
+            return stored
+
+        return asked
 
     def object_digest(self, uid):
         with self.path(self.study, uid).open("rb") as file:
@@ -97,6 +108,12 @@ def test_a_slow_box_is_asked_again_for_its_clip(box):
     run_exam(box, said)
     assert "Clip stored." in said
     assert not box.late
+
+
+def test_a_press_that_got_no_answer_is_asked_about_again_and_not_made_twice(box):
+    box.silent = 2
+    run_exam(box)
+    assert not box.silent
 
 
 def never_store(box):
