@@ -21,6 +21,7 @@ RESTART = "kiosk-restart"
 BEAT_NS = "kiosk_beat_ns"  # in what this process says of itself
 _MISSING_NS = 16_000_000_000  # three beats, and one second
 _START_NS = 60_000_000_000  # a browser needs that on a small box
+_LONGEST_START_NS = 16 * _START_NS  # however slow the box, or without a screen at all
 _LOOK_S = 1.0
 
 
@@ -36,6 +37,7 @@ class Kiosk:
         self.beat_ns = 0  # CLOCK_BOOTTIME; 0 = never
         self._heard_ns = 0
         self._due_ns = clock.boottime_ns() + _START_NS
+        self._next_ns = 2 * _START_NS  # what the next start gets: twice as long after each that came to nothing
 
     def beat(self) -> None:
         """Note that a page is there, drawn and seen."""
@@ -47,10 +49,11 @@ class Kiosk:
             return False
         last = max(self.beat_ns, self._beat_of_practice())
         if last > self._heard_ns:  # from its first beat on it has no longer than three
-            self._heard_ns, self._due_ns = last, last + _MISSING_NS
+            self._heard_ns, self._due_ns, self._next_ns = last, last + _MISSING_NS, _START_NS
         if self._clock.boottime_ns() < self._due_ns:
             return False
-        self._due_ns = self._clock.boottime_ns() + _START_NS
+        self._due_ns = self._clock.boottime_ns() + self._next_ns
+        self._next_ns = min(2 * self._next_ns, _LONGEST_START_NS)
         self._files.write(self._folder / RESTART, [b"\n"])
         event(_log, "kiosk_restarted")
         return True

@@ -57,6 +57,15 @@ class Appliance(Machine):
         self.unpack(tests(), _TESTS)
         self.shell("systemctl is-system-running --wait || true", silence_s=400)
 
+    def switches_itself_off(self, patience_s: float) -> bool:
+        """Say whether it ends by itself in that time."""
+        assert self._process, "it was not started by this process"
+        try:
+            self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def partition(self, name: str) -> tuple[int, int]:
         """Return where a partition begins, in bytes of the disk, and its number."""
         told = subprocess.run(["sfdisk", "--json", self.disk], capture_output=True, text=True, check=True)
