@@ -58,7 +58,12 @@ class Looking:
         tell(
             self._places.told,
             "clock",
-            {**asdict(self._state), "trusted": self._state.trusted, "zone": self._zone()},
+            {
+                **asdict(self._state),
+                "trusted": self._state.trusted,
+                "zone": self._zone(),
+                "servers": self._has_servers(),
+            },
         )
 
     def network(self) -> None:
@@ -99,6 +104,13 @@ class Looking:
             return self._programs.run(*words)
         except MachineFailed:
             return ""
+
+    def _has_servers(self) -> bool:
+        """Say whether there is a time server to follow; also when chrony does not say."""
+        try:
+            return self._programs.run("chronyc", "-h", "127.0.0.1", "-c", "sources") != ""
+        except MachineFailed:
+            return True
 
     def _zone(self) -> str:
         with suppress(OSError):

@@ -75,7 +75,7 @@ def of_root(says: Path, board: Said) -> Iterator[Check]:
     else:
         yield absent("disk-life")
     clock = told("clock", says)
-    if clock is None:
+    if clock is None or not clock.get("servers", True):
         yield absent("time-server")
     else:
         well = clock.get("by") == "ntp"

@@ -12,6 +12,7 @@ from gateway.spool.database import VERSION
 from gateway.spool.spool import Spool
 
 _PACKAGES = ("pydicom", "pynetdicom", "starlette", "uvicorn", "av", "opencv-python-headless", "linuxpy")
+_AS_DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}  # the word of images and updates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +42,7 @@ def versions() -> dict[str, str]:
     """Return which program runs, on what."""
     found = {"scopegate": __version__, "index": str(VERSION), "python": platform.python_version()}
     found["kernel"] = platform.release()
-    found["machine"] = platform.machine()
+    found["machine"] = _AS_DEBIAN.get(platform.machine(), platform.machine())
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)

@@ -150,6 +150,18 @@ def test_a_server_or_a_person_sets_it(looking: Looking, places: Places, programs
     assert {"by": NTP, "server": ""}.items() <= told(places, "clock").items()
 
 
+def test_whether_there_is_a_server_to_follow_is_told(looking: Looking, places: Places, programs: Programs) -> None:
+    programs.said = {"chronyc -h 127.0.0.1 -c sources": "", "chronyc -h 127.0.0.1 -c tracking": ALONE}
+    looking.clock()
+    assert told(places, "clock")["servers"] is False
+    programs.said["chronyc -h 127.0.0.1 -c sources"] = "^,?,10.0.0.1,0,6,0,4294967295,0.0,0.0,0.0"
+    looking.clock()
+    assert told(places, "clock")["servers"] is True
+    programs.fail = {"chronyc"}
+    looking.clock()
+    assert told(places, "clock")["servers"] is True
+
+
 def test_the_state_of_the_network_is_told(looking: Looking, places: Places, programs: Programs) -> None:
     looking.network()
     assert {

@@ -188,6 +188,11 @@ def test_what_is_not_there_is_no_failure(rig: Rig) -> None:
     assert passed == {"disk"}
 
 
+def test_a_box_that_has_no_time_server_to_follow_is_not_failed_for_it(rig: Rig) -> None:
+    rig.tells("clock", {"by": "rtc", "servers": False})
+    assert rig.begin()["time-server", ""].result is Result.ABSENT
+
+
 def test_a_pedal_that_is_pressed_in_time_is_heard_and_one_that_is_not_fails(rig: Rig) -> None:
     rig.begin()
     rig.clock.move(PEDALS_S - 1)
