@@ -10,7 +10,6 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.config.told import FOLDER, told
 from gateway.errors import ExamOpen
-from gateway.model import ExamState
 from gateway.panel.problems import NoMachine, NotRepaired, OtherNumber
 from gateway.spool import unarchived
 from gateway.spool.audit_sent import AuditSent
@@ -77,7 +76,7 @@ class OwnRepair:
     def _may(self) -> None:
         if not self.there:
             raise NoMachine
-        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
 
     def _recorded(self, do: str, what: str, person: str) -> None:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from gateway.errors import ExamOpen, SpoolError
 from gateway.log import event, warn
-from gateway.model import ExamState
 from gateway.panel.problems import CopyRunning, NoSwitch
 from gateway.panel.work import Work
 from gateway.spool import backlog
@@ -124,7 +123,7 @@ class Power:
     def _check(self) -> None:
         if not self._switch.there:
             raise NoSwitch
-        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
         if self._spool.requests.running(_EXPORT):
             raise CopyRunning

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.errors import ExamOpen, WrongState
-from gateway.model import ExamState
 from gateway.panel.problems import NoPractice
 from gateway.spool.files import Files
 from gateway.spool.spool import Spool
@@ -59,7 +58,7 @@ class Practice:
         """Ask for practice. Raises NoPractice where it is not set up, ExamOpen while a patient may be there."""
         if not self.offered:
             raise NoPractice
-        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
         if not self.address:
             self._files.write(self._folder / WANTED, [b"\n"])

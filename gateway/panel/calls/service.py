@@ -1,12 +1,9 @@
 """The calls of a service engineer: the support bundle, and a test of lamps and tones."""
 
-from functools import partial
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import BadValue, ExamOpen
-from gateway.model import ExamState
 from gateway.panel.calls import bodies
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -55,9 +52,7 @@ class ServiceCalls:
         answer = bodies.text(asked.values, "answer", required=True)
         if answer not in ANSWERS:
             raise BadValue(f"answer is none of {', '.join(ANSWERS)}.")
-        spool = self._context.spool
-        opened = partial(spool.exams.list, states_wanted=(ExamState.OPEN,), limit=1)
-        if await self._context.work.spool(opened):
+        if await self._context.work.spool(self._context.spool.exams.open_one):
             raise ExamOpen("An exam is open: somebody would take this for an answer.", action="Finish it first.")
         await self._context.recorder.sign(answer)
         return JSONResponse({"answer": answer})

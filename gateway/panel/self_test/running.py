@@ -12,7 +12,6 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import BadValue, ExamOpen, SpoolError
-from gateway.model import ExamState
 from gateway.panel.machine_says import THIS_MACHINE, MachineSays
 from gateway.panel.self_test import looks
 from gateway.panel.self_test.check import Check, Result, absent, failed, judged
@@ -60,7 +59,7 @@ class SelfTest:
 
     def begin(self, *, by: str, at_screen: bool) -> Seen:
         """Look at everything. `at_screen`: corners can be touched. Raises ExamOpen, DiskFull, DiskFailed."""
-        if self._spool.exams.list(states_wanted=(ExamState.OPEN,), limit=1):
+        if self._spool.exams.open_one():
             raise ExamOpen("The box is not tested while an exam is open.", action="Finish the exam first.")
         with self._one:  # two at once would write over each other's file
             checks = list(self._looks())
