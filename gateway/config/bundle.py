@@ -87,7 +87,7 @@ def unpacked(raw: bytes) -> Bundle:
 
 
 def incoming(bundle: Bundle, here: Mapping[str, Any], *, keep: Mapping[str, str]) -> str:
-    """Return the text that comes in with what stays of this box: secrets of archives that it has already.
+    """Return the text that comes in with what stays of this box: secrets of its archives, its audit repository.
 
     `here`: this box's document; `keep`: where each profile lies now. Raises NoSettingsFile, SettingsForeign.
     """
@@ -110,7 +110,16 @@ def incoming(bundle: Bundle, here: Mapping[str, Any], *, keep: Mapping[str, str]
             if profile not in keep:
                 raise NoSettingsFile
             changes.append(Put(place=("source", number, "profile"), value=keep[profile]))
+    changes += _audit(document, here)
     return edited(text, changes) if changes else text
+
+
+def _audit(document: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield what keeps the audit repository that this box has: no file turns it off or to another one."""
+    ours, theirs = here.get("audit"), document.get("audit", {})
+    if isinstance(ours, dict) and isinstance(theirs, dict):  # others are refused as a whole
+        yield from (Drop(place=("audit", key)) for key in theirs if key not in ours)
+        yield from (Put(place=("audit", key), value=value) for key, value in ours.items())
 
 
 def _elements(document: Mapping[str, Any], table: str) -> Iterator[tuple[int, dict[str, Any]]]:

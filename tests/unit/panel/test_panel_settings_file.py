@@ -46,6 +46,45 @@ def test_what_comes_in_moves_neither_data_nor_listener_and_names_no_file(configu
     assert config(configured).read_text() == WRITTEN
 
 
+OURS = '\n[audit]\nhost = "audit.clinic.example"\ntls = { ca = "system" }\n'
+OTHERS = '\n[audit]\nhost = "elsewhere.example"\nport = 7000\n\n[audit.tls]\nca = "system"\ncheck_name = false\n'
+
+
+def came(bench: Bench, text: str) -> dict[str, object]:
+    """Have a file of settings taken in; return the audit table of the box afterwards."""
+    file = sent(packed(Bundle(text=text.encode(), profiles={})))
+    body = {"file": file, "revision": revision(bench)}
+    bench.client.post("/api/v1/settings/import", json=body).raise_for_status()
+    return tomllib.loads(config(bench).read_text()).get("audit", {})
+
+
+@pytest.mark.parametrize("theirs", ["", OTHERS])
+def test_no_file_turns_the_audit_repository_of_a_box_off_or_to_another_one(configured: Bench, theirs: str) -> None:
+    config(configured).write_text(WRITTEN + OURS)
+    text = WRITTEN.replace('modality = "US"', 'modality = "ES"') + theirs
+    raw = packed(Bundle(text=text.encode(), profiles={}))
+    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)}).json()
+    assert [each["steps"] for each in tried["differences"]] == [["source", "ultrasound", "modality"]]
+    assert came(configured, text) == {"host": "audit.clinic.example", "tls": {"ca": "system"}}
+    assert "its audit repository if it has one" in configured.client.get("/settings/file").text
+
+
+def test_a_box_without_audit_repository_gets_that_of_the_file_and_the_difference_says_so(configured: Bench) -> None:
+    raw = packed(Bundle(text=(WRITTEN + OTHERS).encode(), profiles={}))
+    tried = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)}).json()
+    assert {each["words"]["about"] for each in tried["differences"]} == {"Audit repository"}
+    assert "elsewhere.example" in [each["words"]["new"] for each in tried["differences"]]
+    assert came(configured, WRITTEN + OTHERS)["host"] == "elsewhere.example"
+
+
+def test_an_audit_table_that_is_none_is_refused(configured: Bench) -> None:
+    config(configured).write_text(WRITTEN + OURS)
+    for wrong in ("audit = 5\n" + WRITTEN, WRITTEN + '[[audit]]\nhost = "elsewhere.example"\n'):
+        body = {"file": sent(packed(Bundle(text=wrong.encode(), profiles={}))), "revision": revision(configured)}
+        assert configured.client.post("/api/v1/settings/import", json=body).status_code == 422
+    assert config(configured).read_text() == WRITTEN + OURS
+
+
 def test_a_bomb_and_what_is_no_file_of_settings_change_nothing(configured: Bench) -> None:
     target = BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
