@@ -117,6 +117,8 @@ def _own_machine(
     folder, clock, requests = configuring.allowed.base, spool.clock, settings.station.runtime_dir
     report = Report(spool=spool, settings=settings, clock=clock, live=live)
     updates = OwnUpdates(requests=requests, spool=spool, says=says.folder)
+    # Practice runs on the same machine and takes no updates: what arrives there is the box's.
+    arrives = requests / "no-upload" if settings.panel.practice_of is not None else says.uploads
     return OwnMachine(
         folder=folder,
         requests=requests,
@@ -127,7 +129,7 @@ def _own_machine(
         data=OwnData(requests=requests, files=spool.files, clock=clock, says=says.folder),
         usb=OwnUsb(requests=requests, files=spool.files, audit=spool.audit, says=says.folder),
         updates=updates,
-        upload=OwnUpload(place=says.uploads, updates=updates, spool=spool),
+        upload=OwnUpload(place=arrives, updates=updates, spool=spool),
         repair=OwnRepair(requests=requests, spool=spool, settings=settings, clock=clock, says=says.folder),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
         self_test=SelfTest(spool=spool, clock=clock, live=live, report=report, says=says),

@@ -43,6 +43,15 @@ def test_practice_is_asked_for_and_its_place_is_told_once_it_is_there(box: Bench
     assert "data-go" not in box.client.get("/practice").text, "a look at the page goes nowhere by itself"
 
 
+def test_practice_leaves_alone_what_arrives_at_the_box(box: Bench) -> None:
+    arrives = runtime(box).parent / "upload"
+    arrives.mkdir()
+    for name in ("bundle", "bundle.part"):
+        (arrives / name).touch()
+    with running(runtime(box).parent, panel=PRACTICE):
+        assert sorted(path.name for path in arrives.iterdir()) == ["bundle", "bundle.part"]
+
+
 def test_practice_does_not_begin_while_a_patient_may_be_there(box: Bench) -> None:
     box.open_exam()
     box.refused("/practice/begin", {}, 409, "exam-open")
