@@ -245,7 +245,7 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.loop = asyncio.get_running_loop()
-        await context.work.spool(context.own_machine.upload.clear)  # of an update whose panel or plug was pulled
+        await context.work.spool(context.own_machine.upload.begin_anew)
         app.state.background = [
             asyncio.create_task(context.recorder.watch(changes.said)),
             asyncio.create_task(changes.run()),

@@ -38,6 +38,7 @@ class Timing:
     poll: float = 0.25
     heartbeat: float = 5.0
     stick: float = 30.0  # for a small file onto it or from it
+    piece: float = 60.0  # for each MB of an update that is sent: a quarter of what a line of 512 kbit/s takes
     switch: float = 2.0  # between two looks whether everything was sent
     worklist_stale: float = 900.0  # an older list is marked
 

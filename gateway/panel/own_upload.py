@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.errors import ExamOpen, SpoolError
+from gateway.errors import ExamOpen, ScopegateError, SpoolError
 from gateway.log import event, warn
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
@@ -48,15 +48,20 @@ class OwnUpload:
         update = self._updates.seen().update
         if not update["takes_updates"] or not self._place.is_dir():
             raise NoUpdates
-        if self._root_is_at_work or update["trying"] or self._arriving:
+        if self._is_roots or update["trying"] or self._arriving:
             raise UpdateRunning
         if size > MOST_BYTES:
             raise UpdateTooLarge
         self.has_room(size)
 
     @property
-    def _root_is_at_work(self) -> bool:
-        return self._updates.is_asked or self._updates.seen().update["installing"] is not None
+    def _is_roots(self) -> bool:
+        """Say whether root has something to install: looked at in the order in which it lets go of each."""
+        return (
+            self._updates.is_asked
+            or (self._place / NAME).exists()
+            or self._updates.seen().update["installing"] is not None
+        )
 
     def has_room(self, size: int) -> None:
         """Say whether so many bytes more may come now. Raises ExamOpen, NoRoomForUpdate, DiskFailed."""
@@ -69,7 +74,7 @@ class OwnUpload:
         """Return what takes a file of so many bytes. Raises what `may` does, and DiskFull."""
         with self._one:
             self.may(size)
-            self.clear()
+            self._remove(NAME + PART)
             part = self._place / (NAME + PART)
             self._arriving = Arriving(self, self._spool.files.append(part), size)
         event(_log, "update_arrives", mb=size // room.MB)
@@ -77,24 +82,35 @@ class OwnUpload:
 
     def give_to_root(self, person: str) -> None:
         """Have root install what came. Raises ExamOpen, UpdateRunning, DiskFull, DiskFailed."""
-        if self._root_is_at_work:  # from the stick, meanwhile: its end takes every wish with it
-            raise UpdateRunning
-        self._spool.files.rename(self._place / (NAME + PART), self._place / NAME)
-        self._updates.ask_for_uploaded(person)
-        self._arriving = None
+        part, whole = self._place / (NAME + PART), self._place / NAME
+        with self._one:
+            if self._is_roots:  # from the stick, meanwhile
+                raise UpdateRunning
+            self._spool.files.rename(part, whole)
+            try:
+                self._updates.ask_for_uploaded(person)
+            except ScopegateError:
+                self._spool.files.rename(whole, part)  # nobody asked root for it
+                raise
+            self._arriving = None
         event(_log, "update_arrived")
 
-    def give_up(self) -> None:
-        """Leave nothing behind."""
+    def give_up(self, arriving: "Arriving") -> None:
+        """Leave nothing behind; what was given to root is root's."""
         with self._one:
-            self.clear()
+            if arriving is not self._arriving:
+                return
+            self._remove(NAME + PART)
             self._arriving = None
         event(_log, "update_not_arrived")
 
-    def clear(self) -> None:
-        """Remove what lies here: the half of a file that no power cut and no network finished is worth nothing."""
+    def begin_anew(self) -> None:
+        """Remove what a panel or a plug that was pulled left here, but for what root was asked for."""
+        self._remove(NAME + PART, *([] if self._updates.is_asked else [NAME]))
+
+    def _remove(self, *names: str) -> None:
         try:
-            self._spool.files.remove(self._place / (NAME + PART), self._place / NAME)
+            self._spool.files.remove(*(self._place / name for name in names))
         except SpoolError as error:
             warn(_log, "upload_not_removed", code=error.code)
 
@@ -132,4 +148,4 @@ class Arriving:
         """Forget it."""
         with suppress(SpoolError):
             self._file.close()
-        self._upload.give_up()
+        self._upload.give_up(self)

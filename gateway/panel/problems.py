@@ -85,6 +85,14 @@ class UpdateTooLarge(Refused):
     action = "Choose the file that ends in .raucb."
 
 
+class UpdateTooSlow(Refused):
+    """The file came too slowly, or stopped coming."""
+
+    code = "update-too-slow"
+    safe = "Nothing was changed."
+    action = "Send it from a computer with a faster network to the box, or install it from a stick."
+
+
 class NoRoomForUpdate(Refused):
     """The box has no room for this update: what is free is kept for pictures."""
 

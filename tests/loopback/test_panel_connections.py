@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.panel.doors.connections import BACKLOG, FAR, Door, WebServer
+from gateway.panel.doors.connections import BACKLOG, PACED, Door, WebServer
 
 PATIENCE_S = 0.2
 HALVES = (b"", b"GET / HTTP/1.1\r\nHost: 127", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
@@ -27,11 +27,12 @@ async def _answer(request: Request) -> Response:
 
 
 async def _long(request: Request) -> Response:
-    come = 0
-    async for content in request.stream():
-        come += len(content)
-        request.scope[FAR] = come
-    return PlainTextResponse(str(come))
+    request.scope[PACED] = True
+    try:
+        async with asyncio.timeout(5 * PATIENCE_S):
+            return PlainTextResponse(str(len(await request.body())))
+    except TimeoutError:
+        return PlainTextResponse("too slow", 409)
 
 
 async def _stream(_: Request) -> Response:
@@ -84,6 +85,16 @@ def ended(caller: socket.socket) -> bool:
         return True
 
 
+def sends_on(caller: socket.socket) -> None:
+    """Send a byte now and then, and see that it comes to an end."""
+    begun = time.monotonic()
+    with suppress(ConnectionError):
+        while time.monotonic() - begun < 50 * PATIENCE_S:
+            caller.sendall(b"G")
+            time.sleep(PATIENCE_S / 10)  # the slowness that is meant
+    assert time.monotonic() - begun < 20 * PATIENCE_S
+
+
 def test_who_connects_while_the_panel_ends_is_not_left_waiting() -> None:
     callers: list[socket.socket] = []
 
@@ -113,15 +124,10 @@ def test_a_caller_who_does_not_go_on_is_sent_away(port: int, said: bytes) -> Non
 
 def test_a_caller_who_says_a_byte_now_and_then_is_sent_away_as_well(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as caller:
-        begun = time.monotonic()
-        with suppress(ConnectionError):
-            while time.monotonic() - begun < 50 * PATIENCE_S:
-                caller.sendall(b"G")
-                time.sleep(PATIENCE_S / 10)  # the slowness that is meant
-        assert time.monotonic() - begun < 20 * PATIENCE_S
+        sends_on(caller)
 
 
-def test_a_long_file_that_its_route_lets_go_on_is_taken_however_slowly_it_comes(port: int) -> None:
+def test_a_long_file_is_taken_as_slowly_as_its_route_lets_it_come(port: int) -> None:
     pieces = 30
     with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
         caller.sendall(f"PUT /long HTTP/1.1\r\nHost: h\r\nContent-Length: {pieces}\r\n\r\n".encode())
@@ -131,10 +137,15 @@ def test_a_long_file_that_its_route_lets_go_on_is_taken_however_slowly_it_comes(
         assert caller.recv(1000).startswith(b"HTTP/1.1 200")
 
 
-def test_a_long_file_that_stands_still_is_given_up(port: int) -> None:
+def test_a_long_file_that_stands_still_is_refused_by_its_route_in_words_and_then_given_up(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as caller:
-        caller.sendall(b"PUT /long HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
-        assert ended(caller)
+        caller.sendall(b"PUT /long HTTP/1.1\r\nHost: h\r\nContent-Length: 999\r\n\r\nabc")
+        caller.settimeout(10)
+        heard = b""
+        while not heard.endswith(b"too slow"):
+            heard += caller.recv(1000)
+        assert heard.startswith(b"HTTP/1.1 409")
+        sends_on(caller)
 
 
 def test_more_callers_than_fit_are_refused_and_the_next_is_served(port: int) -> None:

@@ -1,5 +1,10 @@
 """Where an update over the network arrives: panel, root and image mean the same folder and the same name."""
 
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from gateway.machine.update import memory, uploaded
 from gateway.panel import own_upload
 from gateway.panel.machine_says import MachineSays
@@ -14,3 +19,19 @@ def test_an_update_over_the_network_arrives_where_the_panel_may_write_and_root_l
     rows = {words[1]: words[2:5] for line in folders if len(words := line.split()) > 4 and words[0] == "d"}
     assert rows[place] == ["2770", "root", "scopegate"]
     assert rows[str(memory.FOLDER)] == ["0700", "root", "root"]
+
+
+@pytest.mark.parametrize(("ended", "left"), [("success", ["bundle", "update"]), ("exit-code", []), ("timeout", [])])
+def test_what_came_while_root_obeyed_is_root_s_next_and_what_it_could_not_obey_goes(
+    tmp_path: Path, ended: str, left: list[str]
+) -> None:
+    words = Unit(BOX / "scopegate-update.service")["Service"]["ExecStopPost"].replace("$$", "$")
+    program, option, script = words.split(" ", 2)
+    for name in ("update", "uploaded.raucb", "bundle"):
+        if name != "uploaded.raucb" or ended != "success":  # which root takes away itself
+            (tmp_path / name).touch()
+    for folder in ("/run/scopegate/", f"{memory.FOLDER}/", f"{uploaded.FOLDER}/"):
+        assert folder in script
+        script = script.replace(folder, f"{tmp_path}/")
+    subprocess.run([program, option, script.strip("'")], env={"SERVICE_RESULT": ended, "PATH": "/bin"}, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == left

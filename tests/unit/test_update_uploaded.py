@@ -1,11 +1,13 @@
 """An update that came over the network, as root takes it; and what is known of the slot that does not run."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.machine.update import memory, uploaded
+from gateway.machine.update.asked import Desk
 from gateway.machine.update.box import Box
 from gateway.machine.update.memory import Memory, Phase
 from tests.unit.test_update_machine import IMAGE, Place, install, refused
@@ -36,6 +38,38 @@ def test_what_was_uploaded_is_installed_from_where_only_root_gives_names_and_is_
     assert place.memory.phase is Phase.INSTALLED
     assert left(place) == []
     assert place.places.memory.stat().st_mode & 0o777 == 0o700
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched(Box):
+    """A box of which is kept what it said, and whether the panel's file lay there still."""
+
+    said: list[tuple[int | None, bool, bool]]
+
+    def tell(self, kept: Memory, *, percent: int | None = None, stick: bool = False, refused: Any = None) -> None:
+        self.said.append((percent, stick, (self.places.uploads / "bundle").exists()))
+        Box.tell(self, kept, percent=percent, stick=stick, refused=refused)
+
+
+def told_while_installing(place: Place, wish: dict[str, str]) -> list[tuple[int | None, bool, bool]]:
+    said: list[tuple[int | None, bool, bool]] = []
+    box = Watched(image=IMAGE, slot="a", boot_id=place.clock.boot_id, places=place.places, said=said)
+    place.exam("")
+    Desk(
+        box=box, rauc=place.rauc, clock=place.clock, stick=place.stick, live=place.live, uefi=place.stick / "no"
+    ).obey(wish)
+    return said
+
+
+def test_it_is_said_before_the_file_leaves_the_panel_s_reach_that_something_is_installed(place: Place) -> None:
+    (place.places.uploads / "bundle").write_bytes(b"new")
+    said = told_while_installing(place, {"do": "install-uploaded"})
+    assert said == [(0, False, True), (0, False, False), (50, False, False), (None, False, False)]
+
+
+def test_it_is_said_that_the_stick_is_needed_when_it_is(place: Place) -> None:
+    said = told_while_installing(place, {"do": "install", "file": "new.raucb"})
+    assert said == [(0, True, False), (50, True, False), (None, False, False)]
 
 
 @pytest.mark.parametrize("refusal", ["update-exam-open", "update-too-old", "update-damaged"])

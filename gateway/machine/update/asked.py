@@ -85,6 +85,7 @@ class Desk:
 
     def install(self, file: Path) -> None:
         """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused."""
+        stick = file.is_relative_to(self._stick)
         self._may()
         if not file.is_file() or file.is_symlink():
             raise NoSuchFile
@@ -92,12 +93,12 @@ class Desk:
         self._fits(bundle)
         kept = self._box.recalled()
         begun = {"version": bundle.version, "slot": self._box.other, "boot_id": self._box.boot_id, "reason": ""}
-        self._box.tell(kept, percent=0)
+        self._box.tell(kept, percent=0, stick=stick)
         self._rauc.check(file, bundle)
         self._forget_next()
         kept = self._box.keep(kept, **holds(self._box.other, ""))
         try:
-            self._rauc.install(file, lambda percent: self._box.tell(kept, percent=percent))
+            self._rauc.install(file, lambda percent: self._box.tell(kept, percent=percent, stick=stick))
         except UpdateRefused as error:
             self._box.note(kept, self._clock, **{**begun, "phase": Phase.FAILED, "reason": error.code})
             raise
@@ -113,6 +114,7 @@ class Desk:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _install_uploaded(self) -> None:
+        self._box.tell(self._box.recalled(), percent=0)  # first: with the file away the panel would take the next
         with uploaded.taken(self._box.places.uploads, self._box.places.memory) as file:
             self.install(file)
 
@@ -196,8 +198,8 @@ def exam_said(live: Path, clock: Clock) -> str | None:
 def obey_the_screen(clock: Clock) -> None:
     """Take the screen's wish and obey it. Raises OSError, KeyError on a machine that is no appliance."""
     try:
-        wanted = words_of(taken(SUBJECT))
-        with alone(LOCK):
+        with alone(LOCK):  # first: the panel sees for as long that its wish waits
+            wanted = words_of(taken(SUBJECT))
             Desk(box=boxes.this(clock), rauc=Rauc(), clock=clock).obey(wanted)
     except MachineRequest as error:
         warn(_log, "update_request_refused", why=error)

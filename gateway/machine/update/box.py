@@ -91,8 +91,15 @@ class Box:
             warn(_log, "update_not_remembered", error=type(error).__name__)
         return now
 
-    def tell(self, kept: Memory, *, percent: int | None = None, refused: Mapping[str, str] | None = None) -> None:
-        """Say how it stands. percent: while something is installed; refused: why the last wish was not obeyed."""
+    def tell(
+        self,
+        kept: Memory,
+        *,
+        percent: int | None = None,
+        stick: bool = False,
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        """Say how it stands. percent: of what is installed; stick: from there; refused: the last wish, why."""
         said: dict[str, Any] = {
             "version": self.image.version,
             "build": self.image.build,
@@ -101,6 +108,7 @@ class Box:
             "floor": self.floor(kept),
             "trying": self.on_trial,
             "installing": percent,
+            "from_stick": stick,
             "refused": refused,
             "other": {"version": kept.version_in(self.other), "use": use_of_other(kept, self)},
             "last": {

@@ -61,7 +61,7 @@ class NoSuchFile(UpdateRefused):
     """There is no such update here."""
 
     code = "update-absent"
-    action = "Put the stick in again."
+    action = "Put the stick in again, or send the file again."
 
 
 class StillTrying(UpdateRefused):

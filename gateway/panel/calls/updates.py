@@ -1,6 +1,8 @@
 """The calls on an appliance's updates: how it stands; look at the stick, install, start anew; one that is sent."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
@@ -9,18 +11,18 @@ from starlette.responses import JSONResponse, Response
 from gateway.errors import BadValue
 from gateway.panel.calls import bodies
 from gateway.panel.context import Context, acting
-from gateway.panel.doors.connections import FAR
+from gateway.panel.doors.connections import PACED
 from gateway.panel.doors.routing import Route, token_of
 from gateway.panel.own_updates import WISHES, OwnUpdates
 from gateway.panel.own_upload import Arriving, OwnUpload
 from gateway.panel.people.roles import SET_UP, caller_of
-from gateway.panel.problems import BadRequest, NotSignedIn
+from gateway.panel.problems import BadRequest, NotSignedIn, UpdateTooSlow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")  # as gateway/machine/update/asked.py takes it
 
 
 UPLOAD = "/update/upload"
-_PIECE = 1 << 20  # bytes that are handed to the disk at once
+_PIECE = 1 << 20  # bytes that are handed to the disk at once, and have to come within `Timing.piece`
 _LARGEST = 1 << 62  # that a file can say of itself; what the box takes is said in words
 
 
@@ -81,23 +83,28 @@ class UpdateCalls:
         return await self._answer()
 
     async def _arrive(self, request: Request, arriving: Arriving) -> None:
-        """Hand on what comes. Raises NotSignedIn, and what `Arriving.take` does."""
-        come, waiting = 0, bytearray()
-        async for content in request.stream():
-            come += len(content)
-            waiting += content
-            request.scope[FAR] = come  # the connection may stay
-            if len(waiting) >= _PIECE:
-                await self._take(request, arriving, waiting)
-        await self._take(request, arriving, waiting)
-
-    async def _take(self, request: Request, arriving: Arriving, piece: bytearray) -> None:
-        """Hand a piece on and empty it: who sends something is there, and must be signed in still."""
+        """Hand on what comes. Raises UpdateTooSlow, NotSignedIn, and what `Arriving.take` does."""
+        request.scope[PACED] = True
         token, door = token_of(request.scope), caller_of(request.scope).door
-        if self._context.desk.sessions.find(token, door, touch=True) is None:
-            raise NotSignedIn
-        await self._context.work.spool(partial(arriving.take, bytes(piece)))
-        piece.clear()
+        stream = request.stream()
+        while piece := await self._piece(stream):
+            # Who sends something is there, and must be signed in still.
+            if self._context.desk.sessions.find(token, door, touch=True) is None:
+                raise NotSignedIn
+            await self._context.work.spool(partial(arriving.take, piece))
+
+    async def _piece(self, stream: AsyncIterator[bytes]) -> bytes:
+        """Return what comes next, b"" at the end: one at a time is taken, and nobody keeps the next one out."""
+        piece = bytearray()
+        try:
+            async with asyncio.timeout(self._context.timing.piece):
+                async for content in stream:
+                    piece += content
+                    if len(piece) >= _PIECE:
+                        break
+        except TimeoutError:
+            raise UpdateTooSlow from None
+        return bytes(piece)
 
     async def _answer(self) -> Response:
         seen = await self._context.work.spool(self._updates.seen)

@@ -20,7 +20,7 @@ from gateway.log import warn
 _log = logging.getLogger(__name__)
 _UNFINISHED = (h11.IDLE, h11.SEND_BODY)  # the caller still has to say something
 _SAID_AGAIN_S = 60.0
-FAR = "scopegate.far"  # key of an ASGI scope: how far a long request is, which a route lets go on while it comes
+PACED = "scopegate.paced"  # key of an ASGI scope: its route says how slowly a long request may come, and answers
 BACKLOG = 64  # connections that asyncio takes at once, before anything can refuse one
 
 
@@ -58,16 +58,17 @@ class Connection(H11Protocol):
         """End this connection when it waits for the rest of the same request as at the last look."""
         if self not in self.connections:
             return  # it ended, or became a WebSocket
-        waits_for = self._waits_for() if self.conn.their_state in _UNFINISHED else None
+        waits = self.conn.their_state in _UNFINISHED and not self._is_paced
+        waits_for = (self.cycle or self) if waits else None  # which request has to go on
         if waits_for is not None and waits_for == self._looked_at:
             self.transport.abort()
             return
         self._looked_at = waits_for
         self.loop.call_later(self.door.patience_s, self._look)
 
-    def _waits_for(self) -> tuple[object, object]:
-        """Return which request has to go on, and how far its route says that it is."""
-        return (self.cycle, self.cycle.scope.get(FAR)) if self.cycle else (self, None)
+    @property
+    def _is_paced(self) -> bool:
+        return bool(self.cycle and PACED in self.cycle.scope and not self.cycle.response_complete)
 
 
 class WebServer(uvicorn.Server):

@@ -42,7 +42,7 @@ _WHY = N_(
         "update-other-machine": "It is for another kind of box.",
         "update-too-old": "It is older than what this box may run.",
         "update-exam-open": "An exam is open, or nobody knows whether one is: finish it first.",
-        "update-absent": "It is not there any more: put the stick in again.",
+        "update-absent": "It is not there any more: put the stick in again, or send it again.",
         "update-trying": "The version that runs has not proven itself yet: wait a few minutes.",
     }
 )

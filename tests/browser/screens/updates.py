@@ -17,6 +17,7 @@ _UPDATE = {
     "floor": "0.2.0",
     "trying": False,
     "installing": None,
+    "from_stick": False,
     "refused": None,
     "other": {"version": "0.2.9", "use": "before"},
     "last": _LAST,
@@ -46,7 +47,7 @@ def _offered(box: Box, page: Page) -> None:
 
 
 def _installing(box: Box, page: Page) -> None:
-    _says(box, page, [_NEW], installing=42)
+    _says(box, page, [_NEW], installing=42, from_stick=True)
 
 
 def _went_back(box: Box, page: Page) -> None:

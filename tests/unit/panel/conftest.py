@@ -262,7 +262,14 @@ def running(
         clock=clock,
         capture_socket=socket_path,
         timing=Timing(
-            drain=0.5, refresh=refresh, day_check=1.0, poll=0.02, heartbeat=0.2, switch=0.02, stick=stick
+            drain=0.5,
+            refresh=refresh,
+            day_check=1.0,
+            poll=0.02,
+            heartbeat=0.2,
+            switch=0.02,
+            stick=stick,
+            piece=0.3,
         ),
         hashes=QUICK,
         switch=switch,

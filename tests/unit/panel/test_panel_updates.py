@@ -17,6 +17,7 @@ UPDATE = {
     "floor": "0.2.0",
     "trying": False,
     "installing": None,
+    "from_stick": False,
     "refused": None,
     "other": {"version": "0.2.9", "use": "before"},
     "last": LAST,
@@ -108,9 +109,11 @@ def test_the_page_says_what_became_of_the_last_update_and_why(box: Bench) -> Non
 
 def test_the_page_says_how_far_an_installation_is_and_why_a_wish_was_refused(box: Bench) -> None:
     says(box, "update-offers", stick=True, files=[OFFER])
-    says(box, "update", **{**UPDATE, "installing": 42})
+    says(box, "update", **{**UPDATE, "installing": 41})
+    assert "Being installed: 41 %. You can leave this page." in page(box.client)
+    says(box, "update", **{**UPDATE, "installing": 42, "from_stick": True})
     text = page(box.client)
-    assert "Being installed: 42 %." in text
+    assert "Being installed: 42 %. Do not pull the stick out." in text
     assert "Touch again to install" not in text
     says(box, "update", **{**UPDATE, "refused": {"code": "update-damaged", "what": "", "action": ""}})
     assert "It is damaged, or is no update: copy it once more." in page(box.client)

@@ -1,20 +1,24 @@
 """An update that is sent over the network: who may, what is refused, and that nothing is left of what broke off."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from gateway.errors import ExamOpen
+from gateway.panel.doors.connections import PACED
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_upload import MOST_BYTES, OwnUpload
+from gateway.panel.people.roles import Door
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
 from gateway.spool.room import MB, Room
 from gateway.spool.space import Space
 from tests.memory import folder_in_memory
-from tests.unit.panel.conftest import Bench, running
+from tests.unit.panel.conftest import Bench, Direct, running
 from tests.unit.panel.settings_desk import with_settings
 from tests.unit.panel.test_panel_updates import UPDATE, page, says, wish
 from tests.unit.panel.who_may import PIN, sign_in
@@ -142,10 +146,69 @@ def test_one_comes_at_a_time_and_none_while_one_is_installed_or_proves_itself(
     with pytest.raises(UpdateRunning):  # root did not take the wish yet
         upload.begin(MB)
     (appliance.settings.station.runtime_dir / "update").unlink()
+    with pytest.raises(UpdateRunning):  # nor the file
+        upload.begin(MB)
+    assert (place(appliance) / "bundle").stat().st_size == MB
+    (place(appliance) / "bundle").unlink()
     for changes in ({"installing": 0}, {"trying": True}):
         says(appliance, "update", **{**UPDATE, **changes})
         with pytest.raises(UpdateRunning):
             upload.may(MB)
+
+
+def test_what_root_was_given_is_not_taken_back(appliance: Bench, upload: OwnUpload) -> None:
+    arriving = upload.begin(MB)
+    arriving.take(bytes(MB))
+    arriving.whole("Huber")
+    arriving.broken()  # the panel ends while it answers
+    upload.begin_anew()
+    assert (files(appliance), wish(appliance)) == (["bundle"], {"do": "install-uploaded"})
+    (appliance.settings.station.runtime_dir / "update").unlink()
+    (place(appliance) / "bundle").unlink()
+    upload.begin(MB)
+    arriving.broken()  # once more, and late
+    with pytest.raises(UpdateRunning):
+        upload.begin(MB)
+
+
+class Slow(Direct):
+    """Sends the beginning of a file, then a byte now and then, or nothing."""
+
+    says = b""
+
+    async def _answer(self, scope: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+        said: list[dict[str, Any]] = []
+        coming = [body]
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(0 if coming or self.says else 3600)
+            return {"type": "http.request", "body": coming.pop() if coming else self.says, "more_body": True}
+
+        async def send(message: dict[str, Any]) -> None:
+            said.append(message)
+
+        await self._running.app(scope, receive, send)
+        assert scope[PACED]  # the connection leaves it to the route
+        return said
+
+
+class Dripping(Slow):
+    """Sends on, for ever and too slowly."""
+
+    says = b"x"
+
+
+@pytest.mark.parametrize("way", [Slow, Dripping])
+@pytest.mark.parametrize("content", [b"", BUNDLE])
+def test_who_sends_too_slowly_or_no_more_hears_it_and_the_next_is_taken(
+    appliance: Bench, office: httpx2.Client, way: type[Slow], content: bytes
+) -> None:
+    slow = way(appliance.watching, door=Door.LAN, address="10.0.0.7")
+    with httpx2.Client(transport=slow, base_url=str(office.base_url), cookies=office.cookies) as client:
+        answer = put(client, content, **{"content-length": str(50 * MB)})
+    assert (answer.status_code, answer.json()["code"]) == (409, "update-too-slow")
+    assert files(appliance) == []
+    assert put(office, BUNDLE).status_code == 200
 
 
 def test_what_is_larger_than_an_update_is_not_begun(office: httpx2.Client) -> None:
