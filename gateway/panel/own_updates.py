@@ -60,8 +60,10 @@ class OwnUpdates:
         return (self._requests / _SUBJECT).exists()
 
     def _ask(self, wish: str, more: Mapping[str, str], person: str) -> None:
-        self.seen()
-        if self.is_asked:  # the wish that waits is not written over
+        installing = self.seen().update["installing"] is not None
+        if (
+            self.is_asked or installing
+        ):  # the wish that waits is not written over, and none comes true minutes later
             raise UpdateRunning
         if wish != "look":
             if self._spool.exams.open_one():

@@ -51,6 +51,7 @@ class Story(NamedTuple):
     after_the_cut: dict[str, Any]
     sent: dict[str, Any]
     left_of_it: str
+    said_of_the_next: str
 
 
 def state(box: Updated) -> dict[str, Any]:
@@ -146,6 +147,7 @@ def told(box: Updated, archive: StoreScp) -> Story:
     after_cut = state(box)
     sent = over_the_network(box)
     left = box.shell("ls -A /data/upload; ls /data/update | grep uploaded || true")
+    said_of_the_next = box.ask_twice("look", "fly")
     results = (
         exam,
         during,
@@ -160,7 +162,7 @@ def told(box: Updated, archive: StoreScp) -> Story:
         at_last,
         after_cut,
     )
-    return Story(*results, sent, left)
+    return Story(*results, sent, left, said_of_the_next)
 
 
 def after_damage(box: Updated) -> dict[str, Any]:
@@ -248,3 +250,7 @@ def test_an_update_that_came_over_the_network_is_installed_and_gone(story: Story
     assert (story.sent["last"]["phase"], story.sent["last"]["version"]) == ("installed", "9.0.0")
     assert story.sent["other"] == {"version": "9.0.0", "use": "next"}
     assert story.left_of_it.strip() == ""
+
+
+def test_what_is_asked_for_while_root_obeys_is_obeyed_next(story: Story) -> None:
+    assert "update_request_refused" in story.said_of_the_next  # nobody flies

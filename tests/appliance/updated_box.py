@@ -14,6 +14,8 @@ STICK = "/media/usb"
 TRIES = 6
 _LABEL = "UPDATES"
 _MB = 1 << 20
+_WISH = "/run/scopegate/update"
+_OVER = "systemctl show -P ActiveState scopegate-update | grep -qE 'inactive|failed'"
 
 
 def made(*words: str | Path) -> Path:
@@ -75,6 +77,11 @@ def stick_words(folder: Path, files: Mapping[str, Path]) -> list[str]:
     return ["-device", "qemu-xhci", "-drive", drive, "-device", "usb-storage,drive=stick"]
 
 
+def _asks(wish: str) -> str:
+    """Return the words of a shell that ask root for something."""
+    return f"""echo '{{"do": "{wish}"}}' > {_WISH}-new && mv {_WISH}-new {_WISH}"""
+
+
 class Updated(Appliance):
     """A box with a stick in it, which restarts when it wants to."""
 
@@ -104,10 +111,16 @@ class Updated(Appliance):
         """Have root install an update of the stick as one that was sent to the panel; wait until it is over."""
         self.shell(f"until mountpoint -q {STICK}; do sleep 1; done", silence_s=60)
         self.shell(f"install -o scopegate-panel -g scopegate -m 660 {STICK}/{file} /data/upload/bundle")
-        wish = '{"do": "install-uploaded"}'
-        self.shell(f"echo '{wish}' > /run/scopegate/wish && mv /run/scopegate/wish /run/scopegate/update")
-        over = "systemctl show -P ActiveState scopegate-update | grep -qE 'inactive|failed'"
-        self.shell(f"until ! test -e /data/upload/bundle && {over}; do sleep 1; done", silence_s=900)
+        self.shell(_asks("install-uploaded"))
+        self.shell(f"until ! test -e /data/upload/bundle && {_OVER}; do sleep 1; done", silence_s=900)
+
+    def ask_twice(self, first: str, second: str) -> str:
+        """Ask root for something while it obeys what was asked before; return what it said since."""
+        cursor = self.shell("journalctl -u scopegate-update -n 1 --show-cursor -o cat | sed -n 's/^-- cursor: //p'")
+        waits = f"test -e {_WISH}"
+        self.shell(f"{_asks(first)}; while {waits}; do sleep 0.1; done; {_asks(second)}", silence_s=300)
+        self.shell(f"until ! {waits} && {_OVER}; do sleep 1; done", silence_s=300)
+        return self.shell(f"journalctl -u scopegate-update --after-cursor '{cursor.strip()}' -o cat --no-pager")
 
     def until_it_restarts(self, silence_s: float = 1500) -> None:
         """Wait until it ends, which it does instead of a restart, and start it."""

@@ -143,6 +143,7 @@ LIKE_ANOTHER = {
     "self_test_touch": "service",
     "update": "service",
     "update_installing": "service",
+    "update_installing_sent": "service",
     "update_went_back": "service",
     "update_pc": "service",
     "machine_usb": "service",

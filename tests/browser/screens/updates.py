@@ -50,6 +50,10 @@ def _installing(box: Box, page: Page) -> None:
     _says(box, page, [_NEW], installing=42, from_stick=True)
 
 
+def _installing_what_was_sent(box: Box, page: Page) -> None:
+    _says(box, page, [_NEW], installing=42)
+
+
 def _went_back(box: Box, page: Page) -> None:
     last = {**_LAST, "phase": "went-back", "version": "0.4.0", "slot": "b", "reason": "picture"}
     other = {"version": "0.4.0", "use": "went-back"}
@@ -58,5 +62,6 @@ def _went_back(box: Box, page: Page) -> None:
 
 at("update", "/service/update", _offered)
 at("update_installing", "/service/update", _installing)
+at("update_installing_sent", "/service/update", _installing_what_was_sent)
 at("update_went_back", "/service/update", _went_back)
 at("update_pc", "/service/update", as_administrator)

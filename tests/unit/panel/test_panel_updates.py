@@ -60,6 +60,15 @@ def test_root_is_asked_for_what_a_person_wants(box: Bench) -> None:
         (box.settings.station.runtime_dir / "update").unlink()
 
 
+@pytest.mark.parametrize("body", [{"do": "look"}, {"do": "install", "file": "new.raucb"}, {"do": "restart"}])
+def test_nothing_that_is_asked_for_while_root_installs_comes_true_minutes_later(
+    box: Bench, body: dict[str, str]
+) -> None:
+    says(box, "update", **{**UPDATE, "installing": 42})
+    assert ask(box.client, **body).json()["code"] == "update-running"
+    assert wish(box) is None
+
+
 @pytest.mark.parametrize(
     "body",
     [
