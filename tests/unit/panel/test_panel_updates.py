@@ -51,6 +51,11 @@ def page(client: httpx2.Client) -> str:
     return client.get("/service/update").raise_for_status().text
 
 
+def test_the_page_says_how_old_an_update_may_be(box: Bench) -> None:
+    says(box, "update", **UPDATE)
+    assert "takes none older than 0.2.0" in page(box.client)
+
+
 def test_root_is_asked_for_what_a_person_wants(box: Bench) -> None:
     for body in ({"do": "look"}, {"do": "install", "file": "new.raucb"}, {"do": "restart"}):
         assert ask(box.client, **body).status_code == 200
