@@ -72,7 +72,9 @@ def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
             screen = box.python(_LOOK)
             failed = failed_units(box)
             box.unpack_text("/run/off.py", _OFF)
-            box.shell("systemd-run --setenv=PYTHONPATH=/run/tests --working-directory=/run/tests python3 /run/off.py")
+            box.shell(
+                "systemd-run --setenv=PYTHONPATH=/run/tests --working-directory=/run/tests python3 /run/off.py"
+            )
             went_off = box.switches_itself_off(OFF_S)
             box.stop()
             box.switch_on()
