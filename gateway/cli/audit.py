@@ -16,10 +16,11 @@ def group() -> None:
 def verify(config: Config = DEFAULT_CONFIG) -> None:
     """Say whether audit.jsonl is whole; exit 1 and name the first line that was changed, removed or inserted."""
     from gateway.cli.opened import counted, spool_of
+    from gateway.spool.audit import CHANGED
+    from gateway.spool.inspection import verify_audit
 
     with spool_of(config) as (_, spool):
-        sent = spool.audit.witness(spool.layout.audit_sent)
-        found = spool.audit.verify(*([sent] if sent else []))
+        found = verify_audit(spool)
         fault = found.fault
         print(f"{spool.layout.audit}: {counted(found.lines, 'line')} read.")
         if found.unmarked:
@@ -30,6 +31,7 @@ def verify(config: Config = DEFAULT_CONFIG) -> None:
             )
         if found.torn:
             print("note: a power cut left a half line at the end; the next entry moves it aside.")
-        print(f"line {fault.line}: {fault.why}" if fault else "No line was changed, removed or inserted.")
+        whole = "No line was changed, removed or inserted."
+        print(f"line {fault.line}: {fault.why} [{CHANGED}]" if fault else whole)
         spool.audit.note("audit-verified", by="command-line", lines=found.lines, fault=fault.line if fault else 0)
     raise typer.Exit(1 if fault else 0)

@@ -12,23 +12,20 @@ app = typer.Typer(help="The data folder.", no_args_is_help=True)
 @app.command()
 def check(config: Config = DEFAULT_CONFIG) -> None:
     """Read every file of the spool and compare it with its record; exit 1 if one does not match."""
-    from rich.progress import track
+    from rich.progress import Progress
 
     from gateway.cli.opened import counted, spool_of
-    from gateway.spool import erasing
-    from gateway.spool.inspection import inspect_exam
+    from gateway.spool import inspection
 
-    with spool_of(config) as (_, spool):
-        spool.database.check()
-        exams = sorted(path.parent.name for path in spool.layout.of_exams("exam.json"))
-        found = [f for exam in track(exams, "Reading exams", transient=True) for f in inspect_exam(spool, exam)]
-        left = erasing.unfinished(spool)
+    with spool_of(config) as (_, spool), Progress(transient=True) as progress:
+        exams = inspection.exams_of(spool)
+        count = sum(inspection.count_of(spool, exam) for exam in exams)
+        task = progress.add_task("Reading pictures", total=count)
+        found = list(inspection.inspect(spool, exams, lambda steps: progress.advance(task, steps)))
     for finding in found:
-        print(f"{finding.exam}/{finding.file}: {finding.what}")
-    for exam in left:
-        print(f"{exam}: was erased, and traces of it are left on the disk; every start of the box tries again")
-    print(f"{counted(len(exams), 'exam')} read, {counted(len(found) + len(left), 'problem')}.")
-    raise typer.Exit(1 if found or left else 0)
+        print(f"{finding.place}: {finding.what} [{finding.code}]")
+    print(f"{counted(len(exams), 'exam')} read, {counted(len(found), 'problem')}.")
+    raise typer.Exit(1 if found else 0)
 
 
 @app.command()

@@ -53,6 +53,7 @@ from gateway.panel.power import NoPower, Power, Switch
 from gateway.panel.practice import Practice
 from gateway.panel.self_test.running import SelfTest
 from gateway.panel.shown.report import Report
+from gateway.panel.stored_data.checking import StoredData
 from gateway.panel.timekeeping import OfTheMachine, Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
@@ -113,7 +114,7 @@ def create_app(
 def _own_machine(
     spool: Spool, settings: Settings, configuring: Configuring, live: dict[str, LiveState], says: MachineSays
 ) -> OwnMachine:
-    """Return what asks root of an appliance, and tests the machine."""
+    """Return what asks root of an appliance, and tests the machine and what it stores."""
     folder, clock, requests = configuring.allowed.base, spool.clock, settings.station.runtime_dir
     report = Report(spool=spool, settings=settings, clock=clock, live=live)
     updates = OwnUpdates(requests=requests, spool=spool, says=says.folder)
@@ -132,6 +133,7 @@ def _own_machine(
         upload=OwnUpload(place=arrives, updates=updates, spool=spool),
         repair=OwnRepair(requests=requests, spool=spool, settings=settings, clock=clock, says=says.folder),
         certificate=OwnCertificate(base=folder, files=spool.files, audit=spool.audit, clock=clock),
+        stored_data=StoredData(spool),
         self_test=SelfTest(spool=spool, clock=clock, live=live, report=report, says=says),
     )
 
@@ -251,6 +253,7 @@ def _lifespan(context: Context, changes: Changes) -> Callable[[Starlette], Abstr
             asyncio.create_task(changes.run()),
             asyncio.create_task(context.power.run(context.timing.switch)),
             asyncio.create_task(context.kiosk.run(context.work)),
+            asyncio.create_task(context.own_machine.stored_data.run(context.work, context.timing.poll)),
         ]
         if door := app.state.second_door:
             app.state.background.append(asyncio.create_task(door.run()))

@@ -28,6 +28,7 @@ from gateway.panel.own_upload import OwnUpload
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.panel.self_test.running import SelfTest
+from gateway.panel.stored_data.checking import StoredData
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
@@ -80,6 +81,7 @@ class OwnMachine:
         upload: OwnUpload,
         usb: OwnUsb,
         self_test: SelfTest,
+        stored_data: StoredData,
         repair: OwnRepair,
         says: Path = FOLDER,
     ) -> None:
@@ -91,6 +93,7 @@ class OwnMachine:
         self.upload = upload
         self.usb = usb
         self.self_test = self_test
+        self.stored_data = stored_data
         self.repair = repair
         self._requests = requests
         self._files = files

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from gateway.threads import give_way
+
 T = TypeVar("T")
 
 _SPOOL_THREADS = 6
@@ -22,6 +24,7 @@ class Work:
         self._spool = ThreadPoolExecutor(_SPOOL_THREADS, "spool")
         self._pictures = ThreadPoolExecutor(_PICTURE_THREADS, "pictures")
         self._people = ThreadPoolExecutor(1, "people")  # a hash takes 64 MB and a core: one at a time
+        self._slow = ThreadPoolExecutor(1, "slow", initializer=give_way)
         self._watch = ThreadPoolExecutor(1, "watch")  # PRAGMA data_version counts for one connection
 
     async def spool(self, call: Callable[[], T]) -> T:
@@ -36,10 +39,14 @@ class Work:
         """Run what hashes a PIN."""
         return await asyncio.get_running_loop().run_in_executor(self._people, call)
 
+    async def slowly(self, call: Callable[[], T]) -> T:
+        """Run what takes long and has time: recording, sending and the screen come first."""
+        return await asyncio.get_running_loop().run_in_executor(self._slow, call)
+
     async def watch(self, call: Callable[[], T]) -> T:
         """Run the look whether the index changed, always in the same thread."""
         return await asyncio.get_running_loop().run_in_executor(self._watch, call)
 
     def close(self) -> None:
-        for pool in (self._spool, self._pictures, self._people, self._watch):
+        for pool in (self._spool, self._pictures, self._people, self._slow, self._watch):
             pool.shutdown(wait=True, cancel_futures=True)

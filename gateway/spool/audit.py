@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +16,8 @@ from gateway.spool.files import Files, locked
 _log = logging.getLogger(__name__)
 _LATELY = 4_000_000  # bytes: weeks of a busy box
 _A_LINE = 4096  # bytes; nearly every line is shorter
+_LONGEST = 1_000_000  # bytes: no line of ours is
+CHANGED = "audit-changed"  # the code of a file that is not as it was written
 
 
 class Audit:
@@ -28,8 +30,8 @@ class Audit:
         self._clock = clock
 
     def note(self, what: str, *, by: str, **details: str | int) -> None:
-        """Append one line, durable when this returns; a torn last line is moved aside first."""
-        with locked(self._path.with_suffix(".lock")):
+        """Append one line, durable when this returns; a torn last line is moved aside first. Raises SpoolError."""
+        with locked(self._path.with_suffix(".lock")), self._files.translated():
             torn = self._move_torn_line_aside()
             mark = self._next_mark()
             file = self._files.append(self._path)
@@ -45,21 +47,20 @@ class Audit:
                 file.close()
             self._keep_head(Witness(who=self._head.name, line=mark.line, sha256=chain.sha256(line)))
 
-    def verify(self, *witnesses: Witness) -> Verdict:
+    def verify(self, *witnesses: Witness, step: Callable[[], None] = lambda: None) -> Verdict:
         """Read the whole file and say whether it is as it was written. witnesses: what others know of its lines.
 
-        Raises SpoolDamaged when it cannot be read.
+        `step` is called at each line; what it raises ends the look. Raises SpoolDamaged when it cannot be read.
         """
         with locked(self._path.with_suffix(".lock")):
             head = self.witness(self._head)
-            known = [*witnesses, head] if head else witnesses
-            try:
-                with self._path.open("rb") as file:
-                    return chain.verify(file, known)
-            except FileNotFoundError:
-                return chain.verify((), known)
-            except OSError as error:
-                raise SpoolDamaged("The audit file cannot be read.", code="file-unreadable") from error
+            size = self._path.stat().st_size if self._path.exists() else 0
+        # Lines that are there stay as they are: they are read without the lock, so nobody who works waits for it.
+        known = [*witnesses, head] if head else witnesses
+        try:
+            return chain.verify(self._lines(size, step), known)
+        except OSError as error:
+            raise SpoolDamaged("The audit file cannot be read.", code="file-unreadable") from error
 
     def witness(self, path: Path) -> Witness | None:
         """Return what a file beside it knows of a line; None when that file is not there, or not whole."""
@@ -125,6 +126,16 @@ class Audit:
                 continue
             if isinstance(entry, dict) and entry.get("what") == what:
                 yield entry
+
+    def _lines(self, size: int, step: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the lines among the first bytes; one that is too long for ours in pieces, each a wrong line."""
+        if not size:
+            return
+        with self._path.open("rb") as file:
+            while line := file.readline(min(size, _LONGEST)):
+                step()
+                size -= len(line)
+                yield line if len(line) < _LONGEST else line.rstrip(b"\n") + b"\n"
 
     def _line(self, what: str, by: str, details: dict[str, str | int], mark: Mark) -> bytes:
         return chain.marked({"utc": self._clock.utc().isoformat(), "what": what, "by": by, **details}, mark)

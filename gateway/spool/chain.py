@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.messages import N_
+
 LINE = "line"
 BEFORE = "before"
 
@@ -119,34 +121,36 @@ class _Looking:
         if mark == wanted or (mark is None and not self._any_mark):
             return None
         if not self._any_mark and number > 1:
-            why = f"to {number - 1} have no marks, and one of them was changed, removed or inserted"
+            last = number - 1
+            why = N_(f"to {last} have no marks, and one of them was changed, removed or inserted")
             return Fault(line=1, why=why)
         if following == wanted:
-            return Fault(line=number, why="was inserted here")
+            return Fault(line=number, why=N_("was inserted here"))
         if mark is None:
             return self._without_mark(line, following)
         if mark.before == expected or (number == 1 and mark.line == number):
-            return Fault(line=number, why="was changed")
+            return Fault(line=number, why=N_("was changed"))
         return self._misfit(mark)
 
     def _misfit(self, mark: Mark) -> Fault:
         """Say what is wrong where a mark does not fit the line before."""
         number = self._number
         if mark.line < number:
-            return Fault(line=number, why=f"is out of place: it was written as line {mark.line}")
+            return Fault(line=number, why=N_(f"is out of place: it was written as line {mark.line}"))
         if mark.line == number:
-            return Fault(line=number - 1, why=f"was changed, or the mark of line {number}")
+            return Fault(line=number - 1, why=N_(f"was changed, or the mark of line {number}"))
         if mark.line == number + 1:
-            return Fault(line=number, why="is missing")
-        return Fault(line=number, why=f"and the following ones, to {mark.line - 1}, are missing")
+            return Fault(line=number, why=N_("is missing"))
+        last = mark.line - 1
+        return Fault(line=number, why=N_(f"and the following ones, to {last}, are missing"))
 
     def _without_mark(self, line: bytes, following: Mark | None) -> Fault:
         """Tell a line that lost its mark from one that never had one, as far as the next line knows."""
         adopted = self._all.copy()
         adopted.update(line)
         if following and following.before != adopted.hexdigest():
-            return Fault(line=self._number, why="was changed")
-        why = "has no mark: an earlier version of the program wrote it, or somebody else"
+            return Fault(line=self._number, why=N_("was changed"))
+        why = N_("has no mark: an earlier version of the program wrote it, or somebody else")
         return Fault(line=self._number, why=why)
 
     def _seen(self, line: bytes) -> None:
@@ -154,14 +158,14 @@ class _Looking:
         for witness in self._witnesses:
             if witness.line == self._number and witness.sha256 != sha256(line):
                 self._rewritten = self._rewritten or Fault(
-                    line=self._number, why=f"is not the one that {witness.who} knows"
+                    line=self._number, why=N_(f"is not the one that {witness.who} knows")
                 )
 
     def _at_the_end(self) -> Fault | None:
         """Say what witnesses know that the marks do not."""
         known = max((witness.line for witness in self._witnesses), default=0)
         if self._rewritten is None and known > self._number:
-            return Fault(line=self._number + 1, why=f"is missing: there were {known} lines at least")
+            return Fault(line=self._number + 1, why=N_(f"is missing: there were {known} lines at least"))
         return self._rewritten
 
 

@@ -24,6 +24,7 @@ from gateway.spool.subjects import same_patient
 
 _log = logging.getLogger(__name__)
 BEING_ERASED = "being-erased"  # the code of deliveries that nobody may send any more
+LEFT = "erasure-left"  # the code of an exam of which something is left on the disk
 _BATCH = 200  # rows a transaction
 _OF_EXAM = ("step_message", "delivery", "object", "capture")  # those that refer to others first
 

@@ -1,50 +1,99 @@
-"""Compares an exam's files with their records. Looks, and changes nothing."""
+"""Compares what is stored with its records: every exam's files, and the audit file. Looks, and changes nothing."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
-from gateway.spool import clips, records
+from gateway.spool import clips, erasing, records
+from gateway.spool.chain import Verdict
 from gateway.spool.files import sha256_of
 from gateway.spool.key_stills import Plan
 from gateway.spool.paths import KEY_STILLS, PURGED, SEAL, SIDECAR
 from gateway.spool.recovery import load_exam
 from gateway.spool.spool import Spool
 
+_UNREADABLE = "file-unreadable"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One file that is not what its record says."""
+    """One file that is not what its record says; no file: something of the exam as a whole."""
 
     exam: str
-    file: str
+    file: str = ""
     what: str
+    code: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.exam}/{self.file}" if self.file else self.exam
 
 
-def inspect_exam(spool: Spool, exam: str) -> Iterator[Finding]:
-    """Yield what is wrong with one exam's files."""
+def verify_audit(spool: Spool, step: Callable[[], None] = lambda: None) -> Verdict:
+    """Say whether the audit file is as it was written. `step` is called at each line. Raises SpoolDamaged."""
+    sent = spool.audit.witness(spool.layout.audit_sent)
+    return spool.audit.verify(*([sent] if sent else []), step=step)
+
+
+def exams_of(spool: Spool) -> list[str]:
+    """Return the exams on the disk, whatever the index knows; of one that lost its exam.json there are pictures."""
+    return sorted({path.parent.name for path in spool.layout.of_exams("*" + SIDECAR)})
+
+
+def count_of(spool: Spool, exam: str) -> int:
+    """Return how many steps `inspect` makes for an exam, as it is now."""
+    return sum(map(len, _pictures(spool, exam)))
+
+
+def inspect(spool: Spool, exams: Iterable[str], step: Callable[[int], None]) -> Iterator[Finding]:
+    """Yield what is wrong on the disk. `step` is called before each picture: with 1, or with 0 for a second look.
+
+    The box may be at work. Raises SpoolDamaged when the index is no sound database.
+    """
+    spool.database.check()
+    for exam in exams:
+        if found := list(inspect_exam(spool, exam, partial(step, 1))):
+            # Meanwhile a picture may have been sealed, moved, let go or erased: what is wrong is so twice.
+            again = set(inspect_exam(spool, exam, partial(step, 0)))
+            if spool.layout.exam(exam).is_dir():
+                yield from (each for each in found if each in again)
+    for exam in erasing.unfinished(spool):
+        what = "was erased, and traces of it are left on the disk; every start of the box tries again"
+        yield Finding(exam=exam, what=what, code=erasing.LEFT)
+
+
+def inspect_exam(spool: Spool, exam: str, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:
+    """Yield what is wrong with one exam's files. `step` is called before each picture."""
     folder = spool.layout.exam(exam)
     record = load_exam(spool.layout.exam_json(exam))
     if record is None:
-        yield Finding(exam=exam, file="exam.json", what="cannot be read")
-    sealed = {path.name.removesuffix(SEAL) for path in folder.glob("*" + SEAL)}
+        yield Finding(exam=exam, file="exam.json", what="cannot be read", code=_UNREADABLE)
+    captured, sealed = _pictures(spool, exam)
     derived = {uid for path in folder.glob("*" + KEY_STILLS + "*") for uid in _stills_of(path)}
     derived |= {each.sop_instance_uid for each in record.key_documents} if record else set()
-    gone = {path.name.removesuffix(PURGED) for path in folder.glob("*" + PURGED)}
-    for path in sorted(folder.glob("*" + SIDECAR)):
-        uid = path.name.removesuffix(SIDECAR)
-        if path.name == "exam.json" or uid in sealed | gone or spool.layout.moved(exam, uid).exists():
-            continue
+    for uid in captured:
+        step()
         found = list(_capture(spool, exam, uid))
         if not spool.layout.seal(exam, uid).exists():  # else it was sealed while we looked
             yield from found
-    for uid in sorted(sealed):
+    for uid in sealed:
+        step()
         yield from _object(spool, exam, uid)
         if uid not in derived:
             yield from _sidecar_of_object(spool, exam, uid)
+
+
+def _pictures(spool: Spool, exam: str) -> tuple[list[str], list[str]]:
+    """Return the UIDs of the captures that are not sealed, and of the objects that are."""
+    folder = spool.layout.exam(exam)
+    sealed, gone, sidecars = (
+        {path.name.removesuffix(suffix) for path in folder.glob("*" + suffix)} for suffix in (SEAL, PURGED, SIDECAR)
+    )
+    open_ones = sidecars - sealed - gone - {"exam"}  # exam.json is none
+    return sorted(uid for uid in open_ones if not spool.layout.moved(exam, uid).exists()), sorted(sealed)
 
 
 def _stills_of(plan: Path) -> list[str]:
@@ -59,9 +108,10 @@ def _capture(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
     try:
         capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
         if _media_digest(spool, capture) != capture.sha256:
-            yield Finding(exam=exam, file=capture.media, what="is not what was captured")
-    except (SpoolDamaged, FileNotFoundError) as error:
-        yield Finding(exam=exam, file=uid + SIDECAR, what=f"or its media cannot be read ({type(error).__name__})")
+            yield Finding(exam=exam, file=capture.media, what="is not what was captured", code=SpoolDamaged.code)
+    except (SpoolDamaged, OSError) as error:
+        what = f"or its media cannot be read ({type(error).__name__})"
+        yield Finding(exam=exam, file=uid + SIDECAR, what=what, code=_code_of(error))
 
 
 def _media_digest(spool: Spool, capture: Capture) -> str:
@@ -69,15 +119,16 @@ def _media_digest(spool: Spool, capture: Capture) -> str:
     if capture.kind is MediaKind.CLIP:
         _, entries = clips.read_index(spool.layout.index(capture.exam, capture.sop_instance_uid))
         return clips.digest_of(media, entries)
-    return hashlib.sha256(media.read_bytes()).hexdigest()
+    return sha256_of(media)
 
 
 def _sidecar_of_object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
     """Say so when a rebuild could not list the capture any more; its object is not in danger."""
     try:
         records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
-    except (SpoolDamaged, FileNotFoundError) as error:
-        yield Finding(exam=exam, file=uid + SIDECAR, what=f"cannot be read ({type(error).__name__})")
+    except (SpoolDamaged, OSError) as error:
+        what = f"cannot be read ({type(error).__name__})"
+        yield Finding(exam=exam, file=uid + SIDECAR, what=what, code=_code_of(error))
 
 
 def _object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
@@ -86,6 +137,15 @@ def _object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
         if spool.layout.purged(exam, seal.capture).exists():
             return  # an archive has it; the seal tells what it was
         if sha256_of(spool.layout.object(exam, uid)) != seal.sha256:
-            yield Finding(exam=exam, file=f"{uid}.dcm", what="was changed after it was sealed")
-    except (SpoolDamaged, FileNotFoundError) as error:
-        yield Finding(exam=exam, file=f"{uid}.dcm", what=f"or its seal cannot be read ({type(error).__name__})")
+            what = "was changed after it was sealed"
+            yield Finding(exam=exam, file=f"{uid}.dcm", what=what, code=SpoolDamaged.code)
+    except (SpoolDamaged, OSError) as error:
+        what = f"or its seal cannot be read ({type(error).__name__})"
+        yield Finding(exam=exam, file=f"{uid}.dcm", what=what, code=_code_of(error))
+
+
+def _code_of(error: SpoolDamaged | OSError) -> str:
+    """Return one of deliveries.FILE_LOST: the same trouble has the same code wherever it is met."""
+    if isinstance(error, SpoolDamaged):
+        return error.code
+    return "file-missing" if isinstance(error, FileNotFoundError) else _UNREADABLE

@@ -55,6 +55,10 @@ class Layout:
         return self.root / "self-test.json"
 
     @property
+    def stored_data(self) -> Path:
+        return self.root / "stored-data.json"
+
+    @property
     def exams(self) -> Path:
         return self.root / "exams"
 

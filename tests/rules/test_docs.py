@@ -30,6 +30,7 @@ from gateway.net import worklist as net_worklist
 from gateway.panel import problems
 from gateway.panel.calls import exams as exam_calls
 from gateway.panel.self_test.check import TROUBLES
+from gateway.panel.stored_data import troubles as stored
 from gateway.spool import deliveries, erasing, space, states
 from hardware import errors as device_errors
 from hardware import profiles
@@ -300,7 +301,7 @@ def codes_in_the_code() -> set[str]:
     found |= {rule.code for rule in STEP_FAILING} | {step_sender.TAKEN_BEFORE, step_sender.TAKEN_WITH_WARNING}
     found |= {proof.NOT_COMMITTED, proof.NOT_FOUND, proof.REFUSED, proving.SILENT, net_commitment.REFUSED}
     found |= {"http"}  # what else starlette's router may refuse
-    return found | set(PleaseCheck) | set(TROUBLES)
+    return found | set(PleaseCheck) | set(TROUBLES) | set(stored.TROUBLES)
 
 
 def test_every_code_has_its_line_and_every_line_its_code():

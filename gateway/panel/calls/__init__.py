@@ -33,6 +33,7 @@ from gateway.panel.calls.settings import SettingsCalls
 from gateway.panel.calls.settings_stick import SettingsStickCalls
 from gateway.panel.calls.sides import SideCalls
 from gateway.panel.calls.steps import StepCalls
+from gateway.panel.calls.stored_data import StoredDataCalls
 from gateway.panel.calls.trials import TrialCalls
 from gateway.panel.calls.updates import UpdateCalls
 from gateway.panel.calls.usb import UsbCalls
@@ -72,6 +73,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *ServiceCalls(context).routes(),
         *SideCalls(context).routes(),
         *StepCalls(context).routes(),
+        *StoredDataCalls(context).routes(),
         *TrialCalls(context).routes(),
         *UpdateCalls(context).routes(),
         *UsbCalls(context).routes(),

@@ -19,6 +19,7 @@ from gateway.panel.pages.repair import RepairPages
 from gateway.panel.pages.self_test import SelfTestPages
 from gateway.panel.pages.service import ServicePages
 from gateway.panel.pages.settings import SettingsPages
+from gateway.panel.pages.stored_data import StoredDataPages
 from gateway.panel.pages.trials import TrialPages
 from gateway.panel.pages.typed import TypedPages
 from gateway.panel.pages.updates import UpdatePages
@@ -45,6 +46,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *ServicePages(context, frame).routes(),
         *QueuePages(context, frame).routes(),
         *SelfTestPages(context, frame).routes(),
+        *StoredDataPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
         *FirstStartPages(context, frame).routes(),
         *TrialPages(context, frame).routes(),

@@ -70,6 +70,11 @@ def of_the_spool(
         about="The last self-test of the box, if there was one.",
         made=lambda: _of_file(spool.layout.self_test),
     )
+    yield Part(
+        name="stored-data.json",
+        about="The last check of what is stored, if there was one.",
+        made=lambda: _of_file(spool.layout.stored_data),
+    )
     yield Part(name="disk.json", about="The disk of the pictures.", made=lambda: asdict(spool.space.view()))
     yield Part(
         name="temperatures.json",

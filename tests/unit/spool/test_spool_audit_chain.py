@@ -238,3 +238,21 @@ def test_two_processes_write_one_chain(tmp_path: Path) -> None:
         writer.join()
     verdict = Audit(path=path, files=Files(), clock=Clock()).verify()
     assert verdict == Verdict(lines=40, unmarked=0, torn=False, fault=None)
+
+
+def test_who_works_does_not_wait_for_a_look_at_the_file(written: Spool) -> None:
+    """A line that comes meanwhile is written at once, and is none of those that are looked at."""
+    noted = []
+
+    def note() -> None:
+        if not noted:
+            noted.append(written.audit.note("exam-opened", by="panel", exam="e1"))
+
+    assert written.audit.verify(step=note) == Verdict(lines=6, unmarked=0, torn=False, fault=None)
+    assert written.audit.verify().lines == 7
+
+
+def test_a_line_longer_than_any_of_ours_is_wrong_wherever_it_stands(written: Spool) -> None:
+    found = rewrite(written, [*lines(written)[:2], b"x" * 3_000_000 + b"\n", *lines(written)[3:]])
+    assert found.fault
+    assert found.fault.line == 3

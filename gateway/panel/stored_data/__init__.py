@@ -1,0 +1,1 @@
+"""Whether what is stored is still what was stored: the screen's `scopegate audit verify` and `spool check`."""
