@@ -74,6 +74,7 @@ LIKE_ANOTHER = {
     "delivery_asked": "delivery_away",
     "delivery_away_for_hours": "delivery_refused",
     "details_away": "details_refused",
+    "details_kept": "details_refused",
     "details_nothing": "details_refused",
     "erase": "details_refused",
     "erase_refused": "details_refused",

@@ -58,6 +58,7 @@ class ExamCalls:
             Route("/exams/{exam}/confirm", self.confirm, methods=["POST"], who=WORK),
             Route("/exams/{exam}/assign", self.assign, methods=["POST"], who=WORK),
             Route("/exams/{exam}/reopen", self.reopen, methods=["POST"], who=WORK),
+            Route("/exams/{exam}/keep", self.keep, methods=["POST"], who=WORK),
         ]
 
     async def open(self, request: Request) -> Response:
@@ -120,6 +121,16 @@ class ExamCalls:
         await self._context.exam(exam)
         await self._context.work.spool(lambda: self._context.spool.exams.confirm(exam))
         await self._context.note("patient-confirmed", exam=exam)
+        return await self._answer(exam)
+
+    async def keep(self, request: Request) -> Response:
+        """Keep its pictures on this box whoever else has them, or no longer."""
+        asked = await bodies.read(request, "keep")
+        if "keep" not in asked.values:
+            raise BadValue("keep is missing.")
+        keep, exam = bodies.flag(asked.values, "keep"), request.path_params["exam"]
+        await self._context.work.spool(partial(self._context.spool.exams.keep, exam, keep=keep))
+        await self._context.note("exam-kept", exam=exam, keep=int(keep))
         return await self._answer(exam)
 
     async def assign(self, request: Request) -> Response:

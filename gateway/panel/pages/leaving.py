@@ -71,6 +71,8 @@ class LeavingPages:
             "again": self._can_go_again(found),
             "unmade": ways.unmade(found) if ended else [],
             "configured": bool(self._context.settings.destinations),
+            "keep": exam.keep,
+            "lets_go": any(each.required for each in self._context.settings.destinations),
         }
 
     def _can_go_again(self, found: Sequence[Picture]) -> bool:

@@ -107,6 +107,7 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "ended_at": moment(exam.ended.utc if exam.ended else None),
         "released_at": moment(exam.released.utc if exam.released else None),
         "discontinued": exam.discontinued,
+        "keep": exam.keep,
         "laterality": exam.side,
         "stills": sum(c.kind == "still" for c in kept),
         "clips": sum(c.kind == "clip" for c in kept),

@@ -71,6 +71,13 @@ def details_refused(box: Box) -> str:
 
 
 @screen
+def details_kept(box: Box) -> str:
+    opened = refused(box)
+    box.spool.exams.keep(opened.id, keep=True)
+    return f"/delivery/{opened.id}"
+
+
+@screen
 def details_away(box: Box) -> str:
     opened = sealed(box, 12, name=LONG)
     away(box, 20)

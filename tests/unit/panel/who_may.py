@@ -43,6 +43,7 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/exams/{exam}/confirm": WORK,
     "POST /api/v1/exams/{exam}/assign": WORK,
     "POST /api/v1/exams/{exam}/reopen": WORK,
+    "POST /api/v1/exams/{exam}/keep": WORK,
     "POST /api/v1/exams/{exam}/move": WORK,
     "POST /api/v1/exams/{exam}/erase": {A},
     "POST /api/v1/exams/{exam}/laterality": WORK,
