@@ -116,6 +116,10 @@ class Queues:
         _must_be_gone(server, self._servers)
         return self._spool.steps.waiting().get(server, 0)
 
+    def unheard(self) -> dict[str, int]:
+        """Return how many messages wait for each procedure step server that is gone."""
+        return self._spool.steps.orphans(self._servers)
+
     def drop(self, name: str, *, agreed: int) -> int:
         """Give up what waits for nobody. Raises BadValue, and WrongState when another number waits."""
         agree(self.orphaned(name), agreed)

@@ -138,6 +138,8 @@ LIKE_ANOTHER = {
     "service_signs": "service",
     "queue_of_nobody": "service",
     "queue_replaced": "service",
+    "queue_add": "service",
+    "queue_messages": "service",
     "self_test": "service",
     "self_test_waits": "service",
     "self_test_failed": "service",

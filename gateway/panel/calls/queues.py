@@ -1,12 +1,13 @@
 """The calls on whole queues when archives change: moved, given up, sent or asked about again. No patient."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.errors import WrongState
+from gateway.errors import BadValue, WrongState
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
 from gateway.panel.context import Context, acting
@@ -17,6 +18,7 @@ from gateway.spool.queues import Queues, agree
 
 _LONGEST = 64
 _MOST = 10**9
+_FIRST_YEAR = 1970  # earlier days have no time of this machine
 
 
 class QueueCalls:
@@ -28,6 +30,7 @@ class QueueCalls:
     def routes(self) -> list[Route]:
         return [
             Route("/queues/move", self.move, methods=["POST"], who=SERVE),
+            Route("/queues/add", self.add, methods=["POST"], who=SERVE),
             Route("/queues/drop", self.drop, methods=["POST"], who=SERVE),
             Route("/queues/same", self.same, methods=["POST"], who=SERVE),
             Route("/queues/resend", self.resend, methods=["POST"], who=SERVE),
@@ -39,10 +42,22 @@ class QueueCalls:
         old, new, count = _name(asked.values, "from"), _name(asked.values, "to"), _count(asked.values)
         return await self._do(partial(_move, old=old, new=new, count=count))
 
+    async def add(self, request: Request) -> Response:
+        """Queue the objects of exams since a day for a destination that was added later."""
+        asked = await bodies.read(request, "to", "since")
+        name, since = _name(asked.values, "to"), _midnight(bodies.text(asked.values, "since", required=True))
+        return await self._do(lambda queues: {"queued": queues.add(name, since=since)})
+
     async def drop(self, request: Request) -> Response:
-        """Give up what waits for who is not configured any more."""
-        asked = await bodies.read(request, "from", "count")
-        name, count = _name(asked.values, "from"), _count(asked.values)
+        """Give up what waits for who is not configured any more: a destination, or a procedure step server."""
+        asked = await bodies.read(request, "from", "server", "count")
+        if ("from" in asked.values) == ("server" in asked.values):
+            raise BadValue("Name a destination with from, or a procedure step server with server.")
+        count = _count(asked.values)
+        if "server" in asked.values:
+            server = _name(asked.values, "server")
+            return await self._do(lambda queues: {"dropped": queues.drop_messages(server, agreed=count)})
+        name = _name(asked.values, "from")
         return await self._do(lambda queues: {"dropped": queues.drop(name, agreed=count)})
 
     async def same(self, request: Request) -> Response:
@@ -71,6 +86,17 @@ def _move(queues: Queues, *, old: str, new: str, count: int) -> Json:
     agree(queues.of(old).movable, count)
     done = queues.move(old, new)
     return {"moved": done.moved, "merged": done.merged}
+
+
+def _midnight(day: str) -> datetime:
+    """Return with what a day of this box began. Raises BadValue."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        found = date.min
+    if found.year < _FIRST_YEAR:
+        raise BadValue("since is no day such as 2026-11-21.")
+    return datetime.combine(found, time.min).astimezone(UTC)
 
 
 def _name(values: Values, key: str) -> str:

@@ -1,24 +1,35 @@
-"""The page of one archive's queue: how many objects are where, what is done when archives change. No patient."""
+"""The pages of one archive's queue: how many objects are where, what is done when archives change. No patient."""
+
+from datetime import date, timedelta
 
 from starlette.requests import Request
 
 from gateway.errors import NotFound
+from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
 from gateway.spool.queues import Queues
 
+_EVER = date(1970, 1, 1)
+_DAYS = N_({0: "Today", 6: "7 days", 30: "31 days"})  # how far back: as the list of exams has them
+
 
 class QueuePages:
-    """`/service/queue?of=NAME`: the name of one that is not configured any more may have any letters."""
+    """`/service/queue?of=NAME`, and so on: the name of one that is not configured any more may have any letters."""
 
     def __init__(self, context: Context, frame: Frame) -> None:
         self._queues = Queues(context.spool, context.settings, by="panel")
         self._frame = frame
 
     def routes(self) -> list[Route]:
-        return [self._frame.route("/service/queue", "service_queue.html", self._queue, who=SERVE)]
+        page = self._frame.route
+        return [
+            page("/service/queue", "service_queue.html", self._queue, who=SERVE),
+            page("/service/queue/add", "service_queue_add.html", self._add, who=SERVE),
+            page("/service/messages", "service_messages.html", self._messages, who=SERVE),
+        ]
 
     def _queue(self, request: Request) -> Values:
         name = request.query_params.get("of", "")
@@ -27,3 +38,21 @@ class QueuePages:
             raise NotFound("There is no destination of that name.")
         others = [each for each in every.values() if each.configured and each.name != name]
         return {"queue": every[name], "others": others}
+
+    def _add(self, request: Request) -> Values:
+        """Offer earlier exams to an archive that came later."""
+        name = request.query_params.get("of", "")
+        queue = next((each for each in self._queues.all() if each.configured and each.name == name), None)
+        if queue is None:
+            raise NotFound("There is no destination of that name.")
+        today = self._frame.today()
+        since = [(word, today - timedelta(days=back)) for back, word in _DAYS.items()]
+        return {"queue": queue, "periods": [*since, (N_("All days"), _EVER)]}
+
+    def _messages(self, request: Request) -> Values:
+        """Show how many messages wait for a procedure step server that is gone."""
+        name = request.query_params.get("of", "")
+        count = self._queues.unheard().get(name)
+        if count is None:
+            raise NotFound("There is no procedure step server of that name for which anything waits.")
+        return {"name": name, "count": count}

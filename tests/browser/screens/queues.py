@@ -1,5 +1,6 @@
 """The queue of one archive, as who serves the box sees it."""
 
+from gateway.model import MessageKind
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import BEFORE, screen
@@ -28,4 +29,18 @@ def queue_replaced(box: Box) -> str:
     return "/service/queue?of=pacs"
 
 
-BEFORE["queue_of_nobody"] = BEFORE["queue_replaced"] = as_administrator
+@screen
+def queue_add(box: Box) -> str:
+    sealed(box)
+    return "/service/queue/add?of=pacs"
+
+
+@screen
+def queue_messages(box: Box) -> str:
+    opened = sealed(box)
+    box.spool.steps.queue(opened, opened.steps[0].sop_instance_uid, MessageKind.CREATE, ["old-ris"])
+    return "/service/messages?of=old-ris"
+
+
+for _name in ("queue_of_nobody", "queue_replaced", "queue_add", "queue_messages"):
+    BEFORE[_name] = as_administrator

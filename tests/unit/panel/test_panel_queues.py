@@ -3,10 +3,12 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx2
 import pytest
 
+from gateway.model import MessageKind
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.taking_over import TakingOver
 from gateway.spool.queues import peer_of
@@ -152,3 +154,53 @@ def test_no_patient_is_on_the_page(bench: Bench, engineer: httpx2.Client) -> Non
     text = engineer.get(f"{ARCHIVE}old").text
     assert "MEIER" not in text
     assert bench.spool.exams.list()[0].id not in text
+
+
+def test_earlier_exams_go_to_an_archive_that_came_later_and_nothing_goes_twice(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    assert "/service/queue/add?of=pacs" in engineer.get(f"{ARCHIVE}pacs").text
+    assert "/service/queue/add" not in engineer.get(f"{ARCHIVE}old").text
+    today = f"{bench.clock.now().local:%Y-%m-%d}"
+    assert f'"since": "{today}", "to": "pacs"' in engineer.get("/service/queue/add?of=pacs").text
+    assert engineer.get("/service/queue/add?of=old").status_code == 404
+    tomorrow = f"{bench.clock.now().local + timedelta(days=1):%Y-%m-%d}"
+    assert asked(engineer, "add", to="pacs", since=tomorrow) == {"queued": 0}
+    assert asked(engineer, "add", to="pacs", since=today) == {"queued": 3}
+    assert asked(engineer, "add", to="pacs", since="1970-01-01") == {"queued": 0}
+    assert "Waiting 3" in page(engineer, "pacs")
+    assert [(line["what"], line["target"], line["since"], line["count"]) for line in audited(bench)] == [
+        ("queue-filled", "pacs", tomorrow, 0),
+        ("queue-filled", "pacs", today, 3),
+        ("queue-filled", "pacs", "1970-01-01", 0),
+    ]
+
+
+@pytest.mark.parametrize("since", ["", "21.11.2026", "2026-11-31", "0001-01-01", "1969-12-31"])
+def test_earlier_than_what_is_refused(bench: Bench, engineer: httpx2.Client, since: str) -> None:
+    assert asked(engineer, "add", to="pacs", since=since)["code"] == "bad-value"
+    assert asked(engineer, "add", to="old", since="2026-11-21")["code"] == "bad-value"
+    assert audited(bench) == []
+
+
+def test_messages_for_a_server_that_is_gone_are_given_up_by_their_number(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    assert "/service/messages" not in engineer.get("/service").text
+    exam = bench.spool.exams.list()[0]
+    bench.spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["gone"])
+    assert 'href="/service/messages?of=gone"' in engineer.get("/service").text
+    said = engineer.get("/service/messages?of=gone").text
+    assert "gone is not set up any more. Messages about exams that wait for it: 1." in said
+    assert exam.id not in said
+    for body, code in (
+        ({"server": "gone", "count": 2}, "wrong-state"),
+        ({"server": "ris", "count": 0}, "bad-value"),
+        ({"server": "gone", "from": "old", "count": 1}, "bad-value"),
+        ({"count": 1}, "bad-value"),
+    ):
+        assert asked(engineer, "drop", **body)["code"] == code
+    assert asked(engineer, "drop", server="gone", count=1) == {"dropped": 1}
+    assert engineer.get("/service/messages?of=gone").status_code == 404
+    assert "Waiting 3" in page(engineer, "old")
+    assert "step-messages-dropped" in bench.spool.layout.audit.read_text()
