@@ -40,7 +40,7 @@ class Work:
         return await asyncio.get_running_loop().run_in_executor(self._people, call)
 
     async def slowly(self, call: Callable[[], T]) -> T:
-        """Run what takes long and has time: recording, sending and the screen come first."""
+        """Run what takes long and has time: the screen comes first; the weights of the units are for the rest."""
         return await asyncio.get_running_loop().run_in_executor(self._slow, call)
 
     async def watch(self, call: Callable[[], T]) -> T:

@@ -1,21 +1,23 @@
 """Compares what is stored with its records: every exam's files, and the audit file. Looks, and changes nothing."""
 
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
 from gateway.spool import clips, erasing, records
 from gateway.spool.chain import Verdict
-from gateway.spool.files import sha256_of
 from gateway.spool.key_stills import Plan
 from gateway.spool.paths import KEY_STILLS, PURGED, SEAL, SIDECAR
 from gateway.spool.recovery import load_exam
 from gateway.spool.spool import Spool
 
 _UNREADABLE = "file-unreadable"
+_PIECE = 1 << 22  # bytes that are read between two steps
+Step = Callable[[int], None]  # called with 1 before each picture, and with 0 while one is read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,16 +50,16 @@ def count_of(spool: Spool, exam: str) -> int:
     return sum(map(len, _pictures(spool, exam)))
 
 
-def inspect(spool: Spool, exams: Iterable[str], step: Callable[[int], None]) -> Iterator[Finding]:
-    """Yield what is wrong on the disk. `step` is called before each picture: with 1, or with 0 for a second look.
+def inspect(spool: Spool, exams: Iterable[str], step: Step) -> Iterator[Finding]:
+    """Yield what is wrong on the disk. The box may be at work: what `step` raises ends it, and it may wait.
 
-    The box may be at work. Raises SpoolDamaged when the index is no sound database.
+    Raises SpoolDamaged when the index is no sound database.
     """
     spool.database.check()
     for exam in exams:
-        if found := list(inspect_exam(spool, exam, partial(step, 1))):
+        if found := list(inspect_exam(spool, exam, step)):
             # Meanwhile a picture may have been sealed, moved, let go or erased: what is wrong is so twice.
-            again = set(inspect_exam(spool, exam, partial(step, 0)))
+            again = set(inspect_exam(spool, exam, lambda _: step(0)))
             if spool.layout.exam(exam).is_dir():
                 yield from (each for each in found if each in again)
     for exam in erasing.unfinished(spool):
@@ -65,8 +67,8 @@ def inspect(spool: Spool, exams: Iterable[str], step: Callable[[int], None]) -> 
         yield Finding(exam=exam, what=what, code=erasing.LEFT)
 
 
-def inspect_exam(spool: Spool, exam: str, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:
-    """Yield what is wrong with one exam's files. `step` is called before each picture."""
+def inspect_exam(spool: Spool, exam: str, step: Step = lambda _: None) -> Iterator[Finding]:
+    """Yield what is wrong with one exam's files."""
     folder = spool.layout.exam(exam)
     record = load_exam(spool.layout.exam_json(exam))
     if record is None:
@@ -75,13 +77,13 @@ def inspect_exam(spool: Spool, exam: str, step: Callable[[], None] = lambda: Non
     derived = {uid for path in folder.glob("*" + KEY_STILLS + "*") for uid in _stills_of(path)}
     derived |= {each.sop_instance_uid for each in record.key_documents} if record else set()
     for uid in captured:
-        step()
-        found = list(_capture(spool, exam, uid))
+        step(1)
+        found = list(_capture(spool, exam, uid, step))
         if not spool.layout.seal(exam, uid).exists():  # else it was sealed while we looked
             yield from found
     for uid in sealed:
-        step()
-        yield from _object(spool, exam, uid)
+        step(1)
+        yield from _object(spool, exam, uid, step)
         if uid not in derived:
             yield from _sidecar_of_object(spool, exam, uid)
 
@@ -104,22 +106,22 @@ def _stills_of(plan: Path) -> list[str]:
         return []
 
 
-def _capture(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
+def _capture(spool: Spool, exam: str, uid: str, step: Step) -> Iterator[Finding]:
     try:
         capture = records.load(Capture, spool.layout.sidecar(exam, uid).read_bytes())
-        if _media_digest(spool, capture) != capture.sha256:
+        if _media_digest(spool, capture, step) != capture.sha256:
             yield Finding(exam=exam, file=capture.media, what="is not what was captured", code=SpoolDamaged.code)
     except (SpoolDamaged, OSError) as error:
         what = f"or its media cannot be read ({type(error).__name__})"
         yield Finding(exam=exam, file=uid + SIDECAR, what=what, code=_code_of(error))
 
 
-def _media_digest(spool: Spool, capture: Capture) -> str:
+def _media_digest(spool: Spool, capture: Capture, step: Step) -> str:
     media = spool.layout.media(capture.exam, capture.media)
     if capture.kind is MediaKind.CLIP:
         _, entries = clips.read_index(spool.layout.index(capture.exam, capture.sop_instance_uid))
         return clips.digest_of(media, entries)
-    return sha256_of(media)
+    return _digest(media, step)
 
 
 def _sidecar_of_object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
@@ -131,17 +133,28 @@ def _sidecar_of_object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
         yield Finding(exam=exam, file=uid + SIDECAR, what=what, code=_code_of(error))
 
 
-def _object(spool: Spool, exam: str, uid: str) -> Iterator[Finding]:
+def _object(spool: Spool, exam: str, uid: str, step: Step) -> Iterator[Finding]:
     try:
         seal = records.load(SealedObject, spool.layout.seal(exam, uid).read_bytes())
         if spool.layout.purged(exam, seal.capture).exists():
             return  # an archive has it; the seal tells what it was
-        if sha256_of(spool.layout.object(exam, uid)) != seal.sha256:
+        if _digest(spool.layout.object(exam, uid), step) != seal.sha256:
             what = "was changed after it was sealed"
             yield Finding(exam=exam, file=f"{uid}.dcm", what=what, code=SpoolDamaged.code)
     except (SpoolDamaged, OSError) as error:
         what = f"or its seal cannot be read ({type(error).__name__})"
         yield Finding(exam=exam, file=f"{uid}.dcm", what=what, code=_code_of(error))
+
+
+def _digest(path: Path, step: Step) -> str:
+    """Return the SHA-256 of a file. Nobody reads it soon again: the memory that it takes is left to others."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            os.posix_fadvise(file.fileno(), 0, file.tell(), os.POSIX_FADV_DONTNEED)
+            step(0)
+    return digest.hexdigest()
 
 
 def _code_of(error: SpoolDamaged | OSError) -> str:

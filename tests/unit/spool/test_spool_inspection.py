@@ -66,15 +66,30 @@ def test_an_exam_that_lost_its_record_is_looked_at(spool: Spool, exam: Exam, cap
     assert places(found_in(spool)) == [("exam.json", "file-unreadable"), (captures[0].media, "spool-damaged")]
 
 
+def test_a_large_picture_is_read_in_pieces_between_which_somebody_may_say_stop(
+    spool: Spool, exam: Exam, captures: list[Capture]
+) -> None:
+    content = bytes(10_000_000)
+    sealed = spool.layout.object(exam.id, captures[2].sop_instance_uid)
+    sealed.write_bytes(content)
+    steps: list[int] = []
+    assert places(found_in(spool, steps.append)) == [(sealed.name, "spool-damaged")]
+    assert steps.count(1) == 3
+    assert steps.count(0) > 3 + 3  # of two looks: each picture once, this one in three pieces
+
+
 def test_what_is_well_at_the_second_look_was_only_being_moved(spool: Spool, captures: list[Capture]) -> None:
     content = media(spool, captures[0]).read_bytes()
     media(spool, captures[0]).write_bytes(b"half")
 
-    def second_look(steps: int) -> None:
-        if not steps:
+    steps: list[int] = []
+
+    def after_it_was_read(step: int) -> None:
+        steps.append(step)
+        if steps.count(1) == len(captures):  # the sealed one is the last
             media(spool, captures[0]).write_bytes(content)
 
-    assert found_in(spool, second_look) == []
+    assert found_in(spool, after_it_was_read) == []
 
 
 def test_an_exam_that_is_erased_meanwhile_is_no_trouble(spool: Spool, exam: Exam, captures: list[Capture]) -> None:
