@@ -182,6 +182,7 @@ def test_a_clip_that_became_h264_plays_as_the_film_that_it_is(page: Page, box: B
     page.locator("#back").tap()
     expect(page.locator("#where")).to_contain_text("picture 19 of 20")
     expect(page.locator("#frames")).to_be_hidden()
+    assert list(box.spool.audit.lately("capture-downloaded")) == []
 
 
 @front

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import threading
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ OF_EXAMS: dict[str, dict[str, str | int]] = {
     "exam-finished": {"reason": ""},
     "capture-purged": {"capture": "2.25.1", "why": "proven", "held_by": "pacs (commitment)"},
     "exported": {"objects": 2, "to": "/media/usb"},
+    "exam-looked-at": {"person": "Rossi^Aldo", "door": "lan", "address": "10.0.0.7"},
+    "capture-downloaded": {"capture": "2.25.1", "form": "dicom", "door": "front", "address": ""},
     "objects-sent": {"to": "pacs", "count": 2},
 }
 
@@ -176,6 +179,8 @@ def test_every_kind_of_line_arrives_as_a_message_that_the_schema_accepts(
         "exam-finished": ("110111", "U", "0"),
         "capture-purged": ("110103", "D", "0"),
         "exported": ("110106", "R", "0"),
+        "exam-looked-at": ("110103", "R", "0"),
+        "capture-downloaded": ("110106", "R", "0"),
         "objects-sent": ("110104", "C", "0"),
     }
 
@@ -199,6 +204,35 @@ def test_a_message_names_the_person_the_patient_the_study_and_the_archive(
     assert attributes(sent, ".//SOPClass", "NumberOfInstances") == ["3"]
     assert attributes(sent, ".//Accession", "Number") == ["ACC-CANARY-77"]
     assert attributes(sent, "AuditSourceIdentification", "AuditSourceID") == ["US ROOM 2"]
+
+
+def test_who_looks_and_who_downloads_is_named_with_the_machine_and_the_patient(
+    spool: Spool, server: Rsyslog, tls: Tls, tmp_path: Path
+) -> None:
+    exam = open_exam(spool)
+    who = {"person": "Rossi^Aldo", "door": "lan", "address": "10.0.0.7"}
+    spool.audit.note("exam-looked-at", by="panel", exam=exam.id, **who)
+    spool.audit.note("capture-downloaded", by="panel", exam=exam.id, capture="2.25.1", form="dicom", **who)
+    everything(teller(spool, server.port, tls))
+
+    looked, taken = (of(server.after(2), what, tmp_path) for what in ("exam-looked-at", "capture-downloaded"))
+    ids = [exam.study_instance_uid, CANARY.id]
+    for message in (looked, taken):
+        assert attributes(message, "ParticipantObjectIdentification", "ParticipantObjectID") == ids
+        assert attributes(message, "ActiveParticipant", "NetworkAccessPointID") == ["10.0.0.7"]
+    assert attributes(looked, "ActiveParticipant", "UserID") == ["Rossi^Aldo", "panel"]
+    assert attributes(looked, "ActiveParticipant", "UserIsRequestor") == ["true", "false"]
+    assert attributes(taken, "ActiveParticipant", "UserID") == ["Rossi^Aldo", "panel", "10.0.0.7"]
+    assert attributes(taken, "ActiveParticipant", "UserIsRequestor") == ["true", "false", "false"]
+    roles = ["110152", "110153", "110154"]  # destination, source, destination media (PS3.15 A.5.3.6)
+    assert attributes(taken, "ActiveParticipant/RoleIDCode", "csd-code") == roles
+    assert attributes(taken, ".//MediaType", "csd-code") == ["110037"]
+    told = {each.attrib["type"]: each.attrib["value"] for each in taken.iterfind(".//ParticipantObjectDetail")}
+    assert {key: b64decode(value) for key, value in told.items()} == {
+        "capture": b"2.25.1",
+        "form": b"dicom",
+        "door": b"lan",
+    }
 
 
 def test_of_an_erased_exam_its_number_is_left_and_no_patient(

@@ -37,6 +37,7 @@ class Meaning:
     outcome: str = "0"  # or 4, a minor failure
 
 
+DOWNLOADED = Meaning(event=EXPORT, action="R")
 _CHANGED = Meaning(event=ACCESSED, action="U")
 _TABLE = {
     "forward-started": Meaning(event=ACTIVITY, kind=_START),
@@ -57,12 +58,14 @@ _TABLE = {
     "capture-laterality": _CHANGED,
     "capture-key": _CHANGED,
     "capture-restored": _CHANGED,
+    "exam-looked-at": Meaning(event=ACCESSED, action="R"),
     "capture-rejected": Meaning(event=ACCESSED, action="D"),
     "capture-purged": Meaning(event=ACCESSED, action="D"),
     "lost-by-archive": Meaning(event=ACCESSED, action="R", outcome="4"),
     "box-erase-refused": Meaning(event=ALERT, kind=_RESTRICTED, outcome="4"),
     "settings-new-refused": Meaning(event=ALERT, kind=_RESTRICTED, outcome="4"),
     "exam-erased": Meaning(event=DELETED, action="D"),
+    "capture-downloaded": DOWNLOADED,
     "exported": Meaning(event=EXPORT, action="R"),
     "objects-sent": Meaning(event=TRANSFERRED, action="C"),
     "worklist-searched": Meaning(event=QUERY),

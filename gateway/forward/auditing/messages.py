@@ -87,7 +87,9 @@ class Messages:
         found = []
         if person or meaning.event == meanings.AUTHENTICATION:
             at = str(entry.get("address", ""))
-            found.append(Participant(id=person or "unknown", name=person, requestor=True, at=at))
+            # PS3.15 A.5.3.6: who fetches is where it goes.
+            roles = (_DESTINATION,) if meaning is meanings.DOWNLOADED else ()
+            found.append(Participant(id=person or "unknown", name=person, requestor=True, roles=roles, at=at))
         role = _ROLES.get(meaning.event)
         found.append(
             Participant(
@@ -110,6 +112,9 @@ class Messages:
             asked = self._worklists.get(name)
             id_, at = (asked.ae_title, asked.host) if asked else (name, "")
             return [Participant(id=id_, requestor=False, roles=(_DESTINATION,), at=at)]
+        if meaning is meanings.DOWNLOADED:
+            to_machine = str(entry.get("address") or self._station.name)
+            return [Participant(id=to_machine, requestor=False, roles=(_TO_MEDIUM,), medium=_URI)]
         if meaning.event == meanings.EXPORT:
             name = str(entry.get("to", ""))
             is_stick = name in self._destinations or name.startswith(str(STICK.parent))

@@ -149,7 +149,7 @@ class CaptureCalls:
     # --- looking ------------------------------------------------------------------------------------------
 
     async def thumbnail(self, request: Request) -> Response:
-        capture = await self._capture(request)
+        capture = await self._capture(request, seen=True)
         jpeg = await self._context.work.picture(lambda: self._context.pictures.thumbnail(capture))
         return Response(jpeg, media_type=_JPEG)
 
@@ -161,7 +161,7 @@ class CaptureCalls:
         return await self._view(request, bodies.whole(request.path_params["number"]) or 0)
 
     async def _view(self, request: Request, number: int) -> Response:
-        capture = await self._capture(request)
+        capture = await self._capture(request, seen=True)
         width = bodies.query_number(request, "width", least=16, most=3840, default=0)
         view = partial(self._context.pictures.view, capture, number=number, width=width)
         return Response(await self._context.work.picture(view), media_type=_JPEG)
@@ -173,10 +173,12 @@ class CaptureCalls:
         path = await self._context.work.spool(lambda: media_file(spool, capture))
         kind = _JPEG if capture.codec == "jpeg" and capture.frames == 1 else "application/octet-stream"
         if path is not None:
+            await self._taken(request, capture, "media")
             return FileResponse(path, media_type=kind, filename=capture.media)
         frames = await self._context.work.picture(lambda: frames_of(spool, capture))
         if frames.film:
-            return await self._film(request, capture, frames)
+            return await self._film(request, capture, frames, "media")
+        await self._taken(request, capture, "media")
         pieces = await self._context.work.picture(lambda: _pieces(frames, capture))
         return await ranges.answer(request, pieces, kind, capture.media)
 
@@ -190,9 +192,10 @@ class CaptureCalls:
         frames = await self._context.work.picture(lambda: frames_of(spool, capture)) if sealed else None
         if frames is None or not frames.film:
             raise NotFound("This is no H.264 clip.", action="Ask for its frames, one by one.")
-        return await self._film(request, capture, frames)
+        return await self._film(request, capture, frames, "video")
 
-    async def _film(self, request: Request, capture: Capture, frames: Frames) -> Response:
+    async def _film(self, request: Request, capture: Capture, frames: Frames, form: str) -> Response:
+        await self._taken(request, capture, form)
         return await ranges.answer(request, _pieces(frames, capture), _MP4, capture.sop_instance_uid + ".mp4")
 
     async def dicom(self, request: Request) -> Response:
@@ -204,19 +207,31 @@ class CaptureCalls:
         path = spool.objects.path(sealed)
         if not path.exists():
             raise NotFound("The files of this picture are not on the disk any more.")
+        await self._taken(request, capture, "dicom")
         return FileResponse(
             path,
             media_type="application/dicom",
             filename=f"{sealed.sop_instance_uid}.dcm",
         )
 
-    async def _capture(self, request: Request) -> Capture:
-        """Return the capture whose pictures are asked for. Raises NotFound, and Purged when they are gone."""
-        uid = request.path_params["uid"]
-        listed = await self._context.work.spool(lambda: self._context.spool.captures.get(uid))
-        if listed.purged:
-            raise Purged(views.gone(listed))
-        return listed.capture
+    async def _taken(self, request: Request, capture: Capture, form: str) -> None:
+        await self._context.work.spool(lambda: self._context.desk.looks.taken(request, capture, form))
+
+    async def _capture(self, request: Request, *, seen: bool = False) -> Capture:
+        """Return the capture whose pictures are asked for. Raises NotFound, and Purged when they are gone.
+
+        seen: it is looked at.
+        """
+
+        def find() -> Capture:
+            listed = self._context.spool.captures.get(request.path_params["uid"])
+            if listed.purged:
+                raise Purged(views.gone(listed))
+            if seen:
+                self._context.desk.looks.at(request, listed.capture.exam)
+            return listed.capture
+
+        return await self._context.work.spool(find)
 
 
 def _pieces(frames: Frames, capture: Capture) -> list[Piece]:

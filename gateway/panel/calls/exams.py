@@ -95,7 +95,10 @@ class ExamCalls:
         return JSONResponse({"exams": heads})
 
     async def get(self, request: Request) -> Response:
-        return await self._answer(request.path_params["exam"])
+        exam = request.path_params["exam"]
+        answer = await self._answer(exam)
+        await self._context.work.spool(lambda: self._context.desk.looks.at(request, exam))
+        return answer
 
     async def finish(self, request: Request) -> Response:
         asked = await bodies.read(request, "confirmed")

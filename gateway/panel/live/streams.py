@@ -61,9 +61,14 @@ class Streams:
             return
         self._from_elsewhere += 1
         try:
+            await self._context.work.spool(lambda: self._note(websocket))
             await self._show(websocket, source)
         finally:
             self._from_elsewhere -= 1
+
+    def _note(self, websocket: WebSocket) -> None:
+        if opened := self._context.spool.exams.open_one():
+            self._context.desk.looks.at(websocket, opened.id)
 
     async def _show(self, websocket: WebSocket, source: str) -> None:
         width = websocket.query_params.get("width", "")

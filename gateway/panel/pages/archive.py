@@ -87,6 +87,7 @@ class ArchivePages:
         if capture.kind is not MediaKind.CLIP or listed.purged:
             raise NotFound("There is no clip to play.")
         exam = self._context.spool.exams.get(capture.exam)
+        self._context.desk.looks.at(request, exam.id)
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
             "capture": capture,

@@ -36,6 +36,7 @@ class ExamPages:
 
     def _live(self, request: Request) -> Values:
         exam = self._context.spool.exams.get(request.path_params["exam"])
+        self._context.desk.looks.at(request, exam.id)
         if exam.state is not ExamState.OPEN:
             raise Elsewhere(f"/exam/{exam.id}")
         sources = self._context.settings.sources
@@ -70,6 +71,7 @@ class ExamPages:
 
     def _exam(self, request: Request) -> Values:
         exam = self._context.spool.exams.get(request.path_params["exam"])
+        self._context.desk.looks.at(request, exam.id)
         body, procedure = self._next_of_patient(exam)
         free = exam.state is not ExamState.OPEN and self._context.spool.exams.open_one() is None
         known = not exam.please_check and exam.identity is not Identity.TEMPORARY
@@ -113,6 +115,7 @@ class ExamPages:
 
     def _picture(self, request: Request) -> Values:
         capture = self._context.spool.captures.get(request.path_params["uid"]).capture
+        self._context.desk.looks.at(request, capture.exam)
         exam = self._frame.look.exam(self._context.spool.exams.get(capture.exam), self._frame.today())
         place = next(n for n, c in enumerate(exam.captures) if c.uid == capture.sop_instance_uid)
         may = caller_of(request.scope).may(WORK)

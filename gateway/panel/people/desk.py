@@ -7,8 +7,9 @@ from functools import partial
 from typing import TypeVar
 
 from gateway.clock import Clock
+from gateway.panel.people.looks import Looks
 from gateway.panel.people.roles import Caller, Door, Role
-from gateway.panel.people.sessions import Sessions
+from gateway.panel.people.sessions import Sessions, digest
 from gateway.panel.people.store import People, Person
 from gateway.panel.people.waits import Waits, network_of
 from gateway.panel.problems import MustWait, PeopleUnreadable, TooManyTries, WrongPin
@@ -26,6 +27,7 @@ class Desk:
     def __init__(self, *, people: People, audit: Audit, work: Work, clock: Clock) -> None:
         self.people = people
         self.sessions = Sessions(clock)
+        self.looks = Looks(audit)
         self._audit = audit
         self._work = work
         self._clock = clock
@@ -45,6 +47,7 @@ class Desk:
             roles=frozenset(roles or {Role.NOBODY}),
             person=person.name if person else "",
             person_id=person.id if person else "",
+            session=digest(token) if person else "",
             address=address,
             captures=captures,
             is_new=door is Door.FRONT and self.people.is_readable and not self.people.has_administrator,

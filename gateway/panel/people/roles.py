@@ -68,6 +68,7 @@ class Caller:
     roles: frozenset[Role]
     person: str = ""  # the name under which somebody signed in
     person_id: str = ""
+    session: str = ""  # which sign-in it is; "" without one
     address: str = ""  # of the other machine; "" at the front
     captures: bool = True  # whether pictures may be taken through this door
     is_new: bool = False  # asks before the box, which has no administrator yet

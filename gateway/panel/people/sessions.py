@@ -44,12 +44,12 @@ class Sessions:
             : max(0, len(theirs) - _MOST_OF_ONE + 1)
         ]:
             del self._open[key]
-        self._open[_digest(token)] = Session(person=person, door=door, began=now, touched=now)
+        self._open[digest(token)] = Session(person=person, door=door, began=now, touched=now)
         return token
 
     def find(self, token: str, door: Door, *, touch: bool = False) -> str | None:
         """Return whose session a token is, None when it is none or has ended. `touch`: a person did something."""
-        session, now = self._open.get(_digest(token)), self._now()
+        session, now = self._open.get(digest(token)), self._now()
         if session is None or session.door is not door or _has_ended(session, now):
             return None
         if touch:
@@ -58,7 +58,7 @@ class Sessions:
 
     def end(self, token: str) -> None:
         """Sign this browser out; without a session that is no error."""
-        self._open.pop(_digest(token), None)
+        self._open.pop(digest(token), None)
 
     def end_of(self, person: str) -> None:
         """Sign a person out everywhere."""
@@ -67,7 +67,7 @@ class Sessions:
     def hand_over(self) -> bytes:
         """Return what a successor needs to know; no token is in it."""
         self._forget_ended(self._now())
-        sessions = {digest: asdict(session) for digest, session in self._open.items()}
+        sessions = {key: asdict(session) for key, session in self._open.items()}
         return json.dumps({"boot_id": self._clock.boot_id, "at": self._now(), "sessions": sessions}).encode()
 
     def take_over(self, raw: bytes) -> None:
@@ -77,8 +77,8 @@ class Sessions:
             if said["boot_id"] != self._clock.boot_id or not 0 <= self._now() - said["at"] < _HANDED_OVER_S:
                 return
             found = {
-                digest: Session(**{**session, "door": Door(session["door"])})
-                for digest, session in said["sessions"].items()
+                key: Session(**{**session, "door": Door(session["door"])})
+                for key, session in said["sessions"].items()
             }
         except (ValueError, TypeError, KeyError, AttributeError):
             return
@@ -95,5 +95,6 @@ def _has_ended(session: Session, now: float) -> bool:
     return now - session.touched >= IDLE_S or now - session.began >= LONGEST_S[session.door]
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """Return under what a session is known; no token can be made of it."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
