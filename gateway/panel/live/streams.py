@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway.errors import Busy, ScopegateError
+from gateway.errors import Busy, ScopegateError, SpoolError
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route, WebSocketRoute
 from gateway.panel.live import recorder
@@ -67,8 +67,10 @@ class Streams:
             self._from_elsewhere -= 1
 
     def _note(self, websocket: WebSocket) -> None:
-        if opened := self._context.spool.exams.open_one():
-            self._context.desk.looks.at(websocket, opened.id)
+        """Note whose exam is looked at; the live picture does not depend on the index."""
+        with suppress(SpoolError):
+            if opened := self._context.spool.exams.open_one():
+                self._context.desk.looks.at(websocket, opened.id)
 
     async def _show(self, websocket: WebSocket, source: str) -> None:
         width = websocket.query_params.get("width", "")
