@@ -18,7 +18,7 @@ from gateway.machine import erasing
 from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed, KeyGone
-from gateway.machine.disk import KEY_BYTES, Disk, find, open_or_make
+from gateway.machine.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
 from gateway.machine.guarding import Guarding
 from gateway.machine.key_record import Guard, State
 from gateway.machine.programs import ProgramFailed, run
@@ -47,7 +47,7 @@ def start(
     with alone(lock):
         try:
             look()
-            if not disk.opened:
+            if not is_ready(disk):
                 erasing.finish(disk)
                 open_or_make(disk, new_key=_random(clock))
         except DataClosed as error:

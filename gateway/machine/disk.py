@@ -7,7 +7,7 @@ stays as it is.
 
 import logging
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from gateway.machine.closed import (
     TwoDisks,
 )
 from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
-from gateway.machine.luks import MAPPED, Luks, WrongKey
+from gateway.machine.luks import MAPPED, Luks, Slots, WrongKey
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.sealing import NotUnsealed, Tpm
 
@@ -99,6 +99,34 @@ class Disk:
             raise StartPinWanted from None
 
 
+def is_ready(disk: Disk) -> bool:
+    """Say whether the data are open already, made to their end and whole; close what is open and is not.
+
+    Raises DataClosed. That something is open says nothing of what should have come after: mkfs, "made", the check.
+    """
+    if not disk.opened:
+        return False
+    if _is_made(disk):
+        _check_file_system(disk)
+        return True
+    try:
+        disk.luks.close()
+    except ProgramFailed as error:
+        event(_log, "not_closed", why=str(error))
+        raise DataClosed from None
+    return False
+
+
+def _is_made(disk: Disk) -> bool:
+    """Say whether what is open holds, or held, what the clinic gave."""
+    with suppress(ProgramFailed):
+        try:
+            return disk.record().state is State.MADE
+        except KeyGone:  # somebody typed a recovery code; what is half made has none
+            return bool(disk.luks.slots() & set(Slots.RECOVERY.value))
+    return False
+
+
 def open_or_make(disk: Disk, *, new_key: bytes) -> None:
     """Give the data the name /dev/mapper/data, with a file system that was checked. Raises DataClosed.
 
@@ -155,27 +183,38 @@ def _check_file_system(disk: Disk) -> None:
         if error.status == _REPAIRED:  # less than that: it was killed
             return
         event(_log, "file_system_damaged", why=str(error))
-        with suppress(ProgramFailed):
-            disk.luks.close()
+        _close(disk)
         raise DataDamaged from None
 
 
 def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     _name_is_free(disk)
+    if record.state is State.NEW and disk.luks.is_one:
+        raise KeyGone
+    if record.state is not State.MAKING:
+        record = disk.write(KeyRecord(state=State.MAKING, key=new_key))
+    event(_log, "making_data")
+    with ExitStack() as unless_made:
+        unless_made.callback(_close, disk)
+        _format(disk.luks, record.key)
+        disk.write(replace(record, state=State.MADE))
+        unless_made.pop_all()
+
+
+def _format(luks: Luks, key: bytes) -> None:
     try:
-        if record.state is State.NEW and disk.luks.is_one:
-            raise KeyGone
-        if record.state is not State.MAKING:
-            record = disk.write(KeyRecord(state=State.MAKING, key=new_key))
-        event(_log, "making_data")
-        disk.luks.make(record.key)
-        disk.luks.open(record.key)
+        luks.make(key)
+        luks.open(key)
         run(["mkfs.ext4", "-q", "-F", "-L", "data", "-m", "0", MAPPED], wait_s=600)
         run(["sync"])
     except ProgramFailed as error:
         event(_log, "data_not_made", why=str(error))
         raise DataClosed("The box could not prepare its disk for pictures.", safe="It holds none yet.") from None
-    disk.write(replace(record, state=State.MADE))
+
+
+def _close(disk: Disk) -> None:
+    with suppress(ProgramFailed):  # what stays open is looked at before it is used
+        disk.luks.close()
 
 
 def find() -> own_disk.OwnDisk:

@@ -13,7 +13,9 @@ from gateway.machine.alone import at_the_keys
 from gateway.machine.closed import TwoDisks
 from gateway.machine.disk import Disk
 from gateway.machine.key_record import KeyRecord, State
+from gateway.machine.luks import Luks, Slots
 from gateway.machine.own_disk import OwnDisk, Partition
+from gateway.machine.programs import ProgramFailed
 from tests.unit.machine.kernel import Kernel
 
 NUMBER = "0f3c1a52-6f1e-4b0a-9d55-0c7f3b2e9a11"
@@ -66,10 +68,94 @@ def box(tmp_path: Path) -> Box:
     return Box(tmp_path)
 
 
-def test_data_that_are_open_already_are_taken_as_they_are(box: Box) -> None:
+class Ran:
+    """What was run on an open partition, and on what is below it."""
+
+    def __init__(self, box: Box, patch: pytest.MonkeyPatch) -> None:
+        self.words: list[str] = []
+        self.fails = ""
+        self._box = box
+        patch.setattr(disk, "run", self._run)
+        patch.setattr(Luks, "make", lambda *_: self._run(["luksFormat"]))
+        patch.setattr(Luks, "open", lambda *_: self._run(["open"]))
+        patch.setattr(Luks, "close", lambda *_: self._run(["close"]))
+
+    def _run(self, words: list[str], **_: object) -> bytes:
+        self.words.append(words[0])
+        if words[0] in self.fails.split():
+            raise ProgramFailed(words[0], 4, "")
+        if words[0] == "close":
+            self._box.disk.mapped.unlink(missing_ok=True)
+        return b""
+
+    def since(self) -> list[str]:
+        words, self.words = self.words, []
+        return words
+
+
+@pytest.fixture
+def ran(box: Box, monkeypatch: pytest.MonkeyPatch) -> Ran:
+    return Ran(box, monkeypatch)
+
+
+def test_data_that_are_open_already_are_taken_when_they_are_whole(box: Box, ran: Ran) -> None:
     box.mapped()
     assert box.start() == ""
     assert box.told["opened"] is True
+    assert ran.since() == ["e2fsck"]
+
+
+def test_a_damaged_file_system_that_could_not_be_closed_again_is_not_used_at_the_next_try(
+    box: Box, ran: Ran
+) -> None:
+    box.mapped()
+    ran.fails = "e2fsck close"
+    assert [box.start(), box.start()] == ["data-damaged"] * 2
+    assert box.disk.mapped.exists()
+
+
+def test_what_was_not_made_to_its_end_is_closed_and_made_before_it_is_used(box: Box, ran: Ran) -> None:
+    key_record.write(box.disk.key, KeyRecord(state=State.MAKING, key=b"own key"))
+    box.mapped()
+    ran.fails = "close"
+    assert box.start() == "data-closed"
+    assert ran.since() == ["close"]
+    ran.fails = ""
+    assert box.start() == ""
+    assert ran.since() == ["close", "luksFormat", "open", "mkfs.ext4", "sync"]
+    assert box.disk.record().state is State.MADE
+
+
+@pytest.mark.parametrize("fails", ["open", "mkfs.ext4", "sync", "made"])
+def test_a_first_start_that_fails_leaves_nothing_open(
+    box: Box, ran: Ran, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def worn_out(path: Path, record: KeyRecord) -> KeyRecord:
+        if record.state is State.MADE:
+            raise OSError(5, "Input/output error")
+        return write(path, record)
+
+    key_record.write(box.disk.key, KeyRecord(state=State.MAKING, key=b"own key"))
+    write = key_record.write
+    ran.fails = fails
+    if fails == "made":
+        monkeypatch.setattr(key_record, "write", worn_out)
+    assert box.start() == ("key-gone" if fails == "made" else "data-closed")
+    assert ran.since()[-1] == "close"
+    assert box.disk.record().state is State.MAKING
+
+
+def test_data_that_a_recovery_code_opened_are_used_though_the_place_of_the_key_is_damaged(
+    box: Box, ran: Ran
+) -> None:
+    box.disk.key.write_bytes(b"damaged".ljust(1 << 20, b"x"))
+    box.mapped()
+    assert box.start() == "key-gone"
+    assert ran.since() == ["close"]
+    Luks(box.disk.data).add(Slots.RECOVERY, b"a recovery code", by=b"own key")
+    box.disk.mapped.touch()
+    assert box.start() == ""
+    assert ran.since() == ["e2fsck"]
 
 
 @pytest.mark.parametrize(
