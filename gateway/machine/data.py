@@ -5,7 +5,7 @@ wrong.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,15 @@ TOLD = Path("/run/scopegate-machine")
 SUBJECT = "data"
 SHORTEST_PIN = 8
 LONGEST_PIN = 64
+# What a start whose data are closed leaves out, or does without them; nothing but this makes up for it.
+LEFT_OUT = (
+    "scopegate-data.service",
+    "local-fs.target",
+    "systemd-journal-flush.service",
+    "scopegate-machine.service",
+    "scopegate.target",
+)
+DONE_WITHOUT = ("scopegate-update-ready.service",)
 _SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _log = logging.getLogger(__name__)
 
@@ -159,6 +168,11 @@ def run_asked() -> None:
     trouble = asked(disk, Clock(), words_of(taken(SUBJECT)))
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
-        units = ["scopegate-data.service", "local-fs.target", "scopegate.target"]
+        make_up()
+
+
+def make_up(systemctl: Callable[[Sequence[str]], object] = run) -> None:
+    """Have systemd do with the data what the start did not."""
+    for words in (["start", *LEFT_OUT], ["restart", *DONE_WITHOUT]):
         with suppress(ProgramFailed):
-            run(["systemctl", "start", "--no-block", *units])
+            systemctl(["systemctl", "--no-block", *words])

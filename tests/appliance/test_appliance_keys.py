@@ -12,8 +12,9 @@ import pytest
 
 from gateway.clock import Clock
 from gateway.config.recovery_code import new_code
-from tests.appliance.appliance import Appliance
+from tests.appliance.appliance import HOST, Appliance
 from tests.appliance.chip import chip
+from tests.appliance.test_appliance_machine import FIXED, MACHINE, STATIC
 from tests.kernel.machine import one_at_a_time
 
 PIN = "48151623"
@@ -128,6 +129,14 @@ def is_open(box: Appliance) -> bool:
     return mounted
 
 
+def has_its_own_network_time_and_journal(box: Appliance) -> bool:
+    """Say whether what its settings say holds, though the start came before them; its journal is on the disk."""
+    network, time = f"ip -br -4 address | grep -q ' {FIXED}/'", "[ $(date +%z) = +0545 ]"
+    holds = f"{network} && {time} && test -e /run/systemd/journal/flushed"
+    said = box.shell(f"for i in $(seq 60); do {holds} && echo yes && exit 0; sleep 2; done", silence_s=200)
+    return said == "yes\n"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def alone() -> Iterator[None]:
     with one_at_a_time():
@@ -191,12 +200,15 @@ def test_a_start_pin_is_asked_for_at_every_start(image: Path, tmp_path: Path) ->
         assert ask(first, "start-pin", PIN)["code"] == "recovery-code-first"
         assert ask(first, "recovery-code", box.code)["code"] == ""
         assert ask(first, "start-pin", PIN)["guard"] == "pin"
+        first.unpack_text(MACHINE, STATIC.format(address=FIXED, server=HOST))
+        first.shell("sync")
     with box.on(with_chip=False) as second:
         assert not is_open(second)
         assert said(second)["code"] == "start-pin"
         assert not ask(second, "unlock", "00000000")["opened"]
         assert ask(second, "unlock", PIN)["opened"]
         assert works_soon(second)
+        assert has_its_own_network_time_and_journal(second)
         assert ask(second, "no-start-pin", PIN)["guard"] == "none"
     with box.on(with_chip=False) as third:
         assert is_open(third)

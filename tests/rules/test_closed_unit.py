@@ -1,13 +1,17 @@
 """What shows the screen of a box whose data cannot be opened is started by whatever failed, and touches nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.rules.test_systemd import MOST_EXPOSED, Unit, exposure
+from gateway.machine import data
+from gateway.machine.programs import ProgramFailed
+from tests.rules.test_systemd import MOST_EXPOSED, SYSTEMD, Unit, exposure
 
 UNITS = Path(__file__).resolve().parents[2] / "image-build/tree/box/etc/systemd/system"
 CLOSED = UNITS / "scopegate-closed.service"
+PRESET = UNITS.with_name("system-preset") / "00-scopegate.preset"
 
 
 @pytest.mark.parametrize("name", ["scopegate-data.service", "data.mount", "scopegate-folders.service"])
@@ -36,3 +40,27 @@ def test_it_may_touch_no_file_of_the_clinic_and_little_of_the_machine() -> None:
     assert "/data" in service["InaccessiblePaths"].split()
     assert service["IPAddressAllow"] == "localhost"
     assert exposure(CLOSED, MOST_EXPOSED).returncode == 0
+
+
+def test_what_a_start_without_the_data_left_out_is_made_up_for_when_somebody_opens_them() -> None:
+    """Nothing else starts it: it is no part of scopegate.target, and files that changed meanwhile are no change."""
+    enabled = {line.split()[1] for line in PRESET.read_text().splitlines() if line.startswith("enable ")}
+    units = [path for folder in (SYSTEMD, UNITS) for path in folder.glob("*.service") if path.name in enabled]
+    read = {path.name: Unit(path)["Unit"] for path in units}
+    waits = {name for name, unit in read.items() if "RequiresMountsFor" in unit}
+    does_without = {name for name, unit in read.items() if "data.mount" in unit.get("After", "").split()}
+    assert waits == {"scopegate-machine.service"}
+    assert waits | {"systemd-journal-flush.service"} <= set(data.LEFT_OUT)
+    assert does_without == set(data.DONE_WITHOUT)
+
+
+def test_what_could_not_be_started_keeps_nothing_else_from_it() -> None:
+    asked: list[list[str]] = []
+
+    def refuses(words: Sequence[str]) -> None:
+        asked.append(list(words))
+        raise ProgramFailed("systemctl", 1, "")
+
+    data.make_up(refuses)
+    assert [words[2] for words in asked] == ["start", "restart"]
+    assert "scopegate-machine.service" in asked[0]
