@@ -7,6 +7,7 @@ written at every change, so that no key outlives the change that took it out of 
 import base64
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -14,9 +15,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from gateway.log import warn
+
 COPY_BYTES = 16_384
 _PLACES = (0, 524_288)
 _MAGIC = b"scopegate-key\n"
+_UNREADABLE = b"?"  # no copy, and not nothing
+_log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -52,18 +57,24 @@ class KeyRecord:
 
 
 def read(partition: Path) -> KeyRecord:
-    """Return the newest whole copy. Raises RecordDamaged, OSError."""
+    """Return the newest whole copy. Raises RecordDamaged, OSError.
+
+    All but "made" leads to a partition that is written over, and an unreadable copy may have said "made": it
+    counts only while both are whole.
+    """
     raw = list(_copies(partition))
     whole = [record for record in map(_parsed, raw) if record]
-    if whole:
-        return max(whole, key=lambda record: record.sequence)
-    if any(copy.strip(b"\0") for copy in raw):
-        raise RecordDamaged
-    return KeyRecord()
+    newest = max(whole, key=lambda record: record.sequence, default=KeyRecord())
+    if newest.state is State.MADE or len(whole) == len(raw) or not any(copy.strip(b"\0") for copy in raw):
+        return newest
+    raise RecordDamaged
 
 
 def write(partition: Path, record: KeyRecord) -> KeyRecord:
-    """Write both copies, each flushed before the next is begun: older first. Raises OSError, RecordDamaged."""
+    """Write both copies, each flushed before the next is begun: older first. Raises OSError.
+
+    A copy that cannot be written ends it, so that the other stays what it was: a cut would leave none.
+    """
     raw = [_parsed(copy) for copy in _copies(partition)]
     ages = [copy.sequence if copy else -1 for copy in raw]
     newest = replace(record, sequence=max(*ages, 0) + 1)
@@ -84,14 +95,29 @@ def settled(partition: Path) -> KeyRecord:
     """
     record = read(partition)
     same = [copy == record for copy in map(_parsed, _copies(partition))]
-    return record if all(same) or not record.sequence else write(partition, record)
+    if all(same) or not record.sequence:
+        return record
+    try:
+        return write(partition, record)
+    except OSError as error:
+        if record.state is not State.MADE:
+            raise
+        warn(_log, "key_in_one_copy", error=type(error).__name__)
+        return record
 
 
 def _copies(partition: Path) -> Iterator[bytes]:
-    with partition.open("rb") as file:
+    """Yield what is in both places. Raises OSError: there is no such partition."""
+    file = os.open(partition, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         for place in _PLACES:
-            file.seek(place)
-            yield file.read(COPY_BYTES)
+            try:
+                yield os.pread(file, COPY_BYTES, place)
+            except OSError as error:
+                warn(_log, "key_copy_unreadable", error=type(error).__name__)
+                yield _UNREADABLE
+    finally:
+        os.close(file)
 
 
 def _bytes(record: KeyRecord) -> bytes:

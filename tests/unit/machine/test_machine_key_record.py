@@ -1,7 +1,10 @@
 """The key partition: two copies, the newest whole one counts, and no key of before outlives a change."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +77,94 @@ def test_two_damaged_copies_are_not_a_new_partition(partition: Path) -> None:
     spoil(partition, HALF)
     with pytest.raises(RecordDamaged):
         key_record.settled(partition)
+
+
+def unreadable(patch: pytest.MonkeyPatch, *places: int) -> None:
+    """Have sectors of these copies be bad: neither read nor written."""
+    pread, pwrite = os.pread, os.pwrite
+
+    def read(file: int, size: int, place: int) -> bytes:
+        return refused() if place in places else pread(file, size, place)
+
+    def write(file: int, raw: bytes, place: int) -> int:
+        return refused() if place in places else pwrite(file, raw, place)
+
+    def refused() -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    patch.setattr(os, "pread", read)
+    patch.setattr(os, "pwrite", write)
+
+
+@pytest.mark.parametrize("bad", [0, HALF])
+def test_a_bad_sector_in_one_copy_leaves_the_other_which_nothing_touches(
+    partition: Path, bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = key_record.write(partition, MADE)
+    raw = partition.read_bytes()
+    unreadable(monkeypatch, bad)
+    assert key_record.settled(partition) == written
+    with pytest.raises(OSError, match="Input/output"):
+        key_record.write(partition, replace(MADE, key=b"another"))
+    assert partition.read_bytes() == raw
+
+
+def test_bad_sectors_in_both_copies_are_a_damaged_record(partition: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_record.write(partition, MADE)
+    unreadable(monkeypatch, 0, HALF)
+    with pytest.raises(RecordDamaged):
+        key_record.settled(partition)
+
+
+@pytest.mark.parametrize("cut", [0, HALF])
+def test_a_medium_that_takes_no_more_writes_still_has_its_key(
+    partition: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = key_record.write(partition, MADE)
+    spoil(partition, cut)
+
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "pwrite", read_only)
+    assert key_record.settled(partition) == written
+
+
+@pytest.mark.parametrize("state", [State.NEW, State.MAKING, State.ERASING])
+@pytest.mark.parametrize("bad", [0, HALF])
+def test_a_word_after_which_a_disk_is_written_over_is_not_believed_beside_a_copy_that_may_say_made(
+    partition: Path, state: State, bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_record.write(partition, KeyRecord(state=state, key=b"key"))
+    before = partition.read_bytes()
+    spoil(partition, bad)
+    with pytest.raises(RecordDamaged):
+        key_record.settled(partition)
+    partition.write_bytes(before)
+    unreadable(monkeypatch, bad)
+    with pytest.raises(RecordDamaged):
+        key_record.settled(partition)
+
+
+@pytest.mark.parametrize("cut", [0, HALF])
+def test_such_a_word_in_one_copy_alone_has_to_be_in_both_before_it_counts(
+    partition: Path, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_record.write(partition, MADE)
+    before = partition.read_bytes()[cut : cut + COPY_BYTES]
+    key_record.write(partition, KeyRecord(state=State.ERASING))
+    with partition.open("r+b") as file:
+        file.seek(cut)
+        file.write(before)
+
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", read_only)
+        with pytest.raises(OSError, match="Read-only"):
+            key_record.settled(partition)
+    assert key_record.settled(partition).state is State.ERASING
 
 
 def test_a_key_that_has_no_room_is_not_written(partition: Path) -> None:
