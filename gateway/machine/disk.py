@@ -150,9 +150,18 @@ def _found(disk: Disk) -> KeyRecord:
     try:
         return disk.record()
     except KeyGone:
-        if disk.luks.is_one or not disk.data.exists():
+        if not disk.data.exists() or _is_encrypted(disk):
             raise
         return KeyRecord()
+
+
+def _is_encrypted(disk: Disk) -> bool:
+    """Say whether somebody encrypted the data already. Raises DataDamaged: nobody can tell, so nothing is made."""
+    try:
+        return disk.luks.is_one
+    except ProgramFailed as error:
+        event(_log, "data_not_looked_at", why=str(error))
+        raise DataDamaged from None
 
 
 def open_with(disk: Disk, secret: bytes) -> None:
@@ -189,7 +198,7 @@ def _check_file_system(disk: Disk) -> None:
 
 def _make(disk: Disk, record: KeyRecord, new_key: bytes) -> None:
     _name_is_free(disk)
-    if record.state is State.NEW and disk.luks.is_one:
+    if record.state is State.NEW and _is_encrypted(disk):
         raise KeyGone
     if record.state is not State.MAKING:
         record = disk.write(KeyRecord(state=State.MAKING, key=new_key))

@@ -18,6 +18,9 @@ MAPPING = "data"
 MAPPED = Path("/dev/mapper") / MAPPING
 _HEADER_BYTES = 16 << 20  # what luksFormat takes for header and key slots
 _PIECE = bytes(1 << 20)
+_HEADERS = 1 << 20  # both copies of the header are in there
+_MAGICS = (b"LUKS\xba\xbe", b"SKUL\xba\xbe")  # LUKS2 On-Disk Format 2.1: of either copy
+_NO_HEADER = 1  # what `cryptsetup isLuks` ends with then; without a device it is 4
 _WRONG_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
 # Guessing has to be made slow for a PIN alone. Memory in kB: less than the smallest box has free.
 _RANDOM_SECRET = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
@@ -47,11 +50,23 @@ class Luks:
 
     @property
     def is_one(self) -> bool:
+        """Say whether it has a header. Raises ProgramFailed: nobody can tell, or there is what was one."""
         try:
             run(["cryptsetup", "isLuks", self.device])
-        except ProgramFailed:
+        except ProgramFailed as error:
+            if error.status != _NO_HEADER or not self._is_without_traces():
+                raise
             return False
         return True
+
+    def _is_without_traces(self) -> bool:
+        """Say whether its beginning can be read, which cryptsetup does not tell apart, and names no header."""
+        try:
+            with self.device.open("rb", buffering=0) as file:
+                raw = file.read(_HEADERS)
+        except OSError:
+            return False
+        return not any(magic in raw for magic in _MAGICS)
 
     @property
     def is_open(self) -> bool:

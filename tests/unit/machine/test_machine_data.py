@@ -145,6 +145,31 @@ def test_a_first_start_that_fails_leaves_nothing_open(
     assert box.disk.record().state is State.MAKING
 
 
+def test_nothing_is_made_where_nobody_can_see_what_is_there(box: Box, ran: Ran) -> None:
+    box.disk.data.unlink()
+    box.disk.data.mkdir()  # a device that cannot be read, for cryptsetup
+    for raw in (bytes(1 << 20), b"damaged".ljust(1 << 20, b"x")):
+        box.disk.key.write_bytes(raw)
+        assert box.start() == "data-damaged"
+        with pytest.raises(ProgramFailed):
+            box.disk.luks.forget()
+    assert ran.since() == []
+
+
+def test_what_cannot_be_read_and_what_was_a_header_is_not_taken_for_an_empty_partition(box: Box) -> None:
+    with pytest.raises(ProgramFailed):
+        assert Luks(Path("/proc/self/mem")).is_one  # EIO at its beginning
+    with box.disk.data.open("r+b") as data:
+        for header in (0, 16_384):
+            data.seek(header + 100)
+            data.write(b"damaged")
+    with pytest.raises(ProgramFailed):
+        assert box.disk.luks.is_one
+    with box.disk.data.open("r+b") as data:
+        data.write(bytes(1 << 20))
+    assert not box.disk.luks.is_one
+
+
 def test_data_that_a_recovery_code_opened_are_used_though_the_place_of_the_key_is_damaged(
     box: Box, ran: Ran
 ) -> None:
