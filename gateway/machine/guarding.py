@@ -55,18 +55,23 @@ class Guarding:
         """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed, KeysNotChanged.
 
         Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant. Where
-        the box had lost its key, it gets another one.
+        the box had lost its key, it gets another one, or asks for the start PIN that the data have.
         """
         record = self._record()
         if record.state is State.ERASING:
             raise KeyGone
         open_with(self._disk, secret)
-        if is_code and not record.recovery:
+        is_known = record.state is State.MADE
+        if not is_known:  # nobody types what opens the data before there is a recovery code
+            record = KeyRecord(state=State.MADE, guard=self._guard_without_record(), recovery=self._today)
+        elif is_code and not record.recovery:
             record = replace(record, recovery=self._today)
-        if record.guard is Guard.PIN:
-            self._key_of_this_start(secret)
-        else:
-            self._own_key_anew(replace(record, state=State.MADE), by=secret)
+        if record.guard is not Guard.PIN:
+            self._own_key_anew(record, by=secret)
+            return
+        if not is_known:
+            self._disk.write(record)
+        self._key_of_this_start(secret)
 
     def new_recovery_code(self, code: bytes) -> None:
         """Let a code that was written down open the data, and an older one no more. Raises DataClosed.
@@ -104,6 +109,11 @@ class Guarding:
             return self._disk.record()
         except KeyGone:
             return KeyRecord()
+
+    def _guard_without_record(self) -> Guard:
+        """Return what the slots say of who guards the data: a PIN, or nobody yet."""
+        with _translated():
+            return Guard.PIN if self._disk.luks.slots() & set(Slots.PIN.value) else Guard.NONE
 
     def _key_of_this_start(self, secret: bytes) -> None:
         """Have a key until the box is switched off, with which its recovery code can be changed."""

@@ -346,6 +346,27 @@ def test_a_start_pin_opens_and_stays(disk: Disk) -> None:
     with_recovery_code(disk)  # with the key of this start
 
 
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("damage", [lambda _: bytes(MB), lambda raw: raw.replace(b"scopegate", b"SCOPEGATE")])
+@pytest.mark.parametrize("typed", ["start PIN", "recovery code"])
+def test_a_start_pin_stays_though_the_box_forgot_that_it_has_one(
+    disk: Disk, damage: Callable[[bytes], bytes], typed: str
+) -> None:
+    code = with_recovery_code(disk)
+    guarding(disk).start_pin(PIN)
+    disk.key.write_bytes(damage(disk.key.read_bytes()))
+    disk.held.unlink()  # switched off and on
+    is_code = typed == "recovery code"
+    guarding(disk).unlock(code if is_code else PIN, is_code=is_code)
+    record = disk.record()
+    assert (record.state, record.guard, record.key, record.recovery) == (State.MADE, Guard.PIN, b"", TODAY)
+    assert disk.own_key(record) not in disk.key.read_bytes()
+    assert [opens(disk, PIN), opens(disk, code)] == [True, True]
+    disk.held.unlink()
+    with pytest.raises(StartPinWanted):
+        disk.own_key(disk.record())
+
+
 # --- with a TPM ---------------------------------------------------------------------------------------------
 
 
