@@ -143,8 +143,15 @@ class PeopleCalls:
     async def confirm(self, request: Request) -> Response:
         asked = await bodies.read(request, "last")
         last = bodies.text(asked.values, "last", required=True)
-        code = await self._slow(request, partial(self._people.confirm_code, last))
-        await self._slow(request, partial(self._context.own_machine.data.written_down, code))
+
+        def confirm() -> None:
+            code = self._people.shown_code(last)
+            self._context.own_machine.data.written_down(
+                code
+            )  # first: what the disk does not take is asked for again
+            self._people.confirm_code(code)
+
+        await self._slow(request, confirm)
         return JSONResponse({"recovery_confirmed": True})
 
     # --- the list ------------------------------------------------------------------------------------------

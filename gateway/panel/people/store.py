@@ -158,15 +158,20 @@ class People:
         with self._lock:
             return self._keep_with_new_code(self._content.people)
 
-    def confirm_code(self, tail: str) -> str:
-        """Take the last digits of the code that was shown last; return the code. Raises WrongCode."""
+    def shown_code(self, tail: str) -> str:
+        """Return the code that was shown last, whose last digits these are. Raises WrongCode."""
+        code = self._shown
+        if not code or tail.strip().upper() != code[-_TAIL:]:
+            raise WrongCode
+        return code
+
+    def confirm_code(self, code: str) -> None:
+        """Keep that this code was written down. Raises WrongCode: another one was shown since."""
         with self._lock:
-            code = self._shown
-            if not code or tail.strip().upper() != code[-_TAIL:]:
+            if not code or code != self._shown:
                 raise WrongCode
             self._keep(replace(self._content, recovery_confirmed=True))
             self._shown = ""
-            return code
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -64,13 +64,18 @@ def test_a_recovery_code_opens_the_disk_once_it_was_written_down(box: Bench, roo
     assert [(each["do"], each["secret"]) for each in root.asked] == [("recovery-code", code)]
 
 
-def test_a_code_that_root_could_not_take_is_said_so(box: Bench, root: Root) -> None:
+def test_a_code_that_root_could_not_take_is_said_so_and_confirmed_when_it_can(box: Bench, root: Root) -> None:
     root.answer = {"code": "keys-not-changed", "what": "It did not work.", "safe": "As before.", "action": "Again."}
     code = box.client.post("/api/v1/people/recovery/renew", json={}).raise_for_status().json()["recovery_code"]
     answer = box.client.post("/api/v1/people/recovery/confirm", json={"last": code[-4:]})
     assert answer.status_code == 409
     assert answer.json()["code"] == "keys-not-changed"
     assert answer.json()["action"] == "Again."
+    assert box.client.get("/api/v1/people").json()["recovery_confirmed"] is False
+    root.answer = {}
+    box.client.post("/api/v1/people/recovery/confirm", json={"last": code[-4:]}).raise_for_status()
+    assert box.client.get("/api/v1/people").json()["recovery_confirmed"] is True
+    assert [each["secret"] for each in root.asked] == [code, code]
 
 
 def test_a_start_pin_is_set_and_taken_away_by_root(box: Bench, root: Root) -> None:

@@ -149,13 +149,24 @@ def test_a_code_counts_as_written_down_when_its_last_characters_were_typed(tmp_p
     _, code = people.first("Huber", PIN)
     for wrong in ("", "0000" if not code.endswith("0000") else "1111", code):
         with pytest.raises(WrongCode):
-            people.confirm_code(wrong)
-    assert not people.recovery_confirmed
-    people.confirm_code(code[-4:].lower())
+            people.shown_code(wrong)
+    assert people.shown_code(code[-4:].lower()) == code
+    assert not people_in(tmp_path).recovery_confirmed
+    people.confirm_code(code)
     assert people_in(tmp_path).recovery_confirmed
     assert json.loads((tmp_path / "people.json").read_text())["recovery_confirmed"] is True
+    for again in (people.shown_code, people.confirm_code):
+        with pytest.raises(WrongCode):
+            again("")
+
+
+def test_a_code_that_was_renewed_meanwhile_is_not_the_one_that_was_written_down(tmp_path: Path) -> None:
+    people = people_in(tmp_path)
+    _, code = people.first("Huber", PIN)
+    people.renew_code()
     with pytest.raises(WrongCode):
-        people.confirm_code("")
+        people.confirm_code(code)
+    assert not people.recovery_confirmed
 
 
 # --- sessions ------------------------------------------------------------------------------------------------
