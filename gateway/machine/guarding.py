@@ -43,6 +43,14 @@ class KeysNotChanged(Refused):
     action = "Try again; if it happens again, call service."
 
 
+class ChipFailed(Refused):
+    """The chip of this box did not take another key for the data."""
+
+    code = "chip-failed"
+    safe = "The data are open, and guarded as before."
+    action = "Keep the recovery code at hand: the next start may ask for it again. If it does, call service."
+
+
 class Guarding:
     """Changes of who opens the data of a disk. Each is whole or did not happen."""
 
@@ -52,7 +60,7 @@ class Guarding:
         self._today = today
 
     def unlock(self, secret: bytes, *, is_code: bool) -> None:
-        """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed, KeysNotChanged.
+        """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed, Refused.
 
         Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant. Where
         the box had lost its key, it gets another one, or asks for the start PIN that the data have.
@@ -125,7 +133,8 @@ class Guarding:
     def _own_key_anew(self, record: KeyRecord, *, by: bytes) -> None:
         """Give the box another key of its own: sealed where it can be, so that an earlier one is worth nothing.
 
-        It is in the partition before it is in the record, and the earlier one is out of it last.
+        It is in the partition before it is in the record, and the earlier one is out of it last. Raises ChipFailed:
+        the one that guarded the data is not given up for that.
         """
         guard, kept = Guard.NONE, self._new_key
         if self._disk.tpm.usable and record.recovery:
@@ -133,6 +142,8 @@ class Guarding:
                 guard, kept = Guard.TPM, self._disk.tpm.seal(self._new_key)
             except (NotUnsealed, ProgramFailed) as error:
                 event(_log, "not_sealed", why=str(error))
+                if record.guard is Guard.TPM:
+                    raise ChipFailed from None
         with _translated():
             slot = self._disk.luks.add(Slots.BOX, self._new_key, by=by)
             self._disk.write(replace(record, guard=guard, key=kept))

@@ -18,7 +18,7 @@ from gateway.config import recovery_code
 from gateway.machine import key_record, luks
 from gateway.machine.closed import KeyGone, KeyRefused, StartPinWanted
 from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
-from gateway.machine.guarding import Guarding, NotWithTpm, RecoveryCodeFirst
+from gateway.machine.guarding import ChipFailed, Guarding, NotWithTpm, RecoveryCodeFirst
 from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Luks, Slots, WrongKey
 from gateway.machine.programs import ProgramFailed
@@ -441,6 +441,19 @@ def test_an_image_whose_signature_does_not_fit_is_not_sealed_to(disk: Disk, chip
     with_recovery_code(with_tpm)
     assert with_tpm.record().guard is Guard.NONE
     assert opens(disk, disk.own_key(disk.record()))
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_chip_that_fails_once_is_not_given_up(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    before, slots = with_tpm.record(), disk.luks.slots()
+    chip.stop()
+    with pytest.raises(ChipFailed):
+        guarding(with_tpm).unlock(code, is_code=True)
+    assert (with_tpm.record(), disk.luks.slots()) == (before, slots)
+    chip.start("an image")
+    assert opens(disk, chip.own_key(with_tpm))
 
 
 def test_a_slot_that_a_cut_left_over_is_gone_after_the_next_change(disk: Disk) -> None:
