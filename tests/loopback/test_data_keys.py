@@ -5,8 +5,8 @@ What needs the kernel's device-mapper, opening it, is seen in tests/appliance.
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -23,82 +23,13 @@ from gateway.machine.key_record import Guard, KeyRecord, State
 from gateway.machine.luks import Luks, Slots, WrongKey
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.sealing import NotUnsealed, Tpm
+from tests.loopback.soft_tpm import SoftTpm
 
-MEASURE = "/lib/systemd/systemd-measure"
 PIN = b"48151623"
 P = ParamSpec("P")
 R = TypeVar("R")
 TODAY = "2026-11-27"
 MB = 1 << 20
-
-
-class SoftTpm:
-    """swtpm, and starts of this machine as it sees them: systemd-stub measures the kernel into PCR 11."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        (folder / "state").mkdir(parents=True)
-        self._at = folder / "tpm"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._key = folder / "pcr.key"
-        self.tpm = Tpm(
-            device=f"swtpm:path={self._at}", public_key=folder / "pcr.pub", signature=folder / "signature.json"
-        )
-        self._run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self._key)
-        self._run("openssl", "pkey", "-in", self._key, "-pubout", "-out", self.tpm.public_key)
-
-    def start(self, kernel: str, *, signed: bool = True) -> None:
-        """Switch the machine on with an image, which the maker signed."""
-        self.stop()
-        self._process = subprocess.Popen(
-            [
-                "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder / 'state'}", "--flags",
-                "startup-clear,not-need-init", "--server", f"type=unixio,path={self._at}",
-                "--ctrl", f"type=unixio,path={self._at}.ctrl",
-            ],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        end = time.monotonic() + 20
-        while not Path(f"{self._at}.ctrl").exists():
-            assert time.monotonic() < end, "swtpm did not start"
-            time.sleep(0.02)
-        for each in (".linux\0", kernel, "enter-initrd"):
-            self.measure(11, each)
-        if signed:
-            self._sign(kernel)
-
-    def measure(self, pcr: int, what: str) -> None:
-        """Extend a register, as a start does with what it finds."""
-        words = ["tpm2_pcrevent", f"--tcti=swtpm:path={self._at}", str(pcr)]
-        subprocess.run(words, input=what.encode(), check=True, capture_output=True)
-
-    def own_key(self, disk: Disk) -> bytes:
-        """Return the key that the box has by itself."""
-        self.rest()
-        return disk.own_key(disk.record())
-
-    def rest(self) -> None:
-        """Do what the kernel does after each program, which is not between this TPM and them: end its sessions."""
-        for kind in ("--transient-object", "--loaded-session", "--saved-session"):
-            self._run("tpm2_flushcontext", f"--tcti=swtpm:path={self._at}", kind)
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait()
-            for name in (self._at, Path(f"{self._at}.ctrl")):
-                name.unlink(missing_ok=True)
-
-    def _sign(self, kernel: str) -> None:
-        """Sign what an image will have in PCR 11, as ukify does when it is built."""
-        (self._folder / "kernel").write_text(kernel)
-        words = [MEASURE, "sign", f"--linux={self._folder / 'kernel'}", "--phase=enter-initrd", "--bank=sha256"]
-        keys = [f"--private-key={self._key}", f"--public-key={self.tpm.public_key}"]
-        said = self._run(*words, *keys, f"--tpm2-device={self.tpm.device}")
-        self.tpm.signature.write_bytes(said)
-
-    def _run(self, *words: str | Path) -> bytes:
-        return subprocess.run(words, check=True, capture_output=True).stdout
 
 
 @pytest.fixture
@@ -230,48 +161,6 @@ def test_a_key_that_was_lost_is_said_so(disk: Disk) -> None:
     disk.key.write_bytes(bytes(raw))
     with pytest.raises(KeyGone):
         disk.record()
-
-
-@pytest.mark.parametrize("number", range(10))
-def test_a_cut_at_any_step_of_a_change_leaves_a_key_that_opens(
-    disk: Disk, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The box's own key, or the start PIN where the record asks for it: whatever step was the last."""
-    recovery = with_recovery_code(disk)
-    steps = _Cut(number)
-    for owner, name in ((Luks, "add"), (Luks, "keep_only"), (key_record, "write")):
-        monkeypatch.setattr(owner, name, steps.before(getattr(owner, name)))
-    try:
-        guarding(disk).start_pin(PIN)
-        guarding(disk).no_start_pin(PIN)
-    except _Ended:
-        pass
-    monkeypatch.undo()
-    assert steps.asked == min(number + 1, 9), "the list of steps changed: cut at each of them"
-    record = disk.record()
-    assert opens(disk, PIN if record.guard is Guard.PIN else disk.own_key(record))
-    assert opens(disk, recovery)
-
-
-class _Ended(BaseException):
-    """The plug was pulled."""
-
-
-class _Cut:
-    """Ends the program before the step of that number."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self.asked = 0
-
-    def before(self, step: Callable[P, R]) -> Callable[P, R]:
-        def cut(*words: P.args, **named: P.kwargs) -> R:
-            self.asked += 1
-            if self.asked > self._number:
-                raise _Ended
-            return step(*words, **named)
-
-        return cut
 
 
 def test_a_box_whose_partitions_get_their_names_late_is_not_made_anew(
@@ -469,3 +358,102 @@ def test_a_partition_that_is_none_is_no_wrong_key(disk: Disk) -> None:
     assert not disk.luks.is_one
     with pytest.raises(ProgramFailed):
         disk.luks.check(b"x")
+
+
+# --- a cut at any step --------------------------------------------------------------------------------------
+
+
+class _Ended(BaseException):
+    """The plug was pulled."""
+
+
+class _Cut:
+    """Ends the program before the step of that number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.asked = 0
+
+    def before(self, step: Callable[P, R]) -> Callable[P, R]:
+        def cut(*words: P.args, **named: P.kwargs) -> R:
+            self.asked += 1
+            if self.asked > self._number:
+                raise _Ended
+            return step(*words, **named)
+
+        return cut
+
+
+@contextmanager
+def cut_before(number: int, *, of: int) -> Iterator[None]:
+    """Pull the plug before that step: a slot, a seal, one copy of the record. of: how many there are."""
+    steps = _Cut(number)
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((Luks, "add"), (Luks, "keep_only"), (Tpm, "seal"), (os, "pwrite")):
+            patch.setattr(owner, name, steps.before(getattr(owner, name)))
+        with suppress(_Ended):
+            yield
+    assert steps.asked == min(number + 1, of), "the list of steps changed: cut at each of them"
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_cut_while_a_start_pin_is_set_and_taken_away_leaves_a_key_that_opens(disk: Disk, number: int) -> None:
+    """The box's own key, or the start PIN where the record asks for it: whatever step was the last."""
+    recovery = with_recovery_code(disk)
+    with cut_before(number, of=11):
+        guarding(disk).start_pin(PIN)
+        guarding(disk).no_start_pin(PIN)
+    record = disk.record()
+    assert opens(disk, PIN if record.guard is Guard.PIN else disk.own_key(record))
+    assert opens(disk, recovery)
+
+
+@pytest.mark.parametrize("number", range(11))
+def test_a_cut_while_a_new_recovery_code_is_written_down_and_the_chip_gets_the_key_leaves_both(
+    disk: Disk, chip: SoftTpm, number: int
+) -> None:
+    first, second = with_recovery_code(disk), recovery_code.new_code(Clock().token).encode()
+    with_tpm = replace(disk, tpm=chip.tpm)
+    with cut_before(number, of=10):
+        guarding(with_tpm).new_recovery_code(second)
+    assert opens(disk, chip.own_key(with_tpm))
+    assert opens(disk, second if number else first)
+    guarding(with_tpm).new_recovery_code(second)  # asked for again
+    assert opens(disk, chip.own_key(with_tpm))
+    assert [opens(disk, first), opens(disk, second)] == [False, True]
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("number", range(7))
+def test_a_cut_while_the_chip_is_trusted_anew_leaves_the_recovery_code(
+    disk: Disk, chip: SoftTpm, number: int
+) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    chip.measure(7, "another key of Secure Boot")
+    chip.rest()
+    with cut_before(number, of=6):
+        guarding(with_tpm).unlock(code, is_code=True)
+    try:
+        assert opens(disk, chip.own_key(with_tpm))
+    except KeyRefused:
+        assert number < 3, "the record has what the chip gives"
+    chip.rest()
+    guarding(with_tpm).unlock(code, is_code=True)
+    assert with_tpm.record().guard is Guard.TPM
+    assert opens(disk, chip.own_key(with_tpm))
+    assert opens(disk, code)
+
+
+@pytest.mark.usefixtures("opened")
+@pytest.mark.parametrize("number", range(5))
+def test_a_cut_while_a_start_pin_opens_a_box_that_forgot_it_leaves_both(disk: Disk, number: int) -> None:
+    code = with_recovery_code(disk)
+    guarding(disk).start_pin(PIN)
+    disk.key.write_bytes(bytes(MB))
+    disk.held.unlink()  # switched off and on
+    with cut_before(number, of=4):
+        guarding(disk).unlock(PIN, is_code=False)
+    guarding(disk).unlock(PIN, is_code=False)
+    assert disk.record().guard is Guard.PIN
+    assert [opens(disk, PIN), opens(disk, code), opens(disk, disk.own_key(disk.record()))] == [True] * 3
