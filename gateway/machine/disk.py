@@ -31,6 +31,7 @@ from gateway.machine.sealing import NotUnsealed, Tpm
 _log = logging.getLogger(__name__)
 _DEFINITIONS = Path("/usr/lib/scopegate/repart.d")
 _REPAIRED = 1  # e2fsck(8): errors were corrected; from 4 on some were not
+_LONGEST_CHECK_S = 3600  # its units wait a little longer, so that it is said
 KEY_BYTES = 64
 
 
@@ -187,7 +188,7 @@ def _name_is_free(disk: Disk) -> None:
 def _check_file_system(disk: Disk) -> None:
     """Repair what is repaired without a question, as after every cut; leave the rest to a person."""
     try:
-        run(["e2fsck", "-p", MAPPED], wait_s=3600)
+        run(["e2fsck", "-p", MAPPED], wait_s=_LONGEST_CHECK_S)
     except ProgramFailed as error:
         if error.status == _REPAIRED:  # less than that: it was killed
             return

@@ -1,7 +1,8 @@
 """What the partition `key` says: how far the data partition came, what guards it, and what opens it.
 
-Two copies, half a partition apart, each whole or worthless: a cut while one is written leaves the other. Both are
-written at every change, so that no key outlives the change that took it out of use.
+Two copies, half a partition apart, each whole or worthless, also one in words of a newer version: a cut while one
+is written leaves the other. Both are written at every change, so that no key outlives the one that took it out of
+use.
 """
 
 import base64
@@ -42,7 +43,7 @@ class Guard(StrEnum):
 
 
 class RecordDamaged(Exception):
-    """The key partition holds something, and neither copy is whole."""
+    """The key partition holds something, and no copy of it counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,9 +139,13 @@ def _parsed(raw: bytes) -> KeyRecord | None:
     if hashlib.sha256(body).hexdigest().encode() != digest:
         return None
     said = json.loads(body)
+    try:
+        state, guard = State(said["state"]), Guard(said["guard"])
+    except ValueError:  # of a version that knows more
+        return None
     return KeyRecord(
-        state=State(said["state"]),
-        guard=Guard(said["guard"]),
+        state=state,
+        guard=guard,
         key=base64.b64decode(said["key"]),
         recovery=said["recovery"],
         sequence=said["sequence"],

@@ -167,6 +167,14 @@ def test_such_a_word_in_one_copy_alone_has_to_be_in_both_before_it_counts(
     assert key_record.settled(partition).state is State.ERASING
 
 
+@pytest.mark.parametrize("word", ["state", "guard"])
+def test_a_word_of_a_newer_version_is_a_damaged_record_and_no_new_box(partition: Path, word: str) -> None:
+    tomorrow: Any = {word: "of tomorrow"}
+    key_record.write(partition, replace(MADE, **tomorrow))
+    with pytest.raises(RecordDamaged):
+        key_record.settled(partition)
+
+
 def test_a_key_that_has_no_room_is_not_written(partition: Path) -> None:
     with pytest.raises(ValueError, match="no room"):
         key_record.write(partition, replace(MADE, key=bytes(COPY_BYTES)))
