@@ -158,6 +158,8 @@ def test_what_ends_a_version_waits_for_no_disk_and_ends_it_however_it_goes():
         # systemd.exec(5): a unit with it waits for /var/tmp
         assert "PrivateTmp" not in Unit(BOX / f"{name}.service")["Service"]
     assert Unit(BOX / "scopegate-trial-end.service")["Unit"]["FailureAction"] == "reboot"
+    # From when it was started, by a version that waited for a start PIN too: since the box started it may be over.
+    assert set(Unit(BOX / "scopegate-trial-end.timer")["Timer"]) == {"OnActiveSec"}
 
 
 def test_a_unit_that_may_touch_more_than_it_needs_would_be_noticed(folder):

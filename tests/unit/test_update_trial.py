@@ -8,13 +8,14 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.machine.programs import ProgramFailed
+from gateway.machine.telling import tell
 from gateway.machine.update import memory
 from gateway.machine.update.box import Box, Places
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
 from gateway.machine.update.rauc import Rauc
 from gateway.machine.update.refusals import UpdateRefused
-from gateway.machine.update.trial import UNITS, Trial
+from gateway.machine.update.trial import END, UNITS, Trial
 
 IMAGE = Image(version="0.4.0", build="x", floor="0.3.0", compatible="scopegate-amd64")
 
@@ -106,6 +107,42 @@ def test_a_version_that_proves_itself_stays_and_the_floor_rises(machine: Machine
 def test_its_programs_get_time_to_come_up(machine: Machine) -> None:
     machine.states = lambda seconds: "activating" if seconds < 200 else "active"
     assert machine.decide().phase is Phase.GOOD
+
+
+def data(machine: Machine, *, opened: bool, guard: str = "pin", code: str = "") -> None:
+    tell(machine.places.said, "data", {"opened": opened, "guard": guard, "code": code})
+
+
+def an_hour_later(machine: Machine, come_up: Callable[[float], str]) -> None:
+    """Have the PIN typed an hour after the start, wrongly first. `come_up`: states by seconds since."""
+    typed = 3600
+
+    def passes() -> None:
+        wrong = machine.seconds > 1000
+        data(machine, opened=machine.seconds >= typed, code="key-refused" if wrong else "start-pin")
+
+    data(machine, opened=False, code="start-pin")
+    machine.clock.passed = passes
+    machine.states = lambda seconds: "inactive" if seconds < typed else come_up(seconds - typed)
+
+
+def test_it_waits_for_the_start_pin_as_long_as_nobody_types_it(machine: Machine) -> None:
+    an_hour_later(machine, lambda since: "activating" if since < 200 else "active")
+    assert machine.decide().phase is Phase.GOOD
+    ends = [words for words in machine.ran if END in words]
+    assert ends == [("systemctl", "stop", END), ("systemctl", "start", END)]  # its minutes begin again as well
+
+
+def test_what_does_not_come_up_with_open_data_goes_back_on_a_box_with_a_start_pin_too(machine: Machine) -> None:
+    an_hour_later(machine, lambda _: "failed")
+    went_back(machine, "units")
+
+
+def test_a_version_to_which_the_chip_gives_no_key_goes_back(machine: Machine) -> None:
+    data(machine, opened=False, guard="tpm", code="key-refused")
+    machine.states = lambda _: "inactive"
+    went_back(machine, "units")
+    assert machine.seconds < 600
 
 
 def went_back(machine: Machine, reason: str) -> None:

@@ -8,7 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.config.told import told
 from gateway.log import event, warn
+from gateway.machine.key_record import Guard
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import asked
 from gateway.machine.update import box as boxes
@@ -24,6 +26,7 @@ UNITS = (
     "scopegate-usb.service",  # without it no grabber and no touch screen is let in
 )
 HEALTH = "scopegate-health.service"
+END = "scopegate-trial-end.timer"
 WHY = Path("/run/scopegate-health/why")
 _COME_UP_S = 300
 _STAY_UP_S = 60
@@ -92,10 +95,26 @@ class Trial:
     def _until_up(self) -> None:
         waited = 0
         while self._down():
-            if waited >= _COME_UP_S:
+            if self._pin_is_wanted():
+                self._until_opened()
+                waited = 0
+            elif waited >= _COME_UP_S:
                 raise NotHealthy("units")
             self._clock.pause(_LOOK_S)
             waited += _LOOK_S
+
+    def _until_opened(self) -> None:
+        """Wait for whoever types the start PIN, tonight or on Monday: only then the version has begun to work."""
+        event(_log, "update_waits_for_the_start_pin")
+        self._systemctl("stop", END)
+        while self._pin_is_wanted():
+            self._clock.pause(_LOOK_S)
+        self._systemctl("start", END)  # from its beginning
+
+    def _pin_is_wanted(self) -> bool:
+        """Not what closes the data by itself: a chip that gives the key to the version before only is a reason."""
+        said = told("data", self._box.places.said) or {}
+        return said.get("guard") == Guard.PIN and not said.get("opened")
 
     def _down(self) -> bool:
         states = self._asked("ActiveState")
@@ -105,8 +124,11 @@ class Trial:
         return self._asked("NRestarts")
 
     def _asked(self, what: str) -> list[str]:
+        return self._systemctl("show", "--value", "--property", what, *UNITS).split()
+
+    def _systemctl(self, *words: str) -> str:
         try:
-            return self._run("systemctl", "show", "--value", "--property", what, *UNITS).split()
+            return self._run("systemctl", *words)
         except ProgramFailed as error:
             raise NotHealthy("units") from error
 
