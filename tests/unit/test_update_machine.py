@@ -171,13 +171,23 @@ BOX_A = Box(image=IMAGE, slot="a", boot_id="boot-2")
 INSTALLED = Memory(phase=Phase.INSTALLED, version="1.0.0", slot="b", boot_id="boot-1")
 
 
+TRIED = {"phase": Phase.TRYING, "reason": ""}
+
+
 def test_what_a_start_makes_of_the_last_update() -> None:
     trying = replace(INSTALLED, phase=Phase.TRYING)
-    assert after_start(INSTALLED, BOX_B, trial=True) == {"phase": Phase.TRYING}
+    assert after_start(INSTALLED, BOX_B, trial=True) == TRIED
+    assert after_start(trying, BOX_B, trial=False) == TRIED
     assert after_start(INSTALLED, BOX_A, trial=False) == {"phase": Phase.WENT_BACK, "reason": "no-start"}
     assert after_start(trying, BOX_A, trial=False) == {"phase": Phase.WENT_BACK, "reason": "no-end"}
     assert after_start(INSTALLED, replace(BOX_A, boot_id="boot-1"), trial=False) == {}
     assert after_start(replace(INSTALLED, phase=Phase.GOOD), BOX_B, trial=False) == {}
+
+
+def test_what_went_back_and_runs_all_the_same_is_tried_again() -> None:
+    gone = replace(INSTALLED, phase=Phase.WENT_BACK, reason="picture")
+    assert after_start(gone, BOX_B, trial=False) == TRIED  # the plug was pulled before the firmware was told
+    assert after_start(gone, BOX_A, trial=False) == {}
 
 
 def test_a_good_version_that_comes_up_no_more_went_back_too() -> None:

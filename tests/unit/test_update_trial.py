@@ -34,6 +34,8 @@ class Marks(Rauc):
 
     def mark_bad(self) -> None:
         self.told.append("bad")
+        if self.refuses:
+            raise UpdateRefused
 
 
 class Hours(FakeClock):
@@ -178,7 +180,10 @@ def test_a_firmware_that_does_not_take_it_sends_it_back(machine: Machine) -> Non
 def test_it_goes_back_when_the_exam_is_over(machine: Machine) -> None:
     machine.healthy = False
 
+    told_in_the_exam: list[bool] = []
+
     def capture_says() -> None:
+        told_in_the_exam.append(machine.rauc.told == ["bad"])
         exam = "exam-1" if machine.seconds < 500 else ""
         state = {"boot_id": machine.clock.boot_id, "boottime_ns": machine.clock.boottime_ns(), "exam": exam}
         machine.live.write_text(json.dumps(state))
@@ -187,3 +192,4 @@ def test_it_goes_back_when_the_exam_is_over(machine: Machine) -> None:
     capture_says()
     went_back(machine, "health")
     assert machine.seconds >= 500
+    assert told_in_the_exam[10]  # whatever happens in it, the firmware does not start this version again

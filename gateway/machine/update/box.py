@@ -133,8 +133,8 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     trial: the firmware was asked for this start once. fell_back: it prefers the other slot, which did not come up.
     """
     waiting = kept.phase in (Phase.INSTALLED, Phase.TRYING)
-    if kept.slot == box.slot and (trial or waiting):
-        return {"phase": Phase.TRYING}
+    if kept.slot == box.slot and (trial or waiting or kept.phase is Phase.WENT_BACK):  # it did not get away from it
+        return {"phase": Phase.TRYING, "reason": ""}
     if waiting and kept.boot_id != box.boot_id:
         return {"phase": Phase.WENT_BACK, "reason": "no-start" if kept.phase is Phase.INSTALLED else "no-end"}
     if fell_back:

@@ -1,10 +1,10 @@
 """Whether a version that was started for the first time stays: what makes a box has to work, or it goes back.
 
-Going back needs nothing of this program: the firmware starts the old slot whenever it was not asked otherwise.
+With UEFI going back needs nothing of this program: the firmware starts the old slot whenever it was not asked
+otherwise. A Raspberry Pi starts what was chosen last: there this program has to say that the version is bad.
 """
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -138,12 +138,18 @@ class Trial:
         gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
         self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
         self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
+        self._mark_bad()  # before the exam is over: a plug may be pulled as well
         while self._exam_goes_on():
             self._clock.pause(_LOOK_S)
         event(_log, "update_goes_back")
-        with suppress(UpdateRefused):  # UEFI starts the other slot anyhow; a Raspberry Pi has to be told
-            self._rauc.mark_bad()
         self._run("systemctl", "--no-block", "reboot")
+
+    def _mark_bad(self) -> None:
+        """UEFI starts the other slot anyhow; a Raspberry Pi has to be told, or starts this one, to try it again."""
+        try:
+            self._rauc.mark_bad()
+        except UpdateRefused as error:
+            warn(_log, "update_not_marked_bad", code=error.code)
 
     def _exam_goes_on(self) -> bool:
         """A capture process that says nothing takes no pictures: it may be what is wrong."""
