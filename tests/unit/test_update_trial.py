@@ -1,6 +1,7 @@
 """A version's trial: what makes it good, what sends the box back, and that no exam is cut off for it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_a_version_that_proves_itself_stays_and_the_floor_rises(machine: Machine
     assert machine.rauc.told == ["good"]
     assert not machine.places.trial.exists()
     assert not machine.restarted
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_a_decision_stands_also_where_nothing_can_be_said_or_remembered(machine: Machine, *, healthy: bool) -> None:
+    machine.healthy = healthy
+    shutil.rmtree(machine.places.said)
+    shutil.rmtree(machine.places.memory)
+    machine.places.memory.touch()
+    machine.decide()
+    assert machine.rauc.told == ["good" if healthy else "bad"]
+    assert (machine.places.trial.exists(), machine.restarted) == (False, not healthy)
 
 
 def test_its_programs_get_time_to_come_up(machine: Machine) -> None:

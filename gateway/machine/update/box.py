@@ -99,7 +99,10 @@ class Box:
         stick: bool = False,
         refused: Mapping[str, str] | None = None,
     ) -> None:
-        """Say how it stands. percent: of what is installed; stick: from there; refused: the last wish, why."""
+        """Say how it stands. percent: of what is installed; stick: from there; refused: the last wish, why.
+
+        What cannot be said costs a page its news, never a version or an exam.
+        """
         said: dict[str, Any] = {
             "version": self.image.version,
             "build": self.image.build,
@@ -119,7 +122,10 @@ class Box:
                 "at": kept.at,
             },
         }
-        telling.tell(self.places.said, SUBJECT, said)
+        try:
+            telling.tell(self.places.said, SUBJECT, said)
+        except OSError as error:
+            warn(_log, "update_not_told", error=type(error).__name__)
 
 
 def this(clock: Clock) -> Box:
