@@ -238,6 +238,8 @@ def test_a_version_that_does_not_prove_itself_goes_back_and_says_why(story: Stor
 
 def test_a_box_whose_plug_was_pulled_while_an_update_was_written_runs_what_it_ran(story: Story) -> None:
     assert story.after_the_cut["slot"] == "a"
+    last = story.after_the_cut["last"]
+    assert (last["phase"], last["version"], last["reason"]) == ("failed", GOOD, "cut-off")
 
 
 def test_the_other_slot_holds_what_was_written_there_or_ran_from_there(story: Story) -> None:

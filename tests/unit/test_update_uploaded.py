@@ -8,7 +8,7 @@ import pytest
 
 from gateway.machine.update import memory, uploaded
 from gateway.machine.update.asked import Desk
-from gateway.machine.update.box import Box
+from gateway.machine.update.box import Box, after_start, use_of_other
 from gateway.machine.update.memory import Memory, Phase
 from tests.unit.test_update_machine import IMAGE, Place, install, refused
 
@@ -142,6 +142,26 @@ def test_while_a_slot_is_written_the_memory_does_not_name_what_was_in_it(place: 
     place.rauc.meanwhile = lambda: during.append(place.memory.in_b)
     install(place)
     assert during == [""]
+
+
+def test_an_installation_that_is_cut_off_is_remembered_as_what_it_was(place: Place) -> None:
+    last = Memory(phase=Phase.INSTALLED, version="0.3.9", slot="b", boot_id=place.clock.boot_id, in_b="0.3.9")
+    memory.remember(last, place.places.memory)
+
+    def pulled() -> None:
+        raise SystemExit  # the plug
+
+    place.rauc.meanwhile = pulled
+    with pytest.raises(SystemExit):
+        install(place)
+    assert (place.told("update")["last"]["version"], place.told("update")["installing"]) == ("0.3.9", 50)
+    kept = place.memory
+    assert (kept.phase, kept.version, kept.slot, kept.reason) == (Phase.FAILED, "0.4.0", "b", "cut-off")
+    started = Box(image=IMAGE, slot="a", boot_id="next", places=place.places)
+    assert after_start(kept, started, trial=False) == {}
+    assert use_of_other(kept, started) == "unknown"
+    whole = replace(started, slot="b")  # which RAUC wrote to its end all the same
+    assert after_start(kept, whole, trial=False) == {"phase": Phase.TRYING, "reason": ""}
 
 
 def test_what_ran_from_a_slot_is_known_when_the_other_one_runs(place: Place) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -16,7 +17,7 @@ from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
 from gateway.machine.update.box import SUBJECT, Box, Run
-from gateway.machine.update.memory import Phase, holds
+from gateway.machine.update.memory import CUT, Phase, holds
 from gateway.machine.update.rauc import Bundle, Rauc
 from gateway.machine.update.refusals import (
     ExamIsOpen,
@@ -96,9 +97,10 @@ class Desk:
         self._box.tell(kept, percent=0, stick=stick)
         self._rauc.check(file, bundle)
         self._forget_next()
-        kept = self._box.keep(kept, **holds(self._box.other, ""))
+        shown = replace(kept, **holds(self._box.other, ""))  # type: ignore[arg-type]  # while this one is written
+        kept = self._box.keep(shown, **{**begun, "phase": Phase.FAILED, "reason": CUT, **boxes.at(self._clock)})
         try:
-            self._rauc.install(file, lambda percent: self._box.tell(kept, percent=percent, stick=stick))
+            self._rauc.install(file, lambda percent: self._box.tell(shown, percent=percent, stick=stick))
         except UpdateRefused as error:
             self._box.note(kept, self._clock, **{**begun, "phase": Phase.FAILED, "reason": error.code})
             raise

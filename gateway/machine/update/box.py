@@ -13,7 +13,7 @@ from gateway.machine import programs, telling
 from gateway.machine.update import image, memory, uploaded
 from gateway.machine.update.firmware import SLOTS, Firmware, read
 from gateway.machine.update.image import KEYRING, Image
-from gateway.machine.update.memory import Memory, Phase
+from gateway.machine.update.memory import CUT, Memory, Phase
 from gateway.machine.update.versions import newest
 
 SUBJECT = "update"
@@ -76,7 +76,7 @@ class Box:
 
     def note(self, kept: Memory, clock: Clock, **changes: str) -> Memory:
         """Remember a change and say it. What cannot be remembered is said all the same."""
-        now = self.keep(kept, at=clock.utc().isoformat(timespec="seconds"), **changes)
+        now = self.keep(kept, **at(clock), **changes)
         event(_log, "update", phase=now.phase, version=now.version, slot=now.slot, reason=now.reason)
         self.tell(now)
         return now
@@ -128,6 +128,11 @@ class Box:
             warn(_log, "update_not_told", error=type(error).__name__)
 
 
+def at(clock: Clock) -> dict[str, str]:
+    """Return the words that change when something comes to be."""
+    return {"at": clock.utc().isoformat(timespec="seconds")}
+
+
 def this(clock: Clock) -> Box:
     """Return the running box. Raises OSError, KeyError on a machine that is no appliance."""
     return Box(image=image.running(), slot=_SLOT.read_text("utf-8").strip(), boot_id=clock.boot_id)
@@ -139,7 +144,9 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     trial: the firmware was asked for this start once. fell_back: it prefers the other slot, which did not come up.
     """
     waiting = kept.phase in (Phase.INSTALLED, Phase.TRYING)
-    if kept.slot == box.slot and (trial or waiting or kept.phase is Phase.WENT_BACK):  # it did not get away from it
+    # The box did not get away from what was bad; or RAUC went on without whoever asked it.
+    unproven = trial or waiting or kept.phase is Phase.WENT_BACK or kept.reason == CUT
+    if kept.slot == box.slot and unproven:
         return {"phase": Phase.TRYING, "reason": ""}
     if waiting and kept.boot_id != box.boot_id:
         return {"phase": Phase.WENT_BACK, "reason": "no-start" if kept.phase is Phase.INSTALLED else "no-end"}

@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.machine import durable
 
 FOLDER = Path("/data/update")
+CUT = "cut-off"  # the reason while a slot is written, and for ever when nobody comes to give another
 _MOST_BYTES = 65_536
 
 
@@ -23,7 +24,7 @@ class Phase(StrEnum):
     TRYING = "trying"  # started, and not proven yet
     GOOD = "good"
     WENT_BACK = "went-back"  # it did not prove itself; the box runs what it ran before
-    FAILED = "failed"  # it was not installed; nothing changed
+    FAILED = "failed"  # it was not installed: the box runs what it ran, and the other slot may hold nothing whole
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

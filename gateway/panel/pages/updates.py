@@ -35,6 +35,7 @@ _WHY = N_(
         "firmware": "The firmware of this box did not take it.",
         "no-start": "It did not start.",
         "no-end": "Its first start did not come to an end.",
+        "cut-off": "Writing it was cut off: install it again.",
         "update-failed": "It could not be written.",
         "update-none": "This box was built without its maker's keys: it takes no updates.",
         "update-foreign": "It was not signed by the maker of this box: do not install it.",
