@@ -1,6 +1,7 @@
 """A version's trial: what makes it good, what sends the box back, and that no exam is cut off for it."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -177,11 +178,24 @@ def test_a_program_that_starts_again_and_again_sends_it_back(machine: Machine) -
     went_back(machine, "units")
 
 
-@pytest.mark.parametrize(("said", "reason"), [("picture", "picture"), ("", "health"), ("rm -rf /", "health")])
+SAID = [("picture", "picture"), ("", "health"), ("rm -rf /", "health"), ("x" * 9000, "x" * 40)]
+
+
+@pytest.mark.parametrize(("said", "reason"), SAID)
 def test_what_the_look_found_is_the_reason(machine: Machine, said: str, reason: str) -> None:
     machine.healthy = False
     machine.why.write_text(said)
     went_back(machine, reason)
+
+
+def test_what_the_look_left_is_neither_followed_nor_waited_for(machine: Machine, tmp_path: Path) -> None:
+    machine.healthy = False
+    (tmp_path / "secret").write_text("secret")
+    machine.why.symlink_to(tmp_path / "secret")
+    went_back(machine, "health")
+    machine.why.unlink()
+    os.mkfifo(machine.why)
+    went_back(machine, "health")
 
 
 def test_a_firmware_that_does_not_take_it_sends_it_back(machine: Machine) -> None:

@@ -1,4 +1,7 @@
-"""Why an update is not installed: what happened, what holds still, a code. All of these change nothing."""
+"""Why an update is not installed: what happened, what holds still, a code.
+
+The box runs what it ran. Once RAUC began to write, what was in the other slot is gone, and with it the way back.
+"""
 
 from typing import ClassVar
 
@@ -11,7 +14,7 @@ class UpdateRefused(ScopegateError):
     """The update was not installed."""
 
     code: ClassVar[str] = "update-failed"
-    safe = "Nothing was changed: the box runs what it ran before."
+    safe = "The box runs what it ran before."
     action = "Try again; if it happens again, call service."
 
 

@@ -5,6 +5,7 @@ otherwise. A Raspberry Pi starts what was chosen last: there this program has to
 """
 
 import logging
+import os
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -157,8 +158,13 @@ class Trial:
 
 
 def _said(why: Path) -> str:
+    """Return the code in a file that a user without rights made: not more is read, and nothing is waited for."""
     try:
-        said = why.read_text("ascii")[:_LONGEST_CODE].strip()
+        file = os.open(why, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            said = os.read(file, _LONGEST_CODE).decode("ascii").strip()
+        finally:
+            os.close(file)
     except (OSError, ValueError):
         return "health"
     return said if said.replace("-", "").isalnum() else "health"
