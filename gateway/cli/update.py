@@ -72,6 +72,17 @@ def obey() -> None:
 
 
 @app.command(hidden=True)
+def broken_off() -> None:
+    """Say that what the screen asked for was broken off."""
+    from gateway.clock import Clock
+    from gateway.machine.update import asked, box
+    from gateway.machine.update.rauc import Rauc
+
+    clock = Clock()
+    asked.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).broken_off()
+
+
+@app.command(hidden=True)
 def judge() -> None:
     """Decide whether a version that was started for the first time stays."""
     from gateway.clock import Clock

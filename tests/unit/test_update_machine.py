@@ -425,6 +425,16 @@ def test_a_link_on_the_stick_is_no_update(place: Place) -> None:
     assert [each["file"] for each in files] == ["new.raucb"]
 
 
+@pytest.mark.parametrize("words", ["", "{", "[]", '{"update": {}}'])
+def test_what_rauc_does_not_say_as_agreed_is_a_damaged_file(words: str) -> None:
+    class Saying(Rauc):
+        def _said(self, *_: str) -> str:
+            return words
+
+    with pytest.raises(refusals.Damaged):
+        Saying().look(Path("x.raucb"))
+
+
 # --- what RAUC says -----------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from gateway.machine.update.box import SUBJECT, Box, Run
 from gateway.machine.update.memory import CUT, Phase, holds
 from gateway.machine.update.rauc import Bundle, Rauc
 from gateway.machine.update.refusals import (
+    BrokenOff,
     ExamIsOpen,
     NoSuchFile,
     NoUpdates,
@@ -113,6 +114,10 @@ class Desk:
         event(_log, "restart_asked")
         self._run("systemctl", "--no-block", "reboot")
 
+    def broken_off(self) -> None:
+        """Say of a wish that its process ended before it was through: nothing is being installed."""
+        self._say(BrokenOff())
+
     # --- inside -------------------------------------------------------------------------------------------
 
     def _install_uploaded(self) -> None:
@@ -124,8 +129,11 @@ class Desk:
         try:
             work()
         except UpdateRefused as error:
-            kept = self._box.recalled()
-            self._box.tell(kept, refused={"code": error.code, "what": error.what, "action": error.action})
+            self._say(error)
+
+    def _say(self, error: UpdateRefused) -> None:
+        refused = {"code": error.code, "what": error.what, "action": error.action}
+        self._box.tell(self._box.recalled(), refused=refused)
 
     def _files(self) -> list[Path]:
         try:

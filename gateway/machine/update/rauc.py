@@ -35,8 +35,9 @@ class Rauc:
 
     def look(self, file: Path) -> Bundle:
         """Return what a bundle says, once its signature is found to be right. Raises UpdateRefused."""
-        said = json.loads(self._said("info", "--output-format=json-2", str(file)))
+        words = self._said("info", "--output-format=json-2", str(file))
         try:
+            said = json.loads(words)
             update, sealed = said["update"], said["bundle"]
             return Bundle(
                 version=str(update["version"]),

@@ -74,6 +74,12 @@ class StillTrying(UpdateRefused):
     action = "Wait a few minutes."
 
 
+class BrokenOff(UpdateRefused):
+    """What was asked for was broken off."""
+
+    code = "update-broken-off"
+
+
 # What RAUC 1.13 says, and what it means; the first that is found counts.
 _MEANINGS: tuple[tuple[str, type[UpdateRefused]], ...] = (
     ("Compatible mismatch", OtherMachine),
