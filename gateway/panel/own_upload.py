@@ -6,6 +6,7 @@ Blocks: writes files.
 """
 
 import logging
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -59,7 +60,7 @@ class OwnUpload:
         """Say whether root has something to install: looked at in the order in which it lets go of each."""
         return (
             self._updates.is_asked
-            or (self._place / NAME).exists()
+            or (self._place / NAME).is_file()
             or self._updates.seen().update["installing"] is not None
         )
 
@@ -74,7 +75,7 @@ class OwnUpload:
         """Return what takes a file of so many bytes. Raises what `may` does, and DiskFull."""
         with self._one:
             self.may(size)
-            self._remove(NAME + PART)
+            self._remove(NAME + PART, NAME)  # root has none: what is called so is no file
             part = self._place / (NAME + PART)
             self._arriving = Arriving(self, self._spool.files.append(part), size)
         event(_log, "update_arrives", mb=size // room.MB)
@@ -109,8 +110,13 @@ class OwnUpload:
         self._remove(NAME + PART, *([] if self._updates.is_asked else [NAME]))
 
     def _remove(self, *names: str) -> None:
+        paths = [self._place / name for name in names]
+        for folder in [path for path in paths if path.is_dir() and not path.is_symlink()]:
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # the panel's own, whoever told it to make one: root may be unable to
         try:
-            self._spool.files.remove(*(self._place / name for name in names))
+            self._spool.files.remove(*paths)
         except SpoolError as error:
             warn(_log, "upload_not_removed", code=error.code)
 

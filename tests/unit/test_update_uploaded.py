@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.machine.update import memory, uploaded
+from gateway.machine.update import memory, refusals, uploaded
 from gateway.machine.update.asked import Desk
 from gateway.machine.update.box import Box, after_start, use_of_other
 from gateway.machine.update.memory import Memory, Phase
@@ -92,6 +92,9 @@ def test_a_link_that_was_uploaded_leads_nowhere(place: Place) -> None:
 @pytest.mark.parametrize("inside", ["", "more"])
 def test_a_folder_that_was_uploaded_is_no_update_and_keeps_nobody_from_the_next(place: Place, inside: str) -> None:
     (place.places.uploads / "bundle" / inside).mkdir(parents=True)
+    with pytest.raises(refusals.NoSuchFile), uploaded.taken(place.places.uploads, place.places.memory):
+        pytest.fail("root has a folder that it may be unable to remove")
+    (place.places.uploads / "bundle" / inside).mkdir(parents=True)
     install_uploaded(place)
     assert (refused(place), place.rauc.installed) == ("update-absent", [])
     assert left(place) == []
@@ -157,6 +160,8 @@ def test_an_installation_that_is_cut_off_is_remembered_as_what_it_was(place: Pla
     assert (place.told("update")["last"]["version"], place.told("update")["installing"]) == ("0.3.9", 50)
     kept = place.memory
     assert (kept.phase, kept.version, kept.slot, kept.reason) == (Phase.FAILED, "0.4.0", "b", "cut-off")
+    place.desk.broken_off()  # where the box goes on
+    assert (place.told("update")["installing"], refused(place)) == (None, "update-broken-off")
     started = Box(image=IMAGE, slot="a", boot_id="next", places=place.places)
     assert after_start(kept, started, trial=False) == {}
     assert use_of_other(kept, started) == "unknown"

@@ -5,6 +5,7 @@ and only then looks at what it is. Who still has it open may change what is in i
 by block (docs/decisions/0048-updates.md).
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,15 +22,18 @@ _OURS = "uploaded.raucb"
 def taken(folder: Path, ours: Path) -> Iterator[Path]:
     """Yield what lies in the panel's folder, moved to `ours`, which is root's; it is gone afterwards.
 
-    It may be a link or a folder: who takes it looks at what it is. Raises NoSuchFile.
+    It may be a link: who takes it looks at what it is. It is never a folder: what is in one root may be unable to
+    remove, and it would lie in the way of every other. Raises NoSuchFile.
     """
     file = ours / _OURS
     forget(ours)
     try:
         ours.mkdir(mode=0o700, exist_ok=True)
-        (folder / NAME).rename(file)  # of a link this moves the link, and follows it nowhere
+        os.link(folder / NAME, file, follow_symlinks=False)  # a folder has one name, whoever swaps it in between
     except OSError as error:
         raise NoSuchFile from error
+    finally:
+        _remove(folder / NAME)
     try:
         yield file
     finally:
@@ -38,6 +42,10 @@ def taken(folder: Path, ours: Path) -> Iterator[Path]:
 
 def forget(ours: Path) -> None:
     """Remove what was taken, also before a power cut, and whatever it is."""
+    _remove(ours / _OURS)
+
+
+def _remove(path: Path) -> None:
     with suppress(OSError):
-        (ours / _OURS).unlink()
-    shutil.rmtree(ours / _OURS, ignore_errors=True)  # follows no link
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)  # follows no link

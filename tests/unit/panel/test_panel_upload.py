@@ -171,6 +171,16 @@ def test_what_root_was_given_is_not_taken_back(appliance: Bench, upload: OwnUplo
         upload.begin(MB)
 
 
+@pytest.mark.parametrize("name", ["bundle", "bundle.part"])
+def test_a_folder_in_the_place_of_an_update_keeps_out_none(appliance: Bench, upload: OwnUpload, name: str) -> None:
+    (place(appliance) / name / "more").mkdir(parents=True)
+    arriving = upload.begin(MB)
+    arriving.take(bytes(MB))
+    arriving.whole("Huber")
+    assert files(appliance) == ["bundle"]
+    assert (place(appliance) / "bundle").stat().st_size == MB
+
+
 class Slow(Direct):
     """Sends the beginning of a file, then a byte now and then, or nothing."""
 
