@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import STICK
+from gateway.machine.update.box import Places
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "systemd"
@@ -160,6 +161,12 @@ def test_what_ends_a_version_waits_for_no_disk_and_ends_it_however_it_goes():
     assert Unit(BOX / "scopegate-trial-end.service")["Unit"]["FailureAction"] == "reboot"
     # From when it was started, by a version that waited for a start PIN too: since the box started it may be over.
     assert set(Unit(BOX / "scopegate-trial-end.timer")["Timer"]) == {"OnActiveSec"}
+
+
+def test_a_trial_begins_also_where_it_is_known_late_that_it_is_one():
+    ready, trial = (Unit(BOX / f"scopegate-{name}.service") for name in ("update-ready", "trial"))
+    assert ready["Service"]["ExecStartPost"] == "-/usr/bin/systemctl --no-block start scopegate-trial.service"
+    assert trial["Unit"]["ConditionPathExists"] == str(Places().trial)
 
 
 def test_a_unit_that_may_touch_more_than_it_needs_would_be_noticed(folder):
