@@ -42,6 +42,10 @@ until("the end of practice", lambda: practice()["state"] == "off", 200, pause_s=
 seen["exams"] = panel.get("/exams")["exams"]
 print(json.dumps(seen))
 """
+# Merged: a new box has another number at its first start than afterwards.
+_OF_BOTH_STARTS = (
+    "journalctl --merge --unit=scopegate-capture --output=cat --no-pager; journalctl --boot --dmesg --output=cat"
+)
 _OFF = """
 from tests.box import Panel
 Panel(8080).post("/power/off", {"when": "now"})
@@ -78,7 +82,7 @@ def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
             went_off = box.switches_itself_off(OFF_S)
             box.stop()
             box.switch_on()
-            journal = box.shell("journalctl --boot=-1 --output=cat --no-pager | tail -n 400")
+            journal = box.shell(_OF_BOTH_STARTS)
             return Seen(screen, failed, went_off, journal, failed_units(box))
         finally:
             box.stop()
@@ -100,4 +104,6 @@ def test_practice_takes_pictures_and_leaves_none(seen: Seen) -> None:
 def test_a_box_is_switched_off_on_its_screen_and_starts_again(seen: Seen) -> None:
     assert seen.went_off
     assert "Stopped scopegate-capture.service" in seen.journal
+    assert "mounted filesystem" in seen.journal
+    assert "recovery complete" not in seen.journal
     assert seen.failed_again == ""
