@@ -172,10 +172,14 @@ def profile(base: Path) -> Check:
 
 
 def host(value: object) -> str:
-    """Check a host name or an IP address."""
+    """Check a host name or an IP address; it may stand in other programs' files as it is.
+
+    An address that names a port of this machine ("fe80::1%eth0") is none: the port is any text, with line ends.
+    """
     words = words_of(value)
     try:
-        return str(ipaddress.ip_address(words))
+        if "%" not in words:
+            return str(ipaddress.ip_address(words))
     except ValueError:
         if _HOST.fullmatch(words) and not words.replace(".", "").isdigit():
             return words

@@ -41,6 +41,7 @@ WRONG = [
     ("[station]\n", 'ae_title = "Ä"', "station.ae_title", "ASCII"),
     ("[station]\n", 'listen = "11112"', "station.listen", "host:port"),
     ("[station]\n", 'listen = "0.0.0.0:99999"', "station.listen", "65535"),
+    ("[station]\n", 'listen = "[fe80::1%eth0]:104"', "station.listen", "host name or an IP"),
     ("[station]\n", 'listen = "0.0.0.300:104"', "station.listen", "host name or an IP"),
     ("[station]\n", "institution = 'A\\B'", "station.institution", "backslash"),
     ("[station]\n", f'issuer = "{"X" * 65}"', "station.issuer", "65 characters"),
