@@ -83,9 +83,10 @@ class Files:
         """Create or replace a file that nobody but this user may read; durable when this returns."""
         self._ease()
         with _translated():
-            fd = self._create(_part(path))
+            with suppress(FileNotFoundError):  # half of an earlier one, or what somebody laid there and holds open
+                self._unlink(_part(path))
+            fd = self._create_secret(_part(path))
             try:
-                os.fchmod(fd, 0o600)
                 self._write(fd, content)
                 self._sync(fd)
             except BaseException:
@@ -252,6 +253,10 @@ class Files:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_APPEND if keep else os.O_TRUNC)
         flags |= os.O_NONBLOCK  # a pipe of that name on somebody's stick would hold us for ever
         return os.open(path, flags, 0o660)
+
+    def _create_secret(self, path: Path) -> int:
+        """Open a new file that was nobody else's to read at any moment."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def _write(self, fd: int, data: bytes | memoryview) -> None:
         view = memoryview(data)

@@ -86,6 +86,12 @@ class Recording(Files):
                 self.note(Operation(kind="truncate", file=self._number(fd)))
             return fd
 
+    def _create_secret(self, path: Path) -> int:
+        with self._lock:
+            fd = super()._create_secret(path)
+            self._name(path, Change(name=path.name, entry=self._new_number(os.fstat(fd).st_ino)))
+            return fd
+
     def _write(self, fd: int, data: bytes | memoryview) -> None:
         with self._lock:
             growing = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND

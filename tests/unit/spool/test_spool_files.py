@@ -169,6 +169,38 @@ def test_an_append_that_fails_leaves_no_open_file(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_a_secret_is_nobody_elses_to_read_from_its_first_moment(tmp_path: Path) -> None:
+    class Looks(Files):
+        """Looks at the file when it is opened, and while it is empty: who opens it then reads what comes."""
+
+        def _create(self, path: Path, *, keep: bool = False) -> int:
+            fd = super()._create(path, keep=keep)
+            modes.append(os.fstat(fd).st_mode & 0o777)
+            return fd
+
+        def _write(self, fd: int, data: bytes | memoryview) -> None:
+            modes.append(os.fstat(fd).st_mode & 0o777)
+            super()._write(fd, data)
+
+    modes: list[int] = []
+    before = os.umask(0o007)  # as the units have it
+    try:
+        Looks().write_secret(tmp_path / "pin", b"402918")
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert ((tmp_path / "pin").stat().st_mode & 0o777, (tmp_path / "pin").read_bytes()) == (0o600, b"402918")
+
+
+def test_a_file_that_somebody_laid_where_a_secret_is_written_gets_none_of_it(tmp_path: Path) -> None:
+    laid = tmp_path / ("pin" + PART)
+    laid.touch()
+    with laid.open("rb") as held:
+        Files().write_secret(tmp_path / "pin", b"402918")
+        assert held.read() == b""
+    assert (tmp_path / "pin").read_bytes() == b"402918"
+
+
 def test_live_state_is_replaced_whole_without_waiting_for_the_disk(tmp_path: Path) -> None:
     files = Told()
     files.replace_quickly(tmp_path / "capture.json", b"1")
