@@ -9,6 +9,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,8 @@ def run_practice(config: Path, say: Callable[[str], None]) -> int:
     asked = threading.Event()
     try:
         (root / "run").mkdir(parents=True)
-        (runtime / WANTED).unlink(missing_ok=True)
+        with suppress(PermissionError):  # another user's file in a sticky folder: the unit takes it away, before
+            (runtime / WANTED).unlink(missing_ok=True)
         with asked_by_signal(asked):
             return _Practice(settings, root, say=say, asked=asked).run()
     finally:

@@ -1,5 +1,7 @@
-"""What the panel asks of root: files below /run/scopegate, whose contents anybody of its group may have written.
+"""What the panel asks of root: files below /run/scopegate, a folder in which its whole group may write.
 
+What counts is a file that the panel's user alone can have filled. Others of the group can neither give one of its
+files a request's name (the folder is sticky: systemd/tmpfiles.d) nor have one taken that they might have written.
 Read bounded, following no link, and taken away: what could not be done is not asked again and again.
 """
 
@@ -15,6 +17,7 @@ from gateway.errors import MachineRequest
 FOLDER = Path("/run/scopegate")
 PANEL = "scopegate-panel"  # the user of the screen
 _LARGEST = 64 * 1024
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def taken(name: str, folder: Path = FOLDER, *, by: str = PANEL) -> bytes:
@@ -30,12 +33,12 @@ def taken(name: str, folder: Path = FOLDER, *, by: str = PANEL) -> bytes:
         raise MachineRequest from None
     try:
         found = os.fstat(fd)
-        is_file = stat.S_ISREG(found.st_mode) and found.st_uid in _users(by)
-        raw = os.read(fd, _LARGEST + 1) if is_file else b""
+        counts = stat.S_ISREG(found.st_mode) and found.st_uid in _users(by) and not found.st_mode & _OTHERS_WRITE
+        raw = os.read(fd, _LARGEST + 1) if counts else b""
     finally:
         os.close(fd)
         _gone(path)
-    if not is_file or len(raw) > _LARGEST:
+    if not counts or len(raw) > _LARGEST:
         raise MachineRequest
     return raw
 

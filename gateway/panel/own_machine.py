@@ -147,7 +147,7 @@ class OwnMachine:
         """
         if over_network and not trial.problems and any(each.steps[0] == _STEP for each in trial.differences):
             self._tried = trial
-            self._files.write(self._requests / _TRY, [trial.text.raw])
+            self._files.write_request(self._requests / _TRY, trial.text.raw)
             self._note("network-tried", trial, person)
             return False
         self.editor.write(trial, revision)
@@ -174,7 +174,7 @@ class OwnMachine:
         at = local.replace(tzinfo=ZoneInfo(self.settings().time.zone)).astimezone(UTC)
         who = {"person": person} if person else {}
         self._audit.note("clock-set", by="panel", **who, to=f"{at:%Y-%m-%dT%H:%M:%SZ}")
-        self._files.write(self._requests / _SET_CLOCK, [f"{at:%Y-%m-%dT%H:%M:%SZ}\n".encode()])
+        self._files.write_request(self._requests / _SET_CLOCK, f"{at:%Y-%m-%dT%H:%M:%SZ}\n".encode())
 
     def _note(self, what: str, trial: Trial, person: str) -> None:
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))

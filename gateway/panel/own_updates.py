@@ -70,4 +70,4 @@ class OwnUpdates:
                 raise ExamOpen("An exam is open.", action="Finish it first.")
             who = {"person": person} if person else {}
             self._spool.audit.note(f"update-{wish}", by="panel", **who, **more)
-        self._spool.files.write(self._requests / _SUBJECT, [json.dumps({"do": wish, **more}).encode()])
+        self._spool.files.write_request(self._requests / _SUBJECT, json.dumps({"do": wish, **more}).encode())

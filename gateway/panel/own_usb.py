@@ -41,7 +41,7 @@ class OwnUsb:
             raise NoSuchDevice
         who = {"person": person} if person else {}
         self._audit.note(f"usb-{wish}", by="panel", **who, device=key)
-        self._files.write(self._path, [json.dumps({"do": wish, "device": key}).encode()])
+        self._files.write_request(self._path, json.dumps({"do": wish, "device": key}).encode())
 
 
 def _may(wish: str, device: Mapping[str, Any]) -> bool:

@@ -81,11 +81,18 @@ class Files:
 
     def write_secret(self, path: Path, content: bytes) -> None:
         """Create or replace a file that nobody but this user may read; durable when this returns."""
+        self._write_own(path, content, 0o600)
+
+    def write_request(self, path: Path, content: bytes) -> None:
+        """Create or replace a file that the group may read and this user alone write; durable when this returns."""
+        self._write_own(path, content, 0o640)
+
+    def _write_own(self, path: Path, content: bytes, mode: int) -> None:
         self._ease()
         with _translated():
-            with suppress(FileNotFoundError):  # half of an earlier one, or what somebody laid there and holds open
+            with suppress(FileNotFoundError):  # half an earlier one, or what somebody laid there and holds open
                 self._unlink(_part(path))
-            fd = self._create_secret(_part(path))
+            fd = self._create_own(_part(path), mode)
             try:
                 self._write(fd, content)
                 self._sync(fd)
@@ -206,11 +213,20 @@ class Files:
             yield
 
     def replace_quickly(self, path: Path, content: bytes) -> None:
-        """Replace a file whole but without flushing: for live state that a restart makes worthless."""
+        """Replace a file whole but without flushing: for live state that a restart makes worthless.
+
+        In a sticky folder another user's file keeps its name: it is written where it is, and a reader may see half.
+        """
         part = path.with_name(path.name + PART)
         with _translated():
             part.write_bytes(content)
-            part.replace(path)
+            try:
+                part.replace(path)
+            except PermissionError:
+                part.unlink()
+                with path.open("r+b") as file:
+                    file.truncate()
+                    file.write(content)
 
     def _write_all(self, contents: Sequence[tuple[Path, Chunks]]) -> None:
         fds: list[int] = []
@@ -254,9 +270,9 @@ class Files:
         flags |= os.O_NONBLOCK  # a pipe of that name on somebody's stick would hold us for ever
         return os.open(path, flags, 0o660)
 
-    def _create_secret(self, path: Path) -> int:
-        """Open a new file that was nobody else's to read at any moment."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    def _create_own(self, path: Path, mode: int) -> int:
+        """Open a new file to which nobody had more right at any moment."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
     def _write(self, fd: int, data: bytes | memoryview) -> None:
         view = memoryview(data)

@@ -86,9 +86,9 @@ class Recording(Files):
                 self.note(Operation(kind="truncate", file=self._number(fd)))
             return fd
 
-    def _create_secret(self, path: Path) -> int:
+    def _create_own(self, path: Path, mode: int) -> int:
         with self._lock:
-            fd = super()._create_secret(path)
+            fd = super()._create_own(path, mode)
             self._name(path, Change(name=path.name, entry=self._new_number(os.fstat(fd).st_ino)))
             return fd
 

@@ -252,8 +252,8 @@ def test_every_user_of_a_unit_is_made_and_the_spool_is_shared_by_its_group():
         assert f"\nu scopegate-{process} " in users
         assert f"\nm scopegate-{process} " in users
     folders = (SYSTEMD / "tmpfiles.d" / "scopegate.conf").read_text()
-    for path in ("/var/lib/scopegate", "/run/scopegate"):
-        assert any(line.split()[:5] == ["d", path, "2770", "root", "scopegate"] for line in folders.splitlines())
+    for path, mode in (("/var/lib/scopegate", "2770"), ("/run/scopegate", "3770")):
+        assert any(line.split()[:5] == ["d", path, mode, "root", "scopegate"] for line in folders.splitlines())
 
 
 def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():
@@ -265,7 +265,7 @@ def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():
     assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")
     assert service["PrivateDevices"] == "yes"
     assert service["ReadWritePaths"] == "/run/scopegate"
-    assert service["ExecStartPre"] == "/bin/rm -f /run/scopegate/practice-wanted"
+    assert service["ExecStartPre"] == "+/bin/rm -f /run/scopegate/practice-wanted"
     assert service["ExecStopPost"] == "/bin/rm -rf /run/scopegate/practice-address /run/scopegate/practice"
     path = Unit(SYSTEMD / "scopegate-practice.path")
     assert path["Path"]["PathExists"] == "/run/scopegate/practice-wanted"
@@ -312,6 +312,6 @@ def test_users_and_folders_are_made_as_meant_in_an_empty_tree(tmp_path):
     group = {line.split(":")[0]: line.split(":") for line in made}["scopegate"]
     assert set(group[3].split(",")) == {f"scopegate-{process}" for process in (*PROCESSES, "practice")}
     assert "scopegate.conf" not in said("systemd-tmpfiles", "--create", f"--root={tmp_path}", folders)
-    for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o2770), ("etc/scopegate", 0o2770)):
+    for path, mode in (("var/lib/scopegate", 0o2770), ("run/scopegate", 0o3770), ("etc/scopegate", 0o2770)):
         found = (tmp_path / path).stat()
         assert (oct(stat.S_IMODE(found.st_mode)), found.st_gid) == (oct(mode), int(group[2]))

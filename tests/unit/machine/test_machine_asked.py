@@ -22,6 +22,17 @@ def test_what_is_none_is_refused(raw: bytes) -> None:
         words_of(raw)
 
 
+@pytest.mark.parametrize("mode", [0o660, 0o606, 0o640, 0o600])
+def test_a_file_that_others_may_write_asks_for_nothing(tmp_path: Path, mode: int) -> None:
+    """As what a process says of itself: any other of the group can fill it and give it a request's name."""
+    request = tmp_path / "repair"
+    request.write_bytes(b"{}")
+    request.chmod(mode)
+    with pytest.raises(MachineRequest) if mode & 0o022 else nullcontext():
+        assert taken("repair", tmp_path) == b"{}"
+    assert not request.exists()
+
+
 @pytest.mark.parametrize("other", [0, 1])
 def test_what_somebody_else_of_the_group_asks_for_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: int

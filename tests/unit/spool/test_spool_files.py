@@ -1,7 +1,8 @@
 """What one durable write, append, removal and cut do to the disk, and in which order."""
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,10 @@ def test_an_append_that_fails_leaves_no_open_file(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_secret_is_nobody_elses_to_read_from_its_first_moment(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("write", "mode"), [(Files.write_secret, 0o600), (Files.write_request, 0o640)])
+def test_nobody_has_more_right_to_a_secret_or_a_request_than_afterwards(
+    tmp_path: Path, write: Callable[[Files, Path, bytes], None], mode: int
+) -> None:
     class Looks(Files):
         """Looks at the file when it is opened, and while it is empty: who opens it then reads what comes."""
 
@@ -185,11 +189,11 @@ def test_a_secret_is_nobody_elses_to_read_from_its_first_moment(tmp_path: Path) 
     modes: list[int] = []
     before = os.umask(0o007)  # as the units have it
     try:
-        Looks().write_secret(tmp_path / "pin", b"402918")
+        write(Looks(), tmp_path / "pin", b"402918")
     finally:
         os.umask(before)
-    assert modes == [0o600]
-    assert ((tmp_path / "pin").stat().st_mode & 0o777, (tmp_path / "pin").read_bytes()) == (0o600, b"402918")
+    assert modes == [mode]
+    assert ((tmp_path / "pin").stat().st_mode & 0o777, (tmp_path / "pin").read_bytes()) == (mode, b"402918")
 
 
 def test_a_file_that_somebody_laid_where_a_secret_is_written_gets_none_of_it(tmp_path: Path) -> None:
@@ -208,6 +212,20 @@ def test_live_state_is_replaced_whole_without_waiting_for_the_disk(tmp_path: Pat
     assert (tmp_path / "capture.json").read_bytes() == b"2"
     assert not (tmp_path / ("capture.json" + PART)).exists()
     assert files.log == []
+
+
+def test_live_state_that_another_user_left_in_a_sticky_folder_is_written_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(old: Path, new: Path) -> None:
+        raise PermissionError(errno.EPERM, f"{old.name} {new.name}")
+
+    path = tmp_path / "settings.json"
+    path.write_bytes(b"longer than what comes")
+    monkeypatch.setattr(Path, "replace", refused)
+    Files().replace_quickly(path, b"2")
+    assert path.read_bytes() == b"2"
+    assert [each.name for each in tmp_path.iterdir()] == ["settings.json"]
 
 
 def test_a_file_that_was_let_go_of_may_be_let_go_of_again(tmp_path: Path) -> None:
