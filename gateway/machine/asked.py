@@ -62,7 +62,7 @@ def _users(name: str) -> set[int]:
 
 
 def _gone(path: Path) -> None:
-    """Take away what stands there; a folder with something in it stays, and its unit gives up."""
+    """Take away what stands there; a folder with something in it stays, and its path unit gives up."""
     with suppress(OSError):
         path.unlink()
     with suppress(OSError):

@@ -256,6 +256,17 @@ def test_every_user_of_a_unit_is_made_and_the_spool_is_shared_by_its_group():
         assert any(line.split()[:5] == ["d", path, mode, "root", "scopegate"] for line in folders.splitlines())
 
 
+@pytest.mark.parametrize("path", sorted([*SYSTEMD.glob("*.path"), *BOX.glob("*.path")]), ids=lambda path: path.name)
+def test_quick_touches_keep_nobody_from_the_next_and_an_endless_start_ends(path):
+    """Of systemd itself it is five starts in ten seconds; beyond, a path unit rests until the machine restarts."""
+    unit = Unit(path)
+    assert not unit.has_option("Path", "Unit")  # it starts the service of its own name
+    assert Unit(path.with_suffix(".service"))["Unit"]["StartLimitIntervalSec"] == "0"
+    if unit.has_option("Path", "PathExists"):
+        limits = unit["Path"]["TriggerLimitIntervalSec"], unit["Path"]["TriggerLimitBurst"]
+        assert limits == ("10min", "200")
+
+
 def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():
     unit = Unit(SYSTEMD / "scopegate-practice.service")
     service = unit["Service"]
