@@ -190,12 +190,8 @@ class Desk:
             pieces = Pieces(sticks, code=code, token=token, home=Path(home))
             rescue = Rescue(data=data, pieces=pieces, say=say)
             state = rescue.run()
-        try:
-            sticks.leave()
-        except ProgramFailed as error:  # all of it is on the stick
-            event(_log, "stick_not_unmounted", why=str(error))
         event(_log, "rescued", bytes=rescue.done, pieces=pieces.count)
-        self.say(state, number=number, doing="")
+        self.say(sticks.after(state), number=number, doing="")
 
     def _alone(self) -> None:
         self._clock.pause(_HEARD_S)

@@ -5,6 +5,7 @@ all the same; the last file of the stream names those.
 """
 
 import io
+import logging
 import os
 import stat
 import tarfile
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import IO
 
 from gateway.clock import Clock
+from gateway.log import event
 from gateway.machine.closed import DataClosed
-from gateway.machine.programs import run
+from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.sealed_pieces import Pieces
 
+_log = logging.getLogger(__name__)
 STICK = Path("/media/usb")
 NOT_READ = "not-read.txt"
 _UNIT = "media-usb.mount"
@@ -69,6 +72,14 @@ class RescuedInPart(DataClosed):
     action = "The stick may be pulled out. Do not erase the box: an expert may read more from its disk."
 
 
+class StickHeld(DataClosed):
+    """The pictures are rescued, but the box does not let go of the stick."""
+
+    code = "rescue-stick-held"
+    safe = "Nothing on the box was changed."
+    action = "Switch the box off, then pull the stick out. Do not erase the box before the copy was read on a PC."
+
+
 class MountedSticks:
     """Those that the box mounts when they are put in (systemd/media-usb.mount)."""
 
@@ -87,7 +98,17 @@ class MountedSticks:
 
     def leave(self) -> None:
         """Let it be pulled out: all is on it. Raises ProgramFailed."""
+        run(["sync", "--file-system", self.folder])  # which says what the stick did not take; unmounting does not
         run(["systemctl", "stop", _UNIT])
+
+    def after(self, state: DataClosed) -> DataClosed:
+        """Let the last one be pulled out; return what is to be said of the rescue then."""
+        try:
+            self.leave()
+        except ProgramFailed as error:
+            event(_log, "stick_not_unmounted", why=str(error))
+            return StickHeld(safe=state.safe)
+        return state
 
     def next(self) -> None:
         if self.is_there:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from gateway.machine.closed import DataClosed
+from gateway.machine.durable import flush
 from gateway.machine.programs import ProgramFailed, run
 
 PIECE_BYTES = 1 << 30
@@ -184,6 +185,8 @@ class Pieces(io.RawIOBase):
             sums.write(f"{digest}  {whole.name}\n")
             sums.flush()
             os.fsync(sums.fileno())
+        for folder in (self._folder, self._folder.parent):  # the names as well, before anybody hears of the piece
+            flush(folder)
 
     @property
     def _part(self) -> Path:

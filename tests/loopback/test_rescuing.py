@@ -6,14 +6,16 @@ Opening and mounting need device-mapper: they are seen in tests/appliance.
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from gateway.machine import rescuing, sealed_pieces
+from gateway.clock import FakeClock
+from gateway.machine import durable, rescuing, sealed_pieces
 from gateway.machine.closed import DataClosed
-from gateway.machine.rescuing import Rescue
+from gateway.machine.programs import ProgramFailed
+from gateway.machine.rescuing import MountedSticks, Rescue, RescuedInPart
 from gateway.machine.sealed_pieces import Pieces, StickFailed, StickGone
 from tests.rescued import read_on_a_pc
 
@@ -93,6 +95,45 @@ def read_back(sticks: Folders, place: Path) -> tuple[Path, str]:
 def files(place: Path) -> dict[str, bytes]:
     found = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
     return {str(path.relative_to(place)): path.read_bytes() for path in found if path.name != "reserve"}
+
+
+def test_a_piece_and_its_line_have_their_names_on_the_stick_before_the_next_one_begins(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sticks, flushed = Folders(tmp_path / "sticks"), list[tuple[str, int, int]]()
+
+    def flush(folder: Path) -> None:
+        durable.flush(folder)
+        whole, lines = len(sticks.pieces()), (sticks.folder / FOLDER / "SHA256SUMS").read_text().count("\n")
+        flushed.append((folder.name, whole, lines))
+
+    monkeypatch.setattr(sealed_pieces, "flush", flush)
+    assert rescued(spool, sticks, home).code == "rescued"
+    assert flushed == [(name, number, number) for number in range(1, 8) for name in (FOLDER, "1")]
+
+
+@pytest.mark.parametrize("refused", ["", "sync", "systemctl"])
+def test_a_stick_may_be_pulled_out_once_it_took_everything_and_was_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    ran: list[str] = []
+
+    def run(words: Sequence[str | Path]) -> bytes:
+        ran.append(" ".join(map(str, words)))
+        if words[0] == refused:
+            raise ProgramFailed(refused, 1, "no")
+        return b""
+
+    monkeypatch.setattr(rescuing, "run", run)
+    said = list[DataClosed]()
+    sticks = MountedSticks(clock=FakeClock(), say=said.append, folder=tmp_path)
+    state = sticks.after(RescuedInPart("but for 3 files"))
+    assert (
+        ran == [f"sync --file-system {tmp_path}", "systemctl stop media-usb.mount"][: 1 if refused == "sync" else 2]
+    )
+    assert state.code == ("rescue-stick-held" if refused else "rescued-in-part")
+    assert "names what is missing" in state.safe
+    assert ("may be pulled out" in state.action) == (not refused)
 
 
 def test_a_pc_with_plain_tools_reads_every_file_that_was_rescued(spool: Path, home: Path, tmp_path: Path) -> None:
