@@ -20,7 +20,22 @@ choose_keys() {
         say "NO KEYS: this image takes no updates, and no firmware can tell it from a changed one (--keys FOLDER)"
     else
         refuse_keys_of_tests
+        tell_what_lacks
     fi
+}
+
+# A copy of somebody's image is made with what is public of its keys: so it is said, and not refused.
+tell_what_lacks() {
+    has_pair db.key db.crt ||
+        say "NO KEY db: this image is not signed: no firmware can tell it from a changed one"
+    has_pair pcr.key pcr.pub ||
+        say "NO KEY pcr: no TPM guards the disk of a box with this image"
+}
+
+# has_pair PRIVATE PUBLIC: half of one is a mistake.
+has_pair() {
+    [ -s "$keys/$1" ] || return 1
+    [ -s "$keys/$2" ] || { echo "build: $keys has $1 and no $2" >&2; exit 2; }
 }
 
 # The public part of a certificate or of a public key, in one line.

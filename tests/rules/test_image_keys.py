@@ -1,5 +1,6 @@
 """The keys of a manufacturer of boxes, and that no product is made with those of tests."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,6 +62,49 @@ def test_a_product_is_made_with_keys_of_a_manufacturer(real: Path, tmp_path: Pat
 
 def test_a_product_without_keys_says_so(tmp_path: Path) -> None:
     assert "NO KEYS" in bash(CHOOSE, "", tmp_path).stdout
+
+
+def test_a_product_with_all_keys_lacks_nothing(real: Path, tmp_path: Path) -> None:
+    assert bash(CHOOSE, real, tmp_path).stdout == ""
+
+
+@pytest.mark.parametrize(("name", "loudly"), [("db", "NO KEY db"), ("pcr", "NO KEY pcr")])
+def test_a_product_that_is_not_signed_or_not_sealed_says_so(
+    real: Path, tmp_path: Path, name: str, loudly: str
+) -> None:
+    some = tmp_path / "some"
+    shutil.copytree(real, some)
+    (some / f"{name}.key").unlink()  # what is public of it may stay: nothing is signed with that
+    done = bash(CHOOSE, some, tmp_path)
+    assert (done.returncode, done.stdout.count("said:")) == (0, 1)
+    assert loudly in done.stdout
+
+
+@pytest.mark.parametrize("public", ["db.crt", "pcr.pub"])
+def test_half_a_pair_makes_no_product(real: Path, tmp_path: Path, public: str) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(real, half)
+    (half / public).unlink()
+    done = bash(CHOOSE, half, tmp_path)
+    assert done.returncode == 2
+    assert f"and no {public}" in done.stderr
+
+
+def test_a_build_forgets_its_own_results_and_nothing_else_in_their_folder(tmp_path: Path) -> None:
+    text = (ROOT / "image-build/build").read_text()
+    functions = "".join(
+        text[(start := text.index(f"\n{name}() {{")) : text.index("\n}\n", start) + 3]
+        for name in ("results", "forget_old")
+    )
+    results = [f"keys-{number:016x}" for number in range(4)]
+    others = ["keys-of-our-company", "keys-of-tests.old", "keys-0123456789abcdef.saved", "image-0123456789abcdef"]
+    for at, name in enumerate(others + results):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "keys-of-tests").write_text("")
+    done = bash(f"folder=$1\n{functions}\nforget_old keys", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {*others, *results[2:], "keys-of-tests"}
 
 
 def test_no_product_is_made_with_keys_that_say_test(real: Path, tmp_path: Path) -> None:
