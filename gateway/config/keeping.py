@@ -3,9 +3,11 @@
 Knows no TOML. Whatever stops the box, the file is the old one or the new one.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +42,21 @@ def text_of(raw: bytes) -> Text:
 def text_at(path: Path) -> Text:
     """Return what a file holds now; what cannot be read has nothing in it."""
     return text_of(_read(path))
+
+
+def raw_at(path: Path) -> bytes:
+    """Return what a file holds, and of a larger one than any configuration its beginning. Raises OSError.
+
+    Whatever else stands there is none: a pipe, which anybody of the group may lay there, would be waited for.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read(LARGEST + 1)
+    finally:
+        os.close(fd)
 
 
 class Kept:
@@ -113,6 +130,6 @@ class Kept:
 
 
 def _read(path: Path) -> bytes:
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(LARGEST + 1)
+    with suppress(OSError):
+        return raw_at(path)
     return b""

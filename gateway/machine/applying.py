@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.config import machine, reader
+from gateway.config import keeping, machine, reader
 from gateway.config.keeping import text_at
 from gateway.config.machine import Machine
 from gateway.config.settings import Settings
@@ -57,7 +57,8 @@ class Applying:
 
     def file(self) -> Applied:
         """Make the machine what its file says."""
-        return self.text(text_at(self.places.machine).raw, text_at(self.places.machine).revision)
+        found = text_at(self.places.machine)
+        return self.text(found.raw, found.revision)
 
     def text(self, raw: bytes, revision: str) -> Applied:
         """Make the machine what a text says that stands, or might stand, in the file."""
@@ -100,8 +101,9 @@ class Applying:
     def _incoming(self) -> None:
         """Open the ports of the configuration; one that cannot be read leaves those open that are."""
         try:
-            settings: Settings = reader.read(self.places.settings, {})
-        except ConfigurationError:
+            raw = keeping.raw_at(self.places.settings)
+            settings: Settings = reader.read_text(raw, self.places.settings, {})
+        except (ConfigurationError, OSError):
             self.failed.append("settings")
             return
         self.programs.run("nft", "-f", "-", given=incoming.rules(incoming.openings(settings)))
@@ -125,9 +127,11 @@ class Applying:
         changed = [_written(folder / name, text, 0o644) for name, text in files.items()]
         for name in old.keys() - files.keys():
             old[name].unlink()
-        self._tell("network", "networkctl", "reload", changed=any(changed) or bool(old.keys() - files.keys()))
-        for name in gone:
-            self.programs.run("networkctl", "delete", name)
+        try:
+            self._tell("network", "networkctl", "reload", changed=any(changed) or bool(old.keys() - files.keys()))
+        finally:  # the next time nobody knows of it any more
+            for name in gone:
+                self.programs.run("networkctl", "delete", name)
 
     def _hostname(self, wanted: Machine) -> None:
         if _read(self.places.hostname).strip() != wanted.network.hostname:

@@ -97,7 +97,7 @@ def _layer(undone: ExitStack, device: Path) -> Path:
 def _repair(layer: Path) -> None:
     """Do what can be done; whether it helped says the mount."""
     try:
-        run(["e2fsck", "-f", "-y", layer], wait_s=6 * 3600)
+        run(["e2fsck", "-f", "-y", layer], wait_s=6 * 3600, heard=False)
     except ProgramFailed as error:
         event(_log, "repaired_in_memory", status=error.status)
 

@@ -24,17 +24,31 @@ class ProgramFailed(Exception):
 
 
 def run(
-    words: Sequence[str | Path], *, given: bytes = b"", secrets: Sequence[bytes] = (), wait_s: float = 120
+    words: Sequence[str | Path],
+    *,
+    given: bytes = b"",
+    secrets: Sequence[bytes] = (),
+    wait_s: float = 120,
+    heard: bool = True,
 ) -> bytes:
     """Return what a program said. `{0}`, `{1}` in its words stand for files in memory with the secrets.
 
+    heard: what it says is kept, in memory; that of a program with a line for every mistake of a disk is not.
     Raises ProgramFailed, also when it does not end in time or is not there.
     """
     held = [_in_memory(secret) for secret in secrets]
     names = [f"/proc/self/fd/{file}" for file in held]
     command = [str(word).format(*names) if held else str(word) for word in words]
     try:
-        done = subprocess.run(command, input=given, capture_output=True, pass_fds=held, timeout=wait_s, check=False)
+        done = subprocess.run(
+            command,
+            input=given,
+            stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=held,
+            timeout=wait_s,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ProgramFailed(Path(command[0]).name, -1, type(error).__name__) from None
     finally:
@@ -43,7 +57,7 @@ def run(
     if done.returncode:
         why = " ".join(done.stderr.decode(errors="replace").split())[-_LONGEST:]
         raise ProgramFailed(Path(command[0]).name, done.returncode, why)
-    return done.stdout
+    return done.stdout if heard else b""
 
 
 class Programs(Protocol):

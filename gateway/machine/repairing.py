@@ -157,8 +157,6 @@ class Desk:
                 if not self._stick.is_mount():
                     raise NoStick
                 return partial(self._rescue, code)
-            case "restart":
-                return lambda _: self._restart()
             case _:
                 raise MachineRequest
 

@@ -5,7 +5,6 @@ import logging
 import struct
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,10 +35,13 @@ def set_machine(to: datetime) -> None:
 
 
 def set_battery(to: datetime, device: Path = _BATTERY) -> None:
-    """Set the battery clock, if there is one, to UTC; without one the next start asks again."""
+    """Set the battery clock, if there is one that works, to UTC; without one the next start asks again."""
     words = struct.pack("9i", to.second, to.minute, to.hour, to.day, to.month - 1, to.year - 1900, 0, 0, 0)
-    with suppress(FileNotFoundError), device.open("rb") as rtc:
-        fcntl.ioctl(rtc, _RTC_SET_TIME, words)
+    try:
+        with device.open("rb") as rtc:
+            fcntl.ioctl(rtc, _RTC_SET_TIME, words)
+    except OSError as error:  # the machine's own clock is set all the same
+        event(_log, "battery_clock_not_set", why=str(error.strerror))
 
 
 def set_clock(to: datetime, *, machine: Callable[[datetime], None], battery: Callable[[datetime], None]) -> None:

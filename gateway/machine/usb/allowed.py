@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config import reader
+from gateway.config import keeping, reader
 from gateway.config.settings import Trigger
 from gateway.errors import ConfigurationError
 from gateway.machine.usb import enrolled
@@ -55,6 +55,6 @@ class Allowing:
             return
         self._read = seen
         try:
-            self._triggers = tuple(reader.read(self._settings, {}).triggers)
-        except ConfigurationError:
+            self._triggers = tuple(reader.read_text(keeping.raw_at(self._settings), self._settings, {}).triggers)
+        except (ConfigurationError, OSError):
             return

@@ -1,10 +1,14 @@
 """What settings make of a machine: its files, the programs that are told, and a network whatever is wrong."""
 
+import os
 from pathlib import Path
 
+import pytest
 import trustme
 
+from gateway.config.keeping import text_of
 from gateway.config.machine import Network
+from gateway.errors import MachineFailed
 from gateway.machine.applying import Applying, Places
 from gateway.machine.ports import Port, chosen, wired
 from tests.unit.machine.conftest import Programs
@@ -48,6 +52,40 @@ def test_the_port_of_a_vlan_that_is_gone_is_gone(applying: Applying, programs: P
     applying.file()
     assert "networkctl delete vlan20" in programs.ran
     assert "networkctl delete vlan30" not in programs.ran
+
+
+def test_a_port_is_gone_also_when_networkd_does_not_take_the_new_files(
+    applying: Applying, programs: Programs, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.machine.write_text("[network]\nvlan = 20\n")
+    applying.file()
+
+    def run(*words: str, given: str = "") -> str:
+        if words[1:2] == ("reload",):
+            raise MachineFailed
+        return Programs.run(programs, *words, given=given)
+
+    monkeypatch.setattr(programs, "run", run)
+    places.machine.unlink()
+    assert applying.file().problems == ("network",)
+    assert "networkctl delete vlan20" in programs.ran
+
+
+def test_what_is_applied_is_what_its_revision_names(applying: Applying, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel replaces the file at any moment."""
+    before, behind = text_of(STATIC.encode()), text_of(b"")
+    states = iter([before, behind])
+    monkeypatch.setattr("gateway.machine.applying.text_at", lambda _: next(states))
+    found = applying.file()
+    assert (found.method, found.revision) == ("static", before.revision)
+
+
+@pytest.mark.parametrize("name", ["machine.toml", "scopegate.toml"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(applying: Applying, places: Places, name: str) -> None:
+    path = places.machine.with_name(name)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    assert applying.file().problems == (("settings",) if path == places.settings else ())
 
 
 def test_a_damaged_file_leaves_the_box_in_the_network_and_is_said(applying: Applying, places: Places) -> None:

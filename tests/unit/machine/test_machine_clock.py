@@ -13,7 +13,7 @@ from gateway.machine import clock_state
 from gateway.machine.applying import Places
 from gateway.machine.clock_state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
 from gateway.machine.looking import BY_HAND, Looking, built
-from gateway.machine.setting_clock import set_clock, wanted
+from gateway.machine.setting_clock import set_battery, set_clock, wanted
 from tests.unit.machine.conftest import Programs
 
 # As chronyc 4.6 prints them.
@@ -80,6 +80,13 @@ def test_a_time_that_can_be_is_set_on_the_machine_then_on_its_battery_clock() ->
         to, machine=lambda at: order.append(("machine", at)), battery=lambda at: order.append(("battery", at))
     )
     assert order == [("machine", datetime(2026, 11, 27, 9, 30, tzinfo=UTC)), ("battery", to)]
+
+
+def test_a_battery_clock_that_is_not_there_or_does_not_work_is_no_end(tmp_path: Path) -> None:
+    no_clock = tmp_path / "rtc0"
+    no_clock.write_bytes(b"")  # which the kernel answers with ENOTTY
+    for device in (tmp_path / "none", no_clock):
+        set_battery(BUILT, device)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,13 @@ def test_what_failed_says_why_in_one_line_and_not_at_any_length() -> None:
     assert "\n" not in str(failed.value)
 
 
+def test_what_is_not_heard_is_kept_nowhere() -> None:
+    assert run(["printf", "line"], heard=False) == b""
+    with pytest.raises(ProgramFailed) as failed:
+        run(["sh", "-c", "[ /proc/$$/fd/1 -ef /dev/null ] && exit 7; exit 1"], heard=False)
+    assert failed.value.status == 7
+
+
 def test_what_does_not_end_or_is_not_there_failed() -> None:
     for words in (["sleep", "60"], ["no-program-of-this-name"]):
         with pytest.raises(ProgramFailed) as failed:

@@ -134,8 +134,9 @@ def test_an_exam_that_nobody_can_finish_keeps_nobody_from_a_repair(box: Box) -> 
     assert box.asked("destroy")["code"] == "erasing"
 
 
-def test_another_word_is_no_request(box: Box) -> None:
-    assert box.asked("format")["refused"]["code"] == "machine-request"
+@pytest.mark.parametrize("do", ["format", "restart", ""])
+def test_another_word_is_no_request(box: Box, do: str) -> None:
+    assert box.asked(do)["refused"]["code"] == "machine-request"
     assert box.ran == []
 
 
@@ -176,8 +177,9 @@ class Programs:
         self.ran: list[str] = []
         self._fail = fail
 
-    def run(self, words: Sequence[str | Path], **_: object) -> bytes:
+    def run(self, words: Sequence[str | Path], *, heard: bool = True, **_: object) -> bytes:
         text = " ".join(map(str, words))
+        assert heard == (words[0] != "e2fsck")  # a line for every mistake of a disk is more than there is memory
         self.ran.append(text)
         if text.startswith(self._fail):
             raise ProgramFailed(str(words[0]), 8, "no")

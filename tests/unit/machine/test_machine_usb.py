@@ -1,6 +1,7 @@
 """What may be plugged in: each interface by itself, by default none; nothing types before somebody let it in."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -338,4 +339,7 @@ def test_a_configuration_that_cannot_be_read_leaves_the_pedals_of_the_one_before
     assert [each.device for each in allowing.now().triggers] == ["usb:1-1"]
     settings.with_suffix(".new").write_text("[[")
     settings.with_suffix(".new").rename(settings)
+    assert [each.device for each in allowing.now().triggers] == ["usb:1-1"]
+    settings.unlink()
+    os.mkfifo(settings)  # for whose other end nobody waits
     assert [each.device for each in allowing.now().triggers] == ["usb:1-1"]
