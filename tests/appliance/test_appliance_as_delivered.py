@@ -44,7 +44,8 @@ print(json.dumps(seen))
 """
 # Merged: a new box has another number at its first start than afterwards.
 _OF_BOTH_STARTS = (
-    "journalctl --merge --unit=scopegate-capture --output=cat --no-pager; journalctl --boot --dmesg --output=cat"
+    "journalctl --merge --unit=scopegate-capture --output=cat --no-pager | grep ^Stopped; "
+    "journalctl --boot --dmesg --output=cat --no-pager | grep -i -e EXT4-fs -e recovery"
 )
 _OFF = """
 from tests.box import Panel
