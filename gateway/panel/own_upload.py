@@ -111,10 +111,9 @@ class OwnUpload:
 
     def _remove(self, *names: str) -> None:
         paths = [self._place / name for name in names]
+        # Folders here are of the panel's user, whoever had it make one; root may be unable to remove them.
         for folder in [path for path in paths if path.is_dir() and not path.is_symlink()]:
-            shutil.rmtree(
-                folder, ignore_errors=True
-            )  # the panel's own, whoever told it to make one: root may be unable to
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             self._spool.files.remove(*paths)
         except SpoolError as error:

@@ -94,7 +94,10 @@ def side(values: Values) -> Side | None:
     return Side(value)
 
 
-def flag(values: Values, key: str) -> bool:
+def flag(values: Values, key: str, *, required: bool = False) -> bool:
+    """Return true or false, false when it is missing. Raises BadValue."""
+    if required and key not in values:
+        raise BadValue(f"{key} is missing.")
     value = values.get(key, False)
     if not isinstance(value, bool):
         raise BadValue(f"{key} is neither true nor false.")

@@ -129,9 +129,7 @@ class ExamCalls:
     async def keep(self, request: Request) -> Response:
         """Keep its pictures on this box whoever else has them, or no longer."""
         asked = await bodies.read(request, "keep")
-        if "keep" not in asked.values:
-            raise BadValue("keep is missing.")
-        keep, exam = bodies.flag(asked.values, "keep"), request.path_params["exam"]
+        keep, exam = bodies.flag(asked.values, "keep", required=True), request.path_params["exam"]
         await self._context.work.spool(partial(self._context.spool.exams.keep, exam, keep=keep))
         await self._context.note("exam-kept", exam=exam, keep=int(keep))
         return await self._answer(exam)

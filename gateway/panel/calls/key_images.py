@@ -5,7 +5,6 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.errors import BadValue
 from gateway.panel.calls import bodies
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
@@ -23,9 +22,7 @@ class KeyImageCalls:
 
     async def mark(self, request: Request) -> Response:
         asked = await bodies.read(request, "key")
-        if "key" not in asked.values:
-            raise BadValue("key is missing.")
-        key, uid = bodies.flag(asked.values, "key"), request.path_params["uid"]
+        key, uid = bodies.flag(asked.values, "key", required=True), request.path_params["uid"]
         await self._context.work.spool(partial(self._context.spool.key_images.mark, uid, key=key))
         await self._context.note("capture-key", capture=uid, key=key)
         return JSONResponse({"sop_instance_uid": uid, "key": key})

@@ -146,9 +146,8 @@ class PeopleCalls:
 
         def confirm() -> None:
             code = self._people.shown_code(last)
-            self._context.own_machine.data.written_down(
-                code
-            )  # first: what the disk does not take is asked for again
+            # The disk first: what it does not take is asked for again.
+            self._context.own_machine.data.written_down(code)
             self._people.confirm_code(code)
 
         await self._slow(request, confirm)
