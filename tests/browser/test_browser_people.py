@@ -182,7 +182,7 @@ def test_a_technician_watches_an_exam_from_a_pc_and_takes_no_picture_there(pc: A
     there, address = pc
     opened = exam(box, 2)
     sign_in(there, f"{address}/live/{opened.id}", "Weber")
-    there.wait_for_url("**/live/*")
+    there.wait_for_url(f"{address}/live/{opened.id}")
     there.wait_for_selector("body[data-live=on]")  # over wss
     expect(there.locator("#capture")).to_be_hidden()
     expect(there.locator("#clip")).to_be_hidden()
@@ -226,7 +226,7 @@ def test_a_screen_whose_person_was_removed_shows_no_patient_any_more(pc: Any, bo
     there, address = pc
     opened = exam(box, 2)
     sign_in(there, f"{address}/exam/{opened.id}", "Rossi")
-    there.wait_for_url("**/exam/*")
+    there.wait_for_url(f"{address}/exam/{opened.id}")
     expect(there.locator("body")).to_contain_text("MEIER, Anna")
     people = page.request.get(f"{box.address}/api/v1/people").json()["people"]
     (rossi,) = [person["id"] for person in people if person["name"] == "Rossi"]
