@@ -28,6 +28,7 @@ from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.rescuing import STICK, MountedSticks, NoStick, Rescue, Rescuing
 from gateway.machine.sealed_pieces import Pieces
 from gateway.machine.telling import tell
+from gateway.machine.update import proving
 from gateway.machine.update.asked import LIVE, exam_said
 
 SUBJECT = "repair"
@@ -102,6 +103,7 @@ class Desk:
         data: Path = erasing.DATA,
         stick: Path = STICK,
         lock: Path = KEYS,
+        trial: Path = proving.MARK,
     ) -> None:
         self._disk = disk
         self._clock = clock
@@ -111,6 +113,7 @@ class Desk:
         self._data = data
         self._stick = stick
         self._lock = lock
+        self._trial = trial
 
     def obey(self, wanted: Mapping[str, str]) -> None:
         """Do what was asked for, and say how it went, under the number of the request."""
@@ -138,7 +141,8 @@ class Desk:
         tell(self._says, SUBJECT, said)
 
     def _permitted(self, wanted: Mapping[str, str]) -> Callable[[str], None]:
-        """Return what does it. Raises ExamOpen, DataClosed, MachineRequest."""
+        """Return what does it. Raises NotProven, ExamOpen, DataClosed, MachineRequest."""
+        proving.refuse_meanwhile(self._says, self._trial)
         match wanted.get("do", ""):
             case "destroy":
                 self._no_exam()

@@ -34,7 +34,7 @@ from gateway.panel.words import Languages, Words
 from gateway.spool.files import Files
 
 _log = logging.getLogger(__name__)
-_SUBJECT, _REPAIR = "data", "repair"
+_SUBJECT, _REPAIR, _UPDATE = "data", "repair", "update"
 _LARGEST = 1024  # bytes of a form
 _NUMBER_DIGITS = 16
 _DIGITS = 6  # of the number that erases the box
@@ -77,6 +77,11 @@ class Box:
         repair = told(_REPAIR, self.says) or {}
         words = repair.get("refused")
         return words if repair.get("number") == number and isinstance(words, dict) else {}
+
+    @property
+    def proving(self) -> bool:
+        """Say whether root repairs nothing for now, because a new version has to prove itself."""
+        return bool((told(_UPDATE, self.says) or {}).get("proving"))
 
     def service(self) -> str:
         """Return whom to call, as whoever built the image said; "" when nobody did."""
@@ -146,10 +151,11 @@ class _Pages:
 
     def page(self, path: str, form: Mapping[str, str] | None) -> str:
         """Return a page; `form`: what was typed on it, None where nobody did."""
+        proving = self._box.proving
         match path:
-            case "/erase":
+            case "/erase" if not proving:
                 return self._erase(form)
-            case "/rescue":
+            case "/rescue" if not proving:
                 return self._rescue(form)
             case _:
                 return self._main(form if path == "/unlock" else None)
@@ -161,7 +167,14 @@ class _Pages:
             again_s, typed = _SOON_S, ""
         said = self._box.said()
         again_s = 0 if typed else _SOON_S if said.get("doing") else again_s
-        return closed_pages.main(said, self._box.service(), self._languages, typed=typed, again_s=again_s)
+        return closed_pages.main(
+            said,
+            self._box.service(),
+            self._languages,
+            proving=self._box.proving,
+            typed=typed,
+            again_s=again_s,
+        )
 
     def _erase(self, form: Mapping[str, str] | None) -> str:
         typed, done = _typed(form)

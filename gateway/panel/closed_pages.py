@@ -49,6 +49,7 @@ _RESCUE = {
     ),
     "action": N_("Put a stick in (FAT or exFAT), type the recovery code, then OK."),
 }
+_PROVING = N_(["The box is proving its new version.", "This takes a few minutes: ask again then."])
 _OFFERS = N_(
     {
         "/rescue": "Rescue the pictures",
@@ -58,12 +59,18 @@ _OFFERS = N_(
 )
 
 
-def main(said: Mapping[str, Any], service: str, languages: Sequence[Words], *, typed: str, again_s: int) -> str:
-    """Return the page: what happened, what of the pictures, what to do, in each language, and where to type."""
+def main(
+    said: Mapping[str, Any], service: str, languages: Sequence[Words], *, proving: bool, typed: str, again_s: int
+) -> str:
+    """Return the page: what happened, what of the pictures, what to do, in each language, and where to type.
+
+    proving: nothing is erased or rescued for now, because the version that runs may end any moment.
+    """
     beside = pad("/unlock", typed) if said["code"] in _BY_A_PERSON else ""
     busy, lost = bool(said.get("doing")), said["code"] in _LOST
-    offers = [] if busy or lost else [_offer(to, languages) for to in ("/rescue", "/erase")]
-    return _document([*_sections(said, languages), *_nav(offers)], beside, said["code"], service, again_s)
+    offers = [] if busy or lost or proving else [_offer(to, languages) for to in ("/rescue", "/erase")]
+    later = [_later(words) for words in languages] if proving else []
+    return _document([*_sections(said, languages), *_nav(offers), *later], beside, said["code"], service, again_s)
 
 
 def erase(number: str, typed: str, refused: Mapping[str, str], languages: Sequence[Words]) -> str:
@@ -103,6 +110,10 @@ def _sections(said: Mapping[str, Any], languages: Sequence[Words]) -> list[str]:
         f"<p>{_text(words, said['safe'])}</p><p><b>{_text(words, said['action'])}</b></p></section>"
         for words in languages
     ]
+
+
+def _later(words: Words) -> str:
+    return f'<p lang="{words.language}">{" ".join(_text(words, each) for each in _PROVING)}</p>'
 
 
 def _nav(offers: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from gateway.spool.spool import Spool
 from gateway.spool.unarchived import Unarchived
 
 _SUBJECT, _DATA = "repair", "data"  # gateway/machine/repairing.py, data.py
+_UPDATE = "update"  # gateway/machine/update/box.py
 _NUMBER_DIGITS = 16
 _DIGITS = 6  # of the number that erases the box
 _STEP_S = 0.2
@@ -41,6 +42,11 @@ class OwnRepair:
     @property
     def there(self) -> bool:
         return told(_DATA, self._says) is not None
+
+    @property
+    def proving(self) -> bool:
+        """Say whether root refuses all of it for now: a new version may end any moment (update/proving.py)."""
+        return bool((told(_UPDATE, self._says) or {}).get("proving"))
 
     def left(self) -> Unarchived:
         """Return what would be lost with this box."""

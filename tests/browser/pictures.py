@@ -157,6 +157,7 @@ LIKE_ANOTHER = {
     "machine_usb_pc": "service",
     "repair": "settings",
     "repair_pc": "settings",
+    "repair_proving": "settings",
     "repair_destroy": "first_administrator",
     "repair_keep": "first_administrator",
     "repair_keep_code": "sign_in_several",

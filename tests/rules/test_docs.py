@@ -22,6 +22,7 @@ from gateway.forward.proving import parts as proving
 from gateway.forward.proving import proof
 from gateway.forward.sending import step_sender
 from gateway.machine import alone, closed, data, guarding, repairing, rescuing, sealed_pieces
+from gateway.machine.update import proving as box_proving
 from gateway.machine.update import refusals
 from gateway.model import PleaseCheck
 from gateway.net import commitment as net_commitment
@@ -64,7 +65,8 @@ def summary(kind: type) -> str:
 
 
 def error_table() -> str:
-    ours = (errors, problems, closed, alone, guarding, data, refusals, repairing, rescuing, sealed_pieces)
+    root = closed, alone, guarding, data, refusals, box_proving, repairing, rescuing, sealed_pieces
+    ours = (errors, problems, *root)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
     known = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]
     mine = sorted(known, key=lambda kind: (kind.code, kind.__qualname__))

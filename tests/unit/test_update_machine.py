@@ -12,6 +12,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.config.told import told
 from gateway.errors import MachineRequest
+from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.update import configuration, disk, firmware, memory, payload, refusals, starts
 from gateway.machine.update.asked import Desk, exam_open
@@ -264,9 +265,17 @@ class Place:
         self.places.uploads.mkdir()
         self.places.keyring.touch()
         self.runs: list[tuple[str, ...]] = []
-        here = Box(image=IMAGE, slot="a", boot_id=self.clock.boot_id, places=self.places)
+        self.box = Box(image=IMAGE, slot="a", boot_id=self.clock.boot_id, places=self.places)
+        self.lock = folder / "keys.lock"
         self.desk = Desk(
-            box=here, rauc=self.rauc, clock=self.clock, stick=self.stick, live=self.live, run=self._run, uefi=folder
+            box=self.box,
+            rauc=self.rauc,
+            clock=self.clock,
+            stick=self.stick,
+            live=self.live,
+            run=self._run,
+            uefi=folder,
+            lock=self.lock,
         )
         self.exam("")
 
@@ -360,6 +369,39 @@ def test_a_version_that_has_not_proven_itself_is_not_written_over_its_way_back(p
     memory.remember(Memory(phase=Phase.WENT_BACK, slot="a"), place.places.memory)
     install(place)
     assert (refused(place), place.rauc.installed) == ("update-trying", [])
+
+
+def test_the_box_says_while_it_may_leave_the_version_that_runs(place: Place) -> None:
+    def proving(kept: Memory, *, opened: bool = True) -> bool:
+        (place.places.said / "data.json").write_text(json.dumps({"guard": "pin", "opened": opened}))
+        place.box.tell(kept)
+        return bool(place.told("update")["proving"])
+
+    assert not proving(Memory())
+    assert proving(Memory(phase=Phase.WENT_BACK, slot="a"))
+    assert not proving(Memory(phase=Phase.WENT_BACK, slot="b"))  # it did go back
+    place.places.trial.touch()
+    assert proving(Memory())
+    assert not proving(Memory(), opened=False)  # it waits for whoever types the start PIN
+
+
+def test_nothing_is_installed_and_nothing_restarted_while_the_box_is_erased_or_rescued(place: Place) -> None:
+    with at_the_keys(place.lock):
+        install(place)
+        assert refused(place) == "keys-busy"
+        place.desk.obey({"do": "restart"})
+    assert (refused(place), place.rauc.installed, place.runs) == ("keys-busy", [], [])
+    assert place.memory == Memory()
+
+
+def test_nobody_erases_or_rescues_the_box_while_an_update_is_written(place: Place) -> None:
+    def another() -> None:
+        with pytest.raises(KeysBusy), at_the_keys(place.lock):
+            pass
+
+    place.rauc.meanwhile = another
+    install(place)
+    assert place.memory.phase is Phase.INSTALLED
 
 
 def test_a_box_without_keys_takes_nothing(place: Place) -> None:

@@ -8,16 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.errors import MachineRequest
+from gateway.errors import MachineRequest, ScopegateError
 from gateway.log import event, warn
 from gateway.machine import telling
-from gateway.machine.alone import alone
+from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.asked import taken, words_of
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
-from gateway.machine.update.box import SUBJECT, Box, Run
+from gateway.machine.update.box import Box, Run
 from gateway.machine.update.memory import CUT, Phase, holds
+from gateway.machine.update.proving import SUBJECT
 from gateway.machine.update.rauc import Bundle, Rauc
 from gateway.machine.update.refusals import (
     BrokenOff,
@@ -56,6 +57,7 @@ class Desk:
         live: Path = LIVE,
         run: Run = boxes.run,
         uefi: Path = UEFI,
+        lock: Path = KEYS,
     ) -> None:
         self._box = box
         self._rauc = rauc
@@ -64,6 +66,7 @@ class Desk:
         self._live = live
         self._run = run
         self._uefi = uefi
+        self._lock = lock
 
     def obey(self, wanted: dict[str, str]) -> None:
         """Do what was asked for, and say why not. Raises MachineRequest."""
@@ -86,7 +89,24 @@ class Desk:
         telling.tell(self._box.places.said, OFFERS, {"stick": self._stick.is_mount(), "files": offers})
 
     def install(self, file: Path) -> None:
-        """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused."""
+        """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused, KeysBusy."""
+        with at_the_keys(self._lock):  # nobody erases or rescues meanwhile
+            self._install(file)
+
+    def restart(self) -> None:
+        """Start the machine anew. Raises UpdateRefused, KeysBusy."""
+        self._no_exam()
+        with at_the_keys(self._lock):  # a rescue is not broken off
+            event(_log, "restart_asked")
+            self._run("systemctl", "--no-block", "reboot")
+
+    def broken_off(self) -> None:
+        """Say of a wish that its process ended before it was through: nothing is being installed."""
+        self._say(BrokenOff())
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _install(self, file: Path) -> None:
         stick = file.is_relative_to(self._stick)
         self._may()
         if not file.is_file() or file.is_symlink():
@@ -108,18 +128,6 @@ class Desk:
         written = holds(self._box.other, bundle.version)
         self._box.note(kept, self._clock, **{**begun, **written, "phase": Phase.INSTALLED})
 
-    def restart(self) -> None:
-        """Start the machine anew. Raises UpdateRefused."""
-        self._no_exam()
-        event(_log, "restart_asked")
-        self._run("systemctl", "--no-block", "reboot")
-
-    def broken_off(self) -> None:
-        """Say of a wish that its process ended before it was through: nothing is being installed."""
-        self._say(BrokenOff())
-
-    # --- inside -------------------------------------------------------------------------------------------
-
     def _install_uploaded(self) -> None:
         self._box.tell(self._box.recalled(), percent=0)  # first: with the file away the panel would take the next
         with uploaded.taken(self._box.places.uploads, self._box.places.memory) as file:
@@ -128,10 +136,10 @@ class Desk:
     def _said(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except UpdateRefused as error:
+        except (UpdateRefused, KeysBusy) as error:
             self._say(error)
 
-    def _say(self, error: UpdateRefused) -> None:
+    def _say(self, error: ScopegateError) -> None:
         refused = {"code": error.code, "what": error.what, "action": error.action}
         self._box.tell(self._box.recalled(), refused=refused)
 
@@ -156,9 +164,7 @@ class Desk:
     def _may(self) -> None:
         if not self._box.takes_updates:
             raise NoUpdates
-        kept = self._box.recalled()
-        goes_back = kept.phase is Phase.WENT_BACK and kept.slot == self._box.slot
-        if self._box.on_trial or goes_back:  # the other slot is what the box goes back to
+        if self._box.may_go_back(self._box.recalled()):
             raise StillTrying
         self._no_exam()
 

@@ -10,13 +10,13 @@ from gateway.clock import Clock
 from gateway.config import told
 from gateway.log import event, warn
 from gateway.machine import programs, telling
-from gateway.machine.update import image, memory, uploaded
+from gateway.machine.update import image, memory, proving, uploaded
 from gateway.machine.update.firmware import SLOTS, Firmware, read
 from gateway.machine.update.image import KEYRING, Image
 from gateway.machine.update.memory import CUT, Memory, Phase
+from gateway.machine.update.proving import SUBJECT
 from gateway.machine.update.versions import newest
 
-SUBJECT = "update"
 _SLOT = Path("/run/scopegate-slot")
 _PROGRAM_S = 60
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Places:
     """Where an appliance has what is about its updates. `trial`: there, while a version has not proven itself."""
 
     keyring: Path = KEYRING
-    trial: Path = Path("/run/scopegate-trial")
+    trial: Path = proving.MARK
     memory: Path = memory.FOLDER
     uploads: Path = uploaded.FOLDER
     said: Path = told.FOLDER
@@ -66,6 +66,10 @@ class Box:
     @property
     def on_trial(self) -> bool:
         return self.places.trial.exists()
+
+    def may_go_back(self, kept: Memory) -> bool:
+        """Say whether the box may go back into the other slot: this version did not prove itself, or not yet."""
+        return self.on_trial or (kept.phase is Phase.WENT_BACK and kept.slot == self.slot)
 
     def recalled(self) -> Memory:
         return memory.recalled(self.places.memory)
@@ -110,6 +114,7 @@ class Box:
             "takes_updates": self.takes_updates,
             "floor": self.floor(kept),
             "trying": self.on_trial,
+            "proving": self.may_go_back(kept) and not proving.pin_is_wanted(self.places.said),
             "installing": percent,
             "from_stick": stick,
             "refused": refused,

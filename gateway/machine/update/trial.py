@@ -9,14 +9,13 @@ import os
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.config.told import told
 from gateway.log import event, warn
-from gateway.machine.key_record import Guard
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import asked
 from gateway.machine.update import box as boxes
 from gateway.machine.update.box import Box, Run
 from gateway.machine.update.memory import Phase
+from gateway.machine.update.proving import pin_is_wanted
 from gateway.machine.update.rauc import Rauc
 from gateway.machine.update.refusals import UpdateRefused
 
@@ -96,7 +95,7 @@ class Trial:
     def _until_up(self) -> None:
         waited = 0
         while self._down():
-            if self._pin_is_wanted():
+            if pin_is_wanted(self._box.places.said):
                 self._until_opened()
                 waited = 0
             elif waited >= _COME_UP_S:
@@ -108,14 +107,9 @@ class Trial:
         """Wait for whoever types the start PIN, tonight or on Monday: only then the version has begun to work."""
         event(_log, "update_waits_for_the_start_pin")
         self._systemctl("stop", END)
-        while self._pin_is_wanted():
+        while pin_is_wanted(self._box.places.said):
             self._clock.pause(_LOOK_S)
         self._systemctl("start", END)  # from its beginning
-
-    def _pin_is_wanted(self) -> bool:
-        """Not what closes the data by itself: a chip that gives the key to the version before only is a reason."""
-        said = told("data", self._box.places.said) or {}
-        return said.get("guard") == Guard.PIN and not said.get("opened")
 
     def _down(self) -> bool:
         states = self._asked("ActiveState")

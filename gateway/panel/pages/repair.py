@@ -30,19 +30,17 @@ class RepairPages:
 
     def _there(self, request: Request) -> Values:
         del request
-        return {"there": self._repair.there}
+        return {"there": self._repair.there, "proving": self._repair.proving}
 
     def _choose(self, request: Request) -> Values:
-        del request
-        return {"there": self._repair.there, "left": self._repair.left()}
+        return {**self._there(request), "left": self._repair.left()}
 
     def _destroy(self, request: Request) -> Values:
         """Show what would be lost, and the number that says that this is meant."""
-        del request
         number, left = self._repair.offer()
-        return {"there": self._repair.there, "left": left, "number": number}
+        return {**self._there(request), "left": left, "number": number}
 
     def _keep(self, request: Request) -> Values:
         names = [person.name for person in self._people.all() if person.role is Role.ADMINISTRATOR]
         by_code = not names or "code" in request.query_params
-        return {"there": self._repair.there, "names": names, "by_code": by_code, "left": self._repair.left()}
+        return {**self._there(request), "names": names, "by_code": by_code, "left": self._repair.left()}

@@ -42,6 +42,7 @@ _WHY = N_(
         "update-damaged": "It is damaged, or is no update: copy it once more.",
         "update-other-machine": "It is for another kind of box.",
         "update-too-old": "It is older than what this box may run.",
+        "keys-busy": "The box is at work on its keys or its disk: wait until that is done.",
         "update-exam-open": "An exam is open, or nobody knows whether one is: finish it first.",
         "update-absent": "It is not there any more: put the stick in again, or send it again.",
         "update-trying": "The version that runs has not proven itself yet: wait a few minutes.",

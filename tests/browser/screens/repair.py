@@ -5,6 +5,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Box
 from tests.browser.screens.own_machine import disk
 from tests.browser.screens.registry import at
+from tests.browser.screens.updates import says
 
 
 def _appliance(box: Box, page: Page) -> None:
@@ -12,7 +13,13 @@ def _appliance(box: Box, page: Page) -> None:
     page.context.clear_cookies()  # nobody's PIN is asked for
 
 
+def _proving(box: Box, page: Page) -> None:
+    says(box, trying=True, proving=True)
+    _appliance(box, page)
+
+
 at("repair", "/repair", _appliance)
+at("repair_proving", "/repair/keep", _proving)
 at("repair_pc", "/repair")
 at("repair_destroy", "/repair/destroy", _appliance)
 at("repair_keep", "/repair/keep", _appliance)

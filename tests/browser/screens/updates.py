@@ -16,6 +16,7 @@ _UPDATE = {
     "takes_updates": True,
     "floor": "0.2.0",
     "trying": False,
+    "proving": False,
     "installing": None,
     "from_stick": False,
     "refused": None,

@@ -18,6 +18,7 @@ from gateway.machine.programs import ProgramFailed
 from gateway.machine.repairing import Desk, Machine, PanelGone
 
 MB = 1 << 20
+CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 
 
 class Box:
@@ -27,6 +28,7 @@ class Box:
         self.ran: list[tuple[str, str]] = []
         self.fails = ""
         self.says, self.data, self.live = folder / "says", folder / "data", folder / "capture.json"
+        self.trial = folder / "trial"
         self.data.mkdir()
         self.clock = FakeClock()
         self.disk = _Disk(key=folder / "key", data=folder / "partition", is_open=opened)
@@ -43,6 +45,7 @@ class Box:
             data=self.data,
             stick=folder / "no-stick",
             lock=folder / "lock",
+            trial=self.trial,
         )
 
     def _run(self, words: list[str]) -> bytes:
@@ -54,6 +57,10 @@ class Box:
     def asked(self, do: str, secret: str = "") -> Mapping[str, Any]:
         self.desk.obey({"do": do, "number": "7", "secret": secret})
         return dict(json.loads((self.says / "repair.json").read_text()))
+
+    def told(self, subject: str, **said: object) -> None:
+        self.says.mkdir(exist_ok=True)
+        (self.says / f"{subject}.json").write_text(json.dumps(said))
 
     def exam(self, exam: str) -> None:
         now = {"boot_id": self.clock.boot_id, "boottime_ns": self.clock.boottime_ns(), "exam": exam}
@@ -101,6 +108,35 @@ def test_nothing_happens_while_an_exam_is_open(box: Box, do: str) -> None:
     assert not (box.data / "new-settings").exists()
 
 
+@pytest.mark.parametrize("do", ["destroy", "keep", "rescue"])
+def test_nothing_is_begun_while_a_new_version_proves_itself(box: Box, do: str) -> None:
+    box.trial.touch()
+    assert box.asked(do, CODE)["refused"]["code"] == "version-unproven"
+    box.trial.unlink()
+    box.told("update", proving=True)  # it was not good, and waits for the end of an exam
+    said = box.asked(do, CODE)
+    assert said["refused"]["code"] == "version-unproven"
+    assert said["refused"]["action"] == "This takes a few minutes: ask again then."
+    assert (box.ran, box.disk.record().state) == ([], State.MADE)
+    assert not (box.data / "new-settings").exists()
+
+
+def test_a_version_that_proved_itself_keeps_nobody_from_a_repair(box: Box) -> None:
+    box.told("update", proving=False)
+    assert box.asked("destroy")["code"] == "erasing"
+
+
+def test_who_lost_the_start_pin_erases_a_box_whose_new_version_waits_for_it(tmp_path: Path) -> None:
+    box = Box(tmp_path, opened=False)
+    box.trial.touch()
+    box.told("data", guard="pin", opened=True)
+    assert box.asked("destroy")["refused"]["code"] == "version-unproven"
+    box.told("data", guard="tpm", opened=False)  # a chip that gives the new version no key: the box goes back
+    assert box.asked("destroy")["refused"]["code"] == "version-unproven"
+    box.told("data", guard="pin", opened=False)
+    assert box.asked("destroy")["code"] == "erasing"
+
+
 def test_a_box_whose_data_are_closed_can_be_erased_and_its_settings_cannot_be_made_new(tmp_path: Path) -> None:
     box = Box(tmp_path, opened=False)
     assert box.asked("keep")["refused"]["code"] == "data-closed"
@@ -138,9 +174,6 @@ def test_an_exam_that_nobody_can_finish_keeps_nobody_from_a_repair(box: Box) -> 
 def test_another_word_is_no_request(box: Box, do: str) -> None:
     assert box.asked(do)["refused"]["code"] == "machine-request"
     assert box.ran == []
-
-
-CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 
 
 @pytest.mark.parametrize("secret", ["", "48151623", CODE[:-1]])

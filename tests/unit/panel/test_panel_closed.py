@@ -241,6 +241,24 @@ def test_what_goes_on_is_shown_again_and_again_and_nothing_else_is_offered(scree
     assert "href=" not in text
 
 
+def test_while_a_new_version_proves_itself_nothing_is_offered_and_the_page_says_so(
+    screen: TestClient, box: Box
+) -> None:
+    tell(box.says, "data", DAMAGED)
+    number = number_on(screen)
+    tell(box.says, "update", {"proving": True})
+    for path in ("/", "/erase", "/rescue"):
+        text = screen.get(path).text
+        assert "href=" not in text
+        assert "The box is proving its new version. This takes a few minutes: ask again then." in text
+        assert "Die Box erprobt ihre neue Version." in text
+    typed_at(screen, "/erase", number)
+    typed_at(screen, "/rescue", CODE)
+    assert repair_asked(box) is None
+    tell(box.says, "update", {"proving": False})
+    assert 'href="/erase"' in screen.get("/").text
+
+
 def test_a_disk_that_is_not_there_is_neither_erased_nor_rescued(screen: TestClient, box: Box) -> None:
     tell(box.says, "data", {**DAMAGED, "code": "data-missing"})
     assert "href=" not in screen.get("/").text

@@ -202,6 +202,17 @@ def test_a_rescue_is_begun_by_root_who_alone_knows_the_code(bench: Bench, root: 
     assert CODE not in bench.spool.layout.audit.read_text()
 
 
+def test_the_pages_say_that_a_new_version_proves_itself_before_anybody_asks(bench: Bench, root: Root) -> None:
+    root.tell("update", {"proving": True})
+    for page in ("/repair", "/repair/destroy", "/repair/keep", "/repair/rescue"):
+        text = bench.client.get(page).raise_for_status().text
+        assert "The box is proving its new version." in text
+        assert "<form" not in text
+        assert 'href="/repair/' not in text
+    root.tell("update", {"proving": False})
+    assert 'href="/repair/rescue"' in bench.client.get("/repair").text
+
+
 def test_the_pages_say_so_on_a_computer_that_is_no_appliance(bench: Bench) -> None:
     for page in ("/repair", "/repair/destroy", "/repair/keep", "/repair/rescue"):
         assert "Only an appliance" in bench.client.get(page).raise_for_status().text
