@@ -43,6 +43,7 @@ class Story(NamedTuple):
     order_after_refusals: str
     untouched: bool
     second_root: str
+    rescue_on_trial: dict[str, Any]
     good: dict[str, Any]
     kept_in_good: list[str]
     damaged: dict[str, Any]
@@ -134,6 +135,7 @@ def told(box: Updated, archive: StoreScp) -> Story:
     box.shell("systemctl stop chrony; date --set 1990-01-01")  # a battery that is empty
     box.installed("good.raucb")
     box.restart()
+    rescue = box.ask_for_a_rescue()
     good = until(box, "good")
     kept = box.python(READY + PICTURES.format(exam=exam["exam"]))
     box.pull_the_plug()
@@ -155,6 +157,7 @@ def told(box: Updated, archive: StoreScp) -> Story:
         after_refusals,
         untouched,
         second,
+        rescue,
         good,
         kept,
         damaged,
@@ -214,6 +217,10 @@ def test_what_is_refused_changes_nothing(story: Story) -> None:
 
 def test_the_second_root_signs_as_the_first(story: Story) -> None:
     assert "Verified inline signature by 'O = Scopegate, CN = TEST updates 2'" in story.second_root
+
+
+def test_nothing_is_rescued_while_a_version_proves_itself(story: Story) -> None:
+    assert story.rescue_on_trial["refused"]["code"] == "version-unproven"
 
 
 def test_an_update_runs_from_the_other_slot_once_it_proved_itself_whatever_the_clock_says(story: Story) -> None:

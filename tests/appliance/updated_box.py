@@ -1,10 +1,12 @@
 """Updates for a box in a virtual machine: bundles of all kinds, and the stick on which they come."""
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.appliance.appliance import Appliance
 from tests.kernel.machine import CACHE, ROOT, MachineFailed
@@ -121,6 +123,12 @@ class Updated(Appliance):
         self.shell(f"{_asks(first)}; while {waits}; do sleep 0.1; done; {_asks(second)}", silence_s=300)
         self.shell(f"until ! {waits} && {_OVER}; do sleep 1; done", silence_s=300)
         return self.shell(f"journalctl -u scopegate-update --after-cursor '{cursor.strip()}' -o cat --no-pager")
+
+    def ask_for_a_rescue(self) -> dict[str, Any]:
+        """Ask root for a rescue without a code, which it refuses in any case; return what it says."""
+        wish, says = "/run/scopegate/repair", "/run/scopegate-machine/repair.json"
+        self.shell(f"""echo '{{"do": "rescue"}}' > {wish}-new && mv {wish}-new {wish}""")
+        return dict(json.loads(self.shell(f"until test -e {says}; do sleep 1; done; cat {says}", silence_s=300)))
 
     def until_it_restarts(self, silence_s: float = 1500) -> None:
         """Wait until it ends, which it does instead of a restart, and start it."""
