@@ -81,7 +81,7 @@ def ae_title(*, empty: bool = False) -> Check:
     return Shaped(form=Form(longest=16), check=check)
 
 
-ENTITY: dict[str, Check] = {"ae_title": ae_title(), "host": values.host, "port": values.number(1, 65535)}
+ENTITY: dict[str, Check] = {"ae_title": ae_title(), "host": values.peer_host, "port": values.number(1, 65535)}
 
 
 def _entity(value: object) -> Entity | bool:

@@ -35,7 +35,7 @@ _PEER = ("name", "ae_title", "host", "port")
 
 def _peer() -> dict[str, values.Check]:
     """Return what every DICOM server is called by, and where it is."""
-    checks = (values.name, dicom.ae_title(), values.host, values.number(1, 65535))
+    checks = (values.name, dicom.ae_title(), values.peer_host, values.number(1, 65535))
     return dict(zip(_PEER, checks, strict=True))
 
 
@@ -77,7 +77,7 @@ def audit(base: Path) -> Table:
         field="audit",
         needed=("host", "tls"),
         keys={
-            "host": values.host,
+            "host": values.peer_host,
             "port": values.number(1, 65535),
             "tls": tls(base),
         },
@@ -106,7 +106,7 @@ def destination(base: Path) -> Table:
             "name": values.name,
             "kind": values.one_of("dicom", "stow", "media"),
             "ae_title": dicom.ae_title(),
-            "host": values.host,
+            "host": values.peer_host,
             "port": values.number(1, 65535),
             "folder": values.full_path,
             "required": values.flag,

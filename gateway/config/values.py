@@ -27,6 +27,8 @@ _BOX = 4  # numbers
 _LARGEST_PICTURE = 16_384
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_LINK_LOCAL = ipaddress.IPv6Network("fe80::/10")
+_PORT = re.compile(r"[!-$&-.0-9;-~]{1,15}")  # an interface's name as Linux takes it: no "/", no ":", no white space
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
@@ -174,9 +176,15 @@ def profile(base: Path) -> Check:
 def host(value: object) -> str:
     """Check a host name or an IP address; it may stand in other programs' files as it is.
 
-    An address that names a port of this machine ("fe80::1%eth0") is none: the port is any text, with line ends.
+    An address that names a port of this machine ("fe80::1%eth0") is none: a port's name may hold a quote, and
+    neither nftables nor chrony takes one there.
     """
     words = words_of(value)
+    if _scoped(words):
+        raise Wrong(
+            "must not name a port of this box after %: only archives, worklist and procedure step servers and the "
+            "audit repository are reached so"
+        )
     try:
         if "%" not in words:
             return str(ipaddress.ip_address(words))
@@ -184,6 +192,29 @@ def host(value: object) -> str:
         if _HOST.fullmatch(words) and not words.replace(".", "").isdigit():
             return words
     raise Wrong(f"must be a host name or an IP address, not {shown(value)}")
+
+
+def peer_host(value: object) -> str:
+    """Check the host of a system that this box itself calls: also a link-local address with the port to it."""
+    words = words_of(value)
+    if "%" not in words:
+        return host(value)
+    if found := _scoped(words):
+        return found
+    raise Wrong(
+        'must be a link-local address with the name of a port of this box, such as "fe80::1%eth0", '
+        f"not {shown(value)}"
+    )
+
+
+def _scoped(words: str) -> str:
+    """Return a link-local address with the port of this machine that leads to it (RFC 4007 11); "" for another."""
+    where, _, port = words.partition("%")
+    try:
+        found = ipaddress.IPv6Address(where)
+    except ValueError:
+        return ""
+    return f"{found}%{port}" if found in _LINK_LOCAL and _PORT.fullmatch(port) else ""
 
 
 def address(value: object) -> Address:

@@ -101,7 +101,7 @@ def _participant(root: ET.Element, said: Participant) -> None:
         "UserIsRequestor": str(said.requestor).lower(),
     }
     if said.at:
-        is_ip = bool(re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.%]*:[0-9A-Za-z:.%]*", said.at))
+        is_ip = bool(re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", said.at.partition("%")[0]))
         words |= {"NetworkAccessPointID": _clean(said.at), "NetworkAccessPointTypeCode": "2" if is_ip else "1"}
     element = ET.SubElement(root, "ActiveParticipant", words)
     for role in said.roles:

@@ -19,7 +19,7 @@ from gateway.errors import DeliveryError, TryLater
 from gateway.log import event
 from gateway.net import tls, tuning
 from gateway.net.deadline import deadline
-from gateway.net.peers import Context, Peer, Timeouts, capital
+from gateway.net.peers import Context, Peer, Timeouts, capital, named, target
 from gateway.net.refusals import AGAIN, Ears, refusal, unreachable
 from gateway.net.wires import TlsSocket, WatchedSocket
 
@@ -203,13 +203,13 @@ def _associate(
     handlers: list[Any],
 ) -> Association:
     return entity.associate(
-        peer.host, peer.port, offers, ae_title=peer.ae_title, ext_neg=roles, evt_handlers=handlers
+        target(peer.host), peer.port, offers, ae_title=peer.ae_title, ext_neg=roles, evt_handlers=handlers
     )
 
 
 def _entity(peer: Peer, our_ae: str, timeouts: Timeouts, allowance: int) -> tuning.Entity:
     try:
-        secured = (tls.for_calls(peer.tls), peer.host) if peer.tls else None
+        secured = (tls.for_calls(peer.tls), named(peer.host)) if peer.tls else None
     except tls.TlsFileUnusable as error:
         raise tls.file_unusable(peer, error) from None
     entity = tuning.Entity(our_ae, stall=timeouts.stall, allowance=allowance, tls=secured)

@@ -26,7 +26,7 @@ from gateway.log import event, warn
 from gateway.net import tls
 from gateway.net.commitment import PUSH_MODEL, Caller, Hear, answer_to
 from gateway.net.hearing import Guest, Hearing
-from gateway.net.peers import Timeouts, addresses
+from gateway.net.peers import Timeouts, address_of, addresses
 from gateway.net.tuning import Entity, tune, wire_of
 from gateway.net.wires import TlsSocket, WatchedSocket
 
@@ -282,7 +282,7 @@ class _Server(AssociationServer):
     ) -> bool:
         """Close at once what may not ask: a port scan costs no thread."""
         del request
-        if not self._allowed(str(client_address[0])):
+        if not self._allowed(address_of(client_address)):
             warn(_log, "caller_unknown", address=client_address[0])
             return False
         if len(self.active_associations) >= MOST_CONNECTIONS:
@@ -346,5 +346,6 @@ def _echo(_: evt.Event) -> int:
 
 def _report(heard: evt.Event, hear: Hear) -> tuple[int, None]:
     requestor = heard.assoc.requestor
-    caller = Caller(ae_title=requestor.ae_title, address=str(requestor.address))
+    assert requestor.address_info is not None
+    caller = Caller(ae_title=requestor.ae_title, address=address_of(requestor.address_info.as_tuple))
     return answer_to(heard.request, str(heard.context.transfer_syntax), caller, hear), None

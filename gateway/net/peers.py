@@ -1,6 +1,7 @@
 """The values that every service shares: who is asked, what is offered, how long we wait."""
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -105,6 +106,28 @@ def capital(words: str) -> str:
 def addresses(host: str) -> set[str]:
     """Return a host's addresses now; a name may move, a name server may be away."""
     try:
-        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        return {address_of(entry[4]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
         return set()
+
+
+def address_of(found: Sequence[object]) -> str:
+    """Return whose address a socket gives, in the words of the configuration: a link-local one with its port.
+
+    The same one may be somebody else's at another port of this box. Raises OSError when that port is gone.
+    """
+    scope = found[3] if len(found) == 4 else 0  # noqa: PLR2004 - address, port, flow, scope
+    return f"{found[0]}%{socket.if_indextoname(int(str(scope)))}" if scope else str(found[0])
+
+
+def target(host: str) -> str | tuple[str, int, int]:
+    """Return a host as pynetdicom calls it: of a link-local address it wants flow and scope. Raises gaierror."""
+    if "%" not in host:
+        return host
+    _, _, _, _, found = socket.getaddrinfo(host, None, socket.AF_INET6, socket.SOCK_STREAM)[0]
+    return str(found[0]), 0, int(found[3])  # type: ignore[misc]  # of this family it has four
+
+
+def named(host: str) -> str:
+    """Return a host as a certificate names it, which knows nothing of our ports."""
+    return host.partition("%")[0]

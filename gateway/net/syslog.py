@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from gateway.config.settings import AuditRepository
 from gateway.errors import DeliveryError, TryLater
@@ -20,7 +21,7 @@ from gateway.messages import N_
 from gateway.net import refusals, tls
 from gateway.net.deadline import deadline
 from gateway.net.echo import EchoAnswer
-from gateway.net.peers import Peer, Timeouts, capital
+from gateway.net.peers import Peer, Timeouts, capital, named
 from gateway.net.wires import TlsSocket, WireBroken
 
 _PRIORITY = 10 * 8 + 5  # facility "security/authorization messages", severity "notice" (PS3.15 A.6.1)
@@ -102,12 +103,13 @@ def _opened(peer: Peer, timeouts: Timeouts) -> TlsSocket:
         context = tls.for_calls(peer.tls)
     except tls.TlsFileUnusable as error:
         raise tls.file_unusable(peer, error) from None
-    plain = socket.socket(_family(peer), socket.SOCK_STREAM)
+    family, where = _where(peer)
+    plain = socket.socket(family, socket.SOCK_STREAM)
     plain.settimeout(timeouts.connect)
-    wire = TlsSocket(plain, stall=timeouts.stall, allowance=None, context=context, server_name=peer.host)
+    wire = TlsSocket(plain, stall=timeouts.stall, allowance=None, context=context, server_name=named(peer.host))
     try:
         with deadline(timeouts.connect + timeouts.negotiate, wire.cut):
-            wire.connect((peer.host, peer.port))
+            wire.connect(where)
     except OSError as error:
         securing, agreed = wire.securing, wire.agreed
         wire.close()
@@ -118,11 +120,13 @@ def _opened(peer: Peer, timeouts: Timeouts) -> TlsSocket:
     return wire
 
 
-def _family(peer: Peer) -> int:
+def _where(peer: Peer) -> tuple[int, Any]:
+    """Return the family and the address of a socket's call."""
     try:
-        return socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)[0][0]
+        family, _, _, _, where = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)[0]
     except OSError:
-        return socket.AF_INET  # connecting says what is wrong
+        return socket.AF_INET, (peer.host, peer.port)  # connecting says what is wrong
+    return family, where
 
 
 def _let_it_refuse(peer: Peer, wire: TlsSocket) -> None:

@@ -15,8 +15,9 @@ class JavaScriptPeer(Server):
 
     ae_title = "JSPEER"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, address: str = "127.0.0.1") -> None:
         self.port = free_port()
+        self._address = address
         self._record = folder / "record.jsonl"
         self._answers = folder / "answers.json"
         super().__init__(folder=folder, ports=(self.port,))
@@ -25,7 +26,8 @@ class JavaScriptPeer(Server):
         node = shutil.which("node")
         assert node, "nodejs is not installed: scripts/setup.py test"
         self.forget()
-        return [node, str(_HERE / "server.js"), str(self.port), str(self._record), str(self._answers)]
+        words = self.port, self._record, self._answers, self._address
+        return [node, str(_HERE / "server.js"), *map(str, words)]
 
     def forget(self) -> None:
         """Be as at the beginning: nothing heard, everything taken."""

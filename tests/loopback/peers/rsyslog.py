@@ -32,11 +32,12 @@ class Received:
 class Rsyslog(Server):
     """Writes what it takes into a file, a message a line. Started again it has the same port and what it had."""
 
-    def __init__(self, folder: Path, *, authority: Authority, shown: Identity) -> None:
+    def __init__(self, folder: Path, *, authority: Authority, shown: Identity, address: str = "127.0.0.1") -> None:
         self.port = free_port()
         super().__init__(folder=folder, ports=(self.port,))
         self.authority = authority
         self._shown = shown
+        self._address = address
         self._out = folder / "messages"
 
     def command(self) -> list[str]:
@@ -50,7 +51,7 @@ class Rsyslog(Server):
             module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1"
                    streamDriver.authMode="x509/certvalid")
             template(name="whole" type="string" string="%rawmsg%\\n")
-            input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="audit")
+            input(type="imtcp" port="{self.port}" address="{self._address}" ruleset="audit")
             ruleset(name="audit") {{ action(type="omfile" file="{self._out}" template="whole") }}
             """,
             encoding="utf-8",

@@ -87,6 +87,11 @@ def test_a_zone_is_one_of_those_that_the_machine_knows(tmp_path: Path, zone: str
     assert "must be a time zone" in problems(tmp_path, f'[time]\nzone = "{zone}"\n')[0]
 
 
+def test_a_time_server_at_a_port_of_the_box_is_refused_as_chrony_would(tmp_path: Path) -> None:
+    (said,) = problems(tmp_path, '[time]\nservers = ["fe80::1%enp1s0"]\n')
+    assert "must not name a port of this box after %" in said
+
+
 def test_an_address_that_stands_aside_with_dhcp_is_no_mistake(tmp_path: Path) -> None:
     assert read(tmp_path, '[network]\naddress = "10.1.2.3/24"\ngateway = "10.9.9.9"\n').network.method == "dhcp"
 

@@ -1,6 +1,6 @@
 // A DICOM server by another hand than pynetdicom's: takes C-STORE, C-ECHO and procedure steps (N-CREATE, N-SET).
 //
-// node server.js PORT RECORD ANSWERS: each request becomes a line of JSON in RECORD; ANSWERS is a JSON object with
+// node server.js PORT RECORD ANSWERS ADDRESS: each request becomes a line of JSON in RECORD; ANSWERS is a JSON object with
 // lists of statuses to give, by kind ("create", "set", "store"), the next one first; without one 0 is given.
 'use strict';
 
@@ -9,7 +9,7 @@ const { Server, Scp, constants, responses, log } = require('dcmjs-dimse');
 
 const { PresentationContextResult, SopClass, TransferSyntax } = constants;
 const { CEchoResponse, CStoreResponse, NCreateResponse, NSetResponse } = responses;
-const [port, record, answers] = process.argv.slice(2);
+const [port, record, answers, host] = process.argv.slice(2);
 const STEP = SopClass.ModalityPerformedProcedureStep;
 const STORAGE = '1.2.840.10008.5.1.4.1.1.';
 
@@ -78,4 +78,4 @@ class Peer extends Scp {
 
 const server = new Server(Peer);
 server.on('networkError', (error) => process.stderr.write(`network: ${error}\n`));
-server.listen(Number(port), { host: '127.0.0.1' });
+server.listen(Number(port), { host });
