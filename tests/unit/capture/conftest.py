@@ -6,20 +6,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import wire
 from gateway.capture.answers import Due
 from gateway.capture.clips import Clips
+from gateway.capture.foreseen import Foreseen
 from gateway.capture.grabber import Grabber
 from gateway.capture.heat import Heat
 from gateway.capture.moment import Ask, Moments, Patience
+from gateway.capture.pedals import Pedal
 from gateway.capture.prerecord import PreRecord
 from gateway.capture.presses import Origin, Presses
+from gateway.capture.preview import Preview
 from gateway.capture.recorder import Recorder
 from gateway.capture.requests import Requests
 from gateway.capture.ring import Frame, Ring
+from gateway.capture.server import Desk, Server
+from gateway.capture.signs import Sign
+from gateway.capture.status import Status
+from gateway.capture.workbench import Tools, Workbench
 from gateway.clock import Clock, FakeClock
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Station
@@ -32,12 +42,13 @@ from gateway.spool.space import Space
 from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceError
-from hardware.fakes import ScriptedSource
-from hardware.indicators.fakes import Recorded
+from hardware.fakes import ScriptedSource, ScriptedTrigger
+from hardware.indicators.fakes import FakeOutput, Recorded
 from hardware.machine import Sensors
 from hardware.sources import Picture, PixelFormat
 from hardware.sources.pattern import Pattern
 from tests.empty_index import with_index
+from tests.unit.capture.calling import can_connect
 
 SIZE = (320, 180)
 PATIENCE_S = 10.0
@@ -285,3 +296,54 @@ def wait() -> Callable[..., None]:
 @pytest.fixture
 def stamp() -> Callable[..., RequestStamp]:
     return lambda name="r-1", digest="d": RequestStamp(id=name, digest=digest)
+
+
+@pytest.fixture
+def desk(boxes: Callable[..., Any], clock: FakeClock) -> tuple[Any, Desk]:
+    box = boxes(sources=("us", "scope"))
+    pedal = Pedal(
+        name="serial-1", trigger=ScriptedTrigger(repeat(None)), source="us", presses=box.presses, clock=clock
+    )
+    status = Status(
+        spool=box.spool,
+        grabbers=box.grabbers,
+        pedals=[pedal],
+        signs=[Sign(name="tone-1", output=FakeOutput(), clock=clock)],
+        presses=box.presses,
+        clips=box.clips,
+        foreseen=Foreseen(clips=box.clips, spool=box.spool, indicator=box.indicator, clock=box.clock),
+        recorder=box.recorder,
+        heat=box.heat,
+        clock=clock,
+    )
+    previews = {name: Preview(ring=grabber.ring) for name, grabber in box.grabbers.items()}
+    desk = Desk(
+        presses=box.presses,
+        recorder=box.recorder,
+        previews=previews,
+        status=status,
+        bench=Workbench(
+            spool=box.spool, tools=Tools(), source=lambda _: box.sources["us"], grabbers=box.grabbers, clock=clock
+        ),
+        start_counter=3,
+        clock=clock,
+    )
+    return box, desk
+
+
+@pytest.fixture
+def served(desk: tuple[Any, Desk], tmp_path: Path, wait: Callable[..., None]) -> Any:
+    """Serve on a socket; what is returned makes calls."""
+    box, behind = desk
+    path = tmp_path / "capture.sock"
+    server = Server(path=path, desk=behind, supervisor=box.supervisor, slowest_s=0.3)
+    box.supervisor.start("socket", server.run)
+    wait(lambda: path.exists() and can_connect(path))
+    wait(lambda: not server._connections)
+
+    def call(name: str, **arguments: object) -> Any:
+        return wire.call(path, name, arguments, timeout=10)
+
+    made: Any = call
+    made.path, made.box, made.connections = path, box, server._connections
+    return made
