@@ -15,7 +15,7 @@ from gateway.panel.doors.connections import PACED
 from gateway.panel.doors.routing import Route, token_of
 from gateway.panel.own_updates import WISHES, OwnUpdates
 from gateway.panel.own_upload import Arriving, OwnUpload
-from gateway.panel.people.roles import SET_UP, caller_of
+from gateway.panel.people.roles import SERVE, SET_UP, caller_of
 from gateway.panel.problems import BadRequest, NotSignedIn, UpdateTooSlow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")  # as gateway/machine/update/asked.py takes it
@@ -36,8 +36,8 @@ class UpdateCalls:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/update", self.get, methods=["GET"], who=SET_UP),
-            Route("/update", self.ask, methods=["POST"], who=SET_UP),
+            Route("/update", self.get, methods=["GET"], who=SERVE),
+            Route("/update", self.ask, methods=["POST"], who=SERVE),
             Route(UPLOAD, self.may, methods=["POST"], who=SET_UP),
             Route(UPLOAD, self.put, methods=["PUT"], who=SET_UP),
         ]

@@ -1,4 +1,4 @@
-"""The page on which an administrator installs another version, and reads what became of the last one."""
+"""The page on which who serves the box installs another version, and reads what became of the last one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_upload import OwnUpload
 from gateway.panel.pages.frame import Frame, Values
-from gateway.panel.people.roles import SET_UP, Door, caller_of
+from gateway.panel.people.roles import SERVE, SET_UP, Door, caller_of
 
 _LAST = N_(
     {
@@ -68,12 +68,12 @@ class UpdatePages:
         self._upload: OwnUpload = context.own_machine.upload
 
     def routes(self) -> list[Route]:
-        return [self._frame.route("/service/update", "update.html", self._update, who=SET_UP)]
+        return [self._frame.route("/service/update", "update.html", self._update, who=SERVE)]
 
     def _update(self, request: Request) -> Values:
         if not self._updates.there:
             return {"there": False, "uploads": False}
-        seen = self._updates.seen()
+        seen, asker = self._updates.seen(), caller_of(request.scope)
         last, refused = seen.update["last"], seen.update["refused"]
         return {
             "there": True,
@@ -84,7 +84,7 @@ class UpdatePages:
             "why": _why(last["reason"]),
             "other": _other(seen.update),
             "coming": self._upload.percent,
-            "uploads": caller_of(request.scope).door is Door.LAN and seen.update["takes_updates"],
+            "uploads": asker.door is Door.LAN and asker.may(SET_UP) and seen.update["takes_updates"],
             "refused": _why(refused["code"]) if refused else "",
             "looked": seen.offers is not None,
             "stick": bool((seen.offers or {}).get("stick")),

@@ -5,8 +5,10 @@ import json
 import httpx2
 import pytest
 
+from gateway.panel.people.roles import Door, Role
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.settings_desk import with_settings
+from tests.unit.panel.who_may import people, signed_in
 
 LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": ""}
 UPDATE = {
@@ -64,6 +66,18 @@ def test_root_is_asked_for_what_a_person_wants(box: Bench) -> None:
         refused = ask(box.client, do="look")  # it would be written over the one that waits
         assert (refused.status_code, refused.json()["code"]) == (409, "update-running")
         (box.settings.station.runtime_dir / "update").unlink()
+
+
+def test_a_service_engineer_installs_from_the_stick_and_the_audit_file_has_who(bench: Bench) -> None:
+    says(bench, "update", **UPDATE)
+    says(bench, "update-offers", stick=True, files=[OFFER])
+    bench.client.headers.update(signed_in(bench, people(bench)[Role.SERVICE], Door.FRONT))
+    assert 'href="/service/update"' in bench.client.get("/service").text
+    assert "Touch again to install" in page(bench.client)
+    assert ask(bench.client, do="install", file="new.raucb").status_code == 200
+    assert wish(bench) == {"do": "install", "file": "new.raucb"}
+    (noted,) = bench.spool.audit.lately("update-install")
+    assert (noted["person"], noted["file"]) == ("Service", "new.raucb")
 
 
 @pytest.mark.parametrize("body", [{"do": "look"}, {"do": "install", "file": "new.raucb"}, {"do": "restart"}])

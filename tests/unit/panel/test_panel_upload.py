@@ -13,7 +13,7 @@ from gateway.errors import ExamOpen
 from gateway.panel.doors.connections import PACED
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_upload import MOST_BYTES, OwnUpload
-from gateway.panel.people.roles import Door
+from gateway.panel.people.roles import Door, Role
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
 from gateway.spool.room import MB, Room
 from gateway.spool.space import Space
@@ -21,7 +21,7 @@ from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, Direct, running
 from tests.unit.panel.settings_desk import with_settings
 from tests.unit.panel.test_panel_updates import UPDATE, page, says, wish
-from tests.unit.panel.who_may import PIN, sign_in
+from tests.unit.panel.who_may import PIN, people, sign_in, signed_in
 
 PATH = "/api/v1/update/upload"
 BUNDLE = bytes(range(256)) * 4096 * 3  # 3 MB: some pieces
@@ -282,6 +282,17 @@ def test_only_who_may_install_may_send(appliance: Bench) -> None:
     with appliance.elsewhere() as stranger:
         assert put(stranger, BUNDLE).json()["code"] == "not-signed-in"
     assert files(appliance) == []
+
+
+def test_a_service_engineer_sees_what_comes_and_sends_none(bench: Bench) -> None:
+    says(bench, "update", **UPDATE)
+    place(bench).mkdir()
+    engineer = signed_in(bench, people(bench)[Role.SERVICE], Door.LAN)
+    with bench.elsewhere() as office:
+        office.headers.update(engineer)
+        assert "data-upload" not in page(office)
+        assert put(office, BUNDLE).json()["code"] == "not-permitted"
+    assert files(bench) == []
 
 
 @pytest.mark.parametrize(
