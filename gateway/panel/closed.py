@@ -6,7 +6,6 @@ the page says it in every one. Where a person can open them, the page takes a st
 it to root (gateway/machine/data.py); two more pages ask root for a repair (repairing.py). None needs a script.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from gateway.config.told import FOLDER, told
 from gateway.log import event, to_stderr
 from gateway.messages import N_
 from gateway.panel import closed_pages
+from gateway.panel.asking_root import AskingRoot
 from gateway.panel.doors.connections import BACKLOG, Door, WebServer
 from gateway.panel.doors.guard import LOOPBACK_NAMES
 from gateway.panel.words import Languages, Words
@@ -36,7 +36,6 @@ from gateway.spool.files import Files
 _log = logging.getLogger(__name__)
 _SUBJECT, _REPAIR, _UPDATE = "data", "repair", "update"
 _LARGEST = 1024  # bytes of a form
-_NUMBER_DIGITS = 16
 _DIGITS = 6  # of the number that erases the box
 _AGAIN_S, _SOON_S = 10, 2  # that the page waits before it looks whether the panel is there
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -72,11 +71,8 @@ class Box:
         words = {key: str(found.get(key) or _UNKNOWN[key]) for key in _UNKNOWN}
         return {**words, "doing": str(found["doing"])} if found.get("doing") else words
 
-    def refused(self, number: str) -> dict[str, str]:
-        """Return why root did not do what was asked under this number; nothing when it did, or did not answer."""
-        repair = told(_REPAIR, self.says) or {}
-        words = repair.get("refused")
-        return words if repair.get("number") == number and isinstance(words, dict) else {}
+    def asking(self, subject: str, clock: Clock) -> AskingRoot:
+        return AskingRoot(subject, requests=self.requests, files=Files(), clock=clock, says=self.says)
 
     @property
     def proving(self) -> bool:
@@ -90,17 +86,6 @@ class Box:
         except (OSError, ValueError):
             return ""
         return next((line.removeprefix("SERVICE=") for line in lines if line.startswith("SERVICE=")), "")
-
-    def unlock(self, secret: str, number: str) -> None:
-        """Ask root to open the data with this."""
-        self._ask(_SUBJECT, {"do": "unlock", "secret": secret, "number": number})
-
-    def repair(self, do: str, secret: str, number: str) -> None:
-        """Ask root to erase the box, or to rescue what is on it with this recovery code."""
-        self._ask(_REPAIR, {"do": do, "secret": secret, "number": number})
-
-    def _ask(self, name: str, wanted: dict[str, str]) -> None:
-        Files().write_secret(self.requests / name, json.dumps(wanted).encode())
 
 
 def run() -> None:
@@ -146,6 +131,7 @@ class _Pages:
         self._box = box
         self._languages = languages
         self._clock = clock
+        self._keys, self._repairs = box.asking(_SUBJECT, clock), box.asking(_REPAIR, clock)
         self._offered = ""  # the number that erases the box, while it is shown
         self._asked = ""  # under which number root was asked for a repair last
 
@@ -163,7 +149,7 @@ class _Pages:
     def _main(self, form: Mapping[str, str] | None, *, again_s: int = _AGAIN_S) -> str:
         typed, done = _typed(form)
         if done:
-            self._box.unlock(typed, self._number())
+            self._keys.begin("unlock", typed)
             again_s, typed = _SOON_S, ""
         said = self._box.said()
         again_s = 0 if typed else _SOON_S if said.get("doing") else again_s
@@ -182,21 +168,22 @@ class _Pages:
             return self._repair("destroy", "")
         if form is None or done:  # another one each time: nobody knows it by heart
             self._offered, typed = self._clock.digits(_DIGITS), ""
-        return closed_pages.erase(self._offered, typed, self._box.refused(self._asked), self._languages)
+        return closed_pages.erase(self._offered, typed, self._refused(), self._languages)
 
     def _rescue(self, form: Mapping[str, str] | None) -> str:
         typed, done = _typed(form)
         if done:
             return self._repair("rescue", typed)
-        return closed_pages.rescue(typed, self._box.refused(self._asked), self._languages)
+        return closed_pages.rescue(typed, self._refused(), self._languages)
 
     def _repair(self, do: str, secret: str) -> str:
-        self._offered, self._asked = "", self._number()
-        self._box.repair(do, secret, self._asked)
+        self._offered, self._asked = "", self._repairs.begin(do, secret)
         return self._main(None, again_s=_SOON_S)
 
-    def _number(self) -> str:
-        return self._clock.token(_NUMBER_DIGITS)
+    def _refused(self) -> dict[str, str]:
+        """Return why root did not do what was asked last; nothing when it did, or did not answer."""
+        words = (self._repairs.answer(self._asked) or {}).get("refused")
+        return words if isinstance(words, dict) else {}
 
 
 def _typed(form: Mapping[str, str] | None) -> tuple[str, bool]:

@@ -1,19 +1,16 @@
 """What guards an appliance's disk, as the screen shows and changes it. Root does it (gateway/machine/data.py)."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock
 from gateway.config.told import FOLDER, told
+from gateway.panel.asking_root import AskingRoot
 from gateway.panel.problems import DataKeys, NoMachine
 from gateway.spool.files import Files
 
 _SUBJECT = "data"
-_NUMBER_DIGITS = 16
-_STEP_S = 0.2
-_PATIENCE_S = 60.0  # a slow processor makes a PIN hard to guess
 
 
 class OwnData:
@@ -21,9 +18,7 @@ class OwnData:
 
     def __init__(self, *, requests: Path, files: Files, clock: Clock, says: Path = FOLDER) -> None:
         """`requests`: where root is asked; `says`: where it answers."""
-        self._path = requests / _SUBJECT
-        self._files = files
-        self._clock = clock
+        self._root = AskingRoot(_SUBJECT, requests=requests, files=files, clock=clock, says=says)
         self._says = says
 
     def seen(self) -> Mapping[str, Any] | None:
@@ -49,13 +44,8 @@ class OwnData:
     def _ask(self, what: str, secret: str) -> None:
         if self.seen() is None:
             raise NoMachine
-        number = self._clock.token(_NUMBER_DIGITS)
-        self._files.write_secret(self._path, json.dumps({"do": what, "secret": secret, "number": number}).encode())
-        for _ in range(int(_PATIENCE_S / _STEP_S)):
-            said = self.seen() or {}
-            if said.get("number") == number:
-                if said.get("code"):
-                    raise DataKeys(**{key: str(said.get(key, "")) for key in ("what", "code", "safe", "action")})
-                return
-            self._clock.pause(_STEP_S)
-        raise DataKeys("The box did not answer in time.", action="Look at this page again in a minute.")
+        said = self._root.ask(what, secret)
+        if said is None:
+            raise DataKeys("The box did not answer in time.", action="Look at this page again in a minute.")
+        if said.get("code"):
+            raise DataKeys(**{key: str(said.get(key, "")) for key in ("what", "code", "safe", "action")})

@@ -3,13 +3,13 @@
 Nobody erases a box by mistake: what would be lost is counted, and a number that stands beside the counts is typed.
 """
 
-import json
 from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.config.told import FOLDER, told
 from gateway.errors import ExamOpen
+from gateway.panel.asking_root import AskingRoot
 from gateway.panel.problems import NoMachine, NotRepaired, OtherNumber
 from gateway.spool import unarchived
 from gateway.spool.audit_sent import AuditSent
@@ -18,10 +18,8 @@ from gateway.spool.unarchived import Unarchived
 
 _SUBJECT, _DATA = "repair", "data"  # gateway/machine/repairing.py, data.py
 _UPDATE = "update"  # gateway/machine/update/box.py
-_NUMBER_DIGITS = 16
 _DIGITS = 6  # of the number that erases the box
 _STEP_S = 0.2
-_PATIENCE_S = 60.0
 _LEAVES_S = 10.0  # for a line of the audit file on its way to the audit repository
 
 
@@ -32,7 +30,7 @@ class OwnRepair:
         self, *, requests: Path, spool: Spool, settings: Settings, clock: Clock, says: Path = FOLDER
     ) -> None:
         """`requests`: where root is asked; `says`: where it answers."""
-        self._path = requests / _SUBJECT
+        self._root = AskingRoot(_SUBJECT, requests=requests, files=spool.files, clock=clock, says=says)
         self._spool = spool
         self._settings = settings
         self._clock = clock
@@ -110,16 +108,11 @@ class OwnRepair:
 
     def _ask(self, what: str, secret: str = "") -> NotRepaired | None:
         """Ask root; return its refusal. Raises NotRepaired when nobody answers: it may be done yet."""
-        number = self._clock.token(_NUMBER_DIGITS)
-        wanted = {"do": what, "secret": secret, "number": number}
-        self._spool.files.write_secret(self._path, json.dumps(wanted).encode())
-        for _ in range(int(_PATIENCE_S / _STEP_S)):
-            said = told(_SUBJECT, self._says) or {}
-            if said.get("number") == number:
-                why = said.get("refused")
-                return _refusal(why) if why else None
-            self._clock.pause(_STEP_S)
-        raise NotRepaired("The box did not answer in time.")
+        said = self._root.ask(what, secret)
+        if said is None:
+            raise NotRepaired("The box did not answer in time.")
+        why = said.get("refused")
+        return _refusal(why) if why else None
 
 
 def _refusal(why: dict[str, str]) -> NotRepaired:
