@@ -5,10 +5,10 @@ eight bytes that say how long the signature is. RAUC 1.13 checks while it writes
 block that is not the first of the 64 kB that it reads at once (it takes a short read for a whole one).
 """
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.update.refusals import Damaged
 
 _BLOCK = 4096
@@ -38,8 +38,6 @@ def check(file: Path, seal: Seal) -> None:
     place = [f"--data-blocks={data // _BLOCK}", f"--hash-offset={data}"]
     words = ["veritysetup", "verify", *form, *place, str(file), str(file), seal.root]
     try:
-        done = subprocess.run(words, capture_output=True, timeout=_CHECK_S, check=False)
-    except subprocess.TimeoutExpired as error:
+        run(words, wait_s=_CHECK_S, heard=False)
+    except ProgramFailed as error:
         raise Damaged from error
-    if done.returncode:
-        raise Damaged
