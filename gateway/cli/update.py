@@ -40,12 +40,12 @@ def install(file: Annotated[Path, typer.Argument(help="A bundle (*.raucb).")]) -
     """Install a version into the other slot; it runs from the next start on."""
     from gateway.clock import Clock
     from gateway.machine.alone import alone
-    from gateway.machine.update import asked, box
+    from gateway.machine.update import box, desk
     from gateway.machine.update.rauc import Rauc
 
     clock = Clock()
-    with alone(asked.LOCK):
-        asked.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).install(file.absolute())
+    with alone(desk.LOCK):
+        desk.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).install(file.absolute())
     print("Installed. It runs from the next start on.")
 
 
@@ -65,7 +65,7 @@ def obey() -> None:
     """Do what the screen asked for."""
     from gateway.clock import Clock
     from gateway.log import to_stderr
-    from gateway.machine.update.asked import obey_the_screen
+    from gateway.machine.update.desk import obey_the_screen
 
     to_stderr("update")
     obey_the_screen(Clock())
@@ -75,11 +75,11 @@ def obey() -> None:
 def broken_off() -> None:
     """Say that what the screen asked for was broken off."""
     from gateway.clock import Clock
-    from gateway.machine.update import asked, box
+    from gateway.machine.update import box, desk
     from gateway.machine.update.rauc import Rauc
 
     clock = Clock()
-    asked.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).broken_off()
+    desk.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).broken_off()
 
 
 @app.command(hidden=True)

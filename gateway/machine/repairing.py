@@ -29,7 +29,7 @@ from gateway.machine.rescuing import STICK, MountedSticks, NoStick, Rescue, Resc
 from gateway.machine.sealed_pieces import Pieces
 from gateway.machine.telling import tell
 from gateway.machine.update import proving
-from gateway.machine.update.asked import LIVE, exam_said
+from gateway.machine.update.desk import LIVE, exam_said
 
 SUBJECT = "repair"
 _TOKEN_DIGITS = 8

@@ -15,7 +15,7 @@ from gateway.panel.problems import NoUpdates, UpdateRunning
 from gateway.spool.spool import Spool
 
 WISHES = ("look", "install", "restart")
-_SUBJECT, _OFFERS = "update", "update-offers"  # gateway/machine/update/box.py, asked.py
+_SUBJECT, _OFFERS = "update", "update-offers"  # gateway/machine/update/box.py, desk.py
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,9 +14,9 @@ from gateway.config.told import told
 from gateway.errors import MachineRequest
 from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.own_disk import OwnDisk, Partition
-from gateway.machine.update import configuration, disk, firmware, memory, payload, refusals, starts
-from gateway.machine.update.asked import Desk, exam_open
+from gateway.machine.update import configuration, firmware, memory, payload, refusals, slots, start_count
 from gateway.machine.update.box import Box, Places, after_start, good_slots
+from gateway.machine.update.desk import Desk, exam_open
 from gateway.machine.update.firmware import Start, entries_put_right, order_put_right
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
@@ -125,7 +125,7 @@ DISK = OwnDisk(
 def test_the_firmware_starts_slots_of_the_box_s_own_disk(tmp_path: Path) -> None:
     layout = tmp_path / "layout"
     layout.write_text(f"# The partitions.\nesp_a={A}\nesp_b={B}\n")
-    assert disk.starts(DISK, layout) == STARTS
+    assert slots.starts(DISK, layout) == STARTS
 
 
 def test_rauc_is_told_of_both_slots_and_of_the_floor() -> None:
@@ -200,7 +200,7 @@ def test_a_good_version_that_comes_up_no_more_went_back_too() -> None:
 def test_a_start_that_came_up_is_counted_no_more(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"x" * 1_044_480 + b"\3" + b"y" * 100)
-    starts.came_up(key)
+    start_count.came_up(key)
     assert key.read_bytes() == b"x" * 1_044_480 + b"\0" + b"y" * 100
 
 

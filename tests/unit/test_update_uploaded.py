@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.machine.update import memory, refusals, uploaded
-from gateway.machine.update.asked import Desk
 from gateway.machine.update.box import Box, after_start, use_of_other
+from gateway.machine.update.desk import Desk
 from gateway.machine.update.memory import Memory, Phase
 from tests.unit.test_update_machine import IMAGE, Place, install, refused
 

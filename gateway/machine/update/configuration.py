@@ -1,9 +1,9 @@
 """RAUC's configuration, made at each start: this box's own disk, the oldest version that it may run."""
 
 from gateway.machine.own_disk import OwnDisk
-from gateway.machine.update.disk import PIECES
 from gateway.machine.update.firmware import SLOTS, name
 from gateway.machine.update.image import KEYRING, Image
+from gateway.machine.update.slots import PIECES
 
 _HEAD = """\
 [system]

@@ -9,7 +9,7 @@ from gateway.machine import own_disk
 from gateway.machine.own_disk import OwnDisk
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
-from gateway.machine.update import configuration, disk, memory, starts, uploaded
+from gateway.machine.update import configuration, memory, slots, start_count, uploaded
 from gateway.machine.update.box import Box
 from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
 from gateway.machine.update.memory import Memory
@@ -43,7 +43,7 @@ def get_ready(clock: Clock) -> None:
         here.tell(here.keep(kept, **runs))
     uploaded.forget(here.places.memory)  # of an installation whose plug was pulled
     try:
-        starts.came_up(ours.partitions["key"].device)
+        start_count.came_up(ours.partitions["key"].device)
     except (OSError, KeyError) as error:
         warn(_log, "start_not_counted", error=type(error).__name__)
 
@@ -51,7 +51,7 @@ def get_ready(clock: Clock) -> None:
 def _firmware(here: Box, kept: Memory, ours: OwnDisk, *, trial: bool) -> bool:
     """Put the firmware's entries and order right; return whether it prefers the other. Raises ProgramFailed."""
     loader = LOADERS[here.image.compatible.rpartition("-")[2]]
-    for words in entries_put_right(boxes.firmware(), disk.starts(ours), loader):
+    for words in entries_put_right(boxes.firmware(), slots.starts(ours), loader):
         boxes.run("efibootmgr", *words)
     found = boxes.firmware()
     prefers = ours_in_order(found)[:1]

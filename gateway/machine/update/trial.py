@@ -11,8 +11,8 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.log import event, warn
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.update import asked
 from gateway.machine.update import box as boxes
+from gateway.machine.update import desk
 from gateway.machine.update.box import Box, Run
 from gateway.machine.update.memory import Phase
 from gateway.machine.update.proving import pin_is_wanted
@@ -50,7 +50,7 @@ class Trial:
         clock: Clock,
         run: Run = boxes.run,
         why: Path = WHY,
-        live: Path = asked.LIVE,
+        live: Path = desk.LIVE,
     ) -> None:
         """`why`: where the look at it says its code; `live`: capture's live state."""
         self._box = box
@@ -148,7 +148,7 @@ class Trial:
 
     def _exam_goes_on(self) -> bool:
         """A capture process that says nothing takes no pictures: it may be what is wrong."""
-        return bool(asked.exam_said(self._live, self._clock))
+        return bool(desk.exam_said(self._live, self._clock))
 
 
 def _said(why: Path) -> str:

@@ -18,7 +18,7 @@ from gateway.panel.own_upload import Arriving, OwnUpload
 from gateway.panel.people.roles import SERVE, SET_UP, caller_of
 from gateway.panel.problems import BadRequest, NotSignedIn, UpdateTooSlow
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")  # as gateway/machine/update/asked.py takes it
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")  # as gateway/machine/update/desk.py takes it
 
 
 UPLOAD = "/update/upload"
