@@ -12,7 +12,7 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import asked, data, erasing, repairing, setting_clock, trying, turns
+from gateway.machine import data, erasing, repairing, setting_clock, trying, turns, wishes
 from gateway.machine.applying import Applying, Places
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
@@ -79,14 +79,14 @@ def _look() -> None:
 def _try() -> None:
     places, supervisor = Places(), Supervisor()
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
-    raw = asked.taken(trying.REQUEST)
+    raw = wishes.taken(trying.REQUEST)
     trial = Trying(_applying(places), clock=Clock(), say=partial(turns.say, places.told))
     kept = turns.during_trial(places.told, lambda: trial.run(raw, supervisor.stop))
     event(_log, "network_tried", kept=kept)
 
 
 def _set_clock() -> None:
-    to = setting_clock.wanted(asked.taken(setting_clock.REQUEST), built(IMAGE))
+    to = setting_clock.wanted(wishes.taken(setting_clock.REQUEST), built(IMAGE))
     setting_clock.set_clock(to, machine=setting_clock.set_machine, battery=setting_clock.set_battery)
     (Places().told / BY_HAND).touch()
 
@@ -131,7 +131,7 @@ def _usb_list() -> None:
     said = told(SUBJECT, Places().told) or {"devices": []}
     waiting = [Enrolled(key=each["key"], name=each["name"]) for each in said["devices"] if each["state"] == "waits"]
     try:
-        wanted = asked.words_of(asked.taken(SUBJECT))
+        wanted = wishes.words_of(wishes.taken(SUBJECT))
         enrolled.change(wanted, waiting)
     except MachineRequest as error:  # such as a second touch for what is in already
         warn(_log, "usb_request_refused", why=error)

@@ -19,7 +19,6 @@ from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing, laying_open
 from gateway.machine.alone import KEYS, at_the_keys
-from gateway.machine.asked import taken, words_of
 from gateway.machine.closed import DataClosed
 from gateway.machine.data import TOLD, NotAKey, code_of
 from gateway.machine.disk import Disk
@@ -30,6 +29,7 @@ from gateway.machine.sealed_pieces import Pieces
 from gateway.machine.telling import tell
 from gateway.machine.update import proving
 from gateway.machine.update.desk import LIVE, exam_said
+from gateway.machine.wishes import taken, words_of
 
 SUBJECT = "repair"
 _TOKEN_DIGITS = 8
@@ -72,8 +72,8 @@ class PanelGone(DataClosed):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
-    """What the desk does to the machine."""
+class System:
+    """What the desk has the system do."""
 
     run: Callable[[list[str]], object] = run
 
@@ -97,7 +97,7 @@ class Desk:
         *,
         disk: Disk,
         clock: Clock,
-        machine: Machine,
+        system: System,
         says: Path = TOLD,
         live: Path = LIVE,
         data: Path = erasing.DATA,
@@ -107,7 +107,7 @@ class Desk:
     ) -> None:
         self._disk = disk
         self._clock = clock
-        self._machine = machine
+        self._system = system
         self._says = says
         self._live = live
         self._data = data
@@ -198,7 +198,7 @@ class Desk:
     def _alone(self) -> None:
         self._clock.pause(_HEARD_S)
         try:
-            self._machine.alone()
+            self._system.alone()
         except ProgramFailed as error:
             event(_log, "product_not_stopped", why=str(error))
             raise NotReset from None
@@ -206,7 +206,7 @@ class Desk:
     def _restart(self) -> None:
         """Start the machine anew; where it does not, the screen says that it wants to be switched off and on."""
         try:
-            self._machine.restart()
+            self._system.restart()
         except ProgramFailed as error:
             event(_log, "not_restarted", why=str(error))
 
@@ -222,7 +222,7 @@ def _words(error: ScopegateError) -> dict[str, str]:
 
 
 def _desk() -> Desk:
-    return Desk(disk=Disk(), clock=Clock(), machine=Machine())
+    return Desk(disk=Disk(), clock=Clock(), system=System())
 
 
 def run_asked() -> None:

@@ -12,7 +12,6 @@ from gateway.errors import MachineRequest, ScopegateError
 from gateway.log import event, warn
 from gateway.machine import telling
 from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
-from gateway.machine.asked import taken, words_of
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
@@ -31,6 +30,7 @@ from gateway.machine.update.refusals import (
     UpdateRefused,
 )
 from gateway.machine.update.versions import order
+from gateway.machine.wishes import taken, words_of
 
 OFFERS = "update-offers"
 STICK = Path("/media/usb")

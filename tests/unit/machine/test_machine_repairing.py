@@ -15,7 +15,7 @@ from gateway.machine.disk import Disk
 from gateway.machine.key_record import KeyRecord, State
 from gateway.machine.luks import Luks, WrongKey
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.repairing import Desk, Machine, PanelGone
+from gateway.machine.repairing import Desk, PanelGone, System
 
 MB = 1 << 20
 CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
@@ -35,11 +35,11 @@ class Box:
         self.disk.key.write_bytes(bytes(MB))
         self.disk.data.write_bytes(bytes(MB))
         key_record.write(self.disk.key, KeyRecord(state=State.MADE, key=b"own key"))
-        machine = Machine(run=self._run)
+        system = System(run=self._run)
         self.desk = Desk(
             disk=self.disk,
             clock=self.clock,
-            machine=machine,
+            system=system,
             says=self.says,
             live=self.live,
             data=self.data,
@@ -287,6 +287,6 @@ def test_nobody_changes_keys_while_a_box_is_erased(box: Box, tmp_path: Path) -> 
             busy.append(error.code)
         return b""
 
-    object.__setattr__(box.desk._machine, "run", looks)
+    object.__setattr__(box.desk._system, "run", looks)
     box.asked("destroy")
     assert set(busy) == {"keys-busy"}

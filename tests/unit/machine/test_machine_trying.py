@@ -11,8 +11,8 @@ from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
 from gateway.machine import turns
 from gateway.machine.applying import Applied, Applying, Places
-from gateway.machine.asked import taken
 from gateway.machine.trying import TRIED_S, Trying
+from gateway.machine.wishes import taken
 
 STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
 
