@@ -65,14 +65,14 @@ def start(
     return trouble
 
 
-def asked(
+def obey(
     disk: Disk, clock: Clock, wanted: Mapping[str, str], *, lock: Path = KEYS, says: Path = TOLD
 ) -> ScopegateError | None:
     """Do what was asked for, and say how it went, under the number of the request."""
     number = wanted.get("number", "")
     try:
         with at_the_keys(lock):
-            trouble = _asked(disk, clock, wanted)
+            trouble = _obeyed(disk, clock, wanted)
             _say(disk, trouble, number=number, says=says)
     except KeysBusy as error:  # whoever is at them writes what is said of the keys
         tell(says, SUBJECT, {**(told(SUBJECT, says) or {}), **_words(error), "number": number})
@@ -80,16 +80,16 @@ def asked(
     return trouble
 
 
-def _asked(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
+def _obeyed(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
     guarding = Guarding(disk, new_key=_random(clock), today=clock.utc().date().isoformat())
     try:
-        _obey(guarding, wanted)
+        _change(guarding, wanted)
     except (DataClosed, Refused) as error:
         return error
     return None
 
 
-def _obey(guarding: Guarding, wanted: Mapping[str, str]) -> None:
+def _change(guarding: Guarding, wanted: Mapping[str, str]) -> None:
     match wanted.get("do", ""):
         case "unlock":
             code = code_of(wanted)
@@ -165,7 +165,7 @@ def run_asked() -> None:
     """Do what the panel asks for; mount what was opened after the start, and start what waits for it."""
     disk = Disk()
     was_closed = not disk.opened
-    trouble = asked(disk, Clock(), words_of(taken(SUBJECT)))
+    trouble = obey(disk, Clock(), words_of(taken(SUBJECT)))
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
         make_up()

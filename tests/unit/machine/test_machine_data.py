@@ -55,7 +55,7 @@ class Box:
         return str(self.told["code"])
 
     def asked(self, **wanted: str) -> str:
-        trouble = data.asked(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
+        trouble = data.obey(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
         return trouble.code if trouble else ""
 
     @property
