@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.dicom.audit_message import AuditMessage, Code, Participant, as_xml
 from gateway.net.peers import address_of, addresses, named, target
 from tests.certificates import Authority
 from tests.loopback.peers.cable import PORT, Cable, end
@@ -135,3 +138,22 @@ def test_an_address_keeps_the_port_that_leads_to_it() -> None:
     assert target("fe80::c%lo") == ("fe80::c", 0, 1)
     assert [target("pacs.example"), named("pacs.example")] == ["pacs.example"] * 2
     assert named("fe80::c%lo") == "fe80::c"
+
+
+def test_the_audit_says_that_it_is_an_address_whatever_the_port_is_called() -> None:
+    code = Code(value="110104", meaning="DICOM Instances Transferred")
+    there = Participant(id="PACS", requestor=False, at='fe80::c%en_p-1"<')
+    message = AuditMessage(
+        event=code,
+        kinds=(),
+        action="C",
+        utc=datetime(2026, 11, 27, tzinfo=UTC),
+        outcome="0",
+        participants=(there,),
+        source="US",
+        site="",
+        subjects=(),
+    )
+    found = ET.fromstring(as_xml(message)).find("ActiveParticipant")  # our own words
+    assert found is not None
+    assert (found.get("NetworkAccessPointID"), found.get("NetworkAccessPointTypeCode")) == (there.at, "2")
