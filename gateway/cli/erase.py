@@ -8,8 +8,10 @@ import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.errors import BadValue, NotFound
-from gateway.model import Exam, ExamState
-from gateway.spool.erasable import Copy, Loss
+from gateway.model import Exam
+from gateway.spool.copies import Copy
+from gateway.spool.erasable import Loss
+from gateway.spool.erasing import Outcome
 from gateway.spool.spool import Spool
 
 
@@ -42,33 +44,49 @@ def _erase(config: Path, exam: str, patient_id: str, issuer: str | None, yes: in
     with spool_of(config) as (settings, spool):
         servers = [each.name for each in settings.procedure_steps]
         required = [each.name for each in settings.destinations if each.required]
-        found = _of_patient(spool, patient_id, issuer) if patient_id else [spool.exams.get(exam)]
-        losses = _losses(spool, found, required, servers, alone=bool(exam))
-        for other in erasable.named_in(spool, patient_id) if patient_id else ():
-            print(f"{other} was this patient's first and is another's now: its records name both, and it stays.")
+        if patient_id:
+            losses = _of_patient(spool, patient_id, issuer, required, servers)
+        else:
+            losses = erasable.losses(spool, [exam], required=required, servers=servers)
+            _print(losses[0], required)
         pictures = sum(each.pictures for each in losses)
-        what = f"{counted(len(losses), 'exam')} with {counted(pictures, 'picture')}"
         if not losses or yes != pictures:
+            what = f"{counted(len(losses), 'exam')} with {counted(pictures, 'picture')}"
             print("Nothing was erased.", end="")
             print(f" To erase {what} from this box for good: --yes {pictures}" if losses else "")
             return 1
-        clean = erasing.erase(spool, losses, by="command-line", servers=servers)
-    print(f"Erased from this box: {what}. Copies elsewhere, also in backups, are as they were.")
-    if settings.worklists:
-        print("A worklist server that has the patient on its list brings that entry again.")
-    if not clean:
-        print("Traces are left on the disk: the next command, or the next start of the box, tries again.")
-    return 0 if clean else 1
+        done = erasing.erase_each(spool, losses, by="command-line", servers=servers)
+    _print_done(losses, done, worklists=bool(settings.worklists))
+    return 0 if done.clean and not done.staying else 1
 
 
-def _of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
+def _of_patient(
+    spool: Spool, patient_id: str, issuer: str | None, required: Sequence[str], servers: Sequence[str]
+) -> Sequence[Loss]:
+    """Return, and print, what would go of a patient, and print what stays. Raises as `_exams_of`."""
+    from gateway.spool import erasable_patient
+
+    found = erasable_patient.everything(
+        spool, _exams_of(spool, patient_id, issuer), required=required, servers=servers
+    )
+    for each in found.going:
+        _print(each, required)
+    for stays in found.staying:
+        print(f"{stays.exam.id} stays: {stays.why.what} {stays.why.action}")
+    for other in erasable_patient.named_in(spool, patient_id):
+        print(f"{other} was this patient's first and is another's now: its records name both, and it stays.")
+    return found.going
+
+
+def _exams_of(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
     """Return the patient's exams. Raises NotFound, BadValue when the ID may be two persons'."""
-    from gateway.spool import erasable
+    from gateway.spool import erasable_patient
 
-    found = erasable.of_patient(spool, patient_id, issuer)
+    found = erasable_patient.of_patient(spool, patient_id, issuer)
     if not found:
         raise NotFound(
-            "There is no exam of a patient with exactly this ID.", action="Look at `scopegate exam list`."
+            "There is no exam of a patient with exactly this ID.",
+            action="Look at `scopegate exam list`; one whose patient nobody chose is erased by its number.",
         )
     issuers = sorted({each.patient.issuer for each in found})
     if len(issuers) > 1:
@@ -79,20 +97,19 @@ def _of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]
     return found
 
 
-def _losses(
-    spool: Spool, found: Sequence[Exam], required: Sequence[str], servers: Sequence[str], *, alone: bool
-) -> list[Loss]:
-    """Return, and print, what would go. Raises WrongState; `alone`: also for an open exam, which else stays."""
-    from gateway.spool import erasable
+def _print_done(losses: Sequence[Loss], done: Outcome, *, worklists: bool) -> None:
+    from gateway.cli.opened import counted
 
-    kept = [each for each in found if each.state is ExamState.OPEN and not alone]
-    going = [each.id for each in found if each not in kept]
-    losses = erasable.losses(spool, going, required=required, servers=servers)
-    for each in losses:
-        _print(each, required)
-    for stays in kept:
-        print(f"{stays.id} is open and stays. Finish or discontinue it first.")
-    return losses
+    for each in done.staying:
+        print(f"{each.exam.id} was not erased: {each.why.what} {each.why.action}")
+    staying = {each.exam.id for each in done.staying}
+    gone = [each for each in losses if each.exam.id not in staying]
+    what = f"{counted(len(gone), 'exam')} with {counted(sum(each.pictures for each in gone), 'picture')}"
+    print(f"Erased from this box: {what}. Copies elsewhere, also in backups, are as they were.")
+    if worklists and gone:
+        print("A worklist server that has the patient on its list brings that entry again.")
+    if not done.clean:
+        print("Traces are left on the disk: the next command, or the next start of the box, tries again.")
 
 
 def _print(loss: Loss, required: Sequence[str]) -> None:
@@ -119,4 +136,5 @@ def _words(copy: Copy) -> str:
     vouched = f", vouches for {copy.proven}" if copy.proven else ""
     perhaps = f", perhaps {copy.perhaps} more" if copy.perhaps else ""
     where = f"{copy.where} as it was before it was replaced" if copy.replaced else copy.where
+    where = f"fetched as files by {copy.where}" if copy.fetched else where
     return f"{where}: {counted(copy.objects, 'object')}{vouched}{perhaps}"

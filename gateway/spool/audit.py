@@ -96,17 +96,23 @@ class Audit:
 
     def about(self, exam: str) -> Iterator[dict[str, Any]]:
         """Yield the lines about an exam, the oldest first; what cannot be read is passed over."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            for line in file:
-                if exam.encode() not in line:
-                    continue
+        yield from (entry for entry in self._with(exam) if entry.get("exam") == exam)
+
+    def of_kinds(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """Yield every line of these kinds, the oldest first; what cannot be read is passed over."""
+        yield from (entry for entry in self._with(*kinds) if entry.get("what") in kinds)
+
+    def _with(self, *words: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines in which one of these words stands. One line at a time is in memory."""
+        marks = [word.encode() for word in words]
+        size = self._path.stat().st_size if self._path.exists() else 0
+        for line in self._lines(size, lambda: None):
+            if any(mark in line for mark in marks):
                 try:
                     entry = json.loads(line)
                 except ValueError:
                     continue
-                if isinstance(entry, dict) and entry.get("exam") == exam:
+                if isinstance(entry, dict):
                     yield entry
 
     def lately(self, what: str) -> Iterator[dict[str, Any]]:

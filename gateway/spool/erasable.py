@@ -1,28 +1,17 @@
-"""What would be lost with an exam, where copies of it are, and what forbids erasing it. Changes nothing."""
+"""What would be lost with an exam, and what forbids erasing it. Changes nothing."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import ClipRecording, ExamOpen, WrongState
-from gateway.model import Delivery, DeliveryState, Exam, ExamState
-from gateway.spool import records
+from gateway.model import DeliveryState, Exam, ExamState
+from gateway.spool import copies
+from gateway.spool.copies import ARRIVED, Copy
 from gateway.spool.room import MB
 from gateway.spool.spool import Spool
 
 MOST_OF_INDEX = 150 * MB  # which the panel writes anew in its memory (systemd/scopegate-panel.service)
-_ARRIVED = (DeliveryState.SENT, DeliveryState.COMMITTED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Copy:
-    """Objects of an exam at one other place. `perhaps`: a transfer began and nobody knows how it ended."""
-
-    where: str
-    objects: int
-    proven: int = 0
-    perhaps: int = 0
-    replaced: bool = False  # another archive bears the name now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,25 +31,39 @@ class Loss:
 
 def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
     """Return what would be lost with an exam. Raises NotFound."""
-    found = spool.exams.get(exam)
-    pictures = [listed.capture.sop_instance_uid for listed in spool.captures.of_exam(exam)]
-    own = {each.sop_instance_uid: each.capture for each in spool.objects.of_exam(exam) if not each.derived_from}
-    deliveries = spool.deliveries.list(exam=exam, limit=1_000_000)
-    before = _of_earlier_bearers(spool, exam)
-    there = [d for d in deliveries if d.destination in required and d.state in _ARRIVED and d.id not in before]
+    (found,) = each_loss(spool, [spool.exams.get(exam)], required)
+    return found
+
+
+def each_loss(spool: Spool, exams: Sequence[Exam], required: Collection[str]) -> list[Loss]:
+    """Return what would be lost with each of these exams. Of one at a time all rows are in memory."""
+    uids = {
+        exam.id: frozenset(listed.capture.sop_instance_uid for listed in spool.captures.of_exam(exam.id))
+        for exam in exams
+    }
+    taken = copies.by_hand(spool.audit, uids)
+    return [_loss(spool, exam, uids[exam.id], taken[exam.id], required) for exam in exams]
+
+
+def _loss(spool: Spool, exam: Exam, uids: frozenset[str], taken: Sequence[Copy], required: Collection[str]) -> Loss:
+    own = {o.sop_instance_uid: o.capture for o in spool.objects.of_exam(exam.id) if not o.derived_from}
+    deliveries = spool.deliveries.list(exam=exam.id, limit=1_000_000)
+    before = copies.of_earlier_bearers(spool, exam.id)
+    there = [d for d in deliveries if d.destination in required and d.state in ARRIVED and d.id not in before]
     sent = {own.get(d.sop_instance_uid, "") for d in there}
     proven = {own.get(d.sop_instance_uid, "") for d in there if d.state is DeliveryState.COMMITTED}
+    configured = {d.destination for d in deliveries}  # which audit what they write, too
     return Loss(
-        exam=found,
-        uids=frozenset(pictures),
-        pictures=len(pictures),
-        unsent=sum(uid not in sent for uid in pictures),
-        unproven=sum(uid not in proven for uid in pictures),
-        untold=_untold(spool, exam),
+        exam=exam,
+        uids=uids,
+        pictures=len(uids),
+        unsent=len(uids - sent),
+        unproven=len(uids - proven),
+        untold=_untold(spool, exam.id),
         copies=(
-            *_delivered([d for d in deliveries if d.id not in before]),
-            *_delivered([d for d in deliveries if d.id in before], replaced=True),
-            *_exported(spool, exam, {d.destination for d in deliveries}),
+            *copies.delivered([d for d in deliveries if d.id not in before]),
+            *copies.delivered([d for d in deliveries if d.id in before], replaced=True),
+            *(copy for copy in taken if copy.fetched or copy.where not in configured),
         ),
     )
 
@@ -69,34 +72,11 @@ def losses(
     spool: Spool, exams: Sequence[str], *, required: Collection[str], servers: Collection[str]
 ) -> list[Loss]:
     """Return what would be lost with each exam. Raises NotFound, and what forbids erasing one of them now."""
-    found = [loss(spool, exam, required) for exam in exams]
+    found = each_loss(spool, [spool.exams.get(exam) for exam in exams], required)
     with spool.database.read() as connection:
         for exam in exams:
             refuse(connection, exam, servers)
     return found
-
-
-def of_patient(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
-    """Return every exam of the patient with exactly this ID; `issuer`: None = whatever it is."""
-    with spool.database.read() as connection:
-        rows = connection.execute(
-            "SELECT document FROM exam WHERE json_extract(document, '$.patient.id') = ? ORDER BY opened_at, id",
-            (patient_id,),
-        ).fetchall()
-    exams = (records.load(Exam, row["document"]) for row in rows)
-    return [exam for exam in exams if issuer is None or exam.patient.issuer == issuer]
-
-
-def named_in(spool: Spool, patient_id: str) -> list[str]:
-    """Return other patients' exams with a picture whose record names this ID: it was taken under it."""
-    with spool.database.read() as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT exam.id FROM capture JOIN exam ON exam.id = capture.exam "
-            "WHERE json_extract(capture.document, '$.patient.id') = ?1 "
-            "AND json_extract(exam.document, '$.patient.id') <> ?1 ORDER BY exam.opened_at, exam.id",
-            (patient_id,),
-        ).fetchall()
-    return [row["id"] for row in rows]
 
 
 def refuse(connection: sqlite3.Connection, exam: str, servers: Collection[str]) -> None:
@@ -158,38 +138,3 @@ def _untold(spool: Spool, exam: str) -> int:
             "SELECT count(*) FROM step_message WHERE exam = ? AND state IN ('queued', 'held')", (exam,)
         ).fetchone()
     return int(count)
-
-
-def _of_earlier_bearers(spool: Spool, exam: str) -> frozenset[int]:
-    """Return the deliveries that another archive got, which bore the name before."""
-    with spool.database.read() as connection:
-        rows = connection.execute(
-            "SELECT delivery.id FROM delivery JOIN destination ON destination.name = delivery.destination "
-            "WHERE delivery.exam = ? AND delivery.state IN ('sent', 'committed') AND sent_to <> generation",
-            (exam,),
-        )
-        return frozenset(row[0] for row in rows)
-
-
-def _delivered(deliveries: Collection[Delivery], *, replaced: bool = False) -> Iterator[Copy]:
-    for name in sorted({d.destination for d in deliveries}):
-        there = [d for d in deliveries if d.destination == name]
-        copy = Copy(
-            where=name,
-            objects=sum(d.state in _ARRIVED for d in there),
-            proven=sum(d.state is DeliveryState.COMMITTED for d in there),
-            perhaps=sum(d.in_doubt and d.state not in _ARRIVED for d in there),
-            replaced=replaced,
-        )
-        if copy.objects or copy.perhaps:
-            yield copy
-
-
-def _exported(spool: Spool, exam: str, known: Collection[str]) -> Iterator[Copy]:
-    """Yield the media that were written by hand: only the audit knows of them. `known`: destinations."""
-    written: dict[str, int] = {}
-    for line in spool.audit.about(exam):
-        where, objects = line.get("to"), line.get("objects")
-        if line.get("what") == "exported" and isinstance(where, str) and isinstance(objects, int):
-            written[where] = max(objects, written.get(where, 0))
-    yield from (Copy(where=where, objects=count) for where, count in written.items() if where not in known)

@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import DiskFull, SpoolDamaged, SpoolError, WrongState
+from gateway.errors import DiskFull, Refused, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event, warn
 from gateway.model import Exam, ExamState
 from gateway.spool import database, erasable, records
 from gateway.spool.erasable import Loss
+from gateway.spool.erasable_patient import Staying
 from gateway.spool.files import locked
 from gateway.spool.paths import ERASED, ERASURE
 from gateway.spool.spool import Spool
@@ -42,6 +43,14 @@ class Erasure:
     person: str = ""  # who was signed in; a command knows nobody
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of several exams. `clean`: see `erase`."""
+
+    staying: tuple[Staying, ...]
+    clean: bool
+
+
 def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str], person: str = "") -> bool:
     """Erase exams; False when the index's log, which somebody reads, still holds traces until the next start.
 
@@ -60,29 +69,46 @@ def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[s
     return clean
 
 
+def erase_each(
+    spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str], person: str = ""
+) -> Outcome:
+    """Erase what can be; an exam that cannot stays as it was, and stops no other. Otherwise as `erase`."""
+    staying = []
+    with locked(spool.layout.migration_lock):
+        try:
+            for each in exams:
+                try:
+                    _begin(spool, each, by=by, person=person, servers=servers)
+                except (Refused, SpoolError) as why:
+                    staying.append(Staying(exam=each.exam, why=why))
+        finally:
+            clean = take_up(spool)
+    return Outcome(staying=tuple(staying), clean=clean)
+
+
 def take_up(spool: Spool) -> bool:
     """Finish every erasure that was begun; False when traces are left. Under the migration lock only.
 
-    A file that cannot be removed, and a full disk, keep no process from starting: the next start tries again.
+    A file that cannot be removed, and a full disk, keep no process from starting, and the file no other exam from
+    being erased: the next start tries again.
     """
     _take_back_claims(spool)
     came_back = _forget_again(spool)
     folders = sorted(spool.layout.exams.glob(f"*{ERASED}"))
-    if not folders and not came_back:
-        return True
+    finished = [folder for folder in folders if _is_finished(spool, folder)]
+    if not finished and not came_back:
+        return not folders
     try:
-        for folder in folders:
-            _finish(spool, folder)
         for path in database.put_aside(spool.layout.database):  # nobody uses them, and everybody's name is in them
             spool.files.remove(path)
         if not spool.database.rewrite():
             return False
-        for folder in folders:
+        for folder in finished:
             spool.files.remove_folder(folder)
     except (SpoolError, OSError) as error:
         warn(_log, "erasure_not_finished", error=type(error).__name__)
         return False
-    return True
+    return finished == folders
 
 
 def unfinished(spool: Spool) -> list[str]:
@@ -155,6 +181,15 @@ def _take_back_claims(spool: Spool) -> None:
 
 
 # --- from the mark on ------------------------------------------------------------------------------------------
+
+
+def _is_finished(spool: Spool, folder: Path) -> bool:
+    try:
+        _finish(spool, folder)
+    except (SpoolError, OSError) as error:
+        warn(_log, "erasure_not_finished", error=type(error).__name__)
+        return False
+    return True
 
 
 def _finish(spool: Spool, folder: Path) -> None:

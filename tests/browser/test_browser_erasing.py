@@ -1,11 +1,11 @@
-"""An administrator erases one exam with fingers only: from its details, by the number of its pictures."""
+"""An administrator erases one exam, or all of a patient, with fingers only: from its details, by their number."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Box, ready
 from tests.browser.screens.people import PIN, as_administrator, ask
-from tests.browser.screens.states import sealed
+from tests.browser.screens.states import sealed, set_deliveries
 
 pytestmark = pytest.mark.parametrize("size", ["front"], indirect=True)
 
@@ -49,3 +49,42 @@ def test_who_stands_before_the_box_signs_in_and_erases_the_exam_by_its_number(pa
     page.get_by_role("link", name="Exams on this box").tap()
     page.wait_for_url("**/archive")
     expect(page.locator("#list")).not_to_contain_text("MEIER")
+
+
+def test_everything_of_a_patient_goes_but_what_is_being_sent_which_the_page_says(page: Page, box: Box) -> None:
+    sent = sealed(box, 1)
+    set_deliveries(box, "pacs", state="sending")
+    first, second = sealed(box, 2), sealed(box, 1)
+    as_administrator(box, page)
+    page.goto(f"{box.address}/erase/{first.id}")
+    ready(page)
+    page.get_by_role("link", name="Everything of this patient").tap()
+    page.wait_for_url(f"{box.address}/erase/{first.id}/patient")
+    ready(page)
+    expect(page.get_by_text("Exams that can be erased: 2.")).to_be_visible()
+    expect(page.get_by_text("A picture of this exam is being sent at this moment.")).to_be_attached()
+    page.get_by_role("link", name="Erase these exams").tap()
+    page.wait_for_url("**/patient/number")
+    ready(page)
+    type_by_touch(page, "2")
+    page.get_by_role("button", name="Erase these exams").tap()
+    expect(page.locator("#problem")).to_contain_text("This is not the number of the exams' pictures.")
+    assert box.spool.exams.get(second.id)
+    page.get_by_role("button", name="Delete").tap()
+    type_by_touch(page, "3")
+    page.get_by_role("button", name="Erase these exams").tap()
+    page.wait_for_url(f"{box.address}/erase/{sent.id}/patient?after=1")
+    ready(page)
+    assert [exam.id for exam in box.spool.exams.list()] == [sent.id]
+    expect(page.get_by_text("What could be erased is erased from this box.")).to_be_visible()
+    set_deliveries(box, "pacs", state="queued")  # it was sent meanwhile, or failed
+    page.goto(f"{box.address}/erase/{sent.id}/patient")
+    ready(page)
+    page.get_by_role("link", name="Erase these exams").tap()
+    page.wait_for_url("**/patient/number")
+    ready(page)
+    type_by_touch(page, "1")
+    page.get_by_role("button", name="Erase these exams").tap()
+    page.wait_for_url("**/erased?several=1")
+    expect(page.get_by_text("The exams are erased from this box.")).to_be_visible()
+    assert box.spool.exams.list() == []

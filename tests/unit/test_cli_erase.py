@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.app import app
 from gateway.clock import Clock
 from gateway.errors import BadValue, NotFound, WrongState
-from gateway.model import DeliveryState, Exam, MessageKind, Patient
+from gateway.model import DeliveryState, Exam, Identity, MessageKind, Patient
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
@@ -151,7 +151,7 @@ def test_a_patient_goes_with_every_exam_but_the_open_one(config: Path, root: Pat
     still_open, _ = spool.exams.open(subject(CANARY))
     spool.close()
     asked = erase(config, "--patient-id", CANARY.id)
-    assert f"{still_open.id} is open and stays" in asked.output
+    assert f"{still_open.id} stays: This exam is open." in asked.output
     assert "2 exams with 4 pictures from this box for good: --yes 4" in asked.output
     assert len(listed(root)) == 4
     assert erase(config, "--patient-id", "-", "--yes", "4", typed=f"{CANARY.id}\n").exit_code == 0
@@ -207,12 +207,54 @@ def test_an_open_exam_and_one_that_is_being_sent_are_refused(config: Path, root:
     for words, why in (
         ((still_open.id, "--yes", "0"), "This exam is open."),
         ((sent.id, "--yes", "3"), "is being sent at this moment"),
-        (("--patient-id", CANARY.id, "--yes", "3"), "is being sent at this moment"),
     ):
         done = erase(config, *words)
         assert isinstance(done.exception, WrongState)
         assert why in done.exception.what
     assert len(listed(root)) == 2
+
+
+def test_of_a_patient_what_cannot_be_erased_is_named_and_stops_no_other_exam(config: Path, root: Path) -> None:
+    spool = box(root)
+    sent, unchecked, goes = ended(spool, pictures=2), spool.exams.open(subject(CANARY))[0], ended(spool)
+    delivery = spool.deliveries.list(exam=sent.id, states_wanted=(DeliveryState.QUEUED,))[0]
+    spool.deliveries.move(delivery, DeliveryState.SENDING, Owner.FORWARD)
+    spool.close()
+    done = erase(config, "--patient-id", CANARY.id, "--yes", "3")
+    assert done.exit_code == 0, done.output
+    assert f"{sent.id} stays: A picture of this exam is being sent at this moment." in done.output
+    assert f"{unchecked.id} stays: Nobody has confirmed the patient of this exam yet" in done.output
+    assert f"{goes.id}  " in done.output
+    assert set(listed(root)) == {sent.id, unchecked.id}
+
+
+def test_an_exam_whose_patient_nobody_chose_is_no_patient_s(config: Path, root: Path) -> None:
+    spool = box(root)
+    spool.exams.open(replace(subject(CANARY), identity=Identity.TEMPORARY))
+    spool.close()
+    done = erase(config, "--patient-id", CANARY.id)
+    assert isinstance(done.exception, NotFound)
+    assert "is erased by its number" in done.exception.action
+
+
+def test_who_fetched_pictures_with_a_browser_has_copies(config: Path, root: Path) -> None:
+    spool = box(root)
+    exam, other = ended(spool), ended(spool, BORIS, pictures=1)
+    first, second, _ = (each.capture.sop_instance_uid for each in spool.captures.of_exam(exam.id))
+    foreign = spool.captures.of_exam(other.id)[0].capture.sop_instance_uid
+    for uid, form, who in (
+        (first, "dicom", {"person": "Huber^Maria"}),
+        (first, "media", {"person": "Huber^Maria"}),
+        (second, "dicom", {"person": "Huber^Maria"}),
+        (second, "dicom", {}),
+        (foreign, "dicom", {"person": "Nobody^Else"}),
+    ):
+        spool.audit.note("capture-downloaded", by="panel", capture=uid, form=form, **who, address="10.0.0.7")
+    spool.close()
+    said = erase(config, exam.id).output
+    assert "elsewhere: fetched as files by Huber^Maria: 2 objects" in said
+    assert "elsewhere: fetched as files by 10.0.0.7: 1 object\n" in said
+    assert "Nobody^Else" not in said
 
 
 def test_a_procedure_step_is_not_left_in_progress_at_its_server(config: Path, root: Path) -> None:

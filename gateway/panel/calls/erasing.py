@@ -1,4 +1,4 @@
-"""The call that erases one exam from this box for good, asked by who repeats the number of its pictures."""
+"""The calls that erase an exam, or a patient's exams, from this box for good, asked by who repeats the number."""
 
 from functools import partial
 
@@ -10,11 +10,14 @@ from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.problems import OtherNumber
+from gateway.panel.shown import erasures
 from gateway.spool import erasable, erasing
+
+_ANEW = "Look at the page again: what would be lost may have changed."
 
 
 class ErasingCalls:
-    """`/exams/{exam}/erase`."""
+    """`/exams/{exam}/erase`, `/exams/{exam}/erase-patient`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -22,7 +25,10 @@ class ErasingCalls:
         self._servers = [each.name for each in context.settings.procedure_steps]
 
     def routes(self) -> list[Route]:
-        return [Route("/exams/{exam}/erase", self.erase, methods=["POST"], who=SET_UP)]
+        return [
+            Route("/exams/{exam}/erase", self.erase, methods=["POST"], who=SET_UP),
+            Route("/exams/{exam}/erase-patient", self.erase_patient, methods=["POST"], who=SET_UP),
+        ]
 
     async def erase(self, request: Request) -> Response:
         """Erase an exam; `clean` is false while traces of it are left on the disk."""
@@ -36,8 +42,28 @@ class ErasingCalls:
         losses = erasable.losses(spool, [exam], required=self._required, servers=self._servers)
         erasable.refuse_on_screen(spool)
         if repeated != losses[0].pictures:
-            raise OtherNumber(
-                "This is not the number of the exam's pictures.",
-                action="Look at the page again: what would be lost may have changed.",
-            )
+            raise OtherNumber("This is not the number of the exam's pictures.", action=_ANEW)
         return erasing.erase(spool, losses, by="panel", person=person, servers=self._servers)
+
+    async def erase_patient(self, request: Request) -> Response:
+        """Erase what can be erased of an exam's patient; `left`: the exams of theirs that are still on the box."""
+        asked = await bodies.read(request, "pictures", "exams")
+        repeated = bodies.whole(bodies.text(asked.values, "pictures", required=True))
+        shown = bodies.text(asked.values, "exams", longest=erasures.LONGEST, required=True).split()
+        erase = partial(self._erase_patient, request.path_params["exam"], shown, repeated, acting.get())
+        return JSONResponse(await self._context.work.spool(erase))
+
+    def _erase_patient(self, exam: str, shown: list[str], repeated: int | None, person: str) -> dict[str, object]:
+        spool = self._context.spool
+        asked = spool.exams.get(exam)
+        found = erasures.of_patient(spool, asked, required=self._required, servers=self._servers)
+        erasable.refuse_on_screen(spool)
+        if set(shown) != {loss.exam.id for loss in found.going}:
+            raise OtherNumber("These are not the exams of the patient that can be erased now.", action=_ANEW)
+        if repeated != found.pictures:
+            raise OtherNumber("This is not the number of the exams' pictures.", action=_ANEW)
+        # The exam whose page this is goes last: after a cut in the middle its page still says what is left.
+        going = sorted(found.going, key=lambda loss: loss.exam.id == exam)
+        done = erasing.erase_each(spool, going, by="panel", person=person, servers=self._servers)
+        left = [each.id for each in erasures.exams_of(spool, asked)]
+        return {"clean": done.clean, "erased": len(going) - len(done.staying), "left": left}

@@ -7,6 +7,7 @@ from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
 from gateway.panel.pages.copying import CopyingPages
 from gateway.panel.pages.erasing import ErasingPages
+from gateway.panel.pages.erasing_patient import ErasingPatientPages
 from gateway.panel.pages.exams import ExamPages
 from gateway.panel.pages.first_start import FirstStartPages
 from gateway.panel.pages.frame import Frame
@@ -33,6 +34,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *TypedPages(context, frame).routes(),
         *ExamPages(context, frame).routes(),
         *ErasingPages(context, frame).routes(),
+        *ErasingPatientPages(context, frame).routes(),
         *MovingPages(context, frame).routes(),
         *MachinePages(context, frame).routes(),
         *UpdatePages(context, frame).routes(),

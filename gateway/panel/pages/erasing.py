@@ -7,6 +7,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import SET_UP
+from gateway.panel.shown import erasures
 from gateway.spool import erasable, erasing
 
 
@@ -32,6 +33,7 @@ class ErasingPages:
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
             "keep": exam.keep,
+            "known": erasures.known(exam),
             "loss": erasable.loss(self._spool, exam.id, required),
             "required": required,
             "worklists": bool(self._settings.worklists),
@@ -46,8 +48,9 @@ class ErasingPages:
         return asked
 
     def _erased(self, request: Request) -> Values:
-        del request
-        return {"traces": bool(erasing.unfinished(self._spool))}
+        """Say that it is done; `?several=1`: with all exams of a patient."""
+        several = request.query_params.get("several") == "1"
+        return {"traces": bool(erasing.unfinished(self._spool)), "several": several}
 
     def _refused(self, exam: str) -> Refused | None:
         servers = [each.name for each in self._settings.procedure_steps]

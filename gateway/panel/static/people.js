@@ -80,8 +80,9 @@ addEventListener("submit", async (event) => {
   $("problem").hidden = true;
   try {
     const value = await call(form.dataset.to, bodyOf(form));
+    const [left] = value?.left || []; // an exam of the patient that could not be erased
     if ("code" in form.dataset) showCode(value);
-    else location.assign(form.dataset.next);
+    else location.assign(left ? form.dataset.left.replace("{exam}", left) : form.dataset.next);
   } catch (error) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
     for (const secret of form.querySelectorAll("[type=password], [name=last]")) secret.value = "";

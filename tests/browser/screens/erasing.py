@@ -1,11 +1,11 @@
-"""An exam that an administrator erases from the box."""
+"""An exam, or everything of a patient, that an administrator erases from the box."""
 
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import BEFORE, at, screen
-from tests.browser.screens.states import LONG, refused, sealed, set_deliveries
+from tests.browser.screens.states import LONG, exam, refused, sealed, set_deliveries
 
 
 @screen
@@ -29,7 +29,50 @@ def erase_number(box: Box) -> str:
     return f"/erase/{refused(box).id}/number"
 
 
-for _name in ("erase", "erase_refused", "erase_number"):
+def _of_one_patient(box: Box) -> str:
+    """Return the first of four exams: it has copies everywhere, one is being sent, of one the patient is unsure."""
+    first = sealed(box, 12, name=LONG)
+    set_deliveries(box, "pacs", state="committed", proof="commitment", attempts=1)
+    set_deliveries(box, "backup", in_doubt=1)
+    uid = box.spool.captures.of_exam(first.id)[0].capture.sop_instance_uid
+    fetched = {"capture": uid, "form": "dicom", "address": "10.0.0.7"}
+    box.spool.audit.note("capture-downloaded", by="panel", person="Rossi", exam=first.id, **fetched)
+    sealed(box, 3)
+    sent = sealed(box, 1)
+    with box.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE delivery SET state = 'sending' WHERE exam = ? AND destination = 'pacs'", (sent.id,)
+        )
+    asked = exam(box, 2)
+    box.spool.exams.finish(asked.id, please_check="reboot")
+    return first.id
+
+
+@screen
+def erase_patient(box: Box) -> str:
+    return f"/erase/{_of_one_patient(box)}/patient"
+
+
+@screen
+def erase_patient_left(box: Box) -> str:
+    sent = sealed(box, 1)
+    set_deliveries(box, "pacs", state="sending")
+    return f"/erase/{sent.id}/patient?after=1"
+
+
+@screen
+def erase_patient_number(box: Box) -> str:
+    return f"/erase/{_of_one_patient(box)}/patient/number"
+
+
+for _name in (
+    "erase",
+    "erase_refused",
+    "erase_number",
+    "erase_patient",
+    "erase_patient_left",
+    "erase_patient_number",
+):
     BEFORE[_name] = as_administrator
 at("erased", "/erased", as_administrator)
 

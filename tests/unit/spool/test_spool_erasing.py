@@ -286,6 +286,21 @@ def test_one_exam_that_cannot_go_keeps_the_others_too(spool: Spool) -> None:
     assert len(spool.exams.list()) == 2
 
 
+def test_of_several_that_may_go_alone_one_that_cannot_stays_whole_and_stops_no_other(spool: Spool) -> None:
+    sent, goes = of_another(spool), of_another(spool)
+    losses = [erasable.loss(spool, exam.id, ["pacs"]) for exam in (sent, goes)]
+    queued = spool.deliveries.list(exam=sent.id, states_wanted=(DeliveryState.QUEUED,))
+    assert queued
+    spool.deliveries.move(queued[0], DeliveryState.SENDING, Owner.FORWARD)  # since somebody looked
+    before = rows_of(spool, sent.id)
+    done = erasing.erase_each(spool, losses, by="panel", servers=())
+    assert [(each.exam.id, type(each.why)) for each in done.staying] == [(sent.id, WrongState)]
+    assert done.clean
+    assert [exam.id for exam in spool.exams.list()] == [sent.id]
+    assert rows_of(spool, sent.id) == before
+    assert spool.layout.exam(sent.id).is_dir()
+
+
 def test_a_server_that_was_taken_out_of_the_configuration_is_not_waited_for(spool: Spool) -> None:
     exam = is_told(spool)
     assert erasable.loss(spool, exam.id, []).untold == 2
