@@ -56,8 +56,8 @@ class ErasingCalls:
     def _erase_patient(self, exam: str, shown: list[str], repeated: int | None, person: str) -> dict[str, object]:
         spool = self._context.spool
         asked = spool.exams.get(exam)
-        found = erasures.of_patient(spool, asked, required=self._required, servers=self._servers)
         erasable.refuse_on_screen(spool)
+        found = erasures.of_patient(spool, asked, required=self._required, servers=self._servers)
         if set(shown) != {loss.exam.id for loss in found.going}:
             raise OtherNumber("These are not the exams of the patient that can be erased now.", action=_ANEW)
         if repeated != found.pictures:

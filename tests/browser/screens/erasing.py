@@ -31,13 +31,13 @@ def erase_number(box: Box) -> str:
 
 def _of_one_patient(box: Box) -> str:
     """Return the first of four exams: it has copies everywhere, one is being sent, of one the patient is unsure."""
-    first = sealed(box, 12, name=LONG)
+    first = sealed(box, 12)
     set_deliveries(box, "pacs", state="committed", proof="commitment", attempts=1)
     set_deliveries(box, "backup", in_doubt=1)
     uid = box.spool.captures.of_exam(first.id)[0].capture.sop_instance_uid
     fetched = {"capture": uid, "form": "dicom", "address": "10.0.0.7"}
     box.spool.audit.note("capture-downloaded", by="panel", person="Rossi", exam=first.id, **fetched)
-    sealed(box, 3)
+    sealed(box, 3, name=LONG)
     sent = sealed(box, 1)
     with box.spool.database.write() as connection:
         connection.execute(
