@@ -1,7 +1,7 @@
 """Erasing everything of a patient, cut after every file operation: each exam is whole or gone."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Change, Cut, Operation, for_each_cut
-from tests.crash.test_power_cut_erase import WithIndex
+from tests.crash.test_power_cut_erase import WithIndex, files_first
 from tests.forward.bench import let_go, open_exam, still, wrap_all
 from tests.memory import folder_in_memory
 
@@ -24,7 +24,17 @@ def root() -> Iterator[Path]:
         yield folder / "data"
 
 
-def erased(root: Path) -> tuple[list[Exam], WithIndex, int]:
+def as_the_product_does(spool: Spool, exams: list[Exam]) -> None:
+    losses = [erasable.loss(spool, exam.id, ["pacs"]) for exam in exams]
+    assert erasing.erase_each(spool, losses, by="panel", servers=()) == erasing.Outcome(staying=(), clean=True)
+
+
+def one_by_one_without_a_mark(spool: Spool, exams: list[Exam]) -> None:
+    for exam in exams:
+        files_first(spool, exam)
+
+
+def erased(root: Path, erase: Callable[[Spool, list[Exam]], None]) -> tuple[list[Exam], WithIndex, int]:
     """Erase both exams of a patient, of two pictures each."""
     spool = open_spool(root, clock=FakeClock(), destinations=("pacs",))
     exams = []
@@ -39,8 +49,7 @@ def erased(root: Path) -> tuple[list[Exam], WithIndex, int]:
     spool = open_spool(root, clock=FakeClock(), files=recording, destinations=("pacs",))
     recording.spool = spool
     recording.note(Operation(kind="change", change=Change()))  # the index before anything
-    losses = [erasable.loss(spool, exam.id, ["pacs"]) for exam in exams]
-    assert erasing.erase_each(spool, losses, by="panel", servers=()) == erasing.Outcome(staying=(), clean=True)
+    erase(spool, exams)
     spool.close()
     return exams, recording, begin
 
@@ -70,8 +79,8 @@ def started(cut: Cut, exams: list[Exam]) -> tuple[str, ...]:
             spool.close()
 
 
-def test_a_power_cut_while_a_patient_is_erased_leaves_each_exam_whole_or_gone(root: Path) -> None:
-    exams, recording, begin = erased(root)
+def survey(exams: list[Exam], recording: WithIndex, begin: int) -> Counter[tuple[str, ...]]:
+    """Count what is left of both exams on each different disk."""
     seen: Counter[tuple[str, ...]] = Counter()
     disks: set[bytes] = set()
     for cut in for_each_cut(recording, variants=VARIANTS):
@@ -79,4 +88,14 @@ def test_a_power_cut_while_a_patient_is_erased_leaves_each_exam_whole_or_gone(ro
             disks.add(cut.digest)
             seen[started(cut, exams)] += 1
     print(f"\npower cut while a patient is erased: {dict(seen)}")
+    return seen
+
+
+def test_a_power_cut_while_a_patient_is_erased_leaves_each_exam_whole_or_gone(root: Path) -> None:
+    seen = survey(*erased(root, as_the_product_does))
     assert set(seen) == {("whole", "whole"), ("gone", "whole"), ("gone", "gone")}
+
+
+def test_erasing_them_without_a_mark_leaves_halves_so_the_test_can_see_them(root: Path) -> None:
+    seen = survey(*erased(root, one_by_one_without_a_mark))
+    assert any("half" in left for left in seen)
