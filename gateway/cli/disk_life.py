@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.cli.finding import Finding
 from gateway.config.told import FOLDER, told
+from gateway.forward.connections.finding import Finding
 from gateway.machine.telling import tell
 from gateway.spool.wear import SUBJECT, Life, judge
 from hardware.wear import SYS, Kind, Wear, disk_under, of_smartctl, of_sysfs

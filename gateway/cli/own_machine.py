@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.finding import Finding
 from gateway.config.told import FOLDER, told
+from gateway.forward.connections.finding import Finding
 
 _SET_BY = {
     "ntp": "follows {server}",

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from gateway.cli import doctor
@@ -71,7 +70,7 @@ def _of_the_command(settings: Settings, clock: Clock, missing: dict[str, str]) -
     yield Part(
         name="doctor.json",
         about="What `scopegate doctor` finds.",
-        made=lambda: [asdict(each) for each in doctor.findings(settings, clock)],
+        made=lambda: doctor.for_programs(doctor.findings(settings, clock)),
     )
     for name, about, command, own in (
         ("units.txt", "The services, as systemd knows them.", _STATES, True),

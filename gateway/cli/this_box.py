@@ -1,4 +1,4 @@
-"""What `scopegate doctor` sees on this box: processes, devices, disk, clock, certificates. Opens no connection."""
+"""What `scopegate doctor` sees on this box: processes, devices, disk, clock, queues. Opens no connection."""
 
 import os
 import shutil
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.cli import own_machine
-from gateway.cli.finding import Finding, until
 from gateway.clock import Clock
-from gateway.config.settings import Settings, Sign, Source, Tls, Trigger
+from gateway.config.settings import Settings, Sign, Source, Trigger
 from gateway.errors import SpoolError, TooHot
+from gateway.forward.connections.doors import live_of
+from gateway.forward.connections.finding import Finding
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
 from gateway.spool.paths import Layout
 from gateway.spool.reserve import Reserve
 from gateway.spool.room import MB, Level, Typical
@@ -21,7 +21,7 @@ from hardware.machine import Sensors
 
 def processes(settings: Settings, clock: Clock) -> Iterator[Finding]:
     for name in ("capture", "forward", "panel"):
-        running = _said(settings, name, clock) is not None
+        running = live_of(settings, name, clock) is not None
         yield Finding(
             what=f"process {name}",
             ok=running,
@@ -31,7 +31,7 @@ def processes(settings: Settings, clock: Clock) -> Iterator[Finding]:
 
 
 def sources(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    capture = _said(settings, "capture", clock) or {}
+    capture = live_of(settings, "capture", clock) or {}
     said = {source["name"]: source for source in capture.get("sources", [])}
     for source in settings.sources:
         state = said.get(source.name)
@@ -69,7 +69,7 @@ _GROUPS = {"serial": "dialout", "input": "input", "gpio": "gpio", "tone": "audio
 
 def pedals(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Say which pedals, lamps and loudspeakers capture has open."""
-    capture = _said(settings, "capture", clock) or {}
+    capture = live_of(settings, "capture", clock) or {}
     tables: tuple[tuple[str, str, tuple[Trigger | Sign, ...]], ...] = (
         ("pedal", "pedals", settings.triggers),
         ("sign", "signs", settings.signs),
@@ -132,7 +132,7 @@ def disk(settings: Settings, clock: Clock) -> Finding:
     folder = settings.station.data_dir
     place = next(path for path in (folder, *folder.parents) if path.exists())
     wanted = settings.retention.reserve_mb * MB
-    capture = _said(settings, "capture", clock) or {}
+    capture = live_of(settings, "capture", clock) or {}
     measured = (capture.get("disk") or {}).get("sizes") or {}
     try:
         found = Reserve(path=place / Layout(folder).reserve.name, wanted=wanted, files=Files()).room()
@@ -156,7 +156,7 @@ def machine(settings: Settings, clock: Clock, sensors: Sensors | None = None) ->
     Capture judges it over time; without it this moment counts.
     """
     sensors = sensors or Sensors()
-    said = (_said(settings, "capture", clock) or {}).get("machine") or {}
+    said = (live_of(settings, "capture", clock) or {}).get("machine") or {}
     zones, weak = sensors.zones(), sensors.undervoltage()
     if zones:
         nearest = max(zones, key=lambda each: each.celsius - each.limit)
@@ -193,82 +193,9 @@ def media(settings: Settings) -> Iterator[Finding]:
             yield Finding(what=f"destination {destination.name}", ok=True if there else None, says=says)
 
 
-def certificates(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """Look at the files of every `tls` and of `lan`, each once: how long they hold, who may read the keys."""
-    from gateway.net import expiry
-
-    every = [
-        settings.station.tls,
-        *(server.tls for server in settings.worklists),
-        *(server.tls for server in settings.procedure_steps),
-        *(destination.tls for destination in settings.destinations),
-        settings.audit.tls if settings.audit else None,
-    ]
-    used: list[Tls] = [tls for tls in every if tls is not None]
-    # A file of authorities is as good as its best; our certificate is as good as the worst of its chain.
-    files = {tls.ca: max for tls in used if tls.ca} | {tls.certificate: min for tls in used if tls.certificate}
-    lan = settings.panel.lan
-    files |= {lan.certificate: min} if lan else {}
-    for path, choose in files.items():
-        what = f"certificate {path}"
-        try:
-            yield until(what, choose(expiry.ends(path)), clock, "Have it renewed; no restart is needed then.")
-        except (OSError, ValueError):
-            yield Finding(what=what, ok=False, says="cannot be read", action="Put the file right.")
-    keys = {tls.key: "key" for tls in used if tls.key}
-    keys |= {lan.key: "key"} if lan else {}
-    for peer in settings.destinations:
-        keys |= {path: "secret" for path in (peer.token_file, peer.password_file) if path}
-    for path, kind in keys.items():
-        if path.stat().st_mode & 0o007:
-            says = "everybody on this box may read it"
-            yield Finding(what=f"{kind} {path}", ok=None, says=says, action=f"chmod 640 {path}")
-
-
-def second_door(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """Say whether browsers of the network can come in, where that is configured."""
-    if settings.panel.lan is None:
-        return
-    said = _said(settings, "panel", clock)
-    if said is None:
-        yield Finding(what="second door", ok=None, says="not known while panel does not run")
-    elif listens_at := said.get("lan"):
-        yield Finding(what="second door", ok=True, says=f"open at {listens_at}")
-    else:
-        do = "Make an administrator on the box; then look at certificate, key and address of [panel] lan."
-        yield Finding(what="second door", ok=False, says="shut: browsers of the network cannot come in", action=do)
-
-
-def monitoring(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """Say whether the clinic's monitoring can read this box, where that is configured."""
-    if settings.metrics.listen is None:
-        return
-    said = _said(settings, "panel", clock)
-    if said is None:
-        yield Finding(what="metrics", ok=None, says="not known while panel does not run")
-    elif listens_at := said.get("metrics"):
-        yield Finding(what="metrics", ok=True, says=f"listens at {listens_at}")
-    else:
-        do = "Look at [metrics] listen: is the address this box's own, and its port free?"
-        yield Finding(
-            what="metrics", ok=False, says="shut: the clinic's monitoring cannot read this box", action=do
-        )
-
-
-def listener(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """Say whether archives can report to this box."""
-    forward = _said(settings, "forward", clock)
-    if forward is None:
-        yield Finding(what="listener", ok=None, says="not known while forward does not run")
-    elif said := forward.get("listener"):
-        yield Finding(what="listener", ok=False, says=f"{said['what']} [{said['code']}]", action=said["action"])
-    else:
-        yield Finding(what="listener", ok=True, says=f"listens at {settings.station.listen}")
-
-
 def queues(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Say what the forward process knows of queues that go nowhere and of archives that were replaced."""
-    forward = _said(settings, "forward", clock) or {}
+    forward = live_of(settings, "forward", clock) or {}
     for told in forward.get("destinations", []):
         name = told["name"]
         if told["state"] == "not-configured":
@@ -296,9 +223,3 @@ def queues(settings: Settings, clock: Clock) -> Iterator[Finding]:
                 says=f"{told['waiting']} wait for a procedure step server that is not configured any more",
                 action=f"Configure it again, or `scopegate queue drop --server {told['name']}`.",
             )
-
-
-def _said(settings: Settings, process: str, clock: Clock) -> dict[str, Any] | None:
-    """Return what a process of this box says of itself; None when it does not run."""
-    folder = settings.station.runtime_dir
-    return LiveState(folder=folder, process=process, files=Files(), clock=clock).read()

@@ -9,6 +9,7 @@ from gateway.errors import DiskFull
 from gateway.forward.asking import Servers
 from gateway.forward.auditing.teller import NAME as AUDIT
 from gateway.forward.auditing.teller import AuditTeller, teller_of
+from gateway.forward.connections.looking import Looking
 from gateway.forward.follow import Follower
 from gateway.forward.keeping.day import DayCheck
 from gateway.forward.keeping.housekeeping import Housekeeping
@@ -70,7 +71,7 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     steps: dict[str, Step] = {
         "wrap": _making(settings, spool, wrapper, jpegs),
         "film": _encoding(films, jpegs),
-        **_worklists(settings, spool),
+        **_asking(settings, spool, rest),
         **_media(settings, spool, stop),
         **{f"send-{name}": sender.step for name, sender in senders.items()},
         **{f"tell-{name}": teller.step for name, teller in tellers.items()},
@@ -96,12 +97,13 @@ def build(settings: Settings, spool: Spool, stop: threading.Event, rest: threadi
     return Parts(listener=listener, followers=followers, status=status)
 
 
-def _worklists(settings: Settings, spool: Spool) -> dict[str, Step]:
-    """Return the steps that ask the worklist servers."""
+def _asking(settings: Settings, spool: Spool, rest: threading.Event) -> dict[str, Step]:
+    """Return the steps that ask the worklist servers, and everybody once somebody wants to know how all is."""
     servers = Servers(every=settings.worklists, our_ae=settings.station.ae_title, clock=spool.clock)
     return {
         "worklist": Refresher(spool=spool, servers=servers).step,
         "search": Searcher(spool=spool, servers=servers).step,
+        "look": Looking(spool=spool, settings=settings, rest=rest, give_way=give_way).step,
     }
 
 

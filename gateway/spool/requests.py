@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.clock import Clock
@@ -11,6 +11,7 @@ from gateway.model import RequestState
 from gateway.spool.database import Database
 
 _KEPT_S = 86_400
+_TOO_LATE = {"code": "too-late", "what": "Nobody began this in time."}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +80,18 @@ class Requests:
             ).fetchall()
         return [_request(row) for row in rows]
 
+    def newest(self, kind: str) -> Request | None:
+        """Return the one of this kind that was asked for last; one that nobody began in time has failed."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT * FROM request WHERE kind = ? ORDER BY created_ns DESC, rowid DESC LIMIT 1", (kind,)
+            ).fetchone()
+        if row is None:
+            return None
+        found = _request(row)
+        late = found.state is RequestState.WAITING and row["deadline_ns"] < self._clock.utc_ns()
+        return replace(found, state=RequestState.FAILED, answer=_TOO_LATE) if late else found
+
     def running(self, kind: str) -> bool:
         """Say whether one of this kind waits or is worked on."""
         with self._database.read() as connection:
@@ -96,7 +109,7 @@ class Requests:
                 "UPDATE request SET state = 'failed', answer = ? WHERE kind = ? AND state = 'waiting' "
                 "AND deadline_ns < ?",
                 (
-                    json.dumps({"code": "too-late", "what": "Nobody began this in time."}),
+                    json.dumps(_TOO_LATE),
                     kind,
                     self._clock.utc_ns(),
                 ),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import doctor
 from gateway.config.settings import Address, Destination, Entity
 from gateway.errors import DeliveryError, DiskFull, NeedsConfiguration, TryLater
+from gateway.forward.connections import others
 from gateway.forward.proving.finder import finder_of
 from gateway.model import DeliveryState
 from gateway.net.commitment import Caller, CommitmentAssociation, RawReport
@@ -471,11 +471,11 @@ def test_doctor_says_whether_an_archive_offers_what_is_to_prove_that_it_has_the_
                 Destination(name="three", **both),
             ),
         )
-        lines = list(doctor._proofs(wanted))
+        lines = list(others.proofs(wanted))
     assert [(line.what, line.ok) for line in lines] == [
         ("commitment one", True),
         ("query one", True),
         ("commitment two", False),
     ]
-    assert "[no-context]" in lines[2].says
+    assert lines[2].code == "no-context"
     assert archive.requests == {}

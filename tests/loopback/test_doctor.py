@@ -1,11 +1,17 @@
 """What `scopegate doctor` says of certificates, its own and other people's."""
 
 import json
+import threading
 
 import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.app import app
+from gateway.clock import Clock
+from gateway.config import reader
+from gateway.forward.connections.looking import Looking
+from gateway.spool.connections import REQUEST
+from gateway.spool.opening import open_spool
 from tests.certificates import Authority
 from tests.loopback.peers import FaultArchive
 
@@ -59,3 +65,26 @@ def test_an_expired_certificate_is_a_problem_and_a_long_one_is_none(lines, clini
     assert said[f"certificate {good.certificate}"]["ok"] is True
     assert said["certificate of pacs"]["ok"] is True
     assert f"key {good.key}" not in said
+
+
+def test_the_screen_has_forward_ask_the_same_and_gets_the_same_words(tmp_path, lines, clinic):
+    box = clinic.issue("box", days=(-1, 30))
+    box.key.chmod(0o644)
+    with FaultArchive(secured=clinic.server(clinic.issue(days=(-1, 20)))) as peer:
+        said = lines(_archive(peer.port, clinic, box))
+        spool = open_spool(tmp_path, clock=Clock())
+        asked = spool.requests.ask(REQUEST, {"lan": None}, deadline_s=30)
+        settings = reader.read(tmp_path / "scopegate.toml", {})
+        Looking(spool=spool, settings=settings, rest=threading.Event(), give_way=lambda: None).step()
+        found = spool.requests.get(asked).answer["lines"]
+        spool.close()
+    shown = {line["what"]: line for line in found}
+    others = (
+        "destination pacs",
+        "certificate of pacs",
+        f"certificate {clinic.ca}",
+        f"certificate {box.certificate}",
+    )
+    for what in (*others, f"key {box.key}", "configuration"):
+        assert shown[what]["says"] == said[what]["says"]
+    assert shown["certificate of pacs"]["action"] == "Ask who runs it to have it renewed."

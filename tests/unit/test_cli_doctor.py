@@ -1,11 +1,11 @@
 """What doctor says of queues, from the forward process's own word."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from gateway.cli import this_box
 from gateway.clock import Clock
 from gateway.config.settings import Address, Lan, Metrics, Panel, Settings, Sign, Source, Station, Trigger
+from gateway.forward.connections import doors
 from gateway.spool.files import Files
 from gateway.spool.live import LiveState
 from hardware.machine import Sensors
@@ -58,14 +58,14 @@ def test_doctor_says_how_warm_the_box_is_and_whether_its_supply_holds(tmp_path: 
 
 def test_doctor_says_whether_archives_can_report_to_the_box(tmp_path: Path) -> None:
     clock, settings = Clock(), Settings(station=Station(runtime_dir=tmp_path))
-    (unknown,) = this_box.listener(settings, clock)
+    (unknown,) = doors.listener(settings, clock)
     live = LiveState(folder=tmp_path, process="forward", files=Files(), clock=clock)
     live.write({"listener": {"code": "port-taken", "what": "This box cannot listen.", "action": "Call IT."}})
-    (shut,) = this_box.listener(settings, clock)
+    (shut,) = doors.listener(settings, clock)
     live.write({"listener": None})
-    (ok,) = this_box.listener(settings, clock)
+    (ok,) = doors.listener(settings, clock)
     assert [each.ok for each in (unknown, shut, ok)] == [None, False, True]
-    assert (shut.says, shut.action) == ("This box cannot listen. [port-taken]", "Call IT.")
+    assert (shut.said, shut.action) == ("This box cannot listen. [port-taken]", "Call IT.")
 
 
 def test_doctor_says_nothing_of_queues_while_the_forward_process_does_not_run(tmp_path: Path) -> None:
@@ -132,26 +132,26 @@ def test_doctor_says_whether_browsers_of_the_network_can_come_in(tmp_path: Path)
     settings = Settings(station=Station(data_dir=tmp_path, runtime_dir=tmp_path), panel=lan)
     clock = Clock()
     live = LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock)
-    (unknown,) = this_box.second_door(settings, clock)
+    (unknown,) = doors.second_door(settings, settings.panel.lan, clock)
     live.write({"lan": "10.0.0.5:8443"})
-    (is_open,) = this_box.second_door(settings, clock)
+    (is_open,) = doors.second_door(settings, settings.panel.lan, clock)
     live.write({"lan": ""})
-    (is_shut,) = this_box.second_door(settings, clock)
+    (is_shut,) = doors.second_door(settings, settings.panel.lan, clock)
     assert [each.ok for each in (unknown, is_open, is_shut)] == [None, True, False]
     assert "10.0.0.5:8443" in is_open.says
-    assert list(this_box.second_door(replace(settings, panel=Panel()), clock)) == []
+    assert list(doors.second_door(settings, None, clock)) == []
 
 
 def test_doctor_says_whether_monitoring_can_read_the_box_where_that_is_wanted(tmp_path: Path) -> None:
     clock, station = Clock(), Station(runtime_dir=tmp_path)
-    assert list(this_box.monitoring(Settings(station=station), clock)) == []
+    assert list(doors.monitoring(Settings(station=station), clock)) == []
     settings = Settings(station=station, metrics=Metrics(listen=Address(host="10.0.0.5", port=9464)))
-    (unknown,) = this_box.monitoring(settings, clock)
+    (unknown,) = doors.monitoring(settings, clock)
     live = LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock)
     live.write({"metrics": ""})
-    (shut,) = this_box.monitoring(settings, clock)
+    (shut,) = doors.monitoring(settings, clock)
     live.write({"metrics": "10.0.0.5:9464"})
-    (ok,) = this_box.monitoring(settings, clock)
+    (ok,) = doors.monitoring(settings, clock)
     assert [each.ok for each in (unknown, shut, ok)] == [None, False, True]
     assert "[metrics] listen" in shut.action
     assert ok.says == "listens at 10.0.0.5:9464"

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from gateway.panel.calls.archive import ArchiveCalls
 from gateway.panel.calls.captures import CaptureCalls
 from gateway.panel.calls.certificate import CertificateCalls
+from gateway.panel.calls.connections import ConnectionCalls
 from gateway.panel.calls.day import DayCalls
 from gateway.panel.calls.deliveries import DeliveryCalls
 from gateway.panel.calls.devices import DeviceCalls
@@ -50,6 +51,7 @@ def routes(context: Context, captures: CaptureCalls) -> list[BaseRoute]:
         *captures.routes(),
         *ArchiveCalls(context).routes(),
         *CertificateCalls(context).routes(),
+        *ConnectionCalls(context).routes(),
         *DayCalls(context).routes(),
         *DeliveryCalls(context).routes(),
         *DeviceCalls(context).routes(),

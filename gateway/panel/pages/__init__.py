@@ -5,6 +5,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.archive import ArchivePages
 from gateway.panel.pages.box import BoxPages
 from gateway.panel.pages.choosing import ChoosingPages
+from gateway.panel.pages.connections import ConnectionPages
 from gateway.panel.pages.copying import CopyingPages
 from gateway.panel.pages.erasing import ErasingPages
 from gateway.panel.pages.erasing_patient import ErasingPatientPages
@@ -49,6 +50,7 @@ def routes(context: Context, frame: Frame) -> list[Route]:
         *QueuePages(context, frame).routes(),
         *SelfTestPages(context, frame).routes(),
         *StoredDataPages(context, frame).routes(),
+        *ConnectionPages(context, frame).routes(),
         *PeoplePages(context, frame).routes(),
         *FirstStartPages(context, frame).routes(),
         *TrialPages(context, frame).routes(),

@@ -14,6 +14,7 @@ from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.shown import service
 from gateway.panel.shown.report import Report
 from gateway.panel.support.bundle import MOST, Part
+from gateway.spool import connections
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
@@ -75,6 +76,11 @@ def of_the_spool(
         about="The last check of what is stored, if there was one.",
         made=lambda: _of_file(spool.layout.stored_data),
     )
+    yield Part(
+        name="connections.json",
+        about="The last look at connections and certificates, if there was one within a day.",
+        made=lambda: _newest(spool),
+    )
     yield Part(name="disk.json", about="The disk of the pictures.", made=lambda: asdict(spool.space.view()))
     yield Part(
         name="temperatures.json",
@@ -82,6 +88,12 @@ def of_the_spool(
         made=lambda: [asdict(each) for each in service.temperatures(live["capture"].read())],
     )
     yield Part(name="metrics.txt", about="What monitoring reads.", made=lambda: numbers.text().decode())
+
+
+def _newest(spool: Spool) -> dict[str, Any] | None:
+    """Return what was found when somebody had the connections looked at."""
+    newest = spool.requests.newest(connections.REQUEST)
+    return newest.answer if newest else None
 
 
 def _of_file(path: Path) -> dict[str, Any] | None:

@@ -1,7 +1,10 @@
 """How every part of the box is."""
 
+from playwright.sync_api import Page
+
 from gateway.errors import WorklistError
 from tests.browser.conftest import Box
+from tests.browser.screens import updates
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import BEFORE, screen
 from tests.browser.screens.states import said_of_forward
@@ -28,4 +31,18 @@ def service_signs(box: Box) -> str:
     return "/service/signs"
 
 
+@screen
+def service_of_an_appliance(box: Box) -> str:
+    """Every key that there can be at the box itself."""
+    said_of_forward(box, destinations=[{"name": "pacs", "state": "ok"}])
+    return "/service"
+
+
+def _appliance(box: Box, page: Page) -> None:
+    as_administrator(box, page)
+    updates.says(box)
+    (box.settings.station.runtime_dir / "machine/data.json").write_text("{}")
+
+
+BEFORE["service_of_an_appliance"] = _appliance
 BEFORE["service_troubled"] = BEFORE["service"] = BEFORE["service_signs"] = as_administrator
