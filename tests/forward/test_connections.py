@@ -1,5 +1,6 @@
 """What forward finds when somebody has the connections looked at: this box's own part, without a network."""
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from gateway.clock import FakeClock
 from gateway.config.settings import Address, Destination, Lan, Metrics, Settings, Station, Tls
+from gateway.forward.connections import secured
 from gateway.forward.connections.looking import Looking, connected, remarked
 from gateway.model import RequestState
 from gateway.spool.connections import REQUEST
@@ -15,6 +17,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
 Lines = dict[str, dict[str, Any]]
+_NOBODY = 65534
 
 
 def settings(folder: Path, **more: Any) -> Settings:
@@ -68,6 +71,19 @@ def test_it_says_which_files_everybody_may_read_and_which_nobody_can(spool: Spoo
     assert f"secret {secret}" not in lines
     unreadable = [f"certificate {ca}", f"certificate {lan['certificate']}", f"key {lan['key']}"]
     assert [lines[each]["says"] for each in unreadable] == ["cannot be read"] * 3
+
+
+def test_a_key_in_a_folder_of_another_user_is_none_that_everybody_may_read(tmp_path: Path) -> None:
+    shut = tmp_path / "private"
+    shut.mkdir(mode=0)
+    lan = Lan(certificate=tmp_path / "box.pem", key=shut / "box.key")
+    user = os.geteuid()
+    os.seteuid(user or _NOBODY)  # no folder is shut for root
+    try:
+        found = list(secured.secrets(settings(tmp_path), lan))
+    finally:
+        os.seteuid(user)
+    assert found == []
 
 
 def test_the_screen_has_the_words_that_doctor_prints(spool: Spool, clock: FakeClock, tmp_path: Path) -> None:

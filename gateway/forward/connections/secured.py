@@ -41,6 +41,8 @@ def secrets(settings: Settings, lan: Lan | None) -> Iterator[Finding]:
 def _open(what: str, path: Path) -> Iterator[Finding]:
     try:
         mode = path.stat().st_mode
+    except PermissionError:  # its folder is another user's: nor does everybody reach it
+        return
     except OSError:
         yield Finding(what=what, ok=False, says=_UNREADABLE, action=_PUT_RIGHT)
         return
