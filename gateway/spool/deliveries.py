@@ -290,6 +290,16 @@ class Deliveries:
             values,
         )
 
+    def held_by_code(self, destination: str) -> dict[str, int]:
+        """Return how many of a destination are held, by code, the most frequent first."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT code, count(*) AS count FROM delivery WHERE state = 'held' AND destination = ? "
+                "AND code <> '' GROUP BY code ORDER BY count DESC, code",
+                (destination,),
+            )
+            return {row["code"]: row["count"] for row in rows}
+
     def retry(self, *, delivery: int = 0, destination: str = "") -> int:
         """Let waiting deliveries be tried at once: one, a destination's, or all; return how many."""
         where = "state = 'queued'"

@@ -93,6 +93,17 @@ class Queues:
         self._note("queue-sent-again", target=name, since=_day(since) if since else "ever", count=count)
         return count
 
+    def release(self, name: str, code: str, *, agreed: int) -> int:
+        """Let go what is held for a destination with this code; return how many.
+
+        Raises BadValue, and WrongState when another number is held.
+        """
+        self.configured(name)
+        agree(self._spool.deliveries.held_by_code(name).get(code, 0), agreed)
+        count = self._spool.deliveries.release_all(code, destination=name)
+        self._note("queue-released", target=name, code=code, count=count)
+        return count
+
     def same(self, name: str) -> int:
         """Take an archive at another address as the one before; return of how many deliveries. Raises BadValue."""
         at = self.configured(name)

@@ -141,6 +141,8 @@ LIKE_ANOTHER = {
     "service_signs": "service",
     "queue_of_nobody": "service",
     "queue_replaced": "service",
+    "queue_again": "service",
+    "queue_stopped": "service",
     "queue_add": "service",
     "queue_messages": "service",
     "self_test": "service",

@@ -34,6 +34,7 @@ class QueueCalls:
             Route("/queues/drop", self.drop, methods=["POST"], who=SERVE),
             Route("/queues/same", self.same, methods=["POST"], who=SERVE),
             Route("/queues/resend", self.resend, methods=["POST"], who=SERVE),
+            Route("/queues/release", self.release, methods=["POST"], who=SERVE),
         ]
 
     async def move(self, request: Request) -> Response:
@@ -66,9 +67,17 @@ class QueueCalls:
         return await self._do(lambda queues: {"same": queues.same(name)})
 
     async def resend(self, request: Request) -> Response:
-        """Send everything again that an archive was sent: another one took its place."""
-        name = _name((await bodies.read(request, "of")).values, "of")
-        return await self._do(lambda queues: {"queued": queues.resend(name)})
+        """Send again what an archive was sent, of exams since a day; everything when another one took its place."""
+        asked = await bodies.read(request, "of", "since")
+        name, day = _name(asked.values, "of"), bodies.text(asked.values, "since")
+        since = _midnight(day) if day else None
+        return await self._do(lambda queues: {"queued": queues.resend(name, since=since)})
+
+    async def release(self, request: Request) -> Response:
+        """Let go what is held for an archive with one code."""
+        asked = await bodies.read(request, "of", "code", "count")
+        name, code, count = _name(asked.values, "of"), _name(asked.values, "code"), _count(asked.values)
+        return await self._do(lambda queues: {"queued": queues.release(name, code, agreed=count)})
 
     async def _do(self, what: Callable[[Queues], Json]) -> Response:
         context = self._context

@@ -21,6 +21,7 @@ class QueuePages:
 
     def __init__(self, context: Context, frame: Frame) -> None:
         self._queues = Queues(context.spool, context.settings, by="panel")
+        self._held = context.spool.deliveries.held_by_code
         self._frame = frame
 
     def routes(self) -> list[Route]:
@@ -28,6 +29,7 @@ class QueuePages:
         return [
             page("/service/queue", "service_queue.html", self._queue, who=SERVE),
             page("/service/queue/add", "service_queue_add.html", self._add, who=SERVE),
+            page("/service/queue/again", "service_queue_again.html", self._add, who=SERVE),
             page("/service/messages", "service_messages.html", self._messages, who=SERVE),
         ]
 
@@ -37,10 +39,10 @@ class QueuePages:
         if name not in every:
             raise NotFound("There is no destination of that name.")
         others = [each for each in every.values() if each.configured and each.name != name]
-        return {"queue": every[name], "others": others}
+        return {"queue": every[name], "others": others, "held": self._held(name)}
 
     def _add(self, request: Request) -> Values:
-        """Offer earlier exams to an archive that came later."""
+        """Offer earlier exams to an archive: what it never got, or on the other page what it was sent before."""
         name = request.query_params.get("of", "")
         queue = next((each for each in self._queues.all() if each.configured and each.name == name), None)
         if queue is None:

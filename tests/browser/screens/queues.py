@@ -36,11 +36,24 @@ def queue_add(box: Box) -> str:
 
 
 @screen
+def queue_again(box: Box) -> str:
+    sealed(box)
+    return "/service/queue/again?of=pacs"
+
+
+@screen
+def queue_stopped(box: Box) -> str:
+    sealed(box)
+    set_deliveries(box, "pacs", state="held", code="no-context")
+    return "/service/queue?of=pacs"
+
+
+@screen
 def queue_messages(box: Box) -> str:
     opened = sealed(box)
     box.spool.steps.queue(opened, opened.steps[0].sop_instance_uid, MessageKind.CREATE, ["old-ris"])
     return "/service/messages?of=old-ris"
 
 
-for _name in ("queue_of_nobody", "queue_replaced", "queue_add", "queue_messages"):
+for _name in ("queue_of_nobody", "queue_replaced", "queue_add", "queue_again", "queue_stopped", "queue_messages"):
     BEFORE[_name] = as_administrator

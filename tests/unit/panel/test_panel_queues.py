@@ -183,6 +183,53 @@ def test_earlier_than_what_is_refused(bench: Bench, engineer: httpx2.Client, sin
     assert audited(bench) == []
 
 
+def test_what_an_archive_lost_is_sent_again_from_exams_since_a_day(bench: Bench, engineer: httpx2.Client) -> None:
+    sealed_exam(bench, 2, "pacs")
+    move(bench, "pacs", state="committed", proof="commitment")
+    assert "/service/queue/again?of=pacs" in engineer.get(f"{ARCHIVE}pacs").text
+    assert "/service/queue/again" not in engineer.get(f"{ARCHIVE}old").text
+    assert engineer.get("/service/queue/again?of=old").status_code == 404
+    text = engineer.get("/service/queue/again?of=pacs").text
+    today, tomorrow = (f"{bench.clock.now().local + timedelta(days=days):%Y-%m-%d}" for days in (0, 1))
+    assert f'"of": "pacs", "since": "{today}"' in text
+    assert "Sent so far: 2." in text
+    assert asked(engineer, "resend", of="pacs", since="31.12.2026")["code"] == "bad-value"
+    assert asked(engineer, "resend", of="pacs", since=tomorrow) == {"queued": 0}
+    assert asked(engineer, "resend", of="pacs", since=today) == {"queued": 2}
+    assert "Waiting 2" in page(engineer, "pacs")
+    assert [(line["what"], line["since"], line["count"]) for line in audited(bench)] == [
+        ("queue-sent-again", tomorrow, 0),
+        ("queue-sent-again", today, 2),
+    ]
+
+
+def test_what_is_held_with_one_code_is_let_go_by_its_number_for_one_archive_alone(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    sealed_exam(bench, 3, "pacs", "backup")
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'held', code = 'no-context' WHERE destination <> 'old'")
+        connection.execute("UPDATE delivery SET code = 'too-large' WHERE id = (SELECT max(id) FROM delivery)")
+        connection.execute("UPDATE delivery SET state = 'held', code = 'format' WHERE destination = 'old'")
+    held = bench.spool.deliveries.held_by_code
+    assert held("pacs") == {"no-context": 3}
+    assert "no-context held: 3" in page(engineer, "pacs")
+    assert "too-large held: 1" in page(engineer, "backup")
+    assert "format" not in page(engineer, "old")  # nobody would send it
+    for body, code in (
+        ({"of": "pacs", "code": "no-context", "count": 2}, "wrong-state"),
+        ({"of": "pacs", "code": "too-large", "count": 1}, "wrong-state"),
+        ({"of": "old", "code": "format", "count": 3}, "bad-value"),
+        ({"of": "pacs", "count": 3}, "bad-value"),
+    ):
+        assert asked(engineer, "release", **body)["code"] == code
+    assert asked(engineer, "release", of="pacs", code="no-context", count=3) == {"queued": 3}
+    assert (held("pacs"), held("backup")) == ({}, {"no-context": 2, "too-large": 1})
+    assert [(line["what"], line["target"], line["code"], line["count"]) for line in audited(bench)] == [
+        ("queue-released", "pacs", "no-context", 3)
+    ]
+
+
 def test_messages_for_a_server_that_is_gone_are_given_up_by_their_number(
     bench: Bench, engineer: httpx2.Client
 ) -> None:

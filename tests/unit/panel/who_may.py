@@ -73,6 +73,8 @@ WHO: dict[str, set[Role]] = {
     "POST /api/v1/queues/drop": {A, S},
     "POST /api/v1/queues/same": {A, S},
     "POST /api/v1/queues/resend": {A, S},
+    "POST /api/v1/queues/release": {A, S},
+    "GET /service/queue/again": {A, S},
     "GET /service/update": {A, S},
     "GET /api/v1/update": {A, S},
     "POST /api/v1/update": {A, S},
