@@ -3,6 +3,7 @@
 import json
 import threading
 
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -12,8 +13,10 @@ from gateway.config import reader
 from gateway.forward.connections.looking import Looking
 from gateway.spool.connections import REQUEST
 from gateway.spool.opening import open_spool
+from tests.box import Box, until
 from tests.certificates import Authority
-from tests.loopback.peers import FaultArchive
+from tests.loopback.peers import FaultArchive, free_port
+from tests.loopback.whole_box import as_destination
 
 
 @pytest.fixture
@@ -88,3 +91,34 @@ def test_the_screen_has_forward_ask_the_same_and_gets_the_same_words(tmp_path, l
     for what in (*others, f"key {box.key}", "configuration"):
         assert shown[what]["says"] == said[what]["says"]
     assert shown["certificate of pacs"]["action"] == "Ask who runs it to have it renewed."
+
+
+def _found(engineer):
+    """Return what was found, once everything was looked at."""
+    seen = engineer.get("/service/connections").raise_for_status().json()["connections"]
+    return seen if seen["state"] in ("done", "failed") else None
+
+
+def _looked(engineer):
+    """Have everything looked at: a box that just began does not know its doors, and archives may answer late."""
+    engineer.post("/service/connections", json={"do": "begin"}).raise_for_status()
+    found = until("its end", lambda: _found(engineer))
+    answers = {line["what"] for line in found["lines"] if line["ok"]}
+    return found if {"destination pacs", "metrics", "listener"} <= answers else None
+
+
+def test_a_whole_box_has_its_connections_looked_at_while_an_exam_is_open(tmp_path, archive_of_everything):
+    ris = {"name": "ris", "ae_title": "RIS", "host": "127.0.0.1", "port": free_port()}  # nobody is there
+    pacs = as_destination("pacs", archive_of_everything)
+    metrics = {"listen": f"127.0.0.1:{free_port()}"}
+    with (
+        Box(tmp_path / "box", worklists=[ris], destinations=[pacs], metrics=metrics) as box,
+        httpx2.Client(base_url=f"http://127.0.0.1:{box.port}/api/v1", timeout=40) as engineer,
+    ):
+        engineer.post("/people/first", json={"name": "Huber", "pin": "402918"}).raise_for_status()
+        box.open_typed()
+        found = until("all but one to be well", lambda: _looked(engineer))
+    lines = {line["what"]: line for line in found["lines"]}
+    assert (lines["worklist ris"]["ok"], lines["worklist ris"]["code"]) == (False, "unreachable")
+    assert found["early"] is False
+    assert found["lines"][0]["ok"] is False
