@@ -7,7 +7,7 @@ find nothing from the rename on: their paths lead nowhere.
 
 import logging
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 BEING_ERASED = "being-erased"  # the code of deliveries that nobody may send any more
 LEFT = "erasure-left"  # the code of an exam of which something is left on the disk
 _BATCH = 200  # rows a transaction
+May = Callable[[], None]
 _OF_EXAM = ("step_message", "delivery", "object", "capture")  # those that refer to others first
 
 
@@ -45,39 +46,45 @@ class Erasure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of several exams. `clean`: see `erase`."""
+    """What became of exams. `clean`: see `erase`."""
 
     staying: tuple[Staying, ...]
     clean: bool
 
 
-def erase(spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str], person: str = "") -> bool:
-    """Erase exams; False when the index's log, which somebody reads, still holds traces until the next start.
+def erase(
+    spool: Spool, exam: Loss, *, by: str, servers: Collection[str], person: str = "", may: May = lambda: None
+) -> bool:
+    """Erase one exam; False when the index's log, which somebody reads, holds traces until the next start.
 
-    servers: those of procedure steps that are configured. Raises WrongState or ClipRecording when one of them
-    cannot be erased at this moment, NotFound, SpoolError; those before it are erased then.
+    Otherwise as `erase_each`. Raises what keeps it on the box: WrongState, ClipRecording, NotFound, SpoolError.
     """
-    with locked(spool.layout.migration_lock):  # no start and no rebuild looks at half of it
-        try:
-            with spool.database.read() as connection:
-                for each in exams:
-                    erasable.refuse(connection, each.exam.id, servers)
-            for each in exams:
-                _begin(spool, each, by=by, person=person, servers=servers)
-        finally:
-            clean = take_up(spool)
-    return clean
+    done = erase_each(spool, [exam], by=by, servers=servers, person=person, may=may)
+    for each in done.staying:
+        raise each.why
+    return done.clean
 
 
 def erase_each(
-    spool: Spool, exams: Sequence[Loss], *, by: str, servers: Collection[str], person: str = ""
+    spool: Spool,
+    exams: Sequence[Loss],
+    *,
+    by: str,
+    servers: Collection[str],
+    person: str = "",
+    may: May = lambda: None,
 ) -> Outcome:
-    """Erase what can be; an exam that cannot stays as it was, and stops no other. Otherwise as `erase`."""
+    """Erase what can be; an exam that cannot, or is no more as it was agreed to, stays and stops no other.
+
+    servers: those of procedure steps that are configured. may: raises what forbids the next one, for the sake of
+    everything else; what was begun before is finished.
+    """
     staying = []
-    with locked(spool.layout.migration_lock):
+    with locked(spool.layout.migration_lock):  # no start and no rebuild looks at half of it
         try:
             for each in exams:
                 try:
+                    may()
                     _begin(spool, each, by=by, person=person, servers=servers)
                 except (Refused, SpoolError) as why:
                     staying.append(Staying(exam=each.exam, why=why))
@@ -127,6 +134,9 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
     with locked(layout.exam_lock(uid)):
         if _state(layout.exam_json(uid)) is ExamState.OPEN:
             raise erasable.still_open()
+        if _revision(spool, uid) != exam.exam.revision:
+            # Given to another patient, to be checked, or to be kept, while this waited for its turn.
+            raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
         if {listed.capture.sop_instance_uid for listed in spool.captures.of_exam(uid)} != exam.uids:
             # Pictures were moved while this waited for its turn: nobody agreed to lose those.
             raise WrongState(
@@ -150,6 +160,12 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
         spool.files.write(layout.media(uid, ERASURE), [records.dump(record)])
         spool.files.rename(layout.exam(uid), layout.erased(uid))
     event(_log, "exam_erasure_begun", exam=uid)
+
+
+def _revision(spool: Spool, exam: str) -> int:
+    """Return how often an exam has changed, by its file or its row: one of them may be damaged or behind."""
+    known = _exam_in(spool.layout.exam_json(exam))
+    return max(known.revision if known else 0, spool.exams.get(exam).revision)
 
 
 def _state(path: Path) -> ExamState | None:

@@ -209,5 +209,5 @@ def test_an_exam_that_is_erased_leaves_the_screen_too(page: Page, box: Box) -> N
     box.spool.exams.finish(exam)
     page.goto(f"{box.address}/exam/{exam}")
     expect(page.locator(".bar-title")).to_contain_text("MEIER, Anna")
-    erasing.erase(box.spool, [erasable.loss(box.spool, exam, [])], by="command-line", servers=())
+    erasing.erase(box.spool, erasable.loss(box.spool, exam, []), by="command-line", servers=())
     page.wait_for_url(f"{box.address}/")

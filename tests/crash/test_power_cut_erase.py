@@ -83,7 +83,7 @@ def erased(root: Path, erase: Erase) -> Story:
 
 
 def as_the_product_does(spool: Spool, exam: Exam) -> None:
-    assert erasing.erase(spool, [erasable.loss(spool, exam.id, ["pacs"])], by="command-line", servers=())
+    assert erasing.erase(spool, erasable.loss(spool, exam.id, ["pacs"]), by="command-line", servers=())
 
 
 def files_first(spool: Spool, exam: Exam) -> None:

@@ -21,7 +21,7 @@ SURVIVED = (NotFound, DiskFull, DiskFailed, SpoolBusy)  # what forward/follow.py
 
 
 def erase(spool: Spool, exam: Exam) -> None:
-    assert erasing.erase(spool, [erasable.loss(spool, exam.id, ["pacs"])], by="command-line", servers=())
+    assert erasing.erase(spool, erasable.loss(spool, exam.id, ["pacs"]), by="command-line", servers=())
 
 
 def test_what_was_about_to_be_sent_of_an_erased_exam_stays_unsent(spool: Spool) -> None:

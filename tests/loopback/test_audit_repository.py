@@ -241,7 +241,7 @@ def test_of_an_erased_exam_its_number_is_left_and_no_patient(
     exam = open_exam(spool)
     spool.exams.finish(exam.id)
     spool.audit.note("exam-opened", by="panel", exam=exam.id)
-    assert erasing.erase(spool, [erasable.loss(spool, exam.id, ["pacs"])], by="command-line", servers=())
+    assert erasing.erase(spool, erasable.loss(spool, exam.id, ["pacs"]), by="command-line", servers=())
     everything(teller(spool, server.port, tls))
 
     erased = of(server.after(2), "exam-erased", tmp_path)

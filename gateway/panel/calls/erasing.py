@@ -43,7 +43,7 @@ class ErasingCalls:
         erasable.refuse_on_screen(spool)
         if repeated != losses[0].pictures:
             raise OtherNumber("This is not the number of the exam's pictures.", action=_ANEW)
-        return erasing.erase(spool, losses, by="panel", person=person, servers=self._servers)
+        return erasing.erase(spool, losses[0], by="panel", person=person, servers=self._servers, may=self._may)
 
     async def erase_patient(self, request: Request) -> Response:
         """Erase what can be erased of an exam's patient; `left`: the exams of theirs that are still on the box."""
@@ -64,6 +64,9 @@ class ErasingCalls:
             raise OtherNumber("This is not the number of the exams' pictures.", action=_ANEW)
         # The exam whose page this is goes last: after a cut in the middle its page still says what is left.
         going = sorted(found.going, key=lambda loss: loss.exam.id == exam)
-        done = erasing.erase_each(spool, going, by="panel", person=person, servers=self._servers)
+        done = erasing.erase_each(spool, going, by="panel", person=person, servers=self._servers, may=self._may)
         left = [each.id for each in erasures.exams_of(spool, asked)]
         return {"clean": done.clean, "erased": len(going) - len(done.staying), "left": left}
+
+    def _may(self) -> None:
+        erasable.refuse_on_screen(self._context.spool)

@@ -158,7 +158,7 @@ def test_a_row_whose_exam_was_erased_meanwhile_is_waited_for_no_longer(box):
         blocker.rollback()
     blocker.close()
     box.spool.exams.finish(exam.id)
-    erasing.erase(box.spool, [erasable.loss(box.spool, exam.id, [])], by="command-line", servers=())
+    erasing.erase(box.spool, erasable.loss(box.spool, exam.id, []), by="command-line", servers=())
     box.recorder.write_rows()
     assert box.recorder.without_row() == []
     assert not box.spool.layout.exam(exam.id).exists()

@@ -18,7 +18,7 @@ CALLS = ("/thumbnail", "/image", "/frames/1", "/media", "/dicom")
 
 
 def erase(bench: Bench, exam: str) -> None:
-    assert erasing.erase(bench.spool, [erasable.loss(bench.spool, exam, [])], by="command-line", servers=())
+    assert erasing.erase(bench.spool, erasable.loss(bench.spool, exam, []), by="command-line", servers=())
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_an_index_that_is_larger_than_the_panel_s_memory_is_not_written_anew(
 def test_pictures_that_were_moved_there_meanwhile_are_not_erased(bench: Bench) -> None:
     first = sealed_exam(bench, 2)
     second = sealed_exam(bench, 1)
-    agreed = erasable.losses(bench.spool, [first], required=["pacs"], servers=[])
+    (agreed,) = erasable.losses(bench.spool, [first], required=["pacs"], servers=[])
     (goes,) = (each.capture.sop_instance_uid for each in bench.spool.captures.of_exam(second))
     with bench.spool.database.write() as connection:  # as while it waits for its turn
         connection.execute(

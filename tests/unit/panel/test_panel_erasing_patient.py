@@ -6,10 +6,11 @@ import re
 import httpx2
 import pytest
 
+from gateway.errors import ExamOpen
 from gateway.model import DeliveryState, Identity, Patient
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.shown import erasures
-from gateway.spool import erasing
+from gateway.spool import erasable, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject
@@ -196,6 +197,23 @@ def test_nothing_is_erased_while_any_exam_is_open(bench: Bench, huber: httpx2.Cl
     asked = huber.get(f"/erase/{exam}/patient/number", follow_redirects=False)
     assert asked.headers["location"] == f"/erase/{exam}/patient"
     assert erase(huber, exam, "1", exams).json()["code"] == "exam-open"
+
+
+def test_an_exam_that_is_opened_in_the_middle_keeps_the_rest_on_the_box(
+    bench: Bench, huber: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exams = [sealed_exam(bench, 1) for _ in range(3)]
+    agreed = shown(huber, exams[0])
+    asked = iter((None, None, ExamOpen()))  # by the call, and then before each exam
+
+    def refuse(_: object) -> None:
+        if why := next(asked, ExamOpen()):
+            raise why
+
+    monkeypatch.setattr(erasable, "refuse_on_screen", refuse)
+    answer = erase(huber, exams[0], "3", agreed).json()
+    assert (answer["erased"], answer["left"]) == (1, [exams[0], exams[2]])
+    assert listed(bench) == {exams[0], exams[2]}
 
 
 def test_an_exam_that_was_this_patient_s_first_stays_and_is_named(bench: Bench, huber: httpx2.Client) -> None:

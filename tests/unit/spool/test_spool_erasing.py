@@ -106,9 +106,9 @@ def of_another(spool: Spool) -> Exam:
     return exam
 
 
-def erase(spool: Spool, *exams: Exam, servers: tuple[str, ...] = ()) -> bool:
-    losses = [erasable.loss(spool, exam.id, ["pacs"]) for exam in exams]
-    return erasing.erase(spool, losses, by="command-line", servers=servers)
+def erase(spool: Spool, exam: Exam, *, servers: tuple[str, ...] = ()) -> bool:
+    loss = erasable.loss(spool, exam.id, ["pacs"])
+    return erasing.erase(spool, loss, by="command-line", servers=servers)
 
 
 def rows_of(spool: Spool, exam: str) -> dict[str, int]:
@@ -267,6 +267,7 @@ def test_what_is_under_way_is_not_erased_and_nothing_changes(
     spool: Spool, root: Path, situation: Callable[[Spool], Exam], refusal: type[ScopegateError]
 ) -> None:
     exam = situation(spool)
+    spool.exams.change(exam.id, lambda old: old)  # makes its lock's file
     before = {path: path.read_bytes() for path in spool.layout.exam(exam.id).iterdir()}
     rows = rows_of(spool, exam.id)
     states = [(d.state, d.code) for d in spool.deliveries.list()]
@@ -277,13 +278,6 @@ def test_what_is_under_way_is_not_erased_and_nothing_changes(
     assert rows_of(spool, exam.id) == rows
     assert [(d.state, d.code) for d in spool.deliveries.list()] == states
     assert not (root / "audit.jsonl").exists()
-
-
-def test_one_exam_that_cannot_go_keeps_the_others_too(spool: Spool) -> None:
-    exams = [of_another(spool), is_sent(spool)]
-    with pytest.raises(WrongState):
-        erase(spool, *exams)
-    assert len(spool.exams.list()) == 2
 
 
 def test_of_several_that_may_go_alone_one_that_cannot_stays_whole_and_stops_no_other(spool: Spool) -> None:
@@ -299,6 +293,66 @@ def test_of_several_that_may_go_alone_one_that_cannot_stays_whole_and_stops_no_o
     assert [exam.id for exam in spool.exams.list()] == [sent.id]
     assert rows_of(spool, sent.id) == before
     assert spool.layout.exam(sent.id).is_dir()
+
+
+def is_kept(spool: Spool, exam: Exam) -> None:
+    spool.exams.keep(exam.id, keep=True)
+
+
+def is_given_away(spool: Spool, exam: Exam) -> None:
+    spool.exams.assign(exam.id, subject(BORIS))
+
+
+def is_given_away_behind_its_row(spool: Spool, exam: Exam) -> None:
+    """Give it away as where the index is full: exam.json says so, and the row does not yet."""
+    with spool.database.read() as connection:
+        row = connection.execute("SELECT revision, document FROM exam WHERE id = ?", (exam.id,)).fetchone()
+    is_given_away(spool, exam)
+    with spool.database.write() as connection:
+        connection.execute("UPDATE exam SET revision = ?, document = ? WHERE id = ?", (*row, exam.id))
+
+
+@pytest.mark.parametrize("happens", [is_kept, is_given_away, is_given_away_behind_its_row])
+def test_an_exam_that_changed_since_it_was_agreed_to_is_not_erased_as_the_first_patient_s(
+    spool: Spool, happens: Callable[[Spool, Exam], None]
+) -> None:
+    goes, exam = of_another(spool), is_open(spool)
+    store(spool, exam, 1)
+    spool.exams.finish(exam.id)
+    losses = [erasable.loss(spool, each.id, ["pacs"]) for each in (exam, goes)]
+    happens(spool, exam)  # while the erasure waits for its turn
+    done = erasing.erase_each(spool, losses, by="panel", servers=())
+    assert [(each.exam.id, str(each.why.what)) for each in done.staying] == [
+        (exam.id, "The exam has changed meanwhile.")
+    ]
+    assert [each.id for each in spool.exams.list()] == [exam.id]
+    assert spool.layout.exam(exam.id).is_dir()
+    assert erase(spool, exam)  # after another look
+
+
+def test_an_exam_given_away_before_anybody_looked_at_its_file_is_not_erased_either(spool: Spool) -> None:
+    exam = is_open(spool)
+    spool.exams.finish(exam.id)
+    is_given_away_behind_its_row(spool, exam)
+    agreed = erasable.loss(spool, exam.id, ["pacs"])
+    assert agreed.exam.patient == CANARY  # the row is behind
+    with pytest.raises(WrongState, match="has changed meanwhile"):
+        erasing.erase(spool, agreed, by="panel", servers=())
+    assert spool.exams.get(exam.id).patient == BORIS
+
+
+def test_what_forbids_erasing_is_asked_before_each_and_what_was_begun_is_finished(spool: Spool) -> None:
+    exams = [of_another(spool) for _ in range(3)]
+    losses = [erasable.loss(spool, exam.id, ["pacs"]) for exam in exams]
+    asked = iter((False, True, False))
+
+    def may() -> None:
+        if next(asked):
+            raise WrongState("An exam is open on this box.")
+
+    done = erasing.erase_each(spool, losses, by="panel", servers=(), may=may)
+    assert [each.exam.id for each in done.staying] == [exams[1].id]
+    assert [each.id for each in spool.exams.list()] == [exams[1].id]
 
 
 def test_a_server_that_was_taken_out_of_the_configuration_is_not_waited_for(spool: Spool) -> None:
