@@ -32,15 +32,17 @@ class ErasingCalls:
 
     async def erase(self, request: Request) -> Response:
         """Erase an exam; `clean` is false while traces of it are left on the disk."""
-        asked = await bodies.read(request, "pictures")
-        repeated = bodies.whole(bodies.text(asked.values, "pictures", required=True))
-        erase = partial(self._erase, request.path_params["exam"], repeated, acting.get())
+        asked = await bodies.read(request, "pictures", "exams")
+        repeated, shown = _repeated(asked.values), _shown(asked.values)
+        erase = partial(self._erase, request.path_params["exam"], shown, repeated, acting.get())
         return JSONResponse({"clean": await self._context.work.spool(erase)})
 
-    def _erase(self, exam: str, repeated: int | None, person: str) -> bool:
+    def _erase(self, exam: str, shown: set[str], repeated: int | None, person: str) -> bool:
         spool = self._context.spool
         losses = erasable.losses(spool, [exam], required=self._required, servers=self._servers)
         erasable.refuse_on_screen(spool)
+        if shown != {erasures.agreed(losses[0])}:
+            raise OtherNumber("The exam has changed meanwhile.", action=_ANEW)
         if repeated != losses[0].pictures:
             raise OtherNumber("This is not the number of the exam's pictures.", action=_ANEW)
         return erasing.erase(spool, losses[0], by="panel", person=person, servers=self._servers, may=self._may)
@@ -48,17 +50,16 @@ class ErasingCalls:
     async def erase_patient(self, request: Request) -> Response:
         """Erase what can be erased of an exam's patient; `left`: the exams of theirs that are still on the box."""
         asked = await bodies.read(request, "pictures", "exams")
-        repeated = bodies.whole(bodies.text(asked.values, "pictures", required=True))
-        shown = bodies.text(asked.values, "exams", longest=erasures.LONGEST, required=True).split()
+        repeated, shown = _repeated(asked.values), _shown(asked.values)
         erase = partial(self._erase_patient, request.path_params["exam"], shown, repeated, acting.get())
         return JSONResponse(await self._context.work.spool(erase))
 
-    def _erase_patient(self, exam: str, shown: list[str], repeated: int | None, person: str) -> dict[str, object]:
+    def _erase_patient(self, exam: str, shown: set[str], repeated: int | None, person: str) -> dict[str, object]:
         spool = self._context.spool
         asked = spool.exams.get(exam)
         erasable.refuse_on_screen(spool)
         found = erasures.of_patient(spool, asked, required=self._required, servers=self._servers)
-        if set(shown) != {loss.exam.id for loss in found.going}:
+        if shown != {erasures.agreed(loss) for loss in found.going}:
             raise OtherNumber("These are not the exams of the patient that can be erased now.", action=_ANEW)
         if repeated != found.pictures:
             raise OtherNumber("This is not the number of the exams' pictures.", action=_ANEW)
@@ -70,3 +71,12 @@ class ErasingCalls:
 
     def _may(self) -> None:
         erasable.refuse_on_screen(self._context.spool)
+
+
+def _repeated(values: bodies.Values) -> int | None:
+    return bodies.whole(bodies.text(values, "pictures", required=True))
+
+
+def _shown(values: bodies.Values) -> set[str]:
+    """Return the exams that were looked at, as `erasures.agreed` names them."""
+    return set(bodies.text(values, "exams", longest=erasures.LONGEST, required=True).split())

@@ -28,13 +28,15 @@ class ErasingPages:
 
     def _asked(self, request: Request) -> Values:
         """Say what would be lost, what stays, and why it cannot be at this moment."""
-        exam = self._spool.exams.get(request.path_params["exam"])
         required = [each.name for each in self._settings.destinations if each.required]
+        loss = erasable.loss(self._spool, request.path_params["exam"], required)
+        exam = loss.exam  # the one that is agreed to
         return {
             "exam": self._frame.look.exam(exam, self._frame.today()),
             "keep": exam.keep,
             "known": erasures.known(exam),
-            "loss": erasable.loss(self._spool, exam.id, required),
+            "loss": loss,
+            "agreed": erasures.agreed(loss),
             "required": required,
             "worklists": bool(self._settings.worklists),
             "refused": self._refused(exam.id),

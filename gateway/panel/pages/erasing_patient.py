@@ -46,6 +46,7 @@ class ErasingPatientPages:
             "going": going,
             "staying": staying,
             "pictures": found.pictures,
+            "agreed": " ".join(map(erasures.agreed, found.going)),
             "named": self._named(exam, today),
             "others": erasable_patient.of_other_issuers(self._spool, exam.patient.id, exam.patient.issuer),
             "more": len(going) + len(staying) == erasures.MOST,

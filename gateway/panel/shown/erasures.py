@@ -16,7 +16,7 @@ from gateway.spool.erasable_patient import Everything
 from gateway.spool.spool import Spool
 
 MOST = 100  # exams at a time: a patient of every day's tests has thousands, and all of these are in memory
-LONGEST = MOST * 11  # signs of as many exams' numbers
+LONGEST = MOST * 18  # signs of as many exams as `agreed` names them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +49,11 @@ def exams_of(spool: Spool, exam: Exam) -> list[Exam]:
 def of_patient(spool: Spool, exam: Exam, *, required: Collection[str], servers: Collection[str]) -> Everything:
     """Return what of this exam's patient would go, and what stays. Raises WrongState."""
     return erasable_patient.everything(spool, exams_of(spool, exam), required=required, servers=servers)
+
+
+def agreed(loss: Loss) -> str:
+    """Return an exam and its revision in one word: with another patient, say, it is not what was looked at."""
+    return f"{loss.exam.id}:{loss.exam.revision}"
 
 
 def rows(found: Everything, about: Exam, today: date) -> tuple[list[Row], list[Row]]:

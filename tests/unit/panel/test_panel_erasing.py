@@ -7,11 +7,12 @@ import httpx2
 import pytest
 
 from gateway.errors import WrongState
-from gateway.model import DeliveryState, MessageKind
+from gateway.model import DeliveryState, Identity, MessageKind, Patient
 from gateway.panel.people.roles import Door, Role
 from gateway.spool import erasable, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
+from gateway.spool.subjects import Subject
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.who_may import people, signed_in
@@ -30,7 +31,17 @@ def page(browser: httpx2.Client, exam: str) -> str:
 
 
 def erase(browser: httpx2.Client, exam: str, pictures: str) -> str:
-    answer = browser.post(f"/api/v1/exams/{exam}/erase", json={"pictures": pictures})
+    return sent(browser, exam, pictures, agreed(browser, exam))
+
+
+def agreed(browser: httpx2.Client, exam: str) -> str:
+    """Return what the page with the number says is agreed to; of an exam that cannot be erased, nothing."""
+    found = re.findall(r'name="exams" value="([^"]*)"', browser.get(f"/erase/{exam}/number").text)
+    return found[0] if found else "nothing"
+
+
+def sent(browser: httpx2.Client, exam: str, pictures: str, exams: str) -> str:
+    answer = browser.post(f"/api/v1/exams/{exam}/erase", json={"pictures": pictures, "exams": exams})
     return "" if answer.status_code == 200 else f"{answer.status_code} {answer.json()['code']}"
 
 
@@ -120,6 +131,18 @@ def test_an_index_that_is_larger_than_the_panel_s_memory_is_not_written_anew(
     assert erase(huber, exam, "1") == "409 wrong-state"
 
 
+def test_of_a_page_that_is_old_nothing_is_erased(bench: Bench, huber: httpx2.Client) -> None:
+    exam = bench.open_exam()
+    bench.spool.exams.finish(exam)
+    looked_at = agreed(huber, exam)
+    other = Patient(name="HUBER^Karl", id="1")
+    bench.spool.exams.assign(exam, Subject(identity=Identity.TYPED, patient=other))
+    assert sent(huber, exam, "0", looked_at) == "403 other-number"
+    assert sent(huber, exam, "0", "") == "422 bad-value"
+    assert bench.spool.exams.get(exam).patient == other
+    assert sent(huber, exam, "0", agreed(huber, exam)) == ""
+
+
 def test_pictures_that_were_moved_there_meanwhile_are_not_erased(bench: Bench) -> None:
     first = sealed_exam(bench, 2)
     second = sealed_exam(bench, 1)
@@ -149,7 +172,7 @@ def test_traces_that_are_left_are_said_until_they_are_gone(bench: Bench, huber: 
     exam = sealed_exam(bench, 1)
     folder = bench.spool.layout.exam(exam)
     (folder / "a folder that somebody made").mkdir()
-    answer = huber.post(f"/api/v1/exams/{exam}/erase", json={"pictures": "1"})
+    answer = huber.post(f"/api/v1/exams/{exam}/erase", json={"pictures": "1", "exams": agreed(huber, exam)})
     assert answer.json() == {"clean": False}
     assert bench.spool.exams.list() == []
     assert "Traces are left on the disk." in huber.get("/erased").text
