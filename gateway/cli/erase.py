@@ -82,7 +82,7 @@ def _exams_of(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
     """Return the patient's exams. Raises NotFound, BadValue when the ID may be two persons'."""
     from gateway.spool import erasable_patient
 
-    found = erasable_patient.of_patient(spool, patient_id, issuer)
+    found = list(erasable_patient.of_patient(spool, patient_id, issuer))
     if not found:
         raise NotFound(
             "There is no exam of a patient with exactly this ID.",

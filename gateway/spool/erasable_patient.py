@@ -5,7 +5,7 @@ nobody, one whose patient somebody still has to check may be of another: neither
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from gateway.errors import Refused, ScopegateError, WrongState
@@ -15,6 +15,7 @@ from gateway.spool.erasable import Loss
 from gateway.spool.spool import Spool
 
 _OF = f"json_extract(document, '$.patient.id') = ? AND identity <> '{Identity.TEMPORARY}'"
+_AT_A_TIME = 100  # exams in memory
 _ISSUER = "coalesce(json_extract(document, '$.patient.issuer'), '')"
 
 
@@ -32,6 +33,8 @@ class Everything:
 
     going: tuple[Loss, ...]
     staying: tuple[Staying, ...]
+    unnamed: int  # others that stay
+    more: bool  # there are others that can go
 
     @property
     def pictures(self) -> int:
@@ -39,15 +42,20 @@ class Everything:
         return sum(each.pictures for each in self.going)
 
 
-def of_patient(spool: Spool, patient_id: str, issuer: str | None, *, most: int = -1) -> list[Exam]:
-    """Return the exams of the patient with exactly this ID; `issuer`: None = whatever it is. most: -1 = all."""
-    with spool.database.read() as connection:
-        rows = connection.execute(
-            f"SELECT document FROM exam WHERE {_OF} AND coalesce(?, {_ISSUER}) = {_ISSUER} "  # noqa: S608 - fixed words
-            "ORDER BY opened_at, id LIMIT ?",
-            (patient_id, issuer, most),
-        ).fetchall()
-    return [records.load(Exam, row["document"]) for row in rows]
+def of_patient(spool: Spool, patient_id: str, issuer: str | None) -> Iterator[Exam]:
+    """Yield the exams of the patient with exactly this ID, the oldest first; `issuer`: None = whatever it is."""
+    last = ("", "")
+    while True:
+        with spool.database.read() as connection:
+            rows = connection.execute(
+                f"SELECT opened_at, id, document FROM exam WHERE {_OF} AND coalesce(?, {_ISSUER}) = {_ISSUER} "  # noqa: S608 - fixed words
+                "AND (opened_at, id) > (?, ?) ORDER BY opened_at, id LIMIT ?",
+                (patient_id, issuer, *last, _AT_A_TIME),
+            ).fetchall()
+        if not rows:
+            return
+        yield from (records.load(Exam, row["document"]) for row in rows)
+        last = (rows[-1]["opened_at"], rows[-1]["id"])
 
 
 def of_other_issuers(spool: Spool, patient_id: str, issuer: str) -> int:
@@ -73,14 +81,29 @@ def named_in(spool: Spool, patient_id: str) -> list[str]:
 
 
 def everything(
-    spool: Spool, found: Sequence[Exam], *, required: Collection[str], servers: Collection[str]
+    spool: Spool, found: Iterable[Exam], *, required: Collection[str], servers: Collection[str], most: int = -1
 ) -> Everything:
-    """Return what of a patient's exams would go, and what stays at this moment."""
-    with spool.database.read() as connection:
-        reasons = {exam.id: _why_not(connection, exam, servers) for exam in found}
-    going = [exam for exam in found if reasons[exam.id] is None]
-    staying = [Staying(exam=exam, why=why) for exam in found if (why := reasons[exam.id])]
-    return Everything(going=tuple(erasable.each_loss(spool, going, required)), staying=tuple(staying))
+    """Return what of a patient's exams would go, and what stays at this moment. most: of either; -1 = all.
+
+    However many stay, those that can go are looked for behind them: else these could never be erased.
+    """
+    going: list[Exam] = []
+    staying: list[Staying] = []
+    unnamed, more = 0, False
+    for exam in found:
+        with spool.database.read() as connection:
+            why = _why_not(connection, exam, servers)
+        if why is None and len(going) == most:
+            more = True
+            break
+        if why is None:
+            going.append(exam)
+        elif len(staying) == most:
+            unnamed += 1
+        else:
+            staying.append(Staying(exam=exam, why=why))
+    losses = tuple(erasable.each_loss(spool, going, required))
+    return Everything(going=losses, staying=tuple(staying), unnamed=unnamed, more=more)
 
 
 def _why_not(connection: sqlite3.Connection, exam: Exam, servers: Collection[str]) -> Refused | None:

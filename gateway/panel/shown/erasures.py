@@ -3,7 +3,7 @@
 Starts from an exam: its patient's ID stands in no address. Looks into the spool and changes nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,18 +37,19 @@ def known(exam: Exam) -> bool:
     return exam.identity is not Identity.TEMPORARY and bool(exam.patient.id)
 
 
-def exams_of(spool: Spool, exam: Exam) -> list[Exam]:
-    """Return the exams of this one's patient, the oldest first, no more than `MOST`. Raises WrongState."""
+def exams_of(spool: Spool, exam: Exam) -> Iterator[Exam]:
+    """Return the exams of this one's patient, the oldest first. Raises WrongState."""
     if not known(exam):
         raise WrongState(
             "Nobody has said yet who the patient of that exam is.", action="Choose, or check, its patient first."
         )
-    return erasable_patient.of_patient(spool, exam.patient.id, exam.patient.issuer, most=MOST)
+    return erasable_patient.of_patient(spool, exam.patient.id, exam.patient.issuer)
 
 
 def of_patient(spool: Spool, exam: Exam, *, required: Collection[str], servers: Collection[str]) -> Everything:
     """Return what of this exam's patient would go, and what stays. Raises WrongState."""
-    return erasable_patient.everything(spool, exams_of(spool, exam), required=required, servers=servers)
+    found = exams_of(spool, exam)
+    return erasable_patient.everything(spool, found, required=required, servers=servers, most=MOST)
 
 
 def agreed(loss: Loss) -> str:

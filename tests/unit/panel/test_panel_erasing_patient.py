@@ -10,7 +10,7 @@ from gateway.errors import ExamOpen
 from gateway.model import DeliveryState, Identity, Patient
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.shown import erasures
-from gateway.spool import erasable, erasing
+from gateway.spool import erasable, erasable_patient, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject
@@ -247,13 +247,35 @@ def test_of_very_many_exams_some_are_shown_and_the_page_says_so(
     bench: Bench, huber: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exams = [sealed_exam(bench, 0) for _ in range(3)]
+    monkeypatch.setattr(erasures, "MOST", 3)
     assert "There are perhaps more." not in page(huber, exams[0])
     monkeypatch.setattr(erasures, "MOST", 2)
     assert "There are perhaps more." in page(huber, exams[0])
     assert ids(shown(huber, exams[2])) == set(exams[:2])
     answer = erase(huber, exams[2], "0", shown(huber, exams[2])).json()
     assert answer == {"clean": True, "erased": 2, "left": [exams[2]]}
-    assert "Exams that can be erased: 1." in page(huber, exams[2], "?after=1")
+    after = page(huber, exams[2], "?after=1")
+    assert "Exams that can be erased: 1." in after
+    assert "What could be erased is erased" not in after
+
+
+def test_however_many_exams_stay_those_that_can_go_behind_them_are_found(
+    bench: Bench, huber: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stay = [sealed_exam(bench, 1) for _ in range(3)]
+    for exam in stay:
+        being_sent(bench, exam)
+    goes = [sealed_exam(bench, 0) for _ in range(3)]
+    monkeypatch.setattr(erasures, "MOST", 2)
+    monkeypatch.setattr(erasable_patient, "_AT_A_TIME", 1)
+    assert ids(shown(huber, stay[0])) == set(goes[:2])
+    assert "Others that stay: 1." in page(huber, stay[0])
+    assert "Others that stay: 3." in words(huber, f"/erase/{stay[0]}/patient/number")
+    assert erase(huber, stay[0], "0", shown(huber, stay[0])).json()["left"] == stay[:2]
+    assert ids(shown(huber, stay[0])) == {goes[2]}
+    assert erase(huber, stay[0], "0", shown(huber, stay[0])).json()["erased"] == 1
+    assert listed(bench) == set(stay)
+    assert "What could be erased is erased" in page(huber, stay[0], "?after=1")
 
 
 def test_a_cut_in_the_middle_leaves_whole_exams_and_the_page_shows_them(bench: Bench, huber: httpx2.Client) -> None:
