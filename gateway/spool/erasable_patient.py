@@ -58,14 +58,14 @@ def of_patient(spool: Spool, patient_id: str, issuer: str | None) -> Iterator[Ex
         last = (rows[-1]["opened_at"], rows[-1]["id"])
 
 
-def of_other_issuers(spool: Spool, patient_id: str, issuer: str) -> int:
-    """Return how many exams have this ID from somebody else: they may be another person's."""
+def of_other_issuers(spool: Spool, patient_id: str, issuer: str) -> list[str]:
+    """Return the exams that have this ID from somebody else: they may be another person's."""
     with spool.database.read() as connection:
-        (count,) = connection.execute(
-            f"SELECT count(*) FROM exam WHERE {_OF} AND {_ISSUER} <> ?",  # noqa: S608 - fixed words
+        rows = connection.execute(
+            f"SELECT id FROM exam WHERE {_OF} AND {_ISSUER} <> ? ORDER BY opened_at, id",  # noqa: S608 - fixed words
             (patient_id, issuer),
-        ).fetchone()
-    return int(count)
+        ).fetchall()
+    return [row["id"] for row in rows]
 
 
 def named_in(spool: Spool, patient_id: str) -> list[str]:

@@ -83,6 +83,7 @@ LIKE_ANOTHER = {
     "erase_patient_left": "details_refused",
     "erase_patient_number": "first_administrator",
     "erased": "people",
+    "erased_others": "details_refused",
     "erased_traces": "people",
     "copy_several": "copy",
     "copy_read_only": "copy_no_stick",

@@ -12,7 +12,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.problems import OtherNumber
 from gateway.panel.shown import erasures
-from gateway.spool import erasable, erasing
+from gateway.spool import erasable, erasable_patient, erasing
 
 _ANEW = "Look at the page again: what would be lost may have changed."
 
@@ -49,7 +49,7 @@ class ErasingCalls:
         return erasing.erase(spool, losses[0], by="panel", person=person, servers=self._servers, may=self._may)
 
     async def erase_patient(self, request: Request) -> Response:
-        """Erase what can be erased of an exam's patient; `left`: the exams of theirs that are still on the box."""
+        """Erase what can be erased of an exam's patient, and say what is still on the box."""
         asked = await bodies.read(request, "pictures", "exams")
         repeated, shown = _repeated(asked.values), _shown(asked.values)
         erase = partial(self._erase_patient, request.path_params["exam"], shown, repeated, acting.get())
@@ -67,8 +67,14 @@ class ErasingCalls:
         # The exam whose page this is goes last: after a cut in the middle its page still says what is left.
         going = sorted(found.going, key=lambda loss: loss.exam.id == exam)
         done = erasing.erase_each(spool, going, by="panel", person=person, servers=self._servers, may=self._may)
-        left = [each.id for each in islice(erasures.exams_of(spool, asked), erasures.MOST)]
-        return {"clean": done.clean, "erased": len(going) - len(done.staying), "left": left}
+        patient, most = asked.patient, erasures.MOST
+        return {
+            "clean": done.clean,
+            "erased": len(going) - len(done.staying),
+            "left": [each.id for each in islice(erasures.exams_of(spool, asked), most)],
+            "others": erasable_patient.of_other_issuers(spool, patient.id, patient.issuer)[:most],
+            "named": erasable_patient.named_in(spool, patient.id)[:most],
+        }
 
     def _may(self) -> None:
         erasable.refuse_on_screen(self._context.spool)

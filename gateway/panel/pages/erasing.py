@@ -1,13 +1,16 @@
 """The pages on which an administrator erases one exam: what goes, what stays elsewhere, the number to repeat."""
 
+from contextlib import suppress
+
 from starlette.requests import Request
 
-from gateway.errors import Refused
+from gateway.errors import NotFound, Refused
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import erasures
+from gateway.panel.shown.views import ExamView
 from gateway.spool import erasable, erasing
 
 
@@ -24,6 +27,7 @@ class ErasingPages:
             self._frame.route("/erase/{exam}", "erase.html", self._asked, who=SET_UP),
             self._frame.route("/erase/{exam}/number", "erase_number.html", self._number, who=SET_UP),
             self._frame.route("/erased", "erased.html", self._erased, who=SET_UP),
+            self._frame.route("/erased/others", "erased_others.html", self._others, who=SET_UP),
         ]
 
     def _asked(self, request: Request) -> Values:
@@ -53,6 +57,20 @@ class ErasingPages:
         """Say that it is done; `?several=1`: with all exams of a patient."""
         several = request.query_params.get("several") == "1"
         return {"traces": bool(erasing.unfinished(self._spool)), "several": several}
+
+    def _others(self, request: Request) -> Values:
+        """Say what is still on the box though everything of a patient is erased: as the call named it."""
+        return {
+            "traces": bool(erasing.unfinished(self._spool)),
+            **{key: self._there(request.query_params.get(key, "")) for key in ("others", "named")},
+        }
+
+    def _there(self, exams: str) -> list[ExamView]:
+        found = []
+        for exam in exams.split()[: erasures.MOST]:
+            with suppress(NotFound):  # it was erased since
+                found.append(self._frame.look.exam(self._spool.exams.get(exam), self._frame.today()))
+        return found
 
     def _refused(self, exam: str) -> Refused | None:
         servers = [each.name for each in self._settings.procedure_steps]

@@ -33,6 +33,14 @@ function bodyOf(form) {
   return body;
 }
 
+function nextOf({ dataset }, value) {
+  if (!("others" in dataset)) return dataset.next;
+  const { left, others, named } = value; // of a patient that was erased: what is still on the box
+  if (left.length) return dataset.left.replace("{exam}", left[0]);
+  if (!others.length && !named.length) return dataset.next;
+  return `${dataset.others}?${new URLSearchParams({ others: others.join(" "), named: named.join(" ") })}`;
+}
+
 function showCode({ recovery_code: code, qr }) {
   $("entry").hidden = true;
   const half = code.length >> 1;
@@ -80,9 +88,8 @@ addEventListener("submit", async (event) => {
   $("problem").hidden = true;
   try {
     const value = await call(form.dataset.to, bodyOf(form));
-    const [left] = value?.left || []; // an exam of the patient that could not be erased
     if ("code" in form.dataset) showCode(value);
-    else location.assign(left ? form.dataset.left.replace("{exam}", left) : form.dataset.next);
+    else location.assign(nextOf(form, value));
   } catch (error) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
     for (const secret of form.querySelectorAll("[type=password], [name=last]")) secret.value = "";

@@ -61,6 +61,12 @@ def erase_patient_left(box: Box) -> str:
 
 
 @screen
+def erased_others(box: Box) -> str:
+    named = sealed(box, 3, name=LONG)
+    return f"/erased/others?named={named.id}&others={sealed(box, 1).id}"
+
+
+@screen
 def erase_patient_number(box: Box) -> str:
     return f"/erase/{_of_one_patient(box)}/patient/number"
 
@@ -72,6 +78,7 @@ for _name in (
     "erase_patient",
     "erase_patient_left",
     "erase_patient_number",
+    "erased_others",
 ):
     BEFORE[_name] = as_administrator
 at("erased", "/erased", as_administrator)

@@ -21,6 +21,8 @@ from tests.unit.panel.who_may import people, signed_in
 
 ANNA = Patient(name="MEIER^Anna", id="4711-0815", issuer="CLINIC", birth_date="19680314", sex="F")
 
+NOTHING: dict[str, object] = {"others": [], "named": []}  # is left on the box that has to do with the patient
+
 
 @pytest.fixture
 def huber(bench: Bench) -> httpx2.Client:
@@ -115,7 +117,7 @@ def test_the_number_of_all_pictures_erases_them_all_and_the_audit_has_each(
         assert erase(huber, second, number, exams).json()["code"] == "other-number"
     assert erase(huber, second, "", exams).json()["code"] == "bad-value"
     assert listed(bench) == {first, second, third}
-    assert erase(huber, second, "3", exams).json() == {"clean": True, "erased": 3, "left": []}
+    assert erase(huber, second, "3", exams).json() == {"clean": True, "erased": 3, "left": [], **NOTHING}
     assert listed(bench) == set()
     lines = audited(bench)
     # The exam whose page it was goes last: until then its page says what is left.
@@ -142,8 +144,13 @@ def test_a_patient_is_an_id_and_its_issuer_and_never_a_name(bench: Bench, huber:
     assert "another name: MEIER, Annemarie" in said
     assert "Exams with the same ID by another issuer, perhaps of another person: 2." in said
     assert ids(shown(huber, exam)) == {exam, renamed}
-    assert erase(huber, exam, "2", shown(huber, exam)).json()["left"] == []
+    answer = erase(huber, exam, "2", shown(huber, exam)).json()
     assert listed(bench) == others
+    assert (answer["left"], len(answer["others"]), answer["named"]) == ([], 2, [])
+    after = f"/erased/others?others={'+'.join(answer['others'])}&named="
+    assert "perhaps of another person: 2." in words(huber, after)
+    for each in answer["others"]:
+        assert f'href="/erase/{each}"' in huber.get(after).text
 
 
 def test_an_exam_that_cannot_be_erased_is_said_and_stops_no_other(bench: Bench, huber: httpx2.Client) -> None:
@@ -158,7 +165,7 @@ def test_an_exam_that_cannot_be_erased_is_said_and_stops_no_other(bench: Bench, 
     assert "Others that stay: 2." in huber.get(f"/erase/{sent}/patient/number").text
     assert ids(shown(huber, sent)) == {goes}
     answer = erase(huber, sent, "2", shown(huber, sent)).json()
-    assert answer == {"clean": True, "erased": 1, "left": [sent, unchecked]}
+    assert answer == {"clean": True, "erased": 1, "left": [sent, unchecked], **NOTHING}
     assert listed(bench) == {sent, unchecked}
     left = page(huber, answer["left"][0], "?after=1")
     assert "What could be erased is erased from this box. Still on it:" in left
@@ -194,7 +201,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other_exam_on_the_box(bench: Ben
     for exam in exams[:2]:
         (bench.spool.layout.exam(exam) / "a folder that somebody made").mkdir()
     answer = erase(huber, exams[2], "3", shown(huber, exams[2])).json()
-    assert answer == {"clean": False, "erased": 3, "left": []}
+    assert answer == {"clean": False, "erased": 3, "left": [], **NOTHING}
     assert listed(bench) == set()
     assert [line["exam"] for line in audited(bench)] == [exams[2]]
     assert not bench.spool.layout.erased(exams[2]).exists()
@@ -241,6 +248,11 @@ def test_an_exam_that_was_this_patient_s_first_stays_and_is_named(bench: Bench, 
     assert "Was this patient's first and is another's now" in page(huber, exam)
     assert f'href="/erase/{other}"' in huber.get(f"/erase/{exam}/patient").text
     assert ids(shown(huber, exam)) == {exam}
+    assert erase(huber, exam, "1", shown(huber, exam)).json()["named"] == [other]
+    after = f"/erased/others?others=&named={other}+{exam}"
+    assert "HUBER, Karl" in words(huber, after)
+    assert "Was this patient's first and is another's now" in words(huber, after)
+    assert f'href="/erase/{other}"' in huber.get(after).text
 
 
 def test_of_very_many_exams_some_are_shown_and_the_page_says_so(
@@ -253,7 +265,7 @@ def test_of_very_many_exams_some_are_shown_and_the_page_says_so(
     assert "There are perhaps more." in page(huber, exams[0])
     assert ids(shown(huber, exams[2])) == set(exams[:2])
     answer = erase(huber, exams[2], "0", shown(huber, exams[2])).json()
-    assert answer == {"clean": True, "erased": 2, "left": [exams[2]]}
+    assert answer == {"clean": True, "erased": 2, "left": [exams[2]], **NOTHING}
     after = page(huber, exams[2], "?after=1")
     assert "Exams that can be erased: 1." in after
     assert "What could be erased is erased" not in after
@@ -284,4 +296,9 @@ def test_a_cut_in_the_middle_leaves_whole_exams_and_the_page_shows_them(bench: B
     with locked(bench.spool.layout.migration_lock):  # as the next start does
         assert erasing.take_up(bench.spool)
     assert "Exams that can be erased: 1. Pictures that are erased for good: 2." in page(huber, second)
-    assert erase(huber, second, "2", shown(huber, second)).json() == {"clean": True, "erased": 1, "left": []}
+    assert erase(huber, second, "2", shown(huber, second)).json() == {
+        "clean": True,
+        "erased": 1,
+        "left": [],
+        **NOTHING,
+    }

@@ -131,6 +131,7 @@ WHO: dict[str, set[Role]] = {
     "GET /erase/{exam}/patient": {A},
     "GET /erase/{exam}/patient/number": {A},
     "GET /erased": {A},
+    "GET /erased/others": {A},
     "GET /delivery": LOOK,
     "GET /delivery/{exam}": LOOK,
     "GET /copy": LOOK,
