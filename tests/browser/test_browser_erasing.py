@@ -1,8 +1,12 @@
 """An administrator erases one exam, or all of a patient, with fingers only: from its details, by their number."""
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from gateway.model import Identity
+from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box, ready
 from tests.browser.screens.people import PIN, as_administrator, ask
 from tests.browser.screens.states import sealed, set_deliveries
@@ -88,3 +92,23 @@ def test_everything_of_a_patient_goes_but_what_is_being_sent_which_the_page_says
     page.wait_for_url("**/erased?several=1")
     expect(page.get_by_text("The exams are erased from this box.")).to_be_visible()
     assert box.spool.exams.list() == []
+
+
+def test_after_everything_of_a_patient_went_an_exam_of_another_issuer_s_same_id_is_a_touch_away(
+    page: Page, box: Box
+) -> None:
+    exam = sealed(box, 1)
+    alike = replace(exam.patient, issuer="ELSEWHERE")
+    other, _ = box.spool.exams.open(Subject(identity=Identity.TYPED, patient=alike))
+    box.spool.exams.finish(other.id)
+    as_administrator(box, page)
+    page.goto(f"{box.address}/erase/{exam.id}/patient/number")
+    ready(page)
+    type_by_touch(page, "1")
+    page.get_by_role("button", name="Erase these exams").tap()
+    page.wait_for_url("**/erased/others?**")
+    ready(page)
+    assert [each.id for each in box.spool.exams.list()] == [other.id]
+    expect(page.get_by_text("perhaps of another person: 1.")).to_be_visible()
+    page.locator(f"a[href='/erase/{other.id}']").tap()
+    page.wait_for_url(f"{box.address}/erase/{other.id}")
