@@ -30,6 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 _LINK_LOCAL = ipaddress.IPv6Network("fe80::/10")
 _PORT = re.compile(r"[!-$&-.0-9;-~]{1,15}")  # an interface's name as Linux takes it: no "/", no ":", no white space
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_LONGEST_LABEL = 63  # signs (RFC 1035 2.3.4); Python looks up no name with a longer or an empty one
 
 
 class Wrong(ValueError):
@@ -189,7 +190,7 @@ def host(value: object) -> str:
         if "%" not in words:
             return str(ipaddress.ip_address(words))
     except ValueError:
-        if _HOST.fullmatch(words) and not words.replace(".", "").isdigit():
+        if _HOST.fullmatch(words) and not words.replace(".", "").isdigit() and _in_labels(words):
             return words
     raise Wrong(f"must be a host name or an IP address, not {shown(value)}")
 
@@ -198,13 +199,24 @@ def peer_host(value: object) -> str:
     """Check the host of a system that this box itself calls: also a link-local address with the port to it."""
     words = words_of(value)
     if "%" not in words:
-        return host(value)
+        return _of_no_port(host(value))
     if found := _scoped(words):
         return found
     raise Wrong(
         'must be a link-local address with the name of a port of this box, such as "fe80::1%eth0", '
         f"not {shown(value)}"
     )
+
+
+def _in_labels(words: str) -> bool:
+    return all(0 < len(label) <= _LONGEST_LABEL for label in words.split("."))
+
+
+def _of_no_port(found: str) -> str:
+    """Refuse a link-local address alone: Linux does not know over which port it is meant, and calls nobody."""
+    if ":" in found and ipaddress.IPv6Address(found) in _LINK_LOCAL:
+        raise Wrong(f'must say over which port of this box it is reached, such as "{found}%eth0"')
+    return found
 
 
 def _scoped(words: str) -> str:

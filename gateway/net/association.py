@@ -20,7 +20,7 @@ from gateway.log import event
 from gateway.net import tls, tuning
 from gateway.net.deadline import deadline
 from gateway.net.peers import Context, Peer, Timeouts, capital, named, target
-from gateway.net.refusals import AGAIN, Ears, refusal, unreachable
+from gateway.net.refusals import AGAIN, Ears, refusal, unknown_host
 from gateway.net.wires import TlsSocket, WatchedSocket
 
 _log = logging.getLogger(__name__)
@@ -170,8 +170,8 @@ def open_link(
         with deadline(timeouts.connect + timeouts.negotiate + 1, expire):
             roles = _roles(contexts) if both_roles else []
             association = _associate(entity, peer, _offers(contexts), roles, handlers)
-    except socket.gaierror:
-        raise unreachable(peer, f"the name {peer.host} is not known in this network", "host name") from None
+    except (socket.gaierror, UnicodeError):  # Python's own of a name with an empty or a too long label
+        raise unknown_host(peer) from None
     wire = entity.wire
     assert wire is not None
     if not association.is_established:

@@ -107,7 +107,7 @@ def addresses(host: str) -> set[str]:
     """Return a host's addresses now; a name may move, a name server may be away."""
     try:
         return {address_of(entry[4]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError:
+    except (OSError, UnicodeError):  # Python's own of a name with an empty or a too long label
         return set()
 
 

@@ -4,6 +4,7 @@ Owns the codes unreachable, silent, busy, rejected, rejected-title, no-context, 
 """
 
 import errno
+import socket
 import ssl
 
 from pynetdicom import evt
@@ -76,6 +77,8 @@ def _not_answered(peer: Peer, wire: WatchedSocket, ears: Ears) -> TryLater:
 
 
 def not_connected(peer: Peer, failure: OSError) -> TryLater:
+    if isinstance(failure, socket.gaierror):
+        return unknown_host(peer)
     if isinstance(failure, ConnectionRefusedError):
         return unreachable(peer, f"nothing listens at {peer.where}", "program there, host and port")
     if isinstance(failure, TimeoutError):
@@ -94,6 +97,15 @@ def not_secured(peer: Peer, failure: OSError) -> TryLater:
         return TryLater(words, code="silent", action=f"{check} and that the program there is not stuck.")
     words = f"{capital(peer.who)} closed the connection while it was being secured."
     return TryLater(words, code="dropped", action=f"{check} and that this box may use it.")
+
+
+def unknown_host(peer: Peer) -> TryLater:
+    """The name says nothing to any name server, or the port of this box that the address names is not there."""
+    _, scoped, port = peer.host.partition("%")
+    if scoped:
+        check = f"port's name after % in the host of {peer.name}"
+        return unreachable(peer, f"this box has no port {port} now", check)
+    return unreachable(peer, f"the name {peer.host} is not known in this network", "host name")
 
 
 def unreachable(peer: Peer, because: str, check: str) -> TryLater:

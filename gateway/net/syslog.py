@@ -121,11 +121,11 @@ def _opened(peer: Peer, timeouts: Timeouts) -> TlsSocket:
 
 
 def _where(peer: Peer) -> tuple[int, Any]:
-    """Return the family and the address of a socket's call."""
+    """Return the family and the address of a socket's call. Raises TryLater."""
     try:
         family, _, _, _, where = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)[0]
-    except OSError:
-        return socket.AF_INET, (peer.host, peer.port)  # connecting says what is wrong
+    except (OSError, UnicodeError):  # Python's own of a name with an empty or a too long label
+        raise refusals.unknown_host(peer) from None
     return family, where
 
 

@@ -137,6 +137,9 @@ class Web:
                 return self._answer(response, most)
         except httpx2.TransportError as error:
             raise self._broken(error) from None
+        except UnicodeError:
+            self.usable = False
+            raise self._unknown_or_garbage() from None
         except (httpx2.InvalidURL, ValueError):  # httpx2 reads the address of a redirection that nobody follows
             self.usable = False
             raise self._garbage() from None
@@ -229,12 +232,16 @@ class Web:
             action=f"{AGAIN}: check that {self.peer.port} is the port of its DICOMweb service.",
         )
 
+    def _unknown_or_garbage(self) -> DeliveryError:
+        """Say what a UnicodeError means: Python's own of our name when there is no connection yet."""
+        if self._socket is not None:
+            return self._garbage()
+        why = refusals.unknown_host(self.peer)
+        why.nothing_left = True
+        return why
+
     def _not_connected(self, causes: list[BaseException]) -> DeliveryError:
         failure = next((c for c in causes if isinstance(c, OSError)), TimeoutError())
-        if isinstance(failure, socket.gaierror):
-            return refusals.unreachable(
-                self.peer, f"the name {self.peer.host} is not known in this network", "host name"
-            )
         if self._socket is not None:
             return refusals.not_secured(self.peer, failure)
         return refusals.not_connected(self.peer, failure)

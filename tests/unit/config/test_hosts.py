@@ -35,6 +35,29 @@ def test_what_is_no_port_of_this_box_or_needs_none_is_refused(said: str) -> None
         values.peer_host(said)
 
 
+@pytest.mark.parametrize("said", ["pacs..local", "pacs.local..", ".pacs", "x" * 64, f"a.{'x' * 64}.example"])
+@pytest.mark.parametrize("check", [values.host, values.peer_host])
+def test_a_name_that_nothing_looks_up_is_refused(check: values.Check, said: str) -> None:
+    with pytest.raises(Wrong, match="must be a host name or an IP address"):
+        check(said)
+
+
+def test_a_name_of_the_longest_labels_is_one() -> None:
+    assert values.peer_host(f"{'x' * 63}.{'y' * 63}.example") == f"{'x' * 63}.{'y' * 63}.example"
+
+
+@pytest.mark.parametrize("said", ["pacs..local:104", "https://pacs..local/dicom", f"https://{'x' * 64}/dicom"])
+def test_nor_does_a_listener_or_an_address_of_the_web_have_such_a_name(said: str) -> None:
+    with pytest.raises(Wrong, match="must be a host name or an IP address"):
+        (values.url if said.startswith("https") else values.address)(said)
+
+
+@pytest.mark.parametrize("said", ["fe80::2", "FE80:0::2", "febf::1"])
+def test_a_link_local_address_without_a_port_of_this_box_is_refused(said: str) -> None:
+    with pytest.raises(Wrong, match=r'such as "(fe80::2|febf::1)%eth0"'):
+        values.peer_host(said)
+
+
 @pytest.mark.parametrize(
     ("check", "said"),
     [
