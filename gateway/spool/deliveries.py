@@ -18,6 +18,7 @@ _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, n
     status, changed_ns, in_doubt, setbacks"""
 AFTER_REBUILD = "after-rebuild"  # the code of deliveries whose fate a lost index took along
 BY_PERSON = "held-by-person"
+BEING_ERASED = "being-erased"  # nobody may send it any more
 LOST_BY_ARCHIVE = "lost-by-archive"  # it vouched for it, and does not have it any more
 JPEG_WANTED = "jpeg-wanted"  # an H.264 clip that was not taken, and of which nothing else is made yet
 SENT_AS_JPEG = "sent-as-jpeg"  # an H.264 clip in whose place one of JPEG frames goes
@@ -28,6 +29,7 @@ WANTED = (JPEG_WANTED, KEY_STILLS_WANTED)  # this box makes something of the cli
 INSTEAD = (SENT_AS_JPEG, SENT_AS_KEY_STILLS)  # it was made, and is on its way
 FILE_LOST = ("file-missing", "file-unreadable", "spool-damaged")  # an object's file is not the one that was sealed
 QUIET = (*WANTED, *INSTEAD, LET_GO)  # held, but nobody need do anything
+NOT_AT_ONCE = (*QUIET, BY_PERSON, BEING_ERASED)  # no cause that ends for all: each was meant, or goes another way
 _QUIET = ", ".join("?" * len(QUIET))
 # A delivery's own fields say how it was seen; `new` is where it goes.
 # The destination is compared as well: a person may have moved the queue meanwhile; and the object: SQLite gives the
@@ -291,12 +293,13 @@ class Deliveries:
         )
 
     def held_by_code(self, destination: str) -> dict[str, int]:
-        """Return how many of a destination are held, by code, the most frequent first."""
+        """Return how many of a destination one word can let go, by code, the most frequent first."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT code, count(*) AS count FROM delivery WHERE state = 'held' AND destination = ? "
-                "AND code <> '' GROUP BY code ORDER BY count DESC, code",
-                (destination,),
+                "SELECT code, count(*) AS count FROM delivery WHERE state = 'held' AND destination = ? "  # noqa: S608 - marks only
+                f"AND code NOT IN ('', {', '.join('?' * len(NOT_AT_ONCE))}) GROUP BY code "
+                "ORDER BY count DESC, code",
+                (destination, *NOT_AT_ONCE),
             )
             return {row["code"]: row["count"] for row in rows}
 

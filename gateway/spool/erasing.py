@@ -16,6 +16,7 @@ from gateway.errors import DiskFull, Refused, SpoolDamaged, SpoolError, WrongSta
 from gateway.log import event, warn
 from gateway.model import Exam, ExamState
 from gateway.spool import database, erasable, records
+from gateway.spool.deliveries import BEING_ERASED
 from gateway.spool.erasable import Loss
 from gateway.spool.erasable_patient import Staying
 from gateway.spool.files import locked
@@ -24,7 +25,6 @@ from gateway.spool.spool import Spool
 from gateway.spool.subjects import same_patient
 
 _log = logging.getLogger(__name__)
-BEING_ERASED = "being-erased"  # the code of deliveries that nobody may send any more
 LEFT = "erasure-left"  # the code of an exam of which something is left on the disk
 _BATCH = 200  # rows a transaction
 May = Callable[[], None]

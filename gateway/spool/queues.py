@@ -14,6 +14,7 @@ from gateway.config.settings import Destination, Settings
 from gateway.errors import BadValue, NotFound, WrongState
 from gateway.model import DeliveryState
 from gateway.spool import routing
+from gateway.spool.deliveries import NOT_AT_ONCE
 from gateway.spool.rerouting import Moved
 from gateway.spool.spool import Spool
 
@@ -96,9 +97,15 @@ class Queues:
     def release(self, name: str, code: str, *, agreed: int) -> int:
         """Let go what is held for a destination with this code; return how many.
 
-        Raises BadValue, and WrongState when another number is held.
+        Raises BadValue, also for what somebody held back by hand and what is not to be sent, and WrongState when
+        another number is held.
         """
         self.configured(name)
+        if code in NOT_AT_ONCE:
+            raise BadValue(
+                f"What is held with {code} is not let go all at once.",
+                action="What can be let go is let go one by one, in the details of its exam.",
+            )
         agree(self._spool.deliveries.held_by_code(name).get(code, 0), agreed)
         count = self._spool.deliveries.release_all(code, destination=name)
         self._note("queue-released", target=name, code=code, count=count)

@@ -32,7 +32,7 @@ from gateway.panel import problems
 from gateway.panel.calls import exams as exam_calls
 from gateway.panel.self_test.check import TROUBLES
 from gateway.panel.stored_data import troubles as stored
-from gateway.spool import deliveries, erasing, space, states
+from gateway.spool import deliveries, space, states
 from hardware import errors as device_errors
 from hardware import profiles
 
@@ -292,7 +292,7 @@ def codes_in_the_code() -> set[str]:
     found = literal_codes(map(str, modules)) | {rule.code for rule in FAILING}
     found |= {code for path in shown for code in SCREEN_CODE.findall(path.read_text())}
     found |= {
-        erasing.BEING_ERASED,
+        deliveries.BEING_ERASED,
         deliveries.AFTER_REBUILD,
         deliveries.BY_PERSON,
         deliveries.LOST_BY_ARCHIVE,

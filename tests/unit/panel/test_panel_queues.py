@@ -8,9 +8,10 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from gateway.model import MessageKind
+from gateway.model import DeliveryState, MessageKind
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.taking_over import TakingOver
+from gateway.spool.deliveries import QUIET
 from gateway.spool.queues import peer_of
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
@@ -228,6 +229,21 @@ def test_what_is_held_with_one_code_is_let_go_by_its_number_for_one_archive_alon
     assert [(line["what"], line["target"], line["code"], line["count"]) for line in audited(bench)] == [
         ("queue-released", "pacs", "no-context", 3)
     ]
+
+
+@pytest.mark.parametrize("code", ["held-by-person", "being-erased", *QUIET])
+def test_what_was_held_back_by_hand_or_is_not_to_be_sent_is_never_let_go_with_one_code(
+    bench: Bench, engineer: httpx2.Client, code: str
+) -> None:
+    sealed_exam(bench, 2, "pacs")
+    with bench.spool.database.write() as connection:
+        connection.execute("UPDATE delivery SET state = 'held', code = ? WHERE destination = 'pacs'", (code,))
+    assert bench.spool.deliveries.held_by_code("pacs") == {}
+    assert code not in page(engineer, "pacs")
+    for count in (2, 0):
+        assert asked(engineer, "release", of="pacs", code=code, count=count)["code"] == "bad-value"
+    assert bench.spool.deliveries.counts()["pacs", DeliveryState.HELD] == 2
+    assert audited(bench) == []
 
 
 def test_messages_for_a_server_that_is_gone_are_given_up_by_their_number(
