@@ -80,7 +80,7 @@ class Queues:
         self._note("queue-moved", source=old, target=new, moved=done.moved, merged=done.merged)
         return done
 
-    def add(self, name: str, *, since: datetime) -> int:
+    def add(self, name: str, *, since: datetime | None = None) -> int:
         """Queue the objects of earlier exams for a destination; return how many. Raises BadValue."""
         wants = partial(routing.wants, self.configured(name))
         count = self._spool.rerouting.add(name, since=since, wants=wants)
@@ -91,7 +91,7 @@ class Queues:
         """Queue again what was sent; return how many. Raises BadValue."""
         self.configured(name)
         count = self._spool.rerouting.resend(name, since=since)
-        self._note("queue-sent-again", target=name, since=_day(since) if since else "ever", count=count)
+        self._note("queue-sent-again", target=name, since=_day(since), count=count)
         return count
 
     def release(self, name: str, code: str, *, agreed: int) -> int:
@@ -176,5 +176,5 @@ def _must_be_gone(name: str, configured: Container[str]) -> None:
         )
 
 
-def _day(since: datetime) -> str:
-    return f"{since.astimezone():%Y-%m-%d}"
+def _day(since: datetime | None) -> str:
+    return f"{since.astimezone():%Y-%m-%d}" if since else "ever"

@@ -169,8 +169,10 @@ class Rerouting:
             (server,),
         )
 
-    def add(self, destination: str, *, since: datetime, wants: Callable[[Capture], bool]) -> int:
-        """Queue the sealed objects of exams opened since then that the destination does not have; return how many.
+    def add(self, destination: str, *, since: datetime | None, wants: Callable[[Capture], bool]) -> int:
+        """Queue the sealed objects of exams opened since then, or of all, that the destination does not have.
+
+        Return how many.
 
         They stand in the backlog at the time of their sealing.
         """
@@ -224,7 +226,7 @@ class Rerouting:
         *changed, of = values
         return connection.execute(statement, (*changed, self._clock.utc_ns(), of, *ids)).rowcount
 
-    def _objects(self, since: datetime, last: int) -> list[sqlite3.Row]:
+    def _objects(self, since: datetime | None, last: int) -> list[sqlite3.Row]:
         with self._database.read() as connection:
             return connection.execute(
                 "SELECT object.rowid AS number, object.document AS seal, capture.document AS capture, "  # noqa: S608 - fixed words

@@ -102,3 +102,13 @@ def test_it_ends_where_it_is_when_a_changed_setting_is_to_be_taken(spool: Spool,
     answer = looked(spool, settings(tmp_path), rests=True)
     assert (answer["early"], len(answer["lines"])) == (True, 1)
     assert looked(spool, settings(tmp_path))["early"] is False
+
+
+def test_a_look_that_had_everything_is_whole_although_a_setting_is_to_be_taken(
+    spool: Spool, tmp_path: Path
+) -> None:
+    wanted = settings(tmp_path)
+    wanted = replace(wanted, destinations=())
+    answer = looked(spool, wanted, rests=True)
+    assert len(answer["lines"]) == len(looked(spool, wanted)["lines"]) == 1
+    assert answer["early"] is False

@@ -47,7 +47,7 @@ def connected(settings: Settings, lan: Lan | None, clock: Clock) -> Iterator[Fin
 
 
 class Looking:
-    """The requests of kind `connections`. `rest`: when set, it ends behind the system that it is asking."""
+    """The requests of kind `connections`. `rest`: when set, it ends before it says what follows."""
 
     def __init__(
         self, *, spool: Spool, settings: Settings, rest: threading.Event, give_way: Callable[[], None]
@@ -72,10 +72,12 @@ class Looking:
 
     def _looked(self, request: Request) -> Json:
         at, lines = self._spool.clock.utc().isoformat(timespec="seconds"), list[Json]()
+        rests = False
         for finding in self._findings(_lan(request)):
-            lines.append(finding.to_json())
-            if self._rest.is_set():
+            if rests:  # only now is it known that something followed: a look that had all is whole
                 return {"at": at, "lines": lines, "early": True}
+            lines.append(finding.to_json())
+            rests = self._rest.is_set()
             with suppress(SpoolError):
                 self._spool.requests.progress(request, {"at": at, "lines": lines})
         event(_log, "connections_looked_at", lines=len(lines), problems=sum(line["ok"] is False for line in lines))

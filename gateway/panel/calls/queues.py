@@ -44,9 +44,9 @@ class QueueCalls:
         return await self._do(partial(_move, old=old, new=new, count=count))
 
     async def add(self, request: Request) -> Response:
-        """Queue the objects of exams since a day for a destination that was added later."""
+        """Queue the objects of exams since a day, or of all, for a destination that was added later."""
         asked = await bodies.read(request, "to", "since")
-        name, since = _name(asked.values, "to"), _midnight(bodies.text(asked.values, "since", required=True))
+        name, since = _name(asked.values, "to"), _since(asked.values)
         return await self._do(lambda queues: {"queued": queues.add(name, since=since)})
 
     async def drop(self, request: Request) -> Response:
@@ -69,8 +69,7 @@ class QueueCalls:
     async def resend(self, request: Request) -> Response:
         """Send again what an archive was sent, of exams since a day; everything when another one took its place."""
         asked = await bodies.read(request, "of", "since")
-        name, day = _name(asked.values, "of"), bodies.text(asked.values, "since")
-        since = _midnight(day) if day else None
+        name, since = _name(asked.values, "of"), _since(asked.values)
         return await self._do(lambda queues: {"queued": queues.resend(name, since=since)})
 
     async def release(self, request: Request) -> Response:
@@ -97,8 +96,11 @@ def _move(queues: Queues, *, old: str, new: str, count: int) -> Json:
     return {"moved": done.moved, "merged": done.merged}
 
 
-def _midnight(day: str) -> datetime:
-    """Return with what a day of this box began. Raises BadValue."""
+def _since(values: Values) -> datetime | None:
+    """Return with what a day of this box began, None where none is named. Raises BadValue."""
+    if "since" not in values:
+        return None
+    day = bodies.text(values, "since", required=True)
     try:
         found = date.fromisoformat(day)
     except ValueError:

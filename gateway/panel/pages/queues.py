@@ -1,6 +1,6 @@
 """The pages of one archive's queue: how many objects are where, what is done when archives change. No patient."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from starlette.requests import Request
 
@@ -12,7 +12,6 @@ from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
 from gateway.spool.queues import Queues
 
-_EVER = date(1970, 1, 1)
 _DAYS = N_({0: "Today", 6: "7 days", 30: "31 days"})  # how far back: as the list of exams has them
 
 
@@ -48,8 +47,8 @@ class QueuePages:
         if queue is None:
             raise NotFound("There is no destination of that name.")
         today = self._frame.today()
-        since = [(word, today - timedelta(days=back)) for back, word in _DAYS.items()]
-        return {"queue": queue, "periods": [*since, (N_("All days"), _EVER)]}
+        since = [(word, {"since": (today - timedelta(days=back)).isoformat()}) for back, word in _DAYS.items()]
+        return {"queue": queue, "periods": [*since, (N_("All days"), {})]}
 
     def _messages(self, request: Request) -> Values:
         """Show how many messages wait for a procedure step server that is gone."""

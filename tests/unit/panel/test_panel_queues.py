@@ -184,6 +184,25 @@ def test_earlier_than_what_is_refused(bench: Bench, engineer: httpx2.Client, sin
     assert audited(bench) == []
 
 
+@pytest.mark.parametrize("what", ["add", "again"])
+def test_all_days_are_those_of_a_clock_that_was_not_set_too(
+    bench: Bench, engineer: httpx2.Client, what: str
+) -> None:
+    sealed_exam(bench, 2, "pacs")
+    with bench.spool.database.write() as connection:
+        connection.execute(
+            "UPDATE exam SET opened_at = '1970-01-01T00:01:00+00:00'"
+        )  # west of Greenwich it is 1969
+        if what == "again":
+            connection.execute("UPDATE delivery SET state = 'sent' WHERE destination = 'pacs'")
+    text = engineer.get(f"/service/queue/{what}?of=pacs").text
+    key = {"add": "to", "again": "of"}[what]
+    call = {"add": "add", "again": "resend"}[what]
+    assert f"""/api/v1/queues/{call}" data-body='{{"{key}": "pacs"}}'""" in text
+    assert asked(engineer, call, **{key: "pacs"}) == {"queued": {"add": 3, "again": 2}[what]}
+    assert audited(bench)[-1]["since"] == "ever"
+
+
 def test_what_an_archive_lost_is_sent_again_from_exams_since_a_day(bench: Bench, engineer: httpx2.Client) -> None:
     sealed_exam(bench, 2, "pacs")
     move(bench, "pacs", state="committed", proof="commitment")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -67,6 +68,22 @@ def test_requests_are_forgotten_after_a_day(spool: Spool, clock: FakeClock) -> N
     with pytest.raises(NotFound):
         spool.requests.get(old)
     assert spool.requests.get(new).state is RequestState.WAITING
+
+
+def test_the_newest_is_the_one_that_was_asked_for_last_within_a_day(spool: Spool, clock: FakeClock) -> None:
+    first = spool.requests.ask("connections", {}, deadline_s=1e9)
+    clock.move(86_400)
+    assert (newest := spool.requests.newest("connections"))
+    assert newest.id == first
+    clock.move(1)
+    assert spool.requests.newest("connections") is None
+    second = spool.requests.ask("connections", {}, deadline_s=1e9)
+    clock.set(clock.utc() - timedelta(hours=12))
+    third = spool.requests.ask("connections", {}, deadline_s=1e9)
+    assert (newest := spool.requests.newest("connections"))
+    assert (newest.id, newest.id != second) == (third, True)
+    clock.set(clock.utc() - timedelta(days=400))
+    assert spool.requests.newest("connections") is None
 
 
 def test_a_running_request_says_how_far_it_is_until_it_is_answered(spool: Spool) -> None:
