@@ -83,8 +83,8 @@ class Requests:
     def newest(self, kind: str) -> Request | None:
         """Return the one of this kind that was asked for last, within a day; what nobody began in time has failed.
 
-        The clock may have been set since: rows stand in the order in which they were asked for, and nobody knows how
-        old one is that is more than a day ahead.
+        The clock may have been set since: rows stand in the order in which they were asked for, and nobody knows
+        how old one is that is more than a day ahead.
         """
         with self._database.read() as connection:
             row = connection.execute(

@@ -153,6 +153,7 @@ LIKE_ANOTHER = {
     "service_of_an_appliance": "service",
     "connections": "service",
     "connections_running": "service",
+    "connections_gone": "service",
     "connections_well": "service",
     "connections_wrong": "service",
     "stored_data": "service",

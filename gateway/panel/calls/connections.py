@@ -22,7 +22,7 @@ class ConnectionCalls:
 
     def __init__(self, context: Context) -> None:
         self._work = context.work
-        self._connections = Connections(context.spool, context.settings)
+        self._connections = Connections(context.spool, context.settings, context.live["forward"])
 
     def routes(self) -> list[Route]:
         return [

@@ -21,7 +21,7 @@ class ConnectionPages:
     def __init__(self, context: Context, frame: Frame) -> None:
         self._frame = frame
         self._clock = context.clock
-        self._connections = Connections(context.spool, context.settings)
+        self._connections = Connections(context.spool, context.settings, context.live["forward"])
 
     def routes(self) -> list[Route]:
         return [self._frame.route("/service/connections", "connections.html", self._page, who=SERVE)]

@@ -9,6 +9,7 @@ from gateway.spool.connections import REQUEST
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import at
+from tests.browser.screens.states import said_of_forward
 
 _AT = "2026-11-21T12:31:00+00:00"
 _RENEW = "Have it renewed; no restart is needed then."
@@ -54,6 +55,7 @@ _WRONG = [
 
 def _asked(box: Box, page: Page, lines: list[dict[str, Any]], *, ended: bool = True) -> None:
     as_administrator(box, page)
+    said_of_forward(box)
     box.spool.requests.ask(REQUEST, {"lan": None}, deadline_s=600)
     request = box.spool.requests.begin(REQUEST)
     assert request
@@ -63,6 +65,11 @@ def _asked(box: Box, page: Page, lines: list[dict[str, Any]], *, ended: bool = T
 
 def _running(box: Box, page: Page) -> None:
     _asked(box, page, _FINE[:4], ended=False)
+
+
+def _gone(box: Box, page: Page) -> None:
+    _running(box, page)
+    (box.settings.station.runtime_dir / "forward.json").unlink()
 
 
 def _well(box: Box, page: Page) -> None:
@@ -75,5 +82,6 @@ def _wrong(box: Box, page: Page) -> None:
 
 at("connections", "/service/connections", as_administrator)
 at("connections_running", "/service/connections", _running)
+at("connections_gone", "/service/connections", _gone)
 at("connections_well", "/service/connections", _well)
 at("connections_wrong", "/service/connections", _wrong)

@@ -12,11 +12,13 @@ from gateway.model import RequestState
 from gateway.panel.connections import Connections
 from gateway.panel.people.roles import Door, Role
 from gateway.spool.connections import REQUEST
+from gateway.spool.live import LiveState
 from gateway.spool.opening import open_spool
 from gateway.spool.requests import Request
 from gateway.spool.spool import Spool
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, with_index
+from tests.unit.panel.exams_that_leave import said_of_forward
 from tests.unit.panel.who_may import people, signed_in
 
 PATH = "/service/connections"
@@ -33,7 +35,8 @@ SILENT = {
 
 @pytest.fixture
 def box(bench: Bench) -> Bench:
-    """A box before which a service engineer stands."""
+    """A box before which a service engineer stands, and whose forward process runs."""
+    said_of_forward(bench)
     bench.client.headers.update(signed_in(bench, people(bench)[Role.SERVICE], Door.FRONT))
     return bench
 
@@ -48,6 +51,11 @@ def spool() -> Iterator[Spool]:
 
 def begin(box: Bench) -> dict[str, Any]:
     return dict(box.client.post(f"/api/v1{PATH}", json={"do": "begin"}).raise_for_status().json()["connections"])
+
+
+def forward_of(bench: Bench, spool: Spool) -> LiveState:
+    folder = bench.settings.station.runtime_dir
+    return LiveState(folder=folder, process="forward", files=spool.files, clock=spool.clock)
 
 
 def taken(spool: Spool) -> Request:
@@ -116,7 +124,7 @@ def test_a_wish_that_is_none_asks_nobody(box: Bench) -> None:
 
 
 def test_forward_that_does_not_run_is_said_and_a_later_wish_is_a_new_one(bench: Bench, spool: Spool) -> None:
-    found = Connections(spool, bench.settings)
+    found = Connections(spool, bench.settings, forward_of(bench, spool))
     found.begin("")
     assert isinstance(spool.clock, FakeClock)
     spool.clock.move(31)
@@ -124,11 +132,30 @@ def test_forward_that_does_not_run_is_said_and_a_later_wish_is_a_new_one(bench: 
     assert seen
     assert (seen.state, seen.what) == (RequestState.FAILED, "Nobody began this in time.")
     found.begin("")
-    assert (again := found.seen())
-    assert again.state is RequestState.WAITING
+    assert spool.requests.begin(REQUEST)
+
+
+def test_a_look_that_runs_when_forward_goes_away_has_a_way_out(box: Bench) -> None:
+    begin(box)
+    box.spool.requests.progress(taken(box.spool), {"at": "", "lines": [FINE]})
+    assert "Begin again" not in page(box)
+    (box.settings.station.runtime_dir / "forward.json").unlink()
+    text = page(box)
+    assert "The delivery process does not run." in text
+    assert "forward-gone" in text
+    assert "Destination pacs" in text
+    assert 'data-body=\'{"do": "begin"}\'' in text
+    assert 'data-poll="1"' in text  # it may be back at once
+    assert begin(box)["what"] == "The delivery process does not run."
+    begin(box)
+    said_of_forward(box)
+    assert "It begins as soon as the box has time." in page(box)
+    taken(box.spool)
+    assert box.spool.requests.begin(REQUEST) is None  # touched twice, asked once
 
 
 def test_forward_is_told_of_the_door_that_only_the_panel_knows(bench: Bench, spool: Spool) -> None:
     lan = Lan(certificate=bench.settings.station.data_dir / "c.pem", key=bench.settings.station.data_dir / "k.pem")
-    Connections(spool, replace(bench.settings, panel=replace(bench.settings.panel, lan=lan))).begin("")
+    wanted = replace(bench.settings, panel=replace(bench.settings.panel, lan=lan))
+    Connections(spool, wanted, forward_of(bench, spool)).begin("")
     assert taken(spool).arguments == {"lan": {"certificate": str(lan.certificate), "key": str(lan.key)}}
