@@ -86,7 +86,7 @@ class Words:
         """Translate what stands in the catalogue, or was made from one message that does."""
         if not text:
             return None
-        for known, finish in ((text, str), (text[0].lower() + text[1:], _capital)):
+        for known, finish in ((text, str), (text[0].lower() + text[1:], capital)):
             if (found := self.gettext(known)) != known:
                 return finish(found)
             for pattern in self._patterns:
@@ -187,5 +187,6 @@ def shape(message: str) -> re.Pattern[str]:
     return re.compile(text, re.DOTALL)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """Return it as a line of its own begins."""
     return text[:1].upper() + text[1:]

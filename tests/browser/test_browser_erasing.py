@@ -19,6 +19,18 @@ def type_by_touch(page: Page, text: str) -> None:
         page.locator(f"#pad [data-digit='{sign}']:visible").tap()
 
 
+def erase_by_number(page: Page, box: Box, key: str, *, wrong: str, right: str, problem: str) -> None:
+    """Type a wrong number, which is refused and erases nothing, and then the right one; each has one digit."""
+    before = box.spool.exams.list()
+    type_by_touch(page, wrong)
+    page.get_by_role("button", name=key).tap()
+    expect(page.locator("#problem")).to_contain_text(problem)
+    assert box.spool.exams.list() == before
+    page.get_by_role("button", name="Delete").tap()
+    type_by_touch(page, right)
+    page.get_by_role("button", name=key).tap()
+
+
 def test_who_stands_before_the_box_signs_in_and_erases_the_exam_by_its_number(page: Page, box: Box) -> None:
     exam = sealed(box, 3)
     as_administrator(box, page)
@@ -39,13 +51,9 @@ def test_who_stands_before_the_box_signs_in_and_erases_the_exam_by_its_number(pa
     page.get_by_role("link", name="Erase this exam").tap()
     page.wait_for_url("**/number")
     ready(page)
-    type_by_touch(page, "4")
-    page.get_by_role("button", name="Erase this exam").tap()
-    expect(page.locator("#problem")).to_contain_text("This is not the number of the exam's pictures.")
-    assert box.spool.exams.get(exam.id)
-    page.get_by_role("button", name="Delete").tap()
-    type_by_touch(page, "3")
-    page.get_by_role("button", name="Erase this exam").tap()
+    erase_by_number(
+        page, box, "Erase this exam", wrong="4", right="3", problem="This is not the number of the exam's pictures."
+    )
     page.wait_for_url("**/erased")
     expect(page.get_by_text("The exam is erased from this box.")).to_be_visible()
     assert box.spool.exams.list() == []
@@ -58,7 +66,7 @@ def test_who_stands_before_the_box_signs_in_and_erases_the_exam_by_its_number(pa
 def test_everything_of_a_patient_goes_but_what_is_being_sent_which_the_page_says(page: Page, box: Box) -> None:
     sent = sealed(box, 1)
     set_deliveries(box, "pacs", state="sending")
-    first, second = sealed(box, 2), sealed(box, 1)
+    first, _ = sealed(box, 2), sealed(box, 1)
     as_administrator(box, page)
     page.goto(f"{box.address}/erase/{first.id}")
     ready(page)
@@ -70,13 +78,14 @@ def test_everything_of_a_patient_goes_but_what_is_being_sent_which_the_page_says
     page.get_by_role("link", name="Erase these exams").tap()
     page.wait_for_url("**/patient/number")
     ready(page)
-    type_by_touch(page, "2")
-    page.get_by_role("button", name="Erase these exams").tap()
-    expect(page.locator("#problem")).to_contain_text("This is not the number of the exams' pictures.")
-    assert box.spool.exams.get(second.id)
-    page.get_by_role("button", name="Delete").tap()
-    type_by_touch(page, "3")
-    page.get_by_role("button", name="Erase these exams").tap()
+    erase_by_number(
+        page,
+        box,
+        "Erase these exams",
+        wrong="2",
+        right="3",
+        problem="This is not the number of the exams' pictures.",
+    )
     page.wait_for_url(f"{box.address}/erase/{sent.id}/patient?after=1")
     ready(page)
     assert [exam.id for exam in box.spool.exams.list()] == [sent.id]

@@ -11,6 +11,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
 from gateway.panel.shown import names
+from gateway.panel.words import capital
 
 _MARKS = {True: "ok", None: "warn", False: "bad"}
 
@@ -39,15 +40,10 @@ class ConnectionPages:
 
 
 def _line(found: dict[str, Any]) -> dict[str, str]:
-    """Return a finding as a line of its own begins."""
     return {
         "mark": _MARKS[found["ok"]],
-        "what": _capital(found["what"]),
-        "says": _capital(found["says"]),
+        "what": capital(found["what"]),
+        "says": capital(found["says"]),
         "action": found["action"],
         "code": found["code"],
     }
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
