@@ -49,7 +49,7 @@ class OwnUpload:
         update = self._updates.seen().update
         if not update["takes_updates"] or not self._place.is_dir():
             raise NoUpdates
-        if self._is_roots or update["trying"] or self._arriving:
+        if self._is_roots or update["trying"] or update["proving"] or self._arriving:
             raise UpdateRunning
         if size > MOST_BYTES:
             raise UpdateTooLarge

@@ -164,6 +164,7 @@ LIKE_ANOTHER = {
     "update_installing": "service",
     "update_installing_sent": "service",
     "update_went_back": "service",
+    "update_stays": "service",
     "update_pc": "service",
     "machine_usb": "service",
     "machine_usb_pc": "service",

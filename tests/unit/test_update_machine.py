@@ -173,6 +173,7 @@ INSTALLED = Memory(phase=Phase.INSTALLED, version="1.0.0", slot="b", boot_id="bo
 
 
 TRIED = {"phase": Phase.TRYING, "reason": ""}
+TRIED_AGAIN = {**TRIED, "came_again": "1"}
 
 
 def test_what_a_start_makes_of_the_last_update() -> None:
@@ -187,7 +188,7 @@ def test_what_a_start_makes_of_the_last_update() -> None:
 
 def test_what_went_back_and_runs_all_the_same_is_tried_again() -> None:
     gone = replace(INSTALLED, phase=Phase.WENT_BACK, reason="picture")
-    assert after_start(gone, BOX_B, trial=False) == TRIED  # the plug was pulled before the firmware was told
+    assert after_start(gone, BOX_B, trial=False) == TRIED_AGAIN  # the plug was pulled before the firmware was told
     assert after_start(gone, BOX_A, trial=False) == {}
 
 
@@ -223,6 +224,8 @@ class FakeRauc(Rauc):
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.installed: list[Path] = []
+        self.marked: list[str] = []
+        self.refuses = False
         self.fails = False
         self.damaged = False
         self.meanwhile: Callable[[], None] = lambda: None
@@ -236,6 +239,11 @@ class FakeRauc(Rauc):
         assert bundle is self.bundle
         if self.damaged:
             raise refusals.Damaged
+
+    def mark_good(self) -> None:
+        if self.refuses:
+            raise refusals.UpdateRefused
+        self.marked.append("good")
 
     def install(self, file: Path, progress: Callable[[int], None]) -> None:
         progress(50)

@@ -1,11 +1,13 @@
 """An update that came over the network, as root takes it; and what is known of the slot that does not run."""
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.machine.alone import at_the_keys
 from gateway.machine.update import memory, refusals, uploaded
 from gateway.machine.update.box import Box, after_start, use_of_other
 from gateway.machine.update.desk import Desk
@@ -80,6 +82,26 @@ def test_what_was_uploaded_and_refused_is_gone_too(place: Place, refusal: str) -
     place.rauc.damaged = refusal == "update-damaged"
     install_uploaded(place)
     assert (refused(place), place.rauc.installed, left(place)) == (refusal, [], [])
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(59, None), (62, "keys-busy")])
+def test_what_was_uploaded_waits_a_minute_for_who_is_at_the_keys(
+    place: Place, monkeypatch: pytest.MonkeyPatch, seconds: int, code: str | None
+) -> None:
+    (place.places.uploads / "bundle").write_bytes(b"new")
+    began = place.clock.boottime_ns()
+    with ExitStack() as keys:
+        keys.enter_context(at_the_keys(place.lock))
+
+        def pause(wait_s: float) -> None:
+            place.clock.move(wait_s)
+            place.exam("")
+            if place.clock.boottime_ns() - began >= seconds * 1_000_000_000:
+                keys.close()
+
+        monkeypatch.setattr(place.clock, "pause", pause)
+        install_uploaded(place)
+    assert (refused(place), len(place.rauc.installed), left(place)) == (code, int(code is None), [])
 
 
 def test_a_link_that_was_uploaded_leads_nowhere(place: Place) -> None:

@@ -13,7 +13,7 @@ from gateway.machine import programs, telling
 from gateway.machine.update import image, memory, proving, uploaded
 from gateway.machine.update.firmware import SLOTS, Firmware, read
 from gateway.machine.update.image import KEYRING, Image
-from gateway.machine.update.memory import CUT, Memory, Phase
+from gateway.machine.update.memory import CUT, Memory, Phase, once_more
 from gateway.machine.update.proving import SUBJECT
 from gateway.machine.update.versions import newest
 
@@ -69,7 +69,8 @@ class Box:
 
     def may_go_back(self, kept: Memory) -> bool:
         """Say whether the box may go back into the other slot: this version did not prove itself, or not yet."""
-        return self.on_trial or (kept.phase is Phase.WENT_BACK and kept.slot == self.slot)
+        goes_back = kept.phase is Phase.WENT_BACK and kept.slot == self.slot and not kept.stays
+        return self.on_trial or goes_back
 
     def recalled(self) -> Memory:
         return memory.recalled(self.places.memory)
@@ -125,6 +126,7 @@ class Box:
                 "slot": kept.slot,
                 "reason": kept.reason,
                 "at": kept.at,
+                "stays": kept.stays,
             },
         }
         try:
@@ -152,18 +154,23 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     # The box did not get away from what was bad; or RAUC went on without whoever asked it.
     unproven = trial or waiting or kept.phase is Phase.WENT_BACK or kept.reason == CUT
     if kept.slot == box.slot and unproven:
-        return {"phase": Phase.TRYING, "reason": ""}
+        again = once_more(kept) if kept.phase is Phase.WENT_BACK else {}
+        return {"phase": Phase.TRYING, "reason": "", **again}
+    way_back = {"came_again": ""} if kept.came_again and kept.slot != box.slot else {}  # it is open again
     if waiting and kept.boot_id != box.boot_id:
-        return {"phase": Phase.WENT_BACK, "reason": "no-start" if kept.phase is Phase.INSTALLED else "no-end"}
+        reason = "no-start" if kept.phase is Phase.INSTALLED else "no-end"
+        return {"phase": Phase.WENT_BACK, "reason": reason, **way_back}
     if fell_back:
         return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start"}
-    return {}
+    return way_back
 
 
 def use_of_other(kept: Memory, box: Box) -> str:
     """Return what the slot that does not run is there for, as a word; nothing rather than a guess."""
     if not kept.version_in(box.other):
         return "unknown"
+    if kept.stays:
+        return "no-way-back"
     if kept.slot == box.slot:  # the last update runs, so there is what it followed
         return "before"
     return {Phase.INSTALLED: "next", Phase.WENT_BACK: "went-back"}.get(kept.phase, "")

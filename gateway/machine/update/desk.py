@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a
 _STALE_NS = 5_000_000_000
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 8
+_PATIENCE_S = 60
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
 LOCK = Path("/run/scopegate-update.lock")
 _log = logging.getLogger(__name__)
@@ -115,9 +117,12 @@ class Desk:
         self._fits(bundle)
         kept = self._box.recalled()
         begun = {"version": bundle.version, "slot": self._box.other, "boot_id": self._box.boot_id, "reason": ""}
+        begun["came_again"] = ""
         self._box.tell(kept, percent=0, stick=stick)
         self._rauc.check(file, bundle)
         self._forget_next()
+        if kept.stays:  # the version before is given up now: this one is what there is to start
+            self._rauc.mark_good()
         shown = replace(kept, **holds(self._box.other, ""))  # type: ignore[arg-type]  # while this one is written
         kept = self._box.keep(shown, **{**begun, "phase": Phase.FAILED, "reason": CUT, **boxes.at(self._clock)})
         try:
@@ -131,6 +136,11 @@ class Desk:
     def _install_uploaded(self) -> None:
         self._box.tell(self._box.recalled(), percent=0)  # first: with the file away the panel would take the next
         with uploaded.taken(self._box.places.uploads, self._box.places.memory) as file:
+            for _ in range(_PATIENCE_S):  # sending it takes longer than most of what is done with keys
+                with suppress(KeysBusy):
+                    self.install(file)
+                    return
+                self._clock.pause(1)
             self.install(file)
 
     def _said(self, work: Callable[[], None]) -> None:

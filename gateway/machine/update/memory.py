@@ -14,6 +14,7 @@ from gateway.machine import durable
 FOLDER = Path("/data/update")
 CUT = "cut-off"  # the reason while a slot is written, and for ever when nobody comes to give another
 _MOST_BYTES = 65_536
+_ONCE, _TWICE = "1", "2"
 
 
 class Phase(StrEnum):
@@ -33,6 +34,7 @@ class Memory:
 
     `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
     `in_a`, `in_b`: which version a slot holds: it ran from there, or was written whole; "" when nobody knows.
+    `came_again`: how often this version was started after it went back, twice at most.
     """
 
     phase: Phase = Phase.NONE
@@ -44,6 +46,12 @@ class Memory:
     floor: str = "0"
     in_a: str = ""
     in_b: str = ""
+    came_again: str = ""
+
+    @property
+    def stays(self) -> bool:
+        """Say whether this version stays, proven or not: the box went back twice, and came to it again."""
+        return self.came_again == _TWICE
 
     def version_in(self, slot: str) -> str:
         return self.in_a if slot == "a" else self.in_b
@@ -52,6 +60,11 @@ class Memory:
 def holds(slot: str, version: str) -> dict[str, str]:
     """Return the words that change when a slot gets that version; "" while it is written."""
     return {f"in_{slot}": version}
+
+
+def once_more(kept: Memory) -> dict[str, str]:
+    """Return the words that change when a version is started that went back."""
+    return {"came_again": _TWICE if kept.came_again else _ONCE}
 
 
 def recalled(folder: Path = FOLDER) -> Memory:

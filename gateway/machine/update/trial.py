@@ -61,7 +61,7 @@ class Trial:
         self._live = live
 
     def decide(self) -> None:
-        """Call the version good, or restart into the one before."""
+        """Call the version good, or restart into the one before, if that one starts."""
         try:
             self._prove()
         except NotHealthy as error:
@@ -71,7 +71,7 @@ class Trial:
             self._box.places.trial.unlink(missing_ok=True)
             floor = self._box.floor(kept)
             good = {"phase": Phase.GOOD, "version": self._box.image.version, "slot": self._box.slot, "reason": ""}
-            self._box.note(kept, self._clock, **good, floor=floor)
+            self._box.note(kept, self._clock, **good, floor=floor, came_again="")
 
     def _prove(self) -> None:
         """Raise NotHealthy at the first thing that is wrong."""
@@ -133,6 +133,9 @@ class Trial:
         gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
         self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
         self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
+        if kept.stays:  # the version before does not start: this one does what it can, and can be repaired
+            event(_log, "update_stays")
+            return
         self._mark_bad()  # before the exam is over: a plug may be pulled as well
         while self._exam_goes_on():
             self._clock.pause(_LOOK_S)

@@ -20,9 +20,10 @@ _LAST = N_(
         "good": "It was installed, and proved itself.",
         "went-back": "It did not prove itself: the box went back to the version before.",
         "failed": "It was not installed.",
+        "stays": "It did not prove itself, and the box did not get back to the one before. Install another one.",
     }
 )
-_OTHER_MARKS = {"next": "going", "went-back": "bad"}
+_OTHER_MARKS = {"next": "going", "went-back": "bad", "no-way-back": "bad"}
 _MARKS = {"installed": "going", "trying": "going", "good": "ok", "went-back": "bad", "failed": "warn"}
 _WHY = N_(
     {
@@ -42,7 +43,7 @@ _WHY = N_(
         "update-damaged": "It is damaged, or is no update: copy it once more.",
         "update-other-machine": "It is for another kind of box.",
         "update-too-old": "It is older than what this box may run.",
-        "keys-busy": "The box is at work on its keys or its disk: wait until that is done.",
+        "keys-busy": "The box is at work on its keys or its disk: install or send it again once that is done.",
         "update-exam-open": "An exam is open, or nobody knows whether one is: finish it first.",
         "update-absent": "It is not there any more: put the stick in again, or send it again.",
         "update-trying": "The version that runs has not proven itself yet: wait a few minutes.",
@@ -53,6 +54,7 @@ _OTHER = N_(
         "before": "It is the version before.",
         "next": "It waits for the next start.",
         "went-back": "It was taken back.",
+        "no-way-back": "The box did not get back to it.",
         "unknown": "Nobody knows what is in it.",
     }
 )
@@ -80,7 +82,7 @@ class UpdatePages:
             "seen": seen.update,
             "last": last if last["phase"] in _LAST else None,
             "mark": _MARKS.get(last["phase"], "none"),
-            "word": _LAST.get(last["phase"], ""),
+            "word": _LAST.get("stays" if last["phase"] == "went-back" and last["stays"] else last["phase"], ""),
             "why": _why(last["reason"]),
             "other": _other(seen.update),
             "coming": self._upload.percent,

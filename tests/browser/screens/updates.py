@@ -8,7 +8,7 @@ from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import at
 
-_LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": ""}
+_LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": "", "stays": False}
 _UPDATE = {
     "version": "0.3.0",
     "build": "20261127.0930",
@@ -61,8 +61,14 @@ def _went_back(box: Box, page: Page) -> None:
     _says(box, page, [], last=last, other=other, refused={"code": "update-exam-open", "what": "", "action": ""})
 
 
+def _stays(box: Box, page: Page) -> None:
+    last = {**_LAST, "phase": "went-back", "version": "0.4.0", "slot": "b", "reason": "picture", "stays": True}
+    _says(box, page, [_NEW], last=last, other={"version": "0.3.0", "use": "no-way-back"})
+
+
 at("update", "/service/update", _offered)
 at("update_installing", "/service/update", _installing)
 at("update_installing_sent", "/service/update", _installing_what_was_sent)
 at("update_went_back", "/service/update", _went_back)
+at("update_stays", "/service/update", _stays)
 at("update_pc", "/service/update", as_administrator)

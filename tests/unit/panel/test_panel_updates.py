@@ -10,7 +10,7 @@ from tests.unit.panel.conftest import Bench
 from tests.unit.panel.settings_desk import with_settings
 from tests.unit.panel.who_may import people, signed_in
 
-LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": ""}
+LAST = {"phase": "none", "version": "", "slot": "", "reason": "", "at": "", "stays": False}
 UPDATE = {
     "version": "0.3.0",
     "build": "20261127-abc",
