@@ -63,7 +63,7 @@ def _went_back(box: Box, page: Page) -> None:
 
 def _stays(box: Box, page: Page) -> None:
     last = {**_LAST, "phase": "went-back", "version": "0.4.0", "slot": "b", "reason": "picture", "stays": True}
-    _says(box, page, [_NEW], last=last, other={"version": "0.3.0", "use": "no-way-back"})
+    _says(box, page, [], version="0.4.0", last=last, other={"version": "0.3.0", "use": "no-way-back"})
 
 
 at("update", "/service/update", _offered)
