@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.told import told
 from gateway.machine.update import memory
 from gateway.machine.update.box import Box, after_start, use_of_other
 from gateway.machine.update.memory import Memory, Phase
@@ -58,7 +59,8 @@ def test_the_version_that_stays_has_its_trial_at_each_start(machine: Machine) ->
     kept = machine.decide()
     assert (kept.phase, kept.reason, kept.stays) == (Phase.WENT_BACK, "health", True)
     assert (machine.rauc.told, machine.restarted) == ([], False)
-    assert not machine.places.trial.exists()
+    said = told("update", machine.places.said) or {}
+    assert (said["trying"], said["proving"], machine.places.trial.exists()) == (False, False, False)
     machine.healthy = True
     good = machine.decide()
     assert (good.phase, good.stays, machine.rauc.told) == (Phase.GOOD, False, ["good"])

@@ -131,11 +131,13 @@ class Trial:
         warn(_log, "update_not_healthy", reason=reason, version=self._box.image.version)
         kept = self._box.recalled()
         gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
-        self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
-        self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
         if kept.stays:  # the version before does not start: this one does what it can, and can be repaired
+            self._box.places.trial.unlink(missing_ok=True)  # first: what is said next is that nothing is tried
+            self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
             event(_log, "update_stays")
             return
+        self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
+        self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
         self._mark_bad()  # before the exam is over: a plug may be pulled as well
         while self._exam_goes_on():
             self._clock.pause(_LOOK_S)
