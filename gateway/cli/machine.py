@@ -12,8 +12,9 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import data, erasing, repairing, setting_clock, trying, turns, wishes
+from gateway.machine import erasing, repairing, setting_clock, trying, turns, wishes
 from gateway.machine.applying import Applying, Places
+from gateway.machine.encryption import service as encryption
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
 from gateway.machine.programs import RealPrograms
@@ -38,7 +39,7 @@ def run(what: str) -> None:
         "set-clock": _set_clock,
         "disk-life": _disk_life,
         "open-data": _open_data,
-        "data": data.run_asked,
+        "data": encryption.run_asked,
         "usb": _usb,
         "usb-list": _usb_list,
         "repair": repairing.run_asked,
@@ -96,7 +97,7 @@ def _disk_life() -> None:
 
 
 def _open_data() -> None:
-    if not data.run_start():
+    if not encryption.run_start():
         raise SystemExit(1)
 
 

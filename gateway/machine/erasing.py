@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gateway.log import event
 from gateway.machine import durable
-from gateway.machine.closed import DataMissing, KeyGone, NotErased
-from gateway.machine.disk import Disk
-from gateway.machine.key_record import KeyRecord, State
+from gateway.machine.encryption.closed import DataMissing, KeyGone, NotErased
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.key_record import KeyRecord, State
 from gateway.machine.programs import ProgramFailed
 
 DATA = Path("/data")

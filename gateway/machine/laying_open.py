@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from gateway.log import event
-from gateway.machine.closed import DataDamaged, KeyRefused
-from gateway.machine.disk import Disk
-from gateway.machine.luks import WrongKey
+from gateway.machine.encryption.closed import DataDamaged, KeyRefused
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.luks import WrongKey
 from gateway.machine.programs import ProgramFailed, run
 
 WORK = Path("/run/scopegate-rescue")

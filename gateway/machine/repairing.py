@@ -19,9 +19,9 @@ from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing, laying_open
 from gateway.machine.alone import KEYS, at_the_keys
-from gateway.machine.closed import DataClosed
-from gateway.machine.data import TOLD, NotAKey, code_of
-from gateway.machine.disk import Disk
+from gateway.machine.encryption.closed import DataClosed
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.service import TOLD, NotAKey, code_of
 from gateway.machine.laying_open import WORK
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.rescuing import STICK, MountedSticks, NoStick, Rescue, Rescuing

@@ -16,7 +16,7 @@ from typing import IO
 
 from gateway.clock import Clock
 from gateway.log import event
-from gateway.machine.closed import DataClosed
+from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.sealed_pieces import Pieces
 

@@ -13,8 +13,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Protocol
 
-from gateway.machine.closed import DataClosed
 from gateway.machine.durable import flush
+from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed, run
 
 PIECE_BYTES = 1 << 30

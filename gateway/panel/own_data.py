@@ -1,4 +1,4 @@
-"""What guards an appliance's disk, as the screen shows and changes it. Root does it (gateway/machine/data.py)."""
+"""What guards an appliance's disk, as the screen shows and changes it. Root does it: gateway/machine/encryption."""
 
 from collections.abc import Mapping
 from pathlib import Path

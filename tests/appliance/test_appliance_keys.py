@@ -12,7 +12,7 @@ import pytest
 
 from gateway.clock import Clock
 from gateway.config.recovery_code import new_code
-from gateway.machine.disk import KEY_BYTES
+from gateway.machine.encryption.disk import KEY_BYTES
 from tests.appliance.appliance import HOST, Appliance
 from tests.appliance.chip import chip
 from tests.appliance.test_appliance_machine import FIXED, MACHINE, STATIC

@@ -4,8 +4,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from gateway.machine.disk import Disk
-from gateway.machine.sealing import Tpm
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.tpm import Tpm
 
 MEASURE = "/lib/systemd/systemd-measure"
 

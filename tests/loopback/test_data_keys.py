@@ -15,14 +15,14 @@ import pytest
 
 from gateway.clock import Clock
 from gateway.config import recovery_code
-from gateway.machine import key_record, luks
-from gateway.machine.closed import KeyGone, KeyRefused, StartPinWanted
-from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
-from gateway.machine.guarding import ChipFailed, Guarding, NotWithTpm, RecoveryCodeFirst
-from gateway.machine.key_record import Guard, KeyRecord, State
-from gateway.machine.luks import Luks, Slots, WrongKey
+from gateway.machine.encryption import key_record, luks
+from gateway.machine.encryption.closed import KeyGone, KeyRefused, StartPinWanted
+from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
+from gateway.machine.encryption.guarding import ChipFailed, Guarding, NotWithTpm, RecoveryCodeFirst
+from gateway.machine.encryption.key_record import Guard, KeyRecord, State
+from gateway.machine.encryption.luks import Luks, Slots, WrongKey
+from gateway.machine.encryption.tpm import NotUnsealed, Tpm
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.sealing import NotUnsealed, Tpm
 from tests.loopback.soft_tpm import SoftTpm
 
 PIN = b"48151623"
@@ -175,8 +175,8 @@ def test_a_box_whose_partitions_get_their_names_late_is_not_made_anew(
         late.key.write_bytes(key)
         late.data.write_bytes(data)
 
-    monkeypatch.setattr("gateway.machine.disk._make_partitions", named)
-    monkeypatch.setattr("gateway.machine.disk.open_with", lambda _, secret: opened.append(secret))
+    monkeypatch.setattr("gateway.machine.encryption.disk._make_partitions", named)
+    monkeypatch.setattr("gateway.machine.encryption.disk.open_with", lambda _, secret: opened.append(secret))
     open_or_make(late, new_key=os.urandom(KEY_BYTES))
     assert opened == [disk.own_key(disk.record())]
     assert late.data.read_bytes() == data
@@ -189,7 +189,7 @@ def test_what_an_image_left_where_the_key_comes_is_no_damaged_key(
     """Beside data that are encrypted it is one."""
     disk.key.write_bytes(b"EFI PART".ljust(MB, b"x"))
     monkeypatch.setattr(Luks, "open", lambda *_: None)
-    monkeypatch.setattr("gateway.machine.disk.run", lambda *_, **__: b"")
+    monkeypatch.setattr("gateway.machine.encryption.disk.run", lambda *_, **__: b"")
     before = disk.data.read_bytes()
     with pytest.raises(KeyGone):
         open_or_make(disk, new_key=os.urandom(KEY_BYTES))
@@ -203,7 +203,9 @@ def test_what_an_image_left_where_the_key_comes_is_no_damaged_key(
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening needs device-mapper, which a test has in tests/appliance alone: here a secret is tried."""
-    monkeypatch.setattr("gateway.machine.guarding.open_with", lambda disk, secret: disk.luks.check(secret))
+    monkeypatch.setattr(
+        "gateway.machine.encryption.guarding.open_with", lambda disk, secret: disk.luks.check(secret)
+    )
 
 
 @pytest.mark.usefixtures("opened")

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.machine import erasing, key_record
-from gateway.machine.closed import DataMissing, KeyGone, NotErased
-from gateway.machine.disk import KEY_BYTES, Disk, open_or_make
-from gateway.machine.guarding import Guarding
-from gateway.machine.key_record import KeyRecord, State
-from gateway.machine.luks import Luks, WrongKey
+from gateway.machine import erasing
+from gateway.machine.encryption import key_record
+from gateway.machine.encryption.closed import DataMissing, KeyGone, NotErased
+from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
+from gateway.machine.encryption.guarding import Guarding
+from gateway.machine.encryption.key_record import KeyRecord, State
+from gateway.machine.encryption.luks import Luks, WrongKey
+from gateway.machine.encryption.tpm import Tpm
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.sealing import Tpm
 
 CODE = b"0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 MB = 1 << 20
@@ -33,14 +34,14 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
     made.data.touch()
     os.truncate(made.data, 32 * MB)
     monkeypatch.setattr(Luks, "open", lambda luks, secret: luks.check(secret))
-    monkeypatch.setattr("gateway.machine.disk.run", lambda *_, **__: b"")
+    monkeypatch.setattr("gateway.machine.encryption.disk.run", lambda *_, **__: b"")
     open_or_make(made, new_key=os.urandom(KEY_BYTES))
     Guarding(made, new_key=b"", today="2026-11-27").new_recovery_code(CODE)
     return made
 
 
 def start(disk: Disk) -> None:
-    """Switch it on, as gateway/machine/data.py does."""
+    """Switch it on, as gateway/machine/encryption/service.py does."""
     erasing.finish(disk)
     open_or_make(disk, new_key=os.urandom(KEY_BYTES))
 

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.machine import durable, rescuing, sealed_pieces
-from gateway.machine.closed import DataClosed
+from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.rescuing import MountedSticks, Rescue, RescuedInPart
 from gateway.machine.sealed_pieces import Pieces, StickFailed, StickGone

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.machine import data
+from gateway.machine.encryption import service as encryption
 from gateway.machine.programs import ProgramFailed
 from tests.rules.test_systemd import MOST_EXPOSED, SYSTEMD, Unit, exposure
 
@@ -50,8 +50,8 @@ def test_what_a_start_without_the_data_left_out_is_made_up_for_when_somebody_ope
     waits = {name for name, unit in read.items() if "RequiresMountsFor" in unit}
     does_without = {name for name, unit in read.items() if "data.mount" in unit.get("After", "").split()}
     assert waits == {"scopegate-machine.service"}
-    assert waits | {"systemd-journal-flush.service"} <= set(data.LEFT_OUT)
-    assert does_without == set(data.DONE_WITHOUT)
+    assert waits | {"systemd-journal-flush.service"} <= set(encryption.LEFT_OUT)
+    assert does_without == set(encryption.DONE_WITHOUT)
 
 
 def test_what_could_not_be_started_keeps_nothing_else_from_it() -> None:
@@ -61,6 +61,6 @@ def test_what_could_not_be_started_keeps_nothing_else_from_it() -> None:
         asked.append(list(words))
         raise ProgramFailed("systemctl", 1, "")
 
-    data.make_up(refuses)
+    encryption.make_up(refuses)
     assert [words[2] for words in asked] == ["start", "restart"]
     assert "scopegate-machine.service" in asked[0]

@@ -21,7 +21,9 @@ from gateway.dicom import copies
 from gateway.forward.proving import parts as proving
 from gateway.forward.proving import proof
 from gateway.forward.sending import step_sender
-from gateway.machine import alone, closed, data, guarding, repairing, rescuing, sealed_pieces
+from gateway.machine import alone, repairing, rescuing, sealed_pieces
+from gateway.machine.encryption import closed, guarding
+from gateway.machine.encryption import service as encryption
 from gateway.machine.update import proving as box_proving
 from gateway.machine.update import refusals
 from gateway.model import PleaseCheck
@@ -65,7 +67,7 @@ def summary(kind: type) -> str:
 
 
 def error_table() -> str:
-    root = closed, alone, guarding, data, refusals, box_proving, repairing, rescuing, sealed_pieces
+    root = closed, alone, guarding, encryption, refusals, box_proving, repairing, rescuing, sealed_pieces
     ours = (errors, problems, *root)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
     known = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.config.told import FOLDER, told
 from gateway.errors import Refused
-from gateway.machine.key_record import Guard
+from gateway.machine.encryption.key_record import Guard
 
 SUBJECT = "update"  # under which is told what becomes of one
 MARK = Path("/run/scopegate-trial")  # there, while nobody called this version good

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.machine import key_record
-from gateway.machine.key_record import COPY_BYTES, Guard, KeyRecord, RecordDamaged, State
+from gateway.machine.encryption import key_record
+from gateway.machine.encryption.key_record import COPY_BYTES, Guard, KeyRecord, RecordDamaged, State
 
 MADE = KeyRecord(state=State.MADE, key=b"first key of this box")
 HALF = 524_288

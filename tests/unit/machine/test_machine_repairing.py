@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine import key_record, laying_open
+from gateway.machine import laying_open
 from gateway.machine.alone import KeysBusy, at_the_keys
-from gateway.machine.closed import DataDamaged
-from gateway.machine.disk import Disk
-from gateway.machine.key_record import KeyRecord, State
-from gateway.machine.luks import Luks, WrongKey
+from gateway.machine.encryption import key_record
+from gateway.machine.encryption.closed import DataDamaged
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.key_record import KeyRecord, State
+from gateway.machine.encryption.luks import Luks, WrongKey
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.repairing import Desk, PanelGone, System
 

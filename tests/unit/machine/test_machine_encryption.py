@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine import data, disk, key_record
 from gateway.machine.alone import at_the_keys
-from gateway.machine.closed import TwoDisks
-from gateway.machine.disk import Disk
-from gateway.machine.key_record import KeyRecord, State
-from gateway.machine.luks import Luks, Slots
+from gateway.machine.encryption import disk, key_record
+from gateway.machine.encryption import service as encryption
+from gateway.machine.encryption.closed import TwoDisks
+from gateway.machine.encryption.disk import Disk
+from gateway.machine.encryption.key_record import KeyRecord, State
+from gateway.machine.encryption.luks import Luks, Slots
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.programs import ProgramFailed
 from tests.unit.machine.kernel import Kernel
@@ -50,12 +51,12 @@ class Box:
         self.disk.mapped.touch()
 
     def start(self) -> str:
-        trouble = data.start(self.disk, FakeClock(), look=lambda: None, lock=self.lock, says=self.says)
+        trouble = encryption.start(self.disk, FakeClock(), look=lambda: None, lock=self.lock, says=self.says)
         assert self.told["code"] == (trouble.code if trouble else "")
         return str(self.told["code"])
 
     def asked(self, **wanted: str) -> str:
-        trouble = data.obey(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
+        trouble = encryption.obey(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
         return trouble.code if trouble else ""
 
     @property
@@ -214,7 +215,7 @@ def test_a_box_that_does_not_know_its_own_disk_opens_nothing(box: Box) -> None:
     def look() -> None:
         raise TwoDisks
 
-    trouble = data.start(box.disk, FakeClock(), look=look, lock=box.lock, says=box.says)
+    trouble = encryption.start(box.disk, FakeClock(), look=look, lock=box.lock, says=box.says)
     assert trouble is not None
     assert (trouble.code, box.told["code"], box.told["opened"]) == ("two-disks", "two-disks", False)
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from gateway.errors import Refused
 from gateway.log import event
-from gateway.machine.closed import KeyGone, KeyRefused
-from gateway.machine.disk import Disk, open_with
-from gateway.machine.key_record import Guard, KeyRecord, State
-from gateway.machine.luks import Slots, WrongKey
+from gateway.machine.encryption.closed import KeyGone, KeyRefused
+from gateway.machine.encryption.disk import Disk, open_with
+from gateway.machine.encryption.key_record import Guard, KeyRecord, State
+from gateway.machine.encryption.luks import Slots, WrongKey
+from gateway.machine.encryption.tpm import NotUnsealed
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.sealing import NotUnsealed
 
 _log = logging.getLogger(__name__)
 

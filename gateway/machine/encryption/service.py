@@ -16,10 +16,10 @@ from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine import erasing
 from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
-from gateway.machine.closed import DataClosed, KeyGone
-from gateway.machine.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
-from gateway.machine.guarding import Guarding
-from gateway.machine.key_record import Guard, State
+from gateway.machine.encryption.closed import DataClosed, KeyGone
+from gateway.machine.encryption.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
+from gateway.machine.encryption.guarding import Guarding
+from gateway.machine.encryption.key_record import Guard, State
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.telling import tell
 from gateway.machine.wishes import taken, words_of

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.log import event
-from gateway.machine import key_record, own_disk
-from gateway.machine.closed import (
+from gateway.machine import own_disk
+from gateway.machine.encryption import key_record
+from gateway.machine.encryption.closed import (
     DataClosed,
     DataDamaged,
     DataForeign,
@@ -23,10 +24,10 @@ from gateway.machine.closed import (
     StartPinWanted,
     TwoDisks,
 )
-from gateway.machine.key_record import Guard, KeyRecord, RecordDamaged, State
-from gateway.machine.luks import MAPPED, Luks, Slots, WrongKey
+from gateway.machine.encryption.key_record import Guard, KeyRecord, RecordDamaged, State
+from gateway.machine.encryption.luks import MAPPED, Luks, Slots, WrongKey
+from gateway.machine.encryption.tpm import NotUnsealed, Tpm
 from gateway.machine.programs import ProgramFailed, run
-from gateway.machine.sealing import NotUnsealed, Tpm
 
 _log = logging.getLogger(__name__)
 _DEFINITIONS = Path("/usr/lib/scopegate/repart.d")
