@@ -12,12 +12,14 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import erasing, repairing, setting_clock, trying, turns, wishes
+from gateway.machine import setting_clock, trying, turns, wishes
 from gateway.machine.applying import Applying, Places
 from gateway.machine.encryption import service as encryption
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.ports import wired
 from gateway.machine.programs import RealPrograms
+from gateway.machine.repair import desk as repair
+from gateway.machine.repair import factory_reset
 from gateway.machine.trying import Trying
 from gateway.machine.usb import enrolled
 from gateway.machine.usb.allowed import Allowing
@@ -42,9 +44,9 @@ def run(what: str) -> None:
         "data": encryption.run_asked,
         "usb": _usb,
         "usb-list": _usb_list,
-        "repair": repairing.run_asked,
-        "new-settings": erasing.make_new,
-        "panel-gone": repairing.run_panel_gone,
+        "repair": repair.run_asked,
+        "new-settings": factory_reset.make_new,
+        "panel-gone": repair.run_panel_gone,
     }
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")

@@ -3,7 +3,7 @@
 It opens no spool and reads no settings; every address answers the same page, with 503. No exam can be worked on and
 nothing acknowledged, because nothing that could do so runs. Which language the clinic chose lies on the data, so
 the page says it in every one. Where a person can open them, the page takes a start PIN or a recovery code and hands
-it to root (gateway/machine/encryption/service.py); two more pages ask root for a repair (machine/repairing.py).
+it to root (gateway/machine/encryption/service.py); two more pages ask root for a repair (machine/repair/desk.py).
 None needs a script.
 """
 

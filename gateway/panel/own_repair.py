@@ -16,7 +16,7 @@ from gateway.spool.audit_sent import AuditSent
 from gateway.spool.spool import Spool
 from gateway.spool.unarchived import Unarchived
 
-_SUBJECT, _DATA = "repair", "data"  # gateway/machine/repairing.py, encryption/service.py
+_SUBJECT, _DATA = "repair", "data"  # gateway/machine/repair/desk.py, encryption/service.py
 _UPDATE = "update"  # gateway/machine/update/box.py
 _DIGITS = 6  # of the number that erases the box
 _STEP_S = 0.2

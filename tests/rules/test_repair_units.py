@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.machine import erasing, repairing
+from gateway.machine.repair import desk as repair
+from gateway.machine.repair import factory_reset
 from tests.rules.test_systemd import MOST_EXPOSED, PROGRAM, Unit, exposure
 
 BOX = Path(__file__).resolve().parents[2] / "image-build/tree/box"
@@ -17,7 +18,7 @@ MOST = 20
 
 def test_a_request_of_the_screen_starts_the_repair_and_is_taken_away_however_that_ends() -> None:
     path, service = Unit(UNITS / "scopegate-repair.path"), Unit(UNITS / "scopegate-repair.service")["Service"]
-    request = f"/run/scopegate/{repairing.SUBJECT}"
+    request = f"/run/scopegate/{repair.SUBJECT}"
     assert path["Path"]["PathExists"] == request
     assert path["Install"]["WantedBy"] == "multi-user.target"  # also on a box whose data are closed
     assert service["ExecStart"] == f"{PROGRAM} machine repair"
@@ -28,7 +29,7 @@ def test_a_request_of_the_screen_starts_the_repair_and_is_taken_away_however_tha
 
 def test_settings_are_made_new_before_anything_is_bound_to_its_place() -> None:
     unit = Unit(UNITS / "scopegate-new-settings.service")["Unit"]
-    assert unit["ConditionPathExists"] == str(erasing.DATA / erasing.MARK)
+    assert unit["ConditionPathExists"] == str(factory_reset.DATA / factory_reset.MARK)
     assert unit["Before"] == "scopegate-folders.service"
     assert unit["After"] == unit["Requires"] == "data.mount"
     service = Unit(UNITS / "scopegate-new-settings.service")["Service"]

@@ -14,13 +14,13 @@ from gateway.config import recovery_code
 from gateway.config.told import told
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine import erasing
 from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.encryption.closed import DataClosed, KeyGone
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
 from gateway.machine.encryption.guarding import Guarding
 from gateway.machine.encryption.key_record import Guard, State
 from gateway.machine.programs import ProgramFailed, run
+from gateway.machine.repair import factory_reset
 from gateway.machine.telling import tell
 from gateway.machine.wishes import taken, words_of
 
@@ -57,7 +57,7 @@ def start(
         try:
             look()
             if not is_ready(disk):
-                erasing.finish(disk)
+                factory_reset.finish(disk)
                 open_or_make(disk, new_key=_random(clock))
         except DataClosed as error:
             trouble = error

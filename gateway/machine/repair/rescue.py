@@ -18,7 +18,7 @@ from gateway.clock import Clock
 from gateway.log import event
 from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed, run
-from gateway.machine.sealed_pieces import Pieces
+from gateway.machine.repair.pieces import Pieces
 
 _log = logging.getLogger(__name__)
 STICK = Path("/media/usb")

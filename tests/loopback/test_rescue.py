@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine import durable, rescuing, sealed_pieces
+from gateway.machine import durable
 from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.rescuing import MountedSticks, Rescue, RescuedInPart
-from gateway.machine.sealed_pieces import Pieces, StickFailed, StickGone
+from gateway.machine.repair import pieces, rescue
+from gateway.machine.repair.pieces import Pieces, StickFailed, StickGone
+from gateway.machine.repair.rescue import MountedSticks, Rescue, RescuedInPart
 from tests.rescued import read_on_a_pc
 
 CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
@@ -55,8 +56,8 @@ class Folders:
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["65536" if word == sealed_pieces._ROUNDS else word for word in sealed_pieces._ENCRYPT]
-    monkeypatch.setattr(sealed_pieces, "_ENCRYPT", words)
+    words = ["65536" if word == pieces._ROUNDS else word for word in pieces._ENCRYPT]
+    monkeypatch.setattr(pieces, "_ENCRYPT", words)
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_a_piece_and_its_line_have_their_names_on_the_stick_before_the_next_one_
         whole, lines = len(sticks.pieces()), (sticks.folder / FOLDER / "SHA256SUMS").read_text().count("\n")
         flushed.append((folder.name, whole, lines))
 
-    monkeypatch.setattr(sealed_pieces, "flush", flush)
+    monkeypatch.setattr(pieces, "flush", flush)
     assert rescued(spool, sticks, home).code == "rescued"
     assert flushed == [(name, number, number) for number in range(1, 8) for name in (FOLDER, "1")]
 
@@ -124,7 +125,7 @@ def test_a_stick_may_be_pulled_out_once_it_took_everything_and_was_let_go(
             raise ProgramFailed(refused, 1, "no")
         return b""
 
-    monkeypatch.setattr(rescuing, "run", run)
+    monkeypatch.setattr(rescue, "run", run)
     said = list[DataClosed]()
     sticks = MountedSticks(clock=FakeClock(), say=said.append, folder=tmp_path)
     state = sticks.after(RescuedInPart("but for 3 files"))
@@ -197,8 +198,8 @@ def test_a_piece_that_is_lost_costs_what_is_in_it_and_what_a_torn_file_hides(
 def test_sticks_that_are_too_small_follow_one_another(
     spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealed_pieces, "_LEAST_BYTES", MB)
-    monkeypatch.setattr(sealed_pieces, "_MARGIN_BYTES", MB // 4)
+    monkeypatch.setattr(pieces, "_LEAST_BYTES", MB)
+    monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
     sticks = Folders(tmp_path / "sticks", each=2 * MB)
     assert rescued(spool, sticks, home).code == "rescued"
     assert len(list((tmp_path / "sticks").iterdir())) > 2
@@ -291,15 +292,15 @@ def test_a_stick_that_gives_back_other_bytes_than_it_took_is_found_out(
 def test_what_the_disk_does_not_give_is_named_and_the_rest_comes(
     spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad, read = spool / "exams/3bd7cbffc7/2.25.1.dcm", rescuing._Whole.read
+    bad, read = spool / "exams/3bd7cbffc7/2.25.1.dcm", rescue._Whole.read
 
-    def fails(self: rescuing._Whole, size: int = -1) -> bytes:
+    def fails(self: rescue._Whole, size: int = -1) -> bytes:
         if self._file.name == str(bad) and self._at >= MB:
             self._file.close()  # seeking in it is an error from now on
             monkeypatch.setattr(self, "_file", _Broken())
         return read(self, size)
 
-    monkeypatch.setattr(rescuing._Whole, "read", fails)
+    monkeypatch.setattr(rescue._Whole, "read", fails)
     sticks = Folders(tmp_path / "sticks")
     state = rescued(spool, sticks, home)
     assert (state.code, "for 1 files" in state.what) == ("rescued-in-part", True)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine import laying_open
 from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.encryption import key_record
 from gateway.machine.encryption.closed import DataDamaged
@@ -16,7 +15,8 @@ from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.key_record import KeyRecord, State
 from gateway.machine.encryption.luks import Luks, WrongKey
 from gateway.machine.programs import ProgramFailed
-from gateway.machine.repairing import Desk, PanelGone, System
+from gateway.machine.repair import snapshot
+from gateway.machine.repair.desk import PanelGone, RepairDesk, System
 
 MB = 1 << 20
 CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
@@ -37,7 +37,7 @@ class Box:
         self.disk.data.write_bytes(bytes(MB))
         key_record.write(self.disk.key, KeyRecord(state=State.MADE, key=b"own key"))
         system = System(run=self._run)
-        self.desk = Desk(
+        self.desk = RepairDesk(
             disk=self.disk,
             clock=self.clock,
             system=system,
@@ -222,9 +222,9 @@ class Programs:
 
 def laid(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: Programs) -> list[str]:
     """Lay the data open; return what was run, "|" where they were read."""
-    monkeypatch.setattr(laying_open, "WORK", tmp_path / "area")
-    monkeypatch.setattr(laying_open, "run", programs.run)
-    with laying_open.laid_open(box.disk, CODE.encode(), tmp_path / "not-mounted") as seen:
+    monkeypatch.setattr(snapshot, "WORK", tmp_path / "area")
+    monkeypatch.setattr(snapshot, "run", programs.run)
+    with snapshot.laid_open(box.disk, CODE.encode(), tmp_path / "not-mounted") as seen:
         programs.ran.append("|")
         assert seen == tmp_path / "area/data"
     return programs.ran

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.machine import erasing
 from gateway.machine.encryption import key_record
 from gateway.machine.encryption.closed import DataMissing, KeyGone, NotErased
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
@@ -16,6 +15,7 @@ from gateway.machine.encryption.key_record import KeyRecord, State
 from gateway.machine.encryption.luks import Luks, WrongKey
 from gateway.machine.encryption.tpm import Tpm
 from gateway.machine.programs import ProgramFailed
+from gateway.machine.repair import factory_reset
 
 CODE = b"0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 MB = 1 << 20
@@ -42,7 +42,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 def start(disk: Disk) -> None:
     """Switch it on, as gateway/machine/encryption/service.py does."""
-    erasing.finish(disk)
+    factory_reset.finish(disk)
     open_or_make(disk, new_key=os.urandom(KEY_BYTES))
 
 
@@ -67,10 +67,10 @@ def is_new(disk: Disk, key: bytes) -> bool:
 def test_a_box_that_is_erased_is_a_new_one_at_the_next_start(disk: Disk) -> None:
     key = disk.record().key
     header = disk.data.read_bytes()[: 16 * MB]
-    erasing.condemn(disk)
+    factory_reset.condemn(disk)
     assert disk.luks.slots() == set()
     assert base64.b64encode(key) not in disk.key.read_bytes()
-    erasing.finish(disk)
+    factory_reset.finish(disk)
     assert disk.record() == KeyRecord(sequence=disk.record().sequence)
     assert disk.data.read_bytes()[: 16 * MB] == bytes(16 * MB) != header
     start(disk)
@@ -98,8 +98,8 @@ def test_a_cut_at_any_step_ends_with_a_box_that_is_whole_or_new(
         for owner, name in ((key_record.os, "pwrite"), (Luks, "forget"), (Luks, "wipe"), (Luks, "make")):
             before(owner, name)
         try:
-            erasing.condemn(disk)
-            erasing.finish(disk)
+            factory_reset.condemn(disk)
+            factory_reset.finish(disk)
             start(disk)
         except _Cut:
             pass
@@ -125,7 +125,7 @@ def _sequence(raw: bytes, place: int) -> int:
 
 
 def test_a_place_of_the_key_that_is_worn_out_keeps_nothing_from_being_destroyed(disk: Disk, tmp_path: Path) -> None:
-    erasing.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
+    factory_reset.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
     assert disk.luks.slots() == set()
 
 
@@ -137,7 +137,7 @@ def test_a_box_of_which_nothing_could_be_erased_does_not_say_that_it_is(
 
     monkeypatch.setattr(Luks, "forget", refuses)
     with pytest.raises(NotErased):
-        erasing.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
+        factory_reset.condemn(replace(disk, key=tmp_path / "worn-out" / "key"))
 
 
 def test_what_was_condemned_is_not_opened_by_a_code_any_more(disk: Disk) -> None:
@@ -150,7 +150,7 @@ def test_a_damaged_header_and_a_damaged_record_are_no_obstacle(disk: Disk) -> No
     with disk.data.open("r+b") as data:
         data.write(bytes(MB))
     disk.key.write_bytes(b"damaged".ljust(MB, b"x"))
-    erasing.condemn(disk)
+    factory_reset.condemn(disk)
     start(disk)
     assert disk.record().state is State.MADE
     assert not opens(disk, CODE)
@@ -160,7 +160,7 @@ def test_without_the_partition_nothing_is_condemned(disk: Disk) -> None:
     before = disk.key.read_bytes()
     disk.data.unlink()
     with pytest.raises(DataMissing):
-        erasing.condemn(disk)
+        factory_reset.condemn(disk)
     assert disk.key.read_bytes() == before
 
 
@@ -182,10 +182,10 @@ def left(data: Path) -> list[str]:
 
 def test_settings_and_people_are_made_new_at_the_next_start_and_pictures_stay(data: Path) -> None:
     before = left(data)
-    erasing.make_new(data)
+    factory_reset.make_new(data)
     assert left(data) == before
-    erasing.mark(data)
-    erasing.make_new(data)
+    factory_reset.mark(data)
+    factory_reset.make_new(data)
     assert left(data) == ["spool/audit.jsonl", "spool/exams/1/a.dcm"]
 
 
@@ -193,8 +193,8 @@ def test_settings_and_people_are_made_new_at_the_next_start_and_pictures_stay(da
 def test_a_cut_while_settings_are_made_new_is_made_good_by_the_next_start(
     data: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = {"rmtree": erasing.shutil, "unlink": Path, "flush": erasing.durable}[name]
-    erasing.mark(data)
+    owner = {"rmtree": factory_reset.shutil, "unlink": Path, "flush": factory_reset.durable}[name]
+    factory_reset.mark(data)
 
     def cut(*_: object, **__: object) -> None:
         raise _Cut
@@ -202,6 +202,6 @@ def test_a_cut_while_settings_are_made_new_is_made_good_by_the_next_start(
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, cut)
         with pytest.raises(_Cut):
-            erasing.make_new(data)
-    erasing.make_new(data)
+            factory_reset.make_new(data)
+    factory_reset.make_new(data)
     assert left(data) == ["spool/audit.jsonl", "spool/exams/1/a.dcm"]

@@ -17,15 +17,15 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine import erasing, laying_open
 from gateway.machine.alone import KEYS, at_the_keys
 from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.service import TOLD, NotAKey, code_of
-from gateway.machine.laying_open import WORK
 from gateway.machine.programs import ProgramFailed, run
-from gateway.machine.rescuing import STICK, MountedSticks, NoStick, Rescue, Rescuing
-from gateway.machine.sealed_pieces import Pieces
+from gateway.machine.repair import factory_reset, snapshot
+from gateway.machine.repair.pieces import Pieces
+from gateway.machine.repair.rescue import STICK, MountedSticks, NoStick, Rescue, Rescuing
+from gateway.machine.repair.snapshot import WORK
 from gateway.machine.telling import tell
 from gateway.machine.update import proving
 from gateway.machine.update.desk import LIVE, exam_said
@@ -89,7 +89,7 @@ class System:
         self.run(["systemctl", "--no-block", "reboot"])
 
 
-class Desk:
+class RepairDesk:
     """Obeys. `live`: what capture says of itself; `data`: where the data are mounted."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Desk:
         system: System,
         says: Path = TOLD,
         live: Path = LIVE,
-        data: Path = erasing.DATA,
+        data: Path = factory_reset.DATA,
         stick: Path = STICK,
         lock: Path = KEYS,
         trial: Path = proving.MARK,
@@ -157,7 +157,7 @@ class Desk:
                 code = code_of(wanted)
                 if not code:
                     raise NotAKey
-                laying_open.check(self._disk, code)
+                snapshot.check(self._disk, code)
                 if not self._stick.is_mount():
                     raise NoStick
                 return partial(self._rescue, code)
@@ -167,14 +167,14 @@ class Desk:
     def _destroy(self, number: str) -> None:
         self.say(BeingErased(), number=number, doing="destroy")
         self._alone()
-        erasing.condemn(self._disk)
+        factory_reset.condemn(self._disk)
         self._restart()
 
     def _keep(self, number: str) -> None:
         self.say(BeingReset(), number=number, doing="keep")
         self._alone()
         try:
-            erasing.mark(self._data)
+            factory_reset.mark(self._data)
         except OSError as error:
             event(_log, "not_marked", why=str(error.strerror))
             raise NotReset from None
@@ -187,7 +187,7 @@ class Desk:
         say(Rescuing())
         self._alone()
         sticks = MountedSticks(clock=self._clock, say=say, folder=self._stick)
-        with laying_open.laid_open(self._disk, code, self._data) as data, TemporaryDirectory(dir=WORK) as home:
+        with snapshot.laid_open(self._disk, code, self._data) as data, TemporaryDirectory(dir=WORK) as home:
             token = self._clock.token(_TOKEN_DIGITS)
             pieces = Pieces(sticks, code=code, token=token, home=Path(home))
             rescue = Rescue(data=data, pieces=pieces, say=say)
@@ -221,8 +221,8 @@ def _words(error: ScopegateError) -> dict[str, str]:
     return {"code": error.code, "what": error.what, "safe": error.safe, "action": error.action}
 
 
-def _desk() -> Desk:
-    return Desk(disk=Disk(), clock=Clock(), system=System())
+def _desk() -> RepairDesk:
+    return RepairDesk(disk=Disk(), clock=Clock(), system=System())
 
 
 def run_asked() -> None:
