@@ -16,7 +16,7 @@ from gateway.machine import setting_clock, trying, turns, wishes
 from gateway.machine.applying import Applying, Places
 from gateway.machine.encryption import service as encryption
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
-from gateway.machine.ports import wired
+from gateway.machine.network.ports import wired
 from gateway.machine.programs import RealPrograms
 from gateway.machine.repair import desk as repair
 from gateway.machine.repair import factory_reset

@@ -15,8 +15,9 @@ from gateway.config.machine import Machine
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, MachineFailed
 from gateway.log import event, warn
-from gateway.machine import incoming, networkd, supplicant, timing
-from gateway.machine.ports import Port, chosen
+from gateway.machine import timing
+from gateway.machine.network import firewall, networkd, supplicant
+from gateway.machine.network.ports import Port, chosen
 from gateway.machine.programs import Programs
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Applying:
         """Make the machine what a text says that stands, or might stand, in the file."""
         self.failed.clear()
         wanted = self._machine(raw)
-        self._try("firewall", self._incoming)
+        self._try("firewall", self._firewall)
         self._try("zone", lambda: self._zone(wanted))
         port = chosen(wanted.network, self.ports())
         self._try("network", lambda: self._network(wanted, port))
@@ -98,7 +99,7 @@ class Applying:
             self.failed.append(DAMAGED)
             return Machine()
 
-    def _incoming(self) -> None:
+    def _firewall(self) -> None:
         """Open the ports of the configuration; one that cannot be read leaves those open that are."""
         try:
             raw = keeping.raw_at(self.places.settings)
@@ -106,7 +107,7 @@ class Applying:
         except (ConfigurationError, OSError):
             self.failed.append("settings")
             return
-        self.programs.run("nft", "-f", "-", given=incoming.rules(incoming.openings(settings)))
+        self.programs.run("nft", "-f", "-", given=firewall.rules(firewall.openings(settings)))
 
     def _zone(self, wanted: Machine) -> None:
         """Point /etc/localtime, which the image points here, at the zone."""

@@ -12,10 +12,12 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import MachineFailed
-from gateway.machine import clock_state, network_state, supplicant
+from gateway.machine import clock_state
 from gateway.machine.applying import Places
 from gateway.machine.clock_state import ClockState
-from gateway.machine.ports import SYS, wired
+from gateway.machine.network import state as network_state
+from gateway.machine.network import supplicant
+from gateway.machine.network.ports import SYS, wired
 from gateway.machine.programs import Programs
 from gateway.machine.telling import tell
 

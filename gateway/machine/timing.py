@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gateway.config.machine import Time
 from gateway.config.values import Wrong, host
-from gateway.machine.networkd import HEAD
+from gateway.machine.network.networkd import HEAD
 
 _MOST = 8  # servers; chrony combines no more than it can compare
 

@@ -9,7 +9,8 @@ import trustme
 
 from gateway.clock import Clock
 from gateway.config.machine import Network, PortAccess
-from gateway.machine import network_state, supplicant
+from gateway.machine.network import state as network_state
+from gateway.machine.network import supplicant
 from tests.loopback.peers.cable import PORT, Cable, end
 
 SWITCH = """\

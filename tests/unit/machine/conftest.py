@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import MachineFailed
 from gateway.machine.applying import Applying, Places
-from gateway.machine.ports import Port
+from gateway.machine.network.ports import Port
 
 
 @dataclass

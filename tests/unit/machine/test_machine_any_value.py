@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from gateway.config import machine, reader
 from gateway.errors import ConfigurationError
-from gateway.machine import incoming, networkd, supplicant, timing
+from gateway.machine import timing
+from gateway.machine.network import firewall, networkd, supplicant
 
 many = settings(
     max_examples=50,
@@ -134,7 +135,7 @@ def test_no_setting_of_the_machine_becomes_a_line_of_another_programs_file(tmp_p
 
 @pytest.mark.parametrize("key", ["[station]", "[metrics]"])
 def test_no_listener_becomes_more_than_one_rule_of_the_packet_filter(tmp_path: Path, key: str) -> None:
-    closed = incoming.rules([]).splitlines()
+    closed = firewall.rules([]).splitlines()
 
     @many
     @given(words=WORDS, bracketed=st.booleans())
@@ -147,7 +148,7 @@ def test_no_listener_becomes_more_than_one_rule_of_the_packet_filter(tmp_path: P
             said = reader.read_text(text.encode(), tmp_path / "scopegate.toml", {})
         except ConfigurationError:
             return
-        opened = [line for line in incoming.rules(incoming.openings(said)).splitlines() if line not in closed]
+        opened = [line for line in firewall.rules(firewall.openings(said)).splitlines() if line not in closed]
         assert len(opened) <= 1, words
         assert all(RULE.fullmatch(line) for line in opened), words
 

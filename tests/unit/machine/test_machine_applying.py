@@ -10,7 +10,7 @@ from gateway.config.keeping import text_of
 from gateway.config.machine import Network
 from gateway.errors import MachineFailed
 from gateway.machine.applying import Applying, Places
-from gateway.machine.ports import Port, chosen, wired
+from gateway.machine.network.ports import Port, chosen, wired
 from tests.unit.machine.conftest import Programs
 
 STATIC = '[network]\nmethod = "static"\naddress = "10.1.2.3/24"\ngateway = "10.1.2.1"\n'

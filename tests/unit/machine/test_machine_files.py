@@ -7,8 +7,9 @@ import pytest
 
 from gateway.config import reader
 from gateway.config.machine import Network, PortAccess, Time
-from gateway.machine import incoming, networkd, supplicant, timing
-from gateway.machine.incoming import Opening, openings
+from gateway.machine import timing
+from gateway.machine.network import firewall, networkd, supplicant
+from gateway.machine.network.firewall import Opening, openings
 
 ROOT = Path(__file__).resolve().parents[3]
 STATIC = Network(
@@ -115,7 +116,7 @@ def opened(tmp_path: Path, text: str) -> list[Opening]:
 def test_a_box_that_listens_for_itself_alone_opens_nothing(tmp_path: Path) -> None:
     assert opened(tmp_path, "") == []
     assert opened(tmp_path, '[station]\nlisten = "localhost:11112"\n') == []
-    assert "dport" not in incoming.rules([]).replace("dport 68", "").replace("dport 546", "")
+    assert "dport" not in firewall.rules([]).replace("dport 68", "").replace("dport 546", "")
 
 
 @pytest.mark.parametrize(
@@ -134,9 +135,9 @@ def test_a_listener_of_the_configuration_is_opened(tmp_path: Path, text: str, po
     assert (found.port, found.address) == (port, address)
     family = "ip6" if ":" in address else "ip"
     where = f"{family} daddr {address} " if address else ""
-    assert f"\t\t{where}tcp dport {port} counter accept" in incoming.rules([found])
+    assert f"\t\t{where}tcp dport {port} counter accept" in firewall.rules([found])
 
 
 def test_nobody_is_let_in_before_the_settings_are_known() -> None:
     text = (ROOT / "systemd/nftables/incoming.nft").read_text()
-    assert "".join(line for line in text.splitlines(keepends=True) if line[0] != "#") == incoming.rules([])
+    assert "".join(line for line in text.splitlines(keepends=True) if line[0] != "#") == firewall.rules([])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.machine.incoming import Opening, rules
+from gateway.machine.network.firewall import Opening, rules
 from tests.loopback.peers.cable import BOX, CLINIC, Cable, end
 
 LISTENS = """

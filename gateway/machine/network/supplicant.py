@@ -4,7 +4,7 @@ No name and no key of a Wi-Fi stands here: the box has a cable.
 """
 
 from gateway.config.machine import Network
-from gateway.machine.networkd import HEAD
+from gateway.machine.network.networkd import HEAD
 
 UNIT = "scopegate-port-access"
 
