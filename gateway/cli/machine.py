@@ -12,8 +12,9 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import setting_clock, trying, turns, wishes
+from gateway.machine import trying, turns, wishes
 from gateway.machine.applying import Applying, Places
+from gateway.machine.clock import by_hand
 from gateway.machine.encryption import service as encryption
 from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.network.ports import wired
@@ -89,8 +90,8 @@ def _try() -> None:
 
 
 def _set_clock() -> None:
-    to = setting_clock.wanted(wishes.taken(setting_clock.REQUEST), built(IMAGE))
-    setting_clock.set_clock(to, machine=setting_clock.set_machine, battery=setting_clock.set_battery)
+    to = by_hand.wanted(wishes.taken(by_hand.REQUEST), built(IMAGE))
+    by_hand.set_clock(to, machine=by_hand.set_machine, battery=by_hand.set_battery)
     (Places().told / BY_HAND).touch()
 
 

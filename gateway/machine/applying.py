@@ -15,7 +15,7 @@ from gateway.config.machine import Machine
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, MachineFailed
 from gateway.log import event, warn
-from gateway.machine import timing
+from gateway.machine.clock import chrony
 from gateway.machine.network import firewall, networkd, supplicant
 from gateway.machine.network.ports import Port, chosen
 from gateway.machine.programs import Programs
@@ -152,10 +152,10 @@ class Applying:
         self._tell("access", "systemctl", "--no-block", "restart", f"{supplicant.UNIT}.service", changed=any(said))
 
     def _time(self, wanted: Machine) -> None:
-        heard = timing.heard_by_dhcp(_read(self.places.run / "systemd/netif/state"))
+        heard = chrony.heard_by_dhcp(_read(self.places.run / "systemd/netif/state"))
         folder = self.places.run / "scopegate-time"
         folder.mkdir(exist_ok=True)
-        changed = _written(folder / "scopegate.sources", timing.sources(wanted.time, heard), 0o644)
+        changed = _written(folder / "scopegate.sources", chrony.sources(wanted.time, heard), 0o644)
         self._tell("time", "systemctl", "--no-block", "try-restart", "chrony.service", changed=changed)
 
     def _tell(self, name: str, *words: str, changed: bool) -> None:

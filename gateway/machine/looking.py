@@ -1,6 +1,6 @@
 """Says every few seconds how network and clock are, for the panel and `doctor`. Changes nothing.
 
-What asks for more rights than looking is done by `applying` and `setting_clock`.
+What asks for more rights than looking is done by `applying` and `clock.by_hand`.
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import MachineFailed
-from gateway.machine import clock_state
 from gateway.machine.applying import Places
-from gateway.machine.clock_state import ClockState
+from gateway.machine.clock import state as clock_state
+from gateway.machine.clock.state import ClockState
 from gateway.machine.network import state as network_state
 from gateway.machine.network import supplicant
 from gateway.machine.network.ports import SYS, wired

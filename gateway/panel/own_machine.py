@@ -32,7 +32,7 @@ from gateway.panel.stored_data.checking import StoredData
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
-_TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: gateway/machine/trying.py, setting_clock.py
+_TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: gateway/machine/trying.py, clock/by_hand.py
 _REGIONS = frozenset(
     {
         "Africa",

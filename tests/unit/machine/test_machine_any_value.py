@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.config import machine, reader
 from gateway.errors import ConfigurationError
-from gateway.machine import timing
+from gateway.machine.clock import chrony
 from gateway.machine.network import firewall, networkd, supplicant
 
 many = settings(
@@ -74,7 +74,7 @@ def for_root(said: machine.Machine) -> list[str]:
     texts = [
         *networkd.files(said.network, said.network.interface or "enp1s0").values(),
         supplicant.text(said.network),
-        timing.sources(said.time, []),
+        chrony.sources(said.time, []),
     ]
     return "".join(texts).splitlines()
 
@@ -159,5 +159,5 @@ def test_no_listener_becomes_more_than_one_rule_of_the_packet_filter(tmp_path: P
 @example(words="fe80::1%x;y")
 @many
 def test_no_word_of_a_dhcp_server_becomes_another_line_for_chrony(words: str) -> None:
-    for server in timing.heard_by_dhcp(f"NTP={words}\n"):
+    for server in chrony.heard_by_dhcp(f"NTP={words}\n"):
         assert re.fullmatch(r"[A-Za-z0-9._:-]+", server)

@@ -9,11 +9,11 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
-from gateway.machine import clock_state
 from gateway.machine.applying import Places
-from gateway.machine.clock_state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
+from gateway.machine.clock import state as clock_state
+from gateway.machine.clock.by_hand import set_battery, set_clock, wanted
+from gateway.machine.clock.state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
 from gateway.machine.looking import BY_HAND, Looking, built
-from gateway.machine.setting_clock import set_battery, set_clock, wanted
 from tests.unit.machine.conftest import Programs
 
 # As chronyc 4.6 prints them.

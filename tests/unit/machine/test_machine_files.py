@@ -7,7 +7,7 @@ import pytest
 
 from gateway.config import reader
 from gateway.config.machine import Network, PortAccess, Time
-from gateway.machine import timing
+from gateway.machine.clock import chrony
 from gateway.machine.network import firewall, networkd, supplicant
 from gateway.machine.network.firewall import Opening, openings
 
@@ -92,16 +92,16 @@ def test_a_switch_is_shown_the_certificate_of_the_box() -> None:
 
 
 def test_servers_that_are_named_come_before_those_of_dhcp() -> None:
-    assert "server ntp.example iburst" in timing.sources(Time(servers=("ntp.example",)), ["10.0.0.1"])
-    assert "10.0.0.1" not in timing.sources(Time(servers=("ntp.example",)), ["10.0.0.1"])
-    assert "server 10.0.0.1 iburst" in timing.sources(Time(), ["10.0.0.1"])
-    assert timing.sources(Time(), []).splitlines()[1:] == []
+    assert "server ntp.example iburst" in chrony.sources(Time(servers=("ntp.example",)), ["10.0.0.1"])
+    assert "10.0.0.1" not in chrony.sources(Time(servers=("ntp.example",)), ["10.0.0.1"])
+    assert "server 10.0.0.1 iburst" in chrony.sources(Time(), ["10.0.0.1"])
+    assert chrony.sources(Time(), []).splitlines()[1:] == []
 
 
 def test_what_a_dhcp_server_says_is_no_line_of_another_programs_file() -> None:
     state = "DNS=10.0.0.2\nNTP=10.0.0.1 ntp.example 10.0.0.1 127.0.0.1 a;b -x /etc fe80::1\n"
-    assert timing.heard_by_dhcp(state) == ["10.0.0.1", "ntp.example", "fe80::1"]
-    assert timing.heard_by_dhcp("") == []
+    assert chrony.heard_by_dhcp(state) == ["10.0.0.1", "ntp.example", "fe80::1"]
+    assert chrony.heard_by_dhcp("") == []
 
 
 # --- who comes in ----------------------------------------------------------------------------------------------
