@@ -13,7 +13,7 @@ from typing import Any, Self
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BUILD_DAY = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this was never set
-TOLD = Path("/run/scopegate-machine/clock.json")  # by root of an appliance (gateway/machine/looking.py)
+TOLD = Path("/run/scopegate-machine/clock.json")  # by root of an appliance (gateway/machine/status.py)
 IMAGE = Path("/usr/lib/scopegate/image")
 
 

@@ -12,16 +12,16 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import trying, turns, wishes
-from gateway.machine.applying import Applying, Places
+from gateway.machine import wishes
 from gateway.machine.clock import by_hand
 from gateway.machine.encryption import service as encryption
-from gateway.machine.looking import BY_HAND, EVERY_S, IMAGE, Looking, built
 from gateway.machine.network.ports import wired
 from gateway.machine.programs import RealPrograms
 from gateway.machine.repair import desk as repair
 from gateway.machine.repair import factory_reset
-from gateway.machine.trying import Trying
+from gateway.machine.settings import trial, turns
+from gateway.machine.settings.applying import Applying, Places
+from gateway.machine.status import BY_HAND, EVERY_S, IMAGE, Status, built
 from gateway.machine.usb import enrolled
 from gateway.machine.usb.allowed import Allowing
 from gateway.machine.usb.enrolled import Enrolled
@@ -65,14 +65,14 @@ def _apply() -> None:
 
 
 def _look() -> None:
-    looking = Looking(places=Places(), programs=RealPrograms(), clock=Clock())
+    status = Status(places=Places(), programs=RealPrograms(), clock=Clock())
     supervisor, manager = Supervisor(), ServiceManager(os.environ)
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
-    looking.clock()  # before any picture bears a time
+    status.clock()  # before any picture bears a time
     manager.ready()
 
     def step() -> None:
-        looking.look()
+        status.look()
         manager.alive()
 
     supervisor.every("look", EVERY_S, step)
@@ -83,9 +83,9 @@ def _look() -> None:
 def _try() -> None:
     places, supervisor = Places(), Supervisor()
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
-    raw = wishes.taken(trying.REQUEST)
-    trial = Trying(_applying(places), clock=Clock(), say=partial(turns.say, places.told))
-    kept = turns.during_trial(places.told, lambda: trial.run(raw, supervisor.stop))
+    raw = wishes.taken(trial.REQUEST)
+    tried = trial.NetworkTrial(_applying(places), clock=Clock(), say=partial(turns.say, places.told))
+    kept = turns.during_trial(places.told, lambda: tried.run(raw, supervisor.stop))
     event(_log, "network_tried", kept=kept)
 
 

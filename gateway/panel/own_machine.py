@@ -1,7 +1,8 @@
 """The appliance's own network and time, as the screen shows and changes them. Root makes the machine so.
 
 A network that is set over the network is tried first and taken back unless somebody keeps it: root does that by
-itself (gateway/machine/trying.py). Whoever stands before the box cannot lock themselves out. Blocks: reads files.
+itself (gateway/machine/settings/trial.py). Whoever stands before the box cannot lock themselves out. Blocks: reads
+files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from gateway.panel.stored_data.checking import StoredData
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
 
-_TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: gateway/machine/trying.py, clock/by_hand.py
+_TRY, _SET_CLOCK = "machine-try", "clock-set"  # requests to root: machine/settings/trial.py, clock/by_hand.py
 _REGIONS = frozenset(
     {
         "Africa",

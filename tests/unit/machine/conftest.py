@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import MachineFailed
-from gateway.machine.applying import Applying, Places
 from gateway.machine.network.ports import Port
+from gateway.machine.settings.applying import Applying, Places
 
 
 @dataclass

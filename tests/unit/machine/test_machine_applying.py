@@ -9,8 +9,8 @@ import trustme
 from gateway.config.keeping import text_of
 from gateway.config.machine import Network
 from gateway.errors import MachineFailed
-from gateway.machine.applying import Applying, Places
 from gateway.machine.network.ports import Port, chosen, wired
+from gateway.machine.settings.applying import Applying, Places
 from tests.unit.machine.conftest import Programs
 
 STATIC = '[network]\nmethod = "static"\naddress = "10.1.2.3/24"\ngateway = "10.1.2.1"\n'
@@ -75,7 +75,7 @@ def test_what_is_applied_is_what_its_revision_names(applying: Applying, monkeypa
     """The panel replaces the file at any moment."""
     before, behind = text_of(STATIC.encode()), text_of(b"")
     states = iter([before, behind])
-    monkeypatch.setattr("gateway.machine.applying.text_at", lambda _: next(states))
+    monkeypatch.setattr("gateway.machine.settings.applying.text_at", lambda _: next(states))
     found = applying.file()
     assert (found.method, found.revision) == ("static", before.revision)
 

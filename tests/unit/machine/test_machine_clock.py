@@ -9,11 +9,11 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
-from gateway.machine.applying import Places
 from gateway.machine.clock import state as clock_state
 from gateway.machine.clock.by_hand import set_battery, set_clock, wanted
 from gateway.machine.clock.state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
-from gateway.machine.looking import BY_HAND, Looking, built
+from gateway.machine.settings.applying import Places
+from gateway.machine.status import BY_HAND, Status, built
 from tests.unit.machine.conftest import Programs
 
 # As chronyc 4.6 prints them.
@@ -113,7 +113,7 @@ ADDRESSES = [
 
 
 @pytest.fixture
-def looking(places: Places, programs: Programs, tmp_path: Path) -> Looking:
+def status(places: Places, programs: Programs, tmp_path: Path) -> Status:
     image, battery = tmp_path / "image", tmp_path / "since_epoch"
     image.touch()
     os.utime(image, (BUILT.timestamp(), BUILT.timestamp()))
@@ -129,7 +129,7 @@ def looking(places: Places, programs: Programs, tmp_path: Path) -> Looking:
         "chronyc": ALONE,
     }
     (places.run / "systemd/netif/state").write_text("DNS=10.1.2.2#dns.example 10.1.2.9\n")
-    return Looking(
+    return Status(
         places=places, programs=programs, clock=FakeClock(), image=image, battery=battery, sys=tmp_path / "sys"
     )
 
@@ -140,37 +140,37 @@ def told(places: Places, name: str) -> dict[str, object]:
     return dict(json.loads(path.read_text()))
 
 
-def test_a_box_without_a_battery_clock_says_that_nobody_set_its_clock(looking: Looking, places: Places) -> None:
-    looking.look()
+def test_a_box_without_a_battery_clock_says_that_nobody_set_its_clock(status: Status, places: Places) -> None:
+    status.look()
     assert {"trusted": False, "by": NOBODY}.items() <= told(places, "clock").items()
 
 
-def test_a_server_or_a_person_sets_it(looking: Looking, places: Places, programs: Programs) -> None:
+def test_a_server_or_a_person_sets_it(status: Status, places: Places, programs: Programs) -> None:
     (places.told / BY_HAND).touch()
-    looking.clock()
+    status.clock()
     assert {"trusted": True, "by": HAND}.items() <= told(places, "clock").items()
     programs.said["chronyc"] = FOLLOWS
-    looking.clock()
+    status.clock()
     assert {"by": NTP, "server": "10.0.0.1"}.items() <= told(places, "clock").items()
     programs.fail = {"chronyc"}
-    looking.clock()
+    status.clock()
     assert {"by": NTP, "server": ""}.items() <= told(places, "clock").items()
 
 
-def test_whether_there_is_a_server_to_follow_is_told(looking: Looking, places: Places, programs: Programs) -> None:
+def test_whether_there_is_a_server_to_follow_is_told(status: Status, places: Places, programs: Programs) -> None:
     programs.said = {"chronyc -h 127.0.0.1 -c sources": "", "chronyc -h 127.0.0.1 -c tracking": ALONE}
-    looking.clock()
+    status.clock()
     assert told(places, "clock")["servers"] is False
     programs.said["chronyc -h 127.0.0.1 -c sources"] = "^,?,10.0.0.1,0,6,0,4294967295,0.0,0.0,0.0"
-    looking.clock()
+    status.clock()
     assert told(places, "clock")["servers"] is True
     programs.fail = {"chronyc"}
-    looking.clock()
+    status.clock()
     assert told(places, "clock")["servers"] is True
 
 
-def test_the_state_of_the_network_is_told(looking: Looking, places: Places, programs: Programs) -> None:
-    looking.network()
+def test_the_state_of_the_network_is_told(status: Status, places: Places, programs: Programs) -> None:
+    status.network()
     assert {
         "addresses": ["10.1.2.3/24"],
         "gateway": "10.1.2.1",
@@ -182,18 +182,18 @@ def test_the_state_of_the_network_is_told(looking: Looking, places: Places, prog
         "port_access": "",
     }.items() <= told(places, "network").items()
     programs.said["ip -j neigh"] = json.dumps([{"dst": "10.1.2.1", "dev": "enp1s0", "state": ["FAILED"]}])
-    looking.network()
+    status.network()
     assert told(places, "network")["gateway_state"] == "silent"
 
 
 def test_a_program_that_says_nothing_or_nonsense_is_no_end(
-    looking: Looking, places: Places, programs: Programs
+    status: Status, places: Places, programs: Programs
 ) -> None:
     programs.fail = {"ip", "chronyc"}
-    looking.look()
+    status.look()
     programs.fail = set()
     programs.said = {"ip": "{not json", "chronyc": "?"}
-    looking.look()
+    status.look()
     assert {"addresses": [], "gateway_state": "unknown"}.items() <= told(places, "network").items()
 
 
@@ -207,11 +207,11 @@ def test_a_program_that_says_nothing_or_nonsense_is_no_end(
     ],
 )
 def test_how_the_switch_answers_is_told(
-    looking: Looking, places: Places, programs: Programs, said: str, state: str
+    status: Status, places: Places, programs: Programs, said: str, state: str
 ) -> None:
     (places.run / "scopegate-port-access/control").mkdir(parents=True)
     programs.said["wpa_cli"] = said
-    looking.network()
+    status.network()
     assert told(places, "network")["port_access"] == state
 
 

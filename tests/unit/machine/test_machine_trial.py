@@ -9,9 +9,9 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
-from gateway.machine import turns
-from gateway.machine.applying import Applied, Applying, Places
-from gateway.machine.trying import TRIED_S, Trying
+from gateway.machine.settings import turns
+from gateway.machine.settings.applying import Applied, Applying, Places
+from gateway.machine.settings.trial import TRIED_S, NetworkTrial
 from gateway.machine.wishes import taken
 
 STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
@@ -44,8 +44,8 @@ def said() -> list[tuple[Applied, int]]:
 
 
 @pytest.fixture
-def trying(applying: Applying, clock: Waiting, said: list[tuple[Applied, int]]) -> Trying:
-    return Trying(applying, clock=clock, say=lambda applied, until: said.append((applied, until)))
+def trial(applying: Applying, clock: Waiting, said: list[tuple[Applied, int]]) -> NetworkTrial:
+    return NetworkTrial(applying, clock=clock, say=lambda applied, until: said.append((applied, until)))
 
 
 def network(places: Places) -> str:
@@ -54,12 +54,12 @@ def network(places: Places) -> str:
 
 
 def test_a_network_that_nobody_kept_is_taken_back(
-    trying: Trying, clock: Waiting, places: Places, said: list[tuple[Applied, int]]
+    trial: NetworkTrial, clock: Waiting, places: Places, said: list[tuple[Applied, int]]
 ) -> None:
     seen: list[str] = []
     clock.at_s, clock.do = TRIED_S // 2, lambda: seen.append(network(places))
     began = clock.boottime_ns()
-    assert not trying.run(STATIC, threading.Event())
+    assert not trial.run(STATIC, threading.Event())
     assert "Address=10.1.2.3/24" in seen[0]
     assert network(places) == ""
     assert [applied.method for applied, _ in said] == ["static", "dhcp"]
@@ -67,32 +67,32 @@ def test_a_network_that_nobody_kept_is_taken_back(
     assert not places.machine.exists()
 
 
-def test_a_network_that_was_kept_stays(trying: Trying, clock: Waiting, places: Places) -> None:
+def test_a_network_that_was_kept_stays(trial: NetworkTrial, clock: Waiting, places: Places) -> None:
     clock.at_s, clock.do = 20, lambda: places.machine.write_bytes(STATIC)
-    assert trying.run(STATIC, threading.Event())
+    assert trial.run(STATIC, threading.Event())
     assert "Address=10.1.2.3/24" in network(places)
     assert clock.waited_s < TRIED_S
 
 
 def test_what_the_screen_of_the_box_sets_meanwhile_ends_the_trial(
-    trying: Trying, clock: Waiting, places: Places
+    trial: NetworkTrial, clock: Waiting, places: Places
 ) -> None:
     clock.at_s, clock.do = 20, lambda: places.machine.write_text("[network]\nvlan = 7\n")
-    assert not trying.run(STATIC, threading.Event())
+    assert not trial.run(STATIC, threading.Event())
     assert "VLAN=vlan7" in network(places)
 
 
-def test_a_box_that_is_switched_off_meanwhile_starts_with_what_it_had(trying: Trying, places: Places) -> None:
+def test_a_box_that_is_switched_off_meanwhile_starts_with_what_it_had(trial: NetworkTrial, places: Places) -> None:
     stop = threading.Event()
     stop.set()
-    assert not trying.run(STATIC, stop)
+    assert not trial.run(STATIC, stop)
     assert network(places) == ""
 
 
-def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[Applied, int]]) -> None:
+def test_what_could_never_be_kept_is_not_tried(trial: NetworkTrial, said: list[tuple[Applied, int]]) -> None:
     for raw in (b"[network]\nmethod = 1\n", b"\xff", b"[[[", b"x" * 2_000_000):
         with pytest.raises(MachineRequest):
-            trying.run(raw, threading.Event())
+            trial.run(raw, threading.Event())
     assert said == []
 
 
@@ -100,11 +100,11 @@ def test_what_could_never_be_kept_is_not_tried(trying: Trying, said: list[tuple[
 
 
 def test_nothing_waits_for_a_trial_and_nothing_ends_it_by_accident(
-    trying: Trying, clock: Waiting, applying: Applying, places: Places
+    trial: NetworkTrial, clock: Waiting, applying: Applying, places: Places
 ) -> None:
     turns_had: list[bool] = []
     clock.at_s, clock.do = 20, lambda: turns_had.append(turns.apply_file(applying))  # DHCP said something new
-    turns.during_trial(places.told, lambda: trying.run(STATIC, threading.Event()))
+    turns.during_trial(places.told, lambda: trial.run(STATIC, threading.Event()))
     assert turns_had == [False]
     assert clock.waited_s >= TRIED_S
     assert turns.apply_file(applying)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gateway.machine.alone import alone
-from gateway.machine.applying import Applied, Applying
+from gateway.machine.settings.applying import Applied, Applying
 from gateway.machine.telling import tell
 
 _TRIAL, _APPLIES = ".trial", ".applies"  # locks, in the folder of what root says

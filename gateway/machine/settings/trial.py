@@ -12,14 +12,14 @@ from gateway.clock import Clock
 from gateway.config import machine
 from gateway.config.keeping import text_at, text_of
 from gateway.errors import ConfigurationError, MachineRequest
-from gateway.machine.applying import Applied, Applying
+from gateway.machine.settings.applying import Applied, Applying
 
 REQUEST = "machine-try"
 TRIED_S = 180  # enough to sign in at the new address
 _LOOK_S = 1.0
 
 
-class Trying:
+class NetworkTrial:
     """One trial."""
 
     def __init__(self, applying: Applying, *, clock: Clock, say: Callable[[Applied, int], None]) -> None:

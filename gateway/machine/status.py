@@ -1,6 +1,6 @@
 """Says every few seconds how network and clock are, for the panel and `doctor`. Changes nothing.
 
-What asks for more rights than looking is done by `applying` and `clock.by_hand`.
+What asks for more rights than looking is done by `settings` and `clock.by_hand`.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import MachineFailed
-from gateway.machine.applying import Places
 from gateway.machine.clock import state as clock_state
 from gateway.machine.clock.state import ClockState
 from gateway.machine.network import state as network_state
 from gateway.machine.network import supplicant
 from gateway.machine.network.ports import SYS, wired
 from gateway.machine.programs import Programs
+from gateway.machine.settings.applying import Places
 from gateway.machine.telling import tell
 
 EVERY_S = 5.0
@@ -27,7 +27,7 @@ BATTERY = Path("/sys/class/rtc/rtc0/since_epoch")
 BY_HAND = "clock-set"  # in the folder of what root says: somebody set the clock since the start
 
 
-class Looking:
+class Status:
     """One machine, looked at again and again."""
 
     def __init__(
