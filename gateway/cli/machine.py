@@ -12,7 +12,7 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import wishes
+from gateway.machine import requests
 from gateway.machine.clock import by_hand
 from gateway.machine.encryption import service as encryption
 from gateway.machine.network.ports import wired
@@ -83,14 +83,14 @@ def _look() -> None:
 def _try() -> None:
     places, supervisor = Places(), Supervisor()
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
-    raw = wishes.taken(trial.REQUEST)
+    raw = requests.taken(trial.REQUEST)
     tried = trial.NetworkTrial(_applying(places), clock=Clock(), say=partial(turns.say, places.told))
     kept = turns.during_trial(places.told, lambda: tried.run(raw, supervisor.stop))
     event(_log, "network_tried", kept=kept)
 
 
 def _set_clock() -> None:
-    to = by_hand.wanted(wishes.taken(by_hand.REQUEST), built(IMAGE))
+    to = by_hand.wanted(requests.taken(by_hand.REQUEST), built(IMAGE))
     by_hand.set_clock(to, machine=by_hand.set_machine, battery=by_hand.set_battery)
     (Places().told / BY_HAND).touch()
 
@@ -135,7 +135,7 @@ def _usb_list() -> None:
     said = told(SUBJECT, Places().told) or {"devices": []}
     waiting = [Enrolled(key=each["key"], name=each["name"]) for each in said["devices"] if each["state"] == "waits"]
     try:
-        wanted = wishes.words_of(wishes.taken(SUBJECT))
+        wanted = requests.words_of(requests.taken(SUBJECT))
         enrolled.change(wanted, waiting)
     except MachineRequest as error:  # such as a second touch for what is in already
         warn(_log, "usb_request_refused", why=error)

@@ -21,8 +21,8 @@ from gateway.machine.encryption.guarding import Guarding
 from gateway.machine.encryption.key_record import Guard, State
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.repair import factory_reset
+from gateway.machine.requests import taken, words_of
 from gateway.machine.telling import tell
-from gateway.machine.wishes import taken, words_of
 
 TOLD = Path("/run/scopegate-machine")
 SUBJECT = "data"

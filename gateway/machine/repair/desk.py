@@ -26,10 +26,10 @@ from gateway.machine.repair import factory_reset, snapshot
 from gateway.machine.repair.pieces import Pieces
 from gateway.machine.repair.rescue import STICK, MountedSticks, NoStick, Rescue, Rescuing
 from gateway.machine.repair.snapshot import WORK
+from gateway.machine.requests import taken, words_of
 from gateway.machine.telling import tell
 from gateway.machine.update import proving
 from gateway.machine.update.desk import LIVE, exam_said
-from gateway.machine.wishes import taken, words_of
 
 SUBJECT = "repair"
 _TOKEN_DIGITS = 8

@@ -14,6 +14,7 @@ from gateway.log import event, warn
 from gateway.machine import telling
 from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.programs import ProgramFailed
+from gateway.machine.requests import taken, words_of
 from gateway.machine.update import box as boxes
 from gateway.machine.update import uploaded
 from gateway.machine.update.box import Box, Run
@@ -31,7 +32,6 @@ from gateway.machine.update.refusals import (
     UpdateRefused,
 )
 from gateway.machine.update.versions import order
-from gateway.machine.wishes import taken, words_of
 
 OFFERS = "update-offers"
 STICK = Path("/media/usb")

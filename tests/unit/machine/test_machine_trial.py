@@ -9,10 +9,10 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import MachineRequest
+from gateway.machine.requests import taken
 from gateway.machine.settings import turns
 from gateway.machine.settings.applying import Applied, Applying, Places
 from gateway.machine.settings.trial import TRIED_S, NetworkTrial
-from gateway.machine.wishes import taken
 
 STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import MachineRequest
-from gateway.machine.wishes import taken, words_of
+from gateway.machine.requests import taken, words_of
 
 
 def test_a_request_is_words_by_name() -> None:
