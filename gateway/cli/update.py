@@ -39,13 +39,13 @@ def status() -> None:
 def install(file: Annotated[Path, typer.Argument(help="A bundle (*.raucb).")]) -> None:
     """Install a version into the other slot; it runs from the next start on."""
     from gateway.clock import Clock
-    from gateway.machine.alone import alone
+    from gateway.machine.locks import alone
     from gateway.machine.update import box, desk
     from gateway.machine.update.rauc import Rauc
 
     clock = Clock()
     with alone(desk.LOCK):
-        desk.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).install(file.absolute())
+        desk.UpdateDesk(box=box.this(clock), rauc=Rauc(), clock=clock).install(file.absolute())
     print("Installed. It runs from the next start on.")
 
 
@@ -79,7 +79,7 @@ def broken_off() -> None:
     from gateway.machine.update.rauc import Rauc
 
     clock = Clock()
-    desk.Desk(box=box.this(clock), rauc=Rauc(), clock=clock).broken_off()
+    desk.UpdateDesk(box=box.this(clock), rauc=Rauc(), clock=clock).broken_off()
 
 
 @app.command(hidden=True)

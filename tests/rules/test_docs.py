@@ -21,7 +21,7 @@ from gateway.dicom import copies
 from gateway.forward.proving import parts as proving
 from gateway.forward.proving import proof
 from gateway.forward.sending import step_sender
-from gateway.machine import alone
+from gateway.machine import locks
 from gateway.machine.encryption import closed, guarding
 from gateway.machine.encryption import service as encryption
 from gateway.machine.repair import desk as repair
@@ -69,7 +69,7 @@ def summary(kind: type) -> str:
 
 
 def error_table() -> str:
-    root = closed, alone, guarding, encryption, refusals, box_proving, repair, rescue, pieces
+    root = closed, locks, guarding, encryption, refusals, box_proving, repair, rescue, pieces
     ours = (errors, problems, *root)
     found = [errors.ScopegateError, *kinds(errors.ScopegateError)]
     known = [kind for kind in found if kind.__module__ in {module.__name__ for module in ours}]

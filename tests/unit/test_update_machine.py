@@ -12,11 +12,11 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.config.told import told
 from gateway.errors import MachineRequest
-from gateway.machine.alone import KeysBusy, at_the_keys
+from gateway.machine.locks import DiskBusy, at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.update import configuration, firmware, memory, payload, refusals, slots, start_count
 from gateway.machine.update.box import Box, Places, after_start, good_slots
-from gateway.machine.update.desk import Desk, exam_open
+from gateway.machine.update.desk import UpdateDesk, exam_open
 from gateway.machine.update.firmware import Start, entries_put_right, order_put_right
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
@@ -275,7 +275,7 @@ class Place:
         self.runs: list[tuple[str, ...]] = []
         self.box = Box(image=IMAGE, slot="a", boot_id=self.clock.boot_id, places=self.places)
         self.lock = folder / "keys.lock"
-        self.desk = Desk(
+        self.desk = UpdateDesk(
             box=self.box,
             rauc=self.rauc,
             clock=self.clock,
@@ -394,7 +394,7 @@ def test_the_box_says_while_it_may_leave_the_version_that_runs(place: Place) -> 
 
 
 def test_nothing_is_installed_and_nothing_restarted_while_the_box_is_erased_or_rescued(place: Place) -> None:
-    with at_the_keys(place.lock):
+    with at_the_disk(place.lock):
         install(place)
         assert refused(place) == "keys-busy"
         place.desk.obey({"do": "restart"})
@@ -404,7 +404,7 @@ def test_nothing_is_installed_and_nothing_restarted_while_the_box_is_erased_or_r
 
 def test_nobody_erases_or_rescues_the_box_while_an_update_is_written(place: Place) -> None:
     def another() -> None:
-        with pytest.raises(KeysBusy), at_the_keys(place.lock):
+        with pytest.raises(DiskBusy), at_the_disk(place.lock):
             pass
 
     place.rauc.meanwhile = another

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gateway.machine.alone import at_the_keys
+from gateway.machine.locks import at_the_disk
 from gateway.machine.update import memory, refusals, uploaded
 from gateway.machine.update.box import Box, after_start, use_of_other
-from gateway.machine.update.desk import Desk
+from gateway.machine.update.desk import UpdateDesk
 from gateway.machine.update.memory import Memory, Phase
 from tests.unit.test_update_machine import IMAGE, Place, install, refused
 
@@ -57,7 +57,7 @@ def told_while_installing(place: Place, wish: dict[str, str]) -> list[tuple[int 
     said: list[tuple[int | None, bool, bool]] = []
     box = Watched(image=IMAGE, slot="a", boot_id=place.clock.boot_id, places=place.places, said=said)
     place.exam("")
-    Desk(
+    UpdateDesk(
         box=box, rauc=place.rauc, clock=place.clock, stick=place.stick, live=place.live, uefi=place.stick / "no"
     ).obey(wish)
     return said
@@ -85,13 +85,13 @@ def test_what_was_uploaded_and_refused_is_gone_too(place: Place, refusal: str) -
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(59, None), (62, "keys-busy")])
-def test_what_was_uploaded_waits_a_minute_for_who_is_at_the_keys(
+def test_what_was_uploaded_waits_a_minute_for_who_is_at_the_disk(
     place: Place, monkeypatch: pytest.MonkeyPatch, seconds: int, code: str | None
 ) -> None:
     (place.places.uploads / "bundle").write_bytes(b"new")
     began = place.clock.boottime_ns()
     with ExitStack() as keys:
-        keys.enter_context(at_the_keys(place.lock))
+        keys.enter_context(at_the_disk(place.lock))
 
         def pause(wait_s: float) -> None:
             place.clock.move(wait_s)

@@ -14,11 +14,11 @@ from gateway.config import recovery_code
 from gateway.config.told import told
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
 from gateway.machine.encryption.closed import DataClosed, KeyGone
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
 from gateway.machine.encryption.guarding import Guarding
 from gateway.machine.encryption.key_record import Guard, State
+from gateway.machine.locks import DISK, DiskBusy, alone, at_the_disk
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.repair import factory_reset
 from gateway.machine.requests import taken, words_of
@@ -49,7 +49,7 @@ class NotAKey(Refused):
 
 
 def start(
-    disk: Disk, clock: Clock, *, look: Callable[[], object] = find, lock: Path = KEYS, says: Path = TOLD
+    disk: Disk, clock: Clock, *, look: Callable[[], object] = find, lock: Path = DISK, says: Path = TOLD
 ) -> ScopegateError | None:
     """Open the data, or say why not. `look` finds the partitions."""
     trouble: DataClosed | None = None
@@ -66,15 +66,15 @@ def start(
 
 
 def obey(
-    disk: Disk, clock: Clock, wanted: Mapping[str, str], *, lock: Path = KEYS, says: Path = TOLD
+    disk: Disk, clock: Clock, wanted: Mapping[str, str], *, lock: Path = DISK, says: Path = TOLD
 ) -> ScopegateError | None:
     """Do what was asked for, and say how it went, under the number of the request."""
     number = wanted.get("number", "")
     try:
-        with at_the_keys(lock):
+        with at_the_disk(lock):
             trouble = _obeyed(disk, clock, wanted)
             _say(disk, trouble, number=number, says=says)
-    except KeysBusy as error:  # whoever is at them writes what is said of the keys
+    except DiskBusy as error:  # whoever is at them writes what is said of the keys
         tell(says, SUBJECT, {**(told(SUBJECT, says) or {}), **_words(error), "number": number})
         return error
     return trouble

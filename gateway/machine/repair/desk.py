@@ -17,10 +17,10 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine.alone import KEYS, at_the_keys
 from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.service import TOLD, NotAKey, code_of
+from gateway.machine.locks import DISK, at_the_disk
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.repair import factory_reset, snapshot
 from gateway.machine.repair.pieces import Pieces
@@ -102,7 +102,7 @@ class RepairDesk:
         live: Path = LIVE,
         data: Path = factory_reset.DATA,
         stick: Path = STICK,
-        lock: Path = KEYS,
+        lock: Path = DISK,
         trial: Path = proving.MARK,
     ) -> None:
         self._disk = disk
@@ -120,7 +120,7 @@ class RepairDesk:
         number = wanted.get("number", "")
         with ExitStack() as turn:
             try:
-                turn.enter_context(at_the_keys(self._lock))
+                turn.enter_context(at_the_disk(self._lock))
                 work = self._permitted(wanted)
             except (DataClosed, Refused) as error:
                 event(_log, "repair_refused", code=error.code)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.machine.alone import alone
+from gateway.machine.locks import alone
 from gateway.machine.settings.applying import Applied, Applying
 from gateway.machine.telling import tell
 

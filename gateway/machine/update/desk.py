@@ -12,7 +12,7 @@ from gateway.clock import Clock
 from gateway.errors import MachineRequest, ScopegateError
 from gateway.log import event, warn
 from gateway.machine import telling
-from gateway.machine.alone import KEYS, KeysBusy, alone, at_the_keys
+from gateway.machine.locks import DISK, DiskBusy, alone, at_the_disk
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.requests import taken, words_of
 from gateway.machine.update import box as boxes
@@ -46,7 +46,7 @@ LOCK = Path("/run/scopegate-update.lock")
 _log = logging.getLogger(__name__)
 
 
-class Desk:
+class UpdateDesk:
     """Obeys. `live`: capture's live state."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Desk:
         live: Path = LIVE,
         run: Run = boxes.run,
         uefi: Path = UEFI,
-        lock: Path = KEYS,
+        lock: Path = DISK,
     ) -> None:
         self._box = box
         self._rauc = rauc
@@ -91,14 +91,14 @@ class Desk:
         telling.tell(self._box.places.said, OFFERS, {"stick": self._stick.is_mount(), "files": offers})
 
     def install(self, file: Path) -> None:
-        """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused, KeysBusy."""
-        with at_the_keys(self._lock):  # nobody erases or rescues meanwhile
+        """Write an update into the other slot; it runs from the next start on. Raises UpdateRefused, DiskBusy."""
+        with at_the_disk(self._lock):  # nobody erases or rescues meanwhile
             self._install(file)
 
     def restart(self) -> None:
-        """Start the machine anew. Raises UpdateRefused, KeysBusy."""
+        """Start the machine anew. Raises UpdateRefused, DiskBusy."""
         self._no_exam()
-        with at_the_keys(self._lock):  # a rescue is not broken off
+        with at_the_disk(self._lock):  # a rescue is not broken off
             event(_log, "restart_asked")
             self._run("systemctl", "--no-block", "reboot")
 
@@ -137,7 +137,7 @@ class Desk:
         self._box.tell(self._box.recalled(), percent=0)  # first: with the file away the panel would take the next
         with uploaded.taken(self._box.places.uploads, self._box.places.memory) as file:
             for _ in range(_PATIENCE_S):  # sending it takes longer than most of what is done with keys
-                with suppress(KeysBusy):
+                with suppress(DiskBusy):
                     self.install(file)
                     return
                 self._clock.pause(1)
@@ -146,7 +146,7 @@ class Desk:
     def _said(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except (UpdateRefused, KeysBusy) as error:
+        except (UpdateRefused, DiskBusy) as error:
             self._say(error)
 
     def _say(self, error: ScopegateError) -> None:
@@ -226,6 +226,6 @@ def obey_the_screen(clock: Clock) -> None:
     try:
         with alone(LOCK):  # first: the panel sees for as long that its wish waits
             wanted = words_of(taken(SUBJECT))
-            Desk(box=boxes.this(clock), rauc=Rauc(), clock=clock).obey(wanted)
+            UpdateDesk(box=boxes.this(clock), rauc=Rauc(), clock=clock).obey(wanted)
     except MachineRequest as error:
         warn(_log, "update_request_refused", why=error)

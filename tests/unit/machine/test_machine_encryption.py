@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine.alone import at_the_keys
 from gateway.machine.encryption import disk, key_record
 from gateway.machine.encryption import service as encryption
 from gateway.machine.encryption.closed import TwoDisks
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.key_record import KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots
+from gateway.machine.locks import at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.programs import ProgramFailed
 from tests.unit.machine.kernel import Kernel
@@ -235,7 +235,7 @@ def test_no_new_box_begins_beside_a_disk_that_has_such_data(box: Box, monkeypatc
 def test_a_request_about_keys_is_refused_while_another_is_at_them(box: Box) -> None:
     box.start()
     said, key = box.told, box.disk.key.read_bytes()
-    with at_the_keys(box.lock):
+    with at_the_disk(box.lock):
         assert box.asked(do="no-start-pin", secret="48151623", number="7") == "keys-busy"
         assert (box.told["number"], box.told["code"], box.told["made"]) == ("7", "keys-busy", said["made"])
     assert box.disk.key.read_bytes() == key

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.machine.alone import KeysBusy, at_the_keys
 from gateway.machine.encryption import key_record
 from gateway.machine.encryption.closed import DataDamaged
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.key_record import KeyRecord, State
 from gateway.machine.encryption.luks import Luks, WrongKey
+from gateway.machine.locks import DiskBusy, at_the_disk
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.repair import snapshot
 from gateway.machine.repair.desk import PanelGone, RepairDesk, System
@@ -270,7 +270,7 @@ def test_data_that_cannot_be_mounted_in_any_way_are_said_so_and_nothing_stays_op
 
 @pytest.mark.parametrize("do", ["destroy", "keep", "rescue"])
 def test_nothing_is_repaired_while_somebody_changes_keys(box: Box, tmp_path: Path, do: str) -> None:
-    with at_the_keys(tmp_path / "lock"):
+    with at_the_disk(tmp_path / "lock"):
         said = box.asked(do)
     assert (said["number"], said["refused"]["code"]) == ("7", "keys-busy")
     assert (box.ran, box.disk.record().state) == ([], State.MADE)
@@ -282,9 +282,9 @@ def test_nobody_changes_keys_while_a_box_is_erased(box: Box, tmp_path: Path) -> 
 
     def looks(_: list[str]) -> bytes:
         try:
-            with at_the_keys(tmp_path / "lock"):
+            with at_the_disk(tmp_path / "lock"):
                 busy.append("")
-        except KeysBusy as error:
+        except DiskBusy as error:
             busy.append(error.code)
         return b""
 

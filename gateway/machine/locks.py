@@ -8,10 +8,10 @@ from pathlib import Path
 
 from gateway.errors import Refused
 
-KEYS = Path("/run/scopegate-keys.lock")
+DISK = Path("/run/scopegate-keys.lock")  # its keys, what is erased, rescued or installed, and a restart
 
 
-class KeysBusy(Refused):
+class DiskBusy(Refused):
     """The box is at work on its keys or its disk already."""
 
     code = "keys-busy"
@@ -29,11 +29,11 @@ def alone(path: Path, *, patient: bool = True) -> Iterator[bool]:
 
 
 @contextmanager
-def at_the_keys(lock: Path = KEYS) -> Iterator[None]:
-    """Change keys, erase or rescue, and nobody else does meanwhile. Raises KeysBusy."""
+def at_the_disk(lock: Path = DISK) -> Iterator[None]:
+    """Change keys, erase, rescue or install, and nobody else does meanwhile. Raises DiskBusy."""
     with alone(lock, patient=False) as ours:
         if not ours:
-            raise KeysBusy
+            raise DiskBusy
         yield
 
 
