@@ -3,6 +3,7 @@
 Starts from an exam: its patient's ID stands in no address. Looks into the spool and changes nothing.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from gateway.spool.erasable_patient import Everything
 from gateway.spool.spool import Spool
 
 MOST = 100  # exams at a time: a patient of every day's tests has thousands, and all of these are in memory
-LONGEST = MOST * 18  # signs of as many exams as `agreed` names them
+LONGEST = MOST * 27  # signs of as many exams as `agreed` names them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +54,9 @@ def of_patient(spool: Spool, exam: Exam, *, required: Collection[str], servers: 
 
 
 def agreed(loss: Loss) -> str:
-    """Return an exam and its revision in one word: with another patient, say, it is not what was looked at."""
-    return f"{loss.exam.id}:{loss.exam.revision}"
+    """Return an exam, its revision and its pictures in one word: with another patient, say, it is another."""
+    pictures = hashlib.sha256(" ".join(sorted(loss.uids)).encode()).hexdigest()
+    return f"{loss.exam.id}:{loss.exam.revision}:{pictures[:8]}"
 
 
 def rows(found: Everything, about: Exam, today: date) -> tuple[list[Row], list[Row]]:

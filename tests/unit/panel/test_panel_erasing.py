@@ -159,6 +159,23 @@ def test_pictures_that_were_moved_there_meanwhile_are_not_erased(bench: Bench) -
     assert audited(bench) == []
 
 
+def test_of_a_page_that_is_old_no_other_pictures_are_erased_that_are_as_many(
+    bench: Bench, huber: httpx2.Client
+) -> None:
+    exam, other = sealed_exam(bench, 2), sealed_exam(bench, 1)
+    looked_at = agreed(huber, exam)
+    goes, comes = (bench.spool.captures.of_exam(each)[0].capture.sop_instance_uid for each in (exam, other))
+    for uid, old, new in ((goes, exam, other), (comes, other, exam)):  # since the page was shown
+        with bench.spool.database.write() as connection:
+            connection.execute(
+                "UPDATE capture SET exam = ?, instance_number = 9 WHERE sop_instance_uid = ?", (new, uid)
+            )
+        bench.spool.layout.sidecar(old, uid).rename(bench.spool.layout.sidecar(new, uid))
+    assert sent(huber, exam, "2", looked_at) == "403 other-number"
+    assert len(bench.spool.captures.of_exam(exam)) == 2
+    assert sent(huber, exam, "2", agreed(huber, exam)) == ""
+
+
 def test_a_procedure_step_is_not_left_in_progress_at_its_server(bench: Bench, huber: httpx2.Client) -> None:
     exam = sealed_exam(bench, 1)
     found = bench.spool.exams.get(exam)
