@@ -8,6 +8,7 @@ from gateway.errors import ClipRecording, ExamOpen, WrongState
 from gateway.model import DeliveryState, Exam, ExamState
 from gateway.spool import copies
 from gateway.spool.copies import ARRIVED, Copy
+from gateway.spool.paths import SIDECAR
 from gateway.spool.room import MB
 from gateway.spool.spool import Spool
 
@@ -37,12 +38,16 @@ def loss(spool: Spool, exam: str, required: Collection[str]) -> Loss:
 
 def each_loss(spool: Spool, exams: Sequence[Exam], required: Collection[str]) -> list[Loss]:
     """Return what would be lost with each of these exams. Of one at a time all rows are in memory."""
-    uids = {
-        exam.id: frozenset(listed.capture.sop_instance_uid for listed in spool.captures.of_exam(exam.id))
-        for exam in exams
-    }
+    uids = {exam.id: pictures_of(spool, exam.id) for exam in exams}
     taken = copies.by_hand(spool.audit, uids)
     return [_loss(spool, exam, uids[exam.id], taken[exam.id], required) for exam in exams]
+
+
+def pictures_of(spool: Spool, exam: str) -> frozenset[str]:
+    """Return the UIDs of an exam's pictures; with those that are stored, and whose row waits for a full index."""
+    listed = {each.capture.sop_instance_uid for each in spool.captures.of_exam(exam)}
+    stored = {path.name.removesuffix(SIDECAR) for path in spool.layout.exam(exam).glob("*" + SIDECAR)}
+    return frozenset(listed | stored - {"exam"})  # exam.json is none
 
 
 def _loss(spool: Spool, exam: Exam, uids: frozenset[str], taken: Sequence[Copy], required: Collection[str]) -> Loss:

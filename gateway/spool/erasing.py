@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import DiskFull, Refused, SpoolDamaged, SpoolError, WrongState
+from gateway.errors import DiskFull, NotFound, Refused, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event, warn
 from gateway.model import Exam, ExamState
 from gateway.spool import database, erasable, records
@@ -87,7 +87,8 @@ def erase_each(
                     may()
                     _begin(spool, each, by=by, person=person, servers=servers)
                 except (Refused, SpoolError) as why:
-                    staying.append(Staying(exam=each.exam, why=why))
+                    if not spool.layout.erased(each.exam.id).is_dir():  # else it failed after the mark: it goes
+                        staying.append(Staying(exam=each.exam, why=why))
         finally:
             clean = take_up(spool)
     return Outcome(staying=tuple(staying), clean=clean)
@@ -99,23 +100,31 @@ def take_up(spool: Spool) -> bool:
     A file that cannot be removed, and a full disk, keep no process from starting, and the file no other exam from
     being erased: the next start tries again.
     """
-    _take_back_claims(spool)
-    came_back = _forget_again(spool)
-    folders = sorted(spool.layout.exams.glob(f"*{ERASED}"))
-    finished = [folder for folder in folders if _is_finished(spool, folder)]
-    if not finished and not came_back:
-        return not folders
     try:
-        for path in database.put_aside(spool.layout.database):  # nobody uses them, and everybody's name is in them
-            spool.files.remove(path)
-        if not spool.database.rewrite():
-            return False
-        for folder in finished:
-            spool.files.remove_folder(folder)
+        _take_back_claims(spool)
+        _mark_again(spool)
+        folders = sorted(spool.layout.exams.glob(f"*{ERASED}"))
+        if folders:  # who gave such a name may have been killed, or failed, before it was durable
+            spool.files.flush_names(spool.layout.exams)
+        finished = [folder for folder in folders if _is_finished(spool, folder)]
+        if not finished:
+            return not folders
+        return _leave_no_traces(spool, finished) and finished == folders
     except (SpoolError, OSError) as error:
         warn(_log, "erasure_not_finished", error=type(error).__name__)
         return False
-    return finished == folders
+
+
+def _leave_no_traces(spool: Spool, finished: Sequence[Path]) -> bool:
+    """Write the index anew, unless an exam is open: its clips could not begin so long, and come first."""
+    for path in database.put_aside(spool.layout.database):  # nobody uses them, and everybody's name is in them
+        spool.files.remove(path)
+    with locked(spool.layout.opening_lock):  # who opens an exam now waits
+        if spool.exams.open_one() or not spool.database.rewrite():
+            return False
+    for folder in finished:
+        spool.files.remove_folder(folder)
+    return True
 
 
 def unfinished(spool: Spool) -> list[str]:
@@ -137,8 +146,8 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
         if _revision(spool, uid) != exam.exam.revision:
             # Given to another patient, to be checked, or to be kept, while this waited for its turn.
             raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
-        if {listed.capture.sop_instance_uid for listed in spool.captures.of_exam(uid)} != exam.uids:
-            # Pictures were moved while this waited for its turn: nobody agreed to lose those.
+        if erasable.pictures_of(spool, uid) != exam.uids:
+            # Pictures were moved, or stored, while this waited for its turn: nobody agreed to lose those.
             raise WrongState(
                 "The pictures of this exam have changed.", action="Look at it again before you erase it."
             )
@@ -196,6 +205,17 @@ def _take_back_claims(spool: Spool) -> None:
                 )
 
 
+def _mark_again(spool: Spool) -> None:
+    """Mark what an older copy of the index brought back, if somebody put one in place: the audit knows."""
+    with spool.database.read() as connection:
+        listed = [row["id"] for row in connection.execute("SELECT id FROM exam")]
+    there = {path.name.removesuffix(ERASED) for path in spool.layout.exams.iterdir()}
+    for exam in sorted(set(listed) - there):
+        if any(line.get("what") == "exam-erased" for line in spool.audit.about(exam)):
+            spool.files.make_folder(spool.layout.erased(exam))
+            event(_log, "erased_exam_came_back", exam=exam)
+
+
 # --- from the mark on ------------------------------------------------------------------------------------------
 
 
@@ -212,7 +232,7 @@ def _finish(spool: Spool, folder: Path) -> None:
     """Rows, files, audit line, record; what was done before a cut is done again, and no harm in it."""
     exam = folder.name.removesuffix(ERASED)
     named, record = folder / "exam.json", folder / ERASURE
-    known, full = _exam_in(named), False
+    known, full = _exam_in(named) or _listed(spool, exam), False
     try:
         _forget(spool, exam, known)
     except DiskFull:  # the files make room
@@ -224,6 +244,12 @@ def _finish(spool: Spool, folder: Path) -> None:
     if record.exists():
         _note(spool, exam, record)
         spool.files.remove(record)
+
+
+def _listed(spool: Spool, exam: str) -> Exam | None:
+    with suppress(NotFound, SpoolDamaged):
+        return spool.exams.get(exam)
+    return None
 
 
 def _note(spool: Spool, exam: str, record: Path) -> None:
@@ -265,17 +291,3 @@ def _removed(spool: Spool, table: str, exam: str) -> int:
             (exam, _BATCH),
         )
     return done.rowcount
-
-
-def _forget_again(spool: Spool) -> bool:
-    """Remove what an older copy of the index brought back, if somebody put one in place: the audit knows."""
-    found = False
-    with spool.database.read() as connection:
-        listed = [row["id"] for row in connection.execute("SELECT id FROM exam")]
-    there = {path.name.removesuffix(ERASED) for path in spool.layout.exams.iterdir()}
-    for exam in sorted(set(listed) - there):
-        if any(line.get("what") == "exam-erased" for line in spool.audit.about(exam)):
-            _forget(spool, exam, spool.exams.get(exam))
-            event(_log, "erased_exam_forgotten_again", exam=exam)
-            found = True
-    return found

@@ -111,6 +111,11 @@ class Files:
             self._rename(old, new)
             self._sync_folder(new.parent)
 
+    def flush_names(self, folder: Path) -> None:
+        """Make durable which names stand in a folder, whoever gave them."""
+        with _translated():
+            self._sync_folder(folder)
+
     def link(self, old: Path, new: Path) -> None:
         """Give a complete and flushed file a second name, durably; one that it has already is no error."""
         with _translated():

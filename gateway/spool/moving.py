@@ -46,6 +46,8 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
         for each in sorted({exam, to}):
             spool.exams.get(each)  # a folder's lock tells nothing of an exam that never was
             stack.enter_context(locked(spool.layout.exam_lock(each)))
+        if not spool.layout.exam(to).is_dir():  # erased while this waited; its row is the last to know
+            raise NotFound("There is no such exam.")
         captures = _movable(spool, spool.exams.get(exam), uids)
         free = _numbers(spool, spool.exams.get(to), len(captures), numbers)
         utc = spool.clock.utc().isoformat()

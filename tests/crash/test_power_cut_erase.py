@@ -3,6 +3,7 @@
 What a cut may leave is modelled in power_cut.py. Before it everything is safe on the disk.
 """
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,22 @@ class WithIndex(Recording):
                 keep(self, "scopegate.db", connection.serialize())
 
 
+class MarkNotFlushed(WithIndex):
+    """A disk that fails once: when the folder's new name is flushed."""
+
+    fails = False
+
+    def _rename(self, old: Path, new: Path) -> None:
+        super()._rename(old, new)
+        self.fails = new.name.endswith(ERASED)
+
+    def _sync_folder(self, path: Path) -> None:
+        if self.fails:
+            self.fails = False
+            raise OSError(errno.EIO, "the disk fails")
+        super()._sync_folder(path)
+
+
 @dataclass(kw_only=True, slots=True)
 class Story:
     exam: Exam
@@ -52,7 +69,7 @@ class Story:
     begin: int
 
 
-def erased(root: Path, erase: Erase) -> Story:
+def erased(root: Path, erase: Erase, disk: type[WithIndex] = WithIndex) -> Story:
     """Erase an exam with sealed, removed and let-go pictures, some sent and some not; another patient's stays."""
     spool = open_spool(root, clock=FakeClock(), destinations=("pacs",))
     exam = open_exam(spool)
@@ -71,7 +88,7 @@ def erased(root: Path, erase: Erase) -> Story:
     wrap_all(spool)
     queued = len(spool.deliveries.list(exam=exam.id, states_wanted=(DeliveryState.QUEUED,)))
     spool.close()
-    recording = WithIndex(root)
+    recording = disk(root)
     begin = len(recording.log)
     spool = open_spool(root, clock=FakeClock(), files=recording, destinations=("pacs",))
     recording.spool = spool
@@ -197,6 +214,13 @@ def test_a_power_cut_while_an_exam_is_erased_leaves_it_as_it_was_or_nothing_of_i
     assert tally.as_it_was
     assert tally.gone
     assert len(tally.disks) > 50
+
+
+def test_where_the_flush_of_the_mark_failed_it_is_flushed_before_anything_goes(root: Path) -> None:
+    tally = survey(erased(root, as_the_product_does, MarkNotFlushed))
+    assert tally.problems == []
+    assert tally.as_it_was
+    assert tally.gone
 
 
 def test_erasing_without_a_mark_leaves_halves_so_the_test_can_see_them(root: Path) -> None:

@@ -154,7 +154,10 @@ def test_a_patient_goes_with_every_exam_but_the_open_one(config: Path, root: Pat
     assert f"{still_open.id} stays: This exam is open." in asked.output
     assert "2 exams with 4 pictures from this box for good: --yes 4" in asked.output
     assert len(listed(root)) == 4
-    assert erase(config, "--patient-id", "-", "--yes", "4", typed=f"{CANARY.id}\n").exit_code == 0
+    done = erase(config, "--patient-id", "-", "--yes", "4", typed=f"{CANARY.id}\n")
+    assert "Erased from this box: 2 exams with 4 pictures." in done.output
+    assert "Traces are left on the disk: the next command or start of the box with no exam open" in done.output
+    assert done.exit_code == 1
     assert set(listed(root)) == {still_open.id, other.id}
 
 

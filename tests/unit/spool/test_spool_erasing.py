@@ -415,6 +415,35 @@ def test_an_older_copy_of_the_index_brings_no_erased_exam_back(spool: Spool, reo
     assert words_on_disk(root) == []
 
 
+def test_what_an_older_copy_of_the_index_brought_back_leaves_no_traces_either_when_somebody_reads_it_then(
+    spool: Spool, opened: Opened, root: Path
+) -> None:
+    exam = with_everything(spool)
+    with spool.database.read() as connection:
+        copy = connection.serialize()
+    erase(spool, exam)
+    spool.close()
+    (root / "scopegate.db").write_bytes(copy)
+    with closing(sqlite3.connect(root / "scopegate.db")) as looks:
+        looks.execute("BEGIN")
+        looks.execute("SELECT count(*) FROM exam").fetchone()
+        assert opened().exams.list() == []
+        assert words_on_disk(root) != []
+    again = opened()
+    assert words_on_disk(root) == []
+    assert [line["what"] for line in again.audit.about(exam.id)] == ["exam-erased"]
+
+
+def test_where_the_exam_s_file_is_damaged_its_row_tells_who_goes_from_the_worklist(
+    spool: Spool, root: Path
+) -> None:
+    exam = with_everything(spool)
+    spool.layout.exam_json(exam.id).write_bytes(b"{")
+    assert erase(spool, exam)
+    assert [each.id for each in spool.worklist.items()] == ["item-1"]
+    assert words_on_disk(root) == []
+
+
 def test_an_exam_whose_files_are_lost_but_not_erased_stays_listed(spool: Spool, reopened: Opened) -> None:
     exam, _ = spool.exams.open(subject(BORIS))
     spool.captures.reject(store(spool, exam, 1).sop_instance_uid, "blurred")
