@@ -154,6 +154,7 @@ def _opened(settings: Settings, clock: Clock, stop: threading.Event, listener: s
             clock=clock,
             destinations=settings.destinations,
             reserve_mb=settings.retention.reserve_mb,
+            anew=False,  # an index as large as this process's memory would end it at every start
         ),
         stopped=stop.is_set,
         say=waiting.say,

@@ -94,8 +94,10 @@ def erase_each(
     return Outcome(staying=tuple(staying), clean=clean)
 
 
-def take_up(spool: Spool) -> bool:
+def take_up(spool: Spool, *, anew: bool = True) -> bool:
     """Finish every erasure that was begun; False when traces are left. Under the migration lock only.
+
+    anew: the index may be written anew, which takes as much memory as it has bytes.
 
     A file that cannot be removed, and a full disk, keep no process from starting, and the file no other exam from
     being erased: the next start tries again.
@@ -109,7 +111,7 @@ def take_up(spool: Spool) -> bool:
         finished = [folder for folder in folders if _is_finished(spool, folder)]
         if not finished:
             return not folders
-        return _leave_no_traces(spool, finished) and finished == folders
+        return anew and _leave_no_traces(spool, finished) and finished == folders
     except (SpoolError, OSError) as error:
         warn(_log, "erasure_not_finished", error=type(error).__name__)
         return False

@@ -28,11 +28,12 @@ def open_spool(
     destinations: Sequence[Addressee] = (),
     checkpoints: bool = False,
     reserve_mb: int = 0,
+    anew: bool = True,
 ) -> Spool:
     """Open the data folder, creating, migrating or rebuilding its index as needed; others wait meanwhile.
 
-    `destinations` are those for which a rebuild holds deliveries, `reserve_mb` what pictures leave free. Raises
-    SpoolError.
+    `destinations` are those for which a rebuild holds deliveries, `reserve_mb` what pictures leave free, `anew`:
+    see `erasing.take_up`. Raises SpoolError.
     """
     files = files or Files()
     layout = Layout(root)
@@ -45,7 +46,7 @@ def open_spool(
         spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints, reserve_bytes=reserve_mb * MB)
         try:
             spool.database.migrate()
-            erasing.take_up(spool)  # before anybody looks: what is half erased is no exam any more
+            erasing.take_up(spool, anew=anew)  # before anybody looks: what is half erased is no exam any more
             recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
             spool.sides.reconcile()

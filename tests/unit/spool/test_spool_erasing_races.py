@@ -102,6 +102,20 @@ def test_the_index_is_not_written_anew_under_an_exam_that_is_being_opened(opened
     assert clean == [False]
 
 
+def test_a_process_with_little_memory_leaves_the_index_to_the_others_when_it_starts(
+    spool: Spool, opened: Opened, root: Path
+) -> None:
+    exam = with_everything(spool)
+    spool.close()
+    marked(spool, exam)
+    small = opened(anew=False)
+    assert small.exams.list() == []
+    assert erasing.unfinished(small) == [exam.id]
+    opened()
+    assert words_on_disk(root) == []
+    assert erasing.unfinished(small) == []
+
+
 # --- pictures whose row was not written yet ----------------------------------------------------------------------
 
 
@@ -209,3 +223,21 @@ def test_a_picture_that_was_to_go_into_an_exam_that_is_erased_stays_where_it_is_
     assert len(why) == 1
     assert not spool.layout.moved(here.id, picture.sop_instance_uid).exists()  # with it nobody would send it
     assert spool.captures.get(picture.sop_instance_uid).capture.exam == here.id
+
+
+def test_an_exam_out_of_which_a_picture_is_still_moved_stays_until_that_is_done(
+    opened: Opened, reopened: Opened, spool: Spool
+) -> None:
+    files = At()
+    moves = opened(files=files)
+    here, to = finished(spool), finished(spool)
+    uid = store(spool, here, 1).sop_instance_uid
+    files.at("create", f"{uid}.json.part", fail)  # the disk fails when that it goes is durable already
+    with pytest.raises(DiskFailed):
+        moving.move(moves, here.id, [uid], to.id, numbers=[1])
+    with pytest.raises(WrongState, match="being moved to another one"):
+        erase(spool, here)
+    again = reopened()
+    assert again.captures.get(uid).capture.exam == to.id
+    assert erase(again, here)
+    assert again.captures.get(uid).capture.exam == to.id
