@@ -143,16 +143,7 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
     with suppress(SpoolDamaged):  # a damaged exam may be erased as well
         spool.exams.change(uid, lambda old: old)  # brings a row up to date that fell behind
     with locked(layout.exam_lock(uid)):
-        if _state(layout.exam_json(uid)) is ExamState.OPEN:
-            raise erasable.still_open()
-        if _revision(spool, uid) != exam.exam.revision:
-            # Given to another patient, to be checked, or to be kept, while this waited for its turn.
-            raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
-        if erasable.pictures_of(spool, uid) != exam.uids:
-            # Pictures were moved, or stored, while this waited for its turn: nobody agreed to lose those.
-            raise WrongState(
-                "The pictures of this exam have changed.", action="Look at it again before you erase it."
-            )
+        _refuse_changed(spool, exam)
         with spool.database.write() as connection:
             erasable.refuse(connection, uid, servers)
             connection.execute(
@@ -173,15 +164,25 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
     event(_log, "exam_erasure_begun", exam=uid)
 
 
-def _revision(spool: Spool, exam: str) -> int:
-    """Return how often an exam has changed, by its file or its row: one of them may be damaged or behind."""
-    known = _exam_in(spool.layout.exam_json(exam))
-    return max(known.revision if known else 0, spool.exams.get(exam).revision)
-
-
-def _state(path: Path) -> ExamState | None:
-    exam = _exam_in(path)
-    return exam.state if exam else None
+def _refuse_changed(spool: Spool, agreed: Loss) -> None:
+    """Raise WrongState when an exam is not what was agreed to any more. Under its lock only."""
+    exam, layout = agreed.exam.id, spool.layout
+    known = _exam_in(layout.exam_json(exam))
+    if known and known.state is ExamState.OPEN:
+        raise erasable.still_open()
+    # By its file or its row: one of them may be damaged or behind.
+    if max(known.revision if known else 0, spool.exams.get(exam).revision) != agreed.exam.revision:
+        # Given to another patient, to be checked, or to be kept, while this waited for its turn.
+        raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
+    there = erasable.pictures_of(spool, exam)
+    if any(layout.moved(exam, uid).exists() for uid in there):  # it is the other exam's: that was decided
+        raise WrongState(
+            "A picture of this exam is being moved to another one.",
+            action="Move it once more, or start the box again.",
+        )
+    if there != agreed.uids:
+        # Pictures were moved, or stored, while this waited for its turn: nobody agreed to lose those.
+        raise WrongState("The pictures of this exam have changed.", action="Look at it again before you erase it.")
 
 
 def _exam_in(path: Path) -> Exam | None:
