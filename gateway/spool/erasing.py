@@ -87,7 +87,7 @@ def erase_each(
                     may()
                     _begin(spool, each, by=by, person=person, servers=servers)
                 except (Refused, SpoolError) as why:
-                    if not spool.layout.erased(each.exam.id).is_dir():  # else it failed after the mark: it goes
+                    if not _is_marked(spool, each.exam.id):  # else it failed after that, and goes
                         staying.append(Staying(exam=each.exam, why=why))
         finally:
             clean = take_up(spool)
@@ -162,6 +162,11 @@ def _begin(spool: Spool, exam: Loss, *, by: str, person: str, servers: Collectio
         spool.files.write(layout.media(uid, ERASURE), [records.dump(record)])
         spool.files.rename(layout.exam(uid), layout.erased(uid))
     event(_log, "exam_erasure_begun", exam=uid)
+
+
+def _is_marked(spool: Spool, exam: str) -> bool:
+    """Say whether an exam has its mark; one that a backup brought back beside it is there."""
+    return spool.layout.erased(exam).is_dir() and not spool.layout.exam(exam).is_dir()
 
 
 def _refuse_changed(spool: Spool, agreed: Loss) -> None:

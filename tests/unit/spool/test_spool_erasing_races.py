@@ -168,6 +168,19 @@ def test_an_exam_that_has_its_mark_is_never_said_to_stay(opened: Opened) -> None
     assert [line["what"] for line in spool.audit.about(exam.id)] == ["exam-erased"]
 
 
+def test_an_exam_that_came_back_from_a_backup_beside_what_is_left_of_it_is_not_said_to_be_gone(
+    spool: Spool,
+) -> None:
+    exam = of_another(spool)
+    left = spool.layout.erased(exam.id)
+    left.mkdir()
+    (left / "a folder that somebody made").mkdir()
+    done = erasing.erase_each(spool, [erasable.loss(spool, exam.id, ["pacs"])], by="panel", servers=())
+    assert spool.layout.exam(exam.id).is_dir()
+    assert [each.exam.id for each in done.staying] == [exam.id]
+    assert not done.clean
+
+
 def test_what_became_of_each_exam_is_said_also_when_the_disk_turns_read_only_in_the_middle(
     opened: Opened,
 ) -> None:
