@@ -154,8 +154,9 @@ def _move(connection: sqlite3.Connection, uid: str, old: CommitmentState, new: C
 
 def _due_again(connection: sqlite3.Connection, uid: str, then_ns: int) -> None:
     connection.execute(
-        "UPDATE delivery SET proof_due_ns = ? FROM commitment_item WHERE transaction_uid = ? "
-        "AND delivery.id = commitment_item.delivery AND state = 'sent' AND proof_round = round",
+        "UPDATE delivery SET proof_due_ns = ? FROM commitment_item AS i WHERE transaction_uid = ? "
+        "AND delivery.id = i.delivery AND delivery.sop_instance_uid = i.sop_instance_uid "  # ids are given anew
+        "AND state = 'sent' AND proof_round = round",
         (then_ns, uid),
     )
 

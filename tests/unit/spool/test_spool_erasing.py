@@ -372,6 +372,8 @@ def test_what_was_seen_of_an_erased_picture_counts_for_no_other_that_got_its_id(
     )
     spool.proofs.settle([asked], lambda _: Verdict(state=DeliveryState.COMMITTED, proof="query"))
     assert spool.deliveries.get(new.id).state is DeliveryState.SENT
+    spool.commitments.accepted(spool.commitments.ask("pacs", [asked]), wait_s=86_400)
+    assert [each.delivery for each in spool.proofs.due("pacs", cap_s=1e6)] == [new.id]  # it waits for no answer
 
 
 # --- starts ------------------------------------------------------------------------------------------------------
