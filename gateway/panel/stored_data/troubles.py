@@ -28,7 +28,7 @@ TROUBLES = N_(
         erasing.LEFT: (
             "Of an exam that was erased traces are left on the disk.",
             "No picture is touched by it.",
-            "Start the box again: every start tries again. If that does not help, call service.",
+            "Start the box again while no exam is open: it tries again. If that does not help, call service.",
         ),
         audit.CHANGED: (
             "The audit file is not as it was written.",
