@@ -273,13 +273,16 @@ class Deliveries:
                 )
         return changed == 1
 
-    def hold(self, delivery: int) -> Delivery:
-        """Hold back a waiting delivery for a person. Raises WrongState."""
-        return self._by_person(delivery, DeliveryState.HELD, BY_PERSON, "Held back by a person.")
+    def hold(self, delivery: int, *, uid: str = "") -> Delivery:
+        """Hold back a waiting delivery for a person. Raises NotFound, WrongState.
 
-    def release(self, delivery: int) -> Delivery:
-        """Let a held delivery go again. Raises WrongState."""
-        return self._by_person(delivery, DeliveryState.QUEUED)
+        uid: of the object that is meant. Numbers are given anew when an exam is erased or the index rebuilt.
+        """
+        return self._by_person(delivery, uid, DeliveryState.HELD, BY_PERSON, "Held back by a person.")
+
+    def release(self, delivery: int, *, uid: str = "") -> Delivery:
+        """Let a held delivery go again; `uid` as in `hold`. Raises NotFound, WrongState."""
+        return self._by_person(delivery, uid, DeliveryState.QUEUED)
 
     def release_all(self, code: str, *, destination: str = "") -> int:
         """Let everything go that is held with this code, or what of it is a destination's; return how many."""
@@ -373,8 +376,10 @@ class Deliveries:
             f"{where} AND +setbacks {line} ORDER BY {order} LIMIT ?", (exam, destination, *ready, limit)
         )
 
-    def _by_person(self, delivery: int, new: DeliveryState, code: str = "", reason: str = "") -> Delivery:
+    def _by_person(self, delivery: int, uid: str, new: DeliveryState, code: str = "", reason: str = "") -> Delivery:
         seen = self.get(delivery)
+        if uid and seen.sop_instance_uid != uid:
+            raise NotFound("There is no such delivery.")
         asked = new is DeliveryState.QUEUED
         if not self.move(seen, new, Owner.PANEL, attempts=0, code=code, reason=reason, asked=asked):
             raise WrongState

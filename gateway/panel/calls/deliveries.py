@@ -73,22 +73,26 @@ class DeliveryCalls:
         return await self._answer(number)
 
     async def hold(self, request: Request) -> Response:
-        await bodies.read(request)
-        number = _number(request)
-        await self._context.work.spool(lambda: self._context.spool.deliveries.hold(number))
+        number, uid = _number(request), await _meant(request)
+        await self._context.work.spool(lambda: self._context.spool.deliveries.hold(number, uid=uid))
         await self._context.note("delivery-held", delivery=number)
         return await self._answer(number)
 
     async def release(self, request: Request) -> Response:
-        await bodies.read(request)
-        number = _number(request)
-        await self._context.work.spool(lambda: self._context.spool.deliveries.release(number))
+        number, uid = _number(request), await _meant(request)
+        await self._context.work.spool(lambda: self._context.spool.deliveries.release(number, uid=uid))
         await self._context.note("delivery-released", delivery=number)
         return await self._answer(number)
 
     async def _answer(self, number: int) -> Response:
         found = await self._context.work.spool(lambda: self._context.spool.deliveries.get(number))
         return JSONResponse(answers.delivery(found))
+
+
+async def _meant(request: Request) -> str:
+    """Return which object the caller means; "" when only the number is known."""
+    asked = await bodies.read(request, "sop_instance_uid")
+    return bodies.text(asked.values, "sop_instance_uid")
 
 
 def _number(request: Request) -> int:

@@ -25,6 +25,7 @@ class Way:
     word: str
     plain: str = ""  # the last answer in plain words, where those are others
     reason: str = ""  # the last answer, word by word
+    uid: str = ""  # of the object that is on its way
     codes: str = ""  # the stable code and the status of the last answer
     tries: int = 0
     since: str = ""  # when that became so, local
@@ -96,6 +97,7 @@ def _way(picture: Picture | None, delivery: Delivery, clock: Clock, away: Contai
     plain = reasons.of_delivery(delivery)
     return Way(
         delivery=delivery.id,
+        uid=delivery.sop_instance_uid,
         number=picture.capture.instance_number if picture else 0,
         made=picture is not None and delivery in picture.derived,
         mark=_mark(delivery),

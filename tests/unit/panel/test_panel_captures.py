@@ -307,6 +307,18 @@ def test_the_word_for_a_picture_is_that_of_its_required_destination(
     assert {d["destination"]: d["state"] for d in capture["deliveries"]} == {"pacs": pacs, "backup": "queued"}
 
 
+def test_who_means_another_picture_than_now_has_the_delivery_s_number_holds_and_sends_nothing(bench: Bench) -> None:
+    exam = bench.open_exam()
+    uid = bench.still(exam)
+    seal(bench, exam, uid)
+    number = bench.get("/deliveries")["deliveries"][0]["id"]
+    other: dict[str, object] = {"sop_instance_uid": "2.25.1"}
+    bench.refused(f"/deliveries/{number}/hold", other, 404, "not-found")
+    assert bench.post(f"/deliveries/{number}/hold", {"sop_instance_uid": uid})["state"] == "held"
+    bench.refused(f"/deliveries/{number}/release", other, 404, "not-found")
+    assert bench.post(f"/deliveries/{number}/release", {"sop_instance_uid": uid})["state"] == "queued"
+
+
 def test_deliveries_are_listed_held_released_and_tried_again_at_once(bench: Bench) -> None:
     exam = bench.open_exam()
     seal(bench, exam, bench.still(exam))

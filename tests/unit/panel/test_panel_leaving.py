@@ -240,6 +240,7 @@ def test_a_picture_that_is_held_can_be_sent_from_the_details(bench: Bench) -> No
     assert page.count("Send picture") == 1
     (held,) = bench.get("/deliveries?state=held")["deliveries"]
     assert f"/api/v1/deliveries/{held['id']}/release" in page
+    assert f'{{"sop_instance_uid": "{held["sop_instance_uid"]}"}}' in page
 
 
 def test_a_picture_of_which_no_object_can_be_made_stands_in_the_details_with_its_reason(bench: Bench) -> None:
