@@ -14,6 +14,7 @@ _SET_BY = {
     "nobody": "nobody set it since the start",
 }
 _PAGE = "More, Settings, This box, Network of this box."
+_TIME_PAGE = "More, Settings, This box, Date and time."
 
 
 def network(folder: Path = FOLDER) -> Iterator[Finding]:
@@ -48,6 +49,10 @@ def _around(seen: Mapping[str, Any]) -> Iterator[Finding]:
     for problem in seen.get("problems", []):
         says = f"not as its settings say [{problem}]"
         yield Finding(what="machine.toml", ok=False, says=says, action=f"Set it anew: {_PAGE}")
+    for key in seen.get("wrong", []):
+        page = _TIME_PAGE if key.startswith("time.") else _PAGE
+        says = f"{key} cannot be right as it was saved, and is not used"
+        yield Finding(what="machine.toml", ok=False, says=says, action=f"Set it anew: {page}")
 
 
 def usb(folder: Path = FOLDER) -> Iterator[Finding]:

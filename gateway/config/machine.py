@@ -6,21 +6,27 @@ and wpa_supplicant as it is, so no value can hold a line's end, a quote or a pat
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 from gateway.config import certificates, forms, reader, values
 from gateway.config.findings import Finding, Parts
 from gateway.config.forms import Form, Shaped
+from gateway.config.lines import Place
 from gateway.config.table import Table
 from gateway.config.values import Wrong, shown, words_of
+from gateway.errors import ConfigurationError
 from gateway.messages import N_
 
 NAME = "machine.toml"
 UTC = "UTC"
+# They say together where the box is in the network: with one wrong the others may be somebody else's place.
+WHEREABOUTS: tuple[Place, ...] = tuple(("network", key) for key in ("interface", "method", "address", "vlan"))
+_ADDRESS: Place = ("network", "address")  # what a table lacks that is wrong as a whole
 _PORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")  # an interface's name (IFNAMSIZ of Linux)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _IDENTITY = re.compile(r"[A-Za-z0-9._@/+:-]{1,253}")
@@ -63,6 +69,40 @@ class Time:
 class Machine:
     network: Network = Network()
     time: Time = Time()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saved:
+    """What a file says without what is wrong in it: where that stands, and all that goes because of it."""
+
+    machine: Machine
+    wrong: tuple[Place, ...] = ()
+    left_out: tuple[Place, ...] = ()
+
+
+def read_saved(raw: bytes, path: Path) -> Saved:
+    """Return what can be taken of a file that was saved: an earlier version may have let more pass.
+
+    What is wrong costs itself alone: no address is lost for a time server. Raises ConfigurationError for what
+    cannot be read at all, and for a file of a later version, whose words may mean something else.
+    """
+    good, problems = reader.read_good(raw, path, tables(path.parent), _findings)
+    places = (each.place[:2] for each in problems)
+    wrong = tuple(dict.fromkeys(_ADDRESS if place == ("network",) else place for place in places))
+    if ("config_version",) in wrong:
+        raise ConfigurationError(str(path), problems)
+    gone = dict.fromkeys([*wrong, *(WHEREABOUTS if any(place in WHEREABOUTS for place in wrong) else ())])
+    return Saved(
+        machine=Machine(
+            network=Network(**_without("network", good, gone)), time=Time(**_without("time", good, gone))
+        ),
+        wrong=wrong,
+        left_out=tuple(gone),
+    )
+
+
+def _without(table: str, good: Mapping[str, Mapping[str, Any]], gone: Container[Place]) -> dict[str, Any]:
+    return {key: value for key, value in good.get(table, {}).items() if (table, key) not in gone}
 
 
 def read_text(raw: bytes, path: Path) -> Machine:

@@ -57,6 +57,19 @@ def read_tables(
     return made
 
 
+def read_good(
+    raw: bytes, path: Path, known: Mapping[str, Table], rules: Callable[[Parts], Iterator[Finding]]
+) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
+    """Return the values of each table of another file that are right, and what is wrong with the file.
+
+    A value that does not go with another one is among both. Raises ConfigurationError for what cannot be read.
+    """
+    reading = _Reading(path, {}, raw, known=known, rules=rules)
+    if reading.is_unreadable:
+        raise ConfigurationError(str(path), reading.problems())
+    return reading.good(), reading.problems()
+
+
 def check(path: Path, environment: Mapping[str, str] | None = None) -> list[Problem]:
     """Return every problem of the file, ordered by line; an empty list means that `read` accepts it."""
     try:
@@ -111,6 +124,15 @@ class _Reading:
             for f in self._findings
         ]
         return self._unreadable + sorted(found, key=lambda problem: (problem.line, problem.key))
+
+    @property
+    def is_unreadable(self) -> bool:
+        return bool(self._unreadable)
+
+    def good(self) -> dict[str, dict[str, Any]]:
+        """Return what is right of each table that stands alone."""
+        alone = ((name, table) for name, table in self._tables.items() if not table.many)
+        return {name: _kept(table, part) for name, table in alone for part in self._parts.get(name, ())}
 
     def settings(self) -> Settings | None:
         """Build the settings, or None when there are problems."""

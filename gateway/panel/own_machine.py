@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from gateway.clock import Clock
 from gateway.config import machine
-from gateway.config.changes import Add, Change
+from gateway.config.changes import Add, Change, Drop
 from gateway.config.editing import Editor, Trial
-from gateway.config.machine import Machine
+from gateway.config.machine import Machine, Saved
 from gateway.config.table import Table
 from gateway.config.told import FOLDER, told
 from gateway.errors import BadValue, ConfigurationError
@@ -59,10 +59,6 @@ class Seen:
     network: Mapping[str, Any]
     clock: Mapping[str, Any]
     seconds_left: int
-
-    @property
-    def is_damaged(self) -> bool:
-        return "damaged" in self.network.get("problems", [])
 
 
 class OwnMachine:
@@ -125,21 +121,27 @@ class OwnMachine:
         return State(revision=self.editor.revision(), writable=self.editor.is_writable, waits="")
 
     def settings(self) -> Machine:
-        """Return what the file says; a damaged one says nothing, as root takes it."""
-        try:
-            return machine.read_text(self.editor.kept.read().raw, self.editor.kept.path)
-        except ConfigurationError:
-            return Machine()
+        """Return what the file says, as root takes it."""
+        return self._saved(self.editor.kept.read().raw).machine
 
     def tried(self, changes: Sequence[Change], revision: str) -> Trial:
-        """Return what changes would make of the file. Raises BadValue, NoMachine, SettingsMoved."""
+        """Return what changes would make of the file. Raises BadValue, NoMachine, SettingsMoved.
+
+        What root leaves out already goes with the first change elsewhere: it stands on another page, and two such
+        values would keep each other from being put right.
+        """
         if not self.there:
             raise NoMachine
         tables = self.tables
         for change in changes:
             if isinstance(change, Add) or len(change.place) == 1 or str(change.place[0]) not in tables:
                 raise BadValue("This is no part of the machine's settings.")
-        return self.editor.try_changes(changes, revision)
+        own = {change.place[:2] for change in changes if not isinstance(change, Add)}
+        before = self._saved(self.editor.kept.read().raw).left_out
+        trial = self.editor.try_changes(changes, revision)
+        still = set(self._saved(trial.text.raw).left_out) - own
+        out = [Drop(place=each) for each in before if each in still]
+        return self.editor.try_changes([*changes, *out], revision) if out else trial
 
     def make(self, trial: Trial, revision: str, *, over_network: bool, person: str = "") -> bool:
         """Write it; say False for what is only tried, because it could cost the connection over which it came.
@@ -176,6 +178,13 @@ class OwnMachine:
         who = {"person": person} if person else {}
         self._audit.note("clock-set", by="panel", **who, to=f"{at:%Y-%m-%dT%H:%M:%SZ}")
         self._files.write_request(self._requests / _SET_CLOCK, f"{at:%Y-%m-%dT%H:%M:%SZ}\n".encode())
+
+    def _saved(self, raw: bytes) -> Saved:
+        """Return what can be taken of a text; of a damaged one that is nothing."""
+        try:
+            return machine.read_saved(raw, self.editor.kept.path)
+        except ConfigurationError:
+            return Saved(machine=Machine())
 
     def _note(self, what: str, trial: Trial, person: str) -> None:
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))

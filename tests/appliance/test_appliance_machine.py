@@ -186,7 +186,7 @@ def trial(box: Box) -> dict[str, Any]:
 
 
 def in_a_vlan(box: Box) -> dict[str, Any]:
-    box.unpack_text(MACHINE, f"[network]\nvlan = {VLAN}\n")
+    box.unpack_text(MACHINE, f'[network]\nvlan = {VLAN}\n[time]\nservers = ["ntp..x"]\n')
     until("packets with a tag", lambda: TAGGED in box.packets.read_bytes(), 120, pause_s=1)
     network = box.says("network", inner=f"vlan{VLAN}")
     return {"network": network, "screen": box.screen(), "links": box.shell("ip -br link")}
@@ -259,6 +259,10 @@ def test_a_network_that_nobody_kept_is_taken_back_and_was_never_on_the_disk(seen
 def test_in_a_vlan_every_packet_has_its_tag_and_the_screen_works(seen: Seen) -> None:
     assert f"vlan{VLAN}@" in seen.vlan["links"]
     assert seen.vlan["screen"] == "200"
+
+
+def test_a_time_server_that_is_none_costs_no_network(seen: Seen) -> None:
+    assert (seen.vlan["network"]["wrong"], seen.vlan["network"]["problems"]) == (["time.servers"], [])
 
 
 def test_a_damaged_file_leaves_the_box_in_the_network(seen: Seen) -> None:

@@ -108,6 +108,8 @@ LIKE_ANOTHER = {
     "machine_network": "settings_archive",
     "machine_network_tried": "settings_archive",
     "machine_network_troubled": "settings_archive",
+    "machine_network_wrong": "settings_archive",
+    "machine_time_wrong": "settings_archive",
     "machine_network_pc": "settings_archive",
     "machine_address": "settings_choice",
     "machine_time": "settings_archive",

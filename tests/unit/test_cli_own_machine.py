@@ -39,6 +39,13 @@ def test_each_part_of_the_network_is_a_finding_of_its_own(tmp_path: Path) -> Non
     assert found(tmp_path, problems=["damaged"])[2] == ("machine.toml", False)
 
 
+def test_each_saved_value_that_is_not_used_is_a_problem_with_its_page(tmp_path: Path) -> None:
+    found(tmp_path, wrong=["network.dns", "time.servers"])
+    said = [str(each) for each in own_machine.network(tmp_path) if each.what == "machine.toml"]
+    assert ["network.dns" in said[0], "Network of this box" in said[0]] == [True, True]
+    assert ["time.servers" in said[1], "Date and time" in said[1]] == [True, True]
+
+
 def test_it_says_what_set_the_clock(tmp_path: Path) -> None:
     for said, words in (
         ({"by": "ntp", "server": "10.1.2.4"}, "follows 10.1.2.4"),

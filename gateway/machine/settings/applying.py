@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.config import keeping, machine, reader
 from gateway.config.keeping import text_at
-from gateway.config.machine import Machine
+from gateway.config.machine import Machine, Saved
 from gateway.config.settings import Settings
 from gateway.errors import ConfigurationError, MachineFailed
 from gateway.log import event, warn
@@ -45,6 +45,7 @@ class Applied:
     inner: str  # the port that has the address: the VLAN's inside the first one
     method: str
     problems: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()  # keys of machine.toml that are not what the machine is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,8 @@ class Applying:
     def text(self, raw: bytes, revision: str) -> Applied:
         """Make the machine what a text says that stands, or might stand, in the file."""
         self.failed.clear()
-        wanted = self._machine(raw)
+        saved = self._saved(raw)
+        wanted = saved.machine
         self._try("firewall", self._firewall)
         self._try("zone", lambda: self._zone(wanted))
         port = chosen(wanted.network, self.ports())
@@ -79,6 +81,7 @@ class Applying:
             inner=networkd.vlan_name(wanted.network.vlan) if wanted.network.vlan else port,
             method=wanted.network.method,
             problems=tuple(self.failed),
+            wrong=tuple(".".join(map(str, place)) for place in saved.wrong),
         )
 
     # --- inside --------------------------------------------------------------------------------------------
@@ -90,14 +93,17 @@ class Applying:
             warn(_log, "part_failed", part=what, why=str(error))
             self.failed.append(what)
 
-    def _machine(self, raw: bytes) -> Machine:
+    def _saved(self, raw: bytes) -> Saved:
         try:
-            return machine.read_text(raw, self.places.machine)
+            saved = machine.read_saved(raw, self.places.machine)
         except ConfigurationError as error:
             for problem in error.problems:
                 warn(_log, "machine_toml_refused", line=problem.line, key=problem.key)
             self.failed.append(DAMAGED)
-            return Machine()
+            return Saved(machine=Machine())
+        for place in saved.wrong:
+            warn(_log, "machine_toml_wrong", key=".".join(map(str, place)))
+        return saved
 
     def _firewall(self) -> None:
         """Open the ports of the configuration; one that cannot be read leaves those open that are."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from gateway.config.machine import WHEREABOUTS
 from gateway.errors import NotFound
 from gateway.messages import N_
 from gateway.panel.context import Context
@@ -14,7 +15,7 @@ from gateway.panel.own_machine import OwnMachine, cities, regions
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.pages.settings import SettingsPages, with_a_way_out
 from gateway.panel.people.roles import SET_UP, SET_UP_AT_THE_BOX
-from gateway.panel.shown import settings
+from gateway.panel.shown import setting_values, settings
 from gateway.panel.shown.setting_words import OF_BOX
 from gateway.panel.shown.settings import Field
 
@@ -121,15 +122,18 @@ class MachinePages:
             "gateway_words": _GATEWAY,
             "switch_words": _SWITCH,
             "problems": [_PROBLEMS[each] for each in seen.network.get("problems", []) if each in _PROBLEMS],
+            "wrong": _wrong(seen.network, of_time=False),
         }
 
     def _time(self, request: Request) -> Values:
         there = self._machine.there
-        seen = self._machine.seen().clock if there else {}
+        now = self._machine.seen() if there else None
+        seen = now.clock if now else {}
         return {
             **self._state(),
             "there": there,
             "seen": seen,
+            "wrong": _wrong(now.network, of_time=True) if now else [],
             "by": _SET_BY.get(str(seen.get("by", "")), ""),
             "fields": [each for each in self._fields("time") if each.place != _ZONE],
             "zone": self._machine.settings().time.zone,
@@ -222,6 +226,12 @@ class MachinePages:
     def _today(self) -> dict[str, Any]:
         local = self._context.clock.now().local
         return {"day": f"{local:%Y-%m-%d}", "offset": f"{local:%z}"}
+
+
+def _wrong(network: Mapping[str, Any], *, of_time: bool) -> list[tuple[str, bool]]:
+    """Return what each saved value is called that root left out, and whether the address went with it."""
+    keys = [key for key in network.get("wrong", []) if key.startswith("time.") is of_time]
+    return [(setting_values.label(key), tuple(key.split(".")) in WHEREABOUTS) for key in keys]
 
 
 def _guard(seen: Mapping[str, Any]) -> str:

@@ -64,6 +64,10 @@ def _troubled(box: Box, page: Page) -> None:
     )
 
 
+def _wrong(box: Box, page: Page) -> None:
+    appliance(box, page, method="dhcp", wrong=["network.address", "network.dns", "time.servers"])
+
+
 def _certified(box: Box, page: Page) -> None:
     appliance(box, page)
     ask(box, page, "/certificate/make", {"names": ["endo-2.klinik.example", "10.1.2.3"]})
@@ -87,9 +91,11 @@ at("machine", "/machine", appliance)
 at("machine_network", "/machine/network", appliance)
 at("machine_network_tried", "/machine/network", _tried)
 at("machine_network_troubled", "/machine/network", _troubled)
+at("machine_network_wrong", "/machine/network", _wrong)
 at("machine_network_pc", "/machine/network", as_administrator)
 at("machine_address", "/machine/network/ask/network/method", appliance)
 at("machine_time", "/machine/time", appliance)
+at("machine_time_wrong", "/machine/time", _wrong)
 at("machine_clock", "/machine/clock", appliance)
 at("machine_zones", "/machine/zones", appliance)
 at("machine_zone", "/machine/zones/Europe", appliance)

@@ -89,11 +89,26 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(applying: Applying, pla
 
 
 def test_a_damaged_file_leaves_the_box_in_the_network_and_is_said(applying: Applying, places: Places) -> None:
-    for damaged in (b"[network", b"\xff\xfe", b'[network]\nmethod = "static"\n', b"\0" * 2_000_000):
+    for damaged in (b"[network", b"\xff\xfe", b"config_version = 2\n" + STATIC.encode(), b"\0" * 2_000_000):
         places.machine.write_bytes(damaged)
         found = applying.file()
         assert (found.method, found.problems) == ("dhcp", ("damaged",))
         assert networks(places) == {}
+
+
+def test_a_saved_value_that_is_wrong_costs_itself_alone_and_is_said(applying: Applying, places: Places) -> None:
+    (places.run / "systemd/netif/state").write_text("NTP=10.0.0.1\n")
+    places.machine.write_text(f'{STATIC}colour = "red"\n[time]\nservers = ["ntp..x"]\nzone = "Europe/Zurich"\n')
+    found = applying.file()
+    assert (found.method, found.problems, found.wrong) == ("static", (), ("network.colour", "time.servers"))
+    assert "Address=10.1.2.3/24" in networks(places)["10-scopegate.network"]
+    assert "server 10.0.0.1" in (places.run / "scopegate-time/scopegate.sources").read_text()
+
+
+def test_a_fixed_address_that_is_none_is_asked_of_the_network_and_said(applying: Applying, places: Places) -> None:
+    places.machine.write_text(STATIC.replace("/24", ""))
+    found = applying.file()
+    assert (found.method, found.problems, found.wrong) == ("dhcp", (), ("network.address",))
 
 
 def test_a_program_that_fails_keeps_nothing_else_from_being_done(

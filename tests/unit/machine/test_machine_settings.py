@@ -139,3 +139,62 @@ def test_a_key_of_another_certificate_is_said_at_its_place(certified: Path) -> N
 
 def test_an_identity_cannot_end_the_line_of_another_programs_file(certified: Path) -> None:
     assert "identity" in problems(certified, access(identity='a\\"\\nprivate_key=\\"/x'))[0]
+
+
+# --- a file that was saved -----------------------------------------------------------------------------------
+
+
+def saved(tmp_path: Path, text: str) -> machine.Saved:
+    return machine.read_saved(text.encode(), tmp_path / "machine.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('hostname = "a b"', "hostname"),
+        ('gateway = "10.9.9.1"', "gateway"),
+        ('gateway = "here"', "gateway"),
+        ('dns = ["10.1.2"]', "dns"),
+        ("mtu = 5", "mtu"),
+        ('colour = "red"', "colour"),
+        ('ieee8021x = { identity = "box", ca = "ca.pem", certificate = "box.pem", key = "box.key" }', "ieee8021x"),
+    ],
+)
+def test_a_saved_value_that_is_wrong_costs_no_address(tmp_path: Path, line: str, key: str) -> None:
+    found = saved(tmp_path, f"[network]\n{STATIC}vlan = 20\n{line}\n[time]\nzone = 'Europe/Zurich'\n")
+    assert found.wrong == found.left_out == (("network", key),)
+    assert found.machine == Machine(
+        network=Network(method="static", address="10.1.2.3/24", vlan=20), time=Time(zone="Europe/Zurich")
+    )
+
+
+def test_a_saved_time_server_that_is_none_costs_the_time_servers(tmp_path: Path) -> None:
+    found = saved(
+        tmp_path, f"[network]\n{STATIC}[time]\nzone = 'Europe/Zurich'\nservers = ['ntp..x', '10.1.2.4']\n"
+    )
+    assert found.wrong == (("time", "servers"),)
+    assert found.machine.network.address == "10.1.2.3/24"
+    assert found.machine.time == Time(zone="Europe/Zurich")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (STATIC.replace("/24", ""), "address"),
+        ('method = "static"\n', "address"),
+        (f"{STATIC}vlan = 5000\n", "vlan"),
+        (f"{STATIC}interface = '../x'\n", "interface"),
+        (STATIC.replace("static", "fixed"), "method"),
+    ],
+)
+def test_no_address_is_taken_when_it_may_be_that_of_another_network(tmp_path: Path, text: str, key: str) -> None:
+    found = saved(tmp_path, f'[network]\n{text}hostname = "endo-2"\n[time]\nservers = ["10.1.2.4"]\n')
+    assert found.wrong == (("network", key),)
+    assert set(found.left_out) == {("network", each) for each in ("interface", "method", "address", "vlan")}
+    assert found.machine == Machine(network=Network(hostname="endo-2"), time=Time(servers=("10.1.2.4",)))
+
+
+@pytest.mark.parametrize("text", ["[network", "config_version = 2\n[network]\n" + STATIC])
+def test_of_what_cannot_be_understood_nothing_is_taken(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        saved(tmp_path, text)

@@ -143,6 +143,41 @@ def test_a_fixed_address_is_asked_for_with_its_gateway_and_name_servers(box: Ben
     assert box.client.get("/machine/other/ask/network/method").status_code == 404
 
 
+# --- a file of which something is wrong ---------------------------------------------------------------------------
+
+
+def test_what_root_left_out_of_a_saved_file_stands_on_its_page(box: Bench) -> None:
+    says(box, "network", **{**NETWORK, "wrong": ["network.address", "network.dns", "time.servers"]})
+    network, time = (box.client.get(f"/machine/{page}").text for page in ("network", "time"))
+    assert "Fixed address, with its prefix:</b> What was saved cannot be right. Until it is set anew" in network
+    assert "Name servers (DNS):</b> What was saved cannot be right and is not used." in network
+    assert "Time servers (NTP):</b> What was saved" in time
+    assert "Time servers" not in network
+    assert time.count("What was saved") == 1
+
+
+def test_what_is_wrong_elsewhere_keeps_nothing_from_being_set_and_goes_in_sight(box: Bench) -> None:
+    path = folder(box) / "machine.toml"
+    wrong = '[network]\nmethod = "static"\naddress = "10.1.2.30"\nhostname = "a b"\n'
+    path.write_text(f'{wrong}[time]\nservers = ["ntp..x"]\nzone = "Europe/Zurich"\n')
+    assert "Zurich" in box.client.get("/machine/time").text
+    changes = put("network", "address", value="10.1.2.30/24"), put("network", "gateway", value="10.1.2.1")
+    tried = asked(box.client, "check", *changes).json()
+    assert tried["problems"] == []
+    gone = [each["words"]["label"] for each in tried["differences"] if each["new"] is None]
+    assert gone == ["Name in the network", "Time servers (NTP)"]
+    assert asked(box.client, "change", *changes).json()["written"] is True
+    network = '[network] method = "static" address = "10.1.2.30/24" gateway = "10.1.2.1"'
+    assert " ".join(path.read_text().split()) == f'{network} [time] zone = "Europe/Zurich"'
+
+
+def test_an_address_that_cannot_be_goes_with_all_that_says_where_the_box_is(box: Bench) -> None:
+    path = folder(box) / "machine.toml"
+    path.write_text('colour = 1\n[network]\nmethod = "static"\naddress = "10.1.2.30"\nvlan = 20\n')
+    assert asked(box.client, "change", put("time", "servers", value=["10.1.2.4"])).json()["written"] is True
+    assert " ".join(path.read_text().split()) == '[network] [time] servers = ["10.1.2.4"]'
+
+
 # --- from elsewhere ----------------------------------------------------------------------------------------------
 
 
