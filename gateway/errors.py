@@ -351,7 +351,10 @@ class ListenerFailed(ScopegateError):
 
     code = "listener"
     safe = "Pictures are stored and sent all the same; archives cannot report to this box."
-    action = "Call IT: stop the other program, or change [station] listen. It is tried again by itself."
+    action = (
+        "Call IT: stop the other program, or change “Address at which archives report”. "
+        "It is tried again by itself."
+    )
 
 
 class WorklistError(ScopegateError):

@@ -74,7 +74,8 @@ class Request:
             if not self._readable(element):
                 raise TextDoesNotFit(
                     f"The order's {keyword} cannot be read in its character set.",
-                    action="Assign the exam to typed patient data, and set fallback_charset for that server.",
+                    action="Assign the exam to typed patient data, and set “Character set when the server says "
+                    "none” for that server.",
                 )
             if not values.allowed(elements.vr_of(element.tag), text):
                 raise ObjectError(

@@ -54,8 +54,8 @@ UNKNOWN_CA = Fault(
 WRONG_NAME = Fault(
     code="tls-wrong-name",
     says="shows a certificate that does not name {host}",
-    action="Call IT: check that it is the right machine; then set host of {name} to a name in its certificate, or "
-    "check_name = false in tls.",
+    action="Call IT: check that it is the right machine; then set “Address” of {name} to a name in its "
+    "certificate, or say No to “The certificate must have the server's name”.",
 )
 UNFIT = Fault(
     code="tls-certificate",

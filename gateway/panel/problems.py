@@ -45,14 +45,14 @@ class NoPractice(Refused):
     """Practice is not set up on this box."""
 
     code = "no-practice"
-    action = "IT: set practice in [panel] and enable scopegate-practice.path."
+    action = "IT: say Yes to “The screen may begin practice” and enable scopegate-practice.path."
 
 
 class NoSwitch(Refused):
     """This box cannot be switched off on its screen."""
 
     code = "no-switch"
-    action = "Use the switch on the box itself; or IT: set switch_off in [panel]."
+    action = "Use the switch on the box itself; or IT: say Yes to “The screen may switch the box off”."
 
 
 class NoMachine(Refused):

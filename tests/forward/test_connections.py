@@ -52,8 +52,8 @@ def test_it_says_what_the_settings_lead_to_and_whether_monitoring_can_read_the_b
     wanted = settings(tmp_path, metrics=Metrics(listen=Address(host="10.0.0.5", port=9464)))
     LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock).write({"metrics": ""})
     lines = by_what(looked(spool, wanted))
-    assert lines["configuration"]["says"].startswith("stick is required and never vouches")
-    assert (lines["metrics"]["ok"], "[metrics] listen" in lines["metrics"]["action"]) == (False, True)
+    assert lines["configuration"]["says"].startswith("stick must have pictures before they leave this box's disk")
+    assert (lines["metrics"]["ok"], "“Address for monitoring”" in lines["metrics"]["action"]) == (False, True)
 
 
 def test_it_says_which_files_everybody_may_read_and_which_nobody_can(spool: Spool, tmp_path: Path) -> None:
@@ -96,6 +96,22 @@ def test_the_screen_has_the_words_that_doctor_prints(spool: Spool, clock: FakeCl
     printed = [*remarked(wanted), *connected(wanted, lan, clock)]
     assert looked(spool, wanted, lan=arguments)["lines"] == [each.to_json() for each in printed]
     assert "problem  listener: This box cannot listen. [port-taken]  -> Call IT." in map(str, printed)
+
+
+def test_settings_have_their_names_of_the_file_where_that_file_is_and_there_alone(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    lan = Lan(certificate=tmp_path / "c.pem", key=tmp_path / "c.key")
+    wanted = settings(tmp_path, metrics=Metrics(listen=Address(host="10.0.0.5", port=9464)))
+    LiveState(folder=tmp_path, process="panel", files=Files(), clock=clock).write({"metrics": "", "lan": ""})
+    found = {each.what: each for each in [*remarked(wanted), *connected(wanted, lan, clock)]}
+    for what, key in (
+        ("configuration", "required = false"),
+        ("second door", "[panel] lan"),
+        ("metrics", "[metrics] listen"),
+    ):
+        assert str(found[what]).endswith(f" In the file: {key}.")
+        assert key not in found[what].says + found[what].action
 
 
 def test_it_ends_where_it_is_when_a_changed_setting_is_to_be_taken(spool: Spool, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from tests.rules.messages import messages
 LOCALE = Path(__file__).resolve().parents[2] / "gateway/panel/locale"
 OTHERS = [tag for tag in LANGUAGES if tag != ENGLISH]
 PLACES = re.compile(r"\{\w+\}|%\(\w+\)s")
+QUOTED = re.compile(r"“([^”]+)”")
+GERMAN = "de"
+NAMED = 14  # letters: a shorter word may be the same in two languages
 FEW = 3  # letters: a message that has fewer of its own is found in too many sentences
 HEADER = """\
 # The words of Scopegate's screen. English is the key; {{name}} and %(name)s stand for values.
@@ -61,6 +64,22 @@ def test_every_message_is_translated_with_its_values(tag: str) -> None:
     assert unsure == []
     other = [one for one, message in held.items() if places(one) != places(str(message.string))]
     assert other == []
+
+
+@pytest.mark.parametrize("tag", OTHERS)
+def test_what_a_sentence_quotes_is_called_as_the_screen_calls_it(tag: str) -> None:
+    held = {str(message.id): str(message.string) for message in catalogue(tag) if message.id}
+    quoted = [(one, name) for one in held for name in QUOTED.findall(one)]
+    assert quoted
+    assert [name for _, name in quoted if name not in held] == []
+    assert [(one, name) for one, name in quoted if held[name] not in held[one]] == []
+
+
+@pytest.mark.parametrize("tag", [tag for tag in OTHERS if tag != GERMAN])
+def test_no_language_has_the_words_of_another(tag: str) -> None:
+    german = {str(message.id): str(message.string) for message in catalogue(GERMAN) if message.id}
+    held = {str(message.id): str(message.string) for message in catalogue(tag) if message.id}
+    assert [one for one, words in held.items() if words == german[one] != one and len(words) > NAMED] == []
 
 
 def test_a_finished_sentence_is_found_as_its_own_message_and_no_other() -> None:

@@ -20,8 +20,9 @@ def second_door(settings: Settings, lan: Lan | None, clock: Clock) -> Iterator[F
     elif listens_at := said.get("lan"):
         yield Finding(what="second door", ok=True, says=f"open at {listens_at}")
     else:
-        do = "Make an administrator on the box; then look at certificate, key and address of [panel] lan."
-        yield Finding(what="second door", ok=False, says="shut: browsers of the network cannot come in", action=do)
+        do = "Make an administrator on the box; then look at “Browsers of the clinic's network”."
+        says = "shut: browsers of the network cannot come in"
+        yield Finding(what="second door", ok=False, says=says, action=do, in_file="[panel] lan")
 
 
 def monitoring(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -34,10 +35,9 @@ def monitoring(settings: Settings, clock: Clock) -> Iterator[Finding]:
     elif listens_at := said.get("metrics"):
         yield Finding(what="metrics", ok=True, says=f"listens at {listens_at}")
     else:
-        do = "Look at [metrics] listen: is the address this box's own, and its port free?"
-        yield Finding(
-            what="metrics", ok=False, says="shut: the clinic's monitoring cannot read this box", action=do
-        )
+        do = "Look at “Address for monitoring”: is it this box's own, and its port free?"
+        says = "shut: the clinic's monitoring cannot read this box"
+        yield Finding(what="metrics", ok=False, says=says, action=do, in_file="[metrics] listen")
 
 
 def listener(settings: Settings, clock: Clock) -> Iterator[Finding]:

@@ -17,11 +17,13 @@ class Finding:
     says: str
     action: str = ""
     code: str = ""
+    in_file: str = ""  # what the configuration's file calls the settings in it: for who has that file
 
     def __str__(self) -> str:
         mark = {True: "ok     ", False: "problem", None: "note   "}[self.ok]
         action = f"  -> {self.action}" if self.action else ""
-        return f"{mark}  {self.what}: {self.said}{action}"
+        in_file = f" In the file: {self.in_file}." if self.in_file else ""
+        return f"{mark}  {self.what}: {self.said}{action}{in_file}"
 
     @property
     def said(self) -> str:

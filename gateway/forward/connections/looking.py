@@ -28,7 +28,8 @@ Json = dict[str, Any]
 
 def remarked(settings: Settings) -> Iterator[Finding]:
     """Say what the configuration leads to that its author may not see."""
-    yield from (Finding(what="configuration", ok=None, says=remark) for remark in remarks(settings))
+    for each in remarks(settings):
+        yield Finding(what="configuration", ok=None, says=each.says, in_file=each.in_file)
 
 
 def connected(settings: Settings, lan: Lan | None, clock: Clock) -> Iterator[Finding]:

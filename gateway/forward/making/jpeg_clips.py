@@ -204,8 +204,8 @@ class JpegClips:
 
 def _too_large(size: int, most: int) -> ObjectError:
     return ObjectError(
-        f"As JPEG this clip has {size // _MB} MB or more, and it gets at most {most // _MB} MB (max_object_mb). "
-        "Raise it if the archive takes more.",
+        f"As JPEG this clip has {size // _MB} MB or more, and it gets at most {most // _MB} MB. "
+        "Raise “Largest object” if the archive takes more.",
         code="too-large",
     )
 

@@ -92,9 +92,9 @@ def check_size(sealed: SealedObject, destination: Destination) -> None:
     if sealed.bytes > destination.max_object_mb * _MB:
         raise NeverAccepted(
             f"This object has {sealed.bytes // _MB} MB; {destination.name} gets at most "
-            f"{destination.max_object_mb} MB (max_object_mb).",
+            f"{destination.max_object_mb} MB.",
             code="too-large",
-            action="Raise max_object_mb if the archive takes more, then release it.",
+            action="Raise “Largest object” if the archive takes more, then release it.",
         )
 
 

@@ -187,9 +187,7 @@ class BoxHealth:
             "unknown" if panel is None else "shut" if shut else "open",
             code="door-shut" if shut else "",
             what="Browsers of the network cannot come in." if shut else "",
-            action="Make an administrator; then look at certificate, key and address of [panel] lan."
-            if shut
-            else "",
+            action="Make an administrator; then look at “Browsers of the clinic's network”." if shut else "",
         )
         return {**line, "listens_at": listens_at}
 

@@ -31,16 +31,17 @@ _FINE = [
 _WRONG = [
     _line(
         "configuration",
-        "pacs is required and never vouches for what it got, so what goes there never leaves this box's disk to "
-        "make room: set commitment, or query with trust_query, or required = false if another one has the "
-        "pictures.",
+        "pacs must have pictures before they leave this box's disk, and never vouches for what it got, so what "
+        "goes there never leaves to make room: say Yes to “It is asked to confirm what it stored”, or to “It is "
+        "asked what it has” and “Its answer counts as proof”, or No to “Pictures stay here until it has them” if "
+        "another archive has the pictures.",
         ok=None,
     ),
     _line(
         "metrics",
         "shut: the clinic's monitoring cannot read this box",
         ok=False,
-        action="Look at [metrics] listen: is the address this box's own, and its port free?",
+        action="Look at “Address for monitoring”: is it this box's own, and its port free?",
     ),
     _line("certificate /etc/scopegate/box.pem", "holds until 2026-12-02, 11 days more", ok=False, action=_RENEW),
     _line(

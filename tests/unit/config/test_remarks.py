@@ -13,8 +13,8 @@ PACS = {"name": "pacs", "ae_title": "PACS", "host": "10.0.0.5", "port": 104}
 
 
 def said(**more: object) -> str:
-    """Return what is remarked of a configuration with this destination."""
-    return " ".join(remarks(Settings(destinations=(Destination(**{**PACS, **more}),))))  # type: ignore[arg-type]
+    """Return what is remarked of a configuration with this destination, as who has its file reads it."""
+    return " ".join(map(str, remarks(Settings(destinations=(Destination(**{**PACS, **more}),)))))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -37,19 +37,22 @@ def test_nothing_is_remarked_where_the_archive_that_must_have_a_picture_vouches_
 @pytest.mark.parametrize(
     ("more", "remedy"),
     [
-        ({}, "set commitment, or query with trust_query, or required = false"),
-        ({"query": True}, "set commitment, or query with trust_query, or required = false"),
+        ({}, "In the file: commitment, or query with trust_query, or required = false."),
+        (
+            {"query": True},
+            "say Yes to “It is asked to confirm what it stored”, or to “It is asked what it has” and",
+        ),
         (
             {"kind": "stow", "url": "https://pacs.example/dicom-web"},
-            "set query with trust_query, or required = false",
+            "In the file: query with trust_query, or required = false.",
         ),
-        ({"kind": "media", "folder": Path("/media/usb")}, "set required = false if an archive has the pictures"),
+        ({"kind": "media", "folder": Path("/media/usb")}, "“Pictures stay here until it has them” if an archive"),
     ],
 )
 def test_a_required_destination_that_never_vouches_keeps_the_disk_full(
     more: dict[str, object], remedy: str
 ) -> None:
-    assert "pacs is required and never vouches" in said(**more)
+    assert "pacs must have pictures before they leave this box's disk, and never vouches" in said(**more)
     assert remedy in said(**more)
 
 
@@ -58,7 +61,7 @@ def test_stills_in_place_of_a_clip_keep_the_clip_on_the_box() -> None:
 
 
 def test_without_a_required_destination_nothing_ever_goes() -> None:
-    assert said(required=False).startswith("No destination is required")
+    assert said(required=False).startswith("There is no archive that must have pictures")
 
 
 def test_a_box_that_is_its_own_archive_is_told_nothing() -> None:
@@ -72,7 +75,8 @@ def test_the_check_of_a_file_prints_the_remarks_below_its_verdict(tmp_path: Path
     assert done.exit_code == 0
     verdict, note = done.output.splitlines()
     assert verdict == f"{file}: no mistakes found."
-    assert note.startswith("note: pacs is required and never vouches for what it got")
+    assert note.startswith("note: pacs must have pictures before they leave this box's disk, and never vouches")
+    assert note.endswith("In the file: commitment, or query with trust_query, or required = false.")
 
 
 def test_the_check_of_a_file_names_the_mistakes_of_its_profiles_and_profiles_that_are_none(tmp_path: Path) -> None:
@@ -103,4 +107,4 @@ def test_the_check_of_a_file_names_the_mistakes_of_its_profiles_and_profiles_tha
 def test_a_grabber_that_is_named_by_a_number_may_become_another_one(device: str, *, remarked: bool) -> None:
     found = list(remarks(Settings(sources=(Source(name="us", device=device),))))
     assert len(found) == remarked
-    assert all("us takes its pictures from /dev/video0" in each for each in found)
+    assert all("us takes its pictures from /dev/video0" in each.says for each in found)
