@@ -44,6 +44,18 @@ class PeerRows:
             )
             return {row[0]: row[1] for row in rows}
 
+    def held_by_code(self, peer: str, *, without: Sequence[str] = ()) -> dict[str, int]:
+        """Return how many of a peer's rows are held with each code, the most frequent first."""
+        not_these = ("", *without)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT code, count(*) FROM {self._table} WHERE state = 'held' AND {self._peer} = ? "  # noqa: S608 - fixed words
+                f"AND code NOT IN ({', '.join('?' * len(not_these))}) GROUP BY code "
+                "ORDER BY count(*) DESC, code",
+                (peer, *not_these),
+            )
+            return {row[0]: row[1] for row in rows}
+
     def take_asked(self, peer: str) -> bool:
         """Say whether a person asked for a try at once since this was called last: one wish, one try."""
         where = f"{self._peer} = ? AND asked = 1"

@@ -297,14 +297,7 @@ class Deliveries:
 
     def held_by_code(self, destination: str) -> dict[str, int]:
         """Return how many of a destination one word can let go, by code, the most frequent first."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT code, count(*) AS count FROM delivery WHERE state = 'held' AND destination = ? "  # noqa: S608 - marks only
-                f"AND code NOT IN ('', {', '.join('?' * len(NOT_AT_ONCE))}) GROUP BY code "
-                "ORDER BY count DESC, code",
-                (destination, *NOT_AT_ONCE),
-            )
-            return {row["code"]: row["count"] for row in rows}
+        return self._rows.held_by_code(destination, without=NOT_AT_ONCE)
 
     def retry(self, *, delivery: int = 0, destination: str = "") -> int:
         """Let waiting deliveries be tried at once: one, a destination's, or all; return how many."""

@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway.config.settings import Destination, Settings
 from gateway.errors import BadValue, NotFound, WrongState
-from gateway.model import DeliveryState
+from gateway.model import UNTOLD, DeliveryState
 from gateway.spool import routing
 from gateway.spool.deliveries import NOT_AT_ONCE
 from gateway.spool.rerouting import Moved
@@ -38,6 +38,17 @@ class Queue:
     def movable(self) -> int:
         """Return how many can wait for another one: what is being sent at this moment stays."""
         return self.queued + self.held
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Messages:
+    """How many messages to one procedure step server did not leave yet."""
+
+    name: str
+    configured: bool
+    queued: int
+    sending: int
+    held: int
 
 
 class Queues:
@@ -111,6 +122,18 @@ class Queues:
         self._note("queue-released", target=name, code=code, count=count)
         return count
 
+    def release_messages(self, server: str, code: str, *, agreed: int) -> int:
+        """Let go the messages to a procedure step server that are held with this code; return how many.
+
+        Raises BadValue for a server that is not configured, and WrongState when another number is held.
+        """
+        if server not in self._servers:
+            raise BadValue(f"There is no procedure step server called {server} in the configuration.")
+        agree(self._spool.steps.held_by_code(server).get(code, 0), agreed)
+        count = self._spool.steps.release_all(code, server=server)
+        self._note("step-messages-released", target=server, code=code, count=count)
+        return count
+
     def same(self, name: str) -> int:
         """Take an archive at another address as the one before; return of how many deliveries. Raises BadValue."""
         at = self.configured(name)
@@ -134,9 +157,14 @@ class Queues:
         _must_be_gone(server, self._servers)
         return self._spool.steps.waiting().get(server, 0)
 
-    def unheard(self) -> dict[str, int]:
-        """Return how many messages wait for each procedure step server that is gone."""
-        return self._spool.steps.orphans(self._servers)
+    def messages(self, server: str) -> Messages | None:
+        """Return the messages to a procedure step server; None for one that nobody set up and nothing waits for."""
+        counts = self._spool.steps.counts()
+        numbers = {str(state): counts.get((server, state), 0) for state in UNTOLD}
+        configured = server in self._servers
+        return (
+            Messages(name=server, configured=configured, **numbers) if configured or any(numbers.values()) else None
+        )
 
     def drop(self, name: str, *, agreed: int) -> int:
         """Give up what waits for nobody. Raises BadValue, and WrongState when another number waits."""

@@ -224,13 +224,18 @@ class Steps:
             raise WrongState
         return self.get(message)
 
-    def release_all(self, code: str) -> int:
-        """Let everything go that is held with this code; return how many."""
+    def release_all(self, code: str, *, server: str = "") -> int:
+        """Let everything go that is held with this code, or what of it is a server's; return how many."""
+        where = "state = 'held' AND code = ?" + (" AND server = ?" if server else "")
         return self._rows.update(
             "state = 'queued', next_attempt_ns = 0, attempts = 0, code = '', reason = '', status = '', asked = 1",
-            "state = 'held' AND code = ?",
-            (code,),
+            where,
+            (code, server) if server else (code,),
         )
+
+    def held_by_code(self, server: str) -> dict[str, int]:
+        """Return how many messages of a server are held, by code, the most frequent first."""
+        return self._rows.held_by_code(server)
 
     def retry(self, server: str = "") -> int:
         """Let what waits be tried at once, of one server or of all; return how many."""

@@ -148,6 +148,7 @@ LIKE_ANOTHER = {
     "queue_stopped": "service",
     "queue_add": "service",
     "queue_messages": "service",
+    "queue_messages_stopped": "service",
     "self_test": "service",
     "self_test_waits": "service",
     "self_test_failed": "service",

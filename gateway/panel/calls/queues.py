@@ -52,13 +52,10 @@ class QueueCalls:
     async def drop(self, request: Request) -> Response:
         """Give up what waits for who is not configured any more: a destination, or a procedure step server."""
         asked = await bodies.read(request, "from", "server", "count")
-        if ("from" in asked.values) == ("server" in asked.values):
-            raise BadValue("Name a destination with from, or a procedure step server with server.")
-        count = _count(asked.values)
-        if "server" in asked.values:
-            server = _name(asked.values, "server")
-            return await self._do(lambda queues: {"dropped": queues.drop_messages(server, agreed=count)})
-        name = _name(asked.values, "from")
+        which, count = _one_of(asked.values, "from"), _count(asked.values)
+        name = _name(asked.values, which)
+        if which == "server":
+            return await self._do(lambda queues: {"dropped": queues.drop_messages(name, agreed=count)})
         return await self._do(lambda queues: {"dropped": queues.drop(name, agreed=count)})
 
     async def same(self, request: Request) -> Response:
@@ -73,9 +70,12 @@ class QueueCalls:
         return await self._do(lambda queues: {"queued": queues.resend(name, since=since)})
 
     async def release(self, request: Request) -> Response:
-        """Let go what is held for an archive with one code."""
-        asked = await bodies.read(request, "of", "code", "count")
-        name, code, count = _name(asked.values, "of"), _name(asked.values, "code"), _count(asked.values)
+        """Let go what is held with one code for an archive, or for a procedure step server."""
+        asked = await bodies.read(request, "of", "server", "code", "count")
+        which, code, count = _one_of(asked.values, "of"), _name(asked.values, "code"), _count(asked.values)
+        name = _name(asked.values, which)
+        if which == "server":
+            return await self._do(lambda queues: {"queued": queues.release_messages(name, code, agreed=count)})
         return await self._do(lambda queues: {"queued": queues.release(name, code, agreed=count)})
 
     async def _do(self, what: Callable[[Queues], Json]) -> Response:
@@ -108,6 +108,13 @@ def _since(values: Values) -> datetime | None:
     if found.year < _FIRST_YEAR:
         raise BadValue("since is no day such as 2026-11-21.")
     return datetime.combine(found, time.min).astimezone(UTC)
+
+
+def _one_of(values: Values, destination: str) -> str:
+    """Return the key with which a destination is named, or "server". Raises BadValue for both and for neither."""
+    if (destination in values) == ("server" in values):
+        raise BadValue(f"Name a destination with {destination}, or a procedure step server with server.")
+    return "server" if "server" in values else destination
 
 
 def _name(values: Values, key: str) -> str:

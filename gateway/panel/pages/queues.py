@@ -1,4 +1,4 @@
-"""The pages of one archive's queue: how many objects are where, what is done when archives change. No patient."""
+"""The pages of one archive's or server's queue: how much is where, what is done when they change. No patient."""
 
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ class QueuePages:
     def __init__(self, context: Context, frame: Frame) -> None:
         self._queues = Queues(context.spool, context.settings, by="panel")
         self._held = context.spool.deliveries.held_by_code
+        self._steps = context.spool.steps
         self._frame = frame
 
     def routes(self) -> list[Route]:
@@ -51,9 +52,8 @@ class QueuePages:
         return {"queue": queue, "periods": [*since, (N_("All days"), {})]}
 
     def _messages(self, request: Request) -> Values:
-        """Show how many messages wait for a procedure step server that is gone."""
-        name = request.query_params.get("of", "")
-        count = self._queues.unheard().get(name)
-        if count is None:
-            raise NotFound("There is no procedure step server of that name for which anything waits.")
-        return {"name": name, "count": count}
+        """Show how many messages wait for a procedure step server, also for one that is gone."""
+        found = self._queues.messages(request.query_params.get("of", ""))
+        if found is None:
+            raise NotFound("There is no procedure step server of that name.")
+        return {"messages": found, "held": self._steps.held_by_code(found.name)}

@@ -1,6 +1,6 @@
 """The queue of one archive, as who serves the box sees it."""
 
-from gateway.model import MessageKind
+from gateway.model import MessageKind, MessageState
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import BEFORE, screen
@@ -55,5 +55,22 @@ def queue_messages(box: Box) -> str:
     return "/service/messages?of=old-ris"
 
 
-for _name in ("queue_of_nobody", "queue_replaced", "queue_add", "queue_again", "queue_stopped", "queue_messages"):
+@screen
+def queue_messages_stopped(box: Box) -> str:
+    opened = sealed(box)
+    (server, *_) = box.settings.procedure_steps
+    uid, held = opened.steps[0].sop_instance_uid, MessageState.HELD
+    box.spool.steps.queue(opened, uid, MessageKind.CREATE, [server.name], state=held, code="refused")
+    return f"/service/messages?of={server.name}"
+
+
+for _name in (
+    "queue_of_nobody",
+    "queue_replaced",
+    "queue_add",
+    "queue_again",
+    "queue_stopped",
+    "queue_messages",
+    "queue_messages_stopped",
+):
     BEFORE[_name] = as_administrator

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from gateway.model import DeliveryState, MessageKind
+from gateway.model import DeliveryState, MessageKind, MessageState
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.taking_over import TakingOver
 from gateway.spool.deliveries import QUIET
@@ -268,7 +268,7 @@ def test_what_was_held_back_by_hand_or_is_not_to_be_sent_is_never_let_go_with_on
 def test_messages_for_a_server_that_is_gone_are_given_up_by_their_number(
     bench: Bench, engineer: httpx2.Client
 ) -> None:
-    assert "/service/messages" not in engineer.get("/service").text
+    assert "/service/messages?of=gone" not in engineer.get("/service").text
     exam = bench.spool.exams.list()[0]
     bench.spool.steps.queue(exam, exam.steps[0].sop_instance_uid, MessageKind.CREATE, ["gone"])
     assert 'href="/service/messages?of=gone"' in engineer.get("/service").text
@@ -286,3 +286,35 @@ def test_messages_for_a_server_that_is_gone_are_given_up_by_their_number(
     assert engineer.get("/service/messages?of=gone").status_code == 404
     assert "Waiting 3" in page(engineer, "old")
     assert "step-messages-dropped" in bench.spool.layout.audit.read_text()
+
+
+def test_messages_that_a_server_refused_are_let_go_by_their_code_and_number(
+    bench: Bench, engineer: httpx2.Client
+) -> None:
+    step = bench.spool.exams.list()[0]
+    uid, servers = step.steps[0].sop_instance_uid, ["ris", "gone"]
+    bench.spool.steps.queue(step, uid, MessageKind.CREATE, servers, state=MessageState.HELD, code="refused")
+    bench.spool.steps.queue(step, uid, MessageKind.SET, servers)
+    assert 'href="/service/messages?of=ris"' in engineer.get("/service").text
+
+    def said(name: str) -> str:
+        text = engineer.get(f"/service/messages?of={name}").raise_for_status().text
+        return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+    assert "Waiting 1 Being sent 0 Stopped 1" in said("ris")
+    assert "refused held: 1" in said("ris")
+    assert "held: 1" not in said("gone")  # nobody would tell it
+    assert step.id not in said("ris")
+    for body, code in (
+        ({"server": "ris", "code": "refused", "count": 2}, "wrong-state"),
+        ({"server": "ris", "code": "other", "count": 1}, "wrong-state"),
+        ({"server": "gone", "code": "refused", "count": 1}, "bad-value"),
+        ({"server": "ris", "of": "pacs", "code": "refused", "count": 1}, "bad-value"),
+        ({"code": "refused", "count": 1}, "bad-value"),
+    ):
+        assert asked(engineer, "release", **body)["code"] == code
+    assert asked(engineer, "release", server="ris", code="refused", count=1) == {"queued": 1}
+    assert "Waiting 2 Being sent 0 Stopped 0" in said("ris")
+    assert bench.spool.steps.held_by_code("gone") == {"refused": 1}
+    assert '"what":"step-messages-released"' in bench.spool.layout.audit.read_text().replace(" ", "")
+    assert engineer.get("/service/messages?of=nobody").status_code == 404
