@@ -42,8 +42,15 @@ def test_a_press_is_answered_when_the_very_frame_is_stored(bench: Bench) -> None
 
 def test_a_press_without_frame_or_request_id_takes_the_frame_of_this_moment(bench: Bench) -> None:
     exam = bench.open_exam()
-    bench.still(exam)
+    bench.post(f"/exams/{exam}/stills", status=201)
     assert (bench.capture.pressed[0]["frame"], bench.capture.pressed[0]["request"]) == (0, None)
+
+
+def test_a_still_of_the_bench_is_there_once_though_its_first_answer_was_lost(bench: Bench) -> None:
+    exam = bench.open_exam()
+    bench.capture.script.lose_answers = 1
+    stored = bench.still(exam)
+    assert [each["sop_instance_uid"] for each in bench.get(f"/exams/{exam}")["captures"]] == [stored]  # type: ignore[attr-defined]
 
 
 def test_asking_again_after_a_lost_answer_stores_one_picture(bench: Bench) -> None:
