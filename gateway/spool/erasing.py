@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.errors import DiskFull, NotFound, Refused, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event, warn
 from gateway.model import Exam, ExamState
-from gateway.spool import database, erasable, records
+from gateway.spool import database, erasable, moving, records
 from gateway.spool.deliveries import BEING_ERASED
 from gateway.spool.erasable import Loss
 from gateway.spool.erasable_patient import Staying
@@ -178,7 +178,7 @@ def _refuse_changed(spool: Spool, agreed: Loss) -> None:
         # Given to another patient, to be checked, or to be kept, while this waited for its turn.
         raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
     there = erasable.pictures_of(spool, exam)
-    if any(layout.moved(exam, uid).exists() for uid in there):  # it is the other exam's: that was decided
+    if any(moving.is_leaving(spool, exam, uid) for uid in there):  # it is the other exam's: that was decided
         raise WrongState(
             "A picture of this exam is being moved to another one.",
             action="Move it once more, or start the box again.",
@@ -202,7 +202,7 @@ def _take_back_claims(spool: Spool) -> None:
             "SELECT DISTINCT exam FROM delivery WHERE state = 'held' AND code = ?", (BEING_ERASED,)
         ).fetchall()
     for row in rows:
-        if not spool.layout.erased(row["exam"]).is_dir():
+        if not _is_marked(spool, row["exam"]):
             with spool.database.write() as connection:
                 connection.execute(
                     "UPDATE delivery SET state = 'queued', code = '', reason = '' "
@@ -215,11 +215,12 @@ def _mark_again(spool: Spool) -> None:
     """Mark what an older copy of the index brought back, if somebody put one in place: the audit knows."""
     with spool.database.read() as connection:
         listed = [row["id"] for row in connection.execute("SELECT id FROM exam")]
-    there = {path.name.removesuffix(ERASED) for path in spool.layout.exams.iterdir()}
-    for exam in sorted(set(listed) - there):
-        if any(line.get("what") == "exam-erased" for line in spool.audit.about(exam)):
-            spool.files.make_folder(spool.layout.erased(exam))
-            event(_log, "erased_exam_came_back", exam=exam)
+    lost = set(listed) - {path.name.removesuffix(ERASED) for path in spool.layout.exams.iterdir()}
+    if lost:  # the audit is read once, however many there are
+        lost &= {line.get("exam", "") for line in spool.audit.of_kinds("exam-erased")}
+    for exam in sorted(lost):
+        spool.files.make_folder(spool.layout.erased(exam))
+        event(_log, "erased_exam_came_back", exam=exam)
 
 
 # --- from the mark on ------------------------------------------------------------------------------------------
@@ -239,8 +240,10 @@ def _finish(spool: Spool, folder: Path) -> None:
     exam = folder.name.removesuffix(ERASED)
     named, record = folder / "exam.json", folder / ERASURE
     known, full = _exam_in(named) or _listed(spool, exam), False
+    came_back = spool.layout.exam(exam).is_dir() and not record.exists()  # from a backup: these rows are its own
     try:
-        _forget(spool, exam, known)
+        if not came_back:
+            _forget(spool, exam, known)
     except DiskFull:  # the files make room
         full = True
     spool.files.remove(named)  # before the others: by this one release 0.1 knows an exam

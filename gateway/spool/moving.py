@@ -66,6 +66,15 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
     return [spool.captures.get(capture.sop_instance_uid).capture for capture in captures]
 
 
+def is_leaving(spool: Spool, exam: str, uid: str) -> bool:
+    """Say whether a picture is still to go to another exam; a mark that nobody can read says nothing."""
+    try:
+        mark = records.load(Moved, spool.layout.moved(exam, uid).read_bytes())
+    except (SpoolDamaged, OSError):
+        return False
+    return spool.layout.exam(mark.to).is_dir()
+
+
 def take_up(spool: Spool) -> None:
     """Finish what a cut interrupted; every process does so when it starts, before anybody looks."""
     marks = sorted(spool.layout.of_exams("*" + MOVED))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import DiskFailed, NotFound, WrongState
-from gateway.model import Exam
+from gateway.model import DeliveryState, Exam
 from gateway.spool import erasable, erasing, moving
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import ERASED, ERASURE
@@ -20,6 +20,7 @@ from tests.unit.spool.test_spool_erasing import (
     marked,
     of_another,
     release,
+    rows_of,
     with_everything,
     words_on_disk,
 )
@@ -179,6 +180,21 @@ def test_an_exam_that_came_back_from_a_backup_beside_what_is_left_of_it_is_not_s
     assert spool.layout.exam(exam.id).is_dir()
     assert [each.exam.id for each in done.staying] == [exam.id]
     assert not done.clean
+    waiting = spool.deliveries.list(exam=exam.id, states_wanted=(DeliveryState.QUEUED,))
+    assert len(waiting) == 1  # it leaves as before
+
+
+def test_an_exam_that_came_back_from_a_backup_keeps_its_rows_while_traces_are_left_of_it(
+    spool: Spool, opened: Opened
+) -> None:
+    exam, other = of_another(spool), of_another(spool)
+    spool.layout.erased(exam.id).mkdir()  # an exam was open at each start since it was erased
+    is_open(spool)
+    before = rows_of(spool, exam.id)
+    opened()
+    erase(spool, other)
+    assert rows_of(spool, exam.id) == before
+    assert erasing.unfinished(spool) == sorted([exam.id, other.id])
 
 
 def test_what_became_of_each_exam_is_said_also_when_the_disk_turns_read_only_in_the_middle(
@@ -254,3 +270,12 @@ def test_an_exam_out_of_which_a_picture_is_still_moved_stays_until_that_is_done(
     assert again.captures.get(uid).capture.exam == to.id
     assert erase(again, here)
     assert again.captures.get(uid).capture.exam == to.id
+
+
+def test_a_note_of_a_move_that_the_disk_damaged_keeps_no_exam_from_being_erased(spool: Spool) -> None:
+    exam = finished(spool)
+    uid = store(spool, exam, 1).sop_instance_uid
+    spool.exams.release(exam.id)  # from now on nobody can move it once more
+    spool.layout.moved(exam.id, uid).write_bytes(b"{")
+    assert erase(spool, exam)
+    assert spool.exams.list() == []
