@@ -66,6 +66,7 @@ def _opened(settings: Settings, clock: Clock) -> Spool:
         destinations=settings.destinations,
         checkpoints=True,
         reserve_mb=settings.retention.reserve_mb,
+        anew=False,  # as the panel: this process has room for pictures, not for an index of some years
     )
     try:
         _recover(settings, spool)

@@ -117,6 +117,20 @@ def test_a_finished_exam_reaches_its_archive_and_one_that_waits_for_its_patient_
     assert spool.exams.get(waiting.id).state is ExamState.FINISHED
 
 
+def test_it_leaves_the_index_to_those_with_more_memory_after_an_erasing_and_sends(
+    tmp_path: Path, spool: Spool, archive: Scripted
+) -> None:
+    exam = sealed_exam(spool, "pacs")
+    left = spool.layout.erased("3bd7cbffc7")
+    left.mkdir()  # an exam was open when the box started
+    with running(settings(tmp_path, destinations=(destination(archive),))):
+        until("the exam to be sent", lambda: set(states(spool)) == {SENT})
+    assert left.is_dir()
+    assert spool.exams.get(exam.id)
+    open_spool(tmp_path / "data", clock=Clock()).close()  # as capture does
+    assert not left.exists()
+
+
 def test_the_setting_to_send_without_patient_is_obeyed(tmp_path: Path, spool: Spool, archive: Scripted) -> None:
     with running(settings(tmp_path, destinations=(destination(archive),), release=Release(temporary="send"))):
         exam = open_exam(spool, typed(identity=Identity.TEMPORARY))
