@@ -1,0 +1,94 @@
+"""When a start gives its slot up for the other one: after so many that did not come up, and for nothing else."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "image-build/tree/box/usr/lib/dracut/modules.d/80scopegate/scopegate-starts"
+PLACE = 1_044_480
+A, B = "0001", "0002"
+ENTRIES = f"Boot{A}* scopegate-a\tHD(1)\nBoot{B}* scopegate-b\tHD(2)\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """What a start of slot a asked the firmware for, and what the count is after it."""
+
+    asked: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box with what the script calls: a firmware with two entries, and its own partition `key`."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        (self.folder / "slot").write_text("a\n")
+        for name in ("udevadm", "mount", "sync", "systemctl"):
+            self._program(name, "exit 0")
+        self._program("own-disk", f"echo {self.key}")
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "key"
+
+    def start(self, *, order: str) -> Started:
+        asked = self.folder / "asked"
+        says = f'[ $# = 0 ] || {{ echo "$*" >>{asked}; exit 0; }}\nprintf "BootOrder: {order}\\n{ENTRIES}"'
+        self._program("efibootmgr", says)
+        text = SCRIPT.read_text().replace("/usr/lib/scopegate/own-disk", str(self.folder / "own-disk"))
+        script = self.folder / "script"
+        script.write_text(text.replace("/run/scopegate-slot", str(self.folder / "slot")))
+        environment = {"PATH": f"{self.folder}:/usr/bin:/bin"}
+        subprocess.run(["sh", str(script)], env=environment, capture_output=True, check=True)
+        count = self.key.read_bytes()[PLACE]
+        return Started(asked=asked.read_text().strip() if asked.exists() else "", count=count)
+
+    def _program(self, name: str, words: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{words}\n")
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(folder=tmp_path)
+
+
+def counted(box: Box, count: int) -> None:
+    box.key.write_bytes(b"x" * PLACE + bytes([count]) + b"y" * 100)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_start_is_counted_and_nothing_else_is_done(box: Box, count: int) -> None:
+    counted(box, count)
+    assert box.start(order=f"{A},{B}") == Started(asked="", count=count + 1)
+    assert box.key.read_bytes() == b"x" * PLACE + bytes([count + 1]) + b"y" * 100
+
+
+def test_after_the_third_the_other_slot_is_started_if_it_is_good(box: Box) -> None:
+    counted(box, 3)
+    assert box.start(order=f"{A},{B}") == Started(asked=f"--bootnext {B}", count=0)
+
+
+def test_after_the_sixth_the_other_slot_is_started_though_it_is_not(box: Box) -> None:
+    counted(box, 5)
+    assert box.start(order=A) == Started(asked="", count=6)
+    assert box.start(order=A) == Started(asked=f"--bootnext {B}", count=0)
+
+
+@pytest.mark.parametrize("count", [7, 10, 128, 255])
+@pytest.mark.parametrize("order", [A, f"{A},{B}"])
+def test_a_damaged_count_gives_no_slot_up(box: Box, order: str, count: int) -> None:
+    counted(box, count)
+    assert box.start(order=order) == Started(asked="", count=1)
+
+
+def test_a_count_that_cannot_be_read_gives_no_slot_up(box: Box) -> None:
+    box.key.write_bytes(b"x" * PLACE)  # nothing is read there, as of a block that is worn out
+    assert box.start(order=A) == Started(asked="", count=1)
