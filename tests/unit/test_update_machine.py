@@ -198,6 +198,12 @@ def test_a_good_version_that_comes_up_no_more_went_back_too() -> None:
     assert changes == {"phase": Phase.WENT_BACK, "slot": "b", "reason": "no-start"}
 
 
+def test_a_way_back_that_came_up_is_open_again_also_when_the_firmware_preferred_the_other() -> None:
+    gone = replace(INSTALLED, phase=Phase.WENT_BACK, reason="health", came_again="1")
+    changes = after_start(gone, BOX_A, trial=False, fell_back=True)
+    assert changes == {"phase": Phase.WENT_BACK, "slot": "b", "reason": "no-start", "came_again": ""}
+
+
 def test_a_start_that_came_up_is_counted_no_more(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_bytes(b"x" * 1_044_480 + b"\3" + b"y" * 100)

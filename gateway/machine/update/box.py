@@ -161,7 +161,7 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
         reason = "no-start" if kept.phase is Phase.INSTALLED else "no-end"
         return {"phase": Phase.WENT_BACK, "reason": reason, **way_back}
     if fell_back:
-        return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start"}
+        return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start", **way_back}
     return way_back
 
 
