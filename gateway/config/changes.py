@@ -121,6 +121,8 @@ def _drop(made: dict[str, Any], place: Place) -> None:
         if any(isinstance(step, int) for step in place):
             raise
         return
+    if not isinstance(around, dict):  # an array of tables, where a table is looked for
+        raise SettingsForeign
     around.pop(place[-1], None)
 
 

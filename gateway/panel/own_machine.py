@@ -16,7 +16,8 @@ from gateway.clock import Clock
 from gateway.config import machine
 from gateway.config.changes import Add, Change, Drop
 from gateway.config.editing import Editor, Trial
-from gateway.config.machine import Machine, Saved
+from gateway.config.lines import Place
+from gateway.config.machine import WHEREABOUTS, Machine, Saved
 from gateway.config.table import Table
 from gateway.config.told import FOLDER, told
 from gateway.errors import BadValue, ConfigurationError
@@ -127,8 +128,8 @@ class OwnMachine:
     def tried(self, changes: Sequence[Change], revision: str) -> Trial:
         """Return what changes would make of the file. Raises BadValue, NoMachine, SettingsMoved.
 
-        What root leaves out already goes with the first change elsewhere: it stands on another page, and two such
-        values would keep each other from being put right.
+        What root said that it leaves out goes with the first change elsewhere: it stands on another page, and two
+        such values would keep each other from being put right.
         """
         if not self.there:
             raise NoMachine
@@ -137,7 +138,7 @@ class OwnMachine:
             if isinstance(change, Add) or len(change.place) == 1 or str(change.place[0]) not in tables:
                 raise BadValue("This is no part of the machine's settings.")
         own = {change.place[:2] for change in changes if not isinstance(change, Add)}
-        before = self._saved(self.editor.kept.read().raw).left_out
+        before = self._left_out()
         trial = self.editor.try_changes(changes, revision)
         still = set(self._saved(trial.text.raw).left_out) - own
         out = [Drop(place=each) for each in before if each in still]
@@ -186,10 +187,21 @@ class OwnMachine:
         except ConfigurationError:
             return Saved(machine=Machine())
 
+    def _left_out(self) -> list[Place]:
+        """Return what root said that it leaves out: a key that the panel alone cannot read is in use, and stays."""
+        named = set(self.seen().network.get("wrong", []))
+        lost = any(_dotted(each) in named for each in WHEREABOUTS)
+        found = self._saved(self.editor.kept.read().raw).left_out
+        return [each for each in found if _dotted(each) in named or (lost and each in WHEREABOUTS)]
+
     def _note(self, what: str, trial: Trial, person: str) -> None:
         keys = ", ".join(dict.fromkeys(".".join(each.steps) for each in trial.differences))
         who = {"person": person} if person else {}
         self._audit.note(what, by="panel", **who, keys=keys, revision=trial.text.revision[:12])
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))
 
 
 def regions() -> list[str]:

@@ -160,6 +160,8 @@ def test_what_is_wrong_elsewhere_keeps_nothing_from_being_set_and_goes_in_sight(
     path = folder(box) / "machine.toml"
     wrong = '[network]\nmethod = "static"\naddress = "10.1.2.30"\nhostname = "a b"\n'
     path.write_text(f'{wrong}[time]\nservers = ["ntp..x"]\nzone = "Europe/Zurich"\n')
+    named = ["network.address", "network.hostname", "time.servers"]
+    says(box, "network", **{**NETWORK, "wrong": named})
     assert "Zurich" in box.client.get("/machine/time").text
     changes = put("network", "address", value="10.1.2.30/24"), put("network", "gateway", value="10.1.2.1")
     tried = asked(box.client, "check", *changes).json()
@@ -174,8 +176,31 @@ def test_what_is_wrong_elsewhere_keeps_nothing_from_being_set_and_goes_in_sight(
 def test_an_address_that_cannot_be_goes_with_all_that_says_where_the_box_is(box: Bench) -> None:
     path = folder(box) / "machine.toml"
     path.write_text('colour = 1\n[network]\nmethod = "static"\naddress = "10.1.2.30"\nvlan = 20\n')
+    says(box, "network", **{**NETWORK, "wrong": ["colour", "network.address"]})
     assert asked(box.client, "change", put("time", "servers", value=["10.1.2.4"])).json()["written"] is True
     assert " ".join(path.read_text().split()) == '[network] [time] servers = ["10.1.2.4"]'
+
+
+def test_a_table_that_is_written_as_an_array_is_left_to_a_person(box: Bench) -> None:
+    path = folder(box) / "machine.toml"
+    path.write_text('[[network]]\nmethod = "static"\n')
+    says(box, "network", **{**NETWORK, "wrong": ["network.address"]})
+    for page in ("network", "time"):
+        assert box.client.get(f"/machine/{page}").status_code == 200, page
+    answer = asked(box.client, "change", put("time", "zone", value="Europe/Zurich"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "settings-foreign")
+
+
+def test_nothing_goes_that_root_uses_and_only_the_panel_cannot_read(box: Bench) -> None:
+    access = 'ieee8021x = { identity = "box", ca = "ca.pem", certificate = "box.pem", key = "box.key" }'  # no files
+    path = folder(box) / "machine.toml"
+    path.write_text(f"[network]\n{access}\n")
+    answer = asked(box.client, "change", put("time", "zone", value="Europe/Zurich"))
+    assert (answer.status_code, answer.json()["problems"][0]["place"]) == (422, ["network", "ieee8021x", "ca"])
+    assert access in path.read_text()
+    says(box, "network", **{**NETWORK, "wrong": ["network.ieee8021x"]})
+    assert asked(box.client, "change", put("time", "zone", value="Europe/Zurich")).json()["written"] is True
+    assert access not in path.read_text()
 
 
 # --- from elsewhere ----------------------------------------------------------------------------------------------
