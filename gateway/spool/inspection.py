@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
-from gateway.spool import clips, erasing, records
+from gateway.spool import clips, erased, records
 from gateway.spool.chain import Verdict
 from gateway.spool.key_stills import Plan
 from gateway.spool.paths import KEY_STILLS, PURGED, SEAL, SIDECAR
@@ -62,9 +62,9 @@ def inspect(spool: Spool, exams: Iterable[str], step: Step) -> Iterator[Finding]
             again = set(inspect_exam(spool, exam, lambda _: step(0)))
             if spool.layout.exam(exam).is_dir():
                 yield from (each for each in found if each in again)
-    for exam in erasing.unfinished(spool):
+    for exam in erased.unfinished(spool):
         what = "was erased, and traces of it are left on the disk; each start with no exam open tries again"
-        yield Finding(exam=exam, what=what, code=erasing.LEFT)
+        yield Finding(exam=exam, what=what, code=erased.LEFT)
 
 
 def inspect_exam(spool: Spool, exam: str, step: Step = lambda _: None) -> Iterator[Finding]:

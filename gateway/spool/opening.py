@@ -9,7 +9,7 @@ from gateway.clock import Clock
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.log import warn
 from gateway.spool import database as databases
-from gateway.spool import erasing, locks, moving, rebuild, recovery
+from gateway.spool import erased, locks, moving, rebuild, recovery
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
 from gateway.spool.reserve import Reserve
@@ -33,7 +33,7 @@ def open_spool(
     """Open the data folder, creating, migrating or rebuilding its index as needed; others wait meanwhile.
 
     `destinations` are those for which a rebuild holds deliveries, `reserve_mb` what pictures leave free, `anew`:
-    see `erasing.take_up`. Raises SpoolError.
+    see `erased.take_up`. Raises SpoolError.
     """
     files = files or Files()
     layout = Layout(root)
@@ -46,7 +46,7 @@ def open_spool(
         spool = assemble(root, clock=clock, files=files, checkpoints=checkpoints, reserve_bytes=reserve_mb * MB)
         try:
             spool.database.migrate()
-            erasing.take_up(spool, anew=anew)  # before anybody looks: what is half erased is no exam any more
+            erased.take_up(spool, anew=anew)  # before anybody looks: what is half erased is no exam any more
             recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
             spool.sides.reconcile()

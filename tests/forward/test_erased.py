@@ -8,7 +8,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy, WrongState
 from gateway.model import Exam
-from gateway.spool import erasable, erasing
+from gateway.spool import erasable, erased, erasing
 from gateway.spool.files import locked
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool
@@ -99,7 +99,7 @@ def at_operation(root: Path, number: int) -> bool:
     disk.erase = None
     if came:
         with locked(spool.layout.migration_lock):
-            assert erasing.take_up(spool)
+            assert erased.take_up(spool)
         for _ in range(3):
             step()
         assert not list(spool.layout.exams.iterdir()), number

@@ -11,7 +11,7 @@ from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import erasures
 from gateway.panel.shown.views import ExamView
-from gateway.spool import erasable, erasing
+from gateway.spool import erasable, erased
 
 
 class ErasingPages:
@@ -56,12 +56,12 @@ class ErasingPages:
     def _erased(self, request: Request) -> Values:
         """Say that it is done; `?several=1`: with all exams of a patient."""
         several = request.query_params.get("several") == "1"
-        return {"traces": bool(erasing.unfinished(self._spool)), "several": several}
+        return {"traces": bool(erased.unfinished(self._spool)), "several": several}
 
     def _others(self, request: Request) -> Values:
         """Say what is still on the box though everything of a patient is erased: as the call named it."""
         return {
-            "traces": bool(erasing.unfinished(self._spool)),
+            "traces": bool(erased.unfinished(self._spool)),
             **{key: self._there(request.query_params.get(key, "")) for key in ("others", "named")},
         }
 

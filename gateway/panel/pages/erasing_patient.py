@@ -13,7 +13,7 @@ from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import erasures
 from gateway.panel.shown.erasures import Row
 from gateway.panel.shown.patients import patient_view
-from gateway.spool import erasable, erasable_patient, erasing
+from gateway.spool import erasable, erasable_patient, erased
 
 
 class ErasingPatientPages:
@@ -52,7 +52,7 @@ class ErasingPatientPages:
             "unnamed": found.unnamed,
             "more": found.more,
             "after": request.query_params.get("after") == "1",
-            "traces": bool(erasing.unfinished(self._spool)),
+            "traces": bool(erased.unfinished(self._spool)),
             "required": self._required,
             "worklists": self._worklists,
             "refused": self._refused(),

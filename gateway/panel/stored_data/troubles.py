@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.messages import N_
-from gateway.spool import audit, erasing
+from gateway.spool import audit, erased
 
 FEW = 20  # places that are named; the others are counted: a disk that dies has thousands
 # What is wrong, is the work safe, what to do, by the code that the commands give.
@@ -25,7 +25,7 @@ TROUBLES = N_(
             "Service may still be able to read it. No other picture is touched by it.",
             "Call service, and leave the box on: the disk may be failing.",
         ),
-        erasing.LEFT: (
+        erased.LEFT: (
             "Of an exam that was erased traces are left on the disk.",
             "No picture is touched by it.",
             "Start the box again while no exam is open: it tries again. If that does not help, call service.",

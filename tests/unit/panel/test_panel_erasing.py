@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import WrongState
 from gateway.model import DeliveryState, Identity, MessageKind, Patient
 from gateway.panel.people.roles import Door, Role
-from gateway.spool import erasable, erasing
+from gateway.spool import erasable, erased, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject
@@ -195,7 +195,7 @@ def test_traces_that_are_left_are_said_until_they_are_gone(bench: Bench, huber: 
     assert "Traces are left on the disk." in huber.get("/erased").text
     (bench.spool.layout.erased(exam) / "a folder that somebody made").rmdir()
     with locked(bench.spool.layout.migration_lock):  # as the next start does
-        assert erasing.take_up(bench.spool)
+        assert erased.take_up(bench.spool)
     assert "Traces are left on the disk." not in huber.get("/erased").text
 
 

@@ -10,7 +10,7 @@ from gateway.errors import ExamOpen
 from gateway.model import DeliveryState, Identity, Patient
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.shown import erasures
-from gateway.spool import erasable, erasable_patient, erasing
+from gateway.spool import erasable, erasable_patient, erased
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject
@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other_exam_on_the_box(bench: Ben
     for exam in exams[:2]:
         (bench.spool.layout.erased(exam) / "a folder that somebody made").rmdir()
     with locked(bench.spool.layout.migration_lock):  # as the next start does
-        assert erasing.take_up(bench.spool)
+        assert erased.take_up(bench.spool)
     assert {line["exam"] for line in audited(bench)} == set(exams)
 
 
@@ -294,7 +294,7 @@ def test_a_cut_in_the_middle_leaves_whole_exams_and_the_page_shows_them(bench: B
     first, second = sealed_exam(bench, 1), sealed_exam(bench, 2)
     bench.spool.layout.exam(first).rename(bench.spool.layout.erased(first))  # its mark, and then the power goes
     with locked(bench.spool.layout.migration_lock):  # as the next start does
-        assert erasing.take_up(bench.spool)
+        assert erased.take_up(bench.spool)
     assert "Exams that can be erased: 1. Pictures that are erased for good: 2." in page(huber, second)
     assert erase(huber, second, "2", shown(huber, second)).json() == {
         "clean": True,

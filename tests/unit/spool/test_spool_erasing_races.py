@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import DiskFailed, NotFound, WrongState
 from gateway.model import DeliveryState, Exam
-from gateway.spool import erasable, erasing, moving
+from gateway.spool import erasable, erased, erasing, moving
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import ERASED, ERASURE
 from gateway.spool.spool import Spool
@@ -77,11 +77,11 @@ def test_while_an_exam_is_open_that_was_opened_after_the_last_mark_the_index_is_
     files.at("unlink", ERASURE, somebody_opens_one)
     assert not erase(spool, exam)  # else a clip that begins waits until it is written, or cannot begin
     (came,) = spool.exams.list()
-    assert erasing.unfinished(spool) == [exam.id]
+    assert erased.unfinished(spool) == [exam.id]
     release(spool, came)
     opened()
     assert words_on_disk(root) == []
-    assert erasing.unfinished(spool) == []
+    assert erased.unfinished(spool) == []
 
 
 def test_the_index_is_not_written_anew_under_an_exam_that_is_being_opened(opened: Opened) -> None:
@@ -111,10 +111,10 @@ def test_a_process_with_little_memory_leaves_the_index_to_the_others_when_it_sta
     marked(spool, exam)
     small = opened(anew=False)
     assert small.exams.list() == []
-    assert erasing.unfinished(small) == [exam.id]
+    assert erased.unfinished(small) == [exam.id]
     opened()
     assert words_on_disk(root) == []
-    assert erasing.unfinished(small) == []
+    assert erased.unfinished(small) == []
 
 
 # --- pictures whose row was not written yet ----------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_an_exam_that_came_back_from_a_backup_keeps_its_rows_while_traces_are_le
     opened()
     erase(spool, other)
     assert rows_of(spool, exam.id) == before
-    assert erasing.unfinished(spool) == sorted([exam.id, other.id])
+    assert erased.unfinished(spool) == sorted([exam.id, other.id])
 
 
 def test_what_became_of_each_exam_is_said_also_when_the_disk_turns_read_only_in_the_middle(
@@ -214,7 +214,7 @@ def test_what_became_of_each_exam_is_said_also_when_the_disk_turns_read_only_in_
     done = erasing.erase_each(spool, losses, by="panel", servers=())
     assert [(each.exam.id, type(each.why)) for each in done.staying] == [(stays.id, DiskFailed)]
     assert not done.clean
-    assert erasing.unfinished(spool) == [goes.id]
+    assert erased.unfinished(spool) == [goes.id]
 
 
 # --- pictures that are moved at that moment ----------------------------------------------------------------------
