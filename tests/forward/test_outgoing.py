@@ -134,7 +134,7 @@ def test_an_object_larger_than_its_destination_gets_is_held(spool: Spool, still:
     with pytest.raises(NeverAccepted) as caught:
         prepare(path, grown, accepted=(LOSSLESS,), destination=small)
     assert caught.value.code == "too-large"
-    assert "max_object_mb" in caught.value.action
+    assert "“Largest object”" in caught.value.action
 
 
 @pytest.mark.parametrize("accepted", [(LOSSLESS,), (IMPLICIT,)])
