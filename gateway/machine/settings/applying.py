@@ -35,6 +35,11 @@ class Places:
     zones: Path = Path("/usr/share/zoneinfo")
     hostname: Path = Path("/proc/sys/kernel/hostname")
 
+    @property
+    def heard(self) -> Path:
+        """Where networkd says what DHCP servers say."""
+        return self.run / "systemd/netif/state"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Applied:
@@ -158,7 +163,7 @@ class Applying:
         self._tell("access", "systemctl", "--no-block", "restart", f"{supplicant.UNIT}.service", changed=any(said))
 
     def _time(self, wanted: Machine) -> None:
-        heard = chrony.heard_by_dhcp(_read(self.places.run / "systemd/netif/state"))
+        heard = chrony.heard_by_dhcp(_read(self.places.heard))
         folder = self.places.run / "scopegate-time"
         folder.mkdir(exist_ok=True)
         changed = _written(folder / "scopegate.sources", chrony.sources(wanted.time, heard), 0o644)

@@ -5,22 +5,30 @@ its end by itself.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from gateway.machine.locks import alone
-from gateway.machine.settings.applying import Applied, Applying
+from gateway.machine.settings.applying import Applied, Applying, Places
 from gateway.machine.telling import tell
 
 _TRIAL, _APPLIES = ".trial", ".applies"  # locks, in the folder of what root says
+_ROUNDS = 5  # of a file that changes again and again
 
 
 def apply_file(applying: Applying) -> bool:
-    """Make the machine what its file says, and tell; say whether it was nobody else's turn."""
+    """Make the machine what its file says, and tell; say whether it was nobody else's turn.
+
+    A file that changes meanwhile is applied too: systemd forgets the change of a path while what that starts runs.
+    """
     told = applying.places.told
     with alone(told / _APPLIES), alone(told / _TRIAL, patient=False) as no_trial:
-        if no_trial:
+        for _ in range(_ROUNDS if no_trial else 0):
+            before = _sign(applying.places)
             say(told, applying.file(), 0)
+            if _sign(applying.places) == before:
+                break
         return no_trial
 
 
@@ -28,6 +36,16 @@ def during_trial(told: Path, trial: Callable[[], bool]) -> bool:
     """Run a trial while nobody else applies anything; return what it returns."""
     with alone(told / _TRIAL):
         return trial()
+
+
+def _sign(places: Places) -> list[tuple[int, int]]:
+    """Return what is another one once a file that is applied is another one."""
+    found = []
+    for path in (places.machine, places.settings, places.heard):
+        with suppress(OSError):
+            state = path.stat()
+            found.append((state.st_ino, state.st_mtime_ns))
+    return found
 
 
 def say(told: Path, applied: Applied, until_ns: int) -> None:

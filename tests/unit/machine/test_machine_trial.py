@@ -13,6 +13,7 @@ from gateway.machine.requests import taken
 from gateway.machine.settings import turns
 from gateway.machine.settings.applying import Applied, Applying, Places
 from gateway.machine.settings.trial import TRIED_S, NetworkTrial
+from tests.unit.machine.conftest import Programs
 
 STATIC = b'[network]\nmethod = "static"\naddress = "10.1.2.3/24"\n'
 
@@ -118,6 +119,38 @@ def test_what_is_applied_is_told_to_everybody(applying: Applying, places: Places
     path = places.told / "applied.json"
     assert json.loads(path.read_text())["method"] == "static"
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_is_replaced_while_it_is_applied_is_applied_too(
+    applying: Applying, places: Places, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd forgets a change of the path while the unit that it starts is running."""
+    run = programs.run
+
+    def replaced_once(*words: str, given: str = "") -> str:
+        if not places.machine.exists():
+            places.machine.write_bytes(STATIC)
+        return run(*words, given=given)
+
+    monkeypatch.setattr(programs, "run", replaced_once)
+    assert turns.apply_file(applying)
+    assert json.loads((places.told / "applied.json").read_text())["method"] == "static"
+
+
+def test_a_file_that_changes_for_ever_holds_nobody_up(
+    applying: Applying, places: Places, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(range(1000))
+
+    def replaced(*_: str, given: str = "") -> str:
+        assert given is not None
+        places.settings.with_suffix(".new").write_text(f"# {next(names)}\n")
+        places.settings.with_suffix(".new").rename(places.settings)
+        return ""
+
+    monkeypatch.setattr(programs, "run", replaced)
+    assert turns.apply_file(applying)
+    assert next(names) < 100
 
 
 # --- how it is asked ------------------------------------------------------------------------------------------
