@@ -1,7 +1,6 @@
 """Updates of the appliance: versions, the firmware's entries, what is remembered, what a person may ask for."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from gateway.config.told import told
 from gateway.errors import MachineRequest
 from gateway.machine.locks import DiskBusy, at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
-from gateway.machine.update import configuration, firmware, memory, payload, refusals, slots, start_count
+from gateway.machine.update import configuration, firmware, memory, refusals, slots, start_count
 from gateway.machine.update.box import Box, Places, after_start, good_slots
 from gateway.machine.update.desk import UpdateDesk, exam_open
 from gateway.machine.update.firmware import Start, entries_put_right, order_put_right
@@ -438,34 +437,6 @@ def test_what_is_damaged_inside_is_refused_before_anything_is_written(place: Pla
     assert place.memory == Memory()
 
 
-def sealed(out: Path) -> Seal:
-    """Make what a bundle consists of, with a signature of nothing; return what it would vouch for."""
-    data, tree = out.parent / "data", out.parent / "tree"
-    data.write_bytes(bytes(range(256)) * 16 * 40)
-    words = ["veritysetup", "format", "--no-superblock", "--salt=ab", "--root-hash-file", str(out.parent / "root")]
-    subprocess.run([*words, str(data), str(tree)], check=True, capture_output=True)
-    out.write_bytes(data.read_bytes() + tree.read_bytes() + b"sign" + (4).to_bytes(8, "big"))
-    return Seal(root=(out.parent / "root").read_text(), salt="ab", tree=tree.stat().st_size)
-
-
-def test_everything_in_a_bundle_is_checked(tmp_path: Path) -> None:
-    bundle = tmp_path / "x.raucb"
-    seal = sealed(bundle)
-    payload.check(bundle, seal)
-    raw = bundle.read_bytes()
-    for place in (0, 5000, 17 * 4096, 40 * 4096 - 1, 40 * 4096 + 3):
-        bundle.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
-        with pytest.raises(refusals.Damaged):
-            payload.check(bundle, seal)
-
-
-@pytest.mark.parametrize("raw", [b"", b"x" * 7, b"\xff" * 40, b"\0" * 5000])
-def test_what_is_too_short_for_a_bundle_is_damaged(tmp_path: Path, raw: bytes) -> None:
-    (tmp_path / "x").write_bytes(raw)
-    with pytest.raises((refusals.Damaged, OSError)):
-        payload.check(tmp_path / "x", SEAL)
-
-
 @pytest.mark.parametrize("file", ["../etc/x.raucb", "/etc/x.raucb", ".raucb", "a b.raucb", "new.zip", "x" * 200])
 def test_only_a_file_of_the_stick_is_a_wish(place: Place, file: str) -> None:
     with pytest.raises(MachineRequest):
@@ -479,32 +450,3 @@ def test_a_link_on_the_stick_is_no_update(place: Place) -> None:
     place.desk.offer()
     files = place.told("update-offers")["files"]
     assert [each["file"] for each in files] == ["new.raucb"]
-
-
-@pytest.mark.parametrize("words", ["", "{", "[]", '{"update": {}}'])
-def test_what_rauc_does_not_say_as_agreed_is_a_damaged_file(words: str) -> None:
-    class Saying(Rauc):
-        def _said(self, *_: str) -> str:
-            return words
-
-    with pytest.raises(refusals.Damaged):
-        Saying().look(Path("x.raucb"))
-
-
-# --- what RAUC says -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        ("signature verification failed: Verify error: unable to get local issuer certificate", "update-foreign"),
-        ("signature verification failed: Verify error: certificate has expired", "update-foreign"),
-        ("Invalid bundle format: Signature size (77) exceeds bundle size", "update-damaged"),
-        ("Bundle format 'plain' not allowed", "update-damaged"),
-        ("LastError: Compatible mismatch: Expected 'a' but bundle manifest has 'b'", "update-other-machine"),
-        ("Version mismatch: Expected at least '2' but bundle manifest has '1'", "update-too-old"),
-        ("something new", "update-failed"),
-    ],
-)
-def test_what_rauc_says_is_told_in_words_of_the_box(words: str, code: str) -> None:
-    assert refusals.meant(f"{words}\n").code == code

@@ -14,7 +14,7 @@ from gateway.machine.settings.applying import Applied, Applying, Places
 from gateway.machine.telling import tell
 
 _TRIAL, _APPLIES = ".trial", ".applies"  # locks, in the folder of what root says
-_ROUNDS = 5  # of a file that changes again and again
+_ROUNDS = 5  # at most, of a file that changes while it is applied
 
 
 def apply_file(applying: Applying) -> bool:
@@ -24,12 +24,14 @@ def apply_file(applying: Applying) -> bool:
     """
     told = applying.places.told
     with alone(told / _APPLIES), alone(told / _TRIAL, patient=False) as no_trial:
-        for _ in range(_ROUNDS if no_trial else 0):
+        if not no_trial:
+            return False
+        for _ in range(_ROUNDS):
             before = _sign(applying.places)
             say(told, applying.file(), 0)
             if _sign(applying.places) == before:
                 break
-        return no_trial
+        return True
 
 
 def during_trial(told: Path, trial: Callable[[], bool]) -> bool:
@@ -39,7 +41,7 @@ def during_trial(told: Path, trial: Callable[[], bool]) -> bool:
 
 
 def _sign(places: Places) -> list[tuple[int, int]]:
-    """Return what is another one once a file that is applied is another one."""
+    """Return of each file that is applied its inode, and when it changed (ns): others once it is replaced."""
     found = []
     for path in (places.machine, places.settings, places.heard):
         with suppress(OSError):
