@@ -2,7 +2,7 @@
 
 import builtins
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
@@ -196,6 +196,20 @@ class Captures:
 
     # --- a person's doing ---------------------------------------------------------------------------------
 
+    @contextmanager
+    def at(self, uid: str) -> Iterator[Listed]:
+        """Hold the lock of the exam in which a picture is, also when it was moved while somebody else held one.
+
+        Raises NotFound.
+        """
+        while True:
+            exam = self.get(uid).capture.exam
+            with locked(self._layout.exam_lock(exam)):
+                found = self.get(uid)
+                if found.capture.exam == exam:
+                    yield found
+                    return
+
     def reject(self, uid: str, reason: str) -> Listed:
         """Take a picture out of its exam; it is kept, never sent. Raises WrongState after the release."""
         return self._move(uid, CaptureState.REJECTED, reason)
@@ -254,13 +268,12 @@ class Captures:
                 yield clips.read_header(path).instance_number
 
     def _move(self, uid: str, new: CaptureState, reason: str) -> Listed:
-        exam_id = self.get(uid).capture.exam
-        with locked(self._layout.exam_lock(exam_id)):
-            old = self.get(uid)
-            refuse_left(self._layout, self._exams.get(exam_id), old.capture)
+        with self.at(uid) as old:
+            exam = self._exams.get(old.capture.exam)
+            refuse_left(self._layout, exam, old.capture)
             if old.capture.state is new:
                 return old
-            if self._layout.purged(exam_id, uid).exists():
+            if self._layout.purged(exam.id, uid).exists():
                 raise Purged("This picture was removed from its exam, and the box let it go for good.")
             states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)
             self._mark(old.capture, new, reason)

@@ -16,7 +16,7 @@ from gateway.spool import records
 from gateway.spool.captures import Captures, Listed
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
-from gateway.spool.files import Files, locked
+from gateway.spool.files import Files
 from gateway.spool.paths import KEY, Layout
 
 _log = logging.getLogger(__name__)
@@ -50,9 +50,8 @@ class KeyImages:
 
         Raises NotFound; WrongState after that, of a picture that was removed, and of one that a list names.
         """
-        exam_id = self._captures.get(uid).capture.exam
-        with locked(self._layout.exam_lock(exam_id)):
-            old, exam = self._captures.get(uid), self._exams.get(exam_id)
+        with self._captures.at(uid) as old:
+            exam = self._exams.get(old.capture.exam)
             if exam.state not in _MAY_CHANGE:
                 raise WrongState("This exam was released already: its key images are decided.")
             if old.capture.state is not CaptureState.SAVED:
@@ -62,7 +61,7 @@ class KeyImages:
                     "A list of key images that may have left the box names this picture: it stays one."
                 )
             if old.key is not key:
-                self._files.write(self._layout.key(exam_id, uid), [records.dump(Marked(key=key))])
+                self._files.write(self._layout.key(exam.id, uid), [records.dump(Marked(key=key))])
                 self._set_row(uid, key=key)
         return self._captures.get(uid)
 

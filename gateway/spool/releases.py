@@ -54,7 +54,8 @@ class Releases:
     def release(self, exam: str, uid: str, identities: Sequence[Identity], *, revision: int = 0) -> bool:
         """Let a saved capture become an object now; False when it may not, or the exam's row fell behind its file.
 
-        Nor when the exam is no more as it was at `revision` (0 = as it is). Raises SpoolError.
+        Nor when the exam is no more as it was at `revision` (0 = as it is), or the capture was moved out of it.
+        Raises SpoolError.
         """
         with locked(self._layout.exam_lock(exam)):
             mark = self._layout.released(exam, uid)
@@ -62,7 +63,7 @@ class Releases:
                 found = records.load(Exam, self._layout.exam_json(exam).read_bytes())
                 if found.state is not ExamState.OPEN or found.please_check or found.identity not in identities:
                     return False
-                if revision not in {0, found.revision} or self._row_revision(exam) != found.revision:
+                if revision not in {0, found.revision} or self._row_revision(exam, uid) != found.revision:
                     return False  # the object would be made of what the row says
                 if self._layout.tombstone(exam, uid).exists():
                     return False
@@ -82,9 +83,14 @@ class Releases:
             self._note(missing[start : start + _ROWS])
         return len(missing)
 
-    def _row_revision(self, exam: str) -> int:
+    def _row_revision(self, exam: str, uid: str) -> int:
+        """Return the revision in the row of an exam that has this capture, 0 without one."""
         with self._database.read() as connection:
-            row = connection.execute("SELECT revision FROM exam WHERE id = ?", (exam,)).fetchone()
+            row = connection.execute(
+                "SELECT revision FROM exam JOIN capture ON capture.exam = exam.id "
+                "WHERE exam.id = ? AND sop_instance_uid = ?",
+                (exam, uid),
+            ).fetchone()
         return int(row["revision"]) if row else 0
 
     def _note(self, uids: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from gateway.spool import records
 from gateway.spool.captures import Captures, Listed, refuse_left
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
-from gateway.spool.files import Files, locked
+from gateway.spool.files import Files
 from gateway.spool.paths import Layout
 
 _log = logging.getLogger(__name__)
@@ -67,15 +67,14 @@ class Sides:
 
     def say(self, uid: str, side: Side) -> Listed:
         """Say of which side a picture is. Raises WrongState after its release, BadValue where there is no side."""
-        exam_id = self._captures.get(uid).capture.exam
-        with locked(self._layout.exam_lock(exam_id)):
-            old = self._captures.get(uid).capture
-            refuse_left(self._layout, self._exams.get(exam_id), old)
+        with self._captures.at(uid) as found:
+            old = found.capture
+            refuse_left(self._layout, self._exams.get(old.exam), old)
             if not takes_side_of(old):
                 raise BadValue("This picture shows a part of the body that has no sides.")
             if old.side is not side:
                 said = Said(side=side, utc=self._clock.utc().isoformat())
-                self._files.write(self._layout.side(exam_id, uid), [records.dump(said)])
+                self._files.write(self._layout.side(old.exam, uid), [records.dump(said)])
                 self._set_row(uid, side)
         return self._captures.get(uid)
 
