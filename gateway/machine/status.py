@@ -1,9 +1,10 @@
-"""Says every few seconds how network and clock are, for the panel and `doctor`. Changes nothing.
+"""Says every few seconds how network and clock are, for the panel and `doctor`. Changes nothing itself.
 
 What asks for more rights than looking is done by `settings` and `clock.by_hand`.
 """
 
 import json
+import logging
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,15 +13,18 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.errors import MachineFailed
+from gateway.log import event
 from gateway.machine.clock import state as clock_state
 from gateway.machine.clock.state import ClockState
 from gateway.machine.network import state as network_state
 from gateway.machine.network import supplicant
 from gateway.machine.network.ports import SYS, wired
 from gateway.machine.programs import Programs
+from gateway.machine.settings import turns
 from gateway.machine.settings.applying import Places
 from gateway.machine.telling import tell
 
+_log = logging.getLogger(__name__)
 EVERY_S = 5.0
 IMAGE = Path("/usr/lib/scopegate/image")
 BATTERY = Path("/sys/class/rtc/rtc0/since_epoch")
@@ -50,6 +54,7 @@ class Status:
     def look(self) -> None:
         self.clock()
         self.network()
+        self.settings()
 
     def clock(self) -> None:
         follows = clock_state.tracking(self._asked("chronyc", "-h", "127.0.0.1", "-c", "tracking"))
@@ -88,6 +93,11 @@ class Status:
             "port_access": self._port_access(port),
         }
         tell(self._places.told, "network", said)
+
+    def settings(self) -> None:
+        """Have changed settings applied that nobody was told of; a trial's end does that by itself."""
+        if not _json(self._places.told / "applied.json").get("until_ns") and turns.ask_again(self._places):
+            event(_log, "settings_asked_again")
 
     # --- inside --------------------------------------------------------------------------------------------
 

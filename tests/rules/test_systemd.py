@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import STICK
+from gateway.machine.settings import turns
+from gateway.machine.settings.applying import Places as MachinePlaces
 from gateway.machine.update.box import Places
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,9 +264,16 @@ def test_quick_touches_keep_nobody_from_the_next_and_an_endless_start_ends(path)
     unit = Unit(path)
     assert not unit.has_option("Path", "Unit")  # it starts the service of its own name
     assert Unit(path.with_suffix(".service"))["Unit"]["StartLimitIntervalSec"] == "0"
-    if unit.has_option("Path", "PathExists"):
+    if unit.has_option("Path", "PathExists") and unit["Path"]["PathExists"].startswith("/run/scopegate/"):
         limits = unit["Path"]["TriggerLimitIntervalSec"], unit["Path"]["TriggerLimitBurst"]
         assert limits == ("10min", "200")
+
+
+def test_who_looks_at_the_machine_may_ask_for_its_settings_where_they_wait_for_it():
+    path = Unit(SYSTEMD / "scopegate-machine.path")["Path"]["PathExists"]  # the last of its kind
+    assert path == str(MachinePlaces().told / turns.AGAIN)
+    looks = Unit(SYSTEMD / "scopegate-machine-look.service")["Service"]
+    assert str(MachinePlaces().told) in looks["ReadWritePaths"].split()
 
 
 def test_practice_sees_no_patients_reaches_nobody_and_leaves_nothing():

@@ -12,7 +12,8 @@ from gateway.errors import MachineRequest
 from gateway.machine.clock import state as clock_state
 from gateway.machine.clock.by_hand import set_battery, set_clock, wanted
 from gateway.machine.clock.state import HAND, NOBODY, NTP, RTC, ClockState, Tracking, judged, tracking
-from gateway.machine.settings.applying import Places
+from gateway.machine.settings import turns
+from gateway.machine.settings.applying import Applying, Places
 from gateway.machine.status import BY_HAND, Status, built
 from tests.unit.machine.conftest import Programs
 
@@ -195,6 +196,19 @@ def test_a_program_that_says_nothing_or_nonsense_is_no_end(
     programs.said = {"ip": "{not json", "chronyc": "?"}
     status.look()
     assert {"addresses": [], "gateway_state": "unknown"}.items() <= told(places, "network").items()
+
+
+def test_settings_that_changed_unnoticed_are_asked_for_again_but_in_no_trial(
+    status: Status, places: Places, applying: Applying
+) -> None:
+    assert turns.apply_file(applying)
+    places.machine.write_text("[network]\nvlan = 20\n")
+    turns.say(places.told, applying.text(b"", ""), until_ns=60)
+    status.look()
+    assert not (places.told / turns.AGAIN).exists()
+    turns.say(places.told, applying.text(b"", ""), until_ns=0)
+    status.look()
+    assert (places.told / turns.AGAIN).exists()
 
 
 @pytest.mark.parametrize(

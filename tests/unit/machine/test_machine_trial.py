@@ -153,6 +153,38 @@ def test_a_file_that_changes_for_ever_holds_nobody_up(
     assert next(names) < 100
 
 
+@pytest.mark.parametrize("changed", ["machine", "settings", "heard"])
+def test_a_file_that_changes_when_nobody_is_told_of_it_gets_another_turn(
+    applying: Applying, places: Places, changed: str
+) -> None:
+    assert not turns.ask_again(places)  # a start comes first, in which it is applied
+    assert turns.apply_file(applying)
+    assert not turns.ask_again(places)
+    assert not (places.told / turns.AGAIN).exists()
+    path = getattr(places, changed)
+    path.with_suffix(".new").write_bytes(b"")
+    path.with_suffix(".new").rename(path)
+    assert turns.ask_again(places)
+    assert (places.told / turns.AGAIN).exists()
+    assert turns.apply_file(applying)
+    assert not (places.told / turns.AGAIN).exists()
+    assert not turns.ask_again(places)
+    path.unlink()
+    assert turns.ask_again(places)
+
+
+def test_a_turn_that_fails_is_not_asked_for_without_end(
+    applying: Applying, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(turns, "say", fails)
+    with pytest.raises(RuntimeError):
+        turns.apply_file(applying)
+    assert not turns.ask_again(places)
+
+
 # --- how it is asked ------------------------------------------------------------------------------------------
 
 
