@@ -9,6 +9,7 @@ from gateway.capture.parts import Devices, Parts, build
 from gateway.capture.plugs import note_plugs
 from gateway.capture.server import Server
 from gateway.capture.stuck import end_when_stuck
+from gateway.capture.traces import Traces
 from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
@@ -34,6 +35,7 @@ _LONGEST_S = 60.0  # what a person waits for may stand still so long, and no lon
 _STUCK_CHECK_S = 1.0
 _HEAT_S = 1.0
 _TAKING_S = 1.0
+_TRACES_S = 60.0
 _STARTS = 1 << 21  # start counters fit with 32 bits of frames into 53
 
 
@@ -86,12 +88,13 @@ def _look_after(
     taking: Taking | None,
 ) -> None:
     """Start what is beside storing: what is plugged in, the index, a changed configuration."""
+    rests = partial(_rests, parts, spool)
     if taking:
-        rests = partial(_rests, parts, spool)
         supervisor.every("settings", _TAKING_S, partial(taking.step, rests, supervisor.stop.set, live.takes))
     if devices.hotplug:
         supervisor.start("hotplug", partial(note_plugs, devices.hotplug, supervisor.stop))
     supervisor.every("index", 1.0, partial(keep_index, spool, settings.destinations))
+    supervisor.every("traces", _TRACES_S, Traces(spool, rests).step)
 
 
 def _rests(parts: Parts, spool: Spool) -> bool:

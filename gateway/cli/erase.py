@@ -109,7 +109,7 @@ def _print_done(losses: Sequence[Loss], done: Outcome, *, worklists: bool) -> No
     if worklists and gone:
         print("A worklist server that has the patient on its list brings that entry again.")
     if not done.clean:
-        print("Traces are left on the disk: the next command or start of the box with no exam open tries again.")
+        print("Traces are left on the disk: they go by themselves once the box had no exam open for ten minutes.")
 
 
 def _print(loss: Loss, required: Sequence[str]) -> None:

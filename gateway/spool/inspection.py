@@ -63,7 +63,7 @@ def inspect(spool: Spool, exams: Iterable[str], step: Step) -> Iterator[Finding]
             if spool.layout.exam(exam).is_dir():
                 yield from (each for each in found if each in again)
     for exam in erased.unfinished(spool):
-        what = "was erased, and traces of it are left on the disk; each start with no exam open tries again"
+        what = "was erased, and traces of it are left on the disk; they go when no exam was open for ten minutes"
         yield Finding(exam=exam, what=what, code=erased.LEFT)
 
 
