@@ -143,7 +143,9 @@ class Moments:
         key = (exam.id, exam.begun.boottime_ns)  # opened again, it may have got pictures meanwhile
         highest = self._numbered.get(key)
         if highest is None:
-            highest = self._spool.captures.highest_number(exam.id)
+            # A still with a number may be on its way, from before the exam was opened again.
+            given = [number for (of, _), number in self._numbered.items() if of == exam.id]
+            highest = max([self._spool.captures.highest_number(exam.id), *given])
         self._numbered[key] = highest + 1
         return highest + 1
 

@@ -223,12 +223,12 @@ class Captures:
         with locked(self._layout.exam_lock(exam)):
             tombstone = self._layout.tombstone(exam, uid)
             if not tombstone.exists():
-                return self._set_state(uid, CaptureState.REJECTED, CaptureState.SAVED, "")
+                return self._set_state(exam, uid, CaptureState.REJECTED, CaptureState.SAVED, "")
             try:
                 reason = records.load(Rejection, tombstone.read_bytes()).reason
             except SpoolDamaged:
                 reason = ""  # a person took it out; why is lost
-            return self._set_state(uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
+            return self._set_state(exam, uid, CaptureState.SAVED, CaptureState.REJECTED, reason)
 
     def obey_mark(self, exam: str, uid: str) -> None:
         """Make the row say what the mark of a capture that was let go, or its absence, says."""
@@ -271,20 +271,21 @@ class Captures:
         with self.at(uid) as old:
             exam = self._exams.get(old.capture.exam)
             refuse_left(self._layout, exam, old.capture)
+            refuse_leaving(self._layout, old.capture)
             if old.capture.state is new:
                 return old
             if self._layout.purged(exam.id, uid).exists():
                 raise Purged("This picture was removed from its exam, and the box let it go for good.")
             states.check(states.CAPTURE, old.capture.state, new, Owner.PANEL)
             self._mark(old.capture, new, reason)
-            self._set_state(uid, old.capture.state, new, reason)
+            self._set_state(exam.id, uid, old.capture.state, new, reason)
         return self.get(uid)
 
-    def _set_state(self, uid: str, old: CaptureState, new: CaptureState, reason: str) -> bool:
+    def _set_state(self, exam: str, uid: str, old: CaptureState, new: CaptureState, reason: str) -> bool:
         with self._database.write() as connection:
             changed = connection.execute(
-                "UPDATE capture SET state = ?, reason = ? WHERE sop_instance_uid = ? AND state = ?",
-                (new, reason, uid, old),
+                "UPDATE capture SET state = ?, reason = ? WHERE sop_instance_uid = ? AND exam = ? AND state = ?",
+                (new, reason, uid, exam, old),
             ).rowcount
         return changed == 1
 
@@ -329,6 +330,19 @@ def refuse_left(layout: Layout, exam: Exam, capture: Capture) -> None:
     """Raise WrongState when nothing about this picture can change any more. Under the exam's lock only."""
     if has_left(layout, exam, capture):
         raise released_already()
+
+
+def refuse_leaving(layout: Layout, capture: Capture) -> None:
+    """Raise WrongState for a picture whose move was begun and failed. Under its exam's lock only."""
+    if layout.moved(capture.exam, capture.sop_instance_uid).exists():
+        raise being_moved()
+
+
+def being_moved() -> WrongState:
+    """Return why nothing else is decided about a picture whose move failed half-way, and what to do about it."""
+    return WrongState(
+        "This picture is being moved to another exam.", action="Move it there once more, or start the box again."
+    )
 
 
 def has_left(layout: Layout, exam: Exam, capture: Capture) -> bool:

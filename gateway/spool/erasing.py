@@ -117,7 +117,7 @@ def _refuse_changed(spool: Spool, agreed: Loss) -> None:
     if any(moving.is_leaving(spool, exam, uid) for uid in there):  # it is the other exam's: that was decided
         raise WrongState(
             "A picture of this exam is being moved to another one.",
-            action="Move it once more, or start the box again.",
+            action="Move it there once more, or start the box again.",
         )
     if there != agreed.uids:
         # Pictures were moved, or stored, while this waited for its turn: nobody agreed to lose those.

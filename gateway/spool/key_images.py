@@ -13,7 +13,7 @@ from gateway.errors import SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import CaptureState, Exam, ExamState, KeyDocument
 from gateway.spool import records
-from gateway.spool.captures import Captures, Listed
+from gateway.spool.captures import Captures, Listed, refuse_leaving
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files
@@ -54,6 +54,7 @@ class KeyImages:
             exam = self._exams.get(old.capture.exam)
             if exam.state not in _MAY_CHANGE:
                 raise WrongState("This exam was released already: its key images are decided.")
+            refuse_leaving(self._layout, old.capture)
             if old.capture.state is not CaptureState.SAVED:
                 raise WrongState("A picture that was removed is no key image.", action="Bring it back first.")
             if not key and uid in named(exam):

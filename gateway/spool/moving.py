@@ -15,7 +15,7 @@ from gateway.errors import BadValue, NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState
 from gateway.spool import records
-from gateway.spool.captures import refuse_left
+from gateway.spool.captures import being_moved, refuse_left
 from gateway.spool.files import PART, locked
 from gateway.spool.paths import DAMAGED, MOVED, SIDECAR
 from gateway.spool.spool import Spool
@@ -48,7 +48,7 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
             stack.enter_context(locked(spool.layout.exam_lock(each)))
         if not spool.layout.exam(to).is_dir():  # erased while this waited; its row is the last to know
             raise NotFound("There is no such exam.")
-        captures = _movable(spool, spool.exams.get(exam), uids)
+        captures = _movable(spool, spool.exams.get(exam), uids, to)
         free = _numbers(spool, spool.exams.get(to), len(captures), numbers)
         utc = spool.clock.utc().isoformat()
         marks = [
@@ -68,11 +68,15 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
 
 def is_leaving(spool: Spool, exam: str, uid: str) -> bool:
     """Say whether a picture is still to go to another exam; a mark that nobody can read says nothing."""
+    return bool(_leaves_for(spool, exam, uid))
+
+
+def _leaves_for(spool: Spool, exam: str, uid: str) -> str:
     try:
         mark = records.load(Moved, spool.layout.moved(exam, uid).read_bytes())
     except (SpoolDamaged, OSError):
-        return False
-    return spool.layout.exam(mark.to).is_dir()
+        return ""
+    return mark.to if spool.layout.exam(mark.to).is_dir() else ""
 
 
 def take_up(spool: Spool) -> None:
@@ -94,23 +98,45 @@ def take_up(spool: Spool) -> None:
 
 
 def _take_up(spool: Spool, exam: str, uid: str, path: Path) -> None:
-    mark = records.load(Moved, path.read_bytes())
+    mark = _mark(path)
+    if mark is None:
+        return
     if not spool.layout.exam(mark.to).is_dir():  # erased since: the picture is where it was
         spool.files.remove(path)
         return
     with ExitStack() as stack:
         for each in sorted({exam, mark.to}):
             stack.enter_context(locked(spool.layout.exam_lock(each)))
+        if _mark(path) != mark or not _is_left(spool, exam, uid, path):
+            return  # who moved it was not cut: they went on, and somebody may have moved it further since
         _carry(spool, exam, uid, mark)
     event(_log, "move_finished", exam=exam, uid=uid, to=mark.to)
 
 
-def _movable(spool: Spool, exam: Exam, uids: Sequence[str]) -> list[Capture]:
+def _mark(path: Path) -> Moved | None:
+    """Return what a mark says, None when it is gone: the picture came back. Raises SpoolDamaged."""
+    try:
+        return records.load(Moved, path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _is_left(spool: Spool, exam: str, uid: str, path: Path) -> bool:
+    """Say whether anything of a picture with a mark is in its old exam still. Under that exam's lock only."""
+    with spool.database.read() as connection:
+        query = "SELECT 1 FROM capture WHERE exam = ? AND sop_instance_uid = ?"
+        row = connection.execute(query, (exam, uid)).fetchone()
+    return row is not None or set(path.parent.glob(uid + ".*")) != {path}
+
+
+def _movable(spool: Spool, exam: Exam, uids: Sequence[str], to: str) -> list[Capture]:
     captures = [spool.captures.get(uid).capture for uid in uids]
     for capture in captures:
         if capture.exam != exam.id:
             raise NotFound("There is no such picture in this exam.")
         refuse_left(spool.layout, exam, capture)
+        if _leaves_for(spool, exam.id, capture.sop_instance_uid) not in {"", to}:
+            raise being_moved()
         if capture.state is not CaptureState.SAVED:
             raise WrongState("A picture that was removed cannot be moved.", action="Bring it back first.")
     return sorted(captures, key=lambda each: each.instance_number)

@@ -12,7 +12,7 @@ from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
 from gateway.spool import clips, performed, records, routing
 from gateway.spool.exams import Exams, earlier_boot
-from gateway.spool.files import PART, sha256_of
+from gateway.spool.files import PART, locked, sha256_of
 from gateway.spool.paths import (
     DAMAGED,
     FILM,
@@ -129,7 +129,8 @@ def recover_captures(spool: Spool) -> None:
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         _salvage_clips(spool, row["id"], names)
         _adopt_sidecars(spool, row["id"], names, known - recording)
-        _remove_leftovers(spool, folder, names, known - recording)
+        with suppress(NotFound), locked(spool.layout.exam_lock(row["id"])):  # nobody moves into it, or erases it
+            _remove_leftovers(spool, folder, {path.name for path in folder.iterdir()}, known - recording)
     _settle_rows(spool)
 
 
@@ -226,6 +227,8 @@ def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -
         try:
             capture = records.load(Capture, _content(spool, spool.layout.sidecar(exam, uid)))
         except SpoolDamaged:
+            if not spool.layout.sidecar(exam, uid).exists():
+                continue  # moved, or erased, since the look
             warn(_log, "sidecar_damaged", exam=exam, uid=uid)
             if uid in known:
                 _restore_sidecar(spool, exam, uid)
@@ -298,7 +301,7 @@ def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[st
     others = (OBJECT, SEAL, *marks, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
-        if whole.endswith(others) or whole.startswith("order"):
+        if whole.endswith(others) or whole.startswith("order") or KEY_STILLS in whole:
             continue
         uid = whole.rsplit(".", 1)[0]
         claimed = name.endswith(SIDECAR) or uid + SIDECAR in names or uid in known
@@ -320,6 +323,9 @@ def _settle_rows(spool: Spool) -> None:
     for exam, uid in listed:
         if _has_files(spool, exam, uid):
             continue
+        with suppress(NotFound), spool.captures.at(uid) as found:  # it may have been moved, or sealed, since
+            if _has_files(spool, found.capture.exam, uid):
+                continue
         warn(_log, "capture_file_missing", exam=exam, uid=uid)
         spool.captures.set_problem(uid, "file-missing", "The files of this picture are not on the disk any more.")
 
@@ -328,6 +334,6 @@ def _has_files(spool: Spool, exam: str, uid: str) -> bool:
     layout = spool.layout
     if not layout.sidecar(exam, uid).exists():
         return False
-    if layout.object(exam, uid).exists() or layout.purged(exam, uid).exists():
-        return True
-    return layout.media(exam, spool.captures.get(uid).capture.media).exists()
+    media = layout.media(exam, spool.captures.get(uid).capture.media)
+    # In the order in which one takes the place of the other: forward may seal it, or let it go, at this moment.
+    return any(path.exists() for path in (media, layout.object(exam, uid), layout.purged(exam, uid)))

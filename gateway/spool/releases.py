@@ -65,7 +65,7 @@ class Releases:
                     return False
                 if revision not in {0, found.revision} or self._row_revision(exam, uid) != found.revision:
                     return False  # the object would be made of what the row says
-                if self._layout.tombstone(exam, uid).exists():
+                if self._layout.tombstone(exam, uid).exists() or self._layout.moved(exam, uid).exists():
                     return False
                 self._files.write(mark, [records.dump(Released(utc=self._clock.utc().isoformat()))])
             self._note([uid])

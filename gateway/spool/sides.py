@@ -6,18 +6,19 @@ What held at its press stands in a picture's sidecar, which never changes. What 
 
 import builtins
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.config.body_parts import is_paired, takes_side
-from gateway.errors import BadValue, SpoolDamaged, WrongState
+from gateway.errors import BadValue, NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, Side
 from gateway.spool import records
-from gateway.spool.captures import Captures, Listed, refuse_left
+from gateway.spool.captures import Captures, Listed, has_left, refuse_leaving, refuse_left
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
-from gateway.spool.files import Files
+from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
 
 _log = logging.getLogger(__name__)
@@ -68,43 +69,35 @@ class Sides:
     def say(self, uid: str, side: Side) -> Listed:
         """Say of which side a picture is. Raises WrongState after its release, BadValue where there is no side."""
         with self._captures.at(uid) as found:
-            old = found.capture
-            refuse_left(self._layout, self._exams.get(old.exam), old)
-            if not takes_side_of(old):
+            self._refuse(found.capture)
+            if not takes_side_of(found.capture):
                 raise BadValue("This picture shows a part of the body that has no sides.")
-            if old.side is not side:
-                said = Said(side=side, utc=self._clock.utc().isoformat())
-                self._files.write(self._layout.side(old.exam, uid), [records.dump(said)])
-                self._set_row(uid, side)
+            if found.capture.side is not side:
+                self._note(found.capture, side)
         return self._captures.get(uid)
 
     def say_missing(self, exam: str, side: Side) -> builtins.list[str]:
         """Say it of every picture that misses it; return their UIDs."""
-        uids = self.missing(exam)
-        for uid in uids:
-            self.say(uid, side)
-        return uids
+        return [uid for uid in self.missing(exam) if self._is_said(exam, uid, side)]
 
     def from_now_on(self, exam: str, side: Side) -> tuple[Exam, str]:
         """Say of which side an open exam's next pictures are; return it, and the last one's UID if it got that too.
 
         The one just taken does when it was taken while none was said: a side that was said is never overruled.
         """
+        before = Side.NOT_SAID
 
         def said(old: Exam) -> Exam:
+            nonlocal before
             if old.state is not ExamState.OPEN:
                 raise WrongState("This exam is not open any more.")
+            before = old.side
             return replace(old, side=side)
 
-        before = self._exams.get(exam).side
         changed = self._exams.change(exam, said)
         kept = [each.capture for each in self._captures.of_exam(exam) if each.capture.state is CaptureState.SAVED]
-        last = kept[-1] if kept else None
-        wanted = side and not before and last and not last.side and takes_side_of(last) and not self._left(last)
-        if last is None or not wanted:
-            return changed, ""
-        self.say(last.sop_instance_uid, side)
-        return changed, last.sop_instance_uid
+        last = kept[-1].sop_instance_uid if side and not before and kept else ""
+        return changed, last if last and self._is_said(exam, last, side) else ""
 
     # --- putting right ------------------------------------------------------------------------------------
 
@@ -126,9 +119,35 @@ class Sides:
                 "SELECT exam, sop_instance_uid, side FROM capture WHERE sealed = 0 AND state <> 'recording'"
             ).fetchall()
         for row in rows:
-            self._obey(row["exam"], row["sop_instance_uid"], Side(row["side"]))
+            exam, uid = row["exam"], row["sop_instance_uid"]
+            if self._read(exam, uid) in {None, Side(row["side"])}:
+                continue
+            with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # nobody says anything meanwhile
+                self.obey(exam, uid)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _is_said(self, exam: str, uid: str, side: Side) -> bool:
+        """Say it of a picture that is in this exam, misses it and may change, all of that still; say whether."""
+        with suppress(NotFound, WrongState), self._captures.at(uid) as found:
+            old = found.capture
+            self._refuse(old)
+            if old.exam == exam and old.state is CaptureState.SAVED and not old.side and takes_side_of(old):
+                self._note(old, side)
+                return True
+        return False
+
+    def _refuse(self, capture: Capture) -> None:
+        """Raise WrongState for a picture that left, or is to go to another exam. Under its exam's lock only."""
+        refuse_left(self._layout, self._exams.get(capture.exam), capture)
+        refuse_leaving(self._layout, capture)
+
+    def _note(self, capture: Capture, side: Side) -> None:
+        """Write what a person said: the file, then the row. Under the exam's lock only."""
+        uid = capture.sop_instance_uid
+        said = Said(side=side, utc=self._clock.utc().isoformat())
+        self._files.write(self._layout.side(capture.exam, uid), [records.dump(said)])
+        self._set_row(uid, side)
 
     def _obey(self, exam: str, uid: str, known: Side | None) -> Side:
         """Return the side that the file says, `known` without one; its row says it too then."""
@@ -139,11 +158,7 @@ class Sides:
         return said if said is not None else known or Side.NOT_SAID
 
     def _left(self, capture: Capture) -> bool:
-        try:
-            refuse_left(self._layout, self._exams.get(capture.exam), capture)
-        except WrongState:
-            return True
-        return False
+        return has_left(self._layout, self._exams.get(capture.exam), capture)
 
     def _read(self, exam: str, uid: str) -> Side | None:
         """Return what a person said of a picture; None when nobody did, or it cannot be read any more."""

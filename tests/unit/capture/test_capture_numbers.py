@@ -1,10 +1,13 @@
 """Numbers for pictures that are moved into an exam, and for those that are pressed meanwhile."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.errors import NotFound
 from gateway.model import Exam
 from gateway.spool import records
+from gateway.spool.reopening import reopen
 
 
 def test_no_press_gets_a_number_that_was_given_to_a_picture_that_is_moved(box):
@@ -25,6 +28,26 @@ def test_a_still_on_its_way_into_an_exam_that_ended_keeps_its_number(box):
     assert box.presses.reserve(first.id, 1) == [2]
     box.disk.moves.set()
     assert pressed.result(10).instance_number == 1
+
+
+def test_a_still_on_its_way_while_its_exam_is_opened_again_keeps_its_number(box):
+    exam = box.exam()
+    box.show()
+    assert box.press().result(10).instance_number == 1
+    box.disk.held = lambda step, name: step == "create" and name.endswith(".ljpg.part")
+    late = box.press()
+    assert box.disk.waiting.acquire(timeout=10)
+    box.disk.held = lambda *_: False
+    box.spool.exams.finish(exam.id)
+    box.spool.exams.release(exam.id)
+    box.clock.move(1)
+    reopen(box.spool, exam.id, within=timedelta(days=1))
+    box.show()
+    assert box.press().result(10).instance_number == 3
+    box.disk.moves.set()
+    assert late.result(10).instance_number == 2
+    stored = [each.capture.instance_number for each in box.spool.captures.of_exam(exam.id)]
+    assert sorted(stored) == [1, 2, 3]
 
 
 def test_numbers_are_given_of_exams_that_there_are(box):

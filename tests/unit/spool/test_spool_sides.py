@@ -9,10 +9,12 @@ import pytest
 from gateway.errors import BadValue, DiskFailed, NotFound, WrongState
 from gateway.model import Capture, Exam, Identity, Side
 from gateway.spool import records
+from gateway.spool.captures import Listed
+from gateway.spool.moving import move
 from gateway.spool.reopening import reopen
 from gateway.spool.sides import Said
 from gateway.spool.spool import Spool
-from tests.unit.spool.values import codestream_of, index_unwritable, still, store, subject
+from tests.unit.spool.values import BORIS, codestream_of, index_unwritable, still, store, subject
 
 
 @pytest.fixture
@@ -174,3 +176,43 @@ def test_what_stands_in_the_file_can_be_read_by_people(spool: Spool, exam: Exam)
     spool.sides.say(capture.sop_instance_uid, Side.LEFT)
     found = records.load(Said, spool.layout.side(exam.id, capture.sop_instance_uid).read_bytes())
     assert found == Said(side=Side.LEFT, utc=spool.clock.utc().isoformat())
+
+
+def test_what_misses_its_side_no_more_or_is_elsewhere_now_is_passed_over(
+    spool: Spool, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, moved, left, misses = (taken(spool, exam, number, body_part="KNEE") for number in range(1, 5))
+    other, _ = spool.exams.open(subject(BORIS), close_open=True)
+    look = spool.sides.missing
+
+    def meanwhile(of: str) -> list[str]:
+        found = look(of)
+        spool.sides.say(said.sop_instance_uid, Side.RIGHT)
+        move(spool, exam.id, [moved.sop_instance_uid], other.id, numbers=[1])
+        spool.captures.reject(left.sop_instance_uid, "blurred")
+        return found
+
+    monkeypatch.setattr(spool.sides, "missing", meanwhile)
+    assert spool.sides.say_missing(exam.id, Side.LEFT) == [misses.sop_instance_uid]
+    assert [side_of(spool, each) for each in (said, moved, left, misses)] == [
+        Side.RIGHT,
+        Side.NOT_SAID,
+        Side.NOT_SAID,
+        Side.LEFT,
+    ]
+
+
+def test_what_was_said_of_the_last_picture_at_that_moment_is_not_overruled(
+    spool: Spool, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = taken(spool, exam, 1, body_part="KNEE")
+    look = spool.captures.of_exam
+
+    def meanwhile(of: str) -> list[Listed]:
+        found = look(of)
+        spool.sides.say(last.sop_instance_uid, Side.RIGHT)
+        return found
+
+    monkeypatch.setattr(spool.captures, "of_exam", meanwhile)
+    changed, also = spool.sides.from_now_on(exam.id, Side.LEFT)
+    assert (changed.side, also, side_of(spool, last)) == (Side.LEFT, "", Side.RIGHT)
