@@ -1,12 +1,12 @@
 """The life of an exam: opened, ended, assigned, confirmed, released. What is written of it: `exam_records`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gateway.clock import Moment
 from gateway.errors import ClipRecording, ExamOpen, SpoolError, WrongState
 from gateway.model import WRONG_ENTRY, Exam, ExamState, Patient, PleaseCheck, RequestStamp, Series
-from gateway.spool import performed, records, states
+from gateway.spool import performed, questions, records, states
 from gateway.spool.exam_records import ExamRecords
 from gateway.spool.files import locked
 from gateway.spool.releases import refuse_begun
@@ -30,11 +30,12 @@ class Exams(ExamRecords):
         request: RequestStamp | None = None,
         close_open: bool = False,
         operator: str = "",
+        closed: Callable[[Exam], object] = lambda _: None,
     ) -> tuple[Exam, bool]:
         """Open an exam durably and return it and whether it is new.
 
-        `operator`: who works at the box. Raises ExamOpen, ClipRecording when `close_open` meets a running clip,
-        RequestReused.
+        `operator`: who works at the box; `closed` is told the exam that was ended for it. Raises ExamOpen,
+        ClipRecording when `close_open` meets a running clip, RequestReused.
         """
         with locked(self._layout.opening_lock):
             if request and (found := self.remembered(request)):
@@ -45,12 +46,20 @@ class Exams(ExamRecords):
             if previous and not close_open:
                 raise ExamOpen
             if previous:
-                self.finish(previous.id, please_check=PleaseCheck.CLOSED_BY_NEXT)
+                closed(self.finish(previous.id, please_check=PleaseCheck.CLOSED_BY_NEXT))
             exam = self._create(subject, request, operator)
         return exam, True
 
-    def finish(self, exam: str, *, please_check: str = "", discontinued: str = "", confirmed: bool = False) -> Exam:
-        """End an open exam. Raises ClipRecording, WrongState.
+    def finish(
+        self,
+        exam: str,
+        *,
+        please_check: str = "",
+        discontinued: str = "",
+        confirmed: bool = False,
+        question: str = "",
+    ) -> Exam:
+        """End an open exam. Raises ClipRecording, WrongState, also when something else is asked than `question`.
 
         `confirmed`: a person who sees its patient and pictures says that they belong together. That answers whether
         the patient is still there, and no other question.
@@ -59,6 +68,7 @@ class Exams(ExamRecords):
         def end(old: Exam) -> Exam:
             states.check(states.EXAM, old.state, ExamState.FINISHED, Owner.PANEL)
             self._refuse_while_recording(exam)
+            questions.refuse_another(old, question)
             if old.released and discontinued == WRONG_ENTRY:
                 raise WrongState(
                     "Pictures of this exam were released before: it cannot get another patient.",
@@ -70,7 +80,7 @@ class Exams(ExamRecords):
                 old,
                 state=ExamState.FINISHED,
                 ended=now,
-                please_check=("" if answered else old.please_check) or please_check,
+                please_check=questions.graver("" if answered else old.please_check, please_check),
                 confirmed=now if answered else old.confirmed,
                 discontinued=discontinued,
                 steps=performed.ended(old, now, discontinued=discontinued),
@@ -82,19 +92,25 @@ class Exams(ExamRecords):
         """Mark an exam so that it does not leave before a person confirmed its patient."""
         return self.change(exam, lambda old: replace(old, please_check=old.please_check or why))
 
-    def confirm(self, exam: str) -> Exam:
-        """Note that a person looked at the patient of a "Please check" exam and said yes."""
+    def confirm(self, exam: str, *, question: str = "") -> tuple[Exam, bool]:
+        """Note that a person said yes to the patient of a "Please check" exam; return it and whether it was asked.
+
+        Raises WrongState, also when something else is asked than `question` ("" = whatever is asked).
+        """
+        answered = False
 
         def confirmed(old: Exam) -> Exam:
+            nonlocal answered
             if old.state not in _UNDER_WAY:
                 raise WrongState("This exam was released already.")
             if not old.please_check:
                 return old
+            questions.refuse_another(old, question)
             shared, reason = old.please_check == PleaseCheck.STUDY_SHARED, _reason_left(old)
             if shared:
                 refuse_begun(self._layout, exam)
             now = self._clock.now()
-            other = shared or reason != old.discontinued
+            other, answered = shared or reason != old.discontinued, True
             return replace(
                 old,
                 please_check="",
@@ -106,7 +122,7 @@ class Exams(ExamRecords):
                 discontinued=reason,
             )
 
-        return self.change(exam, confirmed)
+        return self.change(exam, confirmed), answered
 
     def operated(self, exam: str, operator: str) -> Exam:
         """Note who does an open exam; its objects and steps name the last one who said so."""

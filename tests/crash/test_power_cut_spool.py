@@ -100,7 +100,7 @@ class Story:
         back = self.move("moved back", going, first, 6)
         self.keep_index()
         self.move("moved again", back, second, 3)
-        self.exam("exam confirmed", spool.exams.confirm(first.id))
+        self.exam("exam confirmed", spool.exams.confirm(first.id)[0])
         self.note("exam-confirmed", 1)
         self.exam("exam released", spool.exams.release(first.id))
         for capture in (made[0], clip):

@@ -76,13 +76,15 @@ class ExamCalls:
         operator = await self._context.work.spool(self._context.operator)
         if previous and close_open:
             await self._context.recorder.drain(previous.id, self._context.timing.drain)
-        exam, new = await self._context.work.spool(
-            partial(spool.exams.open, subject, request=asked.stamp, close_open=close_open, operator=operator)
-        )
+        closed: list[Exam] = []
+        opened = partial(spool.exams.open, subject, request=asked.stamp, close_open=close_open)
+        try:
+            exam, new = await self._context.work.spool(partial(opened, operator=operator, closed=closed.append))
+        finally:
+            for each in closed:  # also when the next one could not be opened
+                await self._context.note("exam-closed-by-next", exam=each.id)
         if new:
             await self._context.note("exam-opened", exam=exam.id, identity=exam.identity, operator=operator)
-        if new and previous:
-            await self._context.note("exam-closed-by-next", exam=previous.id)
         return JSONResponse(answers.opened(exam), 201)
 
     async def listing(self, request: Request) -> Response:
@@ -101,9 +103,10 @@ class ExamCalls:
         return answer
 
     async def finish(self, request: Request) -> Response:
-        asked = await bodies.read(request, "confirmed")
+        asked = await bodies.read(request, "confirmed", "question")
         exam, confirmed = request.path_params["exam"], bodies.flag(asked.values, "confirmed")
-        await self._end(exam, "exam-finished", confirmed=confirmed)
+        question = bodies.text(asked.values, "question")
+        await self._end(exam, "exam-finished", confirmed=confirmed, question=question)
         return await self._answer(exam)
 
     async def discontinue(self, request: Request) -> Response:
@@ -119,11 +122,14 @@ class ExamCalls:
         return await self._answer(exam)
 
     async def confirm(self, request: Request) -> Response:
-        await bodies.read(request)
-        exam = request.path_params["exam"]
+        asked = await bodies.read(request, "question")
+        exam, question = request.path_params["exam"], bodies.text(asked.values, "question")
         await self._context.exam(exam)
-        await self._context.work.spool(lambda: self._context.spool.exams.confirm(exam))
-        await self._context.note("patient-confirmed", exam=exam)
+        _, answered = await self._context.work.spool(
+            lambda: self._context.spool.exams.confirm(exam, question=question)
+        )
+        if answered:
+            await self._context.note("patient-confirmed", exam=exam)
         return await self._answer(exam)
 
     async def keep(self, request: Request) -> Response:
@@ -154,22 +160,30 @@ class ExamCalls:
     # --- inside -------------------------------------------------------------------------------------------
 
     async def _end(
-        self, exam: str, what: str, *, discontinued: str = "", please_check: str = "", confirmed: bool = False
+        self,
+        exam: str,
+        what: str,
+        *,
+        discontinued: str = "",
+        please_check: str = "",
+        confirmed: bool = False,
+        question: str = "",
     ) -> None:
         found = await self._context.exam(exam)
         if found.state is ExamState.OPEN:
             await self._context.recorder.drain(exam, self._context.timing.drain)
-        await self._context.work.spool(
+        ended = await self._context.work.spool(
             partial(
                 self._context.spool.exams.finish,
                 exam,
                 discontinued=discontinued,
                 please_check=please_check,
                 confirmed=confirmed,
+                question=question,
             )
         )
         await self._context.note(what, exam=exam, reason=discontinued)
-        if confirmed and found.please_check:
+        if confirmed and ended.confirmed == ended.ended:  # its end answered what was asked by then
             await self._context.note("patient-confirmed", exam=exam)
 
     async def _subject(self, asked: Asked, *, temporary: bool = False) -> Subject:

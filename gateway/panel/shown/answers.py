@@ -17,6 +17,7 @@ from gateway.model import (
     WorklistItem,
 )
 from gateway.panel.shown import fates
+from gateway.spool import questions
 from gateway.spool.captures import Listed
 from gateway.spool.pictures import Picture
 from gateway.spool.requests import Request
@@ -95,6 +96,7 @@ def exam_head(exam: Exam, captures: Sequence[Listed], deliveries: Sequence[Deliv
         "state": exam.state,
         "identity": exam.identity,
         "please_check": exam.please_check,
+        "question": questions.of(exam),
         "patient": patient(exam.patient),
         "procedure": procedure(exam.procedure),
         "operator": exam.operator,

@@ -20,7 +20,7 @@ from gateway.panel.shown import amounts, fates, names, reasons
 from gateway.panel.shown.answers import Json
 from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateView, stopped
 from gateway.panel.shown.patients import PatientView, patient_view
-from gateway.spool import pictures
+from gateway.spool import pictures, questions
 from gateway.spool.captures import Listed, has_left
 from gateway.spool.deliveries import INSTEAD
 from gateway.spool.pictures import Picture
@@ -63,6 +63,7 @@ class ExamView:
     counts: str
     captures: tuple[CaptureView, ...]
     please_check: str
+    question: str  # which of its questions a yes answers
     needs_patient: bool
     changeable: bool  # not released yet
     waits: bool  # until a person did something
@@ -108,6 +109,7 @@ class Look:
             counts=counts([each.listed for each in kept]),
             captures=tuple(self._capture(exam, each, away) for each in found),
             please_check=WHY_CHECK.get(exam.please_check, exam.please_check),
+            question=questions.of(exam),
             needs_patient=temporary and under_way,
             changeable=under_way,
             waits=self.fates.waits(exam, kept),

@@ -302,7 +302,7 @@ def test_changes_of_several_processes_at_once_are_all_kept(opened: Callable[...,
 
 def test_a_change_that_changes_nothing_leaves_the_revision_alone(spool: Spool) -> None:
     exam, _ = spool.exams.open(subject())
-    assert spool.exams.confirm(exam.id) == exam
+    assert spool.exams.confirm(exam.id) == (exam, False)
     assert on_disk(spool, exam.id).revision == 1
 
 
@@ -374,7 +374,7 @@ def test_an_exam_opened_from_the_wrong_entry_may_leave_once_a_person_named_its_p
     if answer == "another patient":
         named = spool.exams.assign(exam.id, subject(BORIS))
     else:
-        named = spool.exams.confirm(exam.id)
+        named, _ = spool.exams.confirm(exam.id)
     assert named.patient == (BORIS if answer == "another patient" else ANNA)
     assert (named.discontinued, named.please_check) == ("", "")
     assert spool.exams.release(exam.id).state is ExamState.RELEASED
@@ -385,6 +385,6 @@ def test_two_patients_with_one_study_of_the_server_leave_with_one_each(spool: Sp
     spool.exams.finish(first.id)
     second, _ = spool.exams.open(item_subject(BORIS, study_instance_uid="2.25.77"))
     spool.exams.open(subject(ANNA), close_open=True)  # a second reason to look does not hide the first
-    confirmed = spool.exams.confirm(second.id)
+    confirmed, _ = spool.exams.confirm(second.id)
     assert (confirmed.patient, confirmed.please_check) == (BORIS, "")
     assert confirmed.study_instance_uid != first.study_instance_uid == "2.25.77"

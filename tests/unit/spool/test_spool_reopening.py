@@ -160,7 +160,7 @@ def test_a_reboot_asks_whose_reopened_exam_it_is(
     question_after_reboot(again_open)
     assert again_open.exams.get(exam.id).please_check == "reboot"
     again_open.exams.finish(exam.id)
-    confirmed = again_open.exams.confirm(exam.id)
+    confirmed, _ = again_open.exams.confirm(exam.id)
     assert [step.state for step in confirmed.steps] == [StepState.COMPLETED] * 2
 
 

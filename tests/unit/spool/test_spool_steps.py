@@ -233,7 +233,7 @@ def test_a_wrong_entry_that_was_right_after_all_begins_another_step(spool: Spool
     exam = opened(spool)
     announced(spool, exam)
     spool.exams.finish(exam.id, discontinued="110514", please_check="incorrect-worklist-entry")
-    old, new = spool.exams.confirm(exam.id).steps
+    old, new = spool.exams.confirm(exam.id)[0].steps
     assert (old.state, old.reason) == (StepState.DISCONTINUED, "110514")
     assert (new.state, new.reason) == (StepState.COMPLETED, "")
 
@@ -243,7 +243,7 @@ def test_a_study_that_becomes_one_of_its_own_has_a_step_of_its_own(spool: Spool)
     exam, _ = spool.exams.open(subject(BORIS, study_instance_uid="1.2.3"), close_open=True)
     assert exam.please_check == "study-shared"
     announced(spool, exam)  # cannot happen; but nothing else keeps it from being told twice
-    assert len(spool.exams.confirm(exam.id).steps) == 2
+    assert len(spool.exams.confirm(exam.id)[0].steps) == 2
 
 
 def test_what_changed_since_it_was_looked_at_is_not_announced(spool: Spool) -> None:
