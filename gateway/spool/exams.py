@@ -58,17 +58,20 @@ class Exams(ExamRecords):
         discontinued: str = "",
         confirmed: bool = False,
         question: str = "",
+        still: Callable[[Exam], bool] = lambda _: True,
     ) -> Exam:
         """End an open exam. Raises ClipRecording, WrongState, also when something else is asked than `question`.
 
         `confirmed`: a person who sees its patient and pictures says that they belong together. That answers whether
-        the patient is still there, and no other question.
+        the patient is still there, and no other question. It ends only if `still` is so, asked under its lock.
         """
 
         def end(old: Exam) -> Exam:
             states.check(states.EXAM, old.state, ExamState.FINISHED, Owner.PANEL)
             self._refuse_while_recording(exam)
             questions.refuse_another(old, question)
+            if not still(old):
+                raise WrongState
             if old.released and discontinued == WRONG_ENTRY:
                 raise WrongState(
                     "Pictures of this exam were released before: it cannot get another patient.",

@@ -13,6 +13,7 @@ from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from tests.loopback.forward_archive import memory_spool
+from tests.unit.spool.values import store
 
 ULTRASOUND = Source(name="us", device="pattern:bars", modality="US")
 ENDOSCOPE = Source(name="es", device="pattern:bars", modality="ES")
@@ -170,3 +171,28 @@ def test_an_exam_may_be_asked_about_and_never_end(spool: Spool, clock: FakeClock
 )
 def test_of_several_sources_the_mildest_way_counts(sources: tuple[Source, ...], mode: str) -> None:
     assert idle_mode(sources) == mode
+
+
+@pytest.mark.parametrize("work", ["a press", "a yes"])
+def test_an_exam_does_not_end_when_somebody_works_on_it_while_it_is_looked_at(
+    room: Room, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    room.wait(29)
+    listed = room.spool.captures.of_exam
+
+    def looked(exam: str, **more: Any) -> object:
+        found = listed(exam, **more)
+        monkeypatch.undo()
+        if work == "a press":
+            store(room.spool, room.spool.exams.get(exam), 1)
+        else:
+            room.spool.exams.confirm(exam)
+        return found
+
+    monkeypatch.setattr(room.spool.captures, "of_exam", looked)
+    room.wait(1)
+    assert room.is_open
+    room.wait(29)
+    assert room.is_open
+    room.wait(1)
+    assert not room.is_open

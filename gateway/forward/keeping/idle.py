@@ -48,11 +48,14 @@ class Idle:
 
     def _end(self, exam: Exam) -> None:
         try:
-            self._spool.exams.finish(exam.id, please_check=PleaseCheck.IDLE)
-        except ScopegateError:  # somebody was quicker
+            self._spool.exams.finish(exam.id, please_check=PleaseCheck.IDLE, still=self._ends)
+        except ScopegateError:  # somebody was quicker, or pressed meanwhile
             return
         self._spool.audit.note("exam-ended-idle", by="forward", exam=exam.id)
         event(_log, "exam_ended_idle", exam=exam.id)
+
+    def _ends(self, exam: Exam) -> bool:
+        return self._since_work_s(exam) >= self._ends_s
 
     def _since_work_s(self, exam: Exam) -> float:
         """Return for how long nobody captured anything or said whose exam this is."""
