@@ -7,16 +7,17 @@ stands in exam.json before it is made, so that a cut finds the same list again. 
 import builtins
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gateway.errors import SpoolDamaged, WrongState
+from gateway.errors import NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import CaptureState, Exam, ExamState, KeyDocument
 from gateway.spool import records
 from gateway.spool.captures import Captures, Listed, refuse_leaving
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
-from gateway.spool.files import Files
+from gateway.spool.files import Files, locked
 from gateway.spool.paths import KEY, Layout
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class KeyImages:
     # --- putting right ------------------------------------------------------------------------------------
 
     def obey(self, exam: str, uid: str) -> None:
-        """Make the row say what the file says, if there is one."""
+        """Make the row say what the file says, if there is one. Under the exam's lock only."""
         try:
             said = records.load(Marked, self._layout.key(exam, uid).read_bytes())
         except FileNotFoundError:
@@ -119,7 +120,9 @@ class KeyImages:
     def reconcile(self) -> None:
         """Make the rows say what the files say, where a cut came between the two."""
         for path in sorted(self._layout.of_exams("*" + KEY)):
-            self.obey(path.parent.name, path.name.removesuffix(KEY))
+            exam = path.parent.name
+            with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # a person may say otherwise meanwhile
+                self.obey(exam, path.name.removesuffix(KEY))
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -225,3 +225,25 @@ def test_a_picture_that_was_moved_and_removed_there_stays_removed(
     recovery.reconcile_rejections(starting)
     assert called
     assert spool.captures.get(uid).capture.state is CaptureState.REJECTED
+
+
+def test_a_start_makes_no_key_image_of_what_a_person_says_is_none_any_more(
+    spool: Spool, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam, _ = spool.exams.open(subject(ANNA))
+    uid = store(spool, exam, 1).sop_instance_uid
+    spool.key_images.mark(uid, key=True)
+    starting = opened()
+    said = threading.Thread(target=lambda: spool.key_images.mark(uid, key=False))
+    set_row = starting.key_images._set_row
+
+    def looked(uid: str, *, key: bool) -> bool:
+        said.start()
+        said.join(timeout=0.5)  # it waits for its turn, after this one
+        return set_row(uid, key=key)
+
+    monkeypatch.setattr(starting.key_images, "_set_row", looked)
+    starting.key_images.reconcile()
+    said.join()
+    assert spool.captures.get(uid).key is False
+    assert b"false" in spool.layout.key(exam.id, uid).read_bytes()
