@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gateway.clock import Clock
-from gateway.errors import NotFound, RequestReused
+from gateway.errors import NotFound, RequestReused, SpoolError
 from gateway.model import Exam, ExamState, Identity, PleaseCheck, RequestStamp
 from gateway.spool import records
 from gateway.spool.database import Database
@@ -155,6 +155,13 @@ class ExamRecords:
                 "WHERE excluded.revision >= exam.revision",
                 values,
             )
+
+    def is_listed(self, exam: Exam) -> bool:
+        """Say whether the row came after all, of this revision or a newer one; False when that cannot be known."""
+        try:
+            return self._row_revision(exam.id) >= exam.revision
+        except SpoolError:
+            return False
 
     def _row_revision(self, exam: str) -> int:
         with self._database.read() as connection:

@@ -1,10 +1,13 @@
 """The life of an exam: opened, ended, assigned, confirmed, released. What is written of it: `exam_records`."""
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from gateway.clock import Moment
-from gateway.errors import ClipRecording, ExamOpen, SpoolError, WrongState
+from gateway.errors import ClipRecording, ExamOpen, NotFound, SpoolDamaged, SpoolError, WrongState
+from gateway.log import warn
 from gateway.model import WRONG_ENTRY, Exam, ExamState, Patient, PleaseCheck, RequestStamp, Series
 from gateway.spool import performed, questions, records, states
 from gateway.spool.exam_records import ExamRecords
@@ -13,6 +16,7 @@ from gateway.spool.releases import refuse_begun
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject, same_patient
 
+_log = logging.getLogger(__name__)
 DOCUMENTS = 900  # SeriesNumber of the first series of lists and the like
 _ID_DIGITS = 10
 _UNDER_WAY = frozenset({ExamState.OPEN, ExamState.FINISHED})
@@ -40,9 +44,7 @@ class Exams(ExamRecords):
         with locked(self._layout.opening_lock):
             if request and (found := self.remembered(request)):
                 return found, False
-            previous = self.open_one()
-            if previous and self.change(previous.id, lambda old: old).state is not ExamState.OPEN:
-                previous = None  # its end was durable, but not its row
+            previous = self._open_still()
             if previous and not close_open:
                 raise ExamOpen
             if previous:
@@ -218,6 +220,24 @@ class Exams(ExamRecords):
 
     # --- inside -------------------------------------------------------------------------------------------
 
+    def _open_still(self) -> Exam | None:
+        """Return the exam that is open, by its file: its end may be durable, but not in its row.
+
+        A file that is gone is written anew from the row: nobody could end that exam, nor open another one.
+        """
+        listed = self.open_one()
+        if listed is None:
+            return None
+        try:
+            found = self.change(listed.id, lambda old: old)
+        except (NotFound, SpoolDamaged) as error:
+            warn(_log, "open_exam_restored", exam=listed.id, code=error.code)
+            with suppress(FileExistsError):
+                self._files.make_folder(self._layout.exam(listed.id))
+            self.restore(listed.id)
+            found = self.get(listed.id)
+        return found if found.state is ExamState.OPEN else None
+
     def _create(self, subject: Subject, request: RequestStamp | None, operator: str) -> Exam:
         exam_id = self._clock.token(_ID_DIGITS)
         self._files.make_folder(self._layout.exam(exam_id))
@@ -237,12 +257,14 @@ class Exams(ExamRecords):
             steps=performed.first(exam_id, self._clock, now),
             **self._subject_fields(subject, exam_id, "order"),  # type: ignore[arg-type]
         )
-        self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
         try:
+            self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
             self.put_row(exam)
         except SpoolError:
-            self._files.remove(self._layout.exam_json(exam_id))  # else the next start finds two open exams
-            raise
+            if not self.is_listed(exam):  # the next start would find two open exams, and nobody this one's patient
+                orders = self._layout.exam(exam_id).glob("order*")
+                self._files.remove(self._layout.exam_json(exam_id), *orders)
+                raise
         return exam
 
     def _subject_fields(self, subject: Subject, exam: str, stem: str) -> dict[str, object]:

@@ -47,7 +47,8 @@ def open_spool(
         try:
             spool.database.migrate()
             erased.take_up(spool, anew=anew)  # before anybody looks: what is half erased is no exam any more
-            recovery.reconcile_exams(spool)
+            with locked(layout.opening_lock):  # an exam whose row waits may yet be taken back
+                recovery.reconcile_exams(spool)
             recovery.reconcile_rejections(spool)
             spool.sides.reconcile()
             spool.key_images.reconcile()

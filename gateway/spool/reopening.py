@@ -16,8 +16,10 @@ from gateway.spool.states import Owner
 
 def reopen(spool: Spool, exam: str, *, within: timedelta) -> Exam:
     """Open an exam that ended not longer ago than `within`. Raises ExamOpen, NotFound, WrongState."""
+    before: list[Exam] = []
 
     def opened(old: Exam) -> Exam:
+        before.append(old)
         states.check(states.EXAM, old.state, ExamState.OPEN, Owner.PANEL)
         now = spool.clock.now()
         if old.ended is None or now.utc - old.ended.utc > within:
@@ -36,21 +38,28 @@ def reopen(spool: Spool, exam: str, *, within: timedelta) -> Exam:
             steps=performed.again(old, spool.clock, now, above=above),
         )
 
-    before = spool.exams.get(exam)
     with locked(spool.layout.opening_lock):
         if spool.exams.open_one():
             raise ExamOpen
         try:
             return spool.exams.change(exam, opened)
         except SpoolError:
-            _take_back(spool, before)
+            if before and (found := _open_after_all(spool, before[0])):
+                return found
             raise
 
 
-def _take_back(spool: Spool, before: Exam) -> None:
-    """Undo a reopening whose row could not be written: else the next exam would be a second open one."""
+def _open_after_all(spool: Spool, before: Exam) -> Exam | None:
+    """Undo a reopening whose row could not be written: else the next exam would be a second open one.
+
+    Return the exam where nothing is undone: somebody brought its row up to date, and may have written more of it.
+    """
     path = spool.layout.exam_json(before.id)
     with locked(spool.layout.exam_lock(before.id)):
         now = records.load(Exam, path.read_bytes())
-        if now.state is ExamState.OPEN and before.state is not ExamState.OPEN:
-            spool.files.write(path, [records.dump(replace(before, revision=now.revision + 1))])
+        if now.state is not ExamState.OPEN:
+            return None
+        if now.revision > before.revision + 1 or spool.exams.is_listed(now):
+            return now
+        spool.files.write(path, [records.dump(replace(before, revision=now.revision + 1))])
+    return None
