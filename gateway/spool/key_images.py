@@ -85,13 +85,16 @@ class KeyImages:
             each for each in self._captures.of_exam(exam) if each.key and each.capture.state is CaptureState.SAVED
         ]
 
-    def decide(self, exam: str, documents: Sequence[KeyDocument]) -> Exam:
-        """Write durably which lists are made next; nothing when they were decided on at this moment."""
+    def decide(self, exam: str, documents: Sequence[KeyDocument], *, revision: int) -> Exam:
+        """Write durably which lists are made next, if the exam is released and still as it was at `revision`.
+
+        Once it is opened again, a person may say otherwise about its key images.
+        """
 
         def decided(old: Exam) -> Exam:
-            known = {each.number for each in old.key_documents}
-            new = tuple(each for each in documents if each.number not in known)
-            return replace(old, key_documents=(*old.key_documents, *new)) if new else old
+            if old.revision != revision or old.state in _MAY_CHANGE:
+                return old
+            return replace(old, key_documents=(*old.key_documents, *documents))
 
         return self._exams.change(exam, decided)
 

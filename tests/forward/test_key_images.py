@@ -1,6 +1,7 @@
 """Key images: the list of them is made once, names what goes where it goes, and holds nothing up."""
 
 import errno
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -332,6 +333,31 @@ def test_a_mark_of_a_picture_that_left_at_once_makes_a_list_at_the_end(spool: Sp
     exam = let_go(spool, exam)
     assert part.step()
     assert names(spool, lists_of(spool, exam)[0]) == [picture.sop_instance_uid]
+
+
+def test_no_list_names_what_was_no_key_image_any_more_when_it_was_decided(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = open_exam(spool)
+    kept, other = still(spool, exam), still(spool, exam)
+    mark(spool, kept, other)
+    exam = let_go(spool, exam)
+    wrap_all(spool)
+    part, decide = maker(spool), spool.key_images.decide
+
+    def late(*words: object, **named: object) -> Exam:
+        reopen(spool, exam.id, within=timedelta(days=1))
+        spool.key_images.mark(other.sop_instance_uid, key=False)
+        return decide(*words, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.key_images, "decide", late)
+        assert not part.step()
+    assert spool.exams.get(exam.id).key_documents == ()
+    spool.exams.finish(exam.id)
+    spool.exams.release(exam.id)
+    assert part.step()
+    assert [names(spool, each) for each in lists_of(spool, exam)] == [[kept.sop_instance_uid]]
 
 
 def test_a_check_of_the_spool_finds_the_list_and_nothing_wrong_with_it(spool: Spool) -> None:

@@ -66,8 +66,12 @@ class KeyObjects:
         if unmade or not kept or not self._settled(exam):
             return False
         try:
-            if not named(exam).issuperset(each.capture.sop_instance_uid for each in kept):
-                exam = self._spool.key_images.decide(exam_id, self._decided(exam, kept))
+            wanted = {each.capture.sop_instance_uid for each in kept}
+            if not named(exam) >= wanted:
+                decided = self._decided(exam, kept)
+                exam = self._spool.key_images.decide(exam_id, decided, revision=exam.revision)
+            if not named(exam) >= wanted:  # it was opened again at this moment
+                return False
             for document in exam.key_documents:
                 self._seal(exam, document)
         except (ObjectError, SpoolDamaged, NotFound) as error:
