@@ -211,6 +211,22 @@ def test_what_was_lost_after_the_box_let_it_go_is_named_and_stays_as_it_is(spool
     assert spool.deliveries.list()[0].state is DeliveryState.COMMITTED, "there is nothing to send again"
 
 
+def test_what_the_box_let_go_while_the_archive_was_asked_stays_as_it_is(spool: Spool) -> None:
+    sealed_exam(spool)
+    become(spool, "committed", "commitment")
+    purging = Purging(spool)
+    (facts,), _ = purging.here(after=0)
+    purging.settle([(facts.uid, "committed", 1)])
+
+    class Slow(Archive):
+        def find(self, study_instance_uid: str, uids: Sequence[str]) -> frozenset[str]:
+            assert purging.let_go(purging.here(after=0)[0][0])
+            return super().find(study_instance_uid, uids)
+
+    checked(spool, pacs=Slow(facts.uid))
+    assert spool.deliveries.list()[0].state is DeliveryState.COMMITTED, "there is nothing to send again"
+
+
 def test_an_archive_that_says_nothing_or_cannot_be_asked_proves_nothing(spool: Spool) -> None:
     sealed_exam(spool)
     become(spool, "committed", "commitment")

@@ -108,7 +108,6 @@ class DayCheck:
     def _hold(self, exam: ExamOfDay, delivery: Delivery) -> None:
         """Let a person decide about what an archive vouched for and does not have, if our copy is here still."""
         warn(_log, "lost_by_archive", destination=delivery.destination, uid=delivery.sop_instance_uid)
-        gone = {p.capture.sop_instance_uid for p in exam.pictures if p.listed.purged}
         self._spool.audit.note(
             LOST_BY_ARCHIVE,
             by="forward",
@@ -116,7 +115,7 @@ class DayCheck:
             uid=delivery.sop_instance_uid,
             exam=exam.exam.id,
         )
-        if delivery.state is not DeliveryState.COMMITTED or self._capture_of(delivery) in gone:
+        if delivery.state is not DeliveryState.COMMITTED or self._was_let_go(delivery):
             return
         with suppress(WrongState):
             self._spool.deliveries.move(
@@ -128,8 +127,10 @@ class DayCheck:
                 "Call IT: look at the archive, then release it to send it again.",
             )
 
-    def _capture_of(self, delivery: Delivery) -> str:
-        return self._spool.objects.get(delivery.sop_instance_uid).capture
+    def _was_let_go(self, delivery: Delivery) -> bool:
+        """Say so as it is now: the archive may have taken minutes to answer."""
+        sealed = self._spool.objects.get(delivery.sop_instance_uid)
+        return self._spool.layout.purged(sealed.exam, sealed.capture).exists()
 
 
 def _day(request: Request) -> date:
