@@ -38,6 +38,7 @@ def reopen(spool: Spool, exam: str, *, within: timedelta) -> Exam:
             steps=performed.again(old, spool.clock, now, above=above),
         )
 
+    spool.exams.get(exam)  # one that never was is told as that
     with locked(spool.layout.opening_lock):
         if spool.exams.open_one():
             raise ExamOpen
