@@ -248,13 +248,13 @@ class Deliveries:
 
     def explain(self, delivery: Delivery, *, code: str, reason: str) -> bool:
         """Say otherwise why a delivery is held; False when it is not held as it was seen any more."""
-        return self.send_instead(delivery, "", code=code, reason=reason)
+        return self.send_instead(delivery, code=code, reason=reason)
 
-    def send_instead(self, delivery: Delivery, uid: str, *, code: str, reason: str) -> bool:
-        """Queue another object for the destination of a held delivery, and say so with that one; both or neither.
+    def send_instead(self, delivery: Delivery, *uids: str, code: str, reason: str) -> bool:
+        """Queue other objects for the destination of a held delivery, and say so with that one; both or neither.
 
         False when it is not held as it was seen any more: a person may have moved or dropped it meanwhile.
-        `uid`: the other object's, whose row exists; "" = none.
+        `uids`: of the other objects, whose rows exist.
         """
         now = self._clock.utc_ns()
         seen = (delivery.id, delivery.code, delivery.sop_instance_uid, delivery.destination)
@@ -264,14 +264,22 @@ class Deliveries:
                 "WHERE id = ? AND state = 'held' AND code = ? AND sop_instance_uid = ? AND destination = ?",
                 (code, reason, now, *seen),
             ).rowcount
-            if changed and uid:
-                connection.execute(
-                    "INSERT INTO delivery "
-                    "(sop_instance_uid, exam, destination, state, in_doubt, changed_ns, queued_ns) "
-                    "VALUES (?, ?, ?, 'queued', ?, ?, ?) ON CONFLICT DO NOTHING",
-                    (uid, delivery.exam, delivery.destination, delivery.in_doubt, now, now),
-                )
+            if changed:
+                _queue_beside(connection, delivery, uids, now)
         return changed == 1
+
+    def send_before(self, delivery: Delivery, *uids: str) -> bool:
+        """Queue other objects for the destination of one that still waits for it; otherwise as `send_instead`."""
+        seen = (delivery.id, delivery.sop_instance_uid, delivery.destination)
+        with self._database.write() as connection:
+            waits = connection.execute(
+                "SELECT 1 FROM delivery "
+                "WHERE id = ? AND state = 'queued' AND sop_instance_uid = ? AND destination = ?",
+                seen,
+            ).fetchone()
+            if waits:
+                _queue_beside(connection, delivery, uids, self._clock.utc_ns())
+        return waits is not None
 
     def hold(self, delivery: int, *, uid: str = "") -> Delivery:
         """Hold back a waiting delivery for a person. Raises NotFound, WrongState.
@@ -382,6 +390,15 @@ class Deliveries:
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM delivery WHERE {where}", values).fetchall()  # noqa: S608 - fixed words
         return [_delivery(row) for row in rows]
+
+
+def _queue_beside(connection: sqlite3.Connection, delivery: Delivery, uids: Sequence[str], now_ns: int) -> None:
+    """Queue objects for the destination of a delivery; where that may have gone before, they may have as well."""
+    connection.executemany(
+        "INSERT INTO delivery (sop_instance_uid, exam, destination, state, in_doubt, changed_ns, queued_ns) "
+        "VALUES (?, ?, ?, 'queued', ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(uid, delivery.exam, delivery.destination, delivery.in_doubt, now_ns, now_ns) for uid in uids],
+    )
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

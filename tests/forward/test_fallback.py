@@ -323,6 +323,33 @@ def test_a_clip_whose_file_is_damaged_is_said_so_and_nothing_is_made_of_it(spool
     assert sum(spool.deliveries.stopped().values()) == 1
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["in its place", "before it is offered"])
+def test_an_archive_whose_queue_is_moved_while_they_are_made_gets_none(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, *, before: bool
+) -> None:
+    made = fallbacks(spool, PACS)
+    if before:  # the archive is known to take no clip when the next one comes
+        exam_with_clip(spool)
+        forward(spool, NoClips())
+        spool.rerouting.move("pacs", "backup")
+        made.step()
+    exam = exam_with_clip(spool)
+    if not before:
+        run(sender(spool, NoClips(), PACS))
+    stills_of = made._maker.stills_of
+
+    def moved_meanwhile(clip: SealedObject, *, wanted: int) -> list[SealedObject]:
+        found = stills_of(clip, wanted=wanted)
+        spool.rerouting.move("pacs", "backup")
+        return found
+
+    monkeypatch.setattr(made._maker, "stills_of", moved_meanwhile)
+    while made.step():
+        pass
+    assert key_stills(spool, exam)
+    assert {each.destination for each in spool.deliveries.list(exam=exam.id)} == {"backup"}
+
+
 def test_when_the_setting_is_taken_back_the_clip_waits_for_a_person_again(spool: Spool) -> None:
     exam = exam_with_clip(spool)
     rearm(spool, [PACS])

@@ -117,7 +117,7 @@ class Fallbacks:
         sealed = self._spool.objects.get(delivery.sop_instance_uid)
         if outgoing.is_clip(sealed) and self._taken_in_no_form(delivery, sealed):
             try:
-                self._make(delivery, sealed)
+                self._spool.deliveries.send_before(delivery, *self._made(delivery, sealed))
             except (ObjectError, SpoolDamaged, NotFound) as error:  # said again when the clip was offered
                 warn(_log, "key_stills_not_made", uid=delivery.sop_instance_uid, code=error.code)
 
@@ -129,14 +129,17 @@ class Fallbacks:
             if name not in self._wanted:  # the destination left the configuration, or wants none any more
                 self._spool.deliveries.explain(delivery, code=outgoing.NO_CONTEXT, reason=delivery.reason)
                 return
-            count = self._make(delivery, sealed)
+            stills = self._made(delivery, sealed)
+            count = len(stills)
         except (ObjectError, SpoolDamaged, NotFound) as error:
             warn(_log, "key_stills_not_made", uid=delivery.sop_instance_uid, code=error.code)
             reason = f"The archive {name} takes no clips, and no stills could be made of this one: {error.what}"
             self._spool.deliveries.explain(delivery, code=error.code, reason=reason)
             return
         reason = f"The archive {name} takes no clips: it gets {count} stills of the clip, which is on this box."
-        for each in (delivery, *self._of_its_film(delivery, sealed)):
+        if not self._spool.deliveries.send_instead(delivery, *stills, code=SENT_AS_KEY_STILLS, reason=reason):
+            return  # a person moved or dropped it meanwhile: that archive gets nothing in its place
+        for each in self._of_its_film(delivery, sealed):
             self._spool.deliveries.explain(each, code=SENT_AS_KEY_STILLS, reason=reason)
         event(_log, "sent_as_key_stills", destination=name, uid=delivery.sop_instance_uid, stills=count)
 
@@ -145,8 +148,8 @@ class Fallbacks:
         found = self._spool.deliveries.list(uid=clip.derived_from) if clip.derived_from else []
         return (each for each in found if each.destination == delivery.destination)
 
-    def _make(self, delivery: Delivery, clip: SealedObject) -> int:
-        """Make, or find, the stills of a clip and queue them for the destination; return how many.
+    def _made(self, delivery: Delivery, clip: SealedObject) -> list[str]:
+        """Make, or find, the stills of a clip that the destination wants; return their UIDs. Queues nothing.
 
         Those of a clip that was made of another one are of that one: it lost less.
         """
@@ -154,6 +157,5 @@ class Fallbacks:
             clip = self._spool.objects.get(clip.derived_from)
         stills = self._maker.stills_of(clip, wanted=self._wanted[delivery.destination])
         for still in stills:
-            # Where the clip may have been offered before the index was lost, its stills may have gone then.
-            self._spool.objects.put_row(still, [delivery.destination], in_doubt=delivery.in_doubt)
-        return len(stills)
+            self._spool.objects.put_row(still, ())
+        return [each.sop_instance_uid for each in stills]
