@@ -94,8 +94,12 @@ class Exams(ExamRecords):
         return self.change(exam, end)
 
     def ask_to_check(self, exam: str, why: PleaseCheck) -> Exam:
-        """Mark an exam so that it does not leave before a person confirmed its patient."""
-        return self.change(exam, lambda old: replace(old, please_check=old.please_check or why))
+        """Mark an open exam so that it does not leave before a person confirmed its patient; no other one."""
+
+        def asked(old: Exam) -> Exam:
+            return replace(old, please_check=old.please_check or why) if old.state is ExamState.OPEN else old
+
+        return self.change(exam, asked)
 
     def confirm(self, exam: str, *, question: str = "") -> tuple[Exam, bool]:
         """Note that a person said yes to the patient of a "Please check" exam; return it and whether it was asked.

@@ -97,3 +97,10 @@ def test_who_opens_an_exam_is_told_which_one_ended_for_it(spool: Spool, exam: Ex
     spool.exams.finish(second.id)
     spool.exams.open(subject(ANNA), close_open=True, closed=closed.append)
     assert closed == [spool.exams.get(exam.id)]
+
+
+def test_nothing_is_asked_of_an_exam_that_ended_at_that_moment(spool: Spool) -> None:
+    opened, _ = spool.exams.open(subject(ANNA))
+    ended = spool.exams.finish(opened.id)
+    assert spool.exams.ask_to_check(opened.id, PleaseCheck.IDLE) == ended
+    spool.exams.release(opened.id)
