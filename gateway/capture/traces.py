@@ -13,7 +13,7 @@ from gateway.spool.files import locked
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
-REST_S = 600.0  # without an open exam, and between two tries
+REST_S = 600.0  # without an open exam; between two tries it is twice as long each time
 
 
 class Traces:
@@ -23,6 +23,7 @@ class Traces:
         self._spool = spool
         self._rests = rests
         self._since_ns: int | None = None  # of the rest, or of the last try in it
+        self._pause_s = REST_S
 
     def step(self) -> None:
         """Try when it is time; what fails is tried again."""
@@ -34,10 +35,10 @@ class Traces:
     def _step(self) -> None:
         now_ns = self._spool.clock.boottime_ns()
         if not self._rests():
-            self._since_ns = None
+            self._since_ns, self._pause_s = None, REST_S
         elif self._since_ns is None:
             self._since_ns = now_ns
-        elif now_ns - self._since_ns >= REST_S * 1e9 and erased.unfinished(self._spool):
-            self._since_ns = now_ns
+        elif now_ns - self._since_ns >= self._pause_s * 1e9 and erased.unfinished(self._spool):
+            self._since_ns, self._pause_s = now_ns, 2 * self._pause_s  # the whole index is written each time
             with locked(self._spool.layout.migration_lock):
                 erased.take_up(self._spool)

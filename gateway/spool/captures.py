@@ -12,6 +12,7 @@ from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
+from gateway.spool.leaving import refuse_leaving
 from gateway.spool.paths import INDEX, MOVED, SIDECAR, Layout
 from gateway.spool.releases import is_released, released_already
 from gateway.spool.room import Typical
@@ -271,7 +272,7 @@ class Captures:
         with self.at(uid) as old:
             exam = self._exams.get(old.capture.exam)
             refuse_left(self._layout, exam, old.capture)
-            refuse_leaving(self._layout, old.capture)
+            refuse_leaving(self._layout, exam.id, uid)
             if old.capture.state is new:
                 return old
             if self._layout.purged(exam.id, uid).exists():
@@ -330,19 +331,6 @@ def refuse_left(layout: Layout, exam: Exam, capture: Capture) -> None:
     """Raise WrongState when nothing about this picture can change any more. Under the exam's lock only."""
     if has_left(layout, exam, capture):
         raise released_already()
-
-
-def refuse_leaving(layout: Layout, capture: Capture) -> None:
-    """Raise WrongState for a picture whose move was begun and failed. Under its exam's lock only."""
-    if layout.moved(capture.exam, capture.sop_instance_uid).exists():
-        raise being_moved()
-
-
-def being_moved() -> WrongState:
-    """Return why nothing else is decided about a picture whose move failed half-way, and what to do about it."""
-    return WrongState(
-        "This picture is being moved to another exam.", action="Move it there once more, or start the box again."
-    )
 
 
 def has_left(layout: Layout, exam: Exam, capture: Capture) -> bool:

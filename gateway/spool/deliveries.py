@@ -269,7 +269,7 @@ class Deliveries:
         return changed == 1
 
     def send_before(self, delivery: Delivery, *uids: str) -> bool:
-        """Queue other objects for the destination of one that still waits for it; otherwise as `send_instead`."""
+        """Queue other objects for the destination of a delivery; False when that does not wait for it any more."""
         seen = (delivery.id, delivery.sop_instance_uid, delivery.destination)
         with self._database.write() as connection:
             waits = connection.execute(

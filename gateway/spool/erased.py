@@ -43,7 +43,7 @@ def take_up(spool: Spool, *, anew: bool = True) -> bool:
     """Finish every erasure that was begun; False when traces are left. Under the migration lock only.
 
     A file that cannot be removed, and a full disk, keep no process from starting, and the file no other exam from
-    being erased: the next start tries again. anew: the index may be written anew, in as much memory as it is long.
+    being erased: it is tried again. anew: the index may be written anew, in as much memory as it is long.
     """
     try:
         _take_back_claims(spool)

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from gateway.errors import Refused, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event
 from gateway.model import ExamState
-from gateway.spool import erasable, moving, records
+from gateway.spool import erasable, records
 from gateway.spool.deliveries import BEING_ERASED
 from gateway.spool.erasable import Loss
 from gateway.spool.erasable_patient import Staying
 from gateway.spool.erased import Erasure, exam_in, is_marked, take_up
 from gateway.spool.files import locked
+from gateway.spool.leaving import leaves_for
 from gateway.spool.paths import ERASURE
 from gateway.spool.spool import Spool
 
@@ -37,7 +38,7 @@ class Outcome:
 def erase(
     spool: Spool, exam: Loss, *, by: str, servers: Collection[str], person: str = "", may: May = lambda: None
 ) -> bool:
-    """Erase one exam; False when the index's log, which somebody reads, holds traces until the next start.
+    """Erase one exam; False when the index's log, which somebody reads, holds traces for a while.
 
     Otherwise as `erase_each`. Raises what keeps it on the box: WrongState, ClipRecording, NotFound, SpoolError.
     """
@@ -114,7 +115,7 @@ def _refuse_changed(spool: Spool, agreed: Loss) -> None:
         # Given to another patient, to be checked, or to be kept, while this waited for its turn.
         raise WrongState("The exam has changed meanwhile.", action="Look at it again before you erase it.")
     there = erasable.pictures_of(spool, exam)
-    if any(moving.is_leaving(spool, exam, uid) for uid in there):  # it is the other exam's: that was decided
+    if any(leaves_for(layout, exam, uid) for uid in there):  # it is the other exam's: that was decided
         raise WrongState(
             "A picture of this exam is being moved to another one.",
             action="Move it there once more, or start the box again.",

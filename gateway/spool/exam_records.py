@@ -156,10 +156,10 @@ class ExamRecords:
                 values,
             )
 
-    def is_listed(self, exam: Exam) -> bool:
+    def is_listed(self, exam: str, revision: int) -> bool:
         """Say whether the row came after all, of this revision or a newer one; False when that cannot be known."""
         try:
-            return self._row_revision(exam.id) >= exam.revision
+            return self._row_revision(exam) >= revision
         except SpoolError:
             return False
 

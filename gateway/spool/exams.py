@@ -65,7 +65,7 @@ class Exams(ExamRecords):
         """End an open exam. Raises ClipRecording, WrongState, also when something else is asked than `question`.
 
         `confirmed`: a person who sees its patient and pictures says that they belong together. That answers whether
-        the patient is still there, and no other question. It ends only if `still` is so, asked under its lock.
+        the patient is still there, and no other question. Nor is it ended unless `still` is so, under its lock.
         """
 
         def end(old: Exam) -> Exam:
@@ -235,6 +235,8 @@ class Exams(ExamRecords):
         try:
             found = self.change(listed.id, lambda old: old)
         except (NotFound, SpoolDamaged) as error:
+            if self._is_readable(listed.id):  # it is the index that is damaged
+                raise
             warn(_log, "open_exam_restored", exam=listed.id, code=error.code)
             with suppress(FileExistsError):
                 self._files.make_folder(self._layout.exam(listed.id))
@@ -242,30 +244,39 @@ class Exams(ExamRecords):
             found = self.get(listed.id)
         return found if found.state is ExamState.OPEN else None
 
+    def _is_readable(self, exam: str) -> bool:
+        try:
+            records.load(Exam, self._layout.exam_json(exam).read_bytes())
+        except (SpoolDamaged, OSError):
+            return False
+        return True
+
     def _create(self, subject: Subject, request: RequestStamp | None, operator: str) -> Exam:
         exam_id = self._clock.token(_ID_DIGITS)
         self._files.make_folder(self._layout.exam(exam_id))
         now = self._clock.now()
         study = self._study(subject)
         shared = PleaseCheck.STUDY_SHARED if self._shared(study, subject.patient, exam_id) else ""
-        exam = Exam(
-            id=exam_id,
-            revision=1,
-            state=ExamState.OPEN,
-            study_instance_uid=study,
-            opened=now,
-            timezone_minutes=int(now.offset.total_seconds()) // 60,
-            please_check=shared,
-            request=request,
-            operator=operator,
-            steps=performed.first(exam_id, self._clock, now),
-            **self._subject_fields(subject, exam_id, "order"),  # type: ignore[arg-type]
-        )
         try:
+            exam = Exam(
+                id=exam_id,
+                revision=1,
+                state=ExamState.OPEN,
+                study_instance_uid=study,
+                opened=now,
+                timezone_minutes=int(now.offset.total_seconds()) // 60,
+                please_check=shared,
+                request=request,
+                operator=operator,
+                steps=performed.first(exam_id, self._clock, now),
+                **self._subject_fields(subject, exam_id, "order"),  # type: ignore[arg-type]
+            )
             self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
             self.put_row(exam)
         except SpoolError:
-            if not self.is_listed(exam):  # the next start would find two open exams, and nobody this one's patient
+            if not self.is_listed(
+                exam_id, 1
+            ):  # the next start would find two open exams, nobody this one's patient
                 orders = self._layout.exam(exam_id).glob("order*")
                 self._files.remove(self._layout.exam_json(exam_id), *orders)
                 raise

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gateway.errors import NotFound, SpoolDamaged, WrongState
+from gateway.errors import DiskFailed, NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import CaptureState, Exam, ExamState, KeyDocument
 from gateway.spool import records
-from gateway.spool.captures import Captures, Listed, refuse_leaving
+from gateway.spool.captures import Captures, Listed
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files, locked
+from gateway.spool.leaving import refuse_leaving
 from gateway.spool.paths import KEY, Layout
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class KeyImages:
             exam = self._exams.get(old.capture.exam)
             if exam.state not in _MAY_CHANGE:
                 raise WrongState("This exam was released already: its key images are decided.")
-            refuse_leaving(self._layout, old.capture)
+            refuse_leaving(self._layout, exam.id, uid)
             if old.capture.state is not CaptureState.SAVED:
                 raise WrongState("A picture that was removed is no key image.", action="Bring it back first.")
             if not key and uid in named(exam):
@@ -64,7 +65,7 @@ class KeyImages:
                 )
             if old.key is not key:
                 self._files.write(self._layout.key(exam.id, uid), [records.dump(Marked(key=key))])
-                self._set_row(uid, key=key)
+                self._set_row(exam.id, uid, key=key)
         return self._captures.get(uid)
 
     # --- lists --------------------------------------------------------------------------------------------
@@ -110,31 +111,41 @@ class KeyImages:
 
     def obey(self, exam: str, uid: str) -> None:
         """Make the row say what the file says, if there is one. Under the exam's lock only."""
-        try:
-            said = records.load(Marked, self._layout.key(exam, uid).read_bytes())
-        except FileNotFoundError:
-            return
-        except (SpoolDamaged, OSError) as error:
-            warn(_log, "key_mark_damaged", exam=exam, uid=uid, error=type(error).__name__)
-            return
-        if self._set_row(uid, key=said.key):
+        said = self._read(exam, uid)
+        if said is not None and self._set_row(exam, uid, key=said):
             event(_log, "key_mark_reconciled", exam=exam, uid=uid)
 
     def reconcile(self) -> None:
         """Make the rows say what the files say, where a cut came between the two."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT exam, sop_instance_uid FROM capture WHERE key_image > 0")
+            listed = {tuple(row) for row in rows}
         for path in sorted(self._layout.of_exams("*" + KEY)):
-            exam = path.parent.name
-            with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # a person may say otherwise meanwhile
-                self.obey(exam, path.name.removesuffix(KEY))
+            exam, uid = path.parent.name, path.name.removesuffix(KEY)
+            if self._read(exam, uid) in {None, (exam, uid) in listed}:
+                continue
+            with suppress(NotFound, DiskFailed), locked(self._layout.exam_lock(exam)):  # nobody says otherwise
+                self.obey(exam, uid)
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _set_row(self, uid: str, *, key: bool) -> bool:
+    def _read(self, exam: str, uid: str) -> bool | None:
+        """Return what a person said of a picture; None when nobody did, or it cannot be read any more."""
+        try:
+            return records.load(Marked, self._layout.key(exam, uid).read_bytes()).key
+        except FileNotFoundError:
+            return None
+        except (SpoolDamaged, OSError) as error:
+            warn(_log, "key_mark_damaged", exam=exam, uid=uid, error=type(error).__name__)
+            return None
+
+    def _set_row(self, exam: str, uid: str, *, key: bool) -> bool:
         with self._database.write() as connection:
             return (
                 connection.execute(
-                    "UPDATE capture SET key_image = ? WHERE sop_instance_uid = ? AND (key_image > 0) <> ?",
-                    (_MARKED if key else _NO, uid, key),
+                    "UPDATE capture SET key_image = ? "
+                    "WHERE sop_instance_uid = ? AND exam = ? AND (key_image > 0) <> ?",
+                    (_MARKED if key else _NO, uid, exam, key),
                 ).rowcount
                 == 1
             )

@@ -8,30 +8,21 @@ follows, the row, and last what is left in the old exam goes. Whatever was cut i
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.errors import BadValue, NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState
 from gateway.spool import records
-from gateway.spool.captures import being_moved, refuse_left
+from gateway.spool.captures import refuse_left
 from gateway.spool.files import PART, locked
+from gateway.spool.leaving import Moved, refuse_leaving
 from gateway.spool.paths import DAMAGED, MOVED, SIDECAR
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
 _STAYS = (SIDECAR, MOVED, PART, DAMAGED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
-    """The content of a mark: where it is now, under which number, and the one that it had here."""
-
-    to: str
-    number: int
-    instance_number: int
-    utc: str
 
 
 def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequence[int]) -> list[Capture]:
@@ -50,6 +41,9 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
             raise NotFound("There is no such exam.")
         captures = _movable(spool, spool.exams.get(exam), uids, to)
         free = _numbers(spool, spool.exams.get(to), len(captures), numbers)
+        for capture in captures:
+            if spool.layout.moved(to, capture.sop_instance_uid).exists():  # left by a move that brought it here
+                _clear(spool, to, capture.sop_instance_uid)
         utc = spool.clock.utc().isoformat()
         marks = [
             Moved(to=to, number=number, instance_number=capture.instance_number, utc=utc)
@@ -64,19 +58,6 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
         for capture, mark in zip(captures, marks, strict=True):
             _carry(spool, exam, capture.sop_instance_uid, mark)
     return [spool.captures.get(capture.sop_instance_uid).capture for capture in captures]
-
-
-def is_leaving(spool: Spool, exam: str, uid: str) -> bool:
-    """Say whether a picture is still to go to another exam; a mark that nobody can read says nothing."""
-    return bool(_leaves_for(spool, exam, uid))
-
-
-def _leaves_for(spool: Spool, exam: str, uid: str) -> str:
-    try:
-        mark = records.load(Moved, spool.layout.moved(exam, uid).read_bytes())
-    except (SpoolDamaged, OSError):
-        return ""
-    return mark.to if spool.layout.exam(mark.to).is_dir() else ""
 
 
 def take_up(spool: Spool) -> None:
@@ -135,8 +116,7 @@ def _movable(spool: Spool, exam: Exam, uids: Sequence[str], to: str) -> list[Cap
         if capture.exam != exam.id:
             raise NotFound("There is no such picture in this exam.")
         refuse_left(spool.layout, exam, capture)
-        if _leaves_for(spool, exam.id, capture.sop_instance_uid) not in {"", to}:
-            raise being_moved()
+        refuse_leaving(spool.layout, exam.id, capture.sop_instance_uid, but_to=to)
         if capture.state is not CaptureState.SAVED:
             raise WrongState("A picture that was removed cannot be moved.", action="Bring it back first.")
     return sorted(captures, key=lambda each: each.instance_number)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.errors import NotFound, SpoolDamaged
+from gateway.errors import DiskFailed, NotFound, SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, SealedObject
 from gateway.spool import clips, performed, records, routing
@@ -129,8 +129,13 @@ def recover_captures(spool: Spool) -> None:
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         _salvage_clips(spool, row["id"], names)
         _adopt_sidecars(spool, row["id"], names, known - recording)
-        with suppress(NotFound), locked(spool.layout.exam_lock(row["id"])):  # nobody moves into it, or erases it
-            _remove_leftovers(spool, folder, {path.name for path in folder.iterdir()}, known - recording)
+        try:
+            with locked(spool.layout.exam_lock(row["id"])):  # nobody moves into it, or erases it
+                _remove_leftovers(spool, folder, {path.name for path in folder.iterdir()}, known - recording)
+        except NotFound:
+            pass
+        except DiskFailed as error:  # they harm nobody
+            warn(_log, "leftovers_stay", exam=row["id"], code=error.code)
     _settle_rows(spool)
 
 
@@ -323,7 +328,8 @@ def _settle_rows(spool: Spool) -> None:
     for exam, uid in listed:
         if _has_files(spool, exam, uid):
             continue
-        with suppress(NotFound), spool.captures.at(uid) as found:  # it may have been moved, or sealed, since
+        # It may have been moved since.
+        with suppress(NotFound, DiskFailed, SpoolDamaged), spool.captures.at(uid) as found:
             if _has_files(spool, found.capture.exam, uid):
                 continue
         warn(_log, "capture_file_missing", exam=exam, uid=uid)
@@ -334,6 +340,15 @@ def _has_files(spool: Spool, exam: str, uid: str) -> bool:
     layout = spool.layout
     if not layout.sidecar(exam, uid).exists():
         return False
-    media = layout.media(exam, spool.captures.get(uid).capture.media)
-    # In the order in which one takes the place of the other: forward may seal it, or let it go, at this moment.
-    return any(path.exists() for path in (media, layout.object(exam, uid), layout.purged(exam, uid)))
+    if _is_object(spool, exam, uid):
+        return True
+    try:
+        if layout.media(exam, spool.captures.get(uid).capture.media).exists():
+            return True
+    except (NotFound, SpoolDamaged):  # erased since; or what its row says is another one's care
+        return True
+    return _is_object(spool, exam, uid)  # forward sealed it between the two looks
+
+
+def _is_object(spool: Spool, exam: str, uid: str) -> bool:
+    return spool.layout.object(exam, uid).exists() or spool.layout.purged(exam, uid).exists()

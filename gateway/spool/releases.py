@@ -14,6 +14,7 @@ from gateway.model import Exam, ExamState, Identity
 from gateway.spool import records
 from gateway.spool.database import Database
 from gateway.spool.files import Files, locked
+from gateway.spool.leaving import leaves_for
 from gateway.spool.paths import RELEASED, SEAL, Layout
 
 _ROWS = 200  # a transaction
@@ -65,7 +66,7 @@ class Releases:
                     return False
                 if revision not in {0, found.revision} or self._row_revision(exam, uid) != found.revision:
                     return False  # the object would be made of what the row says
-                if self._layout.tombstone(exam, uid).exists() or self._layout.moved(exam, uid).exists():
+                if self._layout.tombstone(exam, uid).exists() or leaves_for(self._layout, exam, uid):
                     return False
                 self._files.write(mark, [records.dump(Released(utc=self._clock.utc().isoformat()))])
             self._note([uid])

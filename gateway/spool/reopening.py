@@ -60,7 +60,7 @@ def _open_after_all(spool: Spool, before: Exam) -> Exam | None:
         now = records.load(Exam, path.read_bytes())
         if now.state is not ExamState.OPEN:
             return None
-        if now.revision > before.revision + 1 or spool.exams.is_listed(now):
+        if now.revision > before.revision + 1 or spool.exams.is_listed(now.id, now.revision):
             return now
         spool.files.write(path, [records.dump(replace(before, revision=now.revision + 1))])
     return None

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 
 from gateway.clock import Clock
 from gateway.config.body_parts import is_paired, takes_side
-from gateway.errors import BadValue, NotFound, SpoolDamaged, WrongState
+from gateway.errors import BadValue, DiskFailed, NotFound, SpoolDamaged, WrongState
 from gateway.log import event, warn
 from gateway.model import Capture, CaptureState, Exam, ExamState, Side
 from gateway.spool import records
-from gateway.spool.captures import Captures, Listed, has_left, refuse_leaving, refuse_left
+from gateway.spool.captures import Captures, Listed, has_left, refuse_left
 from gateway.spool.database import Database
 from gateway.spool.exams import Exams
 from gateway.spool.files import Files, locked
+from gateway.spool.leaving import refuse_leaving
 from gateway.spool.paths import Layout
 
 _log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ class Sides:
             exam, uid = row["exam"], row["sop_instance_uid"]
             if self._read(exam, uid) in {None, Side(row["side"])}:
                 continue
-            with suppress(NotFound), locked(self._layout.exam_lock(exam)):  # nobody says anything meanwhile
+            with suppress(NotFound, DiskFailed), locked(self._layout.exam_lock(exam)):  # nobody says otherwise
                 self.obey(exam, uid)
 
     # --- inside -------------------------------------------------------------------------------------------
@@ -140,20 +141,20 @@ class Sides:
     def _refuse(self, capture: Capture) -> None:
         """Raise WrongState for a picture that left, or is to go to another exam. Under its exam's lock only."""
         refuse_left(self._layout, self._exams.get(capture.exam), capture)
-        refuse_leaving(self._layout, capture)
+        refuse_leaving(self._layout, capture.exam, capture.sop_instance_uid)
 
     def _note(self, capture: Capture, side: Side) -> None:
         """Write what a person said: the file, then the row. Under the exam's lock only."""
         uid = capture.sop_instance_uid
         said = Said(side=side, utc=self._clock.utc().isoformat())
         self._files.write(self._layout.side(capture.exam, uid), [records.dump(said)])
-        self._set_row(uid, side)
+        self._set_row(capture.exam, uid, side)
 
     def _obey(self, exam: str, uid: str, known: Side | None) -> Side:
         """Return the side that the file says, `known` without one; its row says it too then."""
         said = self._read(exam, uid)
         if said is not None and said is not known:
-            self._set_row(uid, said)
+            self._set_row(exam, uid, said)
             event(_log, "side_reconciled", exam=exam, uid=uid)
         return said if said is not None else known or Side.NOT_SAID
 
@@ -170,9 +171,11 @@ class Sides:
             warn(_log, "side_damaged", exam=exam, uid=uid, error=type(error).__name__)
             return None
 
-    def _set_row(self, uid: str, side: Side) -> None:
+    def _set_row(self, exam: str, uid: str, side: Side) -> None:
         with self._database.write() as connection:
-            connection.execute("UPDATE capture SET side = ? WHERE sop_instance_uid = ?", (side, uid))
+            connection.execute(
+                "UPDATE capture SET side = ? WHERE sop_instance_uid = ? AND exam = ?", (side, uid, exam)
+            )
 
 
 def takes_side_of(capture: Capture) -> bool:

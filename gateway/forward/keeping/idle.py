@@ -11,7 +11,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Source, idle_mode
 from gateway.errors import ScopegateError
 from gateway.log import event
-from gateway.model import Exam, PleaseCheck
+from gateway.model import Exam, ExamState, PleaseCheck
 from gateway.spool.live import LiveState
 from gateway.spool.spool import Spool
 
@@ -41,7 +41,8 @@ class Idle:
         if self._mode == "cover" and 0 < self._ends_s <= idle_s:
             self._end(exam)
         elif idle_s >= self._asks_s and not exam.please_check:
-            self._spool.exams.ask_to_check(exam.id, PleaseCheck.IDLE)
+            if self._spool.exams.ask_to_check(exam.id, PleaseCheck.IDLE).state is not ExamState.OPEN:
+                return False  # a person ended it at that moment
             self._spool.audit.note("exam-idle", by="forward", exam=exam.id)
             event(_log, "exam_idle", exam=exam.id)
         return False

@@ -122,6 +122,7 @@ async function act(key) {
     body.request_id = asked.get(key);
   }
   key.disabled = true;
+  key.dataset.sending = "";
   $("problem").hidden = true;
   $("answer").hidden = true;
   try {
@@ -130,6 +131,7 @@ async function act(key) {
       $("answer").querySelector("p").textContent = value.said;
       $("answer").hidden = false;
       key.disabled = false;
+      delete key.dataset.sending;
       wanted.add(key.dataset.answer);
       refresh();
       return;
@@ -142,6 +144,7 @@ async function act(key) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
     if (error.problem) asked.delete(key);
     key.disabled = false;
+    delete key.dataset.sending;
   }
 }
 
@@ -271,11 +274,12 @@ async function refresh() {
   wanted = new Set();
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.redirected) { location.assign(answer.url); return; }
-    // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so; a form that is
-    // on its way, which erased it, leads on by itself.
-    const sending = document.querySelector("form [type=submit]:disabled");
+    // What a person sent leads on by itself: the page that it leaves may lead elsewhere already, or be gone.
+    const sending = document.querySelector("form [type=submit]:disabled, [data-sending]");
+    if (answer.redirected && !sending) { location.assign(answer.url); return; }
+    // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so.
     if (answer.status === 404 && document.getElementById("banner") && !sending) { location.assign("/"); return; }
+    if (answer.redirected) throw new Error("another page");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-refresh]")) {
       const now = fresh.getElementById(part.id);
@@ -288,7 +292,7 @@ async function refresh() {
       const again = now.querySelector(".rows, .contact");
       if (again) again.scrollTop = place;
     }
-  } catch { /* the box is away: the watch below says so */ }
+  } catch { /* the box is away: the watch below says so; or another page is on its way */ }
   fetching = false;
   tellMore();
   sayWrong();

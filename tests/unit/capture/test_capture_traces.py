@@ -63,8 +63,8 @@ def test_a_try_that_did_not_do_it_is_made_again_later(
         return False
 
     monkeypatch.setattr(spool.database, "rewrite", fails)
-    steps(traces, clock, 3 * REST_S)
+    steps(traces, clock, 4 * REST_S)
     assert len(tries) == 2
     monkeypatch.setattr(spool.database, "rewrite", rewrite)
-    traces.step()
+    steps(traces, clock, 4 * REST_S)
     assert erased.unfinished(spool) == []

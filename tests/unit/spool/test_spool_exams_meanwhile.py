@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from gateway.errors import ExamOpen, SpoolBusy
+from gateway.errors import DiskFull, ExamOpen, SpoolBusy, SpoolDamaged
 from gateway.model import Exam, ExamState, PleaseCheck, Series
 from gateway.spool import records
 from gateway.spool.reopening import reopen
@@ -140,3 +141,38 @@ def test_an_open_exam_whose_files_are_gone_keeps_nobody_from_opening_the_next(sp
     ended = on_disk(spool, lost)
     assert (ended.state, ended.please_check) == (ExamState.FINISHED, PleaseCheck.REBOOT)
     assert spool.exams.unquestioned() == []
+
+
+def test_an_index_that_fails_does_not_undo_what_the_file_says(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam, _ = spool.exams.open(subject(ANNA))
+
+    def damaged(_: Exam) -> None:
+        raise SpoolDamaged
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spool.exams, "put_row", damaged)
+        with pytest.raises(SpoolDamaged):
+            spool.exams.assign(exam.id, subject(BORIS))
+        with pytest.raises(SpoolDamaged):
+            spool.exams.open(subject(ANNA), close_open=True)
+    assert on_disk(spool, exam).patient == BORIS
+    assert list(spool.layout.of_exams("*.damaged")) == []
+
+
+def test_a_grouped_order_that_cannot_be_written_whole_leaves_no_name_behind(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = spool.files.write
+
+    def full(path: Path, *words: object, **named: object) -> object:
+        if path.name == "exam.json":
+            raise DiskFull
+        return write(path, *words, **named)
+
+    monkeypatch.setattr(spool.files, "write", full)
+    with pytest.raises(DiskFull):
+        spool.exams.open(item_subject(ANNA))
+    assert list(spool.layout.of_exams("order*")) == []
+    assert spool.exams.open_one() is None

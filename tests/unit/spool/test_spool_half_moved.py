@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.errors import SpoolBusy, WrongState
+from gateway.errors import DiskFailed, SpoolBusy, WrongState
 from gateway.model import CaptureState, Identity, Side
 from gateway.spool import moving
 from gateway.spool.moving import move
@@ -91,3 +91,33 @@ def test_it_does_not_leave_with_the_exam_that_it_is_leaving(
     assert spool.releases.ready(tuple(Identity)) == [(opened, uid)]
     assert not spool.releases.release(opened, uid, tuple(Identity))
     assert not spool.layout.released(opened, uid).exists()
+
+
+def test_a_mark_that_nobody_can_read_forbids_nothing(spool: Spool, exams: tuple[str, str, str]) -> None:
+    old, _, _ = exams
+    uid = store(spool, spool.exams.get(old), 1).sop_instance_uid
+    spool.layout.moved(old, uid).write_bytes(b"{")
+    assert spool.captures.reject(uid, "blurred").capture.state is CaptureState.REJECTED
+
+
+def test_a_picture_that_is_moved_back_before_all_of_it_had_gone_stays(
+    spool: Spool, exams: tuple[str, str, str], reopened: Callable[..., Spool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, _ = exams
+    uid = store(spool, spool.exams.get(old), 1).sop_instance_uid
+
+    def fails(*_: object) -> None:
+        raise DiskFailed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "_clear", fails)
+        with pytest.raises(DiskFailed):
+            move(spool, old, [uid], new, numbers=[1])
+    assert spool.captures.get(uid).capture.exam == new
+    spool.sides.say(uid, Side.RIGHT)
+    move(spool, new, [uid], old, numbers=[2])
+    spool.captures.reject(uid, "blurred")
+    again = reopened()
+    listed = again.captures.get(uid).capture
+    assert (listed.exam, listed.state, listed.side) == (old, CaptureState.REJECTED, Side.RIGHT)
+    assert not again.layout.sidecar(new, uid).exists()

@@ -234,16 +234,31 @@ def test_a_start_makes_no_key_image_of_what_a_person_says_is_none_any_more(
     uid = store(spool, exam, 1).sop_instance_uid
     spool.key_images.mark(uid, key=True)
     starting = opened()
+    with spool.database.write() as connection:  # as a cut between file and row leaves it
+        connection.execute("UPDATE capture SET key_image = 0")
     said = threading.Thread(target=lambda: spool.key_images.mark(uid, key=False))
     set_row = starting.key_images._set_row
 
-    def looked(uid: str, *, key: bool) -> bool:
+    def looked(exam: str, uid: str, *, key: bool) -> bool:
         said.start()
         said.join(timeout=0.5)  # it waits for its turn, after this one
-        return set_row(uid, key=key)
+        return set_row(exam, uid, key=key)
 
     monkeypatch.setattr(starting.key_images, "_set_row", looked)
     starting.key_images.reconcile()
     said.join()
     assert spool.captures.get(uid).key is False
     assert b"false" in spool.layout.key(exam.id, uid).read_bytes()
+
+
+def test_one_lock_that_cannot_be_opened_keeps_no_box_from_starting(spool: Spool, opened: Opened) -> None:
+    exam, _ = spool.exams.open(subject(ANNA))
+    uid = store(spool, exam, 1).sop_instance_uid
+    spool.key_images.mark(uid, key=True)
+    with spool.database.write() as connection:  # as cuts between file and row leave it
+        connection.execute("UPDATE capture SET key_image = 0")
+    lock = spool.layout.exam_lock(exam.id)
+    lock.unlink()
+    lock.mkdir()
+    recovery.recover_captures(opened())
+    assert spool.captures.get(uid).problem_code == ""
