@@ -1,9 +1,10 @@
 """An administrator erases one exam, or all of a patient, with fingers only: from its details, by their number."""
 
+import time
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from gateway.model import Identity
 from gateway.spool.subjects import Subject
@@ -12,6 +13,7 @@ from tests.browser.screens.people import PIN, as_administrator, ask
 from tests.browser.screens.states import sealed, set_deliveries
 
 pytestmark = pytest.mark.parametrize("size", ["front"], indirect=True)
+LATE_S = 2.0
 
 
 def type_by_touch(page: Page, text: str) -> None:
@@ -29,6 +31,13 @@ def erase_by_number(page: Page, box: Box, key: str, *, wrong: str, right: str, p
     page.get_by_role("button", name="Delete").tap()
     type_by_touch(page, right)
     page.get_by_role("button", name=key).tap()
+
+
+def late(route: Route) -> None:
+    """Answer when what was done has been told on other ways as well."""
+    answer = route.fetch()
+    time.sleep(LATE_S)
+    route.fulfill(response=answer)
 
 
 def test_who_stands_before_the_box_signs_in_and_erases_the_exam_by_its_number(page: Page, box: Box) -> None:
@@ -78,6 +87,7 @@ def test_everything_of_a_patient_goes_but_what_is_being_sent_which_the_page_says
     page.get_by_role("link", name="Erase these exams").tap()
     page.wait_for_url("**/patient/number")
     ready(page)
+    page.route("**/patient?after=1", late)  # this page hears that the exams are gone before that one is there
     erase_by_number(
         page,
         box,

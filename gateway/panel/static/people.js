@@ -88,8 +88,8 @@ addEventListener("submit", async (event) => {
   $("problem").hidden = true;
   try {
     const value = await call(form.dataset.to, bodyOf(form));
-    if ("code" in form.dataset) showCode(value);
-    else location.assign(nextOf(form, value));
+    if (!("code" in form.dataset)) return location.assign(nextOf(form, value)); // until the page is there it is on its way
+    showCode(value);
   } catch (error) {
     showProblem(error.problem || { what: words.unreachable, action: words.unreachable_action });
     for (const secret of form.querySelectorAll("[type=password], [name=last]")) secret.value = "";
