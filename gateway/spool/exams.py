@@ -274,9 +274,8 @@ class Exams(ExamRecords):
             self._files.write(self._layout.exam_json(exam_id), [records.dump(exam)])
             self.put_row(exam)
         except SpoolError:
-            if not self.is_listed(
-                exam_id, 1
-            ):  # the next start would find two open exams, nobody this one's patient
+            # Else the next start would find two open exams, and nobody the name that the order files hold.
+            if not self.is_listed(exam_id, 1):
                 orders = self._layout.exam(exam_id).glob("order*")
                 self._files.remove(self._layout.exam_json(exam_id), *orders)
                 raise

@@ -41,8 +41,8 @@ def move(spool: Spool, exam: str, uids: Sequence[str], to: str, *, numbers: Sequ
             raise NotFound("There is no such exam.")
         captures = _movable(spool, spool.exams.get(exam), uids, to)
         free = _numbers(spool, spool.exams.get(to), len(captures), numbers)
-        for capture in captures:
-            if spool.layout.moved(to, capture.sop_instance_uid).exists():  # left by a move that brought it here
+        for capture in captures:  # what the move left there that took the picture away
+            if spool.layout.moved(to, capture.sop_instance_uid).exists():
                 _clear(spool, to, capture.sop_instance_uid)
         utc = spool.clock.utc().isoformat()
         marks = [

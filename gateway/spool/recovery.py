@@ -345,7 +345,7 @@ def _has_files(spool: Spool, exam: str, uid: str) -> bool:
     try:
         if layout.media(exam, spool.captures.get(uid).capture.media).exists():
             return True
-    except (NotFound, SpoolDamaged):  # erased since; or what its row says is another one's care
+    except (NotFound, SpoolDamaged):  # erased since, or its row is damaged: that is no lost file
         return True
     return _is_object(spool, exam, uid)  # forward sealed it between the two looks
 

@@ -279,9 +279,8 @@ async function refresh() {
     if (answer.redirected && !sending) { location.assign(answer.url); return; }
     // Erased: its patient may not stay on the screen. Who came to an exam that never was is told so.
     if (answer.status === 404 && document.getElementById("banner") && !sending) { location.assign("/"); return; }
-    if (answer.redirected) throw new Error("another page");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-refresh]")) {
+    for (const part of answer.redirected ? [] : document.querySelectorAll("[data-refresh]")) {
       const now = fresh.getElementById(part.id);
       const mine = part.dataset.refresh.split(" ").some((topic) => topics.has(topic));
       if (!mine || !now || now.outerHTML === part.outerHTML) continue;
@@ -292,7 +291,7 @@ async function refresh() {
       const again = now.querySelector(".rows, .contact");
       if (again) again.scrollTop = place;
     }
-  } catch { /* the box is away: the watch below says so; or another page is on its way */ }
+  } catch { /* the box is away: the watch below says so */ }
   fetching = false;
   tellMore();
   sayWrong();
