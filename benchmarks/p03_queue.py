@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.harness import Bar, Pair
 from gateway.clock import Clock
 from gateway.model import DeliveryState
-from gateway.spool.deliveries import Line
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import Line
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 

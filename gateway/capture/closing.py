@@ -7,8 +7,8 @@ from gateway.capture.recording import Recording
 from gateway.errors import ScopegateError, SpoolError
 from gateway.log import warn
 from gateway.model import Capture
-from gateway.spool import recovery
 from gateway.spool.clips import ClipHeader
+from gateway.spool.recovery.clips import salvage
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Closing:
     def salvage(self, header: ClipHeader) -> Capture | None:
         """Make a capture of what is whole, or remove what is there; later when the disk does not allow it now."""
         try:
-            return recovery.salvage(self._spool, header.exam, header.sop_instance_uid)
+            return salvage(self._spool, header.exam, header.sop_instance_uid)
         except SpoolError as error:
             warn(_log, "clip_not_closed", exam=header.exam, uid=header.sop_instance_uid, code=error.code)
             self._unclosed[header.exam, header.sop_instance_uid] = error.code
@@ -54,7 +54,7 @@ class Closing:
         """Close the clips that the disk kept open, as soon as it lets us."""
         for exam, uid in list(self._unclosed):
             try:
-                recovery.salvage(self._spool, exam, uid)
+                salvage(self._spool, exam, uid)
             except SpoolError:
                 continue  # what is wrong with one may be right with the next
             del self._unclosed[exam, uid]

@@ -17,8 +17,8 @@ from gateway.clock import Clock
 from gateway.errors import Busy, ScopegateError
 from gateway.log import event, warn
 from gateway.model import Capture
-from gateway.spool import room
 from gateway.spool.clips import ClipWriter
+from gateway.spool.disk import room
 from gateway.spool.spool import Spool
 from hardware.errors import EncodingFailed
 

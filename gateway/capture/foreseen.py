@@ -8,7 +8,7 @@ from gateway.capture.recording import End, Recording
 from gateway.clock import Clock
 from gateway.errors import SpoolError
 from gateway.log import event
-from gateway.spool import room
+from gateway.spool.disk import room
 from gateway.spool.spool import Spool
 from hardware.indicators import Indicator
 

@@ -18,8 +18,8 @@ from gateway.config.body_parts import takes_side
 from gateway.config.settings import Station
 from gateway.errors import Busy, ClipRecording, DiskFull, NotFound, ScopegateError, WrongState
 from gateway.model import Capture, Equipment, Exam, MediaKind, Side
-from gateway.spool import room
 from gateway.spool.clips import ClipHeader
+from gateway.spool.disk import room
 from gateway.spool.spool import Spool
 from hardware.indicators import Answer, Indicator
 from hardware.stills import StillKind, lossy_before

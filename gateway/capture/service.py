@@ -14,14 +14,16 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.log import event, warn
-from gateway.spool import locks, recovery
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
 from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
-from gateway.spool.patience import insist
+from gateway.spool.processes import locks
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.patience import insist
+from gateway.spool.processes.taking import Taking
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.exams import question_after_reboot
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Taking
 from gateway.threads import Supervisor
 
 __all__ = ["Devices", "next_start", "run"]
@@ -114,8 +116,8 @@ def _opened(settings: Settings, clock: Clock, files: Files | None) -> Spool:
         reserve_mb=settings.retention.reserve_mb,
     )
     try:
-        recovery.question_after_reboot(spool)
-        recovery.recover_captures(spool)
+        question_after_reboot(spool)
+        recover_captures(spool)
     except SpoolError:
         spool.close()
         raise

@@ -13,7 +13,7 @@ from gateway.capture.recorder import Recorder
 from gateway.capture.signs import Sign
 from gateway.clock import Clock
 from gateway.errors import DiskFull, SpoolError
-from gateway.spool.room import Level
+from gateway.spool.disk.room import Level
 from gateway.spool.spool import Spool
 
 

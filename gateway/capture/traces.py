@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from gateway.errors import SpoolError
 from gateway.log import warn
-from gateway.spool import erased
+from gateway.spool.erasure import erased
 from gateway.spool.files import locked
 from gateway.spool.spool import Spool
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.config.told import FOLDER, told
 from gateway.forward.connections.finding import Finding
 from gateway.machine.telling import tell
-from gateway.spool.wear import SUBJECT, Life, judge
+from gateway.spool.disk.wear import SUBJECT, Life, judge
 from hardware.wear import SYS, Kind, Wear, disk_under, of_smartctl, of_sysfs
 
 _PATIENCE_S = 60

@@ -9,9 +9,9 @@ import typer
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.errors import BadValue, NotFound
 from gateway.model import Exam
-from gateway.spool.copies import Copy
-from gateway.spool.erasable import Loss
-from gateway.spool.erasing import Outcome
+from gateway.spool.erasure.erasable import Loss
+from gateway.spool.erasure.erasing import Outcome
+from gateway.spool.queue.copies import Copy
 from gateway.spool.spool import Spool
 
 
@@ -39,7 +39,7 @@ def erase(
 
 def _erase(config: Path, exam: str, patient_id: str, issuer: str | None, yes: int | None) -> int:
     from gateway.cli.opened import counted, spool_of
-    from gateway.spool import erasable, erasing
+    from gateway.spool.erasure import erasable, erasing
 
     with spool_of(config) as (settings, spool):
         servers = [each.name for each in settings.procedure_steps]
@@ -64,7 +64,7 @@ def _of_patient(
     spool: Spool, patient_id: str, issuer: str | None, required: Sequence[str], servers: Sequence[str]
 ) -> Sequence[Loss]:
     """Return, and print, what would go of a patient, and print what stays. Raises as `_exams_of`."""
-    from gateway.spool import erasable_patient
+    from gateway.spool.erasure import erasable_patient
 
     found = erasable_patient.everything(
         spool, _exams_of(spool, patient_id, issuer), required=required, servers=servers
@@ -80,7 +80,7 @@ def _of_patient(
 
 def _exams_of(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
     """Return the patient's exams. Raises NotFound, BadValue when the ID may be two persons'."""
-    from gateway.spool import erasable_patient
+    from gateway.spool.erasure import erasable_patient
 
     found = list(erasable_patient.of_patient(spool, patient_id, issuer))
     if not found:

@@ -21,7 +21,7 @@ from gateway.config.settings import Settings
 from gateway.errors import Problem
 from gateway.log import keep_in, to_stderr, warn
 from gateway.spool.files import Files
-from gateway.spool.taking import Taking, Wish
+from gateway.spool.processes.taking import Taking, Wish
 from gateway.threads import Supervisor, on_signals
 
 if TYPE_CHECKING:  # a command imports what it needs when it runs

@@ -23,7 +23,7 @@ def overview(context: typer.Context, config: Config = DEFAULT_CONFIG) -> None:
 def list_waiting(config: Config = DEFAULT_CONFIG) -> None:
     """List what was not sent yet, oldest first, and last what needs nobody."""
     from gateway.cli.opened import counted, print_table, spool_of
-    from gateway.spool.live import LiveState
+    from gateway.spool.processes.live import LiveState
 
     with spool_of(config) as (settings, spool):
         films = len(spool.captures.unsealed(_MOST_FILMS, films=True))

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.model import DeliveryState
-from gateway.spool.queues import Queues
+from gateway.spool.queue.whole_queues import Queues
 from gateway.spool.spool import Spool
 
 _ORDER = tuple(DeliveryState)

@@ -86,7 +86,7 @@ def _content(file: Path) -> bytes:
 def _configuring(config: Path) -> Iterator[Configuring]:
     from gateway.cli.opened import spool_of
     from gateway.cli.processes import editor_of
-    from gateway.spool.taking import Wish
+    from gateway.spool.processes.taking import Wish
 
     with spool_of(config) as (settings, spool):
         editor = editor_of(config)

@@ -11,11 +11,11 @@ from gateway.config.settings import Settings, Sign, Source, Trigger
 from gateway.errors import SpoolError, TooHot
 from gateway.forward.connections.doors import live_of
 from gateway.forward.connections.finding import Finding
+from gateway.spool.disk.reserve import Reserve
+from gateway.spool.disk.room import MB, Level, Typical
+from gateway.spool.disk.space import judge
 from gateway.spool.files import Files
 from gateway.spool.paths import Layout
-from gateway.spool.reserve import Reserve
-from gateway.spool.room import MB, Level, Typical
-from gateway.spool.space import judge
 from hardware.machine import Sensors
 
 

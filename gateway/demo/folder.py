@@ -19,9 +19,9 @@ from gateway.demo.failed import DemoFailed
 from gateway.demo.patients import MODALITY
 from gateway.demo.peer import LOOPBACK
 from gateway.errors import ScopegateError
-from gateway.spool import locks
 from gateway.spool.files import Files
 from gateway.spool.paths import Layout
+from gateway.spool.processes import locks
 
 AE_TITLE = "SCOPEGATE"
 _PORTS = 100  # looked at, one after the other

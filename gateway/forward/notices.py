@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from gateway.clock import Clock
 from gateway.errors import NotFound, SpoolError
 from gateway.log import warn
-from gateway.spool.destinations import Destinations
+from gateway.spool.queue.destinations import Destinations
 from gateway.spool.steps import Steps
 
 _log = logging.getLogger(__name__)

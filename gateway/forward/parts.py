@@ -39,7 +39,7 @@ from gateway.forward.trying.trials import Trials
 from gateway.forward.trying.way_back import TrialReports, WayBack
 from gateway.forward.worklist import Refresher
 from gateway.net.listener import Listener
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.threads import give_way
 

@@ -10,7 +10,7 @@ from gateway.forward import noting
 from gateway.forward.asking import Servers
 from gateway.log import event
 from gateway.model import WorklistItem
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

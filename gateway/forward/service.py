@@ -12,15 +12,16 @@ from gateway.forward import noting, parts
 from gateway.forward.keeping import day
 from gateway.forward.sending import rearm
 from gateway.log import event
-from gateway.spool import locks, recovery
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
 from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
-from gateway.spool.patience import insist
+from gateway.spool.processes import locks
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.patience import insist
+from gateway.spool.processes.taking import Others, Taking, Wish
 from gateway.spool.purging import Purging
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Others, Taking, Wish
 from gateway.threads import Supervisor
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def _recover(settings: Settings, spool: Spool) -> None:
     spool.releases.reconcile()
     retried = spool.captures.clear_problems()
     spool.worklist.keep_only([server.name for server in settings.worklists])
-    recovery.adopt_seals(spool, settings.destinations)
+    adopt_seals(spool, settings.destinations)
     Purging(spool).take_up()
     if any(each.query for each in settings.destinations):
         day.catch_up(spool, spool.clock.now().local.date())

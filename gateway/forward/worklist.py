@@ -7,7 +7,7 @@ from gateway.config.settings import Worklist
 from gateway.errors import WorklistError
 from gateway.forward.asking import Servers
 from gateway.log import event, warn
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

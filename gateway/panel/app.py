@@ -57,9 +57,9 @@ from gateway.panel.stored_data.checking import StoredData
 from gateway.panel.timekeeping import OfTheMachine, Timekeeping
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.taking import Wish
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Wish
 
 _HERE = Path(__file__).parent
 _ANSWERS = {

@@ -18,9 +18,9 @@ from gateway.errors import ExamOpen, SettingsForeign
 from gateway.panel.allowed import Allowed
 from gateway.panel.own_files import OwnFiles
 from gateway.panel.taking_over import TakingOver
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.taking import Wish
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Wish
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any
 from gateway.config.settings import Settings
 from gateway.messages import N_
 from gateway.model import RequestState
-from gateway.spool.connections import REQUEST
-from gateway.spool.live import LiveState
-from gateway.spool.requests import Request
+from gateway.spool.processes.connections import REQUEST
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _BEGINS_S = 30.0  # until forward must have begun

@@ -20,7 +20,7 @@ from gateway.panel.practice import Practice
 from gateway.panel.shown.report import Report
 from gateway.panel.words import Languages
 from gateway.panel.work import Work
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 API = "/api/v1"

@@ -15,7 +15,7 @@ from gateway.errors import ExamOpen, ScopegateError, SpoolError
 from gateway.log import event, warn
 from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
-from gateway.spool import room
+from gateway.spool.disk import room
 from gateway.spool.files import PART, Appender
 from gateway.spool.spool import Spool
 

@@ -13,8 +13,8 @@ from gateway.errors import ExamOpen, SpoolError
 from gateway.log import event, warn
 from gateway.panel.problems import CopyRunning, NoSwitch
 from gateway.panel.work import Work
-from gateway.spool import backlog
 from gateway.spool.files import Files
+from gateway.spool.queue import backlog
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

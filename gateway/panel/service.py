@@ -26,14 +26,14 @@ from gateway.panel.people.secrets import Hashes
 from gateway.panel.people.sessions import Sessions
 from gateway.panel.power import NoPower, Switch, UnitSwitch
 from gateway.panel.words import Languages
-from gateway.spool import locks
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
 from gateway.spool.opening import keep_index, open_spool
 from gateway.spool.paths import Layout
-from gateway.spool.patience import insist
+from gateway.spool.processes import locks
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.patience import insist
+from gateway.spool.processes.taking import Others, Taking, Wish
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Others, Taking, Wish
 from gateway.threads import Supervisor
 from gateway.wire import SOCKET_NAME
 

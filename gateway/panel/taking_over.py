@@ -7,9 +7,9 @@ from gateway.config.differences import is_of_the_screen
 from gateway.config.editing import Trial
 from gateway.messages import N_
 from gateway.model import DeliveryState
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.taking import Wish
 from gateway.spool.spool import Spool
-from gateway.spool.taking import Wish
 
 WAITS = {
     "exam": N_("A change waits until the exam is finished."),

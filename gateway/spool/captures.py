@@ -10,12 +10,12 @@ from gateway.errors import NotFound, Purged, RequestReused, SpoolDamaged, WrongS
 from gateway.model import Capture, CaptureState, Exam, ExamState, MediaKind, RequestStamp, Side
 from gateway.spool import clips, marks, records, states
 from gateway.spool.database import Database
+from gateway.spool.disk.room import Typical
 from gateway.spool.exams import Exams
 from gateway.spool.files import PART, Files, Written, locked
 from gateway.spool.leaving import refuse_leaving
 from gateway.spool.paths import INDEX, MOVED, SIDECAR, Layout
 from gateway.spool.releases import is_released, released_already
-from gateway.spool.room import Typical
 from gateway.spool.states import Owner
 
 _RECENT = 40  # captures by which the size of the next ones is judged

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, MediaKind, SealedObject
-from gateway.spool import clips, erased, records
+from gateway.spool import clips, records
 from gateway.spool.chain import Verdict
+from gateway.spool.erasure import erased
 from gateway.spool.key_stills import Plan
 from gateway.spool.paths import KEY_STILLS, PURGED, SEAL, SIDECAR
-from gateway.spool.recovery import load_exam
+from gateway.spool.recovery.exams import load_exam
 from gateway.spool.spool import Spool
 
 _UNREADABLE = "file-unreadable"

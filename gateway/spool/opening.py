@@ -9,12 +9,17 @@ from gateway.clock import Clock
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.log import warn
 from gateway.spool import database as databases
-from gateway.spool import erased, locks, moving, rebuild, recovery
+from gateway.spool import moving
+from gateway.spool.disk.reserve import Reserve
+from gateway.spool.disk.room import MB
+from gateway.spool.erasure import erased
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import Layout
-from gateway.spool.reserve import Reserve
-from gateway.spool.room import MB
-from gateway.spool.routing import Addressee
+from gateway.spool.processes import locks
+from gateway.spool.queue.routing import Addressee
+from gateway.spool.recovery import rebuild
+from gateway.spool.recovery.captures import reconcile_rejections
+from gateway.spool.recovery.exams import reconcile_exams
 from gateway.spool.spool import Spool, assemble
 
 _log = logging.getLogger(__name__)
@@ -48,8 +53,8 @@ def open_spool(
             spool.database.migrate()
             erased.take_up(spool, anew=anew)  # before anybody looks: what is half erased is no exam any more
             with locked(layout.opening_lock):  # an exam whose row waits may yet be taken back
-                recovery.reconcile_exams(spool)
-            recovery.reconcile_rejections(spool)
+                reconcile_exams(spool)
+            reconcile_rejections(spool)
             spool.sides.reconcile()
             spool.key_images.reconcile()
             moving.take_up(spool)

@@ -14,10 +14,10 @@ from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
 from gateway.model import Exam, MessageKind, MessageState, StepMessage
 from gateway.spool import states
-from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
 from gateway.spool.files import Files, still_there
 from gateway.spool.paths import Layout
+from gateway.spool.queue.batches import PeerRows
 from gateway.spool.states import Owner
 
 _COLUMNS = """id, exam, step, server, kind, state, attempts, next_attempt_ns, reason, code, status, in_doubt,

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gateway.model import ExamState, Identity
-from gateway.spool import erasable, erasing
+from gateway.spool.erasure import erasable, erasing
 from tests.browser.conftest import SIZES, Box, open_first_patient, ready, until
 from tests.browser.screens.states import said_of_forward
 

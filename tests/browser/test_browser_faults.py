@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from gateway.clock import Clock
 from gateway.config.settings import Address, Lan
 from gateway.errors import WorklistError
-from gateway.spool.room import reserve_for
+from gateway.spool.disk.room import reserve_for
 from tests.browser.conftest import SIZES, Box, ready, worklist
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.states import away, exam, refused, said_of_forward, sealed, set_deliveries

@@ -15,8 +15,10 @@ from typing import Any, Protocol
 from gateway.clock import FakeClock
 from gateway.errors import ScopegateError
 from gateway.model import Capture, CaptureState, DeliveryState, Exam, ExamState, SealedObject, Side
-from gateway.spool import clips, recovery, releases
+from gateway.spool import clips, releases
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import VARIANTS, Cut, Recording, Variant, for_each_cut
@@ -215,8 +217,8 @@ def start(folder: Path) -> Found:
     clock.reboot()
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
-        recovery.recover_captures(spool)
-        recovery.adopt_seals(spool, ("pacs",))
+        recover_captures(spool)
+        adopt_seals(spool, ("pacs",))
         spool.audit.note("started", by="test")
         return read(spool)
     finally:

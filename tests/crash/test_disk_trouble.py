@@ -23,8 +23,9 @@ from gateway.forward.making.release import Release
 from gateway.forward.sending.sender import Sender
 from gateway.model import DeliveryState, ExamState
 from gateway.net.store import StoreResult, Wanted
-from gateway.spool import recovery
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.clips import salvage
 from gateway.spool.spool import Spool
 from tests.forward.bench import Disk, clip, open_exam, sealed_exam, still, wrapper
 from tests.memory import folder_in_memory
@@ -133,7 +134,7 @@ def an_exam(spool: Spool, forward: Forward) -> Lived:
         if taken := lived.attempt(lambda take=take: take(spool, exam)):
             lived.promised.append(taken.sop_instance_uid)  # type: ignore[attr-defined]
         for _, uid in spool.captures.recording():  # a clip that the disk ended is closed as it stands
-            lived.attempt(lambda uid=uid: recovery.salvage(spool, exam.id, uid))
+            lived.attempt(lambda uid=uid: salvage(spool, exam.id, uid))
     if lived.promised and lived.attempt(lambda: spool.captures.reject(lived.promised[-1], "blurred")):
         lived.removed.append(lived.promised[-1])
     lived.attempt(lambda: spool.audit.note("capture-rejected", by="panel"))
@@ -144,7 +145,7 @@ def an_exam(spool: Spool, forward: Forward) -> Lived:
 
 def goes_on(spool: Spool, forward: Forward, lived: Lived) -> None:
     """The disk is well again: everything promised arrives, nothing else does, and nobody had to do anything."""
-    recovery.recover_captures(spool)  # what the capture process does for what it could not close or enter
+    recover_captures(spool)  # what the capture process does for what it could not close or enter
     if (
         spool.exams.change(lived.exam, lambda old: old).state is ExamState.OPEN
     ):  # who looks brings the row up to date

@@ -20,8 +20,8 @@ from gateway.forward.sending.sender import Sender
 from gateway.forward.sending.turns import today_ns
 from gateway.model import Delivery, DeliveryState, Exam, SealedObject
 from gateway.net.store import StoreResult, Wanted
-from gateway.spool.deliveries import Deliveries, Line
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import Deliveries, Line
 from gateway.spool.spool import Spool
 from tests.forward.bench import open_exam
 from tests.forward.channels import EVERYTHING, UNREACHABLE, pacs

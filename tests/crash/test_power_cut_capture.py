@@ -21,9 +21,10 @@ from gateway.clock import Clock, FakeClock
 from gateway.config.settings import Settings, Source, Station
 from gateway.errors import SpoolDamaged
 from gateway.model import Capture, CaptureState, Identity, Patient
-from gateway.spool import clips, recovery
+from gateway.spool import clips
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
@@ -265,7 +266,7 @@ def check(folder: Path, day: Day, cut: Cut, tally: Tally) -> None:
     clock.reboot()
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         found = {
             listed.capture.sop_instance_uid: listed.capture
             for exam in spool.exams.list(limit=100)

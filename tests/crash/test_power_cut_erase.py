@@ -12,11 +12,13 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import DeliveryState, Exam
-from gateway.spool import erasable, erasing, recovery
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.paths import ERASED
 from gateway.spool.purging import Purging
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import VARIANTS, Change, Cut, Operation, Recording, ack, for_each_cut, keep
@@ -150,8 +152,8 @@ def check(folder: Path, story: Story, tally: Tally, cut: Cut) -> None:
     clock.reboot()
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
-        recovery.recover_captures(spool)
-        recovery.adopt_seals(spool, ("pacs",))
+        recover_captures(spool)
+        adopt_seals(spool, ("pacs",))
         Purging(spool).take_up()
         left = traces(spool, folder, story)
         audited = [line["what"] for line in spool.audit.about(story.exam.id)].count("exam-erased")

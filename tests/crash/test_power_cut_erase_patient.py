@@ -8,9 +8,11 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import Exam
-from gateway.spool import erasable, erasing, recovery
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import VARIANTS, Change, Cut, Operation, for_each_cut
 from tests.crash.test_power_cut_erase import WithIndex, files_first
@@ -72,8 +74,8 @@ def started(cut: Cut, exams: list[Exam]) -> tuple[str, ...]:
         clock.reboot()
         spool = open_spool(folder, clock=clock, destinations=("pacs",))
         try:
-            recovery.recover_captures(spool)
-            recovery.adopt_seals(spool, ("pacs",))
+            recover_captures(spool)
+            adopt_seals(spool, ("pacs",))
             return tuple(is_left(spool, exam.id) for exam in exams)
         finally:
             spool.close()

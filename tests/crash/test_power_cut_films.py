@@ -18,11 +18,12 @@ from pydicom.encaps import generate_frames
 from gateway.clock import FakeClock
 from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.model import Capture
-from gateway.spool import recovery
 from gateway.spool.clips import codestreams, read_index
-from gateway.spool.deliveries import JPEG_WANTED
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import JPEG_WANTED
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import (
@@ -132,7 +133,7 @@ def check(folder: Path, story: Story, tally: Tally) -> Iterator[str]:
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
         spool.layout.film(capture.exam, uid).write_bytes(b"half")  # never flushed: anything may be left of it
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         in_frames, sealed = pixels_in_media(spool, capture) == capture.sha256, seal_of(spool, capture)
         in_film = sealed is not None and shows(spool.objects.path(sealed), story.pictures)
         tally.in_frames += in_frames
@@ -141,7 +142,7 @@ def check(folder: Path, story: Story, tally: Tally) -> Iterator[str]:
             tally.lost += 1
             yield "the clip is neither in its frames nor in a film"
             return
-        recovery.adopt_seals(spool, ("pacs",))
+        adopt_seals(spool, ("pacs",))
         make(spool)
         made = spool.objects.of_capture(uid)
         if made is None or not shows(spool.objects.path(made), story.pictures):
@@ -223,7 +224,7 @@ def test_a_power_cut_while_a_film_becomes_jpeg_again_leaves_one_of_it_and_the_fi
             cut.materialise(folder)
             begun += bool(list(folder.glob("exams/*/*.key-stills-0")))
             again = open_spool(folder, clock=FakeClock(), destinations=("pacs",))
-            recovery.adopt_seals(again, ("pacs",))
+            adopt_seals(again, ("pacs",))
             wanted(again)
             as_jpeg(again)
             objects = again.objects.of_exam(capture.exam)

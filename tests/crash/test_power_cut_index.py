@@ -15,8 +15,8 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import Delivery, DeliveryState, Exam
-from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import AFTER_REBUILD
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.crash.power_cut import FilesNeverFlushed, NamesNeverFlushed, Operation, Recording, ack, for_each_cut

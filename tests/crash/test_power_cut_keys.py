@@ -11,9 +11,10 @@ from gateway.clock import FakeClock
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.key_objects import KeyObjects
 from gateway.model import KEY_OBJECTS, ExamState
-from gateway.spool import recovery
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash.power_cut import (
     VARIANTS,
@@ -89,8 +90,8 @@ def go_on(spool: Spool, exam: str, marked: Sequence[str]) -> None:
 
 def check(spool: Spool, story: Story, position: int) -> bool:
     """Start the box on what a cut left and let it go on; say whether its list was decided on."""
-    recovery.recover_captures(spool)
-    recovery.adopt_seals(spool, ("pacs",))
+    recover_captures(spool)
+    adopt_seals(spool, ("pacs",))
     found = {each.capture.sop_instance_uid for each in spool.key_images.of_exam(story.exam)}
     assert found >= {uid for since, uid in story.answered if position >= since}, position
     planned = spool.exams.get(story.exam).key_documents

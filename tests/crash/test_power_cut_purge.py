@@ -11,11 +11,13 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import Capture, DeliveryState
-from gateway.spool import marks, recovery
+from gateway.spool import marks
 from gateway.spool.files import sha256_of
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import (
@@ -107,8 +109,8 @@ def check(folder: Path, story: Story, tally: Tally, where: str) -> None:
     clock.reboot()
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
-        recovery.recover_captures(spool)
-        recovery.adopt_seals(spool, ("pacs",))
+        recover_captures(spool)
+        adopt_seals(spool, ("pacs",))
         Purging(spool).take_up()
         for capture in story.captures:
             look(spool, capture, tally, where)

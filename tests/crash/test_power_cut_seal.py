@@ -18,10 +18,12 @@ from gateway.dicom.verify import verify_sealed
 from gateway.errors import SpoolDamaged, WrongState
 from gateway.forward.making.fallback import Fallbacks
 from gateway.model import Capture, Identity, SealedObject
-from gateway.spool import clips, records, recovery
-from gateway.spool.deliveries import KEY_STILLS_WANTED
+from gateway.spool import clips, records
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import KEY_STILLS_WANTED
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
 from tests.crash.power_cut import (
@@ -150,7 +152,7 @@ def check(folder: Path, story: Story, tally: Tally) -> None:
     clock.reboot()
     spool = open_spool(folder, clock=clock, destinations=("pacs",))
     try:
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         before = {capture.sop_instance_uid: seal_of(spool, capture) for capture in story.captures}
         for capture in story.captures:
             uid = capture.sop_instance_uid
@@ -163,7 +165,7 @@ def check(folder: Path, story: Story, tally: Tally) -> None:
                 tally.lost.add(uid)
                 tally.problems.append(f"{uid} is neither in its media nor in a sealed object")
         spool.releases.reconcile()
-        recovery.adopt_seals(spool, ("pacs",))
+        adopt_seals(spool, ("pacs",))
         if story.at_once:
             may_not_be_changed_once_sealed(spool, story, before, tally)
         wrap_all(spool)
@@ -283,7 +285,7 @@ def test_a_power_cut_while_key_stills_are_made_leaves_one_set_of_them(root: Path
             cut.materialise(folder)
             begun += bool(list(folder.glob("exams/*/*.key-stills-3")))
             again = open_spool(folder, clock=FakeClock(), destinations=("pacs",))
-            recovery.adopt_seals(again, ("pacs",))
+            adopt_seals(again, ("pacs",))
             held_for_key_stills(again)
             fall_back(again)
             stills = [each for each in again.objects.of_exam(exam.id) if each.derived_from]

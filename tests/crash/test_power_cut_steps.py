@@ -14,9 +14,9 @@ from gateway.clock import FakeClock
 from gateway.errors import NeverAccepted
 from gateway.model import ExamState, MessageKind, MessageState, Patient
 from gateway.net.procedure_step import StepAnswer, Took
-from gateway.spool import recovery
-from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.opening import open_spool
+from gateway.spool.queue.deliveries import AFTER_REBUILD
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.crash import power_cut
@@ -134,7 +134,7 @@ def check(folder: Path, facts: list[Fact], tally: Tally) -> Iterator[str]:
     spool = open_spool(folder, clock=FakeClock(), destinations=("pacs",))
     server = Strict(facts)
     try:
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         spool.steps.release_all(AFTER_REBUILD)
         if opened := spool.exams.open_one():
             spool.exams.finish(opened.id)

@@ -20,9 +20,9 @@ import simplejpeg
 
 from gateway.clock import Clock
 from gateway.model import Capture
-from gateway.spool import recovery
 from gateway.spool.clips import codestreams, read_index
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from hardware.sources import counter
 from tests.crash.filming import flushed
@@ -62,7 +62,7 @@ def salvaged(folder: Path, uid: str, killed_ns: int) -> float:
     """Start again; return how many seconds of the clip are missing at its end."""
     spool = open_spool(folder / "data", clock=Clock())
     try:
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         capture = spool.captures.get(uid).capture
         assert capture.salvaged
         assert capture.frames == len(capture.frame_times) >= 1

@@ -15,7 +15,7 @@ from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, Delivery, Equipment, Exam, Identity, Patient, Procedure, SealedObject
 from gateway.spool.clips import ClipHeader, ClipWriter
 from gateway.spool.files import Files
-from gateway.spool.routing import Addressee
+from gateway.spool.queue.routing import Addressee
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from tests import dicom_samples

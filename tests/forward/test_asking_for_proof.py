@@ -17,7 +17,7 @@ from gateway.forward.proving.query import Querier
 from gateway.forward.proving.reports import Reports
 from gateway.model import DeliveryState
 from gateway.net.commitment import Caller, Hear, RawReport
-from gateway.spool.deliveries import AFTER_REBUILD
+from gateway.spool.queue.deliveries import AFTER_REBUILD
 from gateway.spool.spool import Spool
 from tests.forward.bench import CANARY_WORDS, Disk, deliveries, sealed_exam
 from tests.unit.dicom.test_commitment_reports import EXPLICIT, information, raw

@@ -10,8 +10,9 @@ from gateway.clock import FakeClock
 from gateway.errors import ScopegateError, WrongState
 from gateway.forward.making.release import Release
 from gateway.model import Capture, DeliveryState, ExamState, Identity, PleaseCheck
-from gateway.spool import recovery
 from gateway.spool.opening import open_spool, rebuild_index
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     Disk,
@@ -231,9 +232,9 @@ def test_a_disk_that_fails_anywhere_leaves_each_picture_released_or_free_and_nev
         disk.heal()
         spool.close()
         spool = open_spool(root, clock=clock, files=disk, destinations=("pacs",))
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         spool.releases.reconcile()
-        recovery.adopt_seals(spool, ("pacs",))
+        adopt_seals(spool, ("pacs",))
         if spool.layout.released(exam.id, capture.sop_instance_uid).exists():
             released += 1
             with pytest.raises(WrongState):

@@ -11,9 +11,9 @@ from gateway.config.settings import Address, Destination, Lan, Metrics, Settings
 from gateway.forward.connections import secured
 from gateway.forward.connections.looking import Looking, connected, remarked
 from gateway.model import RequestState
-from gateway.spool.connections import REQUEST
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
+from gateway.spool.processes.connections import REQUEST
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 Lines = dict[str, dict[str, Any]]

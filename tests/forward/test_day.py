@@ -16,8 +16,8 @@ from gateway.panel.shown import answers
 from gateway.panel.shown.days import report
 from gateway.panel.shown.views import ExamView, Look
 from gateway.spool import days, pictures
-from gateway.spool.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.purging import Purging
+from gateway.spool.queue.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.spool import Spool
 from tests.forward.bench import clip, let_go, open_exam, sealed_exam, still, wrap_all
 from tests.forward.channels import pacs, run, sender

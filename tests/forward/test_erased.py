@@ -8,7 +8,7 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, NotFound, SpoolBusy, WrongState
 from gateway.model import Exam
-from gateway.spool import erasable, erased, erasing
+from gateway.spool.erasure import erasable, erased, erasing
 from gateway.spool.files import locked
 from gateway.spool.opening import open_spool
 from gateway.spool.spool import Spool

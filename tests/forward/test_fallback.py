@@ -19,9 +19,10 @@ from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.media.export import export
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Equipment, Exam, SealedObject
-from gateway.spool import records, recovery
+from gateway.spool import records
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.dicom_samples import MODALITIES
 from tests.forward.bench import (
@@ -278,7 +279,7 @@ def test_an_interruption_anywhere_makes_the_same_stills_once(
         disk.heal()
         spool.close()
         spool = open_spool(root, clock=clock, files=disk, destinations=("pacs",))
-        recovery.adopt_seals(spool, (PACS,))
+        adopt_seals(spool, (PACS,))
         seen |= {path.name for path in spool.layout.exam(exam.id).glob("*.seal")}
         if of_clip(spool, exam)[1] == "sent-as-key-stills":
             break

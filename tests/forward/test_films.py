@@ -15,12 +15,12 @@ from gateway.errors import DiskFull
 from gateway.forward.making.fallback import Fallbacks
 from gateway.forward.making.jpeg_clips import JpegClips
 from gateway.model import Capture
-from gateway.spool import recovery
+from gateway.spool.disk.room import Room
+from gateway.spool.disk.space import Space
 from gateway.spool.files import sha256_of
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
-from gateway.spool.room import Room
-from gateway.spool.space import Space
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -108,7 +108,7 @@ def test_what_a_killed_process_left_of_a_film_is_removed(spool: Spool) -> None:
     exam = open_exam(spool)
     left = spool.layout.film(exam.id, "2.25.1")
     left.write_bytes(b"half")
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert left.exists(), "another process may be writing it"
     films(spool).step()
     assert not left.exists()

@@ -22,9 +22,9 @@ from gateway.forward.making.release import Release
 from gateway.forward.sending.rearm import rearm
 from gateway.model import Capture, DeliveryState, Exam, MessageKind, SealedObject
 from gateway.net import statuses
-from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
     STATION,
@@ -252,7 +252,7 @@ def test_an_interruption_anywhere_makes_it_once(
         disk.heal()
         spool.close()
         spool = open_spool(root, clock=clock, files=disk, destinations=("pacs",))
-        recovery.adopt_seals(spool, (AS_JPEG,))
+        adopt_seals(spool, (AS_JPEG,))
         seen |= {path.name for path in spool.layout.exam(recorded.exam).glob("*.seal")}
         if said(spool, recorded.sop_instance_uid)[1] == "sent-as-jpeg":
             break

@@ -16,9 +16,9 @@ from gateway.forward.making.procedure_steps import ProcedureSteps
 from gateway.forward.media.export import export, items_of
 from gateway.forward.sending.rearm import rearm
 from gateway.model import KEY_OBJECTS, Capture, DeliveryState, Exam, SealedObject
-from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.forward.bench import (
@@ -228,7 +228,7 @@ def test_a_list_goes_where_it_was_to_go_after_the_index_was_lost(spool: Spool, c
     spool.close()
     spool.layout.database.unlink()
     again = open_spool(root, clock=clock, destinations=[everything, stills])
-    recovery.adopt_seals(again, [everything, stills])
+    adopt_seals(again, [everything, stills])
     assert {(d.sop_instance_uid, d.destination) for d in deliveries(again)} == before
     assert len(again.key_images.of_exam(exam.id)) == 2
     assert not maker(again, everything, stills).step() or len(lists_of(again, exam)) == 2

@@ -13,13 +13,14 @@ from gateway.errors import DiskFailed, DiskFull, Purged
 from gateway.forward.keeping.retention import Retention, Rules
 from gateway.forward.media.export import export
 from gateway.model import Exam, ExamState
-from gateway.spool import recovery
+from gateway.spool.disk.room import Room
+from gateway.spool.disk.space import Space
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool
 from gateway.spool.purging import Facts, Purging
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.reopening import reopen
-from gateway.spool.room import Room
-from gateway.spool.space import Space
 from gateway.spool.spool import Spool
 from tests.forward.bench import Disk, clip, let_go, open_exam, sealed_exam, still, wrap_all
 
@@ -278,8 +279,8 @@ def test_a_new_index_does_not_bring_back_what_was_let_go_nor_sound_an_alarm(
     for path in root.glob("scopegate.db*"):
         path.unlink()
     again = open_spool(root, clock=clock, destinations=("pacs",))
-    recovery.recover_captures(again)
-    recovery.adopt_seals(again, ("pacs",))
+    recover_captures(again)
+    adopt_seals(again, ("pacs",))
     Purging(again).take_up()
     for listed in (*again.captures.of_exam(exam.id), *again.captures.of_exam(removed.id)):
         assert (bool(listed.purged), listed.problem_code) == (True, "")

@@ -11,7 +11,7 @@ from gateway.errors import MediaAbsent
 from gateway.forward.media.settings_files import IN, LARGEST, OUT, SettingsFiles
 from gateway.model import RequestState
 from gateway.panel.calls import settings_stick
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 RAW = b"PK a file of settings"

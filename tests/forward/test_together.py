@@ -16,8 +16,8 @@ from gateway.forward.media.export import export, items_of
 from gateway.forward.proving.query import Querier
 from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Exam, Identity
-from gateway.spool import recovery
 from gateway.spool.opening import open_spool
+from gateway.spool.recovery.exams import reconcile_exams
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.forward import test_asking_for_proof as asking
@@ -328,7 +328,7 @@ def forgotten_by_release_0_1(spool: Spool, exam: Exam) -> None:
     for key in ("steps", "further", "keep", "reopened", "crc32"):
         known.pop(key, None)
     path.write_text(json.dumps({**known, "revision": known["revision"] + 1}))
-    recovery.reconcile_exams(spool)
+    reconcile_exams(spool)
 
 
 @pytest.mark.parametrize("how", ["opened again", "at once"])

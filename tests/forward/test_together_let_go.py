@@ -10,8 +10,8 @@ from gateway.forward.sending.rearm import rearm
 from gateway.model import DeliveryState, Exam, Identity, MessageKind
 from gateway.spool import marks
 from gateway.spool.inspection import inspect_exam
-from gateway.spool.proofs import Verdict
 from gateway.spool.purging import Purging
+from gateway.spool.queue.proofs import Verdict
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner

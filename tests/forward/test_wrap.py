@@ -12,11 +12,12 @@ from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, ScopegateError
 from gateway.forward.making.wrap import Wrapper
 from gateway.model import Capture, DeliveryState, Equipment, Exam
-from gateway.spool import recovery
+from gateway.spool.disk.room import Room
+from gateway.spool.disk.space import Space
 from gateway.spool.files import sha256_of
 from gateway.spool.opening import open_spool
-from gateway.spool.room import Room
-from gateway.spool.space import Space
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.dicom_samples import MODALITIES
 from tests.forward.bench import (
@@ -408,8 +409,8 @@ def test_wherever_the_wrapping_is_cut_one_object_comes_of_it(
 def check_restart(folder: Path, clock: FakeClock, exam: Exam, capture: Capture, first: str) -> None:
     """Start again as the process does and look for exactly one object, the first one if it was sealed."""
     again = open_spool(folder, clock=clock, destinations=("pacs",))
-    recovery.recover_captures(again)
-    recovery.adopt_seals(again, ["pacs"])
+    recover_captures(again)
+    adopt_seals(again, ["pacs"])
     wrap_all(again)
     (sealed,) = again.objects.of_exam(exam.id)
     path = again.objects.path(sealed)

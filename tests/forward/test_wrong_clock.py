@@ -7,7 +7,8 @@ import pydicom
 
 from gateway.clock import FakeClock
 from gateway.model import Capture, DeliveryState, Exam
-from gateway.spool import recovery
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.exams import question_after_reboot
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.forward.bench import deliveries, let_go, numbers, objects, open_exam, still, typed, wrap_all
@@ -69,8 +70,8 @@ def test_a_box_that_starts_in_1970_after_a_power_cut_finds_the_open_exam_and_ask
     first = pressed(spool, exam)
     clock.reboot()
     clock.set(NEVER_SET)
-    recovery.question_after_reboot(spool)
-    recovery.recover_captures(spool)
+    question_after_reboot(spool)
+    recover_captures(spool)
     found = spool.exams.open_one()
     assert found
     assert (found.id, bool(found.please_check)) == (exam.id, True)

@@ -22,8 +22,8 @@ from gateway.forward.auditing.messages import Messages
 from gateway.forward.auditing.teller import AuditTeller
 from gateway.net import syslog
 from gateway.net.peers import Timeouts
-from gateway.spool import erasable, erasing
 from gateway.spool.audit_sent import AuditSent
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.spool import Spool
 from tests.box import Box, until
 from tests.certificates import Authority, Identity

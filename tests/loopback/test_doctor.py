@@ -11,8 +11,8 @@ from gateway.cli.app import app
 from gateway.clock import Clock
 from gateway.config import reader
 from gateway.forward.connections.looking import Looking
-from gateway.spool.connections import REQUEST
 from gateway.spool.opening import open_spool
+from gateway.spool.processes.connections import REQUEST
 from tests.box import Box, until
 from tests.certificates import Authority
 from tests.loopback.peers import FaultArchive, free_port

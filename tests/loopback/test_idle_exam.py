@@ -9,7 +9,7 @@ from gateway.clock import FakeClock
 from gateway.config.settings import Source, idle_mode
 from gateway.forward.keeping.idle import Idle
 from gateway.model import ExamState, Identity, Patient
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import Subject
 from tests.loopback.forward_archive import memory_spool

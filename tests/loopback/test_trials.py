@@ -14,8 +14,8 @@ from gateway.forward.trying.trials import Trials
 from gateway.forward.trying.way_back import TrialReports, WayBack
 from gateway.model import RequestState
 from gateway.net.listener import Listener
-from gateway.spool import trials
 from gateway.spool.opening import open_spool
+from gateway.spool.processes import trials
 from tests.certificates import Authority, Identity
 from tests.loopback.forward_archive import QUICK
 from tests.loopback.peers import (

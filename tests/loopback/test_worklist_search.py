@@ -11,7 +11,7 @@ from gateway.demo import patients
 from gateway.demo.worklist import DemoWorklist
 from gateway.forward.asking import Servers
 from gateway.forward.searching import SEARCH, Searcher, questions
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 from gateway.threads import Supervisor
 from tests.loopback.forward_archive import memory_spool

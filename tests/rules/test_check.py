@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.spool.room import Level, Room, Typical, level
+from gateway.spool.disk.room import Level, Room, Typical, level
 
 RESERVE = 512_000_000  # bytes, of a box that is configured by nobody
 GB = 1_000_000_000

@@ -36,7 +36,9 @@ from gateway.panel import problems
 from gateway.panel.calls import exams as exam_calls
 from gateway.panel.self_test.check import TROUBLES
 from gateway.panel.stored_data import troubles as stored
-from gateway.spool import deliveries, space, states
+from gateway.spool import states
+from gateway.spool.disk import space
+from gateway.spool.queue import deliveries
 from hardware import errors as device_errors
 from hardware import profiles
 

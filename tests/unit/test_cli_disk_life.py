@@ -9,7 +9,7 @@ import pytest
 
 from gateway.cli import disk_life
 from gateway.panel.metrics import machine
-from gateway.spool.wear import Life, judge
+from gateway.spool.disk.wear import Life, judge
 
 
 @pytest.mark.parametrize(

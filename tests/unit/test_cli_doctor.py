@@ -7,7 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Address, Lan, Metrics, Panel, Settings, Sign, Source, Station, Trigger
 from gateway.forward.connections import doors
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from hardware.machine import Sensors
 from tests.hardware.test_hw_machine import supply, zone
 

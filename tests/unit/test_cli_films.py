@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 from gateway.cli.app import app
 from gateway.clock import Clock
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
 from gateway.spool.opening import open_spool
+from gateway.spool.processes.live import LiveState
 from tests.empty_index import with_index
 from tests.forward.bench import clip, films, let_go, open_exam
 from tests.memory import folder_in_memory

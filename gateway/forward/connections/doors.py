@@ -7,7 +7,7 @@ from gateway.clock import Clock
 from gateway.config.settings import Lan, Settings
 from gateway.forward.connections.finding import Finding
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 
 
 def second_door(settings: Settings, lan: Lan | None, clock: Clock) -> Iterator[Finding]:

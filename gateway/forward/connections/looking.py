@@ -18,8 +18,8 @@ from gateway.errors import SpoolError
 from gateway.forward.connections import doors, others, secured
 from gateway.forward.connections.finding import Finding
 from gateway.log import event
-from gateway.spool import connections
-from gateway.spool.requests import Request
+from gateway.spool.processes import connections
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.spool import days
 from gateway.spool.days import ExamOfDay
-from gateway.spool.deliveries import LOST_BY_ARCHIVE
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
+from gateway.spool.queue.deliveries import LOST_BY_ARCHIVE
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 

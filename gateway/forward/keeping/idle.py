@@ -12,7 +12,7 @@ from gateway.config.settings import Source, idle_mode
 from gateway.errors import ScopegateError
 from gateway.log import event
 from gateway.model import Exam, ExamState, PleaseCheck
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

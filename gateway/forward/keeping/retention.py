@@ -15,9 +15,9 @@ from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import UNSETTLED, CaptureState, Delivery, DeliveryState, ExamState
 from gateway.spool import records
-from gateway.spool.deliveries import INSTEAD
+from gateway.spool.disk.room import Level
 from gateway.spool.purging import Facts, Purging
-from gateway.spool.room import Level
+from gateway.spool.queue.deliveries import INSTEAD
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from gateway.forward.making.wrap import reading
 from gateway.log import event
 from gateway.model import Capture, DeliveryState, Exam, MediaKind, SealedObject, Series
 from gateway.spool import records
-from gateway.spool.deliveries import FILE_LOST
+from gateway.spool.queue.deliveries import FILE_LOST
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from gateway.forward.making.key_stills import Maker
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState, Exam, SealedObject
-from gateway.spool.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, WANTED
+from gateway.spool.queue.deliveries import KEY_STILLS_WANTED, SENT_AS_KEY_STILLS, WANTED
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from gateway.forward.making.seals import seal_of
 from gateway.forward.making.wrap import Wrapper, codestreams_of, reading, series_of
 from gateway.log import event, warn
 from gateway.model import Capture, SealedObject
-from gateway.spool import room
-from gateway.spool.routing import Addressee, recipients
+from gateway.spool.disk import room
+from gateway.spool.queue.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -32,9 +32,9 @@ from gateway.forward.making.progress import Progress
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
 from gateway.model import Capture, Delivery, SealedObject
-from gateway.spool import room
-from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, SENT_AS_JPEG
+from gateway.spool.disk import room
 from gateway.spool.key_stills import KeyStill
+from gateway.spool.queue.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, SENT_AS_JPEG
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

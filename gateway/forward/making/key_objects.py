@@ -20,9 +20,9 @@ from gateway.log import event, warn
 from gateway.model import Delivery, Exam, KeyDocument, SealedObject
 from gateway.spool import records
 from gateway.spool.captures import Listed
-from gateway.spool.deliveries import INSTEAD
 from gateway.spool.exams import DOCUMENTS
 from gateway.spool.key_images import named
+from gateway.spool.queue.deliveries import INSTEAD
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -19,9 +19,10 @@ from gateway.errors import DiskFailed, DiskFull, NotFound, ObjectError, SpoolDam
 from gateway.forward.making.seals import seal_of
 from gateway.log import event, warn
 from gateway.model import Capture, Exam, MediaKind, SealedObject
-from gateway.spool import clips, records, room
+from gateway.spool import clips, records
+from gateway.spool.disk import room
 from gateway.spool.files import sha256_of
-from gateway.spool.routing import Addressee, recipients
+from gateway.spool.queue.routing import Addressee, recipients
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

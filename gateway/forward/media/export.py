@@ -18,7 +18,7 @@ from gateway.forward.media.writer import Writing
 from gateway.log import event, warn
 from gateway.model import KEY_OBJECTS, CaptureState, ExamState
 from gateway.spool.files import Files
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

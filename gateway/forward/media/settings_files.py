@@ -15,7 +15,7 @@ from gateway.forward.media.export import mounted
 from gateway.forward.media.medium import Medium, translated
 from gateway.log import event, warn
 from gateway.spool.files import Files
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from gateway.forward.proving import proof
 from gateway.log import event
 from gateway.net.commitment import CommitmentAssociation, Hear
 from gateway.net.peers import Timeouts, service_of
-from gateway.spool.proofs import Unproven
+from gateway.spool.queue.proofs import Unproven
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from gateway.messages import N_
 from gateway.model import DeliveryState
-from gateway.spool.proofs import ROUNDS, Verdict
+from gateway.spool.queue.proofs import ROUNDS, Verdict
 
 FIRST = timedelta(seconds=15)
 CAP = timedelta(hours=8)  # with the waits between them twelve answers take about two days

@@ -10,7 +10,7 @@ from gateway.forward.patience import Patience, Pause
 from gateway.forward.proving import proof
 from gateway.forward.proving.finder import Finder
 from gateway.log import event
-from gateway.spool.proofs import Unproven, Verdict
+from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from gateway.forward.proving import proof
 from gateway.log import event, warn
 from gateway.net.commitment import Caller, RawReport
 from gateway.net.peers import addresses
-from gateway.spool.commitments import Heard, Said
-from gateway.spool.proofs import Unproven, Verdict
+from gateway.spool.queue.commitments import Heard, Said
+from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

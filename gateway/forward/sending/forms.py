@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from gateway.net.store import Wanted
-from gateway.spool.destinations import Destinations, Taken
+from gateway.spool.queue.destinations import Destinations, Taken
 
 
 class Forms:

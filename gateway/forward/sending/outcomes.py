@@ -18,7 +18,7 @@ from gateway.forward.sending.outage import Refusals, Verdict
 from gateway.log import event, warn
 from gateway.model import Delivery, DeliveryState
 from gateway.net.store import StoreResult
-from gateway.spool.deliveries import WANTED
+from gateway.spool.queue.deliveries import WANTED
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 

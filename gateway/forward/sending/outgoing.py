@@ -10,9 +10,9 @@ from gateway.dicom.objects import CLIPS
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, SpoolDamaged
 from gateway.model import KEY_OBJECTS, SealedObject
 from gateway.net.store import Wanted
-from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, LET_GO
 from gateway.spool.files import sha256_of
 from gateway.spool.paths import PURGED
+from gateway.spool.queue.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, LET_GO
 
 NO_CONTEXT = "no-context"
 # What an answer says of a whole kind of objects, at least in this transfer syntax. "too-large" is none of them:

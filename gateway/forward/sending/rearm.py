@@ -13,9 +13,9 @@ from gateway.config.settings import Destination
 from gateway.errors import NotFound
 from gateway.forward.sending import outgoing
 from gateway.log import event, warn
-from gateway.spool.deliveries import INSTEAD, WANTED
-from gateway.spool.destinations import Known
-from gateway.spool.queues import peer_of
+from gateway.spool.queue.deliveries import INSTEAD, WANTED
+from gateway.spool.queue.destinations import Known
+from gateway.spool.queue.whole_queues import peer_of
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ its own line empty goes to the others, so that no turn is lost.
 from datetime import UTC
 
 from gateway.clock import Moment
-from gateway.spool.deliveries import Line
+from gateway.spool.queue.deliveries import Line
 
 _ROUND = (Line.TODAY, Line.TODAY, Line.TODAY, Line.BACKLOG, Line.TODAY, Line.TODAY, Line.TODAY, Line.SET_BACK)
 MOST_BYTES = 50_000_000  # of one exam at a turn: then the stills of others need not wait for all of its clips

@@ -11,7 +11,7 @@ from gateway.forward.trying.way_back import WayBack
 from gateway.net.peers import Timeouts, service_of, shared_out
 from gateway.net.query import QueryAssociation
 from gateway.net.reach import reach
-from gateway.spool.trials import Line
+from gateway.spool.processes.trials import Line
 
 _ECHO_S = 8.0
 _GB = 1e9

@@ -8,7 +8,7 @@ from gateway.dicom.objects import FAMILIES, clip_codecs, still_codecs
 from gateway.errors import DeliveryError
 from gateway.net.peers import Timeouts
 from gateway.net.store import StoreAssociation, Wanted, contexts_for
-from gateway.spool.trials import Line
+from gateway.spool.processes.trials import Line
 
 _PART = "kinds"
 _LOSSY = frozenset({"jpeg", "h264"})

@@ -17,10 +17,10 @@ from gateway.messages import N_
 from gateway.net import syslog
 from gateway.net.echo import EchoAnswer, echo
 from gateway.net.peers import Timeouts
-from gateway.spool import trials
-from gateway.spool.requests import Request
+from gateway.spool.processes import trials
+from gateway.spool.processes.requests import Request
+from gateway.spool.processes.trials import Line
 from gateway.spool.spool import Spool
-from gateway.spool.trials import Line
 
 _log = logging.getLogger(__name__)
 _ECHO_S = 8.0

@@ -15,7 +15,7 @@ from gateway.errors import DeliveryError, ListenerFailed
 from gateway.net.commitment import Caller, CommitmentAssociation, Hear, RawReport
 from gateway.net.hearing import Guest
 from gateway.net.peers import Timeouts, service_of
-from gateway.spool.trials import Line
+from gateway.spool.processes.trials import Line
 
 PATIENCE_S = 20.0
 _ASKED, _BACK = "commitment", "way-back"

@@ -9,7 +9,7 @@ from gateway.errors import WorklistError
 from gateway.forward.asking import understood
 from gateway.net import worklist
 from gateway.net.peers import Timeouts
-from gateway.spool.trials import Line
+from gateway.spool.processes.trials import Line
 
 _PART = "worklist"
 _DEADLINE_S = 12.0

@@ -12,7 +12,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.problems import OtherNumber
 from gateway.panel.shown import erasures
-from gateway.spool import erasable, erasable_patient, erasing
+from gateway.spool.erasure import erasable, erasable_patient, erasing
 
 _ANEW = "Look at the page again: what would be lost may have changed."
 

@@ -12,7 +12,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import LOOK
 from gateway.panel.shown import answers
-from gateway.spool.requests import Request as Asked
+from gateway.spool.processes.requests import Request as Asked
 
 EXPORT = "export"  # the kind of the request row that forward executes
 _DEADLINE_S = 600.0  # an export that nobody began by then is not begun: its person is gone

@@ -14,7 +14,7 @@ from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SERVE
 from gateway.panel.shown.answers import Json
-from gateway.spool.queues import Queues, agree
+from gateway.spool.queue.whole_queues import Queues, agree
 
 _LONGEST = 64
 _MOST = 10**9

@@ -15,8 +15,8 @@ from gateway.panel.people.roles import FIRST_SET_UP
 from gateway.panel.shown import setting_values
 from gateway.panel.shown.answers import Json
 from gateway.panel.words import Words, of_call
-from gateway.spool import trials
-from gateway.spool.requests import Request as Asked
+from gateway.spool.processes import trials
+from gateway.spool.processes.requests import Request as Asked
 
 _LARGEST = 40  # keys of an entry
 

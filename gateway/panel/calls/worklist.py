@@ -14,7 +14,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import WORK
 from gateway.panel.shown import answers, similar
-from gateway.spool.requests import Request as Asked
+from gateway.spool.processes.requests import Request as Asked
 from gateway.spool.worklist import ServerState
 
 REFRESH, SEARCH = "worklist-refresh", "worklist-search"  # the kinds of the request rows that forward executes

@@ -7,9 +7,9 @@ from gateway.clock import Clock
 from gateway.config.settings import Settings
 from gateway.errors import SpoolError
 from gateway.panel.metrics.families import Family, counter, gauge
-from gateway.spool.live import LiveState
+from gateway.spool.disk.wear import judge
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
-from gateway.spool.wear import judge
 
 Said = Mapping[str, Any] | None
 

@@ -7,7 +7,7 @@ from gateway.config.settings import Settings
 from gateway.model import UNTOLD, DeliveryState
 from gateway.panel.metrics.families import Family, gauge
 from gateway.panel.shown import certificates as shown
-from gateway.spool import backlog
+from gateway.spool.queue import backlog
 from gateway.spool.spool import Spool
 
 _STATE = ("destination", "state")

@@ -16,10 +16,10 @@ from gateway.errors import SpoolError
 from gateway.panel.metrics import machine, queues
 from gateway.panel.metrics.families import Family, gauge
 from gateway.panel.shown import forecast
-from gateway.spool import backlog
-from gateway.spool.live import LiveState
+from gateway.spool.disk.wear import SUBJECT
+from gateway.spool.processes.live import LiveState
+from gateway.spool.queue import backlog
 from gateway.spool.spool import Spool
-from gateway.spool.wear import SUBJECT
 
 _KEPT_S = 5.0
 _MEASURED_S = 300.0  # what reads every picture's record

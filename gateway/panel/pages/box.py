@@ -13,7 +13,7 @@ from gateway.panel.people.roles import EVERYBODY, LOOK, SIGNED_IN, WORK, caller_
 from gateway.panel.shown import charts, copies, evening, forecast
 from gateway.panel.shown.views import ExamView
 from gateway.panel.words import NAMES
-from gateway.spool import backlog
+from gateway.spool.queue import backlog
 
 _LINES = 3  # exams that are named, of each kind
 

@@ -11,7 +11,7 @@ from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import erasures
 from gateway.panel.shown.views import ExamView
-from gateway.spool import erasable, erased
+from gateway.spool.erasure import erasable, erased
 
 
 class ErasingPages:

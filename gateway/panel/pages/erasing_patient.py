@@ -13,7 +13,7 @@ from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown import erasures
 from gateway.panel.shown.erasures import Row
 from gateway.panel.shown.patients import patient_view
-from gateway.spool import erasable, erasable_patient, erased
+from gateway.spool.erasure import erasable, erasable_patient, erased
 
 
 class ErasingPatientPages:

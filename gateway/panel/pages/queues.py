@@ -10,7 +10,7 @@ from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SERVE
-from gateway.spool.queues import Queues
+from gateway.spool.queue.whole_queues import Queues
 
 _DAYS = N_({0: "Today", 6: "7 days", 30: "31 days"})  # how far back: as the list of exams has them
 

@@ -22,7 +22,7 @@ from gateway.panel.shown.setting_words import ONE, PAGES, WORDS
 from gateway.panel.shown.settings import Field, Section
 from gateway.panel.taking_over import STARTS_ANEW, WAITS, starts_anew
 from gateway.panel.words import Words
-from gateway.spool import trials
+from gateway.spool.processes import trials
 
 
 class SettingsPages:

@@ -10,7 +10,7 @@ from gateway.panel.doors.routing import Route
 from gateway.panel.pages.frame import Frame, Values
 from gateway.panel.people.roles import SET_UP
 from gateway.panel.shown.setting_words import ONE
-from gateway.spool import trials
+from gateway.spool.processes import trials
 
 
 class TrialPages:

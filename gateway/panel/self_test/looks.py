@@ -9,10 +9,10 @@ from gateway.config.told import told
 from gateway.errors import SpoolError
 from gateway.panel.self_test.check import Check, Result, absent, failed, judged
 from gateway.panel.shown.health import GONE
-from gateway.spool.disk_trial import try_disk
-from gateway.spool.room import Level
+from gateway.spool.disk.room import Level
+from gateway.spool.disk.trial import try_disk
+from gateway.spool.disk.wear import SUBJECT, Life, judge
 from gateway.spool.spool import Spool
-from gateway.spool.wear import SUBJECT, Life, judge
 
 Said = Mapping[str, Any]
 _SLOW_MB = 10  # a second; a clip of a 1080p scope is 5 to 8

@@ -16,7 +16,7 @@ from gateway.panel.machine_says import THIS_MACHINE, MachineSays
 from gateway.panel.self_test import looks
 from gateway.panel.self_test.check import Check, Result, absent, failed, judged
 from gateway.panel.shown.report import Report
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")

@@ -20,7 +20,7 @@ from gateway.panel.shown import fates
 from gateway.spool import questions
 from gateway.spool.captures import Listed
 from gateway.spool.pictures import Picture
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from gateway.spool.worklist import ServerState
 
 Json = dict[str, Any]

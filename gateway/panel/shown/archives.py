@@ -9,9 +9,9 @@ from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import UNSETTLED, Delivery, DeliveryState
 from gateway.panel.shown import names, reasons, ways
-from gateway.spool import backlog
-from gateway.spool.backlog import Which
-from gateway.spool.deliveries import AFTER_REBUILD, BY_PERSON, FILE_LOST, LOST_BY_ARCHIVE
+from gateway.spool.queue import backlog
+from gateway.spool.queue.backlog import Which
+from gateway.spool.queue.deliveries import AFTER_REBUILD, BY_PERSON, FILE_LOST, LOST_BY_ARCHIVE
 from gateway.spool.spool import Spool
 
 AWAY, REFUSES, UNCONFIRMED = "NET-02", "PAC-01", "PAC-02"  # as the screens name them (docs/errors.md)

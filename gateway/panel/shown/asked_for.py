@@ -7,8 +7,8 @@ from gateway.config.settings import Destination
 from gateway.messages import N_
 from gateway.model import DeliveryState
 from gateway.panel.shown import archives, badge
-from gateway.spool import backlog
-from gateway.spool.backlog import Which
+from gateway.spool.queue import backlog
+from gateway.spool.queue.backlog import Which
 from gateway.spool.spool import Spool
 
 

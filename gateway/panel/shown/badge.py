@@ -12,8 +12,8 @@ from gateway.model import DeliveryState, ExamState
 from gateway.panel.shown.archives import GONE, UNCONFIRMED, Trouble
 from gateway.panel.shown.archives import away as archives_away
 from gateway.panel.shown.exam_fates import ExamFates
-from gateway.spool import backlog
-from gateway.spool.backlog import Which
+from gateway.spool.queue import backlog
+from gateway.spool.queue.backlog import Which
 from gateway.spool.spool import Spool
 
 _ARRIVED = frozenset({DeliveryState.SENT, DeliveryState.COMMITTED})

@@ -11,9 +11,9 @@ from datetime import date
 from gateway.errors import ScopegateError, WrongState
 from gateway.model import Exam, Identity
 from gateway.panel.shown import names
-from gateway.spool import erasable_patient
-from gateway.spool.erasable import Loss
-from gateway.spool.erasable_patient import Everything
+from gateway.spool.erasure import erasable_patient
+from gateway.spool.erasure.erasable import Loss
+from gateway.spool.erasure.erasable_patient import Everything
 from gateway.spool.spool import Spool
 
 MOST = 100  # exams at a time: a patient of every day's tests has thousands, and all of these are in memory

@@ -12,8 +12,9 @@ from gateway.model import DeliveryState
 from gateway.panel.shown import badge, fates, names
 from gateway.panel.shown.exam_fates import ExamFates
 from gateway.panel.shown.fates import Fate
-from gateway.spool import backlog, days
-from gateway.spool.backlog import Backlog, Which
+from gateway.spool import days
+from gateway.spool.queue import backlog
+from gateway.spool.queue.backlog import Backlog, Which
 from gateway.spool.spool import Spool
 
 _LEAVING = (DeliveryState.QUEUED, DeliveryState.SENDING)

@@ -8,9 +8,9 @@ from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState, Exam, ExamState, Identity, PleaseCheck
 from gateway.panel.shown import fates, reasons, ways
 from gateway.panel.shown.fates import Fate
-from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
-from gateway.spool.routing import recipients
+from gateway.spool.queue.deliveries import QUIET
+from gateway.spool.queue.routing import recipients
 from gateway.spool.spool import Spool
 
 BY_RULES = N_("No archive gets this: it stays on this box by the rules of your IT.")

@@ -5,8 +5,8 @@ from enum import IntEnum
 
 from gateway.messages import N_
 from gateway.model import Delivery, DeliveryState
-from gateway.spool.deliveries import INSTEAD, QUIET
 from gateway.spool.pictures import Picture
+from gateway.spool.queue.deliveries import INSTEAD, QUIET
 
 
 class Fate(IntEnum):

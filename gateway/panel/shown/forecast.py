@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from gateway.messages import N_
 from gateway.panel.shown import charts, names
 from gateway.panel.shown.charts import Bar, Line
-from gateway.spool import backlog
-from gateway.spool.room import Room
+from gateway.spool.disk.room import Room
+from gateway.spool.queue import backlog
 from gateway.spool.spool import Spool
 
 LIMITS_MIN = (10, 60, 480, 1440)

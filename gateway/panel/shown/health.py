@@ -9,7 +9,7 @@ from gateway.config.settings import Settings, Sign, Trigger
 from gateway.errors import DiskFailed, DiskFull, SpoolError, TooHot
 from gateway.panel.shown import answers
 from gateway.panel.shown.answers import Json
-from gateway.spool.room import MB, Level
+from gateway.spool.disk.room import MB, Level
 from gateway.spool.spool import Spool
 
 OK = "ok"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from gateway.messages import N_
 from gateway.model import Delivery
-from gateway.spool.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, SENT_AS_JPEG, SENT_AS_KEY_STILLS
+from gateway.spool.queue.deliveries import JPEG_WANTED, KEY_STILLS_WANTED, SENT_AS_JPEG, SENT_AS_KEY_STILLS
 
 _SAID: dict[str, str] = N_(
     {

@@ -10,8 +10,8 @@ from gateway.config.settings import Settings
 from gateway.panel.shown.answers import Json
 from gateway.panel.shown.health import OK, BoxHealth, Lines
 from gateway.panel.shown.peer_health import PeerHealth
-from gateway.spool.live import LiveState
-from gateway.spool.room import Level
+from gateway.spool.disk.room import Level
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 _NO_ROOM = frozenset({Level.FULL, Level.FAILED})

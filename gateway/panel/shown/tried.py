@@ -7,7 +7,7 @@ from gateway.messages import N_
 from gateway.model import DeliveryState, RequestState
 from gateway.panel.shown.answers import Json
 from gateway.panel.shown.health import OK
-from gateway.spool import trials
+from gateway.spool.processes import trials
 from gateway.spool.spool import Spool
 
 NEVER_SENT, TRIED = "never-sent", "tried"

@@ -22,8 +22,8 @@ from gateway.panel.shown.exam_fates import BY_RULES, WHY_CHECK, ExamFates, FateV
 from gateway.panel.shown.patients import PatientView, patient_view
 from gateway.spool import pictures, questions
 from gateway.spool.captures import Listed, has_left
-from gateway.spool.deliveries import INSTEAD
 from gateway.spool.pictures import Picture
+from gateway.spool.queue.deliveries import INSTEAD
 from gateway.spool.spool import Spool
 
 SIDES: dict[str, str] = N_({Side.LEFT: "Left", Side.RIGHT: "Right", Side.BOTH: "Both", Side.UNPAIRED: "No side"})

@@ -8,8 +8,8 @@ from gateway.clock import Clock
 from gateway.config.settings import Destination
 from gateway.model import Delivery, DeliveryState
 from gateway.panel.shown import fates, names, reasons
-from gateway.spool.deliveries import QUIET
 from gateway.spool.pictures import Picture
+from gateway.spool.queue.deliveries import QUIET
 
 _SAYS_NOTHING = ("", "0000")  # the status of what went well (PS3.7 C.1.1)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import SpoolDamaged, SpoolError
 from gateway.messages import N_
-from gateway.spool import audit, erased
+from gateway.spool import audit
+from gateway.spool.erasure import erased
 
 FEW = 20  # places that are named; the others are counted: a disk that dies has thousands
 # What is wrong, is the work safe, what to do, by the code that the commands give.

@@ -16,7 +16,7 @@ from typing import Any
 from gateway.clock import Clock
 from gateway.errors import SpoolError
 from gateway.panel.support.without import REMOVED, without
-from gateway.spool import patient_words
+from gateway.spool.erasure import patient_words
 from gateway.spool.spool import Spool
 
 MANIFEST = "manifest.json"

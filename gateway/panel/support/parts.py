@@ -14,8 +14,8 @@ from gateway.panel.metrics.snapshot import Snapshot
 from gateway.panel.shown import service
 from gateway.panel.shown.report import Report
 from gateway.panel.support.bundle import MOST, Part
-from gateway.spool import connections
-from gateway.spool.live import LiveState
+from gateway.spool.processes import connections
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 PROCESSES = ("capture", "forward", "panel")

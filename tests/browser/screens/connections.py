@@ -5,7 +5,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from gateway.net.refusals import AGAIN
-from gateway.spool.connections import REQUEST
+from gateway.spool.processes.connections import REQUEST
 from tests.browser.conftest import Box
 from tests.browser.screens.people import as_administrator
 from tests.browser.screens.registry import at

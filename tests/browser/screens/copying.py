@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.errors import MediaGone
-from gateway.spool.requests import Request
+from gateway.spool.processes.requests import Request
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import screen
 from tests.browser.screens.states import LONG, said_of_forward, sealed

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from gateway.panel.first_start import steps
 from gateway.panel.first_start.progress import Kept, Progress
-from gateway.spool import trials
+from gateway.spool.processes import trials
 from tests.browser.conftest import Box
 from tests.browser.screens.registry import AFTER, BEFORE, SCREENS
 from tests.browser.screens.trials import LINES, tried, until_tried

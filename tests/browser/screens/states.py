@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.model import Exam, Identity, Patient
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.subjects import Subject
 from tests.browser.conftest import Box
 from tests.unit.panel.conftest import seal

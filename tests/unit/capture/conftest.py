@@ -34,11 +34,11 @@ from gateway.clock import Clock, FakeClock
 from gateway.config.settings import Source as SourceSettings
 from gateway.config.settings import Station
 from gateway.model import Exam, Identity, Patient, RequestStamp
-from gateway.spool import recovery
+from gateway.spool.disk.room import Room
+from gateway.spool.disk.space import Space
 from gateway.spool.files import Files
 from gateway.spool.opening import open_spool
-from gateway.spool.room import Room
-from gateway.spool.space import Space
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.subjects import Subject
 from gateway.threads import Supervisor
 from hardware.errors import DeviceError
@@ -125,7 +125,7 @@ class Box:
     ) -> None:
         self.root, self.clock, self.disk = root, clock, Disk()
         spool = open_spool(root if root.exists() else with_index(root), clock=clock, files=self.disk)
-        recovery.recover_captures(spool)
+        recover_captures(spool)
         self.free, self.total = 0.5, 64 * 10**9  # a share, and bytes
         self.spool = replace(spool, space=Space(look=self.room, captures=spool.captures, clock=clock))
         self.indicator = Recorded()

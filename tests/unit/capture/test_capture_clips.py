@@ -13,8 +13,8 @@ from gateway.capture.moment import Patience
 from gateway.capture.presses import Origin
 from gateway.config.settings import Source
 from gateway.errors import Busy, ClipRecording, RequestReused, ScopegateError, WrongState
-from gateway.spool import recovery
 from gateway.spool.clips import read_index
+from gateway.spool.recovery.captures import recover_captures
 from hardware.errors import DeviceMissing
 from hardware.sources import Picture, PixelFormat
 from hardware.stills import lossy_before
@@ -410,7 +410,7 @@ def test_a_killed_clip_is_salvaged_at_the_next_start(boxes, wait, stamp):
     assert capture.salvaged
     assert painted(box, capture) == [1, 2, 3, 4, 5, 6]
     assert box.clip(request=stamp()) == uid
-    recovery.recover_captures(box.spool)
+    recover_captures(box.spool)
     assert stored(box, uid) == capture
     box.show()
     assert box.press().result(10).instance_number == 2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.errors import Busy, CaptureSilent, DiskFull, RequestReused, ScopegateError
-from gateway.spool import erasable, erasing
+from gateway.spool.erasure import erasable, erasing
 from hardware.sources import Picture, PixelFormat
 
 STEPS = [

@@ -5,7 +5,7 @@ import pytest
 from gateway.capture.traces import REST_S, Traces
 from gateway.clock import FakeClock
 from gateway.errors import SpoolBusy
-from gateway.spool import erased
+from gateway.spool.erasure import erased
 from gateway.spool.spool import Spool
 from tests.unit.spool.conftest import opened, spool
 from tests.unit.spool.test_spool_erasing import erase, is_open, of_another

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from tests.unit.panel.conftest import Bench, seal
 
 

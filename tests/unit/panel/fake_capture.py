@@ -22,7 +22,7 @@ from gateway.clock import Clock
 from gateway.errors import BadValue, ExamChanged, ExamOpen, FrameGone, NoExam, ProfileUnfit, ScopegateError
 from gateway.model import Capture, CaptureState, Equipment, Exam, MediaKind, RequestStamp, Side
 from gateway.spool import clips
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.spool.spool import Spool
 
 ROWS, COLUMNS = 360, 480

@@ -11,10 +11,10 @@ from gateway.config.settings import Lan
 from gateway.model import RequestState
 from gateway.panel.connections import Connections
 from gateway.panel.people.roles import Door, Role
-from gateway.spool.connections import REQUEST
-from gateway.spool.live import LiveState
 from gateway.spool.opening import open_spool
-from gateway.spool.requests import Request
+from gateway.spool.processes.connections import REQUEST
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.requests import Request
 from gateway.spool.spool import Spool
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, with_index

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model import RequestState
-from gateway.spool import trials
+from gateway.spool.processes import trials
 from tests.certificates import Authority
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.settings_desk import WRITTEN, asked, config, put, revision, with_settings

@@ -11,7 +11,7 @@ from gateway.panel.live.hub import Hub
 from gateway.panel.live.recorder import Recorder
 from gateway.panel.pictures.small import Pictures
 from gateway.panel.work import Work
-from gateway.spool import erasable, erasing
+from gateway.spool.erasure import erasable, erasing
 from tests.unit.panel.conftest import Bench, seal
 
 CALLS = ("/thumbnail", "/image", "/frames/1", "/media", "/dicom")

@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import WrongState
 from gateway.model import DeliveryState, Identity, MessageKind, Patient
 from gateway.panel.people.roles import Door, Role
-from gateway.spool import erasable, erased, erasing
+from gateway.spool.erasure import erasable, erased, erasing
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject

@@ -10,7 +10,7 @@ from gateway.errors import ExamOpen
 from gateway.model import DeliveryState, Identity, Patient
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.shown import erasures
-from gateway.spool import erasable, erasable_patient, erased
+from gateway.spool.erasure import erasable, erasable_patient, erased
 from gateway.spool.files import locked
 from gateway.spool.states import Owner
 from gateway.spool.subjects import Subject

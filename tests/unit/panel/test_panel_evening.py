@@ -13,8 +13,8 @@ from gateway.model import PleaseCheck, RequestState
 from gateway.panel.calls.exports import EXPORT
 from gateway.panel.power import UnitSwitch
 from gateway.panel.shown import evening, forecast
+from gateway.spool.disk.room import Room
 from gateway.spool.files import Files
-from gateway.spool.room import Room
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running
 from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam

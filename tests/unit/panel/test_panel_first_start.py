@@ -10,9 +10,9 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import Identity, Patient
-from gateway.spool import trials
+from gateway.spool.processes import trials
+from gateway.spool.processes.trials import Line
 from gateway.spool.subjects import Subject
-from gateway.spool.trials import Line
 from tests.unit.panel.conftest import Bench, running
 
 PIN = "402918"

@@ -5,7 +5,7 @@ import json
 import zipfile
 
 from gateway.errors import TooHot
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running
 from tests.unit.panel.exams_that_leave import said_of_forward

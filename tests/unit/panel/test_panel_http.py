@@ -23,7 +23,7 @@ from gateway.panel.live.hub import Hub
 from gateway.panel.shown.health import Lines
 from gateway.panel.shown.peer_health import PeerHealth
 from gateway.panel.words import Languages
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from gateway.threads import Supervisor
 from tests.unit.panel.conftest import Bench, item, seal, settings_for
 from tests.unit.panel.fake_capture import START

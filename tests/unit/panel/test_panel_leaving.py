@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Destination
-from gateway.spool.deliveries import JPEG_WANTED
+from gateway.spool.queue.deliveries import JPEG_WANTED
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, running, seal
 from tests.unit.panel.exams_that_leave import move, paused, said_of_forward, sealed_exam

@@ -15,7 +15,7 @@ from gateway.config.settings import Address, AuditRepository, Lan, Tls
 from gateway.panel.doors.monitoring import Monitoring, is_private
 from gateway.panel.metrics.snapshot import Snapshot
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from tests.certificates import Authority
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench

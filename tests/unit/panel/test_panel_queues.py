@@ -11,8 +11,8 @@ import pytest
 from gateway.model import DeliveryState, MessageKind, MessageState
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.taking_over import TakingOver
-from gateway.spool.deliveries import QUIET
-from gateway.spool.queues import peer_of
+from gateway.spool.queue.deliveries import QUIET
+from gateway.spool.queue.whole_queues import peer_of
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.who_may import people, signed_in

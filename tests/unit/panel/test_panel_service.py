@@ -21,7 +21,8 @@ from gateway.panel.shown import certificates, service
 from gateway.panel.support.bundle import MANIFEST, MOST, Part, bundle
 from gateway.panel.support.parts import of_the_box
 from gateway.panel.support.without import REMOVED, without
-from gateway.spool import patient_words, trials
+from gateway.spool.erasure import patient_words
+from gateway.spool.processes import trials
 from gateway.wire import ANSWERS
 from hardware.indicators import Answer
 from tests.certificates import Authority

@@ -14,7 +14,7 @@ from gateway.model import DeliveryState
 from gateway.panel.allowed import OF_THE_MACHINE
 from gateway.panel.calls.settings_stick import as_of_settings
 from gateway.panel.shown.setting_words import LABELS, OF_BOX, ONE, PAGES
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from tests.unit.panel.conftest import Bench
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.settings_desk import WRITTEN, asked, config, put, revision, sent, with_settings

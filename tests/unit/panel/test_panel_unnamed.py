@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clock import Clock, FakeClock
 from gateway.errors import WorklistError
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, item, running
 

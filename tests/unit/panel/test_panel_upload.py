@@ -15,8 +15,8 @@ from gateway.panel.own_updates import OwnUpdates
 from gateway.panel.own_upload import MOST_BYTES, OwnUpload
 from gateway.panel.people.roles import Door, Role
 from gateway.panel.problems import NoRoomForUpdate, NoUpdates, UpdateRunning, UpdateTooLarge
-from gateway.spool.room import MB, Room
-from gateway.spool.space import Space
+from gateway.spool.disk.room import MB, Room
+from gateway.spool.disk.space import Space
 from tests.memory import folder_in_memory
 from tests.unit.panel.conftest import Bench, Direct, running
 from tests.unit.panel.settings_desk import with_settings

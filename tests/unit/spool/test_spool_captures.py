@@ -7,7 +7,7 @@ import pytest
 
 from gateway.errors import DiskFailed, NotFound, RequestReused, SpoolBusy, WrongState
 from gateway.model import Capture, CaptureState, Exam, RequestStamp
-from gateway.spool import recovery
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import (
     BORIS,
@@ -47,7 +47,7 @@ def test_a_picture_whose_row_cannot_be_written_is_stored_all_the_same(
     with index_unwritable(spool), pytest.raises(DiskFailed):
         spool.captures.put_row(capture)
     again = reopened()
-    recovery.recover_captures(again)
+    recover_captures(again)
     assert again.captures.get(capture.sop_instance_uid).capture == capture
 
 

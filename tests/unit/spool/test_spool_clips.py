@@ -12,10 +12,12 @@ import pytest
 
 from gateway.errors import DiskFailed, DiskFull, SpoolDamaged
 from gateway.model import Capture, CaptureState, Exam
-from gateway.spool import clips, recovery
+from gateway.spool import clips
 from gateway.spool.clips import ClipWriter
 from gateway.spool.files import Files
 from gateway.spool.paths import DAMAGED
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.clips import salvage
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import add_frames, begin_clip, frame, store, subject
 
@@ -47,7 +49,7 @@ def parts(spool: Spool, writer: ClipWriter) -> tuple[Path, Path]:
 
 
 def salvaged(spool: Spool, writer: ClipWriter) -> Capture | None:
-    return recovery.salvage(spool, writer.header.exam, writer.header.sop_instance_uid)
+    return salvage(spool, writer.header.exam, writer.header.sop_instance_uid)
 
 
 def played(spool: Spool, capture: Capture) -> list[bytes]:
@@ -171,7 +173,7 @@ def test_pictures_whose_index_is_lost_are_kept_for_service(spool: Spool, writer:
     content = frames.read_bytes()
     index.unlink() if damage == "gone" else index.write_bytes(b"\0" * 900)
     for _ in range(2):
-        recovery.recover_captures(spool)
+        recover_captures(spool)
     (kept,) = spool.layout.exam(writer.header.exam).glob("*" + DAMAGED)
     assert kept.read_bytes() == content
     assert spool.captures.recording() == []
@@ -197,7 +199,7 @@ def test_a_clip_on_a_bad_sector_is_put_aside_and_the_others_are_salvaged(
     bad.unlink()
     bad.symlink_to(UNREADABLE)
     for _ in range(2):
-        recovery.recover_captures(spool)
+        recover_captures(spool)
     kept = {path.name for path in spool.layout.exam(exam.id).glob("*" + DAMAGED)}
     assert kept == {path.with_suffix(DAMAGED).name for path in parts(spool, writer)}
     (listed,) = spool.captures.of_exam(exam.id)
@@ -223,7 +225,7 @@ def test_a_clip_that_a_dead_disk_cannot_read_is_no_damaged_clip(
     bad.symlink_to(UNREADABLE)
     again = reopened(files=Dead())
     with pytest.raises(DiskFailed):
-        recovery.recover_captures(again)
+        recover_captures(again)
     assert list(spool.layout.exam(writer.header.exam).glob("*" + DAMAGED)) == []
     assert all(os.path.lexists(path.with_suffix("")) for path in parts(spool, writer))
     assert len(again.captures.recording()) == 1
@@ -233,7 +235,7 @@ def test_a_clip_that_a_dead_disk_cannot_read_is_no_damaged_clip(
 def test_a_clip_without_pictures_leaves_nothing_behind(spool: Spool, writer: ClipWriter, empty: bool) -> None:  # noqa: FBT001
     frames, _ = parts(spool, writer)
     frames.write_bytes(b"") if empty else frames.unlink()
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert spool.captures.of_exam(writer.header.exam) == []
     assert spool.captures.recording() == []
     assert {path.name for path in spool.layout.exam(writer.header.exam).iterdir()} <= {"exam.json", ".lock"}
@@ -246,7 +248,7 @@ def test_a_clip_that_was_cut_while_it_was_closed_is_finished(
     for path in parts(spool, writer):
         if any(f".{kind}." in path.name for kind in renamed):
             path.rename(path.with_suffix(""))
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     (listed,) = spool.captures.of_exam(writer.header.exam)
     assert listed.capture.frames == 3
 
@@ -256,7 +258,7 @@ def test_a_clip_whose_sidecar_was_written_is_not_salvaged_again(spool: Spool, ex
     add_frames(writer, 2)
     capture = writer.close()
     spool.captures.write_sidecar(capture)  # and the power went before its row
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert spool.captures.get(capture.sop_instance_uid).capture == capture
     assert spool.captures.recording() == []
 

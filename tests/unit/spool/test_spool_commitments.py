@@ -9,10 +9,10 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, WrongState
 from gateway.model import CommitmentReport, Delivery, DeliveryState
-from gateway.spool import proofs
-from gateway.spool.commitments import Heard, Said
-from gateway.spool.deliveries import AFTER_REBUILD
-from gateway.spool.proofs import Unproven, Verdict
+from gateway.spool.queue import proofs
+from gateway.spool.queue.commitments import Heard, Said
+from gateway.spool.queue.deliveries import AFTER_REBUILD
+from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import BORIS, index_unwritable, seal, store, subject
 

@@ -11,7 +11,7 @@ from gateway.clock import FakeClock
 from gateway.errors import NotFound, WrongState
 from gateway.model import CaptureState, CommitmentState, Delivery, DeliveryState, Exam, ExamState, RequestState
 from gateway.spool import states
-from gateway.spool.deliveries import BY_PERSON, Line
+from gateway.spool.queue.deliveries import BY_PERSON, Line
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.values import BORIS, seal, store, subject

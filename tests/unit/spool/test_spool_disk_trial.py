@@ -7,7 +7,7 @@ import pytest
 
 from gateway.clock import Clock, FakeClock
 from gateway.errors import DiskFailed, DiskFull
-from gateway.spool.disk_trial import try_disk
+from gateway.spool.disk.trial import try_disk
 from gateway.spool.files import Files
 from tests.memory import folder_in_memory
 

@@ -10,12 +10,12 @@ import pytest
 
 from gateway.errors import ClipRecording, NotFound, ScopegateError, WrongState
 from gateway.model import Capture, DeliveryState, Exam, MessageKind, Patient, Procedure, WorklistItem
-from gateway.spool import erasable, erasing
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.exam_records import ExamRecords
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.opening import open_spool, rebuild_index
-from gateway.spool.proofs import Unproven, Verdict
 from gateway.spool.purging import Purging
+from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.values import BORIS, begin_clip, item_subject, seal, sealed, store, subject

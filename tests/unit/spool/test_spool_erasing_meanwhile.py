@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import WrongState
 from gateway.model import DeliveryState, Exam
-from gateway.spool import erasable, erasing
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.test_spool_erasing import CANARY, erase, is_open, of_another, rows_of

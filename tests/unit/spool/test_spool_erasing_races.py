@@ -9,7 +9,8 @@ import pytest
 
 from gateway.errors import DiskFailed, NotFound, WrongState
 from gateway.model import DeliveryState, Exam
-from gateway.spool import erasable, erased, erasing, moving
+from gateway.spool import moving
+from gateway.spool.erasure import erasable, erased, erasing
 from gateway.spool.files import Files, locked
 from gateway.spool.paths import ERASED, ERASURE
 from gateway.spool.spool import Spool

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.clock import FakeClock
 from gateway.spool.files import Files
-from gateway.spool.live import STALE_S, LiveState
+from gateway.spool.processes.live import STALE_S, LiveState
 
 
 def live(folder: Path, clock: FakeClock) -> LiveState:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import SpoolLocked
-from gateway.spool import locks
 from gateway.spool.paths import Layout
+from gateway.spool.processes import locks
 
 HOLD = """
 import sys
 from pathlib import Path
-from gateway.spool import locks
+from gateway.spool.processes import locks
 from gateway.spool.paths import Layout
 with locks.role(Layout(Path(sys.argv[1])), "capture"):
     print("held", flush=True)

@@ -7,9 +7,9 @@ import pytest
 
 from gateway.errors import BadValue, DiskFailed, NotFound, WrongState
 from gateway.model import Capture, Exam, Identity, Side
-from gateway.spool import recovery
 from gateway.spool.inspection import inspect_exam
 from gateway.spool.moving import move
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import (
     ANNA,
@@ -101,7 +101,7 @@ def test_a_picture_that_was_moved_by_mistake_comes_back_and_can_go_again(
     assert not spool.layout.moved(old.id, uid).exists()
     assert spool.layout.moved(new.id, uid).exists()
     for found in (spool, reopened(), reopened(lose_index=True)):
-        recovery.recover_captures(found)
+        recover_captures(found)
         assert (uids(found, old), uids(found, new)) == ([uid], [])
         assert found.captures.get(uid).capture.instance_number == 4
         assert [found.captures.highest_number(exam.id) for exam in (old, new)] == [4, 3]
@@ -187,7 +187,7 @@ def test_a_move_whose_row_could_not_be_written_is_finished_at_the_next_start(
     with index_unwritable(spool), pytest.raises(DiskFailed):
         move(spool, old.id, [capture.sop_instance_uid], new.id, numbers=[5])
     again = reopened(**lost)
-    recovery.recover_captures(again)
+    recover_captures(again)
     assert uids(again, old) == []
     assert again.captures.get(capture.sop_instance_uid).capture == replace(
         capture, exam=new.id, instance_number=5, patient=BORIS

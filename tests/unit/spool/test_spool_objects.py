@@ -11,10 +11,11 @@ import pytest
 
 from gateway.errors import DiskFailed, NotFound, SpoolDamaged, WrongState
 from gateway.model import Capture, DeliveryState, Exam
-from gateway.spool import recovery
-from gateway.spool.deliveries import AFTER_REBUILD
 from gateway.spool.files import Files
 from gateway.spool.objects import Objects
+from gateway.spool.queue.deliveries import AFTER_REBUILD
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import add_frames, begin_clip, index_unwritable, seal, sealed, store, subject
 
@@ -85,10 +86,10 @@ def test_a_cut_between_seal_and_row_is_made_good(spool: Spool, exam: Exam) -> No
     capture = store(spool, exam, 1)
     made = seal(spool, capture)
     forget(spool)
-    recovery.adopt_seals(spool, ("pacs",))
+    adopt_seals(spool, ("pacs",))
     assert spool.objects.of_capture(capture.sop_instance_uid) == made
     assert [d.state for d in spool.deliveries.list()] == [DeliveryState.QUEUED]
-    recovery.adopt_seals(spool, ("pacs", "new"))
+    adopt_seals(spool, ("pacs", "new"))
     assert len(spool.deliveries.list()) == 1
 
 
@@ -104,7 +105,7 @@ def test_a_damaged_seal_keeps_nobody_from_starting(spool: Spool, exam: Exam, dam
         path.symlink_to("/proc/self/mem")  # reading its first byte is EIO, as of a bad sector
     else:
         path.write_bytes(damaged)
-    recovery.adopt_seals(spool, ("pacs",))
+    adopt_seals(spool, ("pacs",))
     assert [made.capture for made in spool.objects.of_exam(exam.id)] == [whole.sop_instance_uid]
 
 
@@ -114,7 +115,7 @@ def test_media_that_a_cut_left_beside_its_sealed_object_goes_at_the_next_start(s
     content = media.read_bytes()
     seal(spool, capture)
     media.write_bytes(content)
-    recovery.adopt_seals(spool, ("pacs",))
+    adopt_seals(spool, ("pacs",))
     assert not media.exists()
 
 
@@ -125,7 +126,7 @@ def test_media_stays_when_its_sealed_object_is_damaged(spool: Spool, exam: Exam)
     made = seal(spool, capture)
     media.write_bytes(content)
     spool.objects.path(made).write_bytes(b"DICM torn")
-    recovery.adopt_seals(spool, ("pacs",))
+    adopt_seals(spool, ("pacs",))
     assert media.read_bytes() == content
 
 
@@ -141,8 +142,8 @@ def test_both_files_of_a_clip_go_with_its_media_and_a_cut_between_them_is_made_g
     spool.objects.write(exam.id, capture.sop_instance_uid, [content])
     spool.objects.seal(sealed(capture, content, clock=spool.clock), ("pacs",))
     spool.files.remove(spool.layout.media(exam.id, capture.media))  # the cut came here
-    recovery.recover_captures(spool)
-    recovery.adopt_seals(spool, ("pacs",))
+    recover_captures(spool)
+    adopt_seals(spool, ("pacs",))
     left = {path.name.removeprefix(capture.sop_instance_uid) for path in spool.layout.exam(exam.id).iterdir()}
     assert left == {".json", ".dcm", ".seal", "exam.json", ".lock"}
 
@@ -184,13 +185,13 @@ def test_the_list_of_digests_survives_starts_and_is_made_anew_with_the_index(
     assert list_all(spool) == [exam.id]
     assert list_all(spool) == [], "written once"
     good = [f"{made.sop_instance_uid}.dcm: OK"]
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert checked(spool, exam) == good
     for lose_index in (False, True):
         spool.layout.sums(exam.id).unlink()
         forget(spool)
         spool = reopened(lose_index=lose_index)
-        recovery.adopt_seals(spool, ("pacs",))
+        adopt_seals(spool, ("pacs",))
         assert list_all(spool) == [exam.id]
         assert checked(spool, exam) == good
 
@@ -251,7 +252,7 @@ def test_after_a_lost_index_nothing_sealed_is_sent_again_unasked(
     spool.exams.finish(exam.id)
     spool.exams.release(exam.id)
     rebuilt = reopened(lose_index=True, destinations=("pacs", "cloud"))
-    recovery.adopt_seals(rebuilt, ("pacs", "cloud"))
+    adopt_seals(rebuilt, ("pacs", "cloud"))
     held = rebuilt.deliveries.list()
     assert [(d.destination, d.state, d.code) for d in held] == [
         ("pacs", DeliveryState.HELD, AFTER_REBUILD),

@@ -14,10 +14,11 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFull, SpoolError, SpoolLocked
 from gateway.model import MediaKind
-from gateway.spool import locks, recovery
 from gateway.spool.database import VERSION, Database, move_aside
 from gateway.spool.opening import open_spool, rebuild_index
 from gateway.spool.paths import Layout
+from gateway.spool.processes import locks
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import ANNA, BORIS, add_frames, begin_clip, codestream_of, store, subject
 
@@ -290,7 +291,7 @@ def on_a_small_disk(folder: Path) -> None:
     room.unlink()
     (folder / "filler").unlink()
     spool = open_spool(root, clock=clock)
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     found = {listed.capture.sop_instance_uid: listed.capture for listed in spool.captures.of_exam(exam.id)}
     for capture in stored:
         assert found.pop(capture.sop_instance_uid) == capture

@@ -8,11 +8,11 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import DiskFailed, DiskFull, SpoolBusy, SpoolDamaged, SpoolError
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
-from gateway.spool.locks import role
 from gateway.spool.opening import keep_index
 from gateway.spool.paths import Layout
-from gateway.spool.patience import insist
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.locks import role
+from gateway.spool.processes.patience import insist
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import store, subject
 

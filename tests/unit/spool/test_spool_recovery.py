@@ -8,9 +8,11 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.model import Capture, CaptureState, Exam, ExamState, PleaseCheck, RequestStamp
-from gateway.spool import records, recovery
+from gateway.spool import records
 from gateway.spool.files import Files
 from gateway.spool.inspection import inspect_exam
+from gateway.spool.recovery.captures import recover_captures
+from gateway.spool.recovery.exams import question_after_reboot
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import (
     ANNA,
@@ -139,11 +141,11 @@ def test_a_damaged_exam_file_is_written_anew_from_the_index_and_its_patient_chec
 def test_an_exam_left_open_by_a_reboot_is_to_be_checked(
     spool: Spool, exam: Exam, reopened: Callable[..., Spool], clock: FakeClock
 ) -> None:
-    recovery.question_after_reboot(spool)
+    question_after_reboot(spool)
     assert spool.exams.get(exam.id).please_check == ""  # the same boot: a process restarted, not the box
     clock.reboot()
     again = reopened()
-    recovery.question_after_reboot(again)
+    question_after_reboot(again)
     assert again.exams.get(exam.id).please_check == PleaseCheck.REBOOT
     assert again.exams.open_one()
 
@@ -152,19 +154,19 @@ def test_who_said_yes_after_a_reboot_is_not_asked_again_in_the_same_boot(
     spool: Spool, exam: Exam, clock: FakeClock
 ) -> None:
     clock.reboot()
-    recovery.question_after_reboot(spool)
+    question_after_reboot(spool)
     spool.exams.confirm(exam.id)
-    recovery.question_after_reboot(spool)  # capture was restarted
+    question_after_reboot(spool)  # capture was restarted
     assert not spool.exams.get(exam.id).please_check
     clock.reboot()
-    recovery.question_after_reboot(spool)
+    question_after_reboot(spool)
     assert spool.exams.get(exam.id).please_check
 
 
 def test_after_a_reboot_without_an_open_exam_nobody_is_asked(spool: Spool, exam: Exam, clock: FakeClock) -> None:
     spool.exams.finish(exam.id)
     clock.reboot()
-    recovery.question_after_reboot(spool)
+    question_after_reboot(spool)
     assert spool.exams.get(exam.id).please_check == ""
 
 
@@ -177,7 +179,7 @@ def test_pictures_without_rows_are_entered_once(spool: Spool, exam: Exam, reopen
         connection.execute("DELETE FROM capture")
     for _ in range(2):
         again = reopened()
-        recovery.recover_captures(again)
+        recover_captures(again)
         assert [listed.capture for listed in again.captures.of_exam(exam.id)] == captures
 
 
@@ -187,7 +189,7 @@ def test_a_picture_of_an_exam_that_was_assigned_meanwhile_belongs_to_its_present
     capture = store(spool, exam, 1)
     spool.exams.assign(exam.id, item_subject(BORIS))
     again = reopened(lose_index=True)
-    recovery.recover_captures(again)
+    recover_captures(again)
     assert again.exams.get(again.captures.get(capture.sop_instance_uid).capture.exam).patient == BORIS
     assert again.captures.get(capture.sop_instance_uid).capture.patient == ANNA  # evidence, never rewritten
 
@@ -200,7 +202,7 @@ def test_what_was_never_acknowledged_is_removed_and_what_others_are_writing_stay
     others = {"7.dcm.part", "7.dcm", "7.seal.part", "exam.json.part", "order.dcm", "order-3.dcm.part", "7.rejected"}
     for name in others:
         (folder / name).write_bytes(b"theirs")
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert names(spool, exam) == others | {"exam.json.part", capture.media, f"{capture.sop_instance_uid}.json"}
     assert spool.layout.media(exam.id, capture.media).read_bytes() == codestream_of(capture.sop_instance_uid)
 
@@ -208,7 +210,7 @@ def test_what_was_never_acknowledged_is_removed_and_what_others_are_writing_stay
 def test_a_picture_that_lost_its_sidecar_keeps_its_media_and_raises_an_alarm(spool: Spool, exam: Exam) -> None:
     capture = store(spool, exam, 1)
     spool.layout.sidecar(exam.id, capture.sop_instance_uid).unlink()
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert spool.captures.get(capture.sop_instance_uid).problem_code == "file-missing"
     assert spool.layout.media(exam.id, capture.media).exists()
 
@@ -217,7 +219,7 @@ def test_a_picture_that_lost_its_media_raises_an_alarm_unless_it_is_sealed(spool
     lost, kept = store(spool, exam, 1), store(spool, exam, 2)
     seal(spool, kept)
     spool.layout.media(exam.id, lost.media).unlink()
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert spool.captures.get(lost.sop_instance_uid).problem_code == "file-missing"
     assert spool.captures.get(kept.sop_instance_uid).problem_code == ""
 
@@ -228,7 +230,7 @@ def test_a_damaged_sidecar_keeps_the_other_pictures_usable(
     damaged, whole = store(spool, exam, 1), store(spool, exam, 2)
     spool.layout.sidecar(exam.id, damaged.sop_instance_uid).write_bytes(b"\0" * 99)
     again = reopened(lose_index=True)
-    recovery.recover_captures(again)
+    recover_captures(again)
     assert [listed.capture for listed in again.captures.of_exam(exam.id)] == [whole]
     assert again.layout.media(exam.id, damaged.media).exists()
 
@@ -239,7 +241,7 @@ def test_two_pictures_with_one_number_keep_the_box_from_nothing(
     store(spool, exam, 1)
     spool.captures.write_sidecar(still(exam, 1, clock=spool.clock))
     again = reopened(lose_index=True)
-    recovery.recover_captures(again)
+    recover_captures(again)
     assert len(again.captures.of_exam(exam.id)) == 1
 
 
@@ -281,7 +283,7 @@ def test_a_rejected_picture_without_a_row_never_comes_back_as_saved(spool: Spool
     spool.captures.reject(uid, "blurred")
     with spool.database.write() as connection:
         connection.execute("DELETE FROM capture")
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert spool.captures.get(uid).capture.state is CaptureState.REJECTED
 
 
@@ -365,7 +367,7 @@ def test_a_damaged_sidecar_is_written_anew_from_its_row_and_the_damaged_one_is_k
     capture = store(spool, exam, 1)
     path = spool.layout.sidecar(exam.id, capture.sop_instance_uid)
     path.write_bytes(path.read_bytes().replace(b"ultrasound", b"vltrasound"))
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert records.load(Capture, path.read_bytes()) == capture
     assert path.with_name(path.name + ".damaged").exists()
 
@@ -375,7 +377,7 @@ def test_a_sidecar_that_the_disk_gives_no_more_keeps_nobody_from_starting(spool:
     path = spool.layout.sidecar(exam.id, capture.sop_instance_uid)
     path.unlink()
     path.symlink_to("/proc/self/mem")  # reading its first byte is EIO, as of a bad sector
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert records.load(Capture, path.read_bytes()) == capture
 
 
@@ -383,7 +385,7 @@ def test_a_damaged_sidecar_of_a_sealed_picture_is_left_and_named_by_the_check(sp
     made = seal(spool, store(spool, exam, 1))
     path = spool.layout.sidecar(exam.id, made.capture)
     path.write_bytes(path.read_bytes().replace(b"ultrasound", b"vltrasound"))
-    recovery.recover_captures(spool)
+    recover_captures(spool)
     assert [(found.file, found.what) for found in inspect_exam(spool, exam.id)] == [
         (path.name, "cannot be read (SpoolDamaged)")
     ]

@@ -10,7 +10,7 @@ from gateway.clock import FakeClock
 from gateway.errors import ExamOpen, NotFound, SpoolError, WrongState
 from gateway.model import Exam, ExamState, StepState
 from gateway.spool import performed, records
-from gateway.spool.recovery import question_after_reboot
+from gateway.spool.recovery.exams import question_after_reboot
 from gateway.spool.reopening import reopen
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import BORIS, index_unwritable, seal, store, subject

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway.clock import FakeClock
 from gateway.model import DeliveryState, Exam
-from gateway.spool.batches import BATCH
-from gateway.spool.rerouting import Moved
+from gateway.spool.queue.batches import BATCH
+from gateway.spool.queue.rerouting import Moved
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.values import BORIS, seal, store, subject

@@ -7,10 +7,10 @@ import pytest
 
 from gateway.clock import FakeClock
 from gateway.errors import DiskFull
-from gateway.spool import room
+from gateway.spool.disk import room
+from gateway.spool.disk.room import FLOOR, MB, Level, Room, Typical
+from gateway.spool.disk.space import judge
 from gateway.spool.opening import open_spool
-from gateway.spool.room import FLOOR, MB, Level, Room, Typical
-from gateway.spool.space import judge
 from gateway.spool.spool import Spool
 from tests.forward.bench import open_exam, still
 from tests.small_disk import SmallDisk, small_disk

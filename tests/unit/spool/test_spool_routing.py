@@ -8,8 +8,8 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.config.settings import Destination
 from gateway.model import Capture, Exam, MediaKind
-from gateway.spool import recovery
-from gateway.spool.routing import recipients
+from gateway.spool.queue.routing import recipients
+from gateway.spool.recovery.seals import adopt_seals
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import ANNA, seal, still, store, subject
 
@@ -66,7 +66,7 @@ def test_after_a_cut_and_after_a_rebuild_the_same_rules_hold(
     with spool.database.write() as connection:
         connection.execute("DELETE FROM delivery")
         connection.execute("DELETE FROM object")
-    recovery.adopt_seals(spool, wanted)
+    adopt_seals(spool, wanted)
     assert [d.destination for d in spool.deliveries.list()] == ["stills"]
     rebuilt = reopened(lose_index=True, destinations=wanted)
     assert [(d.destination, d.code) for d in rebuilt.deliveries.list()] == [("stills", "after-rebuild")]
@@ -78,5 +78,5 @@ def test_an_object_whose_record_is_lost_goes_everywhere_rather_than_nowhere(spoo
     with spool.database.write() as connection:
         connection.execute("DELETE FROM object")
     spool.layout.sidecar(exam.id, capture.sop_instance_uid).unlink()
-    recovery.adopt_seals(spool, (to(types=("clip",)),))
+    adopt_seals(spool, (to(types=("clip",)),))
     assert [d.destination for d in spool.deliveries.list()] == ["pacs"]

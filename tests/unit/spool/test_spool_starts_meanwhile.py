@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway.model import CaptureState, Exam, Side
-from gateway.spool import erasable, erasing, moving, recovery, sides
+from gateway.spool import moving, sides
+from gateway.spool.erasure import erasable, erasing
 from gateway.spool.moving import move
+from gateway.spool.recovery import captures as recovery
+from gateway.spool.recovery.captures import reconcile_rejections, recover_captures
 from gateway.spool.spool import Spool
 from tests.unit.spool.values import ANNA, BORIS, seal, store, subject
 
@@ -90,7 +93,7 @@ def test_a_picture_that_is_moved_is_not_taken_for_lost(
     uid = store(spool, old, 1).sop_instance_uid
     starting = opened()
     once(monkeypatch, recovery, "_has_files", lambda: move(spool, old.id, [uid], new.id, numbers=[1]))
-    recovery.recover_captures(starting)
+    recover_captures(starting)
     listed = spool.captures.get(uid)
     assert (listed.capture.exam, listed.problem_code) == (new.id, "")
 
@@ -104,7 +107,7 @@ def test_a_picture_that_is_sealed_is_not_taken_for_lost(
     spool.exams.release(exam.id)
     starting = opened()
     assert once(monkeypatch, starting.captures, "get", lambda: seal(spool, capture)) == []
-    recovery.recover_captures(starting)
+    recover_captures(starting)
     assert not spool.layout.media(exam.id, capture.media).exists()
     assert spool.captures.get(capture.sop_instance_uid).problem_code == ""
 
@@ -122,7 +125,7 @@ def test_a_record_that_is_moved_is_not_taken_for_damaged(
         adopt(starting, exam, names, known)
 
     monkeypatch.setattr(recovery, "_adopt_sidecars", moved)
-    recovery.recover_captures(opened())
+    recover_captures(opened())
     assert spool.captures.get(uid).capture.exam == new.id
     assert list(spool.layout.of_exams("*.damaged")) == []
 
@@ -134,7 +137,7 @@ def start_before(
     """Let capture start before a file or folder gets this name: until it ends, or waits for what holds the lock."""
     waits = threading.Event()
     real, locked = getattr(what, name), recovery.locked
-    start = threading.Thread(target=lambda: (recovery.recover_captures(starting), waits.set()))
+    start = threading.Thread(target=lambda: (recover_captures(starting), waits.set()))
 
     def waiting(path: Path) -> object:
         if threading.current_thread() is start:
@@ -222,7 +225,7 @@ def test_a_picture_that_was_moved_and_removed_there_stays_removed(
 
     called = once(monkeypatch, starting.captures, "obey_tombstone", removed_elsewhere)
     spool.layout.tombstone(old.id, uid).unlink()
-    recovery.reconcile_rejections(starting)
+    reconcile_rejections(starting)
     assert called
     assert spool.captures.get(uid).capture.state is CaptureState.REJECTED
 
@@ -260,5 +263,5 @@ def test_one_lock_that_cannot_be_opened_keeps_no_box_from_starting(spool: Spool,
     lock = spool.layout.exam_lock(exam.id)
     lock.unlink()
     lock.mkdir()
-    recovery.recover_captures(opened())
+    recover_captures(opened())
     assert spool.captures.get(uid).problem_code == ""

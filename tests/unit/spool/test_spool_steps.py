@@ -7,8 +7,8 @@ import pytest
 from gateway.clock import FakeClock
 from gateway.errors import NotFound, WrongState
 from gateway.model import Exam, ExamState, MessageKind, MessageState, StepMessage, StepState
-from gateway.spool.deliveries import AFTER_REBUILD
-from gateway.spool.recovery import recover_captures
+from gateway.spool.queue.deliveries import AFTER_REBUILD
+from gateway.spool.recovery.captures import recover_captures
 from gateway.spool.spool import Spool
 from gateway.spool.states import Owner
 from tests.unit.spool.values import BORIS, store, subject

@@ -8,8 +8,8 @@ from gateway.clock import FakeClock
 from gateway.config.keeping import text_at, text_of
 from gateway.errors import SpoolBusy
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
-from gateway.spool.taking import Others, Taking, Wish
+from gateway.spool.processes.live import LiveState
+from gateway.spool.processes.taking import Others, Taking, Wish
 
 OLD, NEW = b"# old\n", b"# new\n"
 

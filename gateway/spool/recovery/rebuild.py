@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from gateway.errors import SpoolDamaged
 from gateway.log import event, warn
 from gateway.model import Capture, DeliveryState, Exam, MessageKind, MessageState, SealedObject
-from gateway.spool import records, routing
-from gateway.spool.deliveries import AFTER_REBUILD
+from gateway.spool import records
 from gateway.spool.paths import SEAL, SIDECAR
 from gateway.spool.purging import Purging
-from gateway.spool.recovery import adopt_capture, adopt_exam, every_exam
-from gateway.spool.routing import Addressee
+from gateway.spool.queue import routing
+from gateway.spool.queue.deliveries import AFTER_REBUILD
+from gateway.spool.queue.routing import Addressee
+from gateway.spool.recovery.captures import adopt_capture
+from gateway.spool.recovery.exams import adopt_exam, every_exam
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from gateway.config.keeping import Text
 from gateway.errors import SettingsForeign, SpoolError
 from gateway.log import event, warn
 from gateway.spool.files import Files
-from gateway.spool.live import LiveState
+from gateway.spool.processes.live import LiveState
 
 _log = logging.getLogger(__name__)
 _ABSENT = 10  # looks; a process that says nothing for so long takes the file when somebody starts it

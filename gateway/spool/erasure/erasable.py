@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from gateway.errors import ClipRecording, ExamOpen, WrongState
 from gateway.model import DeliveryState, Exam, ExamState
-from gateway.spool import copies
-from gateway.spool.copies import ARRIVED, Copy
+from gateway.spool.disk.room import MB
 from gateway.spool.paths import SIDECAR
-from gateway.spool.room import MB
+from gateway.spool.queue import copies
+from gateway.spool.queue.copies import ARRIVED, Copy
 from gateway.spool.spool import Spool
 
 MOST_OF_INDEX = 150 * MB  # which the panel writes anew in its memory (systemd/scopegate-panel.service)

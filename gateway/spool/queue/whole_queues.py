@@ -13,9 +13,9 @@ from functools import partial
 from gateway.config.settings import Destination, Settings
 from gateway.errors import BadValue, NotFound, WrongState
 from gateway.model import UNTOLD, DeliveryState
-from gateway.spool import routing
-from gateway.spool.deliveries import NOT_AT_ONCE
-from gateway.spool.rerouting import Moved
+from gateway.spool.queue import routing
+from gateway.spool.queue.deliveries import NOT_AT_ONCE
+from gateway.spool.queue.rerouting import Moved
 from gateway.spool.spool import Spool
 
 _PEER = ("kind", "ae_title", "host", "port", "url")  # what makes it another archive when it changes

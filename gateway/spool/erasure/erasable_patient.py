@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from gateway.errors import Refused, ScopegateError, WrongState
 from gateway.model import Exam, Identity
-from gateway.spool import erasable, records
-from gateway.spool.erasable import Loss
+from gateway.spool import records
+from gateway.spool.erasure import erasable
+from gateway.spool.erasure.erasable import Loss
 from gateway.spool.spool import Spool
 
 _OF = f"json_extract(document, '$.patient.id') = ? AND identity <> '{Identity.TEMPORARY}'"

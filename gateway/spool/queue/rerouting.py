@@ -13,10 +13,10 @@ from datetime import datetime
 from gateway.clock import Clock
 from gateway.model import KEY_OBJECTS, Capture, DeliveryState, MessageState, SealedObject
 from gateway.spool import records, states
-from gateway.spool.batches import BATCH, PeerRows
 from gateway.spool.database import Database
-from gateway.spool.deliveries import AFTER_REBUILD, BY_PERSON
-from gateway.spool.proofs import ROUNDS
+from gateway.spool.queue.batches import BATCH, PeerRows
+from gateway.spool.queue.deliveries import AFTER_REBUILD, BY_PERSON
+from gateway.spool.queue.proofs import ROUNDS
 from gateway.spool.states import Owner
 
 # A report about what was sent before, from the same archive or from another one, says nothing about what goes now;

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from gateway.errors import Refused, SpoolDamaged, SpoolError, WrongState
 from gateway.log import event
 from gateway.model import ExamState
-from gateway.spool import erasable, records
-from gateway.spool.deliveries import BEING_ERASED
-from gateway.spool.erasable import Loss
-from gateway.spool.erasable_patient import Staying
-from gateway.spool.erased import Erasure, exam_in, is_marked, take_up
+from gateway.spool import records
+from gateway.spool.erasure import erasable
+from gateway.spool.erasure.erasable import Loss
+from gateway.spool.erasure.erasable_patient import Staying
+from gateway.spool.erasure.erased import Erasure, exam_in, is_marked, take_up
 from gateway.spool.files import locked
 from gateway.spool.leaving import leaves_for
 from gateway.spool.paths import ERASURE
+from gateway.spool.queue.deliveries import BEING_ERASED
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)

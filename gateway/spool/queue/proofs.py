@@ -13,7 +13,7 @@ from gateway.errors import WrongState
 from gateway.model import DeliveryState, SealedObject
 from gateway.spool import states
 from gateway.spool.database import Database
-from gateway.spool.deliveries import AFTER_REBUILD
+from gateway.spool.queue.deliveries import AFTER_REBUILD
 from gateway.spool.states import Owner
 
 # What an answer changes, by the state that it leads to. What was stored there once may be answered with "duplicate"

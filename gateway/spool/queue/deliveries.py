@@ -10,8 +10,8 @@ from gateway.clock import Clock
 from gateway.errors import NotFound, WrongState
 from gateway.model import Delivery, DeliveryState
 from gateway.spool import states
-from gateway.spool.batches import PeerRows
 from gateway.spool.database import Database
+from gateway.spool.queue.batches import PeerRows
 from gateway.spool.states import Owner
 
 _COLUMNS = """id, sop_instance_uid, exam, destination, state, proof, attempts, next_attempt_ns, reason, code,

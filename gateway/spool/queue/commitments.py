@@ -11,9 +11,10 @@ from enum import Enum, auto
 
 from gateway.clock import Clock
 from gateway.model import CommitmentReport, CommitmentState
-from gateway.spool import proofs, states
+from gateway.spool import states
 from gateway.spool.database import Database
-from gateway.spool.proofs import Unproven, Verdict
+from gateway.spool.queue import proofs
+from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.states import Owner
 
 _UNSURE_S = 600.0  # who was killed before the peer answered asks again after so long

@@ -13,10 +13,11 @@ from pathlib import Path
 from gateway.errors import DiskFull, NotFound, SpoolDamaged, SpoolError
 from gateway.log import event, warn
 from gateway.model import Exam
-from gateway.spool import database, erasable, records
-from gateway.spool.deliveries import BEING_ERASED
+from gateway.spool import database, records
+from gateway.spool.erasure import erasable
 from gateway.spool.files import locked
 from gateway.spool.paths import ERASED, ERASURE
+from gateway.spool.queue.deliveries import BEING_ERASED
 from gateway.spool.spool import Spool
 from gateway.spool.subjects import same_patient
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.errors import SpoolError
-from gateway.spool import room as rooms
 from gateway.spool.captures import Captures
-from gateway.spool.room import Level, Room, Typical
+from gateway.spool.disk import room as rooms
+from gateway.spool.disk.room import Level, Room, Typical
 
 _MEASURED_NS = 30_000_000_000  # the size of pictures changes with the device, not from press to press
 _MINUTE = 60

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.model import UNSETTLED, DeliveryState, Identity
-from gateway.spool.deliveries import QUIET
+from gateway.spool.queue.deliveries import QUIET
 from gateway.spool.spool import Spool
 
 MINUTE_NS = 60_000_000_000

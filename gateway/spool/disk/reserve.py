@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gateway.errors import SpoolError
 from gateway.log import event, warn
-from gateway.spool import room as rooms
+from gateway.spool.disk import room as rooms
+from gateway.spool.disk.room import FLOOR, Room
 from gateway.spool.files import Files, locked
-from gateway.spool.room import FLOOR, Room
 
 _log = logging.getLogger(__name__)
 _STEP = FLOOR  # bytes given up, or made anew, at a time

@@ -1,0 +1,1 @@
+"""What a power cut or a kill left behind, put right when a process starts. Files win over rows."""
