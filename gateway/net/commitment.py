@@ -19,6 +19,7 @@ from gateway.errors import DeliveryError, NeedsConfiguration, SpoolError, TryLat
 from gateway.net.association import Link
 from gateway.net.peers import Peer, Timeouts, capital, in_both_syntaxes
 from gateway.net.service import ServiceAssociation
+from gateway.net.statuses import is_warning
 from gateway.net.wires import WireBroken
 
 PUSH_MODEL = str(StorageCommitmentPushModel)
@@ -98,7 +99,8 @@ class CommitmentAssociation(ServiceAssociation):
             raise link.broken() from None
         if "Status" not in answer:
             raise link.broken()
-        if status := int(answer.Status):
+        status = int(answer.Status)
+        if status and not is_warning(status):
             raise _refusal(self._peer, status)
 
     def listen(self, seconds: float, hear: Hear, *, enough: Callable[[], bool]) -> None:

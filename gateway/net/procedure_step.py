@@ -99,7 +99,7 @@ class StepAssociation(ServiceAssociation):
             return StepAnswer(took=Took.NOW, status=word, warning=warning)
         if meaning is Meaning.UNKNOWN_STEP:
             return StepAnswer(took=Took.UNKNOWN_STEP, status=word)
-        if meaning in {Meaning.DUPLICATE, Meaning.FINAL, Meaning.CLOSED} and sent_before:
+        if meaning in {Meaning.DUPLICATE, Meaning.CLOSED} and sent_before:
             return StepAnswer(took=Took.BEFORE, status=word)
         if rule.code == "duplicate-invocation" and self._link is not None:
             self._link.drop()

@@ -44,9 +44,9 @@ class QidoFinder:
             there.update(each.uid for each in found if each.there and each.study in {study_instance_uid, ""})
             new = {each.uid for each in found} - seen
             if there >= wanted or not new:  # an archive that knows no offset repeats itself
-                break
+                return wanted & there
             seen |= new
-        return wanted & there
+        raise TryLater(f"{capital(self._web.peer.who)} lists more objects than an examination has.", code="endless")
 
 
 def has(web: Web, sop_instance_uid: str, *, seconds: float) -> bool | None:

@@ -19,6 +19,7 @@ class Meaning(StrEnum):
     STORED_WITH_WARNING = "stored, with a warning"
     TRY_LATER = "try again later"
     NEEDS_CONFIGURATION = "wait for a change of settings"
+    NOT_THIS_CLASS = "hold this object at once, until settings change"
     NEVER_ACCEPTED = "hold this object"
     DUPLICATE = "stored if it was transferred before, else hold"
 
@@ -45,6 +46,7 @@ def _row(statuses: tuple[int, int], meaning: Meaning, code: str, says: str, grou
 
 
 _STORED_ALL_THE_SAME = "a warning is a success (PS3.4 B.2.3); the original stays here until it may go"
+_A_WARNING = "the class of this status is Warning (PS3.7 C.1)"
 _THIS_OBJECT = "the same bytes will be refused again; others may pass"
 _BY_HAND = "no repetition changes it; somebody must change a setting, here or there"
 
@@ -72,6 +74,10 @@ TABLE: tuple[Rule, ...] = (
     _row(
         (0xB007, 0xB007), Meaning.STORED_WITH_WARNING, "mismatch", "found it unlike its class", _STORED_ALL_THE_SAME
     ),
+    *(
+        _row(statuses, Meaning.STORED_WITH_WARNING, "warning", "found fault with it", _A_WARNING)
+        for statuses in ((0xB001, 0xB005), (0xB008, 0xBFFF), (0x0001, 0x0001), (0x0107, 0x0107), (0x0116, 0x0116))
+    ),
     _row((0xA700, 0xA7FF), Meaning.TRY_LATER, "out-of-resources", "is out of resources", "disks are emptied"),
     _row((0x0213, 0x0213), Meaning.TRY_LATER, "out-of-resources", "is out of resources", "as A700"),
     _row(
@@ -95,10 +101,10 @@ TABLE: tuple[Rule, ...] = (
         "mixed up two messages",
         "a new association starts its message numbers anew",
     ),
-    _row((0x0122, 0x0122), Meaning.NEEDS_CONFIGURATION, "sop-class", "does not take this kind of object", _BY_HAND),
+    _row((0x0122, 0x0122), Meaning.NOT_THIS_CLASS, "sop-class", "does not take this kind of object", _BY_HAND),
     _row(
         (0x0112, 0x0112),
-        Meaning.NEEDS_CONFIGURATION,
+        Meaning.NOT_THIS_CLASS,
         "sop-class",
         "does not take this kind of object",
         "PS3.2's template lists the refused SOP class here, PS3.7 under 0122",
@@ -124,6 +130,7 @@ _FAILURES: MappingProxyType[Meaning, type[DeliveryError]] = MappingProxyType(
     {
         Meaning.TRY_LATER: TryLater,
         Meaning.NEEDS_CONFIGURATION: NeedsConfiguration,
+        Meaning.NOT_THIS_CLASS: NeedsConfiguration,
         Meaning.NEVER_ACCEPTED: NeverAccepted,
         Meaning.DUPLICATE: NeverAccepted,
     }
@@ -133,6 +140,11 @@ _FAILURES: MappingProxyType[Meaning, type[DeliveryError]] = MappingProxyType(
 def rule_for(status: int) -> Rule:
     """Return the row of a status, `UNKNOWN` when the table has none."""
     return next((rule for rule in TABLE if rule.first <= status <= rule.last), UNKNOWN)
+
+
+def is_warning(status: int) -> bool:
+    """Say whether a status of any service is of the class Warning: what was asked is done (PS3.7 C.1)."""
+    return rule_for(status).meaning is Meaning.STORED_WITH_WARNING
 
 
 def failure(status: int, *, who: str) -> DeliveryError:

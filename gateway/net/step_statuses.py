@@ -3,6 +3,7 @@
 The values are PS3.7 annex C, PS3.4 F.7.2.1.3 and F.7.2.2.3; what follows from them is this product's decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -22,7 +23,7 @@ class Meaning(StrEnum):
     HOLD = "hold this message for a person"
     DUPLICATE = "create: taken if it may have arrived before, else hold"
     UNKNOWN_STEP = "set: create it again, then this; hold when that did not help"
-    FINAL = "set: taken if it may have arrived before, else try again later"
+    FINAL = "set: try again later; if it may have arrived before, a person is asked after some tries"
     CLOSED = "set: taken if it may have arrived before, else hold"
 
 
@@ -30,7 +31,7 @@ class Meaning(StrEnum):
 class Rule:
     """One row: statuses, what to do with a create and with a set, the stable code, what the server says, why."""
 
-    statuses: tuple[int, ...]
+    statuses: Sequence[int]
     create: Meaning
     set: Meaning
     code: str
@@ -39,7 +40,7 @@ class Rule:
 
 
 def _row(
-    statuses: tuple[int, ...], create: Meaning, code: str, says: str, grounds: str, *, also: Meaning | None = None
+    statuses: Sequence[int], create: Meaning, code: str, says: str, grounds: str, *, also: Meaning | None = None
 ) -> Rule:
     return Rule(statuses=statuses, create=create, set=also or create, code=code, says=says, grounds=grounds)
 
@@ -55,6 +56,13 @@ TABLE: tuple[Rule, ...] = (
         "taken-with-warning",
         "took it but not every value",
         "a warning is a success (PS3.7 C.3)",
+    ),
+    _row(
+        range(0xB000, 0xC000),
+        Meaning.TAKEN,
+        "taken-with-warning",
+        "took it with a warning",
+        "the class of this status is Warning (PS3.7 C.1)",
     ),
     _row(
         (0x0111,),
@@ -148,10 +156,17 @@ def as_markdown() -> str:
     """Print the table as the documents show it."""
     lines = ["| status | the server | N-CREATE | N-SET | because |", "|---|---|---|---|---|"]
     for rule in (*TABLE, UNKNOWN):
-        known = ", ".join(f"{status:04X}" for status in rule.statuses) if rule is not UNKNOWN else "any other"
-        cells = (known, rule.says, _word(rule.create), _word(rule.set), rule.grounds)
+        cells = (_statuses(rule), rule.says, _word(rule.create), _word(rule.set), rule.grounds)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _statuses(rule: Rule) -> str:
+    if rule is UNKNOWN:
+        return "any other"
+    if isinstance(rule.statuses, range):
+        return f"{rule.statuses[0]:04X}-{rule.statuses[-1]:04X}"
+    return ", ".join(f"{status:04X}" for status in rule.statuses)
 
 
 def _word(meaning: Meaning) -> str:

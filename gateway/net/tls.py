@@ -14,7 +14,7 @@ from gateway.messages import N_
 from gateway.net.peers import Peer, capital
 
 # Of TLS 1.2; those of 1.3 are all fit. DHE is there for archives that were built without elliptic curves.
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aNULL:!PSK"
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:!aDSS:!aNULL:!PSK"
 
 
 class TlsFileUnusable(Exception):

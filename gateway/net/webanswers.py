@@ -72,8 +72,17 @@ _REASONS: Mapping[int, tuple[Meaning, str, str]] = MappingProxyType(
     }
 )
 _KINDS: Mapping[Meaning, type[DeliveryError]] = MappingProxyType(
-    {_LATER: TryLater, _SETTING: NeedsConfiguration, _NEVER: NeverAccepted, Meaning.DUPLICATE: NeverAccepted}
+    {
+        _LATER: TryLater,
+        _SETTING: NeedsConfiguration,
+        Meaning.NOT_THIS_CLASS: NeedsConfiguration,
+        _NEVER: NeverAccepted,
+        Meaning.DUPLICATE: NeverAccepted,
+    }
 )
+
+
+_KNOWN_WARNINGS = frozenset({"coerced", "discarded", "mismatch"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,11 +116,7 @@ def by_reason(reason: int | None, *, who: str) -> tuple[Meaning, DeliveryError]:
 def warning(reason: int) -> str:
     """Return what an archive did to an object that it stored."""
     rule = statuses.rule_for(reason)
-    return (
-        rule.says
-        if rule.meaning is Meaning.STORED_WITH_WARNING
-        else N_(f"found fault with it (warning {reason:04X})")
-    )
+    return rule.says if rule.code in _KNOWN_WARNINGS else N_(f"found fault with it (warning {reason:04X})")
 
 
 def read(body: bytes, content_type: str) -> Said:

@@ -65,10 +65,13 @@ class OwnRepair:
             raise OtherNumber
         self._recorded("destroy", "box-erase", person)
 
-    def keep(self, person: str) -> None:
-        """Have settings and people become those of a new box. Raises NoMachine, ExamOpen, NotRepaired."""
+    def keep(self, person: str, *, code: str = "") -> None:
+        """Have settings and people become those of a new box. Raises NoMachine, ExamOpen, NotRepaired.
+
+        code: a recovery code that only root can hold against the disk, because the people cannot be read.
+        """
         self._may()
-        self._recorded("keep", "settings-new", person)
+        self._recorded("keep", "settings-new", person, secret=code)
 
     def rescue(self, code: str, person: str) -> None:
         """Have the pictures written onto a stick, encrypted with the recovery code. Raises as `keep`."""
@@ -83,11 +86,11 @@ class OwnRepair:
         if self._spool.exams.open_one():
             raise ExamOpen("An exam is open.", action="Finish it first.")
 
-    def _recorded(self, do: str, what: str, person: str) -> None:
+    def _recorded(self, do: str, what: str, person: str, *, secret: str = "") -> None:
         """Ask root, and have a line say so that is true whatever root does; with a box its audit file goes too."""
         self._note(f"{what}-asked", person)
         self._until_line_left()
-        if refusal := self._ask(do):
+        if refusal := self._ask(do, secret):
             self._note(f"{what}-refused", person, why=refusal.code)
             raise refusal
 

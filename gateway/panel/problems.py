@@ -266,7 +266,8 @@ class PeopleUnreadable(ScopegateError):
     code = "people-unreadable"
     safe = "Exams go on, and pictures are stored."
     action = (
-        "Call IT: put people.json in the data folder right, or remove it to begin anew, then restart the panel."
+        "At an appliance: Reset and rescue, New settings, with the recovery code. Elsewhere call IT: put "
+        "people.json in the data folder right, or remove it to begin anew, then restart the panel."
     )
 
 

@@ -180,7 +180,6 @@ LIKE_ANOTHER = {
     "repair_rescue": "sign_in_several",
     "repair_begun": "settings",
     "finish_idle": "finish",
-    "setup_language": "language",
     "setup_time": "type_wrong_date",
     "setup_time_wrong": "type_wrong_date",
     "setup_station": "type_patient",

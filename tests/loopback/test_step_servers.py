@@ -143,7 +143,8 @@ def test_a_server_of_other_making_reads_what_was_done(
         ("create", 0x0210, DONE, ["create", "create", "set"]),
         ("create", 0x0122, DONE, ["create", "create", "set"]),
         ("create", 0x0124, DONE, ["create", "create", "set"]),
-        ("create", 0xBEEF, DONE, ["create", "create", "set"]),
+        ("create", 0xDEAD, DONE, ["create", "create", "set"]),
+        ("create", 0xB101, DONE, ["create", "set"]),
         *(
             ("create", status, [("create", "held"), ("set", "queued")], ["create"])
             for status in (0x0105, 0x0106, 0x0111, 0x0112, 0x0115, 0x0117, 0x0119, 0x0120, 0x0121, 0x0211, 0x0212)
@@ -193,6 +194,28 @@ def test_a_message_whose_answer_was_lost_is_repeated_as_it_was(
     assert (lost.kind, lost.raw) == (again.kind, again.raw)
     code = spool.steps.list()[at].code
     assert code == ("" if fault.startswith("before_") else "taken-before")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [  # what follows on a lost answer, what becomes of the message, its code
+        ([0x0110, 0], "sent", ""),  # its database was away, and the end of the step had not arrived
+        ([0x0110, 0x0110], "sent", "taken-before"),  # it had, and the server says so in the end
+        ([0x0110] * 12, "held", "step-in-doubt"),  # it never says: nobody guesses
+    ],
+)
+def test_the_end_of_a_step_is_never_called_told_because_a_server_cannot_process_it(
+    spool: Spool, clock: FakeClock, server: StepServer, case: tuple[list[int], str, str]
+) -> None:
+    after, end, code = case
+    lost = ABORT if code else "before_" + ABORT
+    server.faults = [0, lost, *after]
+    exam = a_day(spool)
+    tell(teller(spool, server), clock, tries=20)
+    assert states(spool) == [("create", "sent"), ("set", end)]
+    assert spool.steps.list()[1].code == code
+    assert server.states == {exam.steps[0].sop_instance_uid: "COMPLETED"}
+    assert server.problems == []
 
 
 def test_an_answer_that_is_late_but_in_time_counts(spool: Spool, clock: FakeClock, server: StepServer) -> None:
@@ -297,11 +320,10 @@ def test_an_association_says_what_came_of_a_message(server: StepServer) -> None:
         with pytest.raises(NeverAccepted) as refused:
             link.create("2.25.1", create, sent_before=False)
         assert (refused.value.code, refused.value.status) == ("duplicate", "0111")
-        server.faults = [0x0110]
-        assert link.set("2.25.1", create, sent_before=True).took is Took.BEFORE
-        server.faults = [0x0110]
-        with pytest.raises(TryLater):
-            link.set("2.25.1", create, sent_before=False)
+        for before in (False, True):  # without the reason it may mean that nothing arrived
+            server.faults = [0x0110]
+            with pytest.raises(TryLater):
+                link.set("2.25.1", create, sent_before=before)
         server.faults = [0x0122]
         with pytest.raises(NeedsConfiguration):
             link.set("2.25.1", create, sent_before=True)

@@ -49,8 +49,8 @@ _TABLE = {
     "sign-in-refused": Meaning(event=AUTHENTICATION, kind=_LOGIN, outcome="4"),
     "not-permitted": Meaning(event=ALERT, kind=_RESTRICTED, outcome="4"),
     "commitment-report-refused": Meaning(event=ALERT, kind=_NODE, outcome="4"),
-    "settings-changed": Meaning(event=ALERT, kind=_SOFTWARE, action="U"),
-    "person-role-changed": Meaning(event=ALERT, kind=_ROLES, action="U"),
+    "settings-changed": Meaning(event=ALERT, kind=_SOFTWARE),
+    "person-role-changed": Meaning(event=ALERT, kind=_ROLES),
     "exam-opened": Meaning(event=PROCEDURE_RECORD, action="C"),
     "exam-assigned": Meaning(event=PATIENT_RECORD, action="U"),
     "patient-confirmed": Meaning(event=PATIENT_RECORD, action="U"),
@@ -71,7 +71,7 @@ _TABLE = {
     "worklist-searched": Meaning(event=QUERY),
 }
 _OF_AN_EXAM = Meaning(event=PROCEDURE_RECORD, action="U")
-_OF_PEOPLE = Meaning(event=ALERT, kind=_USERS, action="U")
+_OF_PEOPLE = Meaning(event=ALERT, kind=_USERS)
 _ANYTHING = Meaning(event=ALERT, kind=_RESTRICTED)
 UNREADABLE = Meaning(event=ALERT, kind=_RESTRICTED, outcome="8")  # somebody, or a disk, changed the audit file
 

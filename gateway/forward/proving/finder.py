@@ -7,8 +7,9 @@ from gateway.config.settings import Destination
 from gateway.dicom import elements
 from gateway.dicom.elements import Elements, Malformed
 from gateway.dicom.part10 import EXPLICIT_LE
+from gateway.errors import TryLater
 from gateway.net.find import RawAnswer
-from gateway.net.peers import Peer, Timeouts, service_of
+from gateway.net.peers import Peer, Timeouts, capital, service_of
 from gateway.net.qido import QidoFinder
 from gateway.net.query import QueryAssociation
 
@@ -38,7 +39,8 @@ class DicomFinder:
         """See Finder."""
         wanted, found = set(sop_instance_uids), set[str]()
         with QueryAssociation(self._peer, our_ae=self._our_ae, timeouts=self._timeouts) as archive:
-            for each in list(_read(archive.series(study_instance_uid)))[:_MOST_SERIES]:
+            listed = list(_read(archive.series(study_instance_uid)))
+            for each in listed[:_MOST_SERIES]:
                 series = each.text("SeriesInstanceUID")
                 for instance in _read(archive.instances(study_instance_uid, series)) if series else ():
                     of = instance.text("StudyInstanceUID")
@@ -46,7 +48,9 @@ class DicomFinder:
                     if of in {study_instance_uid, ""} and instance.text("InstanceAvailability") != _NOT_THERE:
                         found.add(instance.text("SOPInstanceUID"))
                 if wanted <= found:
-                    break
+                    return frozenset(wanted)
+        if len(listed) > _MOST_SERIES:
+            raise TryLater(f"{capital(self._peer.who)} lists more series than an examination has.", code="endless")
         return frozenset(wanted & found)
 
 

@@ -24,6 +24,8 @@ from gateway.spool.states import Owner
 _log = logging.getLogger(__name__)
 _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.FIRST).total_seconds()  # no wait is longer
 _UNKNOWN_STEP = "unknown-step"
+_CANNOT_PROCESS = "0110"
+_TRIES_IN_DOUBT = 6
 TAKEN_BEFORE = "taken-before"  # an earlier try had arrived, as far as anybody can tell
 TAKEN_WITH_WARNING = "taken-with-warning"
 
@@ -92,6 +94,10 @@ class StepSender:
             self._patience.works()
             self._hold(claimed, error, in_doubt=message.in_doubt)
         except DeliveryError as error:
+            if _never_says(message, error):
+                self._patience.works()
+                self._hold(claimed, self._in_doubt(error), in_doubt=True)
+                return
             # An answer tells that it was not taken now; without one nobody knows.
             self._later(claimed, error, in_doubt=message.in_doubt or not error.status)
         else:
@@ -153,6 +159,15 @@ class StepSender:
         warn(_log, "step_created_again", server=self._server, step=message.step)
         self._spool.steps.create_again(message, code=_UNKNOWN_STEP, reason=what, status=answer.status)
 
+    def _in_doubt(self, error: DeliveryError) -> NeverAccepted:
+        held = NeverAccepted(
+            f"The server {self._server} does not say whether it has the end of this procedure step.",
+            code="step-in-doubt",
+            action="Pictures are not affected. Call IT: settle the step on the server, or release the message.",
+        )
+        held.status = error.status
+        return held
+
     def _hold(self, message: StepMessage, error: ScopegateError, *, in_doubt: bool) -> None:
         warn(_log, "step_held", server=self._server, step=message.step, kind=message.kind, code=error.code)
         self._spool.steps.move(
@@ -179,3 +194,13 @@ class StepSender:
             status=error.status,
             in_doubt=in_doubt,
         )
+
+
+def _never_says(message: StepMessage, error: DeliveryError) -> bool:
+    """Say whether a server was asked often enough about the end of a step, and says only that it cannot process it.
+
+    So answers one whose database is away, and one that had the end before its answer was lost (PS3.4 F.7.2.2.3)
+    but does not name the reason (Error ID A710). Neither is guessed.
+    """
+    again = error.status == _CANNOT_PROCESS and message.code == error.code
+    return message.kind is MessageKind.SET and message.in_doubt and again and message.attempts >= _TRIES_IN_DOUBT

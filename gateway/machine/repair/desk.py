@@ -151,18 +151,25 @@ class RepairDesk:
                 self._no_exam()
                 if not self._disk.opened:
                     raise DataClosed
+                if wanted.get("secret"):  # a panel that cannot read its people cannot tell whose word it has
+                    self._code(wanted)
                 return self._keep
             case "rescue":
                 self._no_exam()
-                code = code_of(wanted)
-                if not code:
-                    raise NotAKey
-                snapshot.check(self._disk, code)
+                code = self._code(wanted)
                 if not self._stick.is_mount():
                     raise NoStick
                 return partial(self._rescue, code)
             case _:
                 raise MachineRequest
+
+    def _code(self, wanted: Mapping[str, str]) -> bytes:
+        """Return the recovery code of a request, which opens the disk. Raises NotAKey, DataClosed."""
+        code = code_of(wanted)
+        if not code:
+            raise NotAKey
+        snapshot.check(self._disk, code)
+        return code
 
     def _destroy(self, number: str) -> None:
         self.say(BeingErased(), number=number, doing="destroy")

@@ -51,9 +51,9 @@ class SettingUp:
 
     @property
     def is_unfinished(self) -> bool:
-        """Say whether there are questions that somebody put off."""
-        progress = self._kept.read()
-        return progress is not None and progress.whole and not progress.done
+        """Say whether there are questions that somebody put off, or that nobody has seen yet."""
+        progress = self.now()
+        return progress.whole and not progress.done
 
     def is_due(self) -> bool:
         """Say whether the screen shows it by itself: never over an exam, and not when somebody put it off."""
@@ -63,6 +63,10 @@ class SettingUp:
         else:
             begun = progress.whole and not progress.done and progress.later != self._boot()
         return begun and self._spool.exams.open_one() is None
+
+    def source_is_open(self) -> bool:
+        """Say whether nothing is named yet of which pictures could be taken."""
+        return not self.document().get("source")
 
     def archive_is_open(self) -> bool:
         """Say whether nobody has said yet where pictures go: no archive was chosen, and not that there is none."""

@@ -96,6 +96,7 @@ class ChoosingPages:
             "more_waiting": len(waiting) - len(shown),
             "recents": recents,
             "archive_open": self._context.setting_up.archive_is_open(),
+            "source_open": not self._context.settings.sources,
             "unfinished": self._context.setting_up.is_unfinished,
         }
 

@@ -24,6 +24,8 @@ from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import tried
 from gateway.panel.words import NAMES
 
+_NOBODYS = ("UTC", "Etc/UTC")  # the zone of a box as it is delivered
+
 
 class FirstStartPages:
     """One method a page."""
@@ -66,6 +68,7 @@ class FirstStartPages:
             "answered": sum(bool(self._setting_up.state_of(step, progress)) for step in every),
             "count": len(every),
             "archive_open": self._setting_up.archive_is_open(),
+            "source_open": self._setting_up.source_is_open(),
         }
 
     def _language(self, request: Request) -> Values:
@@ -79,6 +82,7 @@ class FirstStartPages:
             "zone": self._setting_up.timekeeping.zone(),
             "wrong": "wrong" in request.query_params,
             "on_the_screen": self._context.own_machine.there,
+            "as_delivered": self._context.own_machine.settings().time.zone in _NOBODYS,
         }
 
     def _station(self, request: Request) -> Values:

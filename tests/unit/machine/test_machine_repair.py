@@ -100,6 +100,21 @@ def test_settings_are_marked_once_nothing_works_any_more(box: Box) -> None:
     assert box.ran[-1][0] == "systemctl --no-block reboot"
 
 
+def test_who_cannot_be_known_by_their_people_are_known_by_the_code_of_the_disk(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: Luks, secret: bytes) -> None:
+        if secret != CODE.encode():
+            raise WrongKey
+
+    monkeypatch.setattr(Luks, "check", check)
+    for wrong, code in (("nonsense", "no-key"), (CODE[:-1] + "0", "key-refused")):
+        assert box.asked("keep", wrong)["refused"]["code"] == code
+        assert (box.ran, (box.data / "new-settings").exists()) == ([], False)
+    assert box.asked("keep", CODE)["code"] == "resetting"
+    assert (box.data / "new-settings").exists()
+
+
 @pytest.mark.parametrize("do", ["destroy", "keep"])
 def test_nothing_happens_while_an_exam_is_open(box: Box, do: str) -> None:
     box.exam("3bd7cbffc7")

@@ -25,7 +25,9 @@ from gateway.net.step_statuses import TABLE, Meaning
         *((s, Meaning.HOLD, Meaning.HOLD) for s in (0x0105, 0x0106, 0x0115, 0x0117, 0x0119, 0x0120, 0x0121)),
         (0x0211, Meaning.HOLD, Meaning.HOLD),
         (0x0212, Meaning.HOLD, Meaning.HOLD),
-        (0xBEEF, Meaning.TRY_LATER, Meaning.TRY_LATER),
+        (0xB101, Meaning.TAKEN, Meaning.TAKEN),
+        (0xBEEF, Meaning.TAKEN, Meaning.TAKEN),
+        (0xDEAD, Meaning.TRY_LATER, Meaning.TRY_LATER),
     ],
 )
 def test_each_status_means_what_the_rules_say(status: int, create: Meaning, later: Meaning) -> None:
@@ -40,7 +42,7 @@ def test_no_status_stands_in_two_rows() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(0x0110, TryLater), (0xBEEF, TryLater), (0x0122, NeedsConfiguration), (0x0106, NeverAccepted)],
+    [(0x0110, TryLater), (0xDEAD, TryLater), (0x0122, NeedsConfiguration), (0x0106, NeverAccepted)],
 )
 def test_a_refusal_says_who_said_what_and_what_to_do(status: int, kind: type) -> None:
     rule = step_statuses.rule_for(status)

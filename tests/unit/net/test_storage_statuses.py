@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 from gateway.errors import NeedsConfiguration, NeverAccepted, TryLater
-from gateway.net.statuses import TABLE, Meaning, as_markdown, failure, rule_for
+from gateway.net.statuses import TABLE, Meaning, as_markdown, failure, is_warning, rule_for
 
 
-@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
+@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007, 0xB001, 0xB101, 0xBFFF, 0x0001, 0x0107, 0x0116])
 def test_a_warning_means_stored(status):
     assert rule_for(status).meaning is Meaning.STORED_WITH_WARNING
 
@@ -31,16 +31,17 @@ def test_an_object_that_does_not_fit_is_held(status):
     assert type(failure(status, who="the archive pacs")) is NeverAccepted
 
 
-@pytest.mark.parametrize("status", [0x0001, 0xA6FF, 0xA800, 0xAA00, 0xB001, 0xBFFF, 0xD000, 0xFE00, 0xFF00, 0xFFFF])
+@pytest.mark.parametrize("status", [0x0002, 0xA6FF, 0xA800, 0xAA00, 0xAFFF, 0xD000, 0xFE00, 0xFF00, 0xFFFF])
 def test_an_unknown_answer_is_asked_again_and_never_taken_for_stored(status):
     error = failure(status, who="the archive pacs")
     assert type(error) is TryLater
     assert (error.code, error.status) == ("unknown-status", f"{status:04X}")
 
 
-def test_only_success_and_the_three_warnings_count_as_stored():
+def test_only_success_and_what_is_of_the_class_warning_count_as_stored():
     stored = [s for s in range(0x10000) if rule_for(s).meaning in (Meaning.STORED, Meaning.STORED_WITH_WARNING)]
-    assert stored == [0x0000, 0xB000, 0xB006, 0xB007]
+    assert stored == [0x0000, 0x0001, 0x0107, 0x0116, *range(0xB000, 0xC000)]
+    assert [s for s in stored if is_warning(s)] == stored[1:]
 
 
 def test_no_status_is_in_two_rows():

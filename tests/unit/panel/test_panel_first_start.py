@@ -93,6 +93,38 @@ def test_who_leaves_before_an_archive_was_chosen_is_told_where_pictures_stay_and
         assert "Setting up goes on under More, Set the box up." in text
 
 
+def test_who_leaves_before_a_picture_source_was_named_is_told_that_no_picture_can_be_taken(new):
+    left = plain(new.client.get("/first-start?leave").text)
+    new.client.post("/api/v1/first-start/later", json={})
+    for text in (left, plain(new.client.get("/").text)):
+        assert "No picture source is set up: no picture can be taken." in text
+    draft(new, "source", device="pattern:ultrasound")
+    answer(new, "source", kind="ultrasound").raise_for_status()
+    assert "No picture source" not in plain(new.client.get("/first-start?leave").text)
+
+
+def test_a_box_that_was_given_an_administrator_before_anything_can_still_be_set_up(new):
+    new.post("/people/first", {"name": "Huber", "pin": PIN}, status=201)
+    assert page(new, "/") == "/"
+    assert "Set the box up" in plain(new.client.get("/more").text)
+    assert "Setting up goes on under More, Set the box up." in plain(new.client.get("/").text)
+    assert page(new, "/first-start") == "/first-start/language"
+
+
+def test_an_appliance_that_nobody_gave_a_time_zone_says_so_where_the_time_is_asked(new):
+    def unset() -> bool:
+        return "No time zone is set yet" in plain(new.client.get("/first-start/time").text)
+
+    data = new.settings.station.data_dir
+    assert not unset()  # a machine whose administrator sets it elsewhere
+    says = data.parent / "says"
+    says.mkdir()
+    (says / "network.json").write_text("{}")
+    assert unset()
+    (data / "machine.toml").write_text('[time]\nzone = "Europe/Zurich"\n')
+    assert not unset()
+
+
 def test_an_archive_that_was_left_out_is_set_up_in_the_settings_once_the_first_start_is_over(new):
     new.client.post("/api/v1/first-start/answer", json={"step": "archive", "skip": True})
     new.client.post("/api/v1/first-start/finish", json={})

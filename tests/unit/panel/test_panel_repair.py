@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,8 @@ from gateway.clock import Clock, FakeClock
 from gateway.config.settings import AuditRepository, Tls
 from gateway.panel.own_repair import OwnRepair
 from gateway.spool.audit_sent import AuditSent
-from tests.unit.panel.conftest import Bench
+from tests.memory import folder_in_memory
+from tests.unit.panel.conftest import Bench, running
 from tests.unit.panel.exams_that_leave import move, sealed_exam
 from tests.unit.panel.root import Root
 from tests.unit.panel.settings_desk import PIN, with_settings
@@ -21,15 +23,19 @@ CODE = "0123-4567-89AB-CDEF-0123-4567-89AB-CDEF"
 
 @pytest.fixture
 def root(bench: Bench) -> Iterator[Root]:
+    with obeying(bench) as one:
+        yield one
+
+
+@contextmanager
+def obeying(bench: Bench) -> Iterator[Root]:
     station = bench.settings.station
-    obeying = Root(
-        "repair", requests=station.runtime_dir, says=station.data_dir.parent / "says", usual={"refused": {}}
-    )
-    obeying.tell("data", {"opened": True})
+    one = Root("repair", requests=station.runtime_dir, says=station.data_dir.parent / "says", usual={"refused": {}})
+    one.tell("data", {"opened": True})
     try:
-        yield obeying
+        yield one
     finally:
-        obeying.stop()
+        one.stop()
 
 
 def did(root: Root) -> list[str]:
@@ -172,6 +178,20 @@ def test_settings_are_made_new_with_an_administrators_pin_or_the_recovery_code(b
     bench.post("/repair/keep", {"name": "Huber", "pin": PIN})
     bench.post("/repair/keep", {"code": code.replace("-", " ").lower()})
     assert did(root) == ["keep", "keep"]
+
+
+def test_where_the_people_cannot_be_read_root_holds_the_recovery_code_against_the_disk() -> None:
+    with folder_in_memory() as folder:
+        path = folder / "data/people.json"
+        path.parent.mkdir()
+        path.write_text("{")
+        with running(folder) as bench, obeying(bench) as root:
+            assert "Recovery code" in bench.client.get("/repair/keep").text
+            for who in ({}, {"name": "Huber", "pin": PIN}):
+                bench.refused("/repair/keep", who, 403, "wrong-pin")
+            assert did(root) == []
+            bench.post("/repair/keep", {"code": CODE})
+            assert [(each["do"], each["secret"]) for each in root.asked] == [("keep", CODE)]
 
 
 @pytest.mark.parametrize(
