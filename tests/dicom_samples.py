@@ -285,14 +285,14 @@ def capture(streams, *, rows, columns, samples, codec, **other):
     return Capture(**values | other)
 
 
-def build(exam, record, order=None, series=SERIES, further=()):
+def build(exam, record, order=None, series=SERIES, **more):
     maker = still_object if record.kind is MediaKind.STILL else multiframe
-    return maker.build(exam, record, series, order=order, station=STATION, further=further)
+    return maker.build(exam, record, series, order=order, **{"station": STATION, **more})
 
 
-def seal(path, exam, record, streams, order=None, *, further=()):
+def seal(path, exam, record, streams, order=None, **more):
     """Write the object's file as the product does."""
-    header = build(exam, record, order, further=further)
+    header = build(exam, record, order, **more)
     if record.codec == "h264":
         path.write_bytes(b"".join(film_chunks(header, len(streams[0]), streams)))
         return path

@@ -41,6 +41,7 @@ from gateway.spool.disk import space
 from gateway.spool.queue import deliveries
 from hardware import errors as device_errors
 from hardware import profiles
+from tests import attribute_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -209,6 +210,7 @@ TABLES = {
     "web-statuses": webanswers.as_markdown,
     "step-failures": step_failure_table,
     "step-statuses": step_statuses.as_markdown,
+    "attributes": attribute_table.as_markdown,
     "mapping": mapping_table,
     "worklist-keys": worklist_table,
     "calls": call_table,
