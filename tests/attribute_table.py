@@ -25,6 +25,9 @@ _LEFT_OUT_BY_SOME_SERVERS = (
     0x00080050, 0x00080090, 0x00100021, 0x00100030, 0x00100040, 0x0020000D, 0x00321032, 0x00321060, 0x00321064,
     0x00380010, 0x00400007, 0x00400008, 0x00400009, 0x00401001,
 )  # fmt: skip
+_ADDED_BY_SOME_SERVERS = tuple(int(word[1:], 16) for word in samples.RICH)
+_ODD_ROWS = 45
+_UNIVERSAL_ISSUER = samples.element(0x00400032, "UT", b"1.2.3") + samples.element(0x00400033, "CS", b"ISO")
 Place = tuple[int, ...]
 Made = tuple[Capture, list[bytes]]
 Case = tuple[Station, Exam, Made, bytes | None]
@@ -65,6 +68,13 @@ def _every(which: str) -> Iterator[Case]:
     )
     captured = list(_stills() if which == "still" else _clips())
     yield from ((station, exam, made, order) for station, exam, order in exams for made in captured)
+    for one in (*_LEFT_OUT_BY_SOME_SERVERS, *_ADDED_BY_SOME_SERVERS):
+        more = {word: value for word, value in samples.RICH.items() if int(word[1:], 16) != one}
+        order = samples.order_file(without=(one,), **more)
+        yield samples.STATION, samples.exam_of(order, **alone), captured[0], order
+    universal = {**samples.RICH, "x00080051": ("SQ", [_UNIVERSAL_ISSUER])}
+    order = samples.order_file(**universal)
+    yield samples.STATION, samples.exam_of(order, **alone), captured[0], order
 
 
 def _stills() -> Iterator[Made]:
@@ -85,14 +95,15 @@ def _clips() -> Iterator[Made]:
     yield samples.clip(times=(2_000_000_000, 2_040_000_000, 2_090_000_000, 2_400_000_000, 2_440_000_000))
     yield samples.clip(equipment=replace(usual, body_part="BREAST"), side=Side.RIGHT)
     yield samples.encoded()
+    yield samples.encoded(rows=_ODD_ROWS)
 
 
 def _read(path: Path, kind: str, case: Case) -> Dataset:
     station, exam, (capture, streams), order = case
     equipment = replace(capture.equipment, object=kind, modality=samples.MODALITIES[kind])
-    return pydicom.dcmread(
-        samples.seal(path, exam, replace(capture, equipment=equipment), streams, order, station=station)
-    )
+    made = replace(capture, equipment=equipment)
+    odd = {"recorded": replace(made, rows=_ODD_ROWS)} if made.rows == _ODD_ROWS + 1 else {}
+    return pydicom.dcmread(samples.seal(path, exam, made, streams, order, station=station, **odd))
 
 
 def _presence(objects: list[Dataset]) -> dict[Place, str]:

@@ -46,7 +46,7 @@ def _row(statuses: tuple[int, int], meaning: Meaning, code: str, says: str, grou
 
 
 _STORED_ALL_THE_SAME = "a warning is a success (PS3.4 B.2.3); the original stays here until it may go"
-_A_WARNING = "the class of this status is Warning (PS3.7 C.1)"
+_A_WARNING = "the class of this status is Warning (PS3.7 annex C)"
 _THIS_OBJECT = "the same bytes will be refused again; others may pass"
 _BY_HAND = "no repetition changes it; somebody must change a setting, here or there"
 
@@ -143,7 +143,7 @@ def rule_for(status: int) -> Rule:
 
 
 def is_warning(status: int) -> bool:
-    """Say whether a status of any service is of the class Warning: what was asked is done (PS3.7 C.1)."""
+    """Say whether a status of any service is of the class Warning: what was asked is done (PS3.7 annex C)."""
     return rule_for(status).meaning is Meaning.STORED_WITH_WARNING
 
 

@@ -23,7 +23,7 @@ class Meaning(StrEnum):
     HOLD = "hold this message for a person"
     DUPLICATE = "create: taken if it may have arrived before, else hold"
     UNKNOWN_STEP = "set: create it again, then this; hold when that did not help"
-    FINAL = "set: try again later; if it may have arrived before, a person is asked after some tries"
+    FINAL = "set: try again later; if it may have arrived before, twelve times, then taken"
     CLOSED = "set: taken if it may have arrived before, else hold"
 
 
@@ -55,14 +55,14 @@ TABLE: tuple[Rule, ...] = (
         Meaning.TAKEN,
         "taken-with-warning",
         "took it but not every value",
-        "a warning is a success (PS3.7 C.3)",
+        "a warning is a success (PS3.7 C.4)",
     ),
     _row(
         range(0xB000, 0xC000),
         Meaning.TAKEN,
         "taken-with-warning",
         "took it with a warning",
-        "the class of this status is Warning (PS3.7 C.1)",
+        "the class of this status is Warning (PS3.7 annex C)",
     ),
     _row(
         (0x0111,),

@@ -82,9 +82,6 @@ _KINDS: Mapping[Meaning, type[DeliveryError]] = MappingProxyType(
 )
 
 
-_KNOWN_WARNINGS = frozenset({"coerced", "discarded", "mismatch"})
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
     """What an answer says of single objects: UID -> the warning, or the reason of the failure, None for none."""
@@ -116,7 +113,11 @@ def by_reason(reason: int | None, *, who: str) -> tuple[Meaning, DeliveryError]:
 def warning(reason: int) -> str:
     """Return what an archive did to an object that it stored."""
     rule = statuses.rule_for(reason)
-    return rule.says if rule.code in _KNOWN_WARNINGS else N_(f"found fault with it (warning {reason:04X})")
+    return (
+        rule.says
+        if rule.meaning is Meaning.STORED_WITH_WARNING and rule.code != "warning"
+        else N_(f"found fault with it (warning {reason:04X})")
+    )
 
 
 def read(body: bytes, content_type: str) -> Said:

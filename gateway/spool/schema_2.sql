@@ -5,7 +5,7 @@
 -- When it was first queued, UTC ns: today's objects go before a backlog. 0 in rows of release 0.1, which are old.
 ALTER TABLE delivery ADD COLUMN queued_ns INTEGER NOT NULL DEFAULT 0;
 
--- Fair order (gateway/spool/deliveries.py, Line). How often a transfer of it broke or was refused: what never was goes
+-- Fair order (gateway/spool/queue/deliveries.py, Line). How often a transfer of it broke or was refused: what never was goes
 -- first. Both indexes hold only what waits, in the order in which it is taken.
 ALTER TABLE delivery ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX delivery_turn ON delivery (destination, queued_ns, id) WHERE state = 'queued' AND setbacks = 0;
@@ -15,7 +15,7 @@ CREATE INDEX delivery_set_back ON delivery (destination, next_attempt_ns) WHERE 
 ALTER TABLE delivery ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX delivery_refused ON delivery (destination) WHERE refused = 1;
 
--- Destinations as they were configured when the forward process started last (gateway/spool/destinations.py), and to
+-- Destinations as they were configured when the forward process started last (gateway/spool/queue/destinations.py), and to
 -- which bearer of its name an object went: another archive under the same name has nothing of what the old one got.
 CREATE TABLE destination (
     name TEXT PRIMARY KEY,

@@ -6,7 +6,7 @@
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if file := config.getoption("--parts"):
+        if config.getoption("lf", default=False) or any("::" in word for word in config.args):
+            raise pytest.UsageError("--parts counts whole modules: without --lf and names of single tests")
         image = (Path(config.getoption("--appliance")) / "roothash").read_text(encoding="ascii").strip()
         config.pluginmanager.register(Parts(Path(file), image))
 
@@ -72,8 +74,12 @@ class Parts:
         terminalreporter.line(f"in all {len(parts)} modules, {tests} tests passed, {seconds} s")
 
     def _passed(self) -> list[dict[str, str | int]]:
-        lines: Iterable[str] = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ()
-        return [part for part in map(json.loads, lines) if part["image"] == self._image]
+        """Return the lines of this image; one that was cut off with the machine is none."""
+        found = []
+        for line in self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else ():
+            with suppress(ValueError):
+                found.append(json.loads(line))
+        return [part for part in found if part["image"] == self._image]
 
 
 def _module(nodeid: str) -> str:

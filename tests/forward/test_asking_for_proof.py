@@ -450,6 +450,28 @@ def test_after_a_rebuild_the_archive_says_what_was_sent(spool: Spool, clock: Fak
     assert states(spool) == [SENT, QUEUED]
 
 
+def test_a_study_of_which_an_archive_lists_no_end_keeps_no_other_from_its_proof(
+    spool: Spool, clock: FakeClock
+) -> None:
+    sent_exam(spool, clock)
+    sent_exam(spool, clock)
+    clock.move(60)
+    endless, *_ = (each.study_instance_uid for each in spool.exams.list())
+    has = {each.sop_instance_uid for each in deliveries(spool)}
+
+    class Listing(Shelf):
+        def find(self, study_instance_uid: str, sop_instance_uids: Sequence[str]) -> frozenset[str]:
+            self.away = TryLater("It sent more.", code="endless") if study_instance_uid == endless else None
+            return super().find(study_instance_uid, sop_instance_uids)
+
+    part = querier(spool, Listing(*has))
+    for _ in range(3):
+        part.step()
+        clock.move(60)
+    assert part.pause is None
+    assert sorted(states(spool)) == sorted([COMMITTED, COMMITTED, SENT, SENT])
+
+
 def test_an_archive_that_cannot_be_asked_changes_nothing(spool: Spool, clock: FakeClock) -> None:
     sent_exam(spool, clock)
     clock.move(60)

@@ -196,26 +196,48 @@ def test_a_message_whose_answer_was_lost_is_repeated_as_it_was(
     assert code == ("" if fault.startswith("before_") else "taken-before")
 
 
+AWAY = 0x0110
+
+
 @pytest.mark.parametrize(
     "case",
-    [  # what follows on a lost answer, what becomes of the message, its code
-        ([0x0110, 0], "sent", ""),  # its database was away, and the end of the step had not arrived
-        ([0x0110, 0x0110], "sent", "taken-before"),  # it had, and the server says so in the end
-        ([0x0110] * 12, "held", "step-in-doubt"),  # it never says: nobody guesses
+    [  # what becomes of the tries of a set, and the code that it has in the end
+        (["before_" + ABORT, AWAY, AWAY, 0], ""),  # its database was away, and the end of the step had not arrived
+        ([ABORT, AWAY, AWAY], "taken-before"),  # it had, and the server says so in the end
+        ([AWAY] * 15 + ["before_" + ABORT, AWAY, AWAY, 0], ""),  # tries before the doubt are no tries in doubt
+        ([0x0112, 0, "before_" + ABORT, AWAY, AWAY, 0], ""),  # the step was created again, which is said between
     ],
 )
-def test_the_end_of_a_step_is_never_called_told_because_a_server_cannot_process_it(
-    spool: Spool, clock: FakeClock, server: StepServer, case: tuple[list[int], str, str]
+def test_the_end_of_a_step_is_not_called_told_because_a_server_cannot_process_it(
+    spool: Spool, clock: FakeClock, server: StepServer, case: tuple[list[int | str], str]
 ) -> None:
-    after, end, code = case
-    lost = ABORT if code else "before_" + ABORT
-    server.faults = [0, lost, *after]
+    faults, code = case
+    server.faults = [0, *faults]
     exam = a_day(spool)
-    tell(teller(spool, server), clock, tries=20)
-    assert states(spool) == [("create", "sent"), ("set", end)]
-    assert spool.steps.list()[1].code == code
+    tell(teller(spool, server), clock, tries=30)
+    assert states(spool) == DONE
+    assert spool.steps.list()[1].code.replace("unknown-step", "") == code
     assert server.states == {exam.steps[0].sop_instance_uid: "COMPLETED"}
     assert server.problems == []
+
+
+def test_a_server_that_never_says_whether_a_step_is_over_is_asked_for_an_hour_and_nothing_else_waits(
+    spool: Spool, clock: FakeClock, server: StepServer
+) -> None:
+    server.faults = [0, ABORT, *[AWAY] * 40]
+    a_day(spool)
+    part = teller(spool, server)
+    began = clock.utc_ns()
+    pauses = 0
+    while states(spool) != DONE:
+        part.step()
+        pauses += part.pause is not None and spool.steps.list()[1].attempts > 1
+        clock.move(10)
+    said = spool.steps.list()[1]
+    assert (said.code, said.status, said.in_doubt, pauses) == ("step-in-doubt", "0110", False, 0)
+    assert said.reason
+    assert [message.kind for message in server.heard] == ["create", "set", *["set"] * 12]
+    assert 3600 < (clock.utc_ns() - began) / 1e9 < 2 * 3600
 
 
 def test_an_answer_that_is_late_but_in_time_counts(spool: Spool, clock: FakeClock, server: StepServer) -> None:

@@ -308,7 +308,11 @@ def codes_in_the_code() -> set[str]:
     } | {words[0] for words in problems._WORDS.values()}
     found |= {code for code in space.CODES.values() if code}
     found |= {row.code for row in webanswers.TABLE}
-    found |= {rule.code for rule in STEP_FAILING} | {step_sender.TAKEN_BEFORE, step_sender.TAKEN_WITH_WARNING}
+    found |= {rule.code for rule in STEP_FAILING} | {
+        step_sender.TAKEN_BEFORE,
+        step_sender.TAKEN_WITH_WARNING,
+        step_sender.IN_DOUBT,
+    }
     found |= {proof.NOT_COMMITTED, proof.NOT_FOUND, proof.REFUSED, proving.SILENT, net_commitment.REFUSED}
     found |= {"http"}  # what else starlette's router may refuse
     return found | set(PleaseCheck) | set(TROUBLES) | set(stored.TROUBLES)

@@ -5,15 +5,16 @@ import threading
 from collections.abc import Sequence
 
 from gateway.config.settings import Destination
-from gateway.errors import DeliveryError
+from gateway.errors import DeliveryError, TryLater
 from gateway.forward.patience import Patience, Pause
 from gateway.forward.proving import proof
 from gateway.forward.proving.finder import Finder
-from gateway.log import event
+from gateway.log import event, warn
 from gateway.spool.queue.proofs import Unproven, Verdict
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
+_ENDLESS = "endless"
 SETTLE_S = 60.0  # archives file some time after they store
 _CAP_S = (proof.CAP * 2).total_seconds()  # no wait is longer
 
@@ -78,6 +79,13 @@ class Querier:
 
     def _find(self, asked: Sequence[Unproven]) -> frozenset[str]:
         study = self._spool.exams.get(asked[0].exam).study_instance_uid
-        found = self._finder.find(study, [each.sop_instance_uid for each in asked])
+        try:
+            found = self._finder.find(study, [each.sop_instance_uid for each in asked])
+        except TryLater as error:
+            if error.code != _ENDLESS:
+                raise
+            # It would be asked the same for ever, and about nothing else: it has not said that it has them.
+            warn(_log, "endless_answer", destination=self._name, asked=len(asked))
+            found = frozenset()
         self._patience.works()
         return found

@@ -25,9 +25,10 @@ _log = logging.getLogger(__name__)
 _CAP_S = (backoff.CONFIGURATION * (1 + backoff.JITTER) + backoff.FIRST).total_seconds()  # no wait is longer
 _UNKNOWN_STEP = "unknown-step"
 _CANNOT_PROCESS = "0110"
-_TRIES_IN_DOUBT = 6
+_MOST_TRIES_IN_DOUBT = 12  # in an hour and a half
 TAKEN_BEFORE = "taken-before"  # an earlier try had arrived, as far as anybody can tell
 TAKEN_WITH_WARNING = "taken-with-warning"
+IN_DOUBT = "step-in-doubt"  # its answer was lost, and the server never said whether it had arrived
 
 Connect = Callable[[], AbstractContextManager[StepAssociation]]
 
@@ -94,12 +95,13 @@ class StepSender:
             self._patience.works()
             self._hold(claimed, error, in_doubt=message.in_doubt)
         except DeliveryError as error:
-            if _never_says(message, error):
+            if message.kind is MessageKind.SET and message.in_doubt and error.status == _CANNOT_PROCESS:
                 self._patience.works()
-                self._hold(claimed, self._in_doubt(error), in_doubt=True)
+                self._unsaid(claimed, error)
                 return
-            # An answer tells that it was not taken now; without one nobody knows.
-            self._later(claimed, error, in_doubt=message.in_doubt or not error.status)
+            # An answer tells that it was not taken now; without one nobody knows. Tries in doubt are counted anew.
+            begins = not message.in_doubt and not error.status
+            self._later(claimed, error, in_doubt=message.in_doubt or begins, attempts=1 if begins else None)
         else:
             self._patience.works()
             self._answered(claimed, answer, again=message.code == _UNKNOWN_STEP)
@@ -159,14 +161,27 @@ class StepSender:
         warn(_log, "step_created_again", server=self._server, step=message.step)
         self._spool.steps.create_again(message, code=_UNKNOWN_STEP, reason=what, status=answer.status)
 
-    def _in_doubt(self, error: DeliveryError) -> NeverAccepted:
-        held = NeverAccepted(
-            f"The server {self._server} does not say whether it has the end of this procedure step.",
-            code="step-in-doubt",
-            action="Pictures are not affected. Call IT: settle the step on the server, or release the message.",
+    def _unsaid(self, message: StepMessage, error: DeliveryError) -> None:
+        """Say the end of a step again whose answer was lost, while its server only says that it cannot process it.
+
+        So answers one whose database is away, and one that has it already but does not name the reason (Error ID
+        A710, PS3.4 F.7.2.2.3). The first mostly ends within the hour; no other message waits for that.
+        """
+        ends = message.attempts > _MOST_TRIES_IN_DOUBT
+        if ends:
+            warn(_log, "step_in_doubt", server=self._server, step=message.step, tries=message.attempts)
+        self._spool.steps.move(
+            message,
+            MessageState.SENT if ends else MessageState.QUEUED,
+            Owner.FORWARD,
+            wait_s=0 if ends else backoff.delay_before(message.attempts).total_seconds(),
+            code=IN_DOUBT if ends else _UNKNOWN_STEP if message.code == _UNKNOWN_STEP else error.code,
+            reason=f"The server {self._server} does not say whether it has the end of this procedure step."
+            if ends
+            else error.what,
+            status=error.status,
+            in_doubt=not ends,
         )
-        held.status = error.status
-        return held
 
     def _hold(self, message: StepMessage, error: ScopegateError, *, in_doubt: bool) -> None:
         warn(_log, "step_held", server=self._server, step=message.step, kind=message.kind, code=error.code)
@@ -180,13 +195,14 @@ class StepSender:
             in_doubt=in_doubt,
         )
 
-    def _later(self, message: StepMessage, error: DeliveryError, *, in_doubt: bool) -> None:
+    def _later(self, message: StepMessage, error: DeliveryError, *, in_doubt: bool, attempts: int | None) -> None:
         # Longer than its server: if this message is what breaks it, the others go first.
         wait = self._patience.hold_back(error) + backoff.FIRST
         self._spool.steps.move(
             message,
             MessageState.QUEUED,
             Owner.FORWARD,
+            attempts=attempts,
             wait_s=wait.total_seconds(),
             # That a step was created again once outlasts what comes in between, else it would be for ever.
             code=_UNKNOWN_STEP if message.code == _UNKNOWN_STEP else error.code,
@@ -194,13 +210,3 @@ class StepSender:
             status=error.status,
             in_doubt=in_doubt,
         )
-
-
-def _never_says(message: StepMessage, error: DeliveryError) -> bool:
-    """Say whether a server was asked often enough about the end of a step, and says only that it cannot process it.
-
-    So answers one whose database is away, and one that had the end before its answer was lost (PS3.4 F.7.2.2.3)
-    but does not name the reason (Error ID A710). Neither is guessed.
-    """
-    again = error.status == _CANNOT_PROCESS and message.code == error.code
-    return message.kind is MessageKind.SET and message.in_doubt and again and message.attempts >= _TRIES_IN_DOUBT

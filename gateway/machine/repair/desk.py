@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.config.told import told
 from gateway.errors import ExamOpen, MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine.encryption.closed import DataClosed
+from gateway.machine.encryption.closed import DataClosed, KeyRefused
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.service import TOLD, NotAKey, code_of
 from gateway.machine.locks import DISK, at_the_disk
@@ -61,6 +61,14 @@ class NotReset(Refused):
     code = "not-reset"
     safe = "It is as it was."
     action = "Switch it off and on, and try again; if it happens again, call service."
+
+
+class NoRecoveryCode(Refused):
+    """Nobody has written down a recovery code of this box: its disk has none."""
+
+    code = "no-recovery-code"
+    safe = "It is as it was."
+    action = "Without one it can only be erased."
 
 
 class PanelGone(DataClosed):
@@ -164,11 +172,17 @@ class RepairDesk:
                 raise MachineRequest
 
     def _code(self, wanted: Mapping[str, str]) -> bytes:
-        """Return the recovery code of a request, which opens the disk. Raises NotAKey, DataClosed."""
+        """Return the recovery code of a request. Raises NoRecoveryCode, NotAKey, DataClosed: it opens no disk."""
         code = code_of(wanted)
         if not code:
             raise NotAKey
-        snapshot.check(self._disk, code)
+        try:
+            snapshot.check(self._disk, code)
+        except KeyRefused:
+            record = self._disk.record()
+            if record and not record.recovery:
+                raise NoRecoveryCode from None
+            raise
         return code
 
     def _destroy(self, number: str) -> None:

@@ -10,9 +10,10 @@ from gateway.panel.calls import bodies
 from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import AT_THE_BOX, Caller, caller_of
-from gateway.panel.problems import WrongCode, WrongPin
+from gateway.panel.problems import NotRepaired, WrongCode, WrongPin
 
 _LONGEST_SECRET = 64
+_NO_CODE = frozenset({"key-refused", "no-key"})  # of root: this is not the code of the disk
 _RECOVERY = "recovery code"  # whose wrong tries make the next one wait
 
 
@@ -47,11 +48,28 @@ class RepairCalls:
         name = bodies.text(asked.values, "name", longest=_LONGEST_SECRET)
         pin = bodies.text(asked.values, "pin", longest=_LONGEST_SECRET)
         code = bodies.text(asked.values, "code", longest=_LONGEST_SECRET)
-        by_root = "" if self._desk.people.is_readable else code
-        if not by_root:
-            await self._check(caller_of(request.scope), name, pin, code)
-        await self._context.work.people(partial(self._repair.keep, acting.get() or name, code=by_root))
+        caller = caller_of(request.scope)
+        if code and not self._desk.people.is_readable:
+            await self._keep_by_root(caller, code)
+        else:
+            await self._check(caller, name, pin, code)
+            await self._context.work.people(partial(self._repair.keep, acting.get() or name))
         return JSONResponse({})
+
+    async def _keep_by_root(self, caller: Caller, code: str) -> None:
+        person = acting.get()
+
+        def keep() -> bool | None:
+            try:
+                self._repair.keep(person, code=code)
+            except NotRepaired as error:
+                if error.code in _NO_CODE:
+                    return None
+                raise
+            return True
+
+        if await self._desk.guarded(_RECOVERY, caller, keep) is None:
+            raise WrongCode
 
     async def _check(self, caller: Caller, name: str, pin: str, code: str) -> None:
         people = self._desk.people

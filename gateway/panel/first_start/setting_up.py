@@ -53,7 +53,7 @@ class SettingUp:
     def is_unfinished(self) -> bool:
         """Say whether there are questions that somebody put off, or that nobody has seen yet."""
         progress = self.now()
-        return progress.whole and not progress.done
+        return progress.whole and not progress.done and self._people.is_readable
 
     def is_due(self) -> bool:
         """Say whether the screen shows it by itself: never over an exam, and not when somebody put it off."""

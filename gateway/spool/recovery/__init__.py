@@ -1,1 +1,1 @@
-"""What a power cut or a kill left behind, put right when a process starts. Files win over rows."""
+"""What a power cut or a kill left behind is put right when a process starts. Files win over rows."""

@@ -29,6 +29,7 @@ from gateway.spool.paths import (
     TOMBSTONE,
 )
 from gateway.spool.recovery.clips import salvage_clips
+from gateway.spool.recovery.reading import record_bytes
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -86,22 +87,13 @@ def adopt_capture(spool: Spool, capture: Capture) -> None:
     event(_log, "capture_adopted", exam=capture.exam, uid=capture.sop_instance_uid)
 
 
-def content(spool: Spool, path: Path) -> bytes:
-    """Read a record. Raises SpoolDamaged when the disk gives it no more, which keeps no box from its work."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        spool.files.blame(error, spool.layout.probe(path.suffix[1:]))
-        raise SpoolDamaged("A record cannot be read.", code="file-unreadable") from error
-
-
 def _adopt_sidecars(spool: Spool, exam: str, names: set[str], known: set[str]) -> None:
     for name in sorted(names):
         uid = name.removesuffix(SIDECAR)
         if name in {uid, "exam.json"} or (uid in known and uid + SEAL in names):
             continue
         try:
-            capture = records.load(Capture, content(spool, spool.layout.sidecar(exam, uid)))
+            capture = records.load(Capture, record_bytes(spool, spool.layout.sidecar(exam, uid)))
         except SpoolDamaged:
             if not spool.layout.sidecar(exam, uid).exists():
                 continue  # moved, or erased, since the look

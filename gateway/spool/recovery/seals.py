@@ -25,7 +25,7 @@ from gateway.spool.paths import (
 from gateway.spool.purging import Purging
 from gateway.spool.queue import routing
 from gateway.spool.queue.routing import Addressee
-from gateway.spool.recovery.captures import content
+from gateway.spool.recovery.reading import record_bytes
 from gateway.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def adopt_seals(spool: Spool, destinations: Sequence[Addressee]) -> None:
         exam, uid = path.parent.name, path.name.removesuffix(SEAL)
         if uid not in known:
             try:
-                _enter(spool, records.load(SealedObject, content(spool, path)), destinations)
+                _enter(spool, records.load(SealedObject, record_bytes(spool, path)), destinations)
             except (SpoolDamaged, NotFound, sqlite3.IntegrityError) as error:
                 warn(_log, "seal_not_adopted", exam=exam, uid=uid, error=type(error).__name__)
                 continue
