@@ -167,8 +167,8 @@ def test_every_kind_of_line_arrives_as_a_message_that_the_schema_accepts(
     assert events == {
         "signed-in": ("110114", "E", "0"),
         "sign-in-refused": ("110114", "E", "4"),
-        "settings-changed": ("110113", "U", "0"),
-        "person-role-changed": ("110113", "U", "0"),
+        "settings-changed": ("110113", "E", "0"),
+        "person-role-changed": ("110113", "E", "0"),
         "audit-verified": ("110101", "R", "0"),
         "worklist-searched": ("110112", "E", "0"),
         "forward-started": ("110100", "E", "0"),

@@ -220,7 +220,7 @@ def takes_no_syntax(archive: Scripted, _: str) -> None:
 
 ROWS: tuple[Row, ...] = (
     *answers("0000", SENT, "", GO, nothing_more),
-    *answers("B000 B006 B007", SENT, "stored-with-warning", GO, nothing_more),
+    *answers("B000 B001 B005 B006 B007 B008 BFFF 0001 0107 0116", SENT, "stored-with-warning", GO, nothing_more),
     *answers("A700 A701 A7FF 0213", Q, "out-of-resources", WAIT, back_off),
     *answers("0110", Q, "processing-failure", WAIT, back_off),
     *answers("0111", Q, "duplicate", GO, one_more_try_then_a_person),
@@ -229,7 +229,7 @@ ROWS: tuple[Row, ...] = (
     *answers("0124 0214", Q, "not-authorized", WAIT, once_in_a_quarter),
     *answers("A900 A901 A9FF C000 C122 CFFF", Q, "refused", GO, one_more_try_then_a_person),
     *answers("0106 0115 0117 0119 0120 0121 0211 0212", Q, "refused", GO, one_more_try_then_a_person),
-    *answers("0001 0105 0107 0116 1234 A600 A800 AA00 B001 D000 FE00 FFFF", Q, "unknown-status", WAIT, back_off),
+    *answers("0002 0105 1234 A600 A800 AA00 D000 FE00 FFFF", Q, "unknown-status", WAIT, back_off),
     fault("aborts in mid-dataset", midway("ABORT"), "aborted"),
     fault("drops TCP in mid-dataset", midway("DROP"), "dropped"),
     fault("stops reading in mid-dataset", midway("STUCK"), "timeout"),
