@@ -190,8 +190,15 @@ def test_where_the_people_cannot_be_read_root_holds_the_recovery_code_against_th
             for who in ({}, {"name": "Huber", "pin": PIN}):
                 bench.refused("/repair/keep", who, 403, "wrong-pin")
             assert did(root) == []
-            bench.post("/repair/keep", {"code": CODE})
+            bench.post("/repair/keep", {"name": "Huber", "code": CODE})
             assert [(each["do"], each["secret"]) for each in root.asked] == [("keep", CODE)]
+            (asked,) = [json.loads(line) for line in bench.spool.layout.audit.read_text().splitlines()][-1:]
+            assert (asked["what"], asked.get("person")) == ("settings-new-asked", None)  # nobody said who they are
+            root.answer = {
+                "refused": {"code": "key-refused", "what": "Wrong.", "safe": "Nothing.", "action": "Again."}
+            }
+            bench.refused("/repair/keep", {"code": CODE}, 403, "wrong-code")
+            bench.refused("/repair/keep", {"code": CODE}, 429, "wait-after-wrong-pin")
 
 
 @pytest.mark.parametrize(
