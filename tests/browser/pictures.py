@@ -180,6 +180,7 @@ LIKE_ANOTHER = {
     "repair_rescue": "sign_in_several",
     "repair_begun": "settings",
     "finish_idle": "finish",
+    "language": "setup_language",
     "setup_time": "type_wrong_date",
     "setup_time_wrong": "type_wrong_date",
     "setup_station": "type_patient",
