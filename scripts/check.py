@@ -25,8 +25,8 @@ BIN = Path(sys.executable).parent
 LIMIT = 1200  # s; a stage that hangs is ended and has failed
 EMULATED_LIMIT = 5400  # of one on an emulated processor
 SILENCE = 300  # s; a single test that takes longer has its stacks printed
-# The tests' boxes live on this machine's disk and warn as it fills (spool/disk/room.py): on a full one hundreds
-# of tests fail for a reason that none of them names. So much is asked for besides what those warnings want.
+# The tests' boxes live on this machine's disk and warn as it fills (gateway/spool/disk/room.py): on a full one
+# hundreds of tests fail for a reason that none of them names. So much is asked for besides what they warn of.
 OWN_ROOM = 5_000_000_000
 WARNED_OF = 0.20, 14_000_000_000  # free: of the disk, at most
 

@@ -63,6 +63,8 @@ REFUSALS = N_(
     )
 )
 
+WARNINGS = (0x0001, 0x0107, 0x0116)  # of whatever is asked, besides B000 to BFFF: PS3.7 annex C
+
 TABLE: tuple[Rule, ...] = (
     _row((0x0000, 0x0000), Meaning.STORED, "stored", "stored it", "success"),
     _row(
@@ -76,7 +78,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     *(
         _row(statuses, Meaning.STORED_WITH_WARNING, "warning", "found fault with it", _A_WARNING)
-        for statuses in ((0xB001, 0xB005), (0xB008, 0xBFFF), (0x0001, 0x0001), (0x0107, 0x0107), (0x0116, 0x0116))
+        for statuses in ((0xB001, 0xB005), (0xB008, 0xBFFF), *((status, status) for status in WARNINGS))
     ),
     _row((0xA700, 0xA7FF), Meaning.TRY_LATER, "out-of-resources", "is out of resources", "disks are emptied"),
     _row((0x0213, 0x0213), Meaning.TRY_LATER, "out-of-resources", "is out of resources", "as A700"),

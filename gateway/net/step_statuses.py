@@ -11,7 +11,7 @@ from types import MappingProxyType
 from gateway.errors import DeliveryError, NeedsConfiguration, NeverAccepted, TryLater
 from gateway.messages import N_
 from gateway.net.peers import capital
-from gateway.net.statuses import REFUSALS
+from gateway.net.statuses import REFUSALS, WARNINGS
 
 
 class Meaning(StrEnum):
@@ -51,7 +51,7 @@ _BY_HAND = "no repetition changes it; somebody must change a setting, here or th
 TABLE: tuple[Rule, ...] = (
     _row((0x0000,), Meaning.TAKEN, "taken", "took it", "success"),
     _row(
-        (0x0001, 0x0107, 0x0116),
+        WARNINGS,
         Meaning.TAKEN,
         "taken-with-warning",
         "took it but not every value",

@@ -22,6 +22,7 @@ FILM = ".mp4"  # a clip while it is encoded, then a part of its object
 INDEX = ".index"
 ERASED = ".erased"  # of a folder: its exam is no more, and what is left of it goes
 ERASURE = "erasure"
+MARKS = (TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED)  # what was decided of a picture, beside its files
 DAMAGED = ".damaged"  # kept for service, used by nobody
 
 

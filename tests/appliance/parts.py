@@ -32,7 +32,7 @@ class Parts:
         self._image = image
         self._left: Counter[str] = Counter()  # tests of a module that did not end yet
         self._outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @pytest.hookimpl(tryfirst=True)  # before -k leaves tests out: a module of which some did not run does not count
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -44,7 +44,7 @@ class Parts:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         module = _module(report.nodeid)
-        self._seconds[module] += report.duration  # type: ignore[assignment]  # a Counter adds up floats too
+        self._seconds[module] += report.duration
         if report.when == "call" or report.outcome != "passed":
             self._outcomes[module][report.outcome] += 1
 

@@ -167,20 +167,19 @@ class StepSender:
         So answers one whose database is away, and one that has it already but does not name the reason (Error ID
         A710, PS3.4 F.7.2.2.3). The first mostly ends within the hour; no other message waits for that.
         """
-        ends = message.attempts > _MOST_TRIES_IN_DOUBT
-        if ends:
-            warn(_log, "step_in_doubt", server=self._server, step=message.step, tries=message.attempts)
+        if message.attempts <= _MOST_TRIES_IN_DOUBT:
+            wait = backoff.delay_before(message.attempts)
+            self._again(message, error, wait_s=wait.total_seconds(), in_doubt=True)
+            return
+        warn(_log, "step_in_doubt", server=self._server, step=message.step, tries=message.attempts)
         self._spool.steps.move(
             message,
-            MessageState.SENT if ends else MessageState.QUEUED,
+            MessageState.SENT,
             Owner.FORWARD,
-            wait_s=0 if ends else backoff.delay_before(message.attempts).total_seconds(),
-            code=IN_DOUBT if ends else _UNKNOWN_STEP if message.code == _UNKNOWN_STEP else error.code,
-            reason=f"The server {self._server} does not say whether it has the end of this procedure step."
-            if ends
-            else error.what,
+            code=IN_DOUBT,
+            reason=f"The server {self._server} does not say whether it has the end of this procedure step.",
             status=error.status,
-            in_doubt=not ends,
+            in_doubt=False,
         )
 
     def _hold(self, message: StepMessage, error: ScopegateError, *, in_doubt: bool) -> None:
@@ -198,12 +197,23 @@ class StepSender:
     def _later(self, message: StepMessage, error: DeliveryError, *, in_doubt: bool, attempts: int | None) -> None:
         # Longer than its server: if this message is what breaks it, the others go first.
         wait = self._patience.hold_back(error) + backoff.FIRST
+        self._again(message, error, wait_s=wait.total_seconds(), in_doubt=in_doubt, attempts=attempts)
+
+    def _again(
+        self,
+        message: StepMessage,
+        error: DeliveryError,
+        *,
+        wait_s: float,
+        in_doubt: bool,
+        attempts: int | None = None,
+    ) -> None:
         self._spool.steps.move(
             message,
             MessageState.QUEUED,
             Owner.FORWARD,
             attempts=attempts,
-            wait_s=wait.total_seconds(),
+            wait_s=wait_s,
             # That a step was created again once outlasts what comes in between, else it would be for ever.
             code=_UNKNOWN_STEP if message.code == _UNKNOWN_STEP else error.code,
             reason=error.what,

@@ -24,7 +24,7 @@ from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import tried
 from gateway.panel.words import NAMES
 
-_NOBODYS = "UTC"  # the zone of a box as it is delivered
+_AS_DELIVERED = "UTC"  # the zone of a box as it is delivered
 
 
 class FirstStartPages:
@@ -82,7 +82,7 @@ class FirstStartPages:
             "zone": self._setting_up.timekeeping.zone(),
             "wrong": "wrong" in request.query_params,
             "on_the_screen": self._context.own_machine.there,
-            "as_delivered": self._context.own_machine.settings().time.zone == _NOBODYS,
+            "as_delivered": self._context.own_machine.settings().time.zone == _AS_DELIVERED,
         }
 
     def _station(self, request: Request) -> Values:

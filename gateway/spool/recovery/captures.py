@@ -16,14 +16,10 @@ from gateway.spool.paths import (
     FILM,
     FRAMES,
     INDEX,
-    KEY,
     KEY_STILLS,
-    MOVED,
+    MARKS,
     OBJECT,
-    PURGED,
-    RELEASED,
     SEAL,
-    SIDE,
     SIDECAR,
     SUMS,
     TOMBSTONE,
@@ -115,8 +111,7 @@ def _restore_sidecar(spool: Spool, exam: str, uid: str) -> None:
 
 def _remove_leftovers(spool: Spool, folder: Path, names: set[str], known: set[str]) -> None:
     """Remove what was never acknowledged: half-written files of this process, and media without sidecar or row."""
-    marks = (TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED)
-    others = (OBJECT, SEAL, *marks, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
+    others = (OBJECT, SEAL, *MARKS, FRAMES, INDEX, FILM, DAMAGED, SUMS, ".lock", "exam.json")
     for name in sorted(names):
         whole = name.removesuffix(PART)
         if whole.endswith(others) or whole.startswith("order") or KEY_STILLS in whole:

@@ -11,16 +11,11 @@ from gateway.spool import records
 from gateway.spool.files import PART, sha256_of
 from gateway.spool.paths import (
     DAMAGED,
-    KEY,
     KEY_STILLS,
-    MOVED,
+    MARKS,
     OBJECT,
-    PURGED,
-    RELEASED,
     SEAL,
-    SIDE,
     SIDECAR,
-    TOMBSTONE,
 )
 from gateway.spool.purging import Purging
 from gateway.spool.queue import routing
@@ -65,7 +60,7 @@ def _drop_doubled_media(spool: Spool) -> None:
     """Remove media whose sealed object holds the same pictures: one copy on the disk."""
     with spool.database.read() as connection:
         sealed = {row["capture"] for row in connection.execute("SELECT capture FROM object")}
-    kept = (OBJECT, SEAL, SIDECAR, TOMBSTONE, RELEASED, PURGED, SIDE, KEY, MOVED, PART, DAMAGED)
+    kept = (OBJECT, SEAL, SIDECAR, *MARKS, PART, DAMAGED)
     paths = (
         path
         for path in spool.layout.of_exams("*.*")

@@ -307,3 +307,10 @@ def quiet() -> Iterator[Bench]:
     with folder_in_memory() as folder, running(folder) as bench:
         bench.open_exam()
         yield bench
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Iterator[Bench]:
+    """A box whose file says nothing of devices and other systems, and which nobody administers."""
+    with running(tmp_path, untouched=True) as bench:
+        yield bench
