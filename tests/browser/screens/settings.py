@@ -161,7 +161,6 @@ AFTER["settings_audit_try"] = until_tried
 at("settings_rare", "/settings/archives/destination/0", configured)
 AFTER["settings_rare"] = lambda page: (
     page.locator(".rare summary").tap(),
-    page.locator(".rare summary:not(:active)").wait_for(),  # it is drawn pressed in for a moment
     page.locator(".rare .row").last.scroll_into_view_if_needed(),
 )
 at("settings_elsewhere", "/settings/archives/elsewhere/destination/0/commitment", configured)
