@@ -178,7 +178,7 @@ TRIED_AGAIN = {**TRIED, "came_again": "1"}
 def test_what_a_start_makes_of_the_last_update() -> None:
     trying = replace(INSTALLED, phase=Phase.TRYING)
     assert after_start(INSTALLED, BOX_B, trial=True) == TRIED
-    assert after_start(trying, BOX_B, trial=False) == TRIED
+    assert after_start(trying, BOX_B, trial=False) == TRIED_AGAIN
     assert after_start(INSTALLED, BOX_A, trial=False) == {"phase": Phase.WENT_BACK, "reason": "no-start"}
     assert after_start(trying, BOX_A, trial=False) == {"phase": Phase.WENT_BACK, "reason": "no-end"}
     assert after_start(INSTALLED, replace(BOX_A, boot_id="boot-1"), trial=False) == {}

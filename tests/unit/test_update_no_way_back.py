@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.told import told
 from gateway.machine.update import memory
 from gateway.machine.update.box import Box, after_start, use_of_other
 from gateway.machine.update.memory import Memory, Phase
+from gateway.machine.update.ready import is_tried
 from tests.unit.test_update_machine import BOX_A, BOX_B, INSTALLED, Place, install, refused
 from tests.unit.test_update_trial import Machine, went_back
 
@@ -38,32 +38,38 @@ def started(kept: Memory, box: Box = BOX_B) -> Memory:
 def test_a_version_goes_back_twice_and_stays_when_the_box_comes_to_it_again() -> None:
     once = started(WENT_BACK)
     assert (once.phase, once.stays) == (Phase.TRYING, False)
-    pulled = started(once)  # the plug, while it was tried
-    assert (pulled.phase, pulled.stays) == (Phase.TRYING, False)
-    twice = started(changed(pulled, {"phase": Phase.WENT_BACK}))
-    assert (twice.phase, twice.stays) == (Phase.TRYING, True)
-    assert started(twice).stays
-    assert started(changed(twice, {"phase": Phase.WENT_BACK})).stays
+    twice = started(changed(once, {"phase": Phase.WENT_BACK, "reason": "picture"}))
+    assert (twice.phase, twice.reason, twice.stays) == (Phase.WENT_BACK, "picture", True)
+    assert started(twice) == twice
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_version_that_nobody_judges_is_tried_three_times(asked: bool) -> None:  # noqa: FBT001
+    """Its judge crashes, which restarts the box, and the version before does not start."""
+
+    def again(kept: Memory) -> Memory:
+        return changed(kept, after_start(kept, BOX_B, trial=asked))
+
+    tries = [INSTALLED]
+    for _ in range(4):
+        tries.append(again(tries[-1]))
+    assert [each.phase for each in tries[1:]] == [*[Phase.TRYING] * 2, *[Phase.WENT_BACK] * 2]
+    assert (tries[-1].reason, tries[-1].stays, tries[-2].stays) == ("no-end", True, True)
+
+
+def test_the_start_of_one_that_stays_is_no_trial(machine: Machine) -> None:
+    box = replace(BOX_B, places=machine.places)
+    for came_again, trial in [("", True), ("1", False)]:
+        machine.places.trial.touch()
+        assert is_tried(box, replace(INSTALLED, phase=Phase.TRYING, came_again=came_again)) is trial
+        assert machine.places.trial.exists() is trial
+    assert not is_tried(box, INSTALLED)
 
 
 def test_once_the_version_before_starts_again_the_way_back_is_open() -> None:
     for phase in (Phase.WENT_BACK, Phase.TRYING):
         assert started(replace(STAYS, phase=phase), BOX_A).came_again == ""
     assert after_start(WENT_BACK, BOX_A, trial=False) == {}
-
-
-def test_the_version_that_stays_has_its_trial_at_each_start(machine: Machine) -> None:
-    kept = memory.recalled(machine.places.memory)
-    memory.remember(replace(kept, came_again="2"), machine.places.memory)
-    machine.healthy = False
-    kept = machine.decide()
-    assert (kept.phase, kept.reason, kept.stays) == (Phase.WENT_BACK, "health", True)
-    assert (machine.rauc.told, machine.restarted) == ([], False)
-    said = told("update", machine.places.said) or {}
-    assert (said["trying"], said["proving"], machine.places.trial.exists()) == (False, False, False)
-    machine.healthy = True
-    good = machine.decide()
-    assert (good.phase, good.stays, machine.rauc.told) == (Phase.GOOD, False, ["good"])
 
 
 def test_one_that_was_started_again_for_the_first_time_goes_back_once_more(machine: Machine) -> None:

@@ -178,6 +178,18 @@ def test_a_program_that_starts_again_and_again_sends_it_back(machine: Machine) -
     went_back(machine, "units")
 
 
+def test_a_judge_that_breaks_sends_it_back_too(machine: Machine) -> None:
+    def breaks(_: float) -> str:
+        raise OSError
+
+    machine.states = breaks
+    with pytest.raises(OSError, match=r"^$"):
+        machine.decide()
+    kept = memory.recalled(machine.places.memory)
+    assert (kept.phase, kept.reason) == (Phase.WENT_BACK, "health")
+    assert (machine.rauc.told, machine.restarted) == (["bad"], True)
+
+
 SAID = [("picture", "picture"), ("", "health"), ("rm -rf /", "health"), ("x" * 9000, "x" * 40)]
 
 

@@ -154,8 +154,11 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     # The box did not get away from what was bad; or RAUC went on without whoever asked it.
     unproven = trial or waiting or kept.phase is Phase.WENT_BACK or kept.reason == CUT
     if kept.slot == box.slot and unproven:
-        again = once_more(kept) if kept.phase is Phase.WENT_BACK else {}
-        return {"phase": Phase.TRYING, "reason": "", **again}
+        again = _came_again(kept, box)
+        if not stays_from_now(kept, box):
+            return {"phase": Phase.TRYING, "reason": "", **again}
+        stayed = kept.stays and kept.phase is Phase.WENT_BACK
+        return {} if stayed else {"phase": Phase.WENT_BACK, "reason": kept.reason or "no-end", **again}
     way_back = {"came_again": ""} if kept.came_again and kept.slot != box.slot else {}  # it is open again
     if waiting and kept.boot_id != box.boot_id:
         reason = "no-start" if kept.phase is Phase.INSTALLED else "no-end"
@@ -163,6 +166,17 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     if fell_back:
         return {"phase": Phase.WENT_BACK, "slot": box.other, "reason": "no-start", **way_back}
     return way_back
+
+
+def stays_from_now(kept: Memory, box: Box) -> bool:
+    """Say whether the running version is tried no more: the box came to it again for the second time."""
+    return replace(kept, **_came_again(kept, box)).stays  # type: ignore[arg-type]
+
+
+def _came_again(kept: Memory, box: Box) -> dict[str, str]:
+    """Return the words that change when the running version is one that was on trial in a start before."""
+    returned = kept.slot == box.slot and kept.phase in (Phase.WENT_BACK, Phase.TRYING)
+    return once_more(kept) if returned else {}
 
 
 def use_of_other(kept: Memory, box: Box) -> str:

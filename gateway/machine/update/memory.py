@@ -34,7 +34,7 @@ class Memory:
 
     `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
     `in_a`, `in_b`: which version a slot holds: it ran from there, or was written whole; "" when nobody knows.
-    `came_again`: how often this version was started after it went back, twice at most.
+    `came_again`: how often the box came to this version again after its trial, which had a bad end or none.
     """
 
     phase: Phase = Phase.NONE
@@ -50,7 +50,7 @@ class Memory:
 
     @property
     def stays(self) -> bool:
-        """Say whether this version stays, proven or not: the box went back twice, and came to it again."""
+        """Say whether this version stays, unproven and tried no more: the box came to it again twice."""
         return self.came_again == _TWICE
 
     def version_in(self, slot: str) -> str:
@@ -63,7 +63,7 @@ def holds(slot: str, version: str) -> dict[str, str]:
 
 
 def once_more(kept: Memory) -> dict[str, str]:
-    """Return the words that change when a version is started that went back."""
+    """Return the words that change when a version is started that was on trial before."""
     return {"came_again": _TWICE if kept.came_again else _ONCE}
 
 

@@ -25,7 +25,7 @@ def get_ready(clock: Clock) -> None:
     """Put everything right. Raises OSError, KeyError on a machine that is no appliance."""
     here, ours = boxes.this(clock), own_disk.of()
     kept = here.recalled()
-    trial, fell_back = here.on_trial, False
+    trial, fell_back = is_tried(here, kept), False
     try:
         fell_back = _UEFI.exists() and _firmware(here, kept, ours, trial=trial) and not trial
     except (
@@ -46,6 +46,16 @@ def get_ready(clock: Clock) -> None:
         start_count.came_up(ours.partitions["key"].device)
     except (OSError, KeyError) as error:
         warn(_log, "start_not_counted", error=type(error).__name__)
+
+
+def is_tried(here: Box, kept: Memory) -> bool:
+    """Say whether the firmware was asked for this start once, and end the trial of a version that stays anyhow.
+
+    What ends a trial restarts the box, which would lead here again, for ever.
+    """
+    if boxes.stays_from_now(kept, here):
+        here.places.trial.unlink(missing_ok=True)
+    return here.on_trial
 
 
 def _firmware(here: Box, kept: Memory, ours: OwnDisk, *, trial: bool) -> bool:

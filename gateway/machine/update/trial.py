@@ -61,17 +61,25 @@ class Trial:
         self._live = live
 
     def decide(self) -> None:
-        """Call the version good, or restart into the one before, if that one starts."""
+        """Call the version good, or restart into the one before, also when this very program does not work."""
+        wrong = "health"
         try:
             self._prove()
+            wrong = ""
         except NotHealthy as error:
-            self._go_back(str(error))
-        else:
-            kept = self._box.recalled()
-            self._box.places.trial.unlink(missing_ok=True)
-            floor = self._box.floor(kept)
-            good = {"phase": Phase.GOOD, "version": self._box.image.version, "slot": self._box.slot, "reason": ""}
-            self._box.note(kept, self._clock, **good, floor=floor, came_again="")
+            wrong = str(error)
+        finally:
+            self._settle(wrong)
+
+    def _settle(self, wrong: str) -> None:
+        if wrong:
+            self._go_back(wrong)
+            return
+        kept = self._box.recalled()
+        self._box.places.trial.unlink(missing_ok=True)
+        floor = self._box.floor(kept)
+        good = {"phase": Phase.GOOD, "version": self._box.image.version, "slot": self._box.slot, "reason": ""}
+        self._box.note(kept, self._clock, **good, floor=floor, came_again="")
 
     def _prove(self) -> None:
         """Raise NotHealthy at the first thing that is wrong."""
@@ -131,11 +139,6 @@ class Trial:
         warn(_log, "update_not_healthy", reason=reason, version=self._box.image.version)
         kept = self._box.recalled()
         gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
-        if kept.stays:  # the version before does not start: this one does what it can, and can be repaired
-            self._box.places.trial.unlink(missing_ok=True)  # first: what is said next is that nothing is tried
-            self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
-            event(_log, "update_stays")
-            return
         self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
         self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
         self._mark_bad()  # before the exam is over: a plug may be pulled as well
