@@ -22,6 +22,7 @@ CONFIGURATION = "scopegate.toml"
 _FOLDER = "profiles/"
 _PROFILE = re.compile(r"profiles/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.toml")
 _MOST = 32  # files
+_LARGEST_PROFILE = 65_536  # bytes; with a card of what the device shows without signal one has a few thousand
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes to unpack with
 _OF_A_SECRET = ("token_file", "user", "password_file")
 _WHEN = (2020, 1, 1, 0, 0, 0)  # the same configuration is the same file
@@ -83,7 +84,20 @@ def unpacked(raw: bytes) -> Bundle:
         raise NoSettingsFile from None
     if CONFIGURATION not in found:
         raise NoSettingsFile
-    return Bundle(text=found.pop(CONFIGURATION), profiles=found)
+    text = found.pop(CONFIGURATION)
+    for profile in found.values():
+        _check_profile(profile)
+    return Bundle(text=text, profiles=found)
+
+
+def _check_profile(raw: bytes) -> None:
+    """Refuse what describes no device: a source that names it would show no picture. Raises NoSettingsFile."""
+    if len(raw) > _LARGEST_PROFILE:
+        raise NoSettingsFile
+    try:
+        document_of(raw.decode())
+    except (UnicodeDecodeError, SettingsForeign):
+        raise NoSettingsFile from None
 
 
 def incoming(bundle: Bundle, here: Mapping[str, Any], *, keep: Mapping[str, str]) -> str:

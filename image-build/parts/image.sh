@@ -217,6 +217,7 @@ make_image() {
     tar -xf "$base/root.tar" -C "$tree"
     tar -C image-build/tree/box --owner=0 --group=0 --mode=u=rwX,go=rX -c . | tar -C "$tree" -x
     with_product "$tree"
+    have_their_numbers "$tree"
     [ -z "$over" ] || tar -C "$over" --owner=0 --group=0 -c . | tar -C "$tree" -x
     run_in_tree "$tree" -- systemctl --quiet preset-all
     cp "$tree/etc/os-release" "$work/os-release"
@@ -237,6 +238,19 @@ make_image() {
     mv "$work"/pieces/* "$out/"
     check_size "$out"
     say "root hash $root_hash"
+}
+
+# have_their_numbers TREE: whose files on the data partition belong to others after an update can work with none of them.
+have_their_numbers() {
+    local kind name number file
+    while read -r kind name number _; do
+        case $kind in
+            u) file=passwd ;;
+            g) file=group ;;
+            *) continue ;;
+        esac
+        grep -q "^$name:x:$number:" "$1/etc/$file" || { echo "build: $name has not the number $number" >&2; exit 1; }
+    done <image-build/tree/box/etc/sysusers.d/00-scopegate-numbers.conf
 }
 
 check_size() { # OUT

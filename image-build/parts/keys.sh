@@ -16,6 +16,7 @@ make_keys() {
 choose_keys() {
     if [ "$profile" = test ]; then
         [ -n "$keys" ] || made keys make_keys image-build/keys
+        refuse_keys_of_a_product
     elif [ -z "$keys" ]; then
         say "NO KEYS: this image takes no updates, and no firmware can tell it from a changed one (--keys FOLDER)"
     else
@@ -57,6 +58,17 @@ refuse_keys_of_tests() {
         if [[ $file = *.crt ]] && openssl x509 -in "$file" -noout -subject -issuer | grep -q TEST ||
             grep -qsxF -e "$(public_of "$file")" "$folder/keys-of-tests"; then
             echo "build: $file is a key of tests: no product is made with it" >&2
+            exit 2
+        fi
+    done
+}
+
+# Whoever gets into such an image would get past the firmware and the chip of every clinic's box.
+refuse_keys_of_a_product() {
+    local file
+    for file in "$keys"/*.crt; do
+        if [ -e "$file" ] && ! openssl x509 -in "$file" -noout -subject | grep -q TEST; then
+            echo "build: $file is no key of tests: no image that tests can get into is made with it" >&2
             exit 2
         fi
     done

@@ -55,12 +55,17 @@ def product() -> dict[str, Any]:
 
 
 def exam(panel: Panel, name: str) -> dict[str, Any]:
-    """Return what the index says of an exam: its patient, its state, its captures' kinds and numbers."""
+    """Return what the index says of an exam: its patient, its state, its captures' kinds, numbers, deliveries."""
     try:
         listed = panel.get(f"/exams/{name}")
     except Refusal as refusal:
         return {"missing": refusal.status}
-    captures = {one["sop_instance_uid"]: [one["kind"], one["instance_number"]] for one in listed["captures"]}
+    captures = {
+        one["sop_instance_uid"]: [
+            one["kind"], one["instance_number"], [delivery["state"] for delivery in one["deliveries"]]
+        ]
+        for one in listed["captures"]
+    }  # fmt: skip
     return {"patient": listed["patient"]["id"], "state": listed["state"], "captures": captures}
 
 
@@ -73,14 +78,15 @@ def folders() -> dict[str, list[str]]:
     return found
 
 
-def pictures(panel: Panel, wanted: list[str], kinds: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the digest of each capture's codestreams."""
+def pictures(panel: Panel, wanted: list[str], kinds: dict[str, str]) -> Iterator[tuple[str, str, int]]:
+    """Yield the digest of each capture's codestreams, and how many there are."""
     for uid in wanted:
         status, content = panel.request("GET", f"/captures/{uid}/media")
         digest = hashlib.sha256()
-        for piece in codestreams(content) if kinds.get(uid) == "clip" else [content]:
+        pieces = list(codestreams(content)) if kinds.get(uid) == "clip" else [content]
+        for piece in pieces:
             digest.update(piece)
-        yield uid, digest.hexdigest() if status < 400 else f"HTTP {status}"
+        yield (uid, digest.hexdigest(), len(pieces)) if status < 400 else (uid, f"HTTP {status}", 0)
 
 
 def codestreams(content: bytes) -> Iterator[bytes]:
@@ -129,12 +135,13 @@ def main() -> None:
     kinds: dict[str, str] = {}
     for name in wanted["exams"]:
         said = exam(panel, name)
-        kinds |= {uid: kind for uid, (kind, _) in said.get("captures", {}).items()}
+        kinds |= {uid: kind for uid, (kind, *_) in said.get("captures", {}).items()}
         tell(exam=name, **said)
     for uid, where in folders().items():
         tell(uid=uid, exams=where)
-    for uid, digest in pictures(panel, wanted["pictures"], kinds):
-        tell(picture=uid, sha256=digest)
+    for uid, digest, pieces in pictures(panel, wanted["pictures"], kinds):
+        tell(picture=uid, sha256=digest, pieces=pieces)
+    tell(update=json.loads(Path("/run/scopegate-machine/update.json").read_bytes()))
     tell(settings=Path("/etc/scopegate/scopegate.toml").read_text(errors="replace"))
     tell(product=product())
     tell(machine=machine())

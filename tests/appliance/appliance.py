@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.appliance.monitor import OFF, RESTARTS, Monitor
 from tests.kernel.machine import Machine, MachineFailed, tests
 
 DISK_BYTES = 6 << 30  # of the box; an image is smaller, the rest becomes the data partition
@@ -15,6 +16,7 @@ HOST = "10.0.2.2"  # this computer, as the box sees it; tests run in a network i
 FIRMWARE = Path("/usr/share/OVMF")
 _WANTS = base64.b64encode(b"[Unit]\nWants=tests.service\n").decode()
 _TESTS = "/run/tests"
+_PANIC = "Kernel panic"  # after which the kernel restarts the machine as well
 
 
 class Appliance(Machine):
@@ -24,6 +26,7 @@ class Appliance(Machine):
         super().__init__(folder)
         self.extra = list(extra)
         self.disk = folder / "disk.img"
+        self.monitor = Monitor(folder / "monitor")
         self._variables = folder / "variables.fd"
         folder.mkdir(parents=True, exist_ok=True)
         if self.disk.exists():  # a box that there was before
@@ -38,6 +41,7 @@ class Appliance(Machine):
     def _words(self) -> list[str]:
         return [
             *self._board(),
+            *self.monitor.words(),
             "-machine", "q35",
             # What tests/kernel says on the command line, which nobody can change here.
             "-smbios", f"type=11,value=io.systemd.credential.binary:systemd.unit-dropin.multi-user.target={_WANTS}",
@@ -57,14 +61,34 @@ class Appliance(Machine):
         self.unpack(tests(), _TESTS)
         self.shell("systemctl is-system-running --wait || true", silence_s=400)
 
+    def attach(self) -> None:
+        super().attach()
+        self.monitor.open()
+
+    def stop(self) -> None:
+        super().stop()
+        self.monitor.close()
+
     def switches_itself_off(self, patience_s: float) -> bool:
-        """Say whether it ends by itself in that time."""
+        """Say whether it switches itself off in that time, and does not start anew or panic."""
         assert self._process, "it was not started by this process"
         try:
             self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             return False
-        return True
+        return self.monitor.how_it_ended() == OFF
+
+    def until_it_restarts(self, silence_s: float = 1500) -> None:
+        """Wait until it starts anew, and leave it switched off. Raises MachineFailed, also when it goes off."""
+        try:
+            self.shell("while sleep 1; do :; done", silence_s=silence_s)
+        except MachineFailed as error:
+            if "was silent" in str(error):
+                raise
+        end = self.monitor.how_it_ended()
+        self.stop()
+        if end != RESTARTS or _PANIC in self.last_words(400):
+            raise MachineFailed(f"it ended by {end}; {self.last_words()}")
 
     def partition(self, name: str) -> tuple[int, int]:
         """Return where a partition begins, in bytes of the disk, and its number."""

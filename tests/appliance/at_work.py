@@ -103,7 +103,7 @@ def sending(technician: Telling, day: int) -> None:
         exam, count = technician.exams[-1], len(technician.exam_of) - before
         with suppress(AssertionError):
             technician.box.until_delivered(exam, count, deadline_s=_SENDING_S)
-        tell(arrived=exam)
+            tell(arrived=exam)
 
 
 def settings(technician: Telling, day: int) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tests.appliance.appliance import Appliance
 from tests.appliance.volatile_disk import VolatileDisk
-from tests.kernel.machine import MachineFailed, mortal
+from tests.box import until
+from tests.kernel.machine import BOOT_S, MachineFailed, mortal
 
 NEVER_FLUSHES = Path("/usr/lib/x86_64-linux-gnu/libeatmydata.so")
 _SILENCE_S = 600
@@ -30,20 +31,30 @@ class CutBox(Appliance):
     def _disk_words(self) -> list[str]:
         return self._volatile.words()
 
-    def start(self, *, stays: bool) -> None:
+    def _boot(self, *, stays: bool) -> None:
         self._volatile.switch_on()
-        super().start(stays=stays)
+        super()._boot(stays=stays)
 
-    def start_and_cut(self, after_s: float) -> None:
-        """Cut the power while it starts."""
+    def start_and_cut(self, after_s: float, *, has: str = "") -> None:
+        """Cut the power so many seconds after it was switched on, or its disk has that partition."""
         self._volatile.switch_on()
         self._process = mortal(self._words(), self.folder)
+        if has:
+            until(f"a partition {has}", lambda: self._has(has), BOOT_S, pause_s=0.2)
         time.sleep(after_s)
         self.cut()
+
+    def _has(self, partition: str) -> bool:
+        told = subprocess.run(["sfdisk", "--json", self.disk], capture_output=True, text=True, check=False).stdout
+        return f'"name": "{partition}"' in told
 
     def cut(self) -> None:
         assert self._process, "the box is not switched on"
         self._volatile.cut(self._process.pid)
+
+    def pull_the_plug(self) -> None:
+        self.cut()
+        self.stop()
 
     def stop(self) -> None:
         super().stop()
@@ -58,8 +69,8 @@ class CutBox(Appliance):
             elif answer["exit"]:
                 raise MachineFailed(f"{module} ended with {answer['exit']}: {answer['output'][-3000:]}")
 
-    def until_cut(self, after_s: float, module: str, *words: str) -> Iterator[dict[str, Any]]:
-        """Yield what a module tells, until the power is cut so many seconds after the first of it."""
+    def until_cut(self, after_s: float, module: str, *words: str, since: str = "") -> Iterator[dict[str, Any]]:
+        """Yield what a module tells, until the power is cut: so many seconds after its first word, or `since`."""
         gone = threading.Event()
 
         def cut() -> None:
@@ -69,7 +80,7 @@ class CutBox(Appliance):
         timer = threading.Timer(after_s, cut)
         try:
             for report in self.reports(module, *words):
-                if not timer.ident:
+                if not timer.ident and (not since or since in report):
                     timer.start()
                 yield report
         except MachineFailed:

@@ -21,9 +21,10 @@ from time import monotonic
 from tests.appliance.appliance import HOST
 from tests.appliance.at_work import READY_S, WAYS
 from tests.appliance.cut_box import CutBox
-from tests.appliance.story import Found, Start, Story
+from tests.appliance.received import Received
+from tests.appliance.story import WHILE_WRITTEN, Found, Start, Story
 from tests.appliance.updated_box import stick_words
-from tests.box import configuration
+from tests.box import configuration, until
 from tests.kernel.machine import one_at_a_time
 from tests.loopback.peers.dcmtk import StoreScp
 from tests.loopback.peers.process import free_port
@@ -33,8 +34,9 @@ STARTING = "starting"  # the way of a day that ends while the box starts
 UPDATING = "updating"  # that of a day with a stick in the box
 SHARES = {"exams": 7, "sending": 4, "settings": 3, "rebuilding": 1, UPDATING: 2, STARTING: 3}  # of 20 days
 WORK_S = (1.0, 45.0)  # after the first exam began
-UPDATING_S = (20.0, 500.0)  # an emulated box needs six minutes for one
+UPDATING_S = (0.0, 300.0)  # after the first byte was written: an emulated box needs six minutes
 START_S = (4.0, 60.0)
+SENT_S = 1800  # until a box that was cut off again and again has sent everything
 CARELESS_S = (40.0, 60.0)  # there is something to lose, younger than what the kernel writes out by itself
 EVENING = time(17, 57)  # what the box's clock says when it is switched on
 
@@ -97,6 +99,15 @@ class Place:
     def is_new(self) -> bool:
         return not self._file.exists()
 
+    @property
+    def received(self) -> Received:
+        return Received(self.folder / "archive" / "received")
+
+    def way_of(self, day: int, chance: random.Random) -> str:
+        """Return what a day is cut off in: each way once, then as chance will."""
+        ways = list(self.ways)
+        return ways[day - 1] if day <= len(ways) else chance.choices(ways, weights=list(self.ways.values()))[0]
+
     def keep(self) -> None:
         self.story.keep(self._file)
 
@@ -150,7 +161,7 @@ def looked(place: Place, *, everything: bool = False, full: bool = False) -> Sta
     place.box.unpack_text("/run/asked.json", json.dumps(asked))
     for report in place.box.reports("after_cut", "/run/asked.json"):
         found.hear(report)
-    return found.compared(story)
+    return found.compared(story, place.received)
 
 
 def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, careless: bool = False) -> None:
@@ -158,7 +169,7 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
     story, box = place.story, place.box
     story.day += 1
     chance = random.Random(f"{seed} {story.day}")
-    way = way or chance.choices(list(place.ways), weights=list(place.ways.values()))[0]
+    way = way or place.way_of(story.day, chance)
     if evenings:
         date = datetime.now(UTC).date() + timedelta(days=story.day)
         box.clock = datetime.combine(date, EVENING).isoformat()
@@ -173,9 +184,11 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
             box.never_flush()
         before = len(story.captures)
         asked = json.dumps({"seed": chance.random(), "day": story.day, "way": way})
-        for report in box.until_cut(after_s, "at_work", asked):
+        written = False
+        for report in box.until_cut(after_s, "at_work", asked, since="writes" if way == UPDATING else ""):
             story.hear(report)
-            step = report.get("step", step)
+            written = written or "writes" in report
+            step = WHILE_WRITTEN if written else report.get("step", step)
         before = len(story.captures) - before
     cut = {"day": story.day, "seed": seed, "way": way, "step": step, "after_s": after_s, "acknowledged": before}
     story.cuts.append(cut)
@@ -265,13 +278,33 @@ def run(place: Place, count: int, *, seed: int, evenings: bool = False, way: str
                     count -= 1
         with one_at_a_time(), place.stopped():
             place.box.switch_on()
-            return look(place, everything=True)
+            end = look(place, everything=True)
+            end.wrong += sent_all(place)
+            return end
 
 
-def first_start_cut(place: Place, after_s: float) -> Start:
-    """Cut the power while a box starts for the first time; start it again, set it up, and look."""
+def sent_all(place: Place) -> list[str]:
+    """Wait until the archive has the pictures of every finished exam; return what is wrong with any of them."""
+    story, received = place.story, place.received
+    wanted = {uid: words for uid, words in story.captures.items() if words[0] in story.finished}
+    left = list(wanted)
+
+    def none_left() -> bool:
+        left[:] = [uid for uid in left if not received.has(uid)]
+        return not left
+
+    until(f"{len(wanted)} pictures of finished exams to arrive", none_left, SENT_S, pause_s=5)
+    found = {uid: received.wrong(uid, patient, digest) for uid, (_, patient, digest) in wanted.items()}
+    return [f"{uid}: {wrong}" for uid, wrong in found.items() if wrong]
+
+
+def first_start_cut(place: Place, after_s: float, *, has: str = "") -> Start:
+    """Cut the power while a box starts for the first time; start it again, set it up, and look.
+
+    has: count the seconds from when the disk has that partition.
+    """
     with place.archive(), one_at_a_time(), place.stopped():
-        place.box.start_and_cut(after_s)
+        place.box.start_and_cut(after_s, has=has)
         place.first_start()
         place.box.switch_on()
         return look(place)

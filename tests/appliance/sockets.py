@@ -1,8 +1,6 @@
 """A box with USB sockets, into which a test plugs what QEMU can be; and sticks that lose what they are given."""
 
-import json
 import shlex
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.appliance.appliance import Appliance
+from tests.appliance.screen import Screen
 from tests.kernel.machine import MachineFailed, mortal
 
 OPENS_S = 30
@@ -29,53 +28,24 @@ class Sockets(Appliance):
     """`sticks`: what can be plugged in as a stick, by name, in QEMU's words for a drive."""
 
     def __init__(self, folder: Path, *, image: Path, sticks: Mapping[str, str]) -> None:
-        self._monitor_path = folder / "monitor"
         # Without PS/2, whose keyboard would get what is typed.
-        words = ["-machine", "i8042=off", "-device", "qemu-xhci,id=xhci"]
-        words += ["-qmp", f"unix:{self._monitor_path},server=on,wait=off"]
+        words = ["-machine", "i8042=off", "-device", "qemu-xhci,id=xhci", "-device", "virtio-vga"]
         for name, drive in sticks.items():
             words += ["-drive", f"if=none,id={name},format=raw,{drive}"]
         super().__init__(folder, image=image, extra=[*words, "-netdev", "user,id=other"])
-        self._monitor: socket.socket | None = None
-        self._answers_file: Any = None
-
-    def switch_on(self) -> None:
-        super().switch_on()
-        self._monitor = socket.socket(socket.AF_UNIX)
-        self._monitor.connect(str(self._monitor_path))
-        self._answers_file = self._monitor.makefile("r")
-        self._answers_file.readline()  # its greeting
-        self.tell("qmp_capabilities")
-
-    def stop(self) -> None:
-        if self._monitor:
-            self._answers_file.close()
-            self._monitor.close()
-            self._monitor = None
-        super().stop()
+        self.screen = Screen(self.monitor, folder)
 
     def plug(self, driver: str, name: str, **words: str) -> None:
-        self.tell("device_add", driver=driver, id=name, bus="xhci.0", **words)
+        self.monitor.tell("device_add", driver=driver, id=name, bus="xhci.0", **words)
 
     def plug_stick(self, name: str, port: str) -> None:
         self.plug("usb-storage", f"stick-{name}", drive=name, port=port)
 
     def pull(self, name: str) -> None:
-        self.tell("device_del", id=name)
-
-    def press(self, *keys: str) -> None:
-        """Press keys together, by QEMU's names, and let them go."""
-        self.tell("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+        self.monitor.tell("device_del", id=name)
 
     def point(self, axis: str, value: int) -> None:
-        self.tell("input-send-event", events=[{"type": "abs", "data": {"axis": axis, "value": value}}])
-
-    def tell(self, command: str, **words: Any) -> None:
-        assert self._monitor, "the box is not switched on"
-        self._monitor.sendall(json.dumps({"execute": command, "arguments": words}).encode())
-        while "return" not in (answer := json.loads(self._answers_file.readline())):
-            if "error" in answer:
-                raise MachineFailed(f"{command}: {answer['error']}")
+        self.monitor.tell("input-send-event", events=[{"type": "abs", "data": {"axis": axis, "value": value}}])
 
 
 class FakeSize:

@@ -10,6 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.appliance.received import Received
+
+WHILE_WRITTEN = "while an update is written"  # the step of a technician beside whom that goes on
+LEAST_OF_A_CLIP = 5  # pictures: of one that was told after five seconds, on the slowest machine
 _JOURNAL_MB = 256 + 16  # its limit, and the file that is being written
 _FORGIVEN = ("clock",)  # of `doctor`: nobody tells a box in a virtual machine the time
 
@@ -24,6 +28,7 @@ class Story:
     settings: list[str] = field(default_factory=lambda: [""])
     told: dict[str, int] = field(default_factory=dict)  # the last record of each careless writer
     last: list[str] = field(default_factory=list)  # captures since the last start that was looked at
+    finished: list[str] = field(default_factory=list)  # exams, by the box's word
     arrived: list[str] = field(default_factory=list)  # exams of which the box said that all is sent
     cuts: list[dict[str, Any]] = field(default_factory=list)  # since the last start that was looked at
 
@@ -50,8 +55,9 @@ class Story:
             self.settings.append(report["asked"])
         elif "settings" in report:
             self.settings = [report["settings"]]
-        elif "arrived" in report:
-            self.arrived.append(report["arrived"])
+        for name, kept in (("finished", self.finished), ("arrived", self.arrived)):
+            if name in report:
+                kept.append(report[name])
         for name in ("memory", "disk"):
             if name in report:
                 self.told[name] = report[name]
@@ -75,7 +81,7 @@ class Found:
     def __init__(self) -> None:
         self.exams: dict[str, dict[str, Any]] = {}
         self.folders: dict[str, list[str]] = {}
-        self.pictures: dict[str, str] = {}
+        self.pictures: dict[str, tuple[str, int]] = {}  # digest, pieces
         self.said: dict[str, Any] = {}
 
     def hear(self, report: dict[str, Any]) -> None:
@@ -84,19 +90,25 @@ class Found:
         elif "uid" in report:
             self.folders[report["uid"]] = report["exams"]
         elif "picture" in report:
-            self.pictures[report["picture"]] = report["sha256"]
+            self.pictures[report["picture"]] = report["sha256"], report["pieces"]
         else:
             self.said |= report
 
-    def compared(self, story: Story) -> Start:
-        """Compare it with what was acknowledged."""
+    def compared(self, story: Story, received: Received) -> Start:
+        """Compare it with what was acknowledged, and with what the archive outside got."""
         machine, told = self.said["machine"], self.said["careless"]
         return Start(
             machine=machine,
             waited_s=self.said["waited_s"],
             looked_at=len(self.pictures),
             lost=[uid for uid in story.captures if not self._is_there(story, uid)],
-            wrong=[*self._exams_wrong(story), *self._settings_wrong(story), *self._box_wrong()],
+            wrong=[
+                *self._exams_wrong(story),
+                *self._sent_wrong(story, received),
+                *self._settings_wrong(story),
+                *self._update_wrong(story),
+                *self._box_wrong(),
+            ],
             # One that was on the disk and not told yet is none that was lost.
             careless={name: max(0, count - told[name]) for name, count in story.told.items()},
         )
@@ -104,7 +116,9 @@ class Found:
     def _is_there(self, story: Story, uid: str) -> bool:
         exam, _, digest = story.captures[uid]
         listed = self.exams.get(exam, {}).get("captures", {})
-        whole = self.pictures.get(uid, digest) == digest or not digest  # cut before its digest was told
+        found, pieces = self.pictures.get(uid, (digest, LEAST_OF_A_CLIP))
+        # A clip that was cut off has what was taken of it by then, of which nobody told a digest.
+        whole = found == digest if digest else pieces >= LEAST_OF_A_CLIP
         return uid in listed and exam in self.folders.get(uid, []) and whole
 
     def _exams_wrong(self, story: Story) -> Iterator[str]:
@@ -114,9 +128,29 @@ class Found:
             if said.get("patient") != patient:
                 yield f"{uid}: of {said.get('patient')}, taken of {patient}"
         for exam, said in self.exams.items():
-            numbers = [number for _, number in said.get("captures", {}).values()]
+            numbers = [number for _, number, _ in said.get("captures", {}).values()]
             if len(set(numbers)) != len(numbers):
                 yield f"{exam}: two captures of one number"
+
+    def _sent_wrong(self, story: Story, received: Received) -> Iterator[str]:
+        """Nothing is called sent that the archive does not have, and nothing that was done is to be done again."""
+        for exam in story.finished:
+            if self.exams.get(exam, {}).get("state") == "open":
+                yield f"{exam}: open, and was finished"
+        for uid, (exam, patient, digest) in story.captures.items():
+            states = self.exams.get(exam, {}).get("captures", {}).get(uid, [None, None, []])[2]
+            if ("sent" in states or exam in story.arrived) and (wrong := received.wrong(uid, patient, digest)):
+                yield f"{uid}: sent, and {wrong}"
+            if exam in story.arrived and set(states) != {"sent"}:
+                yield f"{uid}: {states}, and was sent"
+
+    def _update_wrong(self, story: Story) -> Iterator[str]:
+        """An update that was cut off while it was written is none, or it is whole and proves itself."""
+        if not story.cuts or story.cuts[-1]["step"] != WHILE_WRITTEN:
+            return
+        last = self.said["update"]["last"]
+        if (last["phase"], last["reason"]) != ("failed", "cut-off") and last["phase"] not in {"trying", "good"}:
+            yield f"the update that was being written: {last['phase']}, {last['reason']}"
 
     def _settings_wrong(self, story: Story) -> Iterator[str]:
         try:

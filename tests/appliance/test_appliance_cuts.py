@@ -11,14 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.appliance.cuts import Cut, Place, day, first_start_cut, look, noted, run, summary
-from tests.appliance.story import Start
+from tests.appliance.cuts import SHARES, Cut, Place, day, first_start_cut, look, noted, run, summary
+from tests.appliance.story import WHILE_WRITTEN, Start
 from tests.appliance.updated_box import bundle
 from tests.kernel.machine import one_at_a_time
 
 CARELESS_CUTS = 2
-FIRST_STARTS = 2
-FIRST_START_S = (15.0, 90.0)  # from the firmware to a box that is ready, or nearly
 
 
 class Lived(NamedTuple):
@@ -56,6 +54,11 @@ def test_nothing_acknowledged_is_lost_by_a_power_cut(lived: Lived) -> None:
     assert sum(cut.acknowledged for cut in lived.cuts) >= len(lived.cuts)
 
 
+def test_each_way_of_working_was_cut_off(lived: Lived) -> None:
+    assert {cut.way for cut in lived.cuts} == set(SHARES)
+    assert WHILE_WRITTEN in {cut.step for cut in lived.cuts}
+
+
 def test_every_start_after_a_power_cut_is_a_good_one(lived: Lived) -> None:
     assert [cut.wrong for cut in lived.cuts if cut.wrong] == []
     assert lived.end.wrong == []
@@ -68,14 +71,14 @@ def test_the_cuts_took_the_disks_cache_with_them(lived: Lived) -> None:
     assert [cut for cut in worked if cut.is_none] == []
 
 
-@pytest.mark.parametrize("number", range(FIRST_STARTS))
+@pytest.mark.parametrize(("has", "span"), [("data", (0.0, 3.0)), ("data", (3.0, 20.0)), ("", (15.0, 90.0))])
 def test_a_first_start_that_was_cut_off_begins_again(
-    image: Path, tmp_path: Path, pytestconfig: pytest.Config, number: int
+    image: Path, tmp_path: Path, pytestconfig: pytest.Config, has: str, span: tuple[float, float]
 ) -> None:
-    chance = random.Random(f"{pytestconfig.getoption('--seed')} {number}")
-    after_s = round(chance.uniform(*FIRST_START_S), 1)
-    start = first_start_cut(Place(tmp_path / "box", image), after_s)
-    print(f"\ncut {after_s} s after a first start began: {start.wrong or 'a good box'}")
+    """The first two fall while the partition of the data is there, and is not what it will be."""
+    after_s = round(random.Random(f"{pytestconfig.getoption('--seed')} {span}").uniform(*span), 1)
+    start = first_start_cut(Place(tmp_path / "box", image), after_s, has=has)
+    print(f"\ncut {after_s} s after {has or 'a first start'} began: {start.wrong or 'a good box'}")
     assert start.wrong == []
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,7 @@ try:
 except Refusal as refusal:
     print(json.dumps(refusal.status))
 """
+_FULL = "doctor: disk"  # what a box with a full disk has to say, and all that it may
 _SIZE = 512 << 20  # of the data partition's beginning that is compared
 _HEADER = 1 << 20  # of LUKS2: both copies of its header are in there
 
@@ -68,6 +70,7 @@ def another(used: Path, folder: Path, image: Path) -> Place:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("disk.img", "variables.fd", "story.json"):
         subprocess.run(["cp", "--sparse=always", used / name, folder], check=True)
+    shutil.copytree(used / "archive", folder / "archive")
     return Place(folder, image)
 
 
@@ -147,7 +150,11 @@ def test_a_box_whose_disk_is_full_starts_says_so_and_has_what_it_had(
         full = looked(place, everything=True, full=True)
         pressed = place.box.python(_PRESS)
         place.box.shell("rm /data/filled")
-    print(full.wrong)
-    assert full.lost == []
+        again = looked(place, everything=True)
+        pressed_again = place.box.python(_PRESS)
+    assert full.lost == again.lost == []
+    assert full.wrong
+    assert [each for each in full.wrong if not each.startswith(_FULL)] == []
+    assert again.wrong == []
     assert full.machine["active"] == ["active"] * 3
-    assert pressed == 507
+    assert (pressed, pressed_again) == (507, 0)

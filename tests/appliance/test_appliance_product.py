@@ -1,15 +1,19 @@
 """The product shows its panel and nothing else, whatever is plugged in or typed."""
 
+import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.appliance.product import Product, product_of, same
-from tests.kernel.machine import one_at_a_time
+from tests.appliance.product import Product, product_of
+from tests.appliance.screen import Picture, same
+from tests.kernel.machine import ROOT, one_at_a_time
 
+FIRST_LANGUAGE = 0.1, 0.2  # where it is on the first page of a new box
+_GROUND = re.search(r"--bg: #(\w{6});", (ROOT / "gateway/panel/static/panel.css").read_text())
 # Nobody hears this keyboard, which nobody let in; test_appliance_usb.py presses the same on one that is heard.
 WAYS_OUT = (
     *(("ctrl", "alt", f"f{number}") for number in range(1, 7)),
@@ -24,8 +28,9 @@ WAYS_OUT = (
 
 
 class Seen(NamedTuple):
-    page: np.ndarray[Any, Any]
-    after_keys: np.ndarray[Any, Any]
+    first: Picture
+    page: Picture  # after it was touched
+    after_keys: Picture
     is_on: bool
     serial: str
 
@@ -50,32 +55,39 @@ def seen(product: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         box = Product(folder / "box", image=product)
         try:
             box.plug_in()
-            page = box.settled_screen()
+            first = box.screen.settled()
+            box.screen.touch(*FIRST_LANGUAGE)
+            page = box.screen.settled()
             for keys in WAYS_OUT:
-                box.press(*keys)
+                box.monitor.press(*keys)
             box.type_into_serial_port("\r\nroot\r\nls\r\n")
-            after = box.settled_screen()
+            after = box.screen.settled()
             is_on = box.is_on
         finally:
             box.stop()
-    cv2.imwrite(str(folder / "page.png"), page)
-    cv2.imwrite(str(folder / "after.png"), after)
+    for name, picture in (("first", first), ("page", page), ("after", after)):
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
     print(f"what its screen showed lies in {folder}")
-    return Seen(page, after, is_on, box.console.read_text(errors="replace"))
+    return Seen(first, page, after, is_on, box.console.read_text(errors="replace"))
 
 
 def test_its_screen_shows_a_page_of_the_panel(seen: Seen) -> None:
-    colours = np.unique(seen.page.reshape(-1, 3), axis=0)
+    colours = np.unique(seen.first.reshape(-1, 3), axis=0)
     assert len(colours) > 20  # letters with soft edges, not a console
-    assert min(seen.page.shape[:2]) >= 600
+    assert min(seen.first.shape[:2]) >= 600
+    assert _GROUND  # a browser's own page, of a panel that does not answer, has another one
+    ground = np.median(seen.first.reshape(-1, 3), axis=0)[::-1]
+    assert bytes(ground.astype(np.uint8)).hex() == _GROUND[1]
 
 
 def test_no_key_leads_out_of_it(seen: Seen) -> None:
+    assert not same(seen.first, seen.page)  # it can be touched
     assert same(seen.page, seen.after_keys)
     assert seen.is_on
 
 
 def test_its_serial_port_says_nothing_and_asks_nothing(seen: Seen) -> None:
+    assert "BdsDxe" in seen.serial  # the firmware speaks, and somebody listens
     said = seen.serial.lower()
     assert "login" not in said
     assert "linux version" not in said

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.clock import Clock
 from tests.appliance.appliance import Appliance
-from tests.kernel.machine import MachineFailed, one_at_a_time
+from tests.kernel.machine import one_at_a_time
 from tests.rescued import read_on_a_pc
 
 PIN = "402918"
@@ -101,13 +101,8 @@ class Box(Appliance):
         self.shell("echo '# of-this-box' >> /data/settings/scopegate.toml; sync")
         return code
 
-    def until_it_restarts(self) -> None:
-        try:
-            self.shell("while sleep 1; do :; done", silence_s=600)
-        except MachineFailed as error:
-            if "was silent" in str(error):
-                raise
-        self.stop()
+    def until_it_is_back(self) -> None:
+        self.until_it_restarts(600)
         self.switch_on()
 
     def until_repair_says(self, code: str) -> None:
@@ -177,7 +172,7 @@ def test_settings_are_made_new_pictures_are_rescued_without_a_panel_and_the_box_
     box.switch_on()
     code = box.set_up()
     assert box.do(KEEP)[0] == 200
-    box.until_it_restarts()
+    box.until_it_is_back()
 
     assert box.active() == ["active", "active", "active", "inactive"]
     assert box.do(HAS_ADMINISTRATOR) is False
@@ -209,7 +204,7 @@ def test_settings_are_made_new_pictures_are_rescued_without_a_panel_and_the_box_
     box.switch_on()
     wrong, status, text = box.do(DESTROY)
     assert (wrong, status) == (403, 200), text
-    box.until_it_restarts()
+    box.until_it_is_back()
     is_new(box, code, before)
 
 
@@ -236,5 +231,5 @@ def test_a_box_whose_file_system_is_damaged_gives_its_pictures_is_not_changed_an
     box.switch_on()
     assert box.said("data")["code"] == "data-damaged"
     assert box.do(DESTROY_CLOSED) == 503
-    box.until_it_restarts()
+    box.until_it_is_back()
     is_new(box, code, opening)

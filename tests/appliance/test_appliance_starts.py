@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.appliance.appliance import HOST, Appliance
+from tests.appliance.cut_box import CutBox
 from tests.box import configuration
 from tests.kernel.machine import MachineFailed, one_at_a_time
 from tests.loopback.peers.dcmtk import StoreScp
 
+CARELESS = "/data/careless"
 READY = """
 import http.client, json
 from tests.box import Panel, Refusal, until
@@ -29,9 +31,15 @@ exam = panel.open_typed()
 stills = [panel.still(exam)["sop_instance_uid"] for _ in range(2)]
 panel.finish(exam)
 panel.until_delivered(exam, 2, deadline_s=200)
+print(json.dumps({"stills": stills}))
+"""
+# What nobody flushed is written after what has to stay, and the plug is pulled at once.
+KEPT = f"""
+from pathlib import Path
 other = panel.open_typed("Roe^Max", "P2")
 kept = panel.still(other)["sop_instance_uid"]
-print(json.dumps({"stills": stills, "other": other, "kept": kept}))
+Path("{CARELESS}").write_bytes(bytes(4096))
+print(json.dumps({{"other": other, "kept": kept}}))
 """
 PICTURES = """
 print(json.dumps([capture["sop_instance_uid"] for capture in panel.get("/exams/{exam}")["captures"]]))
@@ -50,6 +58,7 @@ class Lives(NamedTuple):
     second: dict[str, str]
     third: dict[str, str]
     kept: list[str]
+    careless: str  # how many bytes are there of what nobody flushed
 
 
 PATTERN = {"name": "us", "device": "pattern:ultrasound", "modality": "US"}
@@ -93,15 +102,17 @@ def look(box: Appliance) -> dict[str, str]:
 def lives(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
     folder = tmp_path_factory.mktemp("box")
     with one_at_a_time(), StoreScp(tmp_path_factory.mktemp("archive")) as archive:
-        box = Appliance(folder, image=image)
+        box = CutBox(folder, image=image)
         try:
             box.switch_on()
             box.configure(configuration_for(archive, GRABBER))
             box.shell(PLUG_IN)
             exam = box.python(READY + EXAM)
             first = look(box)
+            exam |= box.python(READY + KEPT)
             box.pull_the_plug()
             box.switch_on()
+            careless = box.shell(f"stat -c %s {CARELESS} 2>/dev/null || true").strip()
             second = look(box)
             box.pull_the_plug()
             box.switch_on()
@@ -113,7 +124,7 @@ def lives(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
             box.stop()
         for said in (first, second, third):
             print("\n".join(f"{name}: {text}" for name, text in said.items()))
-        yield Lives(archive, exam, first, second, third, kept)
+        yield Lives(archive, exam, first, second, third, kept, careless)
 
 
 def test_the_root_is_read_through_its_hashes(lives: Lives) -> None:
@@ -143,6 +154,7 @@ def test_what_patients_gave_lies_on_the_encrypted_partition(lives: Lives) -> Non
 
 def test_a_picture_is_there_after_the_plug_was_pulled(lives: Lives) -> None:
     assert lives.kept == [lives.exam["kept"]]
+    assert lives.careless in {"", "0"}  # the disk's cache was lost with the power
 
 
 def test_a_box_has_one_number_from_its_second_start_on(lives: Lives) -> None:

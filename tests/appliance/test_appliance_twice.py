@@ -1,5 +1,6 @@
 """Whoever builds an image from the same commit gets the same bytes, and others from anything else."""
 
+import mmap
 import os
 import subprocess
 from pathlib import Path
@@ -44,6 +45,28 @@ def test_an_image_built_anew_elsewhere_is_the_same_but_for_its_signature(
     # A signature has its time; the boot file lies in the other two.
     assert set(differences(image, again)) <= {"start.efi", "esp.img", "disk.img"}
     assert unsigned(image, tmp_path / "one") == unsigned(again, tmp_path / "other")
+    signature = offsets(image / "start.efi", again / "start.efi")
+    assert signature
+    for name in ("esp.img", "disk.img"):
+        begin = place_of(image / "start.efi", image / name)
+        assert offsets(image / name, again / name) == {begin + each for each in signature}, name
+
+
+def offsets(one: Path, other: Path) -> set[int]:
+    """Return which bytes of two files of one length differ."""
+    assert one.stat().st_size == other.stat().st_size
+    told = subprocess.run(["cmp", "-l", one, other], capture_output=True, text=True, check=False).stdout
+    return {int(line.split()[0]) - 1 for line in told.splitlines()}
+
+
+def place_of(file: Path, image: Path) -> int:
+    """Return where in an image a file begins."""
+    with (
+        file.open("rb") as part,
+        image.open("rb") as whole,
+        mmap.mmap(whole.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return content.find(part.read(1 << 16))
 
 
 def test_an_image_of_another_date_is_another(image: Path, again: Path) -> None:
@@ -54,8 +77,10 @@ def test_an_image_of_another_date_is_another(image: Path, again: Path) -> None:
             again.parent,
             "--profile",
             "test",
+            "--keys",
+            max(image.parent.glob("keys-*"), key=lambda each: each.stat().st_mtime),  # the same
             "image",
-        ],  # with keys of its own
+        ],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -142,7 +142,7 @@ def told(box: Updated, archive: StoreScp) -> Story:
     damaged = after_damage(box)
     box.installed("sick.raucb")
     box.restart()
-    box.until_it_restarts()
+    box.until_it_is_back()
     sick = state(box)
     at_last = box.python(READY + PICTURES.format(exam=exam["exam"]))
     cut_while_installing(box)

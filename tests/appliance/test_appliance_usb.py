@@ -2,12 +2,18 @@
 
 import io
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
+import pydicom
 import pytest
 
+from gateway.forward.media.settings_files import LARGEST
+from tests.appliance.received import digest_of
+from tests.appliance.screen import Picture, same
 from tests.appliance.sockets import FakeSize, Sockets, fat
 from tests.appliance.test_appliance_product import WAYS_OUT
 from tests.appliance.test_appliance_starts import READY
@@ -96,12 +102,12 @@ READS_SETTINGS = """
 import http.client, json
 from pathlib import Path
 from tests.box import until
-kept = Path("/run/session")
+kept, here = Path("/run/session"), Path("/etc/scopegate")
 
-def ask(path, body):
+def ask(path, body=None):
     front = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
     headers = {{"Content-Type": "application/json", **({{"Cookie": kept.read_text()}} if kept.exists() else {{}})}}
-    front.request("POST", f"/api/v1{{path}}", json.dumps(body), headers)
+    front.request("POST" if body else "GET", f"/api/v1{{path}}", json.dumps(body) if body else None, headers)
     answer = front.getresponse()
     if cookie := answer.getheader("Set-Cookie"):
         kept.write_text(cookie.partition(";")[0])
@@ -110,18 +116,25 @@ def ask(path, body):
 if not kept.exists():
     ask("/people/first", {{"name": "Huber", "pin": "402918"}})
 until("a stick", lambda: Path({place!r}).is_mount(), 60, pause_s=0.2)
-said = ask("/settings/stick/import", {{"destination": "stick"}})
-if "content" in said:  # it was read, and nobody has looked into it yet
-    said = ask("/settings/import/check", {{"file": said["content"]}})
-code, settings = said.get("code", f"none: {{said}}"), Path("/etc/scopegate/scopegate.toml").read_text()
-print(json.dumps({{"code": code, "settings": settings}}))
+read = ask("/settings/stick/import", {{"destination": "stick"}})
+file = {{"file": read["content"]}}  # it was read, and nobody has looked into it yet
+looked = ask("/settings/import/check", file)
+taken = ask("/settings/import", {{**file, "revision": ask("/settings/state")["revision"]}})
+print(json.dumps({{
+    "looked": looked.get("code", ""),
+    "code": taken.get("code", ""),
+    "settings": (here / "scopegate.toml").read_text(),
+    "files": " ".join(sorted(str(each) for each in here.rglob("*") if "people" not in each.name)),
+}}))
 """
 CAPTURES = (
     TOLD
     + """
+import hashlib
 panel = Panel(8080)
 found = [capture["sop_instance_uid"] for capture in panel.get("/exams/{exam}")["captures"]]
-print(json.dumps([uid for uid in found if panel.request("GET", f"/captures/{{uid}}/image?width=64")[0] == 200]))
+media = {{uid: panel.request("GET", f"/captures/{{uid}}/media") for uid in found}}
+print(json.dumps({{uid: hashlib.sha256(raw).hexdigest() for uid, (status, raw) in media.items() if status == 200}}))
 """
 )
 BY_HAND = """
@@ -155,32 +168,42 @@ class Seen(NamedTuple):
     listed: str
     typed: dict[str, int]
     starts: list[str]  # before and after keys by which somebody might get out
+    screens: list[Picture]  # before a key that is heard, after it, and after those by which somebody might get out
     network: dict[str, Any]
     networks: list[str]  # before, with it, by hand, after
     sticks: dict[str, dict[str, str]]
     stills: list[str]
-    kept: list[str]
+    kept: dict[str, str]  # digests of what is there in the end
+    restarts: str
     failed: str
+    stick: Path  # what the good stick holds
 
 
-def bomb() -> bytes:
-    """A file of settings that would be 512 MB."""
+def settings_file(*members: tuple[str | zipfile.ZipInfo, str | bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a file of settings with these members, small enough to be looked into."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("scopegate.toml", "w") as file:
-        for _ in range(512):
-            file.write(bytes(1 << 20))
+    with zipfile.ZipFile(out, "w", how) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    assert len(out.getvalue()) < LARGEST
     return out.getvalue()
 
 
-def link() -> bytes:
-    """A file of settings in which a profile is a link to what only root may read."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("scopegate.toml", SETTINGS)
-        member = zipfile.ZipInfo("profiles/../../../etc/shadow")
-        member.external_attr = 0o120777 << 16
-        archive.writestr(member, "/etc/shadow")
-    return out.getvalue()
+def link(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name)
+    member.external_attr = 0o120777 << 16
+    return member
+
+
+OTHER_CLINIC = SETTINGS.replace("[panel]", '[station]\ninstitution = "Other clinic"\n\n[panel]', 1)
+WITH_A_PROFILE = SETTINGS.replace("[[source]]", '[[source]]\nprofile = "profiles/a.toml"', 1)
+SETTINGS_FILES = {
+    "burst": settings_file(("scopegate.toml", bytes(40_000_000))),
+    "packed": settings_file(("scopegate.toml", bytes(100_000_000)), how=zipfile.ZIP_BZIP2),
+    "climb": settings_file(("scopegate.toml", WITH_A_PROFILE), ("profiles/../../../run/a.toml", "x = 1")),
+    "link": settings_file(("scopegate.toml", WITH_A_PROFILE), (link("profiles/a.toml"), "/etc/shadow")),
+    "honest": settings_file(("scopegate.toml", OTHER_CLINIC)),  # the last: its processes start anew
+}
 
 
 class Story:
@@ -189,7 +212,7 @@ class Story:
     def __init__(self, box: Sockets) -> None:
         self.box = box
 
-    def seen(self) -> Seen:
+    def seen(self) -> tuple[Any, ...]:
         box = self.box
         box.switch_on()
         box.configure(SETTINGS)
@@ -203,10 +226,12 @@ class Story:
         box.plug("usb-kbd", "keyboard", port="2")
         keyboard, silent = self.state("1-2", "waits"), self.heard("USB Keyboard")
         listed, typed = str(box.python(LETS_IN.format(port="1-2"))), self.heard("USB Keyboard")
-        starts = [self.start_of_box()]
+        starts, screens = [self.start_of_box()], [box.screen.settled()]
+        box.monitor.press("tab")
+        screens.append(box.screen.settled())
         for keys in WAYS_OUT:
-            box.press(*keys)
-        box.shell("sleep 10")
+            box.monitor.press(*keys)
+        screens.append(box.screen.settled())
         starts.append(self.start_of_box())
         box.plug("usb-hub", "hub", port="3")
         self.state("1-3", "in")
@@ -217,9 +242,10 @@ class Story:
         box.shell("systemctl start scopegate-usb")
         self.state("1-3.1", "out")
         networks.append(self.networks())
-        return Seen(
-            defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, starts, network,
-            networks, self.sticks(exam), stills, box.python(CAPTURES.format(exam=exam)),
+        return (
+            defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, starts, screens, network,
+            networks, self.sticks(exam), stills, box.python(READY + CAPTURES.format(exam=exam)),
+            box.shell("systemctl show -P NRestarts scopegate-panel scopegate-forward scopegate-capture"),
             box.shell("systemctl --failed --no-legend --plain"),
         )  # fmt: skip
 
@@ -238,7 +264,7 @@ class Story:
         self.box.shell("rm -f /run/listens /run/heard; systemd-run --quiet --collect python3 /run/listens.py")
         self.box.shell("until [ -e /run/listens ]; do sleep 0.2; done", silence_s=60)
         for key in KEYS:
-            self.box.press(key)
+            self.box.monitor.press(key)
         for value in (1000, 9000, 20000):
             self.box.point("x", value)
         self.box.shell("until [ -s /run/heard ]; do sleep 0.5; done", silence_s=60)
@@ -261,8 +287,7 @@ class Story:
             "full": export,
             "protected": export,
             "fake": export,
-            "bomb": settings,
-            "link": settings,
+            **dict.fromkeys(SETTINGS_FILES, settings),
         }
         found = {}
         for name, program in asked.items():
@@ -289,21 +314,27 @@ def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         "good": fat(folder / "good.img", megabytes=64),
         "full": fat(folder / "full.img", megabytes=16, holds={"FILLER.BIN": bytes(16_600_000)}),
         "protected": fat(folder / "protected.img", megabytes=64),
-        "bomb": fat(folder / "bomb.img", megabytes=16, holds={"scopegate-bomb.zip": bomb()}),
-        "link": fat(folder / "link.img", megabytes=16, holds={"scopegate-link.zip": link()}),
     }
+    for name, raw in SETTINGS_FILES.items():
+        files[name] = fat(folder / f"{name}.img", megabytes=16, holds={f"scopegate-{name}.zip": raw})
     drives = {name: f"file={file}" for name, file in files.items()}
     drives["protected"] += ",readonly=on"
     with one_at_a_time():
         fake.switch_on()
         box = Sockets(folder / "box", image=image, sticks={**drives, "fake": fake.words})
         try:
-            found = Story(box).seen()
+            told = Story(box).seen()
         finally:
             print(box.last_words())
             box.stop()
             fake.switch_off()
-    print("\n".join(f"{name}: {value}" for name, value in found._asdict().items()))
+    stick = folder / "good"
+    stick.mkdir()
+    subprocess.run(["mcopy", "-s", "-n", "-i", files["good"], "::/", stick], check=True)
+    found = Seen(*told, stick)
+    print("\n".join(f"{name}: {value}" for name, value in found._asdict().items() if name != "screens"))
+    for number, picture in enumerate(found.screens):
+        cv2.imwrite(str(folder / f"screen-{number}.png"), picture)
     return found
 
 
@@ -335,6 +366,12 @@ def test_a_keyboard_that_is_heard_reaches_no_console_and_switches_nothing_off(se
     assert before == after
 
 
+def test_no_key_that_is_heard_leads_out_of_the_panel(seen: Seen) -> None:
+    before, heard, after = seen.screens
+    assert not same(before, heard)
+    assert same(heard, after)
+
+
 def test_a_network_adapter_is_none_and_one_that_is_let_in_by_hand_would_have_been(seen: Seen) -> None:
     before, with_it, by_hand, after = seen.networks
     assert seen.network["uses"] == []
@@ -344,6 +381,11 @@ def test_a_network_adapter_is_none_and_one_that_is_let_in_by_hand_would_have_bee
 
 def test_a_stick_in_a_hub_takes_an_exam(seen: Seen) -> None:
     assert seen.sticks["good"]["state"] == "done"
+    (index,) = seen.stick.rglob("DICOMDIR")
+    records = [each for each in pydicom.dcmread(index).DirectoryRecordSequence if "ReferencedFileID" in each]
+    files = [index.parent.joinpath(*each.ReferencedFileID) for each in records]
+    objects = [pydicom.dcmread(file) for file in files]
+    assert {data.SOPInstanceUID: digest_of(data) for data in objects} == seen.kept
 
 
 @pytest.mark.parametrize(
@@ -354,12 +396,22 @@ def test_a_stick_that_takes_nothing_says_why_and_what_to_do(seen: Seen, stick: s
     assert seen.sticks[stick]["action"]
 
 
-@pytest.mark.parametrize("stick", ["bomb", "link"])
+def test_settings_come_from_a_stick(seen: Seen) -> None:
+    honest = seen.sticks["honest"]
+    assert (honest["looked"], honest["code"]) == ("", "")
+    assert "Other clinic" in honest["settings"]
+
+
+@pytest.mark.parametrize("stick", ["burst", "packed", "climb", "link"])
 def test_settings_that_would_burst_or_lead_out_are_refused_and_change_nothing(seen: Seen, stick: str) -> None:
-    assert seen.sticks[stick]["code"] == "no-settings-file"
-    assert seen.sticks[stick]["settings"].strip() == SETTINGS.strip()
+    said = seen.sticks[stick]
+    assert said["code"] == said["looked"] == "no-settings-file"
+    assert said["settings"].strip() == SETTINGS.strip()
+    assert said["files"] == seen.sticks["burst"]["files"]
+    assert "profiles" not in said["files"]
 
 
 def test_nothing_is_lost_and_nothing_failed(seen: Seen) -> None:
-    assert seen.kept == seen.stills
+    assert list(seen.kept) == seen.stills
+    assert set(seen.restarts.split()) == {"0"}
     assert seen.failed == ""

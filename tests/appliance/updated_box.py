@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.appliance.appliance import Appliance
+from tests.appliance.cut_box import CutBox
 from tests.kernel.machine import CACHE, ROOT, MachineFailed
 
 BUILD = ROOT / "image-build" / "build"
@@ -84,8 +84,8 @@ def _asks(wish: str) -> str:
     return f"""echo '{{"do": "{wish}"}}' > {_WISH}-new && mv {_WISH}-new {_WISH}"""
 
 
-class Updated(Appliance):
-    """A box with a stick in it, which restarts when it wants to."""
+class Updated(CutBox):
+    """A box with a stick in it, which restarts when it wants to; a pulled plug costs it the disk's cache."""
 
     def __init__(self, folder: Path, *, image: Path, files: Sequence[Path]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,16 +130,11 @@ class Updated(Appliance):
         self.shell(f"""echo '{{"do": "rescue"}}' > {wish}-new && mv {wish}-new {wish}""")
         return dict(json.loads(self.shell(f"until test -e {says}; do sleep 1; done; cat {says}", silence_s=300)))
 
-    def until_it_restarts(self, silence_s: float = 1500) -> None:
-        """Wait until it ends, which it does instead of a restart, and start it."""
-        try:
-            self.shell("while sleep 1; do :; done", silence_s=silence_s)
-        except MachineFailed as error:
-            if "was silent" in str(error):
-                raise
-        self.stop()
+    def until_it_is_back(self, silence_s: float = 1500) -> None:
+        """Wait until it starts anew, and start it."""
+        self.until_it_restarts(silence_s)
         self.switch_on()
 
     def restart(self) -> None:
         self.shell("systemctl --no-block reboot")
-        self.until_it_restarts(300)
+        self.until_it_is_back(300)

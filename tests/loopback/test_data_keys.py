@@ -347,6 +347,47 @@ def test_a_chip_that_fails_once_is_not_given_up(disk: Disk, chip: SoftTpm) -> No
     assert opens(disk, chip.own_key(with_tpm))
 
 
+@pytest.mark.usefixtures("opened")
+def test_a_chip_that_is_away_for_one_start_guards_the_data_as_before(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    before, slots = with_tpm.record(), disk.luks.slots()
+    guarding(disk).unlock(code, is_code=True)  # somebody switched it off in the firmware
+    assert (disk.record(), disk.luks.slots()) == (before, slots)
+    assert opens(disk, chip.own_key(with_tpm))
+
+
+def test_a_chip_that_comes_later_guards_the_data_from_the_next_start_on(disk: Disk, chip: SoftTpm) -> None:
+    guarding(replace(disk, tpm=chip.tpm)).seal()
+    assert disk.record().guard is Guard.NONE  # nothing guards the data before there is a recovery code
+    with_recovery_code(disk)
+    before = disk.record()
+    guarding(disk).seal()
+    chip.stop()
+    with pytest.raises(ChipFailed):
+        guarding(replace(disk, tpm=chip.tpm)).seal()
+    assert disk.record() == before
+    chip.start("an image")
+    guarding(replace(disk, tpm=chip.tpm)).seal()
+    assert disk.record().guard is Guard.TPM
+    assert opens(disk, chip.own_key(replace(disk, tpm=chip.tpm)))
+    assert not opens(disk, before.key)
+
+
+def test_a_recovery_code_that_could_not_be_noted_does_not_end_the_one_before(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = with_recovery_code(disk)
+
+    def worn_out(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(key_record, "write", worn_out)
+    with pytest.raises(KeyGone):
+        with_recovery_code(disk)
+    assert opens(disk, first)
+
+
 def test_a_slot_that_a_cut_left_over_is_gone_after_the_next_change(disk: Disk) -> None:
     key = disk.own_key(disk.record())
     disk.luks.add(Slots.RECOVERY, b"left over", by=key)

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "image-build/tree/box/usr/lib/dracut/modules.d/80scopegate/scopegate-starts"
 PLACE = 1_044_480
+GAVE_UP = 99
 A, B = "0001", "0002"
 ENTRIES = f"Boot{A}* scopegate-a\tHD(1)\nBoot{B}* scopegate-b\tHD(2)\n"
 
@@ -28,7 +29,8 @@ class Box:
     folder: Path
 
     def __post_init__(self) -> None:
-        (self.folder / "slot").write_text("a\n")
+        (self.folder / "run-slot").write_text("a\n")
+        self.other_disk("sda1", "esp-a")
         for name in ("udevadm", "mount", "sync", "systemctl"):
             self._program(name, "exit 0")
         self._program("own-disk", f"echo {self.key}")
@@ -43,11 +45,27 @@ class Box:
         self._program("efibootmgr", says)
         text = SCRIPT.read_text().replace("/usr/lib/scopegate/own-disk", str(self.folder / "own-disk"))
         script = self.folder / "script"
-        script.write_text(text.replace("/run/scopegate-slot", str(self.folder / "slot")))
+        text = text.replace("/sys/class/block", f"{self.folder}/block").replace("/dev/$", f"{self.folder}/$")
+        script.write_text(text.replace("/run/scopegate-", f"{self.folder}/run-"))
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin"}
         subprocess.run(["sh", str(script)], env=environment, capture_output=True, check=True)
         count = self.key.read_bytes()[PLACE]
         return Started(asked=asked.read_text().strip() if asked.exists() else "", count=count)
+
+    @property
+    def is_alone(self) -> bool:
+        return (self.folder / "run-alone").exists()
+
+    def loses_its_root(self) -> None:
+        """Have its root no name, as where its hashes cannot be read."""
+        self._program("own-disk", "exit 0")
+        self.other_disk("key", "key")
+
+    def other_disk(self, partition: str, name: str) -> None:
+        """Plug in a disk with a partition of that name."""
+        folder = self.folder / "block" / partition
+        folder.mkdir(parents=True)
+        (folder / "uevent").write_text(f"DEVTYPE=partition\nPARTNAME={name}\n")
 
     def _program(self, name: str, words: str) -> None:
         path = self.folder / name
@@ -79,7 +97,28 @@ def test_after_the_third_the_other_slot_is_started_if_it_is_good(box: Box) -> No
 def test_after_the_sixth_the_other_slot_is_started_though_it_is_not(box: Box) -> None:
     counted(box, 5)
     assert box.start(order=A) == Started(asked="", count=6)
-    assert box.start(order=A) == Started(asked=f"--bootnext {B}", count=0)
+    assert not box.is_alone
+    assert box.start(order=A) == Started(asked=f"--bootnext {B}", count=GAVE_UP)
+
+
+def test_the_start_that_follows_knows_that_the_other_slot_does_not_start(box: Box) -> None:
+    counted(box, GAVE_UP)
+    assert box.start(order=A) == Started(asked="", count=1)
+    assert box.is_alone
+
+
+def test_a_root_whose_hashes_cannot_be_read_is_counted_too(box: Box) -> None:
+    counted(box, 2)
+    box.loses_its_root()
+    assert box.start(order=f"{A},{B}") == Started(asked="", count=3)
+    assert box.start(order=f"{A},{B}") == Started(asked=f"--bootnext {B}", count=0)
+
+
+def test_nothing_is_written_where_two_disks_may_be_the_box_s_own(box: Box) -> None:
+    counted(box, 3)
+    box.loses_its_root()
+    box.other_disk("sdb3", "key")
+    assert box.start(order=f"{A},{B}") == Started(asked="", count=3)
 
 
 @pytest.mark.parametrize("count", [7, 10, 128, 255])
@@ -87,6 +126,7 @@ def test_after_the_sixth_the_other_slot_is_started_though_it_is_not(box: Box) ->
 def test_a_damaged_count_gives_no_slot_up(box: Box, order: str, count: int) -> None:
     counted(box, count)
     assert box.start(order=order) == Started(asked="", count=1)
+    assert not box.is_alone
 
 
 def test_a_count_that_cannot_be_read_gives_no_slot_up(box: Box) -> None:

@@ -61,9 +61,31 @@ def test_the_start_of_one_that_stays_is_no_trial(machine: Machine) -> None:
     box = replace(BOX_B, places=machine.places)
     for came_again, trial in [("", True), ("1", False)]:
         machine.places.trial.touch()
-        assert is_tried(box, replace(INSTALLED, phase=Phase.TRYING, came_again=came_again)) is trial
+        kept = replace(INSTALLED, phase=Phase.TRYING, came_again=came_again)
+        assert is_tried(box, kept, run=machine.run) is trial
         assert machine.places.trial.exists() is trial
+    assert machine.ran == [("systemctl", "--no-block", "stop", "scopegate-trial.service")]
     assert not is_tried(box, INSTALLED)
+
+
+def test_closed_data_end_the_trial_of_a_version_beside_which_nothing_starts(
+    machine: Machine, tmp_path: Path
+) -> None:
+    box, word = replace(BOX_B, places=machine.places), tmp_path / "alone"
+    assert is_tried(box, Memory(), alone=word, run=machine.run)  # it goes back
+    word.touch()
+    assert is_tried(box, INSTALLED, alone=word, run=machine.run)  # open data remember how often
+    assert not is_tried(box, Memory(), alone=word, run=machine.run)
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_a_judge_that_began_before_the_data_were_opened_decides_nothing(machine: Machine, *, healthy: bool) -> None:
+    machine.healthy = healthy
+    machine.clock.passed = lambda: machine.places.trial.unlink(missing_ok=True)
+    before = memory.recalled(machine.places.memory)
+    machine.states = lambda seconds: "activating" if seconds < 10 else "active"
+    assert machine.decide() == before
+    assert (machine.rauc.told, machine.restarted) == ([], False)
 
 
 def test_once_the_version_before_starts_again_the_way_back_is_open() -> None:

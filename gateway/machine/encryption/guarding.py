@@ -63,12 +63,18 @@ class Guarding:
         """Open with a start PIN or a recovery code, which a person typed. Raises DataClosed, Refused.
 
         Where the TPM had refused, it is trusted anew: whoever has the recovery code says that this was meant. Where
-        the box had lost its key, it gets another one, or asks for the start PIN that the data have.
+        there is none, the key that it alone opens stays, and the code is asked for until it is back. Where the box
+        had lost its key, it gets another one, or asks for the start PIN that the data have.
         """
+        if self._disk.opened:  # somebody typed it twice
+            return
         record = self._record()
         if record.state is State.ERASING:
             raise KeyGone
         open_with(self._disk, secret)
+        if record.guard is Guard.TPM and not self._disk.tpm.usable:
+            event(_log, "chip_away")  # for this start, perhaps: a key in the clear would stay
+            return
         is_known = record.state is State.MADE
         if not is_known:  # nobody types what opens the data before there is a recovery code
             record = KeyRecord(state=State.MADE, guard=self._guard_without_record(), recovery=self._today)
@@ -81,6 +87,12 @@ class Guarding:
             self._disk.write(record)
         self._key_of_this_start(secret)
 
+    def seal(self) -> None:
+        """Let a chip guard the data that was not there when the code was made. Raises DataClosed, Refused."""
+        record = self._record()
+        if record.guard is Guard.NONE and record.recovery and self._disk.tpm.usable:
+            self._own_key_anew(record, by=self._disk.own_key(record), sealed=True)
+
     def new_recovery_code(self, code: bytes) -> None:
         """Let a code that was written down open the data, and an older one no more. Raises DataClosed.
 
@@ -89,8 +101,8 @@ class Guarding:
         record = self._disk.record()
         with _translated():
             slot = self._disk.luks.add(Slots.RECOVERY, code, by=self._disk.own_key(record))
+            record = self._disk.write(replace(record, recovery=self._today))
             self._disk.luks.keep_only(Slots.RECOVERY, slot)
-        record = self._disk.write(replace(record, recovery=self._today))
         if record.guard is Guard.NONE and self._disk.tpm.usable:
             self._own_key_anew(record, by=code)
 
@@ -130,11 +142,11 @@ class Guarding:
             self._disk.luks.keep_only(Slots.BOX, slot)
         self._disk.hold(self._new_key)
 
-    def _own_key_anew(self, record: KeyRecord, *, by: bytes) -> None:
+    def _own_key_anew(self, record: KeyRecord, *, by: bytes, sealed: bool = False) -> None:
         """Give the box another key of its own: sealed where it can be, so that an earlier one is worth nothing.
 
         It is in the partition before it is in the record, and the earlier one is out of it last. Raises ChipFailed:
-        the one that guarded the data is not given up for that.
+        the one that guarded the data is not given up for that. sealed: nor is any other.
         """
         guard, kept = Guard.NONE, self._new_key
         if self._disk.tpm.usable and record.recovery:
@@ -142,7 +154,7 @@ class Guarding:
                 guard, kept = Guard.TPM, self._disk.tpm.seal(self._new_key)
             except (NotUnsealed, ProgramFailed) as error:
                 event(_log, "not_sealed", why=str(error))
-                if record.guard is Guard.TPM:
+                if sealed or record.guard is Guard.TPM:
                     raise ChipFailed from None
         with _translated():
             slot = self._disk.luks.add(Slots.BOX, self._new_key, by=by)

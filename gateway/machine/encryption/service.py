@@ -59,6 +59,8 @@ def start(
             if not is_ready(disk):
                 factory_reset.finish(disk)
                 open_or_make(disk, new_key=_random(clock))
+            with suppress(Refused, DataClosed):  # what guarded the data does so still
+                _guarding(disk, clock).seal()
         except DataClosed as error:
             trouble = error
         _say(disk, trouble, says=says)
@@ -81,12 +83,15 @@ def obey(
 
 
 def _obeyed(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:
-    guarding = Guarding(disk, new_key=_random(clock), today=clock.utc().date().isoformat())
     try:
-        _change(guarding, wanted)
+        _change(_guarding(disk, clock), wanted)
     except (DataClosed, Refused) as error:
         return error
     return None
+
+
+def _guarding(disk: Disk, clock: Clock) -> Guarding:
+    return Guarding(disk, new_key=_random(clock), today=clock.utc().date().isoformat())
 
 
 def _change(guarding: Guarding, wanted: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.config.keeping import raw_at
 from gateway.errors import MachineRequest, ScopegateError
 from gateway.log import event, warn
 from gateway.machine import telling
@@ -38,7 +39,6 @@ STICK = Path("/media/usb")
 UEFI = Path("/sys/firmware/efi")
 LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a second
 _STALE_NS = 5_000_000_000
-_MOST_BYTES = 1 << 20
 _MOST_FILES = 8
 _PATIENCE_S = 60
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
@@ -213,8 +213,7 @@ def exam_open(live: Path, clock: Clock) -> bool:
 def exam_said(live: Path, clock: Clock) -> str | None:
     """Return the open exam's id as capture says it, "" for none; None while it says nothing."""
     try:
-        with live.open("rb") as file:
-            said = json.loads(file.read(_MOST_BYTES))
+        said = json.loads(raw_at(live))
         fresh = said["boot_id"] == clock.boot_id and clock.boottime_ns() - int(said["boottime_ns"]) < _STALE_NS
         return str(said["exam"]) if fresh else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -10,7 +10,7 @@ from gateway.machine.own_disk import OwnDisk
 from gateway.machine.programs import ProgramFailed
 from gateway.machine.update import box as boxes
 from gateway.machine.update import configuration, memory, slots, start_count, uploaded
-from gateway.machine.update.box import Box
+from gateway.machine.update.box import Box, Run
 from gateway.machine.update.firmware import entries_put_right, order_put_right, ours_in_order
 from gateway.machine.update.memory import Memory
 from gateway.machine.update.rauc import CONFIGURATION
@@ -18,6 +18,9 @@ from gateway.machine.update.rauc import CONFIGURATION
 LOADERS = {"amd64": r"\EFI\BOOT\BOOTX64.EFI", "arm64": r"\EFI\BOOT\BOOTAA64.EFI"}
 _ENVIRONMENT = Path("/run/rauc/environment")
 _UEFI = Path("/sys/firmware/efi")
+_FELL_BACK = Path("/run/scopegate-fell-back")  # there, once this start was seen to follow one that did not come up
+_ALONE = Path("/run/scopegate-alone")  # the initrd's word: the other slot did not come up six times
+JUDGE = "scopegate-trial.service"
 _log = logging.getLogger(__name__)
 
 
@@ -25,12 +28,13 @@ def get_ready(clock: Clock) -> None:
     """Put everything right. Raises OSError, KeyError on a machine that is no appliance."""
     here, ours = boxes.this(clock), own_disk.of()
     kept = here.recalled()
-    trial, fell_back = is_tried(here, kept), False
+    trial, fell_back = is_tried(here, kept), _FELL_BACK.exists()
     try:
-        fell_back = _UEFI.exists() and _firmware(here, kept, ours, trial=trial) and not trial
-    except (
-        ProgramFailed
-    ) as error:  # without its variables it starts what it finds first: the box works, updates do not
+        if _UEFI.exists() and _firmware(here, kept, ours, trial=trial) and not trial:
+            fell_back = True
+            _FELL_BACK.touch()  # closed data remember nothing, and the order is right from now on
+    except ProgramFailed as error:
+        # Without its variables it starts what it finds first: the box works, updates do not.
         warn(_log, "firmware_not_told", why=error)
     _configure(here, kept, ours)
     changes = boxes.after_start(kept, here, trial=trial, fell_back=fell_back)
@@ -48,13 +52,16 @@ def get_ready(clock: Clock) -> None:
         warn(_log, "start_not_counted", error=type(error).__name__)
 
 
-def is_tried(here: Box, kept: Memory) -> bool:
+def is_tried(here: Box, kept: Memory, *, alone: Path = _ALONE, run: Run = boxes.run) -> bool:
     """Say whether the firmware was asked for this start once, and end the trial of a version that stays anyhow.
 
-    What ends a trial restarts the box, which would lead here again, for ever.
+    What ends a trial restarts the box, which would lead here again, for ever. So it would where the other slot does
+    not start (`alone`) and closed data cannot remember how often this one was tried.
     """
-    if boxes.stays_from_now(kept, here):
-        here.places.trial.unlink(missing_ok=True)
+    forgets = alone.exists() and kept == Memory()
+    if here.on_trial and (forgets or boxes.stays_from_now(kept, here)):
+        here.places.trial.unlink()
+        run("systemctl", "--no-block", "stop", JUDGE)  # which began when the data were closed
     return here.on_trial
 
 

@@ -72,6 +72,11 @@ class Trial:
             self._settle(wrong)
 
     def _settle(self, wrong: str) -> None:
+        if not self._box.on_trial:  # data that were opened since say that this version stays
+            event(_log, "update_tried_no_more")
+            return
+        if not wrong:
+            wrong = self._called_good()
         if wrong:
             self._go_back(wrong)
             return
@@ -95,10 +100,14 @@ class Trial:
             waited += _LOOK_S
             if self._down() or self._restarts() != restarts:
                 raise NotHealthy("units")
+
+    def _called_good(self) -> str:
+        """Have the firmware start it from now on; return what was wrong with that."""
         try:
             self._rauc.mark_good()
-        except UpdateRefused as error:
-            raise NotHealthy("firmware") from error
+        except UpdateRefused:
+            return "firmware"
+        return ""
 
     def _until_up(self) -> None:
         waited = 0

@@ -11,7 +11,7 @@ from gateway.machine.usb.inputs import can_type
 
 SYS = Path("/sys")
 _LONGEST = 64  # characters of a name
-_SERIAL = re.compile(r"[\x21-\x7e]{1,64}")
+_SERIAL = re.compile(r"[\x21-\x3f\x41-\x7e][\x21-\x7e]{0,63}")  # what begins with @ is a socket
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,6 +96,14 @@ def test_a_bomb_and_what_is_no_file_of_settings_change_nothing(configured: Bench
     assert config(configured).read_text() == WRITTEN
 
 
+@pytest.mark.parametrize("profile", [b"/etc/shadow", b"\xff\xfe", b"# \n" * 30_000])
+def test_a_file_whose_device_profile_is_none_changes_nothing(configured: Bench, profile: bytes) -> None:
+    text = WRITTEN.replace("[[source]]", '[[source]]\nprofile = "profiles/a.toml"', 1)
+    raw = packed(Bundle(text=text.encode(), profiles={"profiles/a.toml": profile}))
+    answer = configured.client.post("/api/v1/settings/import/check", json={"file": sent(raw)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no-settings-file")
+
+
 @pytest.mark.parametrize(
     "text",
     [
