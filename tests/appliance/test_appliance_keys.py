@@ -16,6 +16,7 @@ from gateway.machine.encryption.disk import KEY_BYTES
 from tests.appliance.appliance import HOST, Appliance
 from tests.appliance.chip import chip
 from tests.appliance.test_appliance_machine import FIXED, MACHINE, STATIC
+from tests.appliance.updated_box import made, new_keys
 from tests.kernel.machine import one_at_a_time
 
 PIN = "48151623"
@@ -82,6 +83,12 @@ class Box:
             yield
         finally:
             appliance.put_boot_file(image / "start.efi")
+
+    def put(self, partition: str, file: Path) -> None:
+        """Write a file over the beginning of a partition."""
+        start, _ = self._appliance.partition(partition)
+        words = [f"if={file}", f"of={self.disk}", "bs=1M", "oflag=seek_bytes", f"seek={start}", "conv=notrunc"]
+        subprocess.run(["dd", *words], check=True, capture_output=True)
 
 
 def changed_start(image: Path, folder: Path) -> Path:
@@ -196,6 +203,17 @@ def test_a_changed_initrd_gets_none_though_it_shows_what_the_maker_signed(
         assert said(box)["code"] == "key-refused"
 
 
+def test_a_chip_that_was_away_for_one_start_guards_the_data_as_before(guarded: Box) -> None:
+    with guarded.on(with_chip=False) as box:
+        assert said(box)["code"] == "key-refused"
+        assert ask(box, "unlock", guarded.code)["opened"]
+        assert works_soon(box)
+        size, ended = box.python(LYING_KEY)
+        assert (size > KEY_BYTES, ended) == (True, NO_KEY)
+    with guarded.on(with_chip=True) as box:
+        assert is_open(box)
+
+
 def test_the_disk_in_another_machine_is_read_with_the_recovery_code_alone(guarded: Box) -> None:
     with guarded.on(with_chip=False) as other:
         assert not is_open(other)
@@ -236,3 +254,18 @@ def test_what_lies_on_the_disk_cannot_be_read_from_its_bytes(guarded: Box) -> No
         ["grep", "-caF", "systemd.verity_root_data=", guarded.disk], check=False, capture_output=True
     )
     assert clear.returncode == 0, "what is not encrypted is found"
+
+
+def test_a_root_that_somebody_else_signed_gets_no_key(guarded: Box, tmp_path: Path) -> None:
+    """The last of this disk: everything that starts is a thief's, whole and with hashes that fit."""
+    conf = tmp_path / "over" / "usr" / "lib" / "tmpfiles.d" / "changed.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(f"f {CHANGED} 0644 - - - by a thief\n")
+    thief = made("--keys", new_keys(tmp_path / "keys"), "--over", tmp_path / "over", "image")
+    for partition, file in {"esp-a": "esp.img", "root-a": "root.erofs", "verity-a": "root.verity"}.items():
+        guarded.put(partition, thief / file)
+    with guarded.on(with_chip=True) as box:
+        assert box.shell(f"cat {CHANGED}") == "by a thief\n"
+        assert not is_open(box)
+        assert said(box)["code"] == "key-refused"
+        assert box.python(LYING_KEY)[1] == NO_KEY

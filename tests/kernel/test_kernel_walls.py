@@ -14,14 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SYSTEMD = ROOT / "systemd"
 NOT_OF_RIGHTS = ("Exec", "Type", "Restart", "Timeout", "Watchdog", "ReadWritePaths")
 OUTSIDE, PORT = "10.77.0.2", 4711  # another computer of the clinic, in a network of its own
-HERE = "10.77.0.1"
+OUTSIDE6 = "fd00:77::2"
+HERE, HERE6 = "10.77.0.1", "fd00:77::1"
 TRIES = """
 import json, os, socket, sys
 
-def call(address):
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as port:
+def call(address, kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as port:
         port.settimeout(20)
         port.connect((address, int(sys.argv[2])))
+        port.send(b"?")
         return port.recv(5).decode()
 
 def answer():
@@ -35,12 +37,16 @@ def answer():
 said = {}
 for name, act in {
     "socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
+    "socket6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close(),
     "outside": lambda: call(sys.argv[1]),
+    "outside6": lambda: call(sys.argv[5]),
+    "letter": lambda: call(sys.argv[1], socket.SOCK_DGRAM),
+    "letter6": lambda: call(sys.argv[5], socket.SOCK_DGRAM),
     "here": lambda: call("127.0.0.1"),
     "grabber": lambda: os.close(os.open(sys.argv[3], os.O_RDWR)),
     "called": answer,
 }.items():
-    if name not in sys.argv[5:]:
+    if name not in sys.argv[6:]:
         continue
     try:
         said[name] = act() or "done"
@@ -49,13 +55,24 @@ for name, act in {
 print(json.dumps(said))
 """
 ANSWERS = """
-import socket
-with socket.create_server(("", 4711), family=socket.AF_INET) as door:
+import socket, threading
+letters = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)  # of both families
+letters.bind(("::", 4711))
+
+def answer_letters():
+    while True:
+        letters.sendto(b"hello", letters.recvfrom(5)[1])
+
+threading.Thread(target=answer_letters, daemon=True).start()
+with socket.create_server(("", 4711), family=socket.AF_INET6, dualstack_ipv6=True) as door:
     print("listens", flush=True)
     while True:
         with door.accept()[0] as caller:
             caller.sendall(b"hello")
 """
+EVERY_WAY = ("outside", "outside6", "letter", "letter6")
+ANSWERED = dict.fromkeys(EVERY_WAY, "hello")
+REFUSED = {"ConnectionRefusedError 111", "PermissionError 1"}
 
 
 def run(*words: str) -> None:
@@ -71,7 +88,12 @@ def clinic() -> Iterator[None]:
         run("ip", "link", "add", "to-clinic", "type", "veth", "peer", "name", "eth0", "netns", "clinic")
         run("ip", "address", "add", f"{HERE}/24", "dev", "to-clinic")
         run("ip", "link", "set", "to-clinic", "up")
-        for words in (["address", "add", f"{OUTSIDE}/24", "dev", "eth0"], ["link", "set", "eth0", "up"]):
+        run("ip", "address", "add", f"{HERE6}/64", "dev", "to-clinic", "nodad")
+        for words in (
+            ["address", "add", f"{OUTSIDE}/24", "dev", "eth0"],
+            ["address", "add", f"{OUTSIDE6}/64", "dev", "eth0", "nodad"],
+            ["link", "set", "eth0", "up"],
+        ):
             run("ip", "-n", "clinic", *words)
         for inside in ([], ["ip", "netns", "exec", "clinic"]):
             words = [*inside, sys.executable, "-c", ANSWERS]
@@ -105,9 +127,34 @@ def rights(process: str) -> list[str]:
     return [f"--property={word.replace('localhost', '127.0.0.0/8 ::1/128')}" for word in words]
 
 
+@pytest.mark.parametrize("process", ["capture", "forward", "panel"])
+def test_a_units_own_words_are_those_of_the_unit_that_runs(process: str) -> None:
+    """What is tried above comes from its file: nothing beside it takes a wall away."""
+    name = f"scopegate-{process}.service"
+    words = (
+        "RestrictAddressFamilies",
+        "PrivateDevices",
+        "DevicePolicy",
+        "NoNewPrivileges",
+        "ProtectSystem",
+        "User",
+    )
+    shown = ["systemctl", "show", *(f"--property={word}" for word in words)]
+    runs = subprocess.run([*shown, name], capture_output=True, text=True, check=True).stdout
+    alone = ["systemd-run", "--quiet", "--collect", f"--unit=as-{process}", *rights(process), "/bin/sleep", "60"]
+    subprocess.run(alone, check=True, timeout=60)
+    try:
+        of_file = subprocess.run(
+            [*shown, f"as-{process}.service"], capture_output=True, text=True, check=True
+        ).stdout
+        assert sorted(runs.splitlines()) == sorted(of_file.splitlines())
+    finally:
+        run("systemctl", "stop", f"as-{process}.service")
+
+
 def service(properties: list[str], grabber: str, *tries: str) -> subprocess.Popen[str]:
     words = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *properties]
-    what = [OUTSIDE, str(PORT), grabber, HERE, *tries]
+    what = [OUTSIDE, str(PORT), grabber, HERE, OUTSIDE6, *tries]
     return subprocess.Popen(
         [*words, "/usr/bin/python3", "-c", TRIES, *what],
         stdout=subprocess.PIPE,
@@ -133,9 +180,10 @@ def as_user(process: str, *groups: str) -> list[str]:
 
 @pytest.mark.usefixtures("clinic")
 def test_capture_cannot_even_make_an_internet_socket_and_reaches_its_grabber(grabber: str) -> None:
-    said = tried(rights("capture"), grabber, "socket", "outside", "grabber")
-    assert said == {"socket": "OSError 97", "outside": "OSError 97", "grabber": "done"}  # EAFNOSUPPORT
-    assert tried(as_user("capture"), grabber, "socket", "outside") == {"socket": "done", "outside": "hello"}
+    sockets = ("socket", "socket6", *EVERY_WAY)
+    said = tried(rights("capture"), grabber, *sockets, "grabber")
+    assert said == {**dict.fromkeys(sockets, "OSError 97"), "grabber": "done"}  # EAFNOSUPPORT
+    assert tried(as_user("capture"), grabber, *sockets) == {"socket": "done", "socket6": "done", **ANSWERED}
 
 
 @pytest.mark.usefixtures("clinic")
@@ -147,12 +195,10 @@ def test_forward_calls_the_clinic_and_has_no_grabber_even_in_the_group_of_grabbe
 
 @pytest.mark.usefixtures("clinic")
 def test_the_panel_calls_nobody_and_answers_who_calls_it(grabber: str) -> None:
-    said = tried(rights("panel"), grabber, "outside", "here", "grabber")
-    assert said == {
-        "outside": "ConnectionRefusedError 111",
-        "here": "ConnectionRefusedError 111",
-        "grabber": "FileNotFoundError 2",
-    }
+    said = tried(rights("panel"), grabber, *EVERY_WAY, "here", "grabber")
+    assert said.pop("grabber") == "FileNotFoundError 2"
+    assert list(said) == [*EVERY_WAY, "here"]
+    assert set(said.values()) <= REFUSED
     panel = service(rights("panel"), grabber, "called")
     assert panel.stdout
     assert panel.stdout.readline() == "listens\n"
@@ -166,7 +212,7 @@ def test_the_panel_calls_nobody_and_answers_who_calls_it(grabber: str) -> None:
 def test_without_the_walls_the_panels_unit_alone_would_let_it_call_the_clinic(grabber: str) -> None:
     run("nft", "delete", "table", "inet", "scopegate")
     try:
-        assert tried(rights("panel"), grabber, "outside", "here") == {"outside": "hello", "here": "hello"}
+        assert tried(rights("panel"), grabber, *EVERY_WAY, "here") == {**ANSWERED, "here": "hello"}
     finally:
         run("systemctl", "restart", "scopegate-walls.service")
 
@@ -174,8 +220,10 @@ def test_without_the_walls_the_panels_unit_alone_would_let_it_call_the_clinic(gr
 @pytest.mark.usefixtures("clinic")
 def test_practice_and_the_boxs_browser_call_this_machine_alone(grabber: str) -> None:
     for process in ("practice", "kiosk"):
-        said = tried([f"--property=User=scopegate-{process}"], grabber, "outside", "here")
-        assert said == {"outside": "ConnectionRefusedError 111", "here": "hello"}, process
+        said = tried([f"--property=User=scopegate-{process}"], grabber, *EVERY_WAY, "here")
+        assert said.pop("here") == "hello", process
+        assert list(said) == list(EVERY_WAY)
+        assert set(said.values()) <= REFUSED, process
 
 
 def test_the_memory_that_is_kept_for_capture_is_kept_all_the_way_down() -> None:
