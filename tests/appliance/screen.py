@@ -1,6 +1,8 @@
 """What the screen of a box in a virtual machine shows, and where somebody touches it."""
 
+import re
 import time
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,12 @@ import cv2
 import numpy as np
 
 from tests.appliance.monitor import Monitor
-from tests.kernel.machine import MachineFailed
+from tests.kernel.machine import ROOT, MachineFailed
 
 Picture = np.ndarray[Any, Any]  # uint8, shape (rows, columns, 3), blue first
 SCREEN_S = 900
 PAUSE_S = 5.0
-_BLACK = 8  # the brightest point of a ground as firmware and consoles have it; the panel's has 18
-_SHOWN = 0.9  # of its points are brighter
+_GROUND = re.search(r"--bg: #(\w{6});", (ROOT / "gateway/panel/static/panel.css").read_text())
 _CHANGED = 24  # levels of a point that changed
 _SAME = 0.001  # of the points may have: a clock, not a bar or a word
 _WIDE = 32767  # QEMU's, of either axis
@@ -34,16 +35,20 @@ class Screen:
         return picture
 
     def settled(self) -> Picture:
-        """Return it once it shows a page that stays. Raises MachineFailed."""
+        """Return it once it shows a page of the panel that stays. Raises MachineFailed."""
         end = time.monotonic() + SCREEN_S
         before = self.now()
+        grounds = [ground_of(before)]
         while time.monotonic() < end:
             time.sleep(PAUSE_S)
             now = self.now()
-            if same(before, now) and (now.max(axis=2) > _BLACK).mean() > _SHOWN:
+            grounds.append(ground_of(now))
+            if same(before, now) and has_the_panels_ground(now):
+                seen = [f"{ground} {PAUSE_S * len(list(each)):.0f} s" for ground, each in groupby(grounds)]
+                print(f"grounds of the screen: {', '.join(seen)}", flush=True)
                 return now
             before = now
-        raise MachineFailed("the screen shows no page")
+        raise MachineFailed(f"the screen shows no page of the panel; grounds: {set(grounds)}")
 
     def touch(self, across: float, down: float) -> None:
         """Touch it there, in parts of its width and height."""
@@ -54,6 +59,17 @@ class Screen:
             press = {"type": "btn", "data": {"down": is_down, "button": "left"}}
             self._monitor.tell("input-send-event", events=[press])
             time.sleep(0.3)
+
+
+def has_the_panels_ground(picture: Picture) -> bool:
+    """Say whether the most of it is a page of the panel: firmware, consoles and a browser's own pages have another."""
+    assert _GROUND
+    return ground_of(picture) == _GROUND[1]
+
+
+def ground_of(picture: Picture) -> str:
+    """Return the colour that most of it has, as pages write it."""
+    return bytes(np.median(picture.reshape(-1, 3), axis=0)[::-1].astype(np.uint8)).hex()
 
 
 def same(one: Picture, other: Picture) -> bool:

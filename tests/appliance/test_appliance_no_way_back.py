@@ -1,6 +1,8 @@
 """Two faults at once: a version that does not prove itself, and one before that comes up no more."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,41 @@ def test_a_box_that_cannot_go_back_stays_says_so_and_takes_another_update(image:
         finally:
             print(box.last_words())
             box.stop()
+
+
+# The firmware is asked for this slot once, which is how a new version is tried; nothing is in its order.
+TRIED_NEXT = """
+slot=$(efibootmgr | sed -n 's/^Boot\\([0-9A-F]*\\)[* ] scopegate-a[[:space:]].*/\\1/p' | head -n 1)
+efibootmgr --quiet --delete-bootorder && efibootmgr --quiet --bootnext "$slot"
+"""
+GIVEN_UP = "printf '\\143' | dd of=/dev/disk/by-partlabel/key bs=1 seek=1044480 conv=notrunc,fsync status=none"
+NO_DATA = "dd if=/dev/zero of=/dev/disk/by-partlabel/data bs=1M count=1 conv=notrunc,fsync status=none"
+
+
+def test_beside_a_dead_version_a_box_whose_data_are_closed_is_not_tried_and_can_be_repaired(
+    image: Path, tmp_path: Path
+) -> None:
+    with one_at_a_time():
+        box = Updated(tmp_path / "box", image=image, files=[])
+        try:
+            box.switch_on()
+            box.shell(f"{NO_DATA}\n{TRIED_NEXT}")
+            box.restart()
+            first = closed(box)
+            box.shell(f"{GIVEN_UP}\n{TRIED_NEXT}")
+            box.restart()
+            alone = closed(box)
+            refused = box.ask_for_a_rescue()["refused"]["code"]
+        finally:
+            print(box.last_words())
+            box.stop()
+    assert first == {"code": "data-damaged", "trying": True, "judge": "active"}
+    assert alone == {"code": "data-damaged", "trying": False, "judge": "inactive"}
+    assert refused != "version-unproven"
+
+
+def closed(box: Updated) -> dict[str, Any]:
+    """Return why the data are closed, and whether the version has to prove itself."""
+    said = {name: json.loads(box.shell(f"cat /run/scopegate-machine/{name}.json")) for name in ("data", "update")}
+    judge = box.shell("systemctl is-active scopegate-trial.service || true").strip()
+    return {"code": said["data"]["code"], "trying": said["update"]["trying"], "judge": judge}

@@ -1,6 +1,5 @@
 """The product shows its panel and nothing else, whatever is plugged in or typed."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,11 +8,10 @@ import numpy as np
 import pytest
 
 from tests.appliance.product import Product, product_of
-from tests.appliance.screen import Picture, same
-from tests.kernel.machine import ROOT, one_at_a_time
+from tests.appliance.screen import Picture, has_the_panels_ground, same
+from tests.kernel.machine import one_at_a_time
 
 FIRST_LANGUAGE = 0.1, 0.2  # where it is on the first page of a new box
-_GROUND = re.search(r"--bg: #(\w{6});", (ROOT / "gateway/panel/static/panel.css").read_text())
 # Nobody hears this keyboard, which nobody let in; test_appliance_usb.py presses the same on one that is heard.
 WAYS_OUT = (
     *(("ctrl", "alt", f"f{number}") for number in range(1, 7)),
@@ -75,9 +73,7 @@ def test_its_screen_shows_a_page_of_the_panel(seen: Seen) -> None:
     colours = np.unique(seen.first.reshape(-1, 3), axis=0)
     assert len(colours) > 20  # letters with soft edges, not a console
     assert min(seen.first.shape[:2]) >= 600
-    assert _GROUND  # a browser's own page, of a panel that does not answer, has another one
-    ground = np.median(seen.first.reshape(-1, 3), axis=0)[::-1]
-    assert bytes(ground.astype(np.uint8)).hex() == _GROUND[1]
+    assert has_the_panels_ground(seen.first)
 
 
 def test_no_key_leads_out_of_it(seen: Seen) -> None:
