@@ -1,6 +1,7 @@
 """A box whose power is cut: its disk loses its cache, its folder stays, and the next start is of the same box."""
 
 import base64
+import random
 import subprocess
 import threading
 import time
@@ -23,6 +24,7 @@ class CutBox(Appliance):
     def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = ()) -> None:
         super().__init__(folder, image=image, extra=extra)
         self.clock = ""
+        self.chance: random.Random | None = None  # by which some of what was not flushed stays
         self._volatile = VolatileDisk(self.disk, folder)
 
     def _words(self) -> list[str]:
@@ -50,7 +52,7 @@ class CutBox(Appliance):
 
     def cut(self) -> None:
         assert self._process, "the box is not switched on"
-        self._volatile.cut(self._process.pid)
+        self._volatile.cut(self._process.pid, self.chance)
 
     def pull_the_plug(self) -> None:
         self.cut()

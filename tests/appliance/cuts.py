@@ -37,6 +37,7 @@ WORK_S = (1.0, 45.0)  # after the first exam began
 UPDATING_S = (0.0, 300.0)  # after the first byte was written: an emulated box needs six minutes
 START_S = (4.0, 60.0)
 SENT_S = 1800  # until a box that was cut off again and again has sent everything
+KEEPS = 0.5  # of the cuts: something of what was not flushed is on the disk all the same
 CARELESS_S = (40.0, 60.0)  # there is something to lose, younger than what the kernel writes out by itself
 EVENING = time(17, 57)  # what the box's clock says when it is switched on
 
@@ -59,6 +60,7 @@ class Cut:
     journal_mb: int
     used_mb: int
     kernel: list[str] = field(default_factory=list)
+    keeps: bool = False  # some of what was not flushed
 
     @property
     def is_none(self) -> bool:
@@ -67,9 +69,10 @@ class Cut:
 
     @property
     def line(self) -> str:
+        kept = ", some blocks kept" if self.keeps else ""
         control = ", ".join(f"{name} {count}" for name, count in self.careless.items())
         return (
-            f"cut {self.day}: {self.way}, {self.step}, after {self.after_s:.1f} s: "
+            f"cut {self.day}: {self.way}, {self.step}, after {self.after_s:.1f} s{kept}: "
             f"{self.acknowledged} acknowledged, {len(self.lost)} lost, {len(self.wrong)} wrong {self.wrong or ''}; "
             f"careless writers lost: {control}; started in {self.start_s:.0f} s, ready {self.waited_s} s later; "
             f"journal {self.journal_mb} MB, used {self.used_mb} MB"
@@ -170,6 +173,7 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
     story.day += 1
     chance = random.Random(f"{seed} {story.day}")
     way = way or place.way_of(story.day, chance)
+    box.chance = chance if chance.random() < KEEPS and not careless else None
     if evenings:
         date = datetime.now(UTC).date() + timedelta(days=story.day)
         box.clock = datetime.combine(date, EVENING).isoformat()
@@ -191,6 +195,7 @@ def day(place: Place, *, seed: int, way: str = "", evenings: bool = False, carel
             step = WHILE_WRITTEN if written else report.get("step", step)
         before = len(story.captures) - before
     cut = {"day": story.day, "seed": seed, "way": way, "step": step, "after_s": after_s, "acknowledged": before}
+    cut["keeps"] = box.chance is not None
     story.cuts.append(cut)
     place.keep()
 

@@ -62,7 +62,7 @@ class Screen:
 
 
 def has_the_panels_ground(picture: Picture) -> bool:
-    """Say whether the most of it is a page of the panel: firmware, consoles and a browser's own pages have another."""
+    """Say whether most of it is a page of the panel: firmware, consoles and a browser's own have another."""
     assert _GROUND
     return ground_of(picture) == _GROUND[1]
 
