@@ -43,7 +43,7 @@ class Screen:
             time.sleep(PAUSE_S)
             now = self.now()
             grounds.append(ground_of(now))
-            if same(before, now) and has_the_panels_ground(now):
+            if same(before, now) and has_the_panels_ground(now) and has_something_on(now):
                 seen = [f"{ground} {PAUSE_S * len(list(each)):.0f} s" for ground, each in groupby(grounds)]
                 print(f"grounds of the screen: {', '.join(seen)}", flush=True)
                 return now
@@ -65,6 +65,12 @@ def has_the_panels_ground(picture: Picture) -> bool:
     """Say whether most of it is a page of the panel: firmware, consoles and a browser's own have another."""
     assert _GROUND
     return ground_of(picture) == _GROUND[1]
+
+
+def has_something_on(picture: Picture) -> bool:
+    """Say whether there is more than a ground, as while a browser has read the first line of a page."""
+    ground = np.median(picture.reshape(-1, 3), axis=0)
+    return float((np.abs(picture - ground).max(axis=2) > _CHANGED).mean()) > _SAME
 
 
 def ground_of(picture: Picture) -> str:
