@@ -128,6 +128,7 @@ def rebuilding(technician: Telling, day: int) -> None:
         technician.step = "making the index anew"
         services = ["scopegate-capture", "scopegate-forward", "scopegate-panel"]
         subprocess.run(["systemctl", "stop", *services], check=True)
+        tell(index="gone")
         for file in SPOOL.glob("scopegate.db*"):
             file.unlink()
         subprocess.run(["systemctl", "start", *services], check=True)

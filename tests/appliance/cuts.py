@@ -291,7 +291,8 @@ def run(place: Place, count: int, *, seed: int, evenings: bool = False, way: str
 def sent_all(place: Place) -> list[str]:
     """Wait until the archive has the pictures of every finished exam; return what is wrong with any of them."""
     story, received = place.story, place.received
-    wanted = {uid: words for uid, words in story.captures.items() if words[0] in story.finished}
+    leave = set(story.finished) - set(story.held)
+    wanted = {uid: words for uid, words in story.captures.items() if words[0] in leave}
     left = list(wanted)
 
     def none_left() -> bool:

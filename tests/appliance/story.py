@@ -30,6 +30,9 @@ class Story:
     last: list[str] = field(default_factory=list)  # captures since the last start that was looked at
     finished: list[str] = field(default_factory=list)  # exams, by the box's word
     arrived: list[str] = field(default_factory=list)  # exams of which the box said that all is sent
+    held: list[str] = field(
+        default_factory=list
+    )  # exams of which a new index may hold everything: a person decides
     cuts: list[dict[str, Any]] = field(default_factory=list)  # since the last start that was looked at
 
     @classmethod
@@ -55,6 +58,8 @@ class Story:
             self.settings.append(report["asked"])
         elif "settings" in report:
             self.settings = [report["settings"]]
+        elif "index" in report:
+            self.held, self.arrived = self.exams, []
         for name, kept in (("finished", self.finished), ("arrived", self.arrived)):
             if name in report:
                 kept.append(report[name])

@@ -57,6 +57,13 @@ def test_what_is_called_sent_and_is_not_in_the_archive_is_wrong(received: Path) 
     assert len(wrong(story(arrived=["e1"]), received, states=("waiting",))) == 2  # not there, and to be sent again
 
 
+def test_what_a_new_index_holds_was_sent_before(received: Path) -> None:
+    told = story(arrived=["e1"])
+    told.hear({"index": "gone"})
+    assert told.held == ["e1"]
+    assert wrong(told, received, states=("held",)) == []
+
+
 def test_half_a_file_in_the_archive_is_wrong(received: Path) -> None:
     file = received / f"US.{UID}"
     file.write_bytes(file.read_bytes()[:-2000])
