@@ -362,7 +362,6 @@ def test_a_chip_that_comes_later_guards_the_data_from_the_next_start_on(disk: Di
     assert disk.record().guard is Guard.NONE  # nothing guards the data before there is a recovery code
     with_recovery_code(disk)
     before = disk.record()
-    guarding(disk).seal()
     chip.stop()
     with pytest.raises(ChipFailed):
         guarding(replace(disk, tpm=chip.tpm)).seal()
@@ -370,8 +369,7 @@ def test_a_chip_that_comes_later_guards_the_data_from_the_next_start_on(disk: Di
     chip.start("an image")
     guarding(replace(disk, tpm=chip.tpm)).seal()
     assert disk.record().guard is Guard.TPM
-    assert opens(disk, chip.own_key(replace(disk, tpm=chip.tpm)))
-    assert not opens(disk, before.key)
+    assert [opens(disk, chip.own_key(replace(disk, tpm=chip.tpm))), opens(disk, before.key)] == [True, False]
 
 
 def test_a_recovery_code_that_could_not_be_noted_does_not_end_the_one_before(

@@ -30,6 +30,7 @@ class Box:
 
     def __post_init__(self) -> None:
         (self.folder / "run-slot").write_text("a\n")
+        (self.folder / "root").touch()
         self.other_disk("sda1", "esp-a")
         for name in ("udevadm", "mount", "sync", "systemctl"):
             self._program(name, "exit 0")
@@ -45,6 +46,7 @@ class Box:
         self._program("efibootmgr", says)
         text = SCRIPT.read_text().replace("/usr/lib/scopegate/own-disk", str(self.folder / "own-disk"))
         script = self.folder / "script"
+        text = text.replace("/dev/scopegate/root", f"{self.folder}/root")
         text = text.replace("/sys/class/block", f"{self.folder}/block").replace("/dev/$", f"{self.folder}/$")
         script.write_text(text.replace("/run/scopegate-", f"{self.folder}/run-"))
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin"}
@@ -58,8 +60,13 @@ class Box:
 
     def loses_its_root(self) -> None:
         """Have its root no name, as where its hashes cannot be read."""
-        self._program("own-disk", "exit 0")
+        self.has_no_key()
+        (self.folder / "root").unlink()
         self.other_disk("key", "key")
+
+    def has_no_key(self) -> None:
+        """Be in its first start."""
+        self._program("own-disk", "exit 0")
 
     def other_disk(self, partition: str, name: str) -> None:
         """Plug in a disk with a partition of that name."""
@@ -112,6 +119,13 @@ def test_a_root_whose_hashes_cannot_be_read_is_counted_too(box: Box) -> None:
     box.loses_its_root()
     assert box.start(order=f"{A},{B}") == Started(asked="", count=3)
     assert box.start(order=f"{A},{B}") == Started(asked=f"--bootnext {B}", count=0)
+
+
+def test_a_first_start_writes_nothing_on_the_disk_of_another_box(box: Box) -> None:
+    counted(box, 3)
+    box.has_no_key()
+    box.other_disk("key", "key")
+    assert box.start(order=f"{A},{B}") == Started(asked="", count=3)
 
 
 def test_nothing_is_written_where_two_disks_may_be_the_box_s_own(box: Box) -> None:

@@ -66,8 +66,6 @@ class Guarding:
         there is none, the key that it alone opens stays, and the code is asked for until it is back. Where the box
         had lost its key, it gets another one, or asks for the start PIN that the data have.
         """
-        if self._disk.opened:  # somebody typed it twice
-            return
         record = self._record()
         if record.state is State.ERASING:
             raise KeyGone

@@ -74,12 +74,18 @@ def obey(
     number = wanted.get("number", "")
     try:
         with at_the_disk(lock):
-            trouble = _obeyed(disk, clock, wanted)
+            trouble = None if _is_typed_twice(disk, wanted, says) else _obeyed(disk, clock, wanted)
             _say(disk, trouble, number=number, says=says)
     except DiskBusy as error:  # whoever is at them writes what is said of the keys
         tell(says, SUBJECT, {**(told(SUBJECT, says) or {}), **_words(error), "number": number})
         return error
     return trouble
+
+
+def _is_typed_twice(disk: Disk, wanted: Mapping[str, str], says: Path) -> bool:
+    """Say whether what opens the data was typed once more while they were being opened."""
+    is_well = (told(SUBJECT, says) or {}).get("code") == ""
+    return wanted.get("do") == "unlock" and is_well and disk.opened
 
 
 def _obeyed(disk: Disk, clock: Clock, wanted: Mapping[str, str]) -> ScopegateError | None:

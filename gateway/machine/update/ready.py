@@ -1,6 +1,7 @@
 """What each start does for updates: the firmware's entries, RAUC's configuration, what became of an update."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -61,7 +62,8 @@ def is_tried(here: Box, kept: Memory, *, alone: Path = _ALONE, run: Run = boxes.
     forgets = alone.exists() and kept == Memory()
     if here.on_trial and (forgets or boxes.stays_from_now(kept, here)):
         here.places.trial.unlink()
-        run("systemctl", "--no-block", "stop", JUDGE)  # which began when the data were closed
+        with suppress(ProgramFailed):  # it decides nothing any more in any case
+            run("systemctl", "--no-block", "stop", JUDGE)  # which began when the data were closed
     return here.on_trial
 
 

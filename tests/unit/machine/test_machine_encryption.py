@@ -240,3 +240,18 @@ def test_a_request_about_keys_is_refused_while_another_is_at_them(box: Box) -> N
         assert (box.told["number"], box.told["code"], box.told["made"]) == ("7", "keys-busy", said["made"])
     assert box.disk.key.read_bytes() == key
     assert box.asked(do="format", number="8") == "machine-request"
+
+
+def test_a_key_that_is_typed_twice_opens_once_and_nothing_is_wrong(box: Box, ran: Ran) -> None:
+    box.mapped()
+    assert box.start() == ""
+    ran.since()
+    assert box.asked(do="unlock", secret="48151623", number="7") == ""
+    assert (box.told["number"], box.told["opened"], ran.since()) == ("7", True, [])
+
+
+def test_what_is_open_and_damaged_is_not_called_well_by_a_key(box: Box, ran: Ran) -> None:
+    box.mapped()
+    ran.fails = "e2fsck close"
+    assert box.start() == "data-damaged"
+    assert box.asked(do="unlock", secret="48151623", number="7") == "data-foreign"
