@@ -68,7 +68,6 @@ def seen(page: Page) -> np.ndarray:
     """Return what stands on the screen when all of it is there."""
     page.wait_for_function("() => [...document.images].every((one) => one.complete)")
     page.evaluate("document.fonts.ready")
-    page.wait_for_function("() => !document.querySelector(':active')")  # a touched key is drawn pressed in
     page.evaluate(_STEADY)
     return pictures.read(page.screenshot(animations="disabled", caret="hide"))
 

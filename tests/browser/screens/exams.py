@@ -105,7 +105,7 @@ def picture_sure(box: Box) -> str:
 
 def _touch_once(page: Page) -> None:
     page.locator("[data-sure]").tap()
-    page.wait_for_selector("body.ready [data-second]:not(:active)")
+    page.wait_for_selector("body.ready [data-second]")
 
 
 AFTER["picture_sure"] = _touch_once

@@ -35,6 +35,7 @@ def look(name: str, address: str, box: Box, page: Page) -> None:
         page.wait_for_selector(f"body[data-live={'on' if box.capture.script.signal == 'live' else 'off'}]")
     if after := AFTER.get(name):
         after(page)
+        page.wait_for_function("() => !document.querySelector(':active')")  # a touched key is drawn pressed in
 
 
 def at(name: str, address: str, before: Callable[[Box, Page], None] | None = None) -> None:
