@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ class Folders:
         self._each = each
         self._number = 1
         self.is_there = True
+        self.happened: list[str] = []
         self.folder.mkdir(parents=True)
 
     @property
@@ -43,7 +45,11 @@ class Folders:
     def room(self) -> int:
         return self._each - sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
+    def remount(self) -> None:
+        self.happened.append(f"remount {self._number}")
+
     def next(self) -> None:
+        self.happened.append(f"next {self._number}")
         self._number += 1
         self.folder.mkdir()
 
@@ -84,8 +90,8 @@ def home(tmp_path: Path) -> Path:
 def rescued(
     spool: Path, sticks: Folders, home: Path, *, largest: int = MB, said: list[DataClosed] | None = None
 ) -> DataClosed:
-    pieces = Pieces(sticks, code=CODE.encode(), token="4f2a", home=home, largest=largest)
     say: Callable[[DataClosed], None] = (said if said is not None else list[DataClosed]()).append
+    pieces = Pieces(sticks, say=say, code=CODE.encode(), token="4f2a", home=home, largest=largest)
     return Rescue(data=spool.parent, pieces=pieces, say=say).run()
 
 
@@ -137,12 +143,41 @@ def test_a_stick_may_be_pulled_out_once_it_took_everything_and_was_let_go(
     assert ("may be pulled out" in state.action) == (not refused)
 
 
+@pytest.mark.parametrize(
+    ("refused", "there", "said"), [("", "there", None), ("start", "there", StickFailed), ("stop", "", StickGone)]
+)
+def test_a_stick_is_mounted_anew_before_it_is_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, there: str, said: type[DataClosed] | None
+) -> None:
+    """One whose names were written over cannot be mounted again, and was not pulled out."""
+    ran: list[str] = []
+
+    def run(words: Sequence[str | Path]) -> bytes:
+        ran.append(" ".join(map(str, words)))
+        if refused in words:
+            raise ProgramFailed("systemctl", 1, "no")
+        return b""
+
+    monkeypatch.setattr(rescue, "run", run)
+    device = tmp_path / "scopegate-stick"
+    if there:
+        device.touch()
+    sticks = MountedSticks(clock=FakeClock(), say=list[DataClosed]().append, folder=tmp_path, device=device)
+    with pytest.raises(said) if said else nullcontext():
+        sticks.remount()
+    whole = [f"sync --file-system {tmp_path}", "systemctl stop media-usb.mount", "systemctl start media-usb.mount"]
+    assert ran == whole[: 2 if refused == "stop" else 3]
+
+
 def test_a_pc_with_plain_tools_reads_every_file_that_was_rescued(spool: Path, home: Path, tmp_path: Path) -> None:
     before, sticks, said = files(spool), Folders(tmp_path / "sticks"), list[DataClosed]()
     state = rescued(spool, sticks, home, said=said)
     assert state.code == "rescued"
     assert "in 7 files" in state.what
     assert said[0].what == "The pictures are being rescued: 0 of 6 MB."
+    once_more = [state.what for state in said if "once more" in state.what]
+    assert once_more[0] == "What is on the stick is read once more: 0 of 6 MB."
+    assert len(once_more) == 7
     assert files(spool) == before
     out, words = read_back(sticks, tmp_path / "pc")
     assert files(out / "spool") == before
@@ -202,7 +237,10 @@ def test_sticks_that_are_too_small_follow_one_another(
     monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
     sticks = Folders(tmp_path / "sticks", each=2 * MB)
     assert rescued(spool, sticks, home).code == "rescued"
-    assert len(list((tmp_path / "sticks").iterdir())) > 2
+    count = len(list((tmp_path / "sticks").iterdir()))
+    assert count > 2
+    wanted = [f"{what} {number}" for number in range(1, count + 1) for what in ("remount", "next")]
+    assert sticks.happened == wanted[:-1]  # each is read once more before it is let go
     assert all((folder / FOLDER / "SHA256SUMS").exists() for folder in (tmp_path / "sticks").iterdir())
     out, words = read_back(sticks, tmp_path / "pc")
     assert files(out / "spool") == files(spool)
@@ -287,6 +325,27 @@ def test_a_stick_that_gives_back_other_bytes_than_it_took_is_found_out(
     with pytest.raises(StickFailed):
         rescued(spool, sticks, home)
     assert sticks.pieces() == []
+
+
+@pytest.mark.parametrize("over", ["0001.tar.gpg", "SHA256SUMS", "names"])
+def test_a_stick_that_writes_over_what_came_first_is_found_out_before_it_is_let_go(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str
+) -> None:
+    """A counterfeit one, which wraps around: each piece was right when it was new."""
+    sticks, whole = Folders(tmp_path / "sticks"), list[int]()
+
+    def wraps() -> None:
+        whole.append(len(sticks.pieces()))
+        if over == "names":
+            (sticks.folder / FOLDER).rename(sticks.folder / "FSCK0000.REC")
+        else:
+            path = sticks.folder / FOLDER / over
+            path.write_bytes(os.urandom(path.stat().st_size))
+
+    monkeypatch.setattr(sticks, "remount", wraps)
+    with pytest.raises(StickFailed):
+        rescued(spool, sticks, home)
+    assert whole == [7]
 
 
 def test_what_the_disk_does_not_give_is_named_and_the_rest_comes(

@@ -23,8 +23,8 @@ from gateway.machine.encryption.service import TOLD, NotAKey, code_of
 from gateway.machine.locks import DISK, at_the_disk
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.repair import factory_reset, snapshot
-from gateway.machine.repair.pieces import Pieces
-from gateway.machine.repair.rescue import STICK, MountedSticks, NoStick, Rescue, Rescuing
+from gateway.machine.repair.pieces import Pieces, Rescuing
+from gateway.machine.repair.rescue import STICK, MountedSticks, NoStick, Rescue
 from gateway.machine.repair.snapshot import WORK
 from gateway.machine.requests import taken, words_of
 from gateway.machine.telling import tell
@@ -210,7 +210,7 @@ class RepairDesk:
         sticks = MountedSticks(clock=self._clock, say=say, folder=self._stick)
         with snapshot.laid_open(self._disk, code, self._data) as data, TemporaryDirectory(dir=WORK) as home:
             token = self._clock.token(_TOKEN_DIGITS)
-            pieces = Pieces(sticks, code=code, token=token, home=Path(home))
+            pieces = Pieces(sticks, say=say, code=code, token=token, home=Path(home))
             rescue = Rescue(data=data, pieces=pieces, say=say)
             state = rescue.run()
         event(_log, "rescued", bytes=rescue.done, pieces=pieces.count)

@@ -2,12 +2,14 @@
 
 OpenPGP with a passphrase (gpg, symmetric): any PC reads it, and notices a byte that changed. No name says whose
 pictures they are. A piece fits on FAT; its length is a multiple of a block of tar, so that tar finds
-what comes after a lost one.
+what comes after a lost one. Before a stick is let go all of it is read once more: a counterfeit one, which
+says that it is larger than it is, writes over the first pieces when the later ones come.
 """
 
 import io
 import os
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
@@ -21,6 +23,7 @@ PIECE_BYTES = 1 << 30
 _LEAST_BYTES = 64 << 20  # a stick with less room than that is full
 _MARGIN_BYTES = 16 << 20  # of a stick: what encryption adds, and the list
 _BLOCK = 512
+_MB = 1_000_000
 _PREFIX = "scopegate-rescue"
 _GPG = (
     "gpg", "--no-options", "--batch", "--yes", "--no-autostart", "--no-random-seed-file", "--quiet",
@@ -40,6 +43,14 @@ All folders of this name on all sticks belong together. On a PC with gpg and tar
 
 docs/recovery.md of Scopegate tells what the files are.
 """
+
+
+class Rescuing(DataClosed):
+    """The pictures are being rescued."""
+
+    code = "rescuing"
+    safe = "Nothing on the box is changed. No picture can be taken."
+    action = "Leave the stick in until this page says that it may be pulled out."
 
 
 class StickFailed(DataClosed):
@@ -72,17 +83,26 @@ class Sticks(Protocol):
     def room(self) -> int:
         """Return how many bytes fit onto it. Raises OSError."""
 
+    def remount(self) -> None:
+        """Have what is read next come from it, names as well. Raises StickFailed, StickGone."""
+
     def next(self) -> None:
         """Let it be pulled out; return when there is another one."""
+
+
+Say = Callable[[DataClosed], None]
 
 
 class Pieces(io.RawIOBase):
     """What a stream is written into. Raises StickFailed, StickGone."""
 
-    def __init__(self, sticks: Sticks, *, code: bytes, token: str, home: Path, largest: int = PIECE_BYTES) -> None:
+    def __init__(
+        self, sticks: Sticks, *, say: Say, code: bytes, token: str, home: Path, largest: int = PIECE_BYTES
+    ) -> None:
         """`token`: what all folders of one rescue have in their name; `home`: a folder for gpg."""
         super().__init__()
         self._sticks = sticks
+        self._say = say
         self._code = code
         self._name = f"{_PREFIX}-{token}"
         self._home = home
@@ -91,6 +111,7 @@ class Pieces(io.RawIOBase):
         self._file: IO[bytes] | None = None
         self._gpg: subprocess.Popen[bytes] | None = None
         self._over = False  # it failed once: what tarfile writes at its end comes to nothing
+        self._on_this_stick: dict[str, str] = {}  # the digest of each piece, by its name
         self.count = 0
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # what tarfile hands over
@@ -112,9 +133,10 @@ class Pieces(io.RawIOBase):
         return len(data)
 
     def finish(self) -> None:
-        """Have the last piece on the stick, and the list."""
+        """Have the last piece on the stick, and the list, and the stick give all of it."""
         try:
             self._end()
+            self._read_all_again()
         except (OSError, ProgramFailed):
             raise self._why() from None
 
@@ -136,6 +158,7 @@ class Pieces(io.RawIOBase):
 
     def _begin(self) -> None:
         while (room := self._room()) < _LEAST_BYTES:
+            self._read_all_again()
             self._sticks.next()
         self._left = min(self._largest, room) // _BLOCK * _BLOCK
         self.count += 1
@@ -187,6 +210,29 @@ class Pieces(io.RawIOBase):
             os.fsync(sums.fileno())
         for folder in (self._folder, self._folder.parent):  # the names as well, before anybody hears of the piece
             flush(folder)
+        self._on_this_stick[whole.name] = digest
+
+    def _read_all_again(self) -> None:
+        """See that the stick gives all that it took. Raises StickFailed, StickGone, OSError."""
+        if not self._on_this_stick:
+            return
+        self._over = True  # until it did
+        self._sticks.remount()
+        wanted = {name: (self._folder / name).stat().st_size for name in self._on_this_stick}
+        read, total = 0, sum(wanted.values()) // _MB
+        for name, size in wanted.items():
+            done = read // _MB
+            self._say(Rescuing(f"What is on the stick is read once more: {done} of {total} MB."))
+            with (self._folder / name).open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # somebody may have kept it mounted
+                if file_digest(file, "sha256").hexdigest() != self._on_this_stick[name]:
+                    raise StickFailed
+            read += size
+        lines = (self._folder / "SHA256SUMS").read_bytes().splitlines()
+        if not {f"{digest}  {name}".encode() for name, digest in self._on_this_stick.items()} <= set(lines):
+            raise StickFailed
+        self._on_this_stick.clear()
+        self._over = False
 
     @property
     def _part(self) -> Path:

@@ -18,10 +18,11 @@ from gateway.clock import Clock
 from gateway.log import event
 from gateway.machine.encryption.closed import DataClosed
 from gateway.machine.programs import ProgramFailed, run
-from gateway.machine.repair.pieces import Pieces
+from gateway.machine.repair.pieces import Pieces, Rescuing, Say, StickFailed, StickGone
 
 _log = logging.getLogger(__name__)
 STICK = Path("/media/usb")
+_DEVICE = Path("/dev/scopegate-stick")
 NOT_READ = "not-read.txt"
 _UNIT = "media-usb.mount"
 _RESCUED = ("spool", "lost+found")  # where e2fsck puts what it found and nobody knows the name of
@@ -29,7 +30,6 @@ _LEFT_OUT = frozenset({"reserve"})  # of the spool: room that is kept free
 _MB = 1_000_000
 _SAY_BYTES = 16 * _MB
 _LOOK_S = 1.0
-Say = Callable[[DataClosed], None]
 
 
 class NoStick(DataClosed):
@@ -38,14 +38,6 @@ class NoStick(DataClosed):
     code = "no-stick"
     safe = "Nothing was changed."
     action = "Put one in (FAT or exFAT), wait ten seconds, and begin again."
-
-
-class Rescuing(DataClosed):
-    """The pictures are being rescued."""
-
-    code = "rescuing"
-    safe = "Nothing on the box is changed. No picture can be taken."
-    action = "Leave the stick in until this page says that it may be pulled out."
 
 
 class NextStick(DataClosed):
@@ -83,8 +75,9 @@ class StickHeld(DataClosed):
 class MountedSticks:
     """Those that the box mounts when they are put in (systemd/media-usb.mount)."""
 
-    def __init__(self, *, clock: Clock, say: Say, folder: Path = STICK) -> None:
+    def __init__(self, *, clock: Clock, say: Say, folder: Path = STICK, device: Path = _DEVICE) -> None:
         self.folder = folder
+        self._device = device
         self._clock = clock
         self._say = say
 
@@ -100,6 +93,15 @@ class MountedSticks:
         """Let it be pulled out: all is on it. Raises ProgramFailed."""
         run(["sync", "--file-system", self.folder])  # which says what the stick did not take; unmounting does not
         run(["systemctl", "stop", _UNIT])
+
+    def remount(self) -> None:
+        """Have what is read next come from it: Linux keeps what was written, and the names, while it is mounted."""
+        try:
+            self.leave()
+            run(["systemctl", "start", _UNIT])
+        except ProgramFailed as error:
+            event(_log, "stick_not_mounted_again", why=str(error))
+            raise StickFailed if self._device.exists() else StickGone from None
 
     def after(self, state: DataClosed) -> DataClosed:
         """Let the last one be pulled out; return what is to be said of the rescue then."""
