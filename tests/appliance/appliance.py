@@ -16,6 +16,12 @@ HOST = "10.0.2.2"  # this computer, as the box sees it; tests run in a network i
 FIRMWARE = Path("/usr/share/OVMF")
 _WANTS = base64.b64encode(b"[Unit]\nWants=tests.service\n").decode()
 _TESTS = "/run/tests"
+SAID_BY_THE_BOARD = "a mainboard has its say"
+# A mainboard whose strings (smbios-type-11(7)) have systemd write, as root, what can be seen from outside.
+TALKING_BOARD = [
+    "-smbios",
+    f"type=11,value=io.systemd.credential:tmpfiles.extra=w /dev/ttyS0 - - - - {SAID_BY_THE_BOARD}",
+]
 _PANIC = "Kernel panic"  # after which the kernel restarts the machine as well
 
 

@@ -4,7 +4,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.appliance.appliance import Appliance
+from tests.appliance.appliance import TALKING_BOARD, Appliance
 from tests.appliance.monitor import connected
 from tests.appliance.screen import Screen
 from tests.kernel.machine import mortal
@@ -17,7 +17,8 @@ class Product(Appliance):
 
     def __init__(self, folder: Path, *, image: Path) -> None:
         words = ["virtio-vga", "qemu-xhci", "usb-kbd", "usb-tablet"]
-        super().__init__(folder, image=image, extra=[word for each in words for word in ("-device", each)])
+        devices = [word for each in words for word in ("-device", each)]
+        super().__init__(folder, image=image, extra=[*devices, *TALKING_BOARD])
         self.screen = Screen(self.monitor, folder)
         self._serial_path = folder / "serial"
 

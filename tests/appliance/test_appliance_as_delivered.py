@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.appliance.appliance import Appliance
+from tests.appliance.appliance import SAID_BY_THE_BOARD, TALKING_BOARD, Appliance
 from tests.kernel.machine import one_at_a_time
 
 OFF_S = 200
@@ -62,6 +62,7 @@ class Seen(NamedTuple):
     went_off: bool
     journal: str
     failed_again: str
+    serial: str
 
 
 def failed_units(box: Appliance) -> str:
@@ -70,7 +71,7 @@ def failed_units(box: Appliance) -> str:
 
 @pytest.fixture(scope="module")
 def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    box = Appliance(tmp_path_factory.mktemp("delivered"), image=image)
+    box = Appliance(tmp_path_factory.mktemp("delivered"), image=image, extra=TALKING_BOARD)
     with one_at_a_time():
         try:
             box.switch_on()
@@ -84,7 +85,8 @@ def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
             box.stop()
             box.switch_on()
             journal = box.shell(_OF_BOTH_STARTS)
-            return Seen(screen, failed, went_off, journal, failed_units(box))
+            failed_again, serial = failed_units(box), box.console.read_text(errors="replace")
+            return Seen(screen, failed, went_off, journal, failed_again, serial)
         finally:
             box.stop()
 
@@ -108,3 +110,8 @@ def test_a_box_is_switched_off_on_its_screen_and_starts_again(seen: Seen) -> Non
     assert "mounted filesystem" in seen.journal
     assert "recovery complete" not in seen.journal
     assert seen.failed_again == ""
+
+
+def test_a_mainboards_strings_have_their_say_in_an_image_for_tests(seen: Seen) -> None:
+    """The control of what a product does with them: tests come in through such strings."""
+    assert SAID_BY_THE_BOARD in seen.serial

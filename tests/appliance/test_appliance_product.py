@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.appliance.appliance import SAID_BY_THE_BOARD
 from tests.appliance.product import Product, product_of
 from tests.appliance.screen import Picture, has_the_panels_ground, same
 from tests.kernel.machine import one_at_a_time
@@ -88,3 +89,8 @@ def test_its_serial_port_says_nothing_and_asks_nothing(seen: Seen) -> None:
     assert "login" not in said
     assert "linux version" not in said
     assert "systemd" not in said
+
+
+def test_a_mainboards_strings_have_no_say(seen: Seen) -> None:
+    """The control, an image that takes them: test_appliance_as_delivered.py."""
+    assert SAID_BY_THE_BOARD not in seen.serial
