@@ -1,7 +1,9 @@
 """The box's own certificate: its key, what an authority is to sign, what it signed, and the clinic's authority.
 
 They lie beside the configuration, which names them where something is encrypted. A new key takes the place of the
-old one only together with a certificate. Blocks: everything here reads or writes files.
+old one only together with a certificate: both names lead through one link, and turning it changes both at once. A
+configuration whose key and certificate do not fit each other starts no process. Blocks: everything here reads or
+writes files.
 """
 
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from gateway.spool.files import Files
 
 FOLDER = "certificates"
 CERTIFICATE, KEY, AUTHORITY = "box.pem", "box.key", "clinic-ca.pem"
+_PAIR, _SIDES = "pair", ("pair-a", "pair-b")  # the link, and the folders to which it leads by turns
 _REQUEST, _NEW_KEY = "box.csr", "box-new.key"
 _MOST_NAMES = 10
 _LARGEST = 64 * 1024  # characters of PEM
@@ -90,8 +93,7 @@ class OwnCertificate:
             self._files.make_folder(self._folder)
         first = not self.path(CERTIFICATE).exists()
         if first:
-            self._files.write(self.path(KEY), [made.key])
-            self._files.write(self.path(CERTIFICATE), [made.certificate])
+            self._keep(made.key, made.certificate)
         self._files.write(self.path(_NEW_KEY), [made.key])
         self._files.write(self.path(_REQUEST), [made.request])
         self._note("certificate-requested", person)
@@ -104,9 +106,7 @@ class OwnCertificate:
             raise BadValue("This box has no key yet.", action="Make a request first.")
         authority = self.path(AUTHORITY)
         openssl.judge(raw, key, authority if authority.exists() else None)
-        if key == new:
-            self._files.write(self.path(KEY), [new.read_bytes()])
-        self._files.write(self.path(CERTIFICATE), [raw])
+        self._keep(key.read_bytes(), raw)
         self._files.remove(new)
         self._note("certificate-taken", person)
 
@@ -124,6 +124,26 @@ class OwnCertificate:
             raise BadValue("The file holds no certificate in PEM form.") from None
         self._files.rename(trial, self.path(AUTHORITY))
         self._note("authority-taken", person)
+
+    def _keep(self, key: bytes, certificate: bytes) -> None:
+        """Have these in place of those before, both or neither, whatever is cut off in between."""
+        names = [self.path(name) for name in (KEY, CERTIFICATE)]
+        if not all(path.is_symlink() for path in names):  # a new box, or one of a version that had two plain files
+            plain = all(path.exists() for path in names)
+            self._turn(*([path.read_bytes() for path in names] if plain else (key, certificate)))
+            for path in names:
+                self._files.point(path, f"{_PAIR}/{path.name}")
+        self._turn(key, certificate)
+
+    def _turn(self, key: bytes, certificate: bytes) -> None:
+        pair = self.path(_PAIR)
+        before = str(pair.readlink()) if pair.is_symlink() else _SIDES[1]
+        side = self.path(_SIDES[before == _SIDES[0]])
+        if not side.is_dir():
+            self._files.make_folder(side)
+        self._files.write_all([(side / KEY, [key]), (side / CERTIFICATE, [certificate])])
+        self._files.point(pair, side.name)
+        self._files.remove(*(self.path(before) / name for name in (KEY, CERTIFICATE)))
 
     def _note(self, what: str, person: str) -> None:
         who = {"person": person} if person else {}

@@ -123,6 +123,15 @@ class Files:
                 self._link(old, new)
             self._sync_folder(new.parent)
 
+    def point(self, path: Path, target: str) -> None:
+        """Have a name lead to another one (symlink(7)): after a power cut it leads where it did, or there."""
+        with _translated():
+            with suppress(FileNotFoundError):
+                self._unlink(_part(path))
+            self._symlink(target, _part(path))
+            self._rename(_part(path), path)
+            self._sync_folder(path.parent)
+
     def remove(self, *paths: Path) -> None:
         """Remove files, durably; one that is not there is no error."""
         gone: dict[Path, None] = {}
@@ -298,6 +307,9 @@ class Files:
 
     def _link(self, old: Path, new: Path) -> None:
         new.hardlink_to(old)
+
+    def _symlink(self, target: str, path: Path) -> None:
+        path.symlink_to(target)
 
     def _unlink(self, path: Path) -> None:
         path.unlink()

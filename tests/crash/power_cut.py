@@ -24,6 +24,7 @@ from tests.memory import folder_in_memory
 
 Entry = int | str  # a file's number, or a folder's path
 Tree = dict[str, bytes | None]  # path to content, None = folder
+_LEADS_TO = b"\0symlink:"  # how the model holds a symbolic link
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +113,8 @@ class Recording(Files):
     def _rename(self, old: Path, new: Path) -> None:
         assert old.parent == new.parent, "a rename across folders has no model here"
         with self._lock:
-            is_folder = old.is_dir()
-            entry: Entry = self._key(old) if is_folder else self._numbers[old.stat().st_ino]
+            is_folder = old.is_dir() and not old.is_symlink()
+            entry: Entry = self._key(old) if is_folder else self._numbers[old.lstat().st_ino]
             super()._rename(old, new)
             self._name(new, Change(gone=old.name, name=new.name, entry=entry))
             if is_folder:
@@ -123,6 +124,15 @@ class Recording(Files):
         with self._lock:
             super()._link(old, new)
             self._name(new, Change(name=new.name, entry=self._numbers[old.stat().st_ino]))
+
+    def _symlink(self, target: str, path: Path) -> None:
+        """Where it leads comes to the disk with its name, as ext4 has it."""
+        with self._lock:
+            super()._symlink(target, path)
+            number = self._new_number(path.lstat().st_ino)
+            self.note(Operation(kind="write", file=number, data=_LEADS_TO + target.encode()))
+            self.note(Operation(kind="sync", file=number))
+            self._name(path, Change(name=path.name, entry=number))
 
     def _unlink(self, path: Path) -> None:
         with self._lock:
@@ -237,6 +247,8 @@ class Cut:
         for path, content in sorted(self.tree.items()):
             if content is None:
                 (folder / path).mkdir()
+            elif content.startswith(_LEADS_TO):
+                (folder / path).symlink_to(content.removeprefix(_LEADS_TO).decode())
             else:
                 (folder / path).write_bytes(content)
 
