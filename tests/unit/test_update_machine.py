@@ -191,6 +191,20 @@ def test_what_went_back_and_runs_all_the_same_is_tried_again() -> None:
     assert after_start(gone, BOX_A, trial=False) == {}
 
 
+def test_a_version_that_proved_itself_is_good_although_a_plug_kept_the_box_from_remembering_it() -> None:
+    proven = replace(INSTALLED, phase=Phase.TRYING, proven=IMAGE.version, came_again="1")
+    changes = after_start(proven, BOX_B, trial=False)
+    kept = replace(proven, **changes)  # type: ignore[arg-type]
+    assert (kept.phase, kept.version, kept.slot, kept.floor) == (Phase.GOOD, IMAGE.version, "b", IMAGE.floor)
+    assert (kept.proven, kept.came_again) == ("", "")
+    assert after_start(kept, BOX_B, trial=False) == {}
+    # The firmware was not told yet: the other slot was started, or this one once more.
+    assert after_start(proven, BOX_A, trial=False)["phase"] == Phase.WENT_BACK
+    assert after_start(proven, BOX_B, trial=True)["phase"] != Phase.GOOD
+    # What was proven was another version.
+    assert after_start(replace(proven, proven="0.0.1"), BOX_B, trial=False)["phase"] != Phase.GOOD
+
+
 def test_a_good_version_that_comes_up_no_more_went_back_too() -> None:
     good = replace(INSTALLED, phase=Phase.GOOD)
     changes = after_start(good, BOX_A, trial=False, fell_back=True)
@@ -287,7 +301,6 @@ class Place:
             stick=self.stick,
             live=self.live,
             run=self._run,
-            uefi=folder,
             lock=self.lock,
         )
         self.exam("")

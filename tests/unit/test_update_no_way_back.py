@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.machine.update import memory
-from gateway.machine.update.box import Box, after_start, use_of_other
+from gateway.machine.update.box import Box, after_start, stays_from_now, use_of_other
 from gateway.machine.update.memory import Memory, Phase
 from gateway.machine.update.ready import is_tried
 from tests.unit.test_update_machine import BOX_A, BOX_B, INSTALLED, Place, install, refused
@@ -55,6 +55,26 @@ def test_a_version_that_nobody_judges_is_tried_three_times(asked: bool) -> None:
         tries.append(again(tries[-1]))
     assert [each.phase for each in tries[1:]] == [*[Phase.TRYING] * 2, *[Phase.WENT_BACK] * 2]
     assert (tries[-1].reason, tries[-1].stays, tries[-2].stays) == ("no-end", True, True)
+
+
+@pytest.mark.parametrize(("first", "reason"), [(Phase.TRYING, "no-end"), (Phase.WENT_BACK, "picture")])
+def test_a_raspberry_pi_stays_nowhere_because_nobody_told_its_firmware(first: Phase, reason: str) -> None:
+    """Plugs that were pulled in the trial, or before the firmware was told that the version is bad."""
+    pi = replace(BOX_B, asks_once=False)
+    kept = started(replace(INSTALLED, phase=first, reason="picture" if first is Phase.WENT_BACK else ""), pi)
+    assert (kept.phase, kept.reason) == (Phase.TRYING, "")  # once more from its beginning
+    for _ in range(3):
+        kept = started(replace(kept, phase=first, reason=reason if first is Phase.WENT_BACK else ""), pi)
+        assert (kept.phase, kept.reason, kept.stays) == (Phase.TRYING, reason, False)
+        assert not stays_from_now(kept, pi)
+    assert started(kept, replace(BOX_A, asks_once=False)).phase is Phase.WENT_BACK
+
+
+def test_what_was_tried_often_enough_goes_back_without_a_trial(machine: Machine) -> None:
+    kept = memory.recalled(machine.places.memory)
+    memory.remember(replace(kept, came_again="1", reason="no-end"), machine.places.memory)
+    went_back(machine, "no-end")
+    assert machine.seconds == 0
 
 
 def test_the_start_of_one_that_stays_is_no_trial(machine: Machine) -> None:

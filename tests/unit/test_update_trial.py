@@ -28,8 +28,10 @@ class Marks(Rauc):
     def __init__(self) -> None:
         self.told: list[str] = []
         self.refuses = False
+        self.asked: Callable[[], None] = lambda: None
 
     def mark_good(self) -> None:
+        self.asked()
         if self.refuses:
             raise UpdateRefused
         self.told.append("good")
@@ -106,6 +108,17 @@ def test_a_version_that_proves_itself_stays_and_the_floor_rises(machine: Machine
     assert machine.rauc.told == ["good"]
     assert not machine.places.trial.exists()
     assert not machine.restarted
+
+
+def test_that_it_proved_itself_is_remembered_before_the_firmware_is_told(machine: Machine) -> None:
+    before: list[Memory] = []
+    machine.rauc.asked = lambda: before.append(memory.recalled(machine.places.memory))
+    after = machine.decide()
+    assert [(kept.phase, kept.proven) for kept in (*before, after)] == [(Phase.TRYING, "0.4.0"), (Phase.GOOD, "")]
+    machine.places.trial.touch()
+    memory.remember(before[0], machine.places.memory)
+    machine.rauc.refuses = True
+    assert (machine.decide().phase, machine.decide().proven) == (Phase.WENT_BACK, "")
 
 
 @pytest.mark.parametrize("healthy", [True, False])

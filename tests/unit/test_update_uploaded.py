@@ -55,11 +55,11 @@ class Watched(Box):
 
 def told_while_installing(place: Place, wish: dict[str, str]) -> list[tuple[int | None, bool, bool]]:
     said: list[tuple[int | None, bool, bool]] = []
-    box = Watched(image=IMAGE, slot="a", boot_id=place.clock.boot_id, places=place.places, said=said)
+    box = Watched(
+        image=IMAGE, slot="a", boot_id=place.clock.boot_id, places=place.places, said=said, asks_once=False
+    )
     place.exam("")
-    UpdateDesk(
-        box=box, rauc=place.rauc, clock=place.clock, stick=place.stick, live=place.live, uefi=place.stick / "no"
-    ).obey(wish)
+    UpdateDesk(box=box, rauc=place.rauc, clock=place.clock, stick=place.stick, live=place.live).obey(wish)
     return said
 
 

@@ -17,6 +17,7 @@ from gateway.machine.update.memory import CUT, Memory, Phase, once_more
 from gateway.machine.update.proving import SUBJECT
 from gateway.machine.update.versions import newest
 
+UEFI = Path("/sys/firmware/efi")
 _SLOT = Path("/run/scopegate-slot")
 _PROGRAM_S = 60
 _log = logging.getLogger(__name__)
@@ -48,12 +49,17 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """What stays the same while this start lasts."""
+    """What stays the same while this start lasts.
+
+    `asks_once`: its firmware starts a new version once, and the one before from then on unless it is told otherwise
+    (UEFI). A Raspberry Pi starts what was chosen last.
+    """
 
     image: Image
     slot: str
     boot_id: str
     places: Places = Places()
+    asks_once: bool = True
 
     @property
     def other(self) -> str:
@@ -142,7 +148,8 @@ def at(clock: Clock) -> dict[str, str]:
 
 def this(clock: Clock) -> Box:
     """Return the running box. Raises OSError, KeyError on a machine that is no appliance."""
-    return Box(image=image.running(), slot=_SLOT.read_text("utf-8").strip(), boot_id=clock.boot_id)
+    slot = _SLOT.read_text("utf-8").strip()
+    return Box(image=image.running(), slot=slot, boot_id=clock.boot_id, asks_once=UEFI.exists())
 
 
 def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False) -> dict[str, str]:
@@ -154,11 +161,8 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     # The box did not get away from what was bad; or RAUC went on without whoever asked it.
     unproven = trial or waiting or kept.phase is Phase.WENT_BACK or kept.reason == CUT
     if kept.slot == box.slot and unproven:
-        again = _came_again(kept, box)
-        if not stays_from_now(kept, box):
-            return {"phase": Phase.TRYING, "reason": "", **again}
-        stayed = kept.stays and kept.phase is Phase.WENT_BACK
-        return {} if stayed else {"phase": Phase.WENT_BACK, "reason": kept.reason or "no-end", **again}
+        proven = kept.proven == box.image.version and not trial  # a plug was pulled before the box remembered it
+        return good(kept, box) if proven else _not_proven(kept, box)
     way_back = {"came_again": ""} if kept.came_again and kept.slot != box.slot else {}  # it is open again
     if waiting and kept.boot_id != box.boot_id:
         reason = "no-start" if kept.phase is Phase.INSTALLED else "no-end"
@@ -168,8 +172,28 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     return way_back
 
 
+def _not_proven(kept: Memory, box: Box) -> dict[str, str]:
+    again, reason = _came_again(kept, box), kept.reason or "no-end"
+    if not _too_often(kept, box):
+        return {"phase": Phase.TRYING, "reason": "", **again}
+    if not box.asks_once:  # nobody told its firmware to start the other one: the judge does, and tries nothing
+        return {"phase": Phase.TRYING, "reason": reason}
+    stayed = kept.stays and kept.phase is Phase.WENT_BACK
+    return {} if stayed else {"phase": Phase.WENT_BACK, "reason": reason, **again}
+
+
+def good(kept: Memory, box: Box) -> dict[str, str]:
+    """Return what is to be remembered of a version that the firmware starts from now on."""
+    words = {"version": box.image.version, "slot": box.slot, "reason": "", "came_again": "", "proven": ""}
+    return {"phase": Phase.GOOD, "floor": box.floor(kept), **words}
+
+
 def stays_from_now(kept: Memory, box: Box) -> bool:
-    """Say whether the running version is tried no more: the box came to it again for the second time."""
+    """Say whether the running version is tried no more: the firmware came to it again for the second time."""
+    return box.asks_once and _too_often(kept, box)
+
+
+def _too_often(kept: Memory, box: Box) -> bool:
     return replace(kept, **_came_again(kept, box)).stays  # type: ignore[arg-type]
 
 

@@ -36,7 +36,6 @@ from gateway.machine.update.versions import order
 
 OFFERS = "update-offers"
 STICK = Path("/media/usb")
-UEFI = Path("/sys/firmware/efi")
 LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a second
 _STALE_NS = 5_000_000_000
 _MOST_FILES = 8
@@ -58,7 +57,6 @@ class UpdateDesk:
         stick: Path = STICK,
         live: Path = LIVE,
         run: Run = boxes.run,
-        uefi: Path = UEFI,
         lock: Path = DISK,
     ) -> None:
         self._box = box
@@ -67,7 +65,6 @@ class UpdateDesk:
         self._stick = stick
         self._live = live
         self._run = run
-        self._uefi = uefi
         self._lock = lock
 
     def obey(self, wanted: dict[str, str]) -> None:
@@ -117,7 +114,7 @@ class UpdateDesk:
         self._fits(bundle)
         kept = self._box.recalled()
         begun = {"version": bundle.version, "slot": self._box.other, "boot_id": self._box.boot_id, "reason": ""}
-        begun["came_again"] = ""
+        begun["came_again"] = begun["proven"] = ""
         self._box.tell(kept, percent=0, stick=stick)
         self._rauc.check(file, bundle)
         self._forget_next()
@@ -195,7 +192,7 @@ class UpdateDesk:
 
     def _forget_next(self) -> None:
         """What was installed before and never started shall not be started half written over."""
-        if not self._uefi.exists():  # a Raspberry Pi starts what its file says, which RAUC changes before it writes
+        if not self._box.asks_once:  # a Raspberry Pi starts what its file says, which RAUC changes before it writes
             return
         try:
             found = boxes.firmware(self._run)

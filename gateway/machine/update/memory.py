@@ -35,6 +35,7 @@ class Memory:
     `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
     `in_a`, `in_b`: which version a slot holds: it ran from there, or was written whole; "" when nobody knows.
     `came_again`: how often the box came to this version again after its trial, which had a bad end or none.
+    `proven`: the version that proved itself, from then on until it is remembered as good.
     """
 
     phase: Phase = Phase.NONE
@@ -47,6 +48,7 @@ class Memory:
     in_a: str = ""
     in_b: str = ""
     came_again: str = ""
+    proven: str = ""
 
     @property
     def stays(self) -> bool:

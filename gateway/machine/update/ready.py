@@ -18,7 +18,6 @@ from gateway.machine.update.rauc import CONFIGURATION
 
 LOADERS = {"amd64": r"\EFI\BOOT\BOOTX64.EFI", "arm64": r"\EFI\BOOT\BOOTAA64.EFI"}
 _ENVIRONMENT = Path("/run/rauc/environment")
-_UEFI = Path("/sys/firmware/efi")
 _FELL_BACK = Path("/run/scopegate-fell-back")  # there, once this start was seen to follow one that did not come up
 _ALONE = Path("/run/scopegate-alone")  # the initrd's word: the other slot did not come up six times
 JUDGE = "scopegate-trial.service"
@@ -31,7 +30,7 @@ def get_ready(clock: Clock) -> None:
     kept = here.recalled()
     trial, fell_back = is_tried(here, kept), _FELL_BACK.exists()
     try:
-        if _UEFI.exists() and _firmware(here, kept, ours, trial=trial) and not trial:
+        if here.asks_once and _firmware(here, kept, ours, trial=trial) and not trial:
             fell_back = True
             _FELL_BACK.touch()  # closed data remember nothing, and the order is right from now on
     except ProgramFailed as error:
@@ -84,8 +83,8 @@ def _firmware(here: Box, kept: Memory, ours: OwnDisk, *, trial: bool) -> bool:
 def _configure(here: Box, kept: Memory, ours: OwnDisk) -> None:
     if not here.takes_updates:
         return
-    uefi = _UEFI.exists()
     CONFIGURATION.parent.mkdir(exist_ok=True)
-    CONFIGURATION.write_text(configuration.text(here.image, ours, here.floor(kept), uefi=uefi), encoding="utf-8")
-    bootname = configuration.bootname(here.slot, uefi=uefi)
+    text = configuration.text(here.image, ours, here.floor(kept), uefi=here.asks_once)
+    CONFIGURATION.write_text(text, encoding="utf-8")
+    bootname = configuration.bootname(here.slot, uefi=here.asks_once)
     _ENVIRONMENT.write_text(f"BOOTNAME={bootname}\n", encoding="utf-8")

@@ -76,18 +76,22 @@ class Trial:
             event(_log, "update_tried_no_more")
             return
         if not wrong:
+            self._box.keep(self._box.recalled(), proven=self._box.image.version)  # before the firmware knows it
             wrong = self._called_good()
         if wrong:
             self._go_back(wrong)
             return
         kept = self._box.recalled()
         self._box.places.trial.unlink(missing_ok=True)
-        floor = self._box.floor(kept)
-        good = {"phase": Phase.GOOD, "version": self._box.image.version, "slot": self._box.slot, "reason": ""}
-        self._box.note(kept, self._clock, **good, floor=floor, came_again="")
+        self._box.note(kept, self._clock, **boxes.good(kept, self._box))
 
     def _prove(self) -> None:
         """Raise NotHealthy at the first thing that is wrong."""
+        kept = self._box.recalled()
+        if (
+            kept.phase is Phase.TRYING and kept.reason
+        ):  # its trials had a bad end or none, and nothing led away from it
+            raise NotHealthy(kept.reason)
         self._until_up()
         restarts = self._restarts()
         try:
@@ -148,7 +152,7 @@ class Trial:
         warn(_log, "update_not_healthy", reason=reason, version=self._box.image.version)
         kept = self._box.recalled()
         gone = {"version": self._box.image.version, "slot": self._box.slot, "reason": reason}
-        self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK)
+        self._box.note(kept, self._clock, **gone, phase=Phase.WENT_BACK, proven="")
         self._box.places.trial.unlink(missing_ok=True)  # it is decided: nothing ends an exam that goes on meanwhile
         self._mark_bad()  # before the exam is over: a plug may be pulled as well
         while self._exam_goes_on():
