@@ -8,20 +8,25 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from websockets.sync.client import connect
 
 from tests.box import until
 from tests.browser.conftest import Box
 
-SYSTEMD = Path(__file__).resolve().parents[2] / "systemd"
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEMD, PANEL = ROOT / "systemd", ROOT / "gateway" / "panel" / "static"
+WIDTH, HEIGHT = 800, 480
 NOBODY = 65534
 POLICIES = "/etc/chromium/policies"
 IN_PLACE_OF_CAGE = """\
@@ -110,6 +115,13 @@ class Screen:
             start_new_session=True,
         )
 
+    def light(self) -> float:
+        """Return how light most of what it shows is: 0 is black, 255 is white."""
+        shown = (self.folder / "Xvfb_screen0").read_bytes()[
+            -WIDTH * HEIGHT * 4 :
+        ]  # the pixels are the end of it (XWD)
+        return float(np.median(np.frombuffer(shown, np.uint8).reshape(-1, 4)[:, :3]))
+
     def stop(self) -> None:
         if self.browser:
             os.killpg(self.browser.pid, signal.SIGKILL)
@@ -121,7 +133,10 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     Path(POLICIES).mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp", "-screen", "0", "800x480x24"],
+        [
+            *("Xvfb", "-displayfd", str(writing), "-ac", "-nolisten", "tcp"),
+            *("-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-fbdir", str(tmp_path)),
+        ],
         pass_fds=[writing],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -143,6 +158,32 @@ def beats(box: Box) -> int:
 def heard(box: Box, after: int) -> None:
     """Wait until a page on the screen was drawn and seen once more."""
     until("the page on the screen to be heard of", lambda: beats(box) > after, 60)
+
+
+@pytest.fixture
+def late() -> Iterator[socket.socket]:
+    """A panel that is asked, and has not answered yet."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+@pytest.mark.parametrize(("colour", "least", "most"), [("#0b0e12", 20, 90), ("", 200, 255)])
+def test_the_screen_is_dark_until_the_page_is_there(
+    screen: Screen, late: socket.socket, colour: str, least: int, most: int
+) -> None:
+    """Also right after it was switched on in a dark room. Control: without its colour the browser is white."""
+    screen.start(f"http://127.0.0.1:{late.getsockname()[1]}", BrowserThemeColor=colour)
+    late.settimeout(60)
+    asked, _ = late.accept()
+    with asked:
+        until("the browser to show its ground", lambda: least <= screen.light() <= most, 60)
+        time.sleep(2)  # its first frame is white in any case, for a moment
+        assert least <= screen.light() <= most
+
+
+def test_the_colour_until_the_page_is_there_is_the_pages_own() -> None:
+    shipped = json.loads((SYSTEMD / "kiosk" / "chromium-policies.json").read_text())
+    assert f"--bg: {shipped['BrowserThemeColor']}" in (PANEL / "panel.css").read_text()
 
 
 @front
