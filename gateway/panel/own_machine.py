@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.clock import Clock
 from gateway.config import machine
-from gateway.config.changes import Add, Change, Drop
+from gateway.config.changes import Add, Change, Drop, Put
 from gateway.config.editing import Editor, Trial
 from gateway.config.lines import Place
 from gateway.config.machine import WHEREABOUTS, Machine, Saved
@@ -170,6 +170,15 @@ class OwnMachine:
         self.editor.write(trial, self.editor.revision())
         self._tried = None
         self._note("machine-settings-changed", trial, person)
+
+    def set_zone(self, zone: str, *, person: str = "") -> None:
+        """Have root set the time zone, which holds at once. Raises BadValue, and as `tried` and `make` do."""
+        revision = self.state().revision
+        trial = self.tried([Put(place=("time", "zone"), value=zone)], revision)
+        for error in (each.reason for each in trial.problems):
+            raise BadValue(f"This cannot be used: {error}.")
+        if trial.differences:
+            self.make(trial, revision, over_network=False, person=person)
 
     def set_clock(self, local: datetime, *, person: str = "") -> None:
         """Have root set the clock to a time as it is read here. Raises NoMachine, ClockIsSet."""

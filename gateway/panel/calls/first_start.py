@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.errors import BadValue
 from gateway.panel.calls import bodies
 from gateway.panel.calls.bodies import Values
-from gateway.panel.context import Context
+from gateway.panel.context import Context, acting
 from gateway.panel.doors.routing import Route
 from gateway.panel.first_start import steps
 from gateway.panel.first_start.steps import Step
@@ -31,6 +31,7 @@ class FirstStartCalls:
         return [
             Route("/first-start", self.get, methods=["GET"], who=AT_THE_BOX),
             Route("/first-start/answer", self.answer, methods=["POST"], who=FIRST_SET_UP),
+            Route("/first-start/zone", self.zone, methods=["POST"], who=FIRST_SET_UP),
             Route("/first-start/draft", self.draft, methods=["POST"], who=FIRST_SET_UP),
             Route("/first-start/later", self.later, methods=["POST"], who=AT_THE_BOX),
             Route("/first-start/finish", self.finish, methods=["POST"], who=FIRST_SET_UP),
@@ -49,6 +50,18 @@ class FirstStartCalls:
         if bodies.flag(asked.values, "none"):
             return await self._done(partial(self._setting_up.none, step))
         return await self._done(partial(self._setting_up.answer, step, values))
+
+    async def zone(self, request: Request) -> Response:
+        """Set an appliance's time zone, while it is asked whether the time is right."""
+        asked = await bodies.read(request, "zone")
+        zone, person = bodies.text(asked.values, "zone", required=True), acting.get()
+
+        def make() -> None:
+            self._setting_up.must_be_asked(Step.TIME)
+            self._context.own_machine.set_zone(zone, person=person)
+            self._setting_up.see_zone(zone)  # the question comes again, with the time as it is there
+
+        return await self._done(make)
 
     async def draft(self, request: Request) -> Response:
         """Keep what was typed of another system, until it is answered."""

@@ -19,6 +19,7 @@ from gateway.panel.shown import setting_values
 from gateway.panel.timekeeping import Timekeeping
 from gateway.spool.spool import Spool
 
+_LOOKS, _LOOK_S = 25, 0.2
 _DRAFTED = (Step.SOURCE, Step.WORKLIST, Step.ARCHIVE)
 
 
@@ -91,7 +92,7 @@ class SettingUp:
 
     def answer(self, step: Step, values: Mapping[str, Any]) -> None:
         """Write what was answered. Raises BadValue with the first mistake, WrongState, and what writing raises."""
-        self._asked(step)
+        self.must_be_asked(step)
         draft = self.now().drafts.get(step, {})
         self._write(choices.of_step(step, {**draft, **values}, self.document()))
         if step is not Step.STATION or "name" in values:  # its title for other systems is asked with them
@@ -99,19 +100,19 @@ class SettingUp:
 
     def none(self, step: Step) -> None:
         """Write that there is none of it. Raises as `answer`."""
-        self._asked(step)
+        self.must_be_asked(step)
         self._write(choices.none(step, self.document()))
         self._note(step, Answer.NONE)
 
     def skip(self, step: Step) -> None:
         """Leave a question for later; what was answered stays, but for a time that is called wrong by now."""
-        self._asked(step)
+        self.must_be_asked(step)
         if step is Step.TIME or not self.state_of(step, self.now()):
             self._note(step, Answer.SKIPPED)
 
     def draft(self, step: Step, values: Mapping[str, Any]) -> None:
         """Keep what was typed of an entry, each value checked as the configuration does. Raises BadValue."""
-        self._asked(step)
+        self.must_be_asked(step)
         if step not in _DRAFTED:
             raise BadValue("Nothing is typed for this.")
         if table := choices.TABLES.get(step):
@@ -121,6 +122,19 @@ class SettingUp:
         progress = self.now()
         drafts = {**progress.drafts, step: {**progress.drafts.get(step, {}), **values}}
         self._kept.change(progress, drafts=drafts)
+
+    def must_be_asked(self, step: Step) -> None:
+        """Raise WrongState for an answer to what this box is not asked: it would replace what an engineer wrote."""
+        progress = self.now()
+        if progress.done or step not in steps.asked(whole=progress.whole):
+            raise WrongState("This box is set up.", action="Change it in the settings.")
+
+    def see_zone(self, zone: str) -> None:
+        """Wait until the machine is in the time zone that root was told, some seconds at most."""
+        for _ in range(_LOOKS):
+            if self.timekeeping.zone() == zone:
+                break
+            self._spool.clock.pause(_LOOK_S)
 
     def later(self) -> None:
         """Let the box be used with what there is; asked again after its next start."""
@@ -132,12 +146,6 @@ class SettingUp:
         self._configuring.take()
 
     # --- inside --------------------------------------------------------------------------------------------
-
-    def _asked(self, step: Step) -> None:
-        """Refuse an answer to what this box is not asked: it would replace what an engineer wrote."""
-        progress = self.now()
-        if progress.done or step not in steps.asked(whole=progress.whole):
-            raise WrongState("This box is set up.", action="Change it in the settings.")
 
     def _write(self, changes: list[Change]) -> None:
         if not changes:

@@ -7,13 +7,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import CaptureGone
+from gateway.errors import CaptureGone, NotFound
 from gateway.messages import N_
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.first_start import choices, steps
 from gateway.panel.first_start.progress import Answer
 from gateway.panel.first_start.steps import Step
+from gateway.panel.own_machine import cities, regions
 from gateway.panel.pages.frame import Elsewhere, Frame, Values
 from gateway.panel.pages.other_systems import OtherSystemsPages
 from gateway.panel.pages.people import FIRST_NAME, typed_name
@@ -42,6 +43,8 @@ class FirstStartPages:
             self._frame.route(ROOT, "setup_begin.html", self._begin, who=AT_THE_BOX),
             page("/language", "setup_language.html", Step.LANGUAGE, self._language),
             page("/time", "setup_time.html", Step.TIME, self._time),
+            page("/zones", "setup_zones.html", Step.TIME, self._zones),
+            page("/zones/{region}", "setup_zones.html", Step.TIME, self._cities),
             page("/station", "setup_field.html", Step.STATION, self._station),
             page("/administrator", "setup_administrator.html", Step.ADMINISTRATOR, self._administrator),
             page("/administrator/name", "setup_person.html", Step.ADMINISTRATOR, self._administrator_name),
@@ -84,6 +87,18 @@ class FirstStartPages:
             "on_the_screen": self._context.own_machine.there,
             "as_delivered": self._context.own_machine.settings().time.zone == _AS_DELIVERED,
         }
+
+    def _zones(self, request: Request) -> Values:
+        """Ask for the time zone of an appliance: the part of the world first."""
+        del request
+        return {"regions": regions(), "zones": [], "back": f"{ROOT}/{Step.TIME}"}
+
+    def _cities(self, request: Request) -> Values:
+        region = request.path_params["region"]
+        if region not in regions():
+            raise NotFound("There is no such page.")
+        chosen = self._context.own_machine.settings().time.zone
+        return {"regions": [], "zones": list(cities(region)), "chosen": chosen, "back": f"{ROOT}/zones"}
 
     def _station(self, request: Request) -> Values:
         name = self._setting_up.document().get("station", {}).get("name", "")

@@ -9,6 +9,7 @@ from gateway.panel.first_start import steps
 from gateway.panel.first_start.progress import Kept, Progress
 from gateway.spool.processes import trials
 from tests.browser.conftest import Box
+from tests.browser.screens.own_machine import says
 from tests.browser.screens.registry import AFTER, BEFORE, SCREENS
 from tests.browser.screens.trials import LINES, tried, until_tried
 
@@ -19,6 +20,12 @@ def new_box(box: Box, page: Page | None = None, **drafts: dict[str, Any]) -> Non
     progress = Progress(whole=True, answers={"language": "set", "worklist": "none"}, drafts=drafts)
     kept = Kept(box.spool.layout.first_start, box.spool.files)
     kept.change(progress)
+
+
+def _appliance(box: Box, page: Page) -> None:
+    """One in UTC, as it is delivered."""
+    del page
+    says(box)
 
 
 def _setup_screen(name: str, path: str, **drafts: dict[str, Any]) -> None:
@@ -51,6 +58,12 @@ _setup_screen("setup_retention", "/retention")
 _setup_screen("setup_summary", "/summary")
 _setup_screen("setup_summary_test_picture", "/summary")
 _setup_screen("setup_summary_much", "/summary")
+_setup_screen("setup_time_appliance", "/time")
+_setup_screen("setup_time_appliance_wrong", "/time?wrong=1")
+_setup_screen("setup_zones", "/zones")
+_setup_screen("setup_zone", "/zones/Europe")
+for _name in ("setup_time_appliance", "setup_time_appliance_wrong", "setup_zones", "setup_zone"):
+    BEFORE[_name] = _appliance
 BEFORE["setup_trial"] = tried(LINES["good"])
 BEFORE["setup_trial_bad"] = tried(LINES["bad"])
 

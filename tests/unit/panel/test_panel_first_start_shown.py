@@ -1,5 +1,7 @@
 """A box that nobody set up yet: when it asks by itself, what it says it lacks, and that a patient goes first."""
 
+import tomllib
+
 from gateway.clock import FakeClock
 from gateway.model import Identity, Patient
 from gateway.spool.subjects import Subject
@@ -65,12 +67,52 @@ def test_an_appliance_that_nobody_gave_a_time_zone_says_so_where_the_time_is_ask
 
     data = new.settings.station.data_dir
     assert not unset()  # a machine whose administrator sets it elsewhere
-    says = data.parent / "says"
-    says.mkdir()
-    (says / "network.json").write_text("{}")
+    an_appliance(new)
     assert unset()
     (data / "machine.toml").write_text('[time]\nzone = "Europe/Zurich"\n')
     assert not unset()
+
+
+def test_a_new_appliance_is_asked_for_its_time_zone_without_a_pin(new):
+    an_appliance(new)
+    assert 'href="/first-start/zones"' in new.client.get("/first-start/time").text
+    assert 'href="/first-start/zones/Europe"' in new.client.get("/first-start/zones").text
+    cities = new.client.get("/first-start/zones/Europe").text
+    assert '"Europe/Zurich"' in plain(cities)
+    assert 'aria-current="true"' not in cities
+    new.client.post("/api/v1/first-start/zone", json={"zone": "Europe/Zurich"}).raise_for_status()
+    assert machine_file(new) == {"time": {"zone": "Europe/Zurich"}}
+    assert "No time zone is set yet" not in plain(new.client.get("/first-start/time").text)
+    assert 'aria-current="true"' in new.client.get("/first-start/zones/Europe").text
+    assert {"step": "time", "answer": ""} in state(new)["steps"]  # nobody has said yet that it is right
+    noted = new.spool.layout.audit.read_text()
+    assert "machine-settings-changed" in noted
+    before = new.clock.boottime_ns()
+    new.client.post("/api/v1/first-start/zone", json={"zone": "Europe/Zurich"}).raise_for_status()
+    assert new.spool.layout.audit.read_text() == noted  # nothing changed
+    assert new.clock.boottime_ns() - before <= 6 * 10**9  # nobody waits for ever for a machine that does not answer
+
+
+def test_a_zone_that_is_none_or_of_no_appliance_is_refused_and_after_the_first_start_it_is_a_setting(new):
+    new.refused("/first-start/zone", {"zone": "Europe/Zurich"}, 409, "no-machine")
+    an_appliance(new)
+    for wrong in ("Middle-earth/Shire", "", 3):
+        new.refused("/first-start/zone", {"zone": wrong}, 422, "bad-value")
+    assert new.client.get("/first-start/zones/Middle-earth").status_code == 404
+    new.client.post("/api/v1/first-start/finish", json={}).raise_for_status()
+    new.refused("/first-start/zone", {"zone": "Europe/Zurich"}, 409, "wrong-state")
+    assert machine_file(new) == {}
+
+
+def an_appliance(new):
+    says = new.settings.station.data_dir.parent / "says"
+    says.mkdir()
+    (says / "network.json").write_text("{}")
+
+
+def machine_file(new):
+    path = new.settings.station.data_dir / "machine.toml"
+    return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
 def test_an_archive_that_was_left_out_is_set_up_in_the_settings_once_the_first_start_is_over(new):
