@@ -191,6 +191,11 @@ def test_a_changed_command_line_gets_none_and_the_recovery_code_opens(guarded: B
         assert ask(box, "unlock", guarded.code)["opened"]
         assert works_soon(box)
         assert box.shell("cat /data/spool/picture") == f"{guarded.picture}\n"
+    # Whoever has the code said that this command line was meant: the maker's own is the changed one now.
+    with guarded.on(with_chip=True) as box:
+        assert not is_open(box)
+        assert ask(box, "unlock", guarded.code)["opened"]
+        assert works_soon(box)
 
 
 def test_a_changed_initrd_gets_none_though_it_shows_what_the_maker_signed(
