@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 
 from gateway.clock import Clock
 from gateway.config.certificates import SYSTEM
@@ -51,6 +52,7 @@ class OwnCertificate:
         self._files = files
         self._audit = audit
         self._clock = clock
+        self._changing = Lock()  # two who change it at once would each remove what the other one made
 
     def path(self, name: str) -> Path:
         return self._folder / name
@@ -89,25 +91,26 @@ class OwnCertificate:
         """Make a key and a request; with the first one, a certificate that vouches for itself. Raises BadValue."""
         wanted = _names(names)
         made = openssl.make(wanted)
-        if not self._folder.is_dir():
-            self._files.make_folder(self._folder)
-        first = not self.path(CERTIFICATE).exists()
-        if first:
-            self._keep(made.key, made.certificate)
-        self._files.write(self.path(_NEW_KEY), [made.key])
-        self._files.write(self.path(_REQUEST), [made.request])
+        with self._changing:
+            if not self._folder.is_dir():
+                self._files.make_folder(self._folder)
+            if not self.path(CERTIFICATE).exists():
+                self._keep(made.key, made.certificate)
+            self._files.write(self.path(_NEW_KEY), [made.key])
+            self._files.write(self.path(_REQUEST), [made.request])
         self._note("certificate-requested", person)
 
     def take(self, pem: str, *, person: str = "") -> None:
         """Take what an authority signed. Raises BadValue for what fits no key of this box."""
         raw, new = _text(pem), self.path(_NEW_KEY)
-        key = new if new.exists() else self.path(KEY)
-        if not key.exists():
-            raise BadValue("This box has no key yet.", action="Make a request first.")
-        authority = self.path(AUTHORITY)
-        openssl.judge(raw, key, authority if authority.exists() else None)
-        self._keep(key.read_bytes(), raw)
-        self._files.remove(new)
+        with self._changing:
+            key = new if new.exists() else self.path(KEY)
+            if not key.exists():
+                raise BadValue("This box has no key yet.", action="Make a request first.")
+            authority = self.path(AUTHORITY)
+            openssl.judge(raw, key, authority if authority.exists() else None)
+            self._keep(key.read_bytes(), raw)
+            self._files.remove(new)
         self._note("certificate-taken", person)
 
     def trust(self, pem: str, *, person: str = "") -> None:
@@ -128,7 +131,9 @@ class OwnCertificate:
     def _keep(self, key: bytes, certificate: bytes) -> None:
         """Have these in place of those before, both or neither, whatever is cut off in between."""
         names = [self.path(name) for name in (KEY, CERTIFICATE)]
-        if not all(path.is_symlink() for path in names):  # a new box, or one of a version that had two plain files
+        if not all(
+            _leads_to_the_pair(path) for path in names
+        ):  # a new box, or one of a version that had two plain files
             plain = all(path.exists() for path in names)
             self._turn(*([path.read_bytes() for path in names] if plain else (key, certificate)))
             for path in names:
@@ -148,6 +153,10 @@ class OwnCertificate:
     def _note(self, what: str, person: str) -> None:
         who = {"person": person} if person else {}
         self._audit.note(what, by="panel", **who)
+
+
+def _leads_to_the_pair(path: Path) -> bool:
+    return path.is_symlink() and str(path.readlink()) == f"{_PAIR}/{path.name}"
 
 
 def _state(until: datetime, now: datetime) -> str:

@@ -30,6 +30,7 @@ from gateway.panel.own_upload import OwnUpload
 from gateway.panel.own_usb import OwnUsb
 from gateway.panel.problems import ClockIsSet, NoMachine, NothingTried
 from gateway.panel.self_test.running import SelfTest
+from gateway.panel.shown import setting_values
 from gateway.panel.stored_data.checking import StoredData
 from gateway.spool.audit import Audit
 from gateway.spool.files import Files
@@ -175,8 +176,9 @@ class OwnMachine:
         """Have root set the time zone, which holds at once. Raises BadValue, and as `tried` and `make` do."""
         revision = self.state().revision
         trial = self.tried([Put(place=("time", "zone"), value=zone)], revision)
-        for error in (each.reason for each in trial.problems):
-            raise BadValue(f"This cannot be used: {error}.")
+        if wrong := next(iter(trial.problems), None):
+            name = setting_values.label(wrong.key)
+            raise BadValue(f"This cannot be used: {name}: {wrong.reason}.")
         if trial.differences:
             self.make(trial, revision, over_network=False, person=person)
 

@@ -1,4 +1,4 @@
-"""The clock and the time zone of this machine, as far as the screen may look at them or set them."""
+"""The time zone of this machine, as the screen shows it."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,20 +9,14 @@ _MOST = 3  # links: an appliance's leads to one that root sets at each start
 
 
 class Timekeeping(Protocol):
-    """What knows, and perhaps sets, this machine's time."""
-
-    @property
-    def settable(self) -> bool:
-        """Say whether the screen may set it."""
+    """What knows this machine's time zone."""
 
     def zone(self) -> str:
         """Return the zone's name, such as "Europe/Zurich"; "" when nobody knows."""
 
 
 class OfTheMachine:
-    """The time of a machine whose administrator sets it: it is shown and not changed (systemd's timedatectl)."""
-
-    settable = False
+    """The zone that the machine's C library goes by (localtime(5))."""
 
     def __init__(self, link: Path = _LINK) -> None:
         self._link = link

@@ -126,10 +126,11 @@ class Files:
     def point(self, path: Path, target: str) -> None:
         """Have a name lead to another one (symlink(7)): after a power cut it leads where it did, or there."""
         with _translated():
+            beside = path.with_name(f"{path.name}.link")  # what writes into a file's part would follow it
             with suppress(FileNotFoundError):
-                self._unlink(_part(path))
-            self._symlink(target, _part(path))
-            self._rename(_part(path), path)
+                self._unlink(beside)
+            self._symlink(target, beside)
+            self._rename(beside, path)
             self._sync_folder(path.parent)
 
     def remove(self, *paths: Path) -> None:

@@ -155,8 +155,8 @@ make_pi() { # OUT
 
 make_start() { # OUT: one file that the firmware starts, and the partition that holds it
     local out=$1 outsiders=""
-    # A mainboard's strings (smbios-type-11(7)) are no command line, and no chip measures them where it counts: as
-    # credentials they would write files and name hosts as root does.
+    # What a mainboard's strings (smbios-type-11(7)) add to the command line a chip sees (PCR 12). As credentials nothing
+    # sees them, and they would write files as root does.
     [ "$profile" = test ] || outsiders=" systemd.import_credentials=no"
     printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
         " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \

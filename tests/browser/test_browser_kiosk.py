@@ -117,9 +117,8 @@ class Screen:
 
     def light(self) -> float:
         """Return how light most of what it shows is: 0 is black, 255 is white."""
-        shown = (self.folder / "Xvfb_screen0").read_bytes()[
-            -WIDTH * HEIGHT * 4 :
-        ]  # the pixels are the end of it (XWD)
+        raw = (self.folder / "Xvfb_screen0").read_bytes()  # XWD: the pixels are the end of it
+        shown = raw[-WIDTH * HEIGHT * 4 :]
         return float(np.median(np.frombuffer(shown, np.uint8).reshape(-1, 4)[:, :3]))
 
     def stop(self) -> None:

@@ -144,29 +144,42 @@ def test_a_stick_may_be_pulled_out_once_it_took_everything_and_was_let_go(
 
 
 @pytest.mark.parametrize(
-    ("refused", "there", "said"), [("", "there", None), ("start", "there", StickFailed), ("stop", "", StickGone)]
+    ("refused", "there", "said"), [("", "there", None), ("mount", "there", StickFailed), ("stop", "", StickGone)]
 )
 def test_a_stick_is_mounted_anew_before_it_is_read_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, there: str, said: type[DataClosed] | None
 ) -> None:
-    """One whose names were written over cannot be mounted again, and was not pulled out."""
+    """By the number of its device: another one may be in by now. One that cannot be mounted was not pulled out."""
     ran: list[str] = []
 
     def run(words: Sequence[str | Path]) -> bytes:
         ran.append(" ".join(map(str, words)))
         if refused in words:
-            raise ProgramFailed("systemctl", 1, "no")
+            raise ProgramFailed("mount", 1, "no")
         return b""
 
     monkeypatch.setattr(rescue, "run", run)
-    device = tmp_path / "scopegate-stick"
+    number, usual, again = tmp_path.stat().st_dev, tmp_path / "usual", tmp_path / "again"
+    device = tmp_path / f"{os.major(number)}:{os.minor(number)}"
+    usual.mkdir()
     if there:
         device.touch()
-    sticks = MountedSticks(clock=FakeClock(), say=list[DataClosed]().append, folder=tmp_path, device=device)
+    sticks = MountedSticks(
+        clock=FakeClock(), say=list[DataClosed]().append, folder=usual, again=again, blocks=tmp_path
+    )
     with pytest.raises(said) if said else nullcontext():
         sticks.remount()
-    whole = [f"sync --file-system {tmp_path}", "systemctl stop media-usb.mount", "systemctl start media-usb.mount"]
+    whole = [
+        f"sync --file-system {usual}",
+        "systemctl stop media-usb.mount",
+        f"mount --options nosuid,nodev,noexec,noatime {device} {again}",
+    ]
     assert ran == whole[: 2 if refused == "stop" else 3]
+    assert sticks.folder == (usual if said else again)
+    if not said:
+        sticks.leave()
+        assert ran[3:] == [f"sync --file-system {again}", f"umount {again}"]
+        assert sticks.folder == usual
 
 
 def test_a_pc_with_plain_tools_reads_every_file_that_was_rescued(spool: Path, home: Path, tmp_path: Path) -> None:
@@ -325,6 +338,23 @@ def test_a_stick_that_gives_back_other_bytes_than_it_took_is_found_out(
     with pytest.raises(StickFailed):
         rescued(spool, sticks, home)
     assert sticks.pieces() == []
+
+
+def test_a_full_stick_that_cannot_be_mounted_again_is_not_called_pulled_out(
+    spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "_LEAST_BYTES", MB)
+    monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
+    sticks = Folders(tmp_path / "sticks", each=2 * MB)
+
+    def remount() -> None:
+        sticks.is_there = False  # nothing is mounted any more
+        raise StickFailed
+
+    monkeypatch.setattr(sticks, "remount", remount)
+    with pytest.raises(StickFailed):
+        rescued(spool, sticks, home)
+    assert len(sticks.all()) == 1
 
 
 @pytest.mark.parametrize("over", ["0001.tar.gpg", "SHA256SUMS", "names"])

@@ -58,23 +58,49 @@ def test_a_version_that_nobody_judges_is_tried_three_times(asked: bool) -> None:
 
 
 @pytest.mark.parametrize(("first", "reason"), [(Phase.TRYING, "no-end"), (Phase.WENT_BACK, "picture")])
-def test_a_raspberry_pi_stays_nowhere_because_nobody_told_its_firmware(first: Phase, reason: str) -> None:
-    """Plugs that were pulled in the trial, or before the firmware was told that the version is bad."""
-    pi = replace(BOX_B, asks_once=False)
-    kept = started(replace(INSTALLED, phase=first, reason="picture" if first is Phase.WENT_BACK else ""), pi)
-    assert (kept.phase, kept.reason) == (Phase.TRYING, "")  # once more from its beginning
-    for _ in range(3):
-        kept = started(replace(kept, phase=first, reason=reason if first is Phase.WENT_BACK else ""), pi)
-        assert (kept.phase, kept.reason, kept.stays) == (Phase.TRYING, reason, False)
-        assert not stays_from_now(kept, pi)
-    assert started(kept, replace(BOX_A, asks_once=False)).phase is Phase.WENT_BACK
+def test_a_raspberry_pi_leaves_a_version_that_it_came_to_again_and_stays_where_it_cannot(
+    first: Phase, reason: str
+) -> None:
+    """It starts what was chosen last: plugs that were pulled say nothing of the other version."""
+    pi, ended = (
+        replace(BOX_B, asks_once=False),
+        {"phase": first, "reason": reason if first is Phase.WENT_BACK else ""},
+    )
+    once = started(changed(INSTALLED, ended), pi)
+    assert (once.phase, once.reason, once.is_left, once.stays) == (
+        Phase.TRYING,
+        "",
+        False,
+        False,
+    )  # from its beginning
+    twice = started(changed(once, ended), pi)
+    assert (twice.phase, twice.reason, twice.is_left, twice.stays) == (Phase.TRYING, reason, True, False)
+    assert not stays_from_now(once, pi)
+    other = started(changed(twice, {"phase": Phase.WENT_BACK}), replace(BOX_A, asks_once=False))
+    assert (other.phase, other.came_again) == (Phase.WENT_BACK, "")  # it was left
+    assert stays_from_now(twice, pi)
+    last = started(changed(twice, {"phase": first}), pi)  # RAUC does not answer, or the other one is bad too
+    assert (last.phase, last.reason, last.stays) == (Phase.WENT_BACK, reason, True)
+    assert started(last, pi) == last
 
 
-def test_what_was_tried_often_enough_goes_back_without_a_trial(machine: Machine) -> None:
+def test_what_has_to_be_left_is_not_tried(machine: Machine) -> None:
     kept = memory.recalled(machine.places.memory)
-    memory.remember(replace(kept, came_again="1", reason="no-end"), machine.places.memory)
+    memory.remember(replace(kept, came_again="left", reason="no-end"), machine.places.memory)
     went_back(machine, "no-end")
     assert machine.seconds == 0
+
+
+def test_what_proved_itself_before_a_plug_was_pulled_is_called_good_without_a_second_trial(
+    machine: Machine,
+) -> None:
+    kept = memory.recalled(machine.places.memory)
+    proven = replace(kept, proven="0.4.0", came_again="1")
+    assert started(proven, replace(BOX_B, asks_once=False)).phase is Phase.TRYING  # RAUC may not know it yet
+    memory.remember(proven, machine.places.memory)
+    machine.healthy = False
+    assert machine.decide().phase is Phase.GOOD
+    assert (machine.rauc.told, machine.seconds) == (["good"], 0)
 
 
 def test_the_start_of_one_that_stays_is_no_trial(machine: Machine) -> None:

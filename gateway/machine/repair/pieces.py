@@ -2,8 +2,8 @@
 
 OpenPGP with a passphrase (gpg, symmetric): any PC reads it, and notices a byte that changed. No name says whose
 pictures they are. A piece fits on FAT; its length is a multiple of a block of tar, so that tar finds
-what comes after a lost one. Before a stick is let go all of it is read once more: a counterfeit one, which
-says that it is larger than it is, writes over the first pieces when the later ones come.
+what comes after a lost one. Before a stick is let go every piece is read once more: a counterfeit one,
+which says that it is larger than it is, writes over the first ones when the later ones come.
 """
 
 import io
@@ -54,7 +54,7 @@ class Rescuing(DataClosed):
 
 
 class StickFailed(DataClosed):
-    """The stick cannot be written."""
+    """The stick cannot be written, or gives back other than what it took."""
 
     code = "rescue-stick-failed"
     safe = "Nothing on the box was changed. What is on the stick is not whole."
@@ -110,14 +110,14 @@ class Pieces(io.RawIOBase):
         self._left = 0
         self._file: IO[bytes] | None = None
         self._gpg: subprocess.Popen[bytes] | None = None
-        self._over = False  # it failed once: what tarfile writes at its end comes to nothing
+        self._wrong: DataClosed | None = None  # it failed once: what tarfile writes at its end comes to nothing
         self._on_this_stick: dict[str, str] = {}  # the digest of each piece, by its name
         self.count = 0
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # what tarfile hands over
         view = memoryview(data)
-        if self._over:
-            raise self._why()
+        if self._wrong:
+            raise self._wrong
         try:
             while view:
                 if not self._left:
@@ -213,11 +213,18 @@ class Pieces(io.RawIOBase):
         self._on_this_stick[whole.name] = digest
 
     def _read_all_again(self) -> None:
-        """See that the stick gives all that it took. Raises StickFailed, StickGone, OSError."""
+        """See that the stick gives every piece as it took it. Raises StickFailed, StickGone, OSError."""
         if not self._on_this_stick:
             return
-        self._over = True  # until it did
-        self._sticks.remount()
+        try:
+            self._sticks.remount()
+            self._compare()
+        except DataClosed as error:
+            self._wrong = error
+            raise
+        self._on_this_stick.clear()
+
+    def _compare(self) -> None:
         wanted = {name: (self._folder / name).stat().st_size for name in self._on_this_stick}
         read, total = 0, sum(wanted.values()) // _MB
         for name, size in wanted.items():
@@ -231,8 +238,6 @@ class Pieces(io.RawIOBase):
         lines = (self._folder / "SHA256SUMS").read_bytes().splitlines()
         if not {f"{digest}  {name}".encode() for name, digest in self._on_this_stick.items()} <= set(lines):
             raise StickFailed
-        self._on_this_stick.clear()
-        self._over = False
 
     @property
     def _part(self) -> Path:
@@ -243,5 +248,6 @@ class Pieces(io.RawIOBase):
         return {"PATH": os.environ.get("PATH", os.defpath), "GNUPGHOME": str(self._home)}
 
     def _why(self) -> DataClosed:
-        self._over = True
-        return StickFailed() if self._sticks.is_there else StickGone()
+        if self._wrong is None:
+            self._wrong = StickFailed() if self._sticks.is_there else StickGone()
+        return self._wrong

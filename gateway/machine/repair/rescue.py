@@ -22,7 +22,9 @@ from gateway.machine.repair.pieces import Pieces, Rescuing, Say, StickFailed, St
 
 _log = logging.getLogger(__name__)
 STICK = Path("/media/usb")
-_DEVICE = Path("/dev/scopegate-stick")
+_AGAIN = Path("/run/scopegate-stick-again")
+_BLOCKS = Path("/dev/block")
+_OPTIONS = "nosuid,nodev,noexec,noatime"
 NOT_READ = "not-read.txt"
 _UNIT = "media-usb.mount"
 _RESCUED = ("spool", "lost+found")  # where e2fsck puts what it found and nobody knows the name of
@@ -75,15 +77,20 @@ class StickHeld(DataClosed):
 class MountedSticks:
     """Those that the box mounts when they are put in (systemd/media-usb.mount)."""
 
-    def __init__(self, *, clock: Clock, say: Say, folder: Path = STICK, device: Path = _DEVICE) -> None:
+    def __init__(
+        self, *, clock: Clock, say: Say, folder: Path = STICK, again: Path = _AGAIN, blocks: Path = _BLOCKS
+    ) -> None:
+        """`again`: where one is mounted once more; `blocks`: where block devices stand by their numbers."""
         self.folder = folder
-        self._device = device
+        self._usual, self._again = folder, again
+        self._blocks = blocks
+        self._device: Path | None = None  # of the one that is mounted once more
         self._clock = clock
         self._say = say
 
     @property
     def is_there(self) -> bool:
-        return self.folder.is_mount()
+        return self.folder.is_mount() and (self._device is None or self._device.exists())
 
     def room(self) -> int:
         found = os.statvfs(self.folder)
@@ -92,16 +99,28 @@ class MountedSticks:
     def leave(self) -> None:
         """Let it be pulled out: all is on it. Raises ProgramFailed."""
         run(["sync", "--file-system", self.folder])  # which says what the stick did not take; unmounting does not
-        run(["systemctl", "stop", _UNIT])
+        if self._device:
+            run(["umount", self.folder])
+            self.folder, self._device = self._usual, None
+        else:
+            run(["systemctl", "stop", _UNIT])
 
     def remount(self) -> None:
-        """Have what is read next come from it: Linux keeps what was written, and the names, while it is mounted."""
+        """Have what is read next come from it: Linux keeps what was written, and the names, while it is mounted.
+
+        By the number of its device and in a place of its own: somebody may have put the next one in already.
+        """
+        device = None
         try:
+            number = self.folder.stat().st_dev
+            device = self._blocks / f"{os.major(number)}:{os.minor(number)}"
             self.leave()
-            run(["systemctl", "start", _UNIT])
-        except ProgramFailed as error:
-            event(_log, "stick_not_mounted_again", why=str(error))
-            raise StickFailed if self._device.exists() else StickGone from None
+            self._again.mkdir(mode=0o700, exist_ok=True)
+            run(["mount", "--options", _OPTIONS, device, self._again])
+        except (OSError, ProgramFailed) as error:
+            event(_log, "stick_not_mounted_again", why=type(error).__name__)
+            raise StickFailed if device and device.exists() else StickGone from None
+        self.folder, self._device = self._again, device
 
     def after(self, state: DataClosed) -> DataClosed:
         """Let the last one be pulled out; return what is to be said of the rescue then."""

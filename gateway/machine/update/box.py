@@ -161,7 +161,8 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
     # The box did not get away from what was bad; or RAUC went on without whoever asked it.
     unproven = trial or waiting or kept.phase is Phase.WENT_BACK or kept.reason == CUT
     if kept.slot == box.slot and unproven:
-        proven = kept.proven == box.image.version and not trial  # a plug was pulled before the box remembered it
+        # A plug was pulled before the box remembered it. A Raspberry Pi starts it whatever RAUC knows.
+        proven = kept.proven == box.image.version and box.asks_once and not trial
         return good(kept, box) if proven else _not_proven(kept, box)
     way_back = {"came_again": ""} if kept.came_again and kept.slot != box.slot else {}  # it is open again
     if waiting and kept.boot_id != box.boot_id:
@@ -174,10 +175,11 @@ def after_start(kept: Memory, box: Box, *, trial: bool, fell_back: bool = False)
 
 def _not_proven(kept: Memory, box: Box) -> dict[str, str]:
     again, reason = _came_again(kept, box), kept.reason or "no-end"
-    if not _too_often(kept, box):
+    now = replace(kept, **again)  # type: ignore[arg-type]
+    if now.is_left:  # the judge chooses the other one, and tries nothing
+        return {"phase": Phase.TRYING, "reason": reason, **again}
+    if not now.stays:
         return {"phase": Phase.TRYING, "reason": "", **again}
-    if not box.asks_once:  # nobody told its firmware to start the other one: the judge does, and tries nothing
-        return {"phase": Phase.TRYING, "reason": reason}
     stayed = kept.stays and kept.phase is Phase.WENT_BACK
     return {} if stayed else {"phase": Phase.WENT_BACK, "reason": reason, **again}
 
@@ -189,18 +191,14 @@ def good(kept: Memory, box: Box) -> dict[str, str]:
 
 
 def stays_from_now(kept: Memory, box: Box) -> bool:
-    """Say whether the running version is tried no more: the firmware came to it again for the second time."""
-    return box.asks_once and _too_often(kept, box)
-
-
-def _too_often(kept: Memory, box: Box) -> bool:
+    """Say whether the running version is tried no more: the box came to it again too often."""
     return replace(kept, **_came_again(kept, box)).stays  # type: ignore[arg-type]
 
 
 def _came_again(kept: Memory, box: Box) -> dict[str, str]:
     """Return the words that change when the running version is one that was on trial in a start before."""
     returned = kept.slot == box.slot and kept.phase in (Phase.WENT_BACK, Phase.TRYING)
-    return once_more(kept) if returned else {}
+    return once_more(kept, asks_once=box.asks_once) if returned else {}
 
 
 def use_of_other(kept: Memory, box: Box) -> str:

@@ -14,7 +14,7 @@ from gateway.machine import durable
 FOLDER = Path("/data/update")
 CUT = "cut-off"  # the reason while a slot is written, and for ever when nobody comes to give another
 _MOST_BYTES = 65_536
-_ONCE, _TWICE = "1", "2"
+_ONCE, _LEFT, _STAYS = "1", "left", "2"
 
 
 class Phase(StrEnum):
@@ -34,7 +34,8 @@ class Memory:
 
     `floor`: the oldest version that may be installed; it only rises. `reason`: a code, of updates that went wrong.
     `in_a`, `in_b`: which version a slot holds: it ran from there, or was written whole; "" when nobody knows.
-    `came_again`: how often the box came to this version again after its trial, which had a bad end or none.
+    `came_again`: how often the box came to this version again after its trial, which had a bad end or none; "left":
+    it is left now, without another trial.
     `proven`: the version that proved itself, from then on until it is remembered as good.
     """
 
@@ -52,8 +53,13 @@ class Memory:
 
     @property
     def stays(self) -> bool:
-        """Say whether this version stays, unproven and tried no more: the box came to it again twice."""
-        return self.came_again == _TWICE
+        """Say whether this version stays, unproven and tried no more: the box came to it again too often."""
+        return self.came_again == _STAYS
+
+    @property
+    def is_left(self) -> bool:
+        """Say whether this version is not tried, and the other one has to be chosen."""
+        return self.came_again == _LEFT
 
     def version_in(self, slot: str) -> str:
         return self.in_a if slot == "a" else self.in_b
@@ -64,9 +70,14 @@ def holds(slot: str, version: str) -> dict[str, str]:
     return {f"in_{slot}": version}
 
 
-def once_more(kept: Memory) -> dict[str, str]:
-    """Return the words that change when a version is started that was on trial before."""
-    return {"came_again": _TWICE if kept.came_again else _ONCE}
+def once_more(kept: Memory, *, asks_once: bool) -> dict[str, str]:
+    """Return the words that change when a version is started that was on trial before.
+
+    asks_once: the firmware starts the other one by itself, so that was tried in between. Where it starts what was
+    chosen last, the other one is chosen first; a version that cannot be left stays there as well.
+    """
+    following = {"": _ONCE, _ONCE: _STAYS if asks_once else _LEFT}
+    return {"came_again": following.get(kept.came_again, _STAYS)}
 
 
 def recalled(folder: Path = FOLDER) -> Memory:

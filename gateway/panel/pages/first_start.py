@@ -25,8 +25,6 @@ from gateway.panel.shown import first_start as shown
 from gateway.panel.shown import tried
 from gateway.panel.words import NAMES
 
-_AS_DELIVERED = "UTC"  # the zone of a box as it is delivered
-
 
 class FirstStartPages:
     """One method a page."""
@@ -79,13 +77,16 @@ class FirstStartPages:
         return {"names": NAMES}
 
     def _time(self, request: Request) -> Values:
-        now = self._context.clock.now()
+        now, machine = self._context.clock.now(), self._context.own_machine
+        chosen = machine.editor.now().document.get("time", {}).get("zone", "") if machine.there else ""
+        zone = self._setting_up.timekeeping.zone()
         return {
             "day": shown.day(now.local.date()),
-            "zone": self._setting_up.timekeeping.zone(),
+            "zone": zone,
             "wrong": "wrong" in request.query_params,
-            "on_the_screen": self._context.own_machine.there,
-            "as_delivered": self._context.own_machine.settings().time.zone == _AS_DELIVERED,
+            "on_the_screen": machine.there,
+            "as_delivered": not chosen,
+            "awaited": chosen if chosen != zone else "",
         }
 
     def _zones(self, request: Request) -> Values:

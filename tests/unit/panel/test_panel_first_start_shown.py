@@ -2,8 +2,11 @@
 
 import tomllib
 
+import pytest
+
 from gateway.clock import FakeClock
 from gateway.model import Identity, Patient
+from gateway.panel.first_start.setting_up import SettingUp
 from gateway.spool.subjects import Subject
 from tests.unit.panel.conftest import running
 from tests.unit.panel.new_box import PIN, answer, draft, file_of, page, plain, state
@@ -87,10 +90,34 @@ def test_a_new_appliance_is_asked_for_its_time_zone_without_a_pin(new):
     assert {"step": "time", "answer": ""} in state(new)["steps"]  # nobody has said yet that it is right
     noted = new.spool.layout.audit.read_text()
     assert "machine-settings-changed" in noted
-    before = new.clock.boottime_ns()
     new.client.post("/api/v1/first-start/zone", json={"zone": "Europe/Zurich"}).raise_for_status()
     assert new.spool.layout.audit.read_text() == noted  # nothing changed
-    assert new.clock.boottime_ns() - before <= 6 * 10**9  # nobody waits for ever for a machine that does not answer
+
+
+def test_a_zone_that_does_not_hold_yet_is_said_and_utc_may_be_chosen_on_purpose(new):
+    an_appliance(new)
+    new.client.post("/api/v1/first-start/zone", json={"zone": "Pacific/Kiritimati"}).raise_for_status()
+    said = plain(new.client.get("/first-start/time").text)  # no root sets the clock of this computer
+    assert "The time zone Pacific/Kiritimati does not hold yet." in said
+    new.client.post("/api/v1/first-start/zone", json={"zone": "UTC"}).raise_for_status()
+    assert "No time zone is set yet" not in plain(new.client.get("/first-start/time").text)
+
+
+@pytest.mark.parametrize(("after", "looks"), [(0, 1), (3, 4), (1000, 25)])
+def test_the_time_is_shown_once_the_zone_holds_and_nobody_waits_for_ever(new, after, looks):
+    class Slow:
+        looks = 0
+
+        def zone(self):
+            self.looks += 1
+            return "Europe/Zurich" if self.looks > after else "UTC"
+
+    slow = Slow()
+    asks = SettingUp(
+        spool=new.spool, configuring=None, people=None, timekeeping=slow, untouched=True, archives=False
+    )
+    asks.see_zone("Europe/Zurich")
+    assert slow.looks == looks
 
 
 def test_a_zone_that_is_none_or_of_no_appliance_is_refused_and_after_the_first_start_it_is_a_setting(new):

@@ -81,11 +81,11 @@ def test_files_written_together_share_the_flush_of_their_folder(tmp_path: Path) 
 def test_a_name_that_leads_elsewhere_is_made_beside_it_and_flushed(tmp_path: Path) -> None:
     files, path = Told(), tmp_path / "now"
     for target in ("a", "b"):
-        (tmp_path / f"now{PART}").touch()  # what an earlier one left
+        (tmp_path / "now.link").touch()  # what an earlier one left
         files.log.clear()
         files.point(path, target)
         assert str(path.readlink()) == target
-        assert files.log == ["rename now.part now", f"sync {tmp_path.name}/"]
+        assert files.log == ["rename now.link now", f"sync {tmp_path.name}/"]
 
 
 def test_of_files_written_together_none_appears_when_one_does_not_fit(tmp_path: Path) -> None:
