@@ -194,7 +194,9 @@ def test_a_changed_command_line_gets_none_and_the_recovery_code_opens(guarded: B
     # Whoever has the code said that this command line was meant: the maker's own is the changed one now.
     with guarded.on(with_chip=True) as box:
         assert not is_open(box)
-        assert ask(box, "unlock", guarded.code)["opened"]
+        sealed = ask(box, "unlock", guarded.code)
+        why = "journalctl --boot --no-pager --unit=scopegate-data-asked | grep not_sealed || true"
+        assert (sealed["opened"], sealed["code"]) == (True, ""), box.shell(why)
         assert works_soon(box)
 
 
