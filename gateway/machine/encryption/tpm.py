@@ -6,13 +6,25 @@ Bound to PCR 7 (Secure Boot: on, and whose keys), PCR 12 (nobody added words to 
 signature that comes with each image, PCR 11 (kernel, initrd and command line; systemd-stub(7)). Without Secure Boot
 PCR 11 can be imitated by whoever starts a program of his own: then the seal keeps out who has the disk, not who has
 the box.
+
+A plug that is pulled after the TPM was asked counts as an attack for it (TPM 2.0 Part 1, dictionary attack
+protection), and after some of them it refuses everybody for a while: TPM_RC_LOCKOUT, seen with swtpm at the third.
+So it is told each time that the power may go; what is only measured afterwards is not counted.
 """
 
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.log import event
 from gateway.machine.programs import ProgramFailed, run
 
+_log = logging.getLogger(__name__)
+_SHUTDOWN = bytes.fromhex("8001 0000000c 00000145 0000")  # TPM2_Shutdown(TPM_SU_CLEAR): TPM 2.0 Part 3, 9.4
+_LONGEST_ANSWER = 4096
 _NAME = "scopegate.data"
 _PCRS = "7+12"
 _SIGNED_PCRS = "11"
@@ -49,7 +61,8 @@ class Tpm:
             f"--tpm2-pcrs={_PCRS}",
         ]
         bound = [f"--tpm2-public-key={self.public_key}", f"--tpm2-public-key-pcrs={_SIGNED_PCRS}"]
-        sealed = run([*words, *bound, f"--tpm2-device={self.device}", "-", "-"], given=secret)
+        with self._at_rest_afterwards():
+            sealed = run([*words, *bound, f"--tpm2-device={self.device}", "-", "-"], given=secret)
         if self.unseal(sealed) != secret:
             raise NotUnsealed
         return sealed
@@ -58,6 +71,27 @@ class Tpm:
         """Return what was sealed. Raises NotUnsealed."""
         words = ["systemd-creds", "decrypt", f"--name={_NAME}", f"--tpm2-signature={self.signature}"]
         try:
-            return run([*words, f"--tpm2-device={self.device}", "-", "-"], given=sealed)
+            with self._at_rest_afterwards():
+                return run([*words, f"--tpm2-device={self.device}", "-", "-"], given=sealed)
         except ProgramFailed as error:
             raise NotUnsealed(str(error)) from None
+
+    @contextmanager
+    def _at_rest_afterwards(self) -> Iterator[None]:
+        """Have the TPM ready for a plug that is pulled, however it answered."""
+        try:
+            yield
+        finally:
+            if self.device.startswith("/"):
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        try:
+            device = os.open(self.device, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.write(device, _SHUTDOWN)
+                os.read(device, _LONGEST_ANSWER)  # which the kernel wants taken
+            finally:
+                os.close(device)
+        except OSError as error:
+            event(_log, "chip_not_at_rest", why=str(error.strerror))

@@ -1,0 +1,48 @@
+"""What is said to a chip beside keys. That it opens and refuses is seen with one in software (tests/loopback)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gateway.machine.encryption import tpm
+from gateway.machine.encryption.tpm import NotUnsealed, Tpm
+from gateway.machine.programs import ProgramFailed
+
+SHUTDOWN_CLEAR = b"\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x45\x00\x00"
+
+
+@pytest.fixture
+def chip(tmp_path: Path) -> Tpm:
+    (tmp_path / "tpmrm0").touch()
+    return Tpm(device=str(tmp_path / "tpmrm0"))
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> None:
+    def run(words: Sequence[str | Path], *, given: bytes) -> bytes:
+        assert words[0] == "systemd-creds"
+        assert given
+        if answer is None:
+            raise ProgramFailed("systemd-creds", 1, "refused")
+        return answer
+
+    monkeypatch.setattr(tpm, "run", run)
+
+
+def test_a_chip_that_was_asked_is_told_that_the_power_may_go(chip: Tpm, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, b"key")
+    assert chip.unseal(b"sealed") == b"key"
+    assert Path(chip.device).read_bytes() == SHUTDOWN_CLEAR
+
+
+def test_also_after_it_refused(chip: Tpm, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, None)
+    with pytest.raises(NotUnsealed):
+        chip.unseal(b"sealed")
+    assert Path(chip.device).read_bytes() == SHUTDOWN_CLEAR
+
+
+def test_a_chip_that_does_not_listen_costs_no_key(chip: Tpm, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, b"key")
+    Path(chip.device).unlink()
+    assert chip.seal(b"key") == b"key"
