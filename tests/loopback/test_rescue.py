@@ -60,6 +60,13 @@ class Folders:
         return sorted(self._place.rglob("*.tar.gpg"))
 
 
+def small_sticks(place: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Return some of which one does not take all."""
+    monkeypatch.setattr(pieces, "_LEAST_BYTES", MB)
+    monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
+    return Folders(place / "sticks", each=2 * MB)
+
+
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["65536" if word == pieces._ROUNDS else word for word in pieces._ENCRYPT]
@@ -246,9 +253,7 @@ def test_a_piece_that_is_lost_costs_what_is_in_it_and_what_a_torn_file_hides(
 def test_sticks_that_are_too_small_follow_one_another(
     spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "_LEAST_BYTES", MB)
-    monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
-    sticks = Folders(tmp_path / "sticks", each=2 * MB)
+    sticks = small_sticks(tmp_path, monkeypatch)
     assert rescued(spool, sticks, home).code == "rescued"
     count = len(list((tmp_path / "sticks").iterdir()))
     assert count > 2
@@ -343,9 +348,7 @@ def test_a_stick_that_gives_back_other_bytes_than_it_took_is_found_out(
 def test_a_full_stick_that_cannot_be_mounted_again_is_not_called_pulled_out(
     spool: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "_LEAST_BYTES", MB)
-    monkeypatch.setattr(pieces, "_MARGIN_BYTES", MB // 4)
-    sticks = Folders(tmp_path / "sticks", each=2 * MB)
+    sticks = small_sticks(tmp_path, monkeypatch)
 
     def remount() -> None:
         sticks.is_there = False  # nothing is mounted any more

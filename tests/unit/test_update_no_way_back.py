@@ -62,17 +62,10 @@ def test_a_raspberry_pi_leaves_a_version_that_it_came_to_again_and_stays_where_i
     first: Phase, reason: str
 ) -> None:
     """It starts what was chosen last: plugs that were pulled say nothing of the other version."""
-    pi, ended = (
-        replace(BOX_B, asks_once=False),
-        {"phase": first, "reason": reason if first is Phase.WENT_BACK else ""},
-    )
-    once = started(changed(INSTALLED, ended), pi)
-    assert (once.phase, once.reason, once.is_left, once.stays) == (
-        Phase.TRYING,
-        "",
-        False,
-        False,
-    )  # from its beginning
+    pi = replace(BOX_B, asks_once=False)
+    ended = {"phase": first, "reason": reason if first is Phase.WENT_BACK else ""}
+    once = started(changed(INSTALLED, ended), pi)  # it is tried from its beginning
+    assert (once.phase, once.reason, once.is_left, once.stays) == (Phase.TRYING, "", False, False)
     twice = started(changed(once, ended), pi)
     assert (twice.phase, twice.reason, twice.is_left, twice.stays) == (Phase.TRYING, reason, True, False)
     assert not stays_from_now(once, pi)
