@@ -20,6 +20,11 @@ _LARGEST = 64 * 1024
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
+def is_asked(name: str, folder: Path = FOLDER) -> bool:
+    """Say whether something stands there, whatever it is."""
+    return os.path.lexists(folder / name)
+
+
 def taken(name: str, folder: Path = FOLDER, *, by: str = PANEL) -> bytes:
     """Return what a request says, and take it away. Raises MachineRequest.
 

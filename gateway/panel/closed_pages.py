@@ -14,7 +14,7 @@ LONGEST = 64
 _HEX = "123A456B789C0DEF"  # a PIN has digits, a recovery code hexadecimal ones
 _DIGITS = "1234567890"
 # Codes of what somebody can open.
-_BY_A_PERSON = frozenset({"start-pin", "key-gone", "key-refused", "keys-busy", "no-key"})
+_BY_A_PERSON = frozenset({"start-pin", "key-gone", "key-refused", "chip-locked", "keys-busy", "no-key"})
 _LOST = frozenset({"data-missing", "two-disks"})  # codes of what leaves nothing to erase or to rescue
 _STYLE = """
 :root { color-scheme: dark; }

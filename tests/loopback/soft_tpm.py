@@ -60,12 +60,27 @@ class SoftTpm:
         for kind in ("--transient-object", "--loaded-session", "--saved-session"):
             self._run("tpm2_flushcontext", f"--tcti=swtpm:path={self._at}", kind)
 
+    def pull_plugs(self, kernel: str, sealed: bytes) -> None:
+        """Have the power cut behind a question, on a TPM that takes the first time for one attack too many."""
+        self.rest()
+        self._lockout("--setup-parameters", "--max-tries=1", "--recovery-time=9999", "--lockout-recovery-time=9999")
+        self.tpm.unseal(sealed)
+        self.start(kernel)
+
+    def forget(self) -> None:
+        """Do what time does with the attacks that were counted."""
+        self.rest()
+        self._lockout("--clear-lockout")
+
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
             self._process.wait()
             for name in (self._at, Path(f"{self._at}.ctrl")):
                 name.unlink(missing_ok=True)
+
+    def _lockout(self, *words: str) -> None:
+        self._run("tpm2_dictionarylockout", f"--tcti=swtpm:path={self._at}", *words)
 
     def _sign(self, kernel: str) -> None:
         """Sign what an image will have in PCR 11, as ukify does when it is built."""

@@ -16,12 +16,12 @@ import pytest
 from gateway.clock import Clock
 from gateway.config import recovery_code
 from gateway.machine.encryption import key_record, luks
-from gateway.machine.encryption.closed import KeyGone, KeyRefused, StartPinWanted
+from gateway.machine.encryption.closed import ChipLocked, KeyGone, KeyRefused, StartPinWanted
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.encryption.guarding import ChipFailed, Guarding, NotWithTpm, RecoveryCodeFirst
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots, WrongKey
-from gateway.machine.encryption.tpm import NotUnsealed, Tpm
+from gateway.machine.encryption.tpm import ChipRefused, Tpm
 from gateway.machine.programs import ProgramFailed
 from tests.loopback.soft_tpm import SoftTpm
 
@@ -326,7 +326,7 @@ def test_without_its_chip_the_data_stay_closed_and_the_recovery_code_opens_them(
 def test_an_image_whose_signature_does_not_fit_is_not_sealed_to(disk: Disk, chip: SoftTpm) -> None:
     chip.measure(11, "what nobody signed")
     with_tpm = replace(disk, tpm=chip.tpm)
-    with pytest.raises(NotUnsealed):
+    with pytest.raises(ChipRefused):
         chip.tpm.seal(b"x")
     chip.rest()
     with_recovery_code(with_tpm)
@@ -498,3 +498,31 @@ def test_a_cut_while_a_start_pin_opens_a_box_that_forgot_it_leaves_both(disk: Di
     guarding(disk).unlock(PIN, is_code=False)
     assert disk.record().guard is Guard.PIN
     assert [opens(disk, PIN), opens(disk, code), opens(disk, disk.own_key(disk.record()))] == [True] * 3
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_chip_that_locked_itself_is_no_box_that_was_changed(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    before, slots = with_tpm.record(), disk.luks.slots()
+    chip.pull_plugs("an image", before.key)
+    with pytest.raises(ChipLocked):
+        chip.own_key(with_tpm)
+    chip.rest()
+    guarding(with_tpm).unlock(code, is_code=True)
+    assert (with_tpm.record(), disk.luks.slots()) == (before, slots)
+    chip.forget()
+    assert opens(disk, chip.own_key(with_tpm))
+
+
+def test_a_chip_that_locked_itself_guards_nothing_anew(disk: Disk, chip: SoftTpm) -> None:
+    chip.pull_plugs("an image", chip.tpm.seal(b"x"))
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    assert with_tpm.record().guard is Guard.NONE
+    assert opens(disk, disk.own_key(disk.record()))
+    assert opens(disk, code)
+    chip.forget()
+    guarding(with_tpm).seal()
+    assert with_tpm.record().guard is Guard.TPM
+    assert opens(disk, chip.own_key(with_tpm))

@@ -64,3 +64,8 @@ def test_what_could_not_be_started_keeps_nothing_else_from_it() -> None:
     encryption.make_up(refuses)
     assert [words[2] for words in asked] == ["start", "restart"]
     assert "scopegate-machine.service" in asked[0]
+
+
+def test_a_chip_that_locked_itself_is_asked_by_the_unit_that_does_as_it_is_asked() -> None:
+    timer = Unit(UNITS / encryption.AGAIN)["Timer"]
+    assert timer == {"OnActiveSec": "5min", "Unit": "scopegate-data-asked.service"}

@@ -58,6 +58,15 @@ class KeyRefused(DataClosed):
     )
 
 
+class ChipLocked(DataClosed):
+    """The chip of this box gives its key to nobody for a while: the power was cut too often."""
+
+    code = "chip-locked"
+    action = (
+        "Leave the box switched on: it asks the chip again by itself. The recovery code opens the data at once."
+    )
+
+
 class StartPinWanted(DataClosed):
     """This box asks for its start PIN before it opens the data."""
 

@@ -15,6 +15,7 @@ from gateway.log import event
 from gateway.machine import own_disk
 from gateway.machine.encryption import key_record
 from gateway.machine.encryption.closed import (
+    ChipLocked,
     DataClosed,
     DataDamaged,
     DataForeign,
@@ -26,7 +27,7 @@ from gateway.machine.encryption.closed import (
 )
 from gateway.machine.encryption.key_record import Guard, KeyRecord, RecordDamaged, State
 from gateway.machine.encryption.luks import MAPPED, Luks, Slots, WrongKey
-from gateway.machine.encryption.tpm import NotUnsealed, Tpm
+from gateway.machine.encryption.tpm import ChipLockedOut, ChipRefused, Tpm
 from gateway.machine.programs import ProgramFailed, run
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Disk:
             raise KeyGone(f"The box's key cannot be kept: {error.strerror}.") from None
 
     def own_key(self, record: KeyRecord) -> bytes:
-        """Return the key that the box has by itself. Raises KeyGone, KeyRefused, StartPinWanted."""
+        """Return the key that the box has by itself. Raises KeyGone, KeyRefused, ChipLocked, StartPinWanted."""
         if record.guard is Guard.PIN:
             return self._held()
         if not record.key:
@@ -82,9 +83,9 @@ class Disk:
             return record.key
         try:
             return self.tpm.unseal(record.key)
-        except NotUnsealed as error:
+        except ChipRefused as error:
             event(_log, "key_refused", why=str(error))
-            raise KeyRefused from None
+            raise (ChipLocked if isinstance(error, ChipLockedOut) else KeyRefused) from None
 
     def hold(self, key: bytes) -> None:
         """Have a key until the box is switched off; b"": none."""

@@ -15,7 +15,7 @@ from gateway.machine.encryption.closed import KeyGone, KeyRefused
 from gateway.machine.encryption.disk import Disk, open_with
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Slots, WrongKey
-from gateway.machine.encryption.tpm import NotUnsealed
+from gateway.machine.encryption.tpm import ChipLockedOut, ChipRefused
 from gateway.machine.programs import ProgramFailed
 
 _log = logging.getLogger(__name__)
@@ -150,8 +150,10 @@ class Guarding:
         if self._disk.tpm.usable and record.recovery:
             try:
                 guard, kept = Guard.TPM, self._disk.tpm.seal(self._new_key)
-            except (NotUnsealed, ProgramFailed) as error:
+            except ChipRefused as error:
                 event(_log, "not_sealed", why=str(error))
+                if isinstance(error, ChipLockedOut) and record.guard is Guard.TPM:
+                    return  # nothing was changed: what is sealed opens once the chip does
                 if sealed or record.guard is Guard.TPM:
                     raise ChipFailed from None
         with _translated():

@@ -1,5 +1,7 @@
 """The service of the data partition: opens it at the start, and does with its keys what the screen asks for.
 
+A chip that locked itself is asked again by a timer, until it gives the key.
+
 Says in data.json what there is: whether it is open, what guards it, since when there is a recovery code, what went
 wrong.
 """
@@ -14,14 +16,14 @@ from gateway.config import recovery_code
 from gateway.config.told import told
 from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
-from gateway.machine.encryption.closed import DataClosed, KeyGone
+from gateway.machine.encryption.closed import ChipLocked, DataClosed, KeyGone
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
 from gateway.machine.encryption.guarding import Guarding
 from gateway.machine.encryption.key_record import Guard, State
 from gateway.machine.locks import DISK, DiskBusy, alone, at_the_disk
 from gateway.machine.programs import ProgramFailed, run
 from gateway.machine.repair import factory_reset
-from gateway.machine.requests import taken, words_of
+from gateway.machine.requests import is_asked, taken, words_of
 from gateway.machine.telling import tell
 
 TOLD = Path("/run/scopegate-machine")
@@ -37,6 +39,7 @@ LEFT_OUT = (
     "scopegate.target",
 )
 DONE_WITHOUT = ("scopegate-update-ready.service",)
+AGAIN = "scopegate-data-again.timer"
 _SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _log = logging.getLogger(__name__)
 
@@ -52,18 +55,33 @@ def start(
     disk: Disk, clock: Clock, *, look: Callable[[], object] = find, lock: Path = DISK, says: Path = TOLD
 ) -> ScopegateError | None:
     """Open the data, or say why not. `look` finds the partitions."""
-    trouble: DataClosed | None = None
     with alone(lock):
-        try:
-            look()
-            if not is_ready(disk):
-                factory_reset.finish(disk)
-                open_or_make(disk, new_key=_random(clock))
-            with suppress(Refused, DataClosed):  # what guarded the data does so still
-                _guarding(disk, clock).seal()
-        except DataClosed as error:
-            trouble = error
-        _say(disk, trouble, says=says)
+        return _opened(disk, clock, look, says)
+
+
+def again(
+    disk: Disk, clock: Clock, *, look: Callable[[], object] = find, lock: Path = DISK, says: Path = TOLD
+) -> ScopegateError | None:
+    """Ask a chip that had locked itself once more; whoever is at the disk is not disturbed."""
+    try:
+        with at_the_disk(lock):
+            return None if disk.opened else _opened(disk, clock, look, says)
+    except DiskBusy as error:
+        return error
+
+
+def _opened(disk: Disk, clock: Clock, look: Callable[[], object], says: Path) -> ScopegateError | None:
+    trouble: DataClosed | None = None
+    try:
+        look()
+        if not is_ready(disk):
+            factory_reset.finish(disk)
+            open_or_make(disk, new_key=_random(clock))
+        with suppress(Refused, DataClosed):  # what guarded the data does so still
+            _guarding(disk, clock).seal()
+    except DataClosed as error:
+        trouble = error
+    _say(disk, trouble, says=says)
     return trouble
 
 
@@ -169,6 +187,7 @@ def run_start() -> bool:
     trouble = start(Disk(), Clock())
     if trouble:
         event(_log, "data_closed", code=trouble.code)
+    ask_again_later(trouble)
     return not trouble
 
 
@@ -176,10 +195,18 @@ def run_asked() -> None:
     """Do what the panel asks for; mount what was opened after the start, and start what waits for it."""
     disk = Disk()
     was_closed = not disk.opened
-    trouble = obey(disk, Clock(), words_of(taken(SUBJECT)))
+    trouble = obey(disk, Clock(), words_of(taken(SUBJECT))) if is_asked(SUBJECT) else again(disk, Clock())
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
         make_up()
+    ask_again_later(trouble)
+
+
+def ask_again_later(trouble: ScopegateError | None, systemctl: Callable[[Sequence[str]], object] = run) -> None:
+    """Have a chip that locked itself asked again in some minutes, without end: it forgets while it has power."""
+    if isinstance(trouble, ChipLocked | DiskBusy):
+        with suppress(ProgramFailed):
+            systemctl(["systemctl", "--no-block", "restart", AGAIN])
 
 
 def make_up(systemctl: Callable[[Sequence[str]], object] = run) -> None:

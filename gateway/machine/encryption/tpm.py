@@ -9,12 +9,14 @@ the box.
 
 A plug that is pulled after the TPM was asked counts as an attack for it (TPM 2.0 Part 1, dictionary attack
 protection), and after some of them it refuses everybody for a while: TPM_RC_LOCKOUT, seen with swtpm at the third.
-So it is told each time that the power may go; what is only measured afterwards is not counted.
+So it is told each time that the power may go; what is only measured afterwards is not counted. One that locked
+itself all the same forgets an attack after a time of its own, while it has power.
 """
 
 import logging
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +27,18 @@ from gateway.machine.programs import ProgramFailed, run
 _log = logging.getLogger(__name__)
 _SHUTDOWN = bytes.fromhex("8001 0000000c 00000145 0000")  # TPM2_Shutdown(TPM_SU_CLEAR): TPM 2.0 Part 3, 9.4
 _LONGEST_ANSWER = 4096
+_LOCKOUT = re.compile(r"\b0x0*921\b")  # TPM_RC_LOCKOUT: TPM 2.0 Part 2, 6.6.3; as tpm2-tss writes it
 _NAME = "scopegate.data"
 _PCRS = "7+12"
 _SIGNED_PCRS = "11"
 
 
-class NotUnsealed(Exception):
-    """The TPM did not open what was sealed: another start, another machine, or no TPM any more."""
+class ChipRefused(Exception):
+    """The TPM did not seal, or did not open what was sealed: another start, another machine, or no TPM any more."""
+
+
+class ChipLockedOut(ChipRefused):
+    """The TPM refuses everybody for a while, whatever was started."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,32 +56,30 @@ class Tpm:
         return there and self.public_key.exists() and self.signature.exists()
 
     def seal(self, secret: bytes) -> bytes:
-        """Return what only this TPM opens, only after such a start. Raises ProgramFailed, NotUnsealed.
+        """Return what only this TPM opens, only after such a start. Raises ChipRefused.
 
         Opened once before it is trusted: a signature that does not fit is noticed while the other key still works.
         """
-        words = [
-            "systemd-creds",
-            "encrypt",
-            f"--name={_NAME}",
-            "--with-key=tpm2-with-public-key",
-            f"--tpm2-pcrs={_PCRS}",
-        ]
+        words = ["encrypt", "--with-key=tpm2-with-public-key", f"--tpm2-pcrs={_PCRS}"]
         bound = [f"--tpm2-public-key={self.public_key}", f"--tpm2-public-key-pcrs={_SIGNED_PCRS}"]
-        with self._at_rest_afterwards():
-            sealed = run([*words, *bound, f"--tpm2-device={self.device}", "-", "-"], given=secret)
+        sealed = self._asked([*words, *bound], given=secret)
         if self.unseal(sealed) != secret:
-            raise NotUnsealed
+            raise ChipRefused
         return sealed
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Return what was sealed. Raises NotUnsealed."""
-        words = ["systemd-creds", "decrypt", f"--name={_NAME}", f"--tpm2-signature={self.signature}"]
+        """Return what was sealed. Raises ChipRefused."""
+        return self._asked(["decrypt", f"--tpm2-signature={self.signature}"], given=sealed)
+
+    def _asked(self, words: Sequence[str], *, given: bytes) -> bytes:
+        """Return what the TPM made of it. Raises ChipRefused."""
         try:
             with self._at_rest_afterwards():
-                return run([*words, f"--tpm2-device={self.device}", "-", "-"], given=sealed)
+                end = [f"--name={_NAME}", f"--tpm2-device={self.device}", "-", "-"]
+                return run(["systemd-creds", *words, *end], given=given)
         except ProgramFailed as error:
-            raise NotUnsealed(str(error)) from None
+            refused = ChipLockedOut if _LOCKOUT.search(str(error)) else ChipRefused
+            raise refused(str(error)) from None
 
     @contextmanager
     def _at_rest_afterwards(self) -> Iterator[None]:

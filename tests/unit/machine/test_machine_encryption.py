@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
+from gateway.errors import ScopegateError
 from gateway.machine.encryption import disk, key_record
 from gateway.machine.encryption import service as encryption
-from gateway.machine.encryption.closed import TwoDisks
+from gateway.machine.encryption.closed import ChipLocked, KeyRefused, TwoDisks
 from gateway.machine.encryption.disk import Disk
-from gateway.machine.encryption.key_record import KeyRecord, State
+from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots
-from gateway.machine.locks import at_the_disk
+from gateway.machine.encryption.tpm import ChipLockedOut, Tpm
+from gateway.machine.locks import DiskBusy, at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.programs import ProgramFailed
 from tests.unit.machine.kernel import Kernel
@@ -57,6 +59,10 @@ class Box:
 
     def asked(self, **wanted: str) -> str:
         trouble = encryption.obey(self.disk, FakeClock(), wanted, lock=self.lock, says=self.says)
+        return trouble.code if trouble else ""
+
+    def again(self) -> str:
+        trouble = encryption.again(self.disk, FakeClock(), look=lambda: None, lock=self.lock, says=self.says)
         return trouble.code if trouble else ""
 
     @property
@@ -255,3 +261,39 @@ def test_what_is_open_and_damaged_is_not_called_well_by_a_key(box: Box, ran: Ran
     ran.fails = "e2fsck close"
     assert box.start() == "data-damaged"
     assert box.asked(do="unlock", secret="48151623", number="7") == "data-foreign"
+
+
+def test_a_chip_that_locked_itself_is_asked_again_until_it_opens_the_data(
+    box: Box, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseal(_: Tpm, sealed: bytes) -> bytes:
+        if locked:
+            raise ChipLockedOut
+        return sealed
+
+    locked = True
+    monkeypatch.setattr(Tpm, "unseal", unseal)
+    key_record.write(box.disk.key, KeyRecord(state=State.MADE, guard=Guard.TPM, key=b"own key", recovery="2026"))
+    assert [box.start(), box.again()] == ["chip-locked"] * 2
+    assert box.told["opened"] is False
+    with at_the_disk(box.lock):  # a rescue, perhaps
+        assert box.again() == "keys-busy"
+    assert box.told["code"] == "chip-locked"
+    assert ran.since() == []
+    locked = False
+    assert box.again() == ""
+    assert ran.since() == ["open", "e2fsck"]
+    assert box.told["code"] == ""
+
+
+def test_data_that_somebody_opened_meanwhile_are_not_looked_at_again(box: Box, ran: Ran) -> None:
+    box.mapped()
+    assert box.again() == ""
+    assert ran.since() == []
+
+
+@pytest.mark.parametrize(("trouble", "later"), [(ChipLocked(), 1), (DiskBusy(), 1), (KeyRefused(), 0), (None, 0)])
+def test_a_timer_asks_a_chip_again_that_may_give_the_key_later(trouble: ScopegateError | None, later: int) -> None:
+    ran: list[object] = []
+    encryption.ask_again_later(trouble, ran.append)
+    assert ran == [["systemctl", "--no-block", "restart", "scopegate-data-again.timer"]] * later

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.machine.encryption import tpm
-from gateway.machine.encryption.tpm import NotUnsealed, Tpm
+from gateway.machine.encryption.tpm import ChipLockedOut, ChipRefused, Tpm
 from gateway.machine.programs import ProgramFailed
 
 SHUTDOWN_CLEAR = b"\x80\x01\x00\x00\x00\x0c\x00\x00\x01\x45\x00\x00"
@@ -37,7 +37,7 @@ def test_a_chip_that_was_asked_is_told_that_the_power_may_go(chip: Tpm, monkeypa
 
 def test_also_after_it_refused(chip: Tpm, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, None)
-    with pytest.raises(NotUnsealed):
+    with pytest.raises(ChipRefused):
         chip.unseal(b"sealed")
     assert Path(chip.device).read_bytes() == SHUTDOWN_CLEAR
 
@@ -46,3 +46,26 @@ def test_a_chip_that_does_not_listen_costs_no_key(chip: Tpm, monkeypatch: pytest
     answers(monkeypatch, b"key")
     Path(chip.device).unlink()
     assert chip.seal(b"key") == b"key"
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        (
+            "Esys_Load() Esys Finish ErrorCode (0x00000921) TPM2 device is in dictionary attack lockout mode.",
+            ChipLockedOut,
+        ),
+        ("Esys_Unseal() Esys Finish ErrorCode (0x0000099d) Failed to unseal HMAC key in TPM", ChipRefused),
+        ("ErrorCode (0x00009210)", ChipRefused),
+    ],
+)
+def test_a_chip_that_refuses_everybody_is_told_from_one_that_refuses_this_start(
+    chip: Tpm, monkeypatch: pytest.MonkeyPatch, said: str, means: type[ChipRefused]
+) -> None:
+    def run(*_: object, **__: object) -> bytes:
+        raise ProgramFailed("systemd-creds", 1, said)
+
+    monkeypatch.setattr(tpm, "run", run)
+    with pytest.raises(ChipRefused) as refused:
+        chip.unseal(b"sealed")
+    assert type(refused.value) is means
