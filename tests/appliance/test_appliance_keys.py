@@ -14,7 +14,7 @@ from gateway.clock import Clock
 from gateway.config.recovery_code import new_code
 from gateway.machine.encryption.disk import KEY_BYTES
 from tests.appliance.appliance import HOST, Appliance
-from tests.appliance.chip import chip
+from tests.appliance.chip import chip, cut_behind_a_question, set_patience
 from tests.appliance.test_appliance_machine import FIXED, MACHINE, STATIC
 from tests.appliance.updated_box import made, new_keys
 from tests.kernel.machine import one_at_a_time
@@ -47,6 +47,7 @@ NO_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
 # A start that nobody signed: without Secure Boot systemd-stub takes more words for the kernel from the mainboard.
 MORE_WORDS = ["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=scopegate.changed=1"]
 
+FORGETS_S = 240  # longer than a start, on a slow computer too
 CHANGED = "/run/scopegate-changed"
 CPIO, ZSTD = b"070701", b"\x28\xb5\x2f\xfd"
 ONCE = 4096  # bytes of an initrd that stand nowhere else
@@ -73,6 +74,14 @@ class Box:
             finally:
                 print(self._appliance.last_words())
                 self._appliance.pull_the_plug()
+
+    def let_the_chip_lock_itself(self) -> None:
+        """Have it find at the next start that a plug was pulled once too often; it forgets minutes later."""
+        set_patience(self._folder, tries=1, forgets_s=FORGETS_S)
+        cut_behind_a_question(self._folder)
+
+    def let_the_chip_be_patient(self) -> None:
+        set_patience(self._folder, tries=32, forgets_s=600)
 
     @contextmanager
     def with_changed_initrd(self, image: Path, folder: Path) -> Iterator[None]:
@@ -132,9 +141,10 @@ def ask(box: Appliance, do: str, secret: str) -> dict[str, Any]:
 UP = " && ".join(f"systemctl is-active --quiet scopegate-{name}" for name in ("capture", "forward", "panel"))
 
 
-def works_soon(box: Appliance) -> bool:
+def works_soon(box: Appliance, *, within_s: int = 300) -> bool:
     """Say whether the box begins its work now that its data are open."""
-    box.shell(f"for i in $(seq 1 150); do {UP} && exit 0; sleep 2; done; exit 1", silence_s=400)
+    tries = f"for i in $(seq 1 {within_s // 2}); do {UP} && exit 0; sleep 2; done; exit 1"
+    box.shell(tries, silence_s=within_s + 100)
     return is_open(box)
 
 
@@ -219,6 +229,19 @@ def test_a_chip_that_was_away_for_one_start_guards_the_data_as_before(guarded: B
         assert (size > KEY_BYTES, ended) == (True, NO_KEY)
     with guarded.on(with_chip=True) as box:
         assert is_open(box)
+
+
+def test_a_chip_that_locked_itself_is_asked_again_and_the_box_begins_its_work_by_itself(guarded: Box) -> None:
+    guarded.let_the_chip_lock_itself()
+    try:
+        with guarded.on(with_chip=True) as box:
+            assert not is_open(box)
+            assert said(box)["code"] == "chip-locked"
+            assert works_soon(box, within_s=900)
+            assert (said(box)["code"], said(box)["guard"]) == ("", "tpm")
+            assert box.shell("cat /data/spool/picture") == f"{guarded.picture}\n"
+    finally:
+        guarded.let_the_chip_be_patient()
 
 
 def test_the_disk_in_another_machine_is_read_with_the_recovery_code_alone(guarded: Box) -> None:
