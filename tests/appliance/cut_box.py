@@ -1,4 +1,7 @@
-"""A box whose power is cut: its disk loses its cache, its folder stays, and the next start is of the same box."""
+"""A box whose power is cut: its disk loses its cache, its folder stays, and the next start is of the same box.
+
+Its chip, where it has one, loses its power with it.
+"""
 
 import base64
 import random
@@ -6,10 +9,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from tests.appliance.appliance import Appliance
+from tests.appliance.chip import chip
 from tests.appliance.volatile_disk import VolatileDisk
 from tests.box import until
 from tests.kernel.machine import BOOT_S, MachineFailed, mortal
@@ -21,30 +26,38 @@ _SILENCE_S = 600
 class CutBox(Appliance):
     """An appliance in `folder`, where one may have been before; `clock`: what it says when it is switched on."""
 
-    def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, *, image: Path, extra: Sequence[str] = (), has_chip: bool = False) -> None:
         super().__init__(folder, image=image, extra=extra)
         self.clock = ""
+        self.has_chip = has_chip
+        self._chip = ExitStack()
+        self._chip_words: list[str] = []
         self.chance: random.Random | None = None  # by which some of what was not flushed stays
         self._volatile = VolatileDisk(self.disk, folder)
 
     def _words(self) -> list[str]:
-        return [*super()._words(), *(["-rtc", f"base={self.clock}"] if self.clock else [])]
+        return [*super()._words(), *self._chip_words, *(["-rtc", f"base={self.clock}"] if self.clock else [])]
 
     def _disk_words(self) -> list[str]:
         return self._volatile.words()
 
     def _boot(self, *, stays: bool) -> None:
-        self._volatile.switch_on()
+        self._power()
         super()._boot(stays=stays)
 
     def start_and_cut(self, after_s: float, *, has: str = "") -> None:
         """Cut the power so many seconds after it was switched on, or its disk has that partition."""
-        self._volatile.switch_on()
+        self._power()
         self._process = mortal(self._words(), self.folder)
         if has:
             until(f"a partition {has}", lambda: self._has(has), BOOT_S, pause_s=0.2)
         time.sleep(after_s)
         self.cut()
+
+    def _power(self) -> None:
+        self._volatile.switch_on()
+        if self.has_chip:
+            self._chip_words = self._chip.enter_context(chip(self.folder))
 
     def _has(self, partition: str) -> bool:
         told = subprocess.run(["sfdisk", "--json", self.disk], capture_output=True, text=True, check=False).stdout
@@ -60,6 +73,7 @@ class CutBox(Appliance):
 
     def stop(self) -> None:
         super().stop()
+        self._chip.close()
         self._volatile.switch_off()
 
     def reports(self, module: str, *words: str) -> Iterator[dict[str, Any]]:

@@ -18,9 +18,12 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from time import monotonic
 
+from gateway.clock import Clock
+from gateway.config.recovery_code import new_code
 from tests.appliance.appliance import HOST
 from tests.appliance.at_work import READY_S, WAYS
 from tests.appliance.cut_box import CutBox
+from tests.appliance.data_keys import ask
 from tests.appliance.received import Received
 from tests.appliance.story import WHILE_WRITTEN, Found, Start, Story
 from tests.appliance.updated_box import stick_words
@@ -82,8 +85,8 @@ class Cut:
 class Place:
     """A box's folder: its disk, its story, its archive, the lines of its cuts."""
 
-    def __init__(self, folder: Path, image: Path, *, update: Path | None = None) -> None:
-        """`update`: a bundle that lies on a stick in the box."""
+    def __init__(self, folder: Path, image: Path, *, update: Path | None = None, has_chip: bool = False) -> None:
+        """`update`: a bundle that lies on a stick in the box; has_chip: a TPM holds the key of its data."""
         self.folder = folder
         self.image = image
         self.ways = {way: share for way, share in SHARES.items() if update or way != UPDATING}
@@ -94,9 +97,8 @@ class Place:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             self.story = Story(port=free_port())
-        self.box = CutBox(
-            folder, image=image, extra=stick_words(folder, {"update.raucb": update}) if update else []
-        )
+        stick = stick_words(folder, {"update.raucb": update}) if update else []
+        self.box = CutBox(folder, image=image, extra=stick, has_chip=has_chip)
 
     @property
     def is_new(self) -> bool:
@@ -130,6 +132,8 @@ class Place:
         self.box.switch_on()
         self.box.configure(configuration_for(self.story.port))
         self.box.python(_SET_UP)
+        if self.box.has_chip:
+            assert ask(self.box, "recovery-code", new_code(Clock().token))["guard"] == "tpm"
         self.box.shell("sync")
         self.box.stop()
         self.keep()
@@ -331,7 +335,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it started ends with it
     if words.way == UPDATING and not words.update:
         parser.error("--way updating wants --update")
-    place = Place(words.folder, words.image, update=words.update)
+    place = Place(words.folder, words.image, update=words.update, has_chip=True)
     print(f"seed {words.seed}", flush=True)
     began = monotonic()
     run(place, words.cuts, seed=words.seed, evenings=words.evenings, way=words.way)

@@ -28,7 +28,7 @@ class Lived(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lived(image: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Lived:
-    place = Place(tmp_path_factory.mktemp("box"), image, update=bundle("99.0.0"))
+    place = Place(tmp_path_factory.mktemp("box"), image, update=bundle("99.0.0"), has_chip=True)
     seed = pytestconfig.getoption("--seed")
     end = run(place, pytestconfig.getoption("--cuts"), seed=seed)
     print(f"\nseed {seed}\n{summary(noted(place.results))}")

@@ -1,12 +1,10 @@
 """Who opens the data of a box: its chip after a start that was meant, a start PIN, a recovery code; nobody else."""
 
-import json
 import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,24 +13,12 @@ from gateway.config.recovery_code import new_code
 from gateway.machine.encryption.disk import KEY_BYTES
 from tests.appliance.appliance import HOST, Appliance
 from tests.appliance.chip import chip, cut_behind_a_question, set_patience
+from tests.appliance.data_keys import ask, said
 from tests.appliance.test_appliance_machine import FIXED, MACHINE, STATIC
 from tests.appliance.updated_box import made, new_keys
 from tests.kernel.machine import one_at_a_time
 
 PIN = "48151623"
-ASK = """
-import json, pathlib, time
-wanted = {wanted}
-said = pathlib.Path("/run/scopegate-machine/data.json")
-request = pathlib.Path("/run/scopegate/data")
-part = request.with_suffix(".part")
-part.write_text(json.dumps(wanted))
-part.rename(request)
-end = time.monotonic() + 300
-while json.loads(said.read_text())["number"] != wanted["number"] and time.monotonic() < end:
-    time.sleep(0.2)
-print(said.read_text())
-"""
 # What the newest copy of the key partition has for the box itself, as the first of its two has it as well.
 LYING_KEY = """
 import base64, json, subprocess
@@ -127,15 +113,6 @@ def newc(entries: dict[str, bytes]) -> bytes:
         for piece in (CPIO + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0", content):
             packed += piece + bytes(-len(piece) % 4)
     return packed
-
-
-def said(box: Appliance) -> dict[str, Any]:
-    return dict(json.loads(box.shell("cat /run/scopegate-machine/data.json")))
-
-
-def ask(box: Appliance, do: str, secret: str) -> dict[str, Any]:
-    wanted = {"do": do, "secret": secret, "number": Clock().token(8)}
-    return dict(box.python(ASK.format(wanted=json.dumps(wanted))))
 
 
 UP = " && ".join(f"systemctl is-active --quiet scopegate-{name}" for name in ("capture", "forward", "panel"))

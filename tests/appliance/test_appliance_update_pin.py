@@ -4,7 +4,8 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.config.recovery_code import new_code
-from tests.appliance.test_appliance_keys import PIN, ask, said
+from tests.appliance.data_keys import ask, said
+from tests.appliance.test_appliance_keys import PIN
 from tests.appliance.test_appliance_update import GOOD, until
 from tests.appliance.updated_box import Updated, bundle
 from tests.kernel.machine import one_at_a_time
