@@ -50,10 +50,8 @@ class Stopped(Exception):
     """The making was asked to end; what was written is worthless."""
 
 
-def why_not(*, rows: int, columns: int, samples: int, times: Sequence[int]) -> str:
+def why_not(*, rows: int, columns: int, times: Sequence[int]) -> str:
     """Return why level 4.1 or the profile has no room for such a clip, "" when it has. `times`: ns."""
-    if samples != 3:  # noqa: PLR2004 - colours
-        return "grey"
     rows, columns = even(rows), even(columns)
     blocks = -(-rows // _BLOCK) * -(-columns // _BLOCK)
     step = frame_times.frame_time(times)

@@ -23,8 +23,6 @@ from gateway.model import Capture, MediaKind, SealedObject
 
 Pixels = NDArray[np.uint8]
 
-_RGB = 3
-
 
 def chosen(frames: int, wanted: int) -> tuple[int, ...]:
     """Return which frames of a clip stand for it, counted from 1: first and last, the others evenly between."""
@@ -37,7 +35,7 @@ def chosen(frames: int, wanted: int) -> tuple[int, ...]:
 def frames_of(
     path: Path, sealed: SealedObject, clip: Capture, numbers: Sequence[int]
 ) -> tuple[Mapping[int, Pixels], str, str]:
-    """Return these frames, RGB or grey, and the clip's ratio and method of loss, from its sealed file.
+    """Return these frames, RGB, and the clip's ratio and method of loss, from its sealed file.
 
     Reads the whole file, one frame at a time. Raises ObjectError, SpoolDamaged when it is not what was sealed.
     """
@@ -65,19 +63,15 @@ def _of_film(file: SealedFile, clip: Capture, numbers: Sequence[int]) -> dict[in
 def _decoded(frame: bytes, clip: Capture) -> Pixels:
     codestream.check(frame, rows=clip.rows, columns=clip.columns, samples=clip.samples, codec=clip.codec)
     try:
-        return np.asarray(simplejpeg.decode_jpeg(frame, "RGB" if clip.samples == _RGB else "GRAY"))
+        return np.asarray(simplejpeg.decode_jpeg(frame, "RGB"))
     except ValueError as error:
         raise CodestreamBroken("A frame of a clip cannot be decoded.") from error
 
 
-def without_further_loss(pixels: Pixels, clip: Capture) -> bytes:
+def without_further_loss(pixels: Pixels) -> bytes:
     """Return a frame's pixels as JPEG Lossless SV1. Raises CodestreamBroken."""
     pixels = np.ascontiguousarray(pixels)
-    if clip.samples == _RGB:
-        made = imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
-    else:
-        pixels = pixels.reshape(clip.rows, clip.columns)
-        made = imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1)
+    made = imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, colorspace="RGB", outcolorspace="RGB")
     if not np.array_equal(imagecodecs.jpeg8_decode(made), pixels):
         raise CodestreamBroken("A frame of a clip changed while it was compressed again.")
     return bytes(made)

@@ -19,7 +19,6 @@ class Family:
     still: str
     clip: str
     modules: Callable[[Draft, Capture, Station], None]
-    grey_clip: str = ""  # "" = as other clips
 
 
 FAMILIES = {
@@ -27,7 +26,6 @@ FAMILIES = {
         still="1.2.840.10008.5.1.4.1.1.7",
         clip="1.2.840.10008.5.1.4.1.1.7.4",
         modules=secondary_capture.modules,
-        grey_clip="1.2.840.10008.5.1.4.1.1.7.2",
     ),
     "ultrasound": Family(
         still="1.2.840.10008.5.1.4.1.1.6.1",
@@ -45,15 +43,13 @@ FAMILIES = {
         modules=visible_light.modules,
     ),
 }
-CLIPS = frozenset(uid for each in FAMILIES.values() for uid in (each.clip, each.grey_clip) if uid)
+CLIPS = frozenset(family.clip for family in FAMILIES.values())
 
 
 def sop_class(capture: Capture) -> str:
     """Return the SOP class of a capture's object. Raises ObjectError when this release knows no such family."""
     family = _family(capture)
-    if capture.kind is MediaKind.STILL:
-        return family.still
-    return (family.grey_clip if capture.samples == 1 else "") or family.clip
+    return family.still if capture.kind is MediaKind.STILL else family.clip
 
 
 def modules(draft: Draft, capture: Capture, station: Station) -> None:

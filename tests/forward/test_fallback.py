@@ -42,7 +42,7 @@ from tests.forward.media_bench import listed
 
 Q, SENDING, SENT, COMMITTED, HELD = DeliveryState
 LOSSLESS, BASELINE, EXPLICIT, IMPLICIT = EVERYTHING
-CLIPS = {"1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.4"}
+CLIPS = {"1.2.840.10008.5.1.4.1.1.7.4"}
 STILL = "1.2.840.10008.5.1.4.1.1.7"
 PACS = pacs(fallback="key-stills")
 

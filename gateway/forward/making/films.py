@@ -117,9 +117,8 @@ class Films:
             return False
         if layout.seal(exam, uid).exists():
             return False
-        why = film.why_not(
-            rows=capture.rows, columns=capture.columns, samples=capture.samples, times=capture.frame_times
-        ) or ("not-taken" if self._is_unwelcome(capture) else "")
+        no_room = film.why_not(rows=capture.rows, columns=capture.columns, times=capture.frame_times)
+        why = no_room or ("not-taken" if self._is_unwelcome(capture) else "")
         if why:
             event(_log, "clip_stays_jpeg", exam=exam, uid=uid, why=why)
         return not why

@@ -60,7 +60,7 @@ class Maker:
                 lossy_ratio=ratio,
                 lossy_method=method,
             )
-            stream = key_still.without_further_loss(frames[still.frame], capture)
+            stream = key_still.without_further_loss(frames[still.frame])
             record = key_still.record(
                 capture, stream, uid=still.sop_instance_uid, frame=still.frame, number=still.instance_number
             )

@@ -84,7 +84,7 @@ def test_another_number_of_frames_than_the_record_says_is_no_film(count):
 )
 def test_only_what_the_level_holds_becomes_h264(rows, columns, rate, why):
     times = [round(number * 1e9 / rate) for number in range(5)]
-    assert film.why_not(rows=rows, columns=columns, samples=3, times=times) == why
+    assert film.why_not(rows=rows, columns=columns, times=times) == why
 
 
 @pytest.mark.parametrize(

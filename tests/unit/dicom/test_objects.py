@@ -252,7 +252,6 @@ def test_a_clock_that_was_never_set_still_gives_an_object(year):
         (still(codec="uncompressed"), "RGB", "1.2.840.10008.1.2.1", "00"),
         (still(codec="uncompressed", samples=1), "MONOCHROME2", "1.2.840.10008.1.2.1", "00"),
         (clip(), "YBR_FULL_422", "1.2.840.10008.1.2.4.50", "01"),
-        (clip(samples=1), "MONOCHROME2", "1.2.840.10008.1.2.4.50", "01"),
     ],
 )
 def test_the_pixels_are_described_as_they_are(made, photometric, syntax, lossy):
