@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from gateway import threads
-from gateway.cli import machine, processes
 from gateway.errors import ConfigurationError, ScopegateError
 
 
@@ -25,19 +24,22 @@ def main() -> None:
 
 
 def _run(words: list[str]) -> None:
-    """Run a process as systemd and `scopegate run` start it, or else any command."""
+    """Run a process as systemd and `scopegate run` start it, or else any command.
+
+    Each loads what it needs and no more: the libraries of a command line alone take as long as the first picture
+    may take to come, and a start of the box begins a dozen of these.
+    """
     match words:
-        case ["capture", "--config", path]:
-            processes.capture(Path(path))
-        case ["forward", "--config", path]:
-            processes.forward(Path(path))
-        case ["panel", "--config", path]:
-            processes.panel(Path(path))
+        case ["capture" | "forward" | "panel" as name, "--config", path]:
+            from gateway.cli import processes
+
+            processes.RUN[name](Path(path))
         case ["machine", word] if not word.startswith("-"):
+            from gateway.cli import machine
+
             machine.run(word)
         case _:
-            # The libraries of a command line take as long to load as the first picture may take to come.
-            from gateway.cli.app import app  # noqa: PLC0415
+            from gateway.cli.app import app
 
             app()
 

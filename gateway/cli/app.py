@@ -14,8 +14,6 @@ from gateway.cli import (
     erase,
     exams,
     learn,
-    machine,
-    processes,
     queue,
     reroute,
     settings_file,
@@ -57,24 +55,32 @@ def root(
 @app.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Run the three processes as children; a dead one is started again."""
+    from gateway.cli import processes
+
     processes.run_all(config)
 
 
 @app.command()
 def capture(config: Config = DEFAULT_CONFIG) -> None:
     """Run the process with the devices."""
+    from gateway.cli import processes
+
     processes.capture(config)
 
 
 @app.command()
 def forward(config: Config = DEFAULT_CONFIG) -> None:
     """Run the process with the network."""
+    from gateway.cli import processes
+
     processes.forward(config)
 
 
 @app.command()
 def panel(config: Config = DEFAULT_CONFIG) -> None:
     """Run the touchscreen's web server."""
+    from gateway.cli import processes
+
     processes.panel(config)
 
 
@@ -170,6 +176,8 @@ def conformance(config: Config = DEFAULT_CONFIG) -> None:
 @app.command("machine")
 def of_machine(what: Annotated[str, typer.Argument(help="apply, look, try, set-clock or disk-life.")]) -> None:
     """Do what the units of an appliance do as root: its network, its firewall, its clock (docs/it.md)."""
+    from gateway.cli import machine
+
     machine.run(what)
 
 

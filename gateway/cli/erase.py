@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
 from gateway.errors import BadValue, NotFound
-from gateway.model import Exam
-from gateway.spool.erasure.erasable import Loss
-from gateway.spool.erasure.erasing import Outcome
-from gateway.spool.queue.copies import Copy
-from gateway.spool.spool import Spool
+
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.model import Exam
+    from gateway.spool.erasure.erasable import Loss
+    from gateway.spool.erasure.erasing import Outcome
+    from gateway.spool.queue.copies import Copy
+    from gateway.spool.spool import Spool
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,8 +63,8 @@ def _erase(config: Path, exam: str, patient_id: str, issuer: str | None, yes: in
 
 
 def _of_patient(
-    spool: Spool, patient_id: str, issuer: str | None, required: Sequence[str], servers: Sequence[str]
-) -> Sequence[Loss]:
+    spool: "Spool", patient_id: str, issuer: str | None, required: Sequence[str], servers: Sequence[str]
+) -> "Sequence[Loss]":
     """Return, and print, what would go of a patient, and print what stays. Raises as `_exams_of`."""
     from gateway.spool.erasure import erasable_patient
 
@@ -78,7 +80,7 @@ def _of_patient(
     return found.going
 
 
-def _exams_of(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
+def _exams_of(spool: "Spool", patient_id: str, issuer: str | None) -> "list[Exam]":
     """Return the patient's exams. Raises NotFound, BadValue when the ID may be two persons'."""
     from gateway.spool.erasure import erasable_patient
 
@@ -97,7 +99,7 @@ def _exams_of(spool: Spool, patient_id: str, issuer: str | None) -> list[Exam]:
     return found
 
 
-def _print_done(losses: Sequence[Loss], done: Outcome, *, worklists: bool) -> None:
+def _print_done(losses: "Sequence[Loss]", done: "Outcome", *, worklists: bool) -> None:
     from gateway.cli.opened import counted
 
     for each in done.staying:
@@ -112,7 +114,7 @@ def _print_done(losses: Sequence[Loss], done: Outcome, *, worklists: bool) -> No
         print("Traces are left on the disk: they go by themselves once the box had no exam open for ten minutes.")
 
 
-def _print(loss: Loss, required: Sequence[str]) -> None:
+def _print(loss: "Loss", required: Sequence[str]) -> None:
     from gateway.cli.opened import counted
 
     exam = loss.exam
@@ -130,7 +132,7 @@ def _print(loss: Loss, required: Sequence[str]) -> None:
         print("    elsewhere: nothing that this box knows of")
 
 
-def _words(copy: Copy) -> str:
+def _words(copy: "Copy") -> str:
     from gateway.cli.opened import counted
 
     vouched = f", vouches for {copy.proven}" if copy.proven else ""

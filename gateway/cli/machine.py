@@ -5,29 +5,13 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gateway.cli import disk_life
-from gateway.cli.notify import ServiceManager
-from gateway.clock import Clock
-from gateway.config.told import told
 from gateway.errors import BadValue, MachineRequest
 from gateway.log import event, to_stderr, warn
-from gateway.machine import requests
-from gateway.machine.clock import by_hand
-from gateway.machine.encryption import service as encryption
-from gateway.machine.network.ports import wired
-from gateway.machine.programs import RealPrograms
-from gateway.machine.repair import desk as repair
-from gateway.machine.repair import factory_reset
-from gateway.machine.settings import trial, turns
-from gateway.machine.settings.applying import Applying, Places
-from gateway.machine.status import BY_HAND, EVERY_S, IMAGE, Status, built
-from gateway.machine.usb import enrolled
-from gateway.machine.usb.allowed import Allowing
-from gateway.machine.usb.enrolled import Enrolled
-from gateway.machine.usb.guard import SUBJECT, Guard
-from gateway.machine.usb.tree import Tree
-from gateway.threads import Supervisor, on_signals
+
+if TYPE_CHECKING:  # a start of the box begins several of these: each imports what it needs
+    from gateway.machine.settings.applying import Applying, Places
 
 _PICTURES = Path("/var/lib/scopegate")
 _log = logging.getLogger(__name__)
@@ -42,12 +26,12 @@ def run(what: str) -> None:
         "set-clock": _set_clock,
         "disk-life": _disk_life,
         "open-data": _open_data,
-        "data": encryption.run_asked,
+        "data": _data,
         "usb": _usb,
         "usb-list": _usb_list,
-        "repair": repair.run_asked,
-        "new-settings": factory_reset.make_new,
-        "panel-gone": repair.run_panel_gone,
+        "repair": _repair,
+        "new-settings": _new_settings,
+        "panel-gone": _panel_gone,
     }
     if what not in works:
         raise BadValue(f"machine {what}: must be one of {', '.join(works)}.")
@@ -56,15 +40,29 @@ def run(what: str) -> None:
     works[what]()
 
 
-def _applying(places: Places) -> Applying:
+def _applying(places: "Places") -> "Applying":
+    from gateway.machine.network.ports import wired
+    from gateway.machine.programs import RealPrograms
+    from gateway.machine.settings.applying import Applying
+
     return Applying(places=places, programs=RealPrograms(), ports=wired)
 
 
 def _apply() -> None:
+    from gateway.machine.settings import turns
+    from gateway.machine.settings.applying import Places
+
     turns.apply_file(_applying(Places()))
 
 
 def _look() -> None:
+    from gateway.cli.notify import ServiceManager
+    from gateway.clock import Clock
+    from gateway.machine.programs import RealPrograms
+    from gateway.machine.settings.applying import Places
+    from gateway.machine.status import EVERY_S, Status
+    from gateway.threads import Supervisor, on_signals
+
     status = Status(places=Places(), programs=RealPrograms(), clock=Clock())
     supervisor, manager = Supervisor(), ServiceManager(os.environ)
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
@@ -81,6 +79,12 @@ def _look() -> None:
 
 
 def _try() -> None:
+    from gateway.clock import Clock
+    from gateway.machine import requests
+    from gateway.machine.settings import trial, turns
+    from gateway.machine.settings.applying import Places
+    from gateway.threads import Supervisor, on_signals
+
     places, supervisor = Places(), Supervisor()
     on_signals(supervisor.stop.set, signal.SIGTERM, signal.SIGINT)
     raw = requests.taken(trial.REQUEST)
@@ -90,22 +94,64 @@ def _try() -> None:
 
 
 def _set_clock() -> None:
+    from gateway.machine import requests
+    from gateway.machine.clock import by_hand
+    from gateway.machine.settings.applying import Places
+    from gateway.machine.status import BY_HAND, IMAGE, built
+
     to = by_hand.wanted(requests.taken(by_hand.REQUEST), built(IMAGE))
     by_hand.set_clock(to, machine=by_hand.set_machine, battery=by_hand.set_battery)
     (Places().told / BY_HAND).touch()
 
 
 def _disk_life() -> None:
+    from gateway.cli import disk_life
+    from gateway.machine.settings.applying import Places
+
     disk_life.say(_PICTURES, Places().told)
 
 
 def _open_data() -> None:
-    if not encryption.run_start():
+    from gateway.machine.encryption import service
+
+    if not service.run_start():
         raise SystemExit(1)
 
 
+def _data() -> None:
+    from gateway.machine.encryption import service
+
+    service.run_asked()
+
+
+def _repair() -> None:
+    from gateway.machine.repair import desk
+
+    desk.run_asked()
+
+
+def _panel_gone() -> None:
+    from gateway.machine.repair import desk
+
+    desk.run_panel_gone()
+
+
+def _new_settings() -> None:
+    from gateway.machine.repair import factory_reset
+
+    factory_reset.make_new()
+
+
 def _usb() -> None:
-    from hardware.hotplug import Hotplug, udev  # what looks at networks and clocks needs no udev
+    from gateway.cli.notify import ServiceManager
+    from gateway.clock import Clock
+    from gateway.machine.programs import RealPrograms
+    from gateway.machine.settings.applying import Places
+    from gateway.machine.usb.allowed import Allowing
+    from gateway.machine.usb.guard import Guard
+    from gateway.machine.usb.tree import Tree
+    from gateway.threads import Supervisor, on_signals
+    from hardware.hotplug import Hotplug, udev
 
     places, clock = Places(), Clock()
     allowing = Allowing(settings=places.settings)
@@ -132,6 +178,13 @@ def _usb() -> None:
 
 
 def _usb_list() -> None:
+    from gateway.config.told import told
+    from gateway.machine import requests
+    from gateway.machine.settings.applying import Places
+    from gateway.machine.usb import enrolled
+    from gateway.machine.usb.enrolled import Enrolled
+    from gateway.machine.usb.guard import SUBJECT
+
     said = told(SUBJECT, Places().told) or {"devices": []}
     waiting = [Enrolled(key=each["key"], name=each["name"]) for each in said["devices"] if each["state"] == "waits"]
     try:

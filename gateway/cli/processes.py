@@ -61,6 +61,9 @@ def panel(config: Path) -> None:
     _end(stopped=well)
 
 
+RUN = {"capture": capture, "forward": forward, "panel": panel}
+
+
 def this_machine() -> "MachineSays":
     """Return who says how this machine is, for the self-test."""
     from gateway.panel.machine_says import MachineSays

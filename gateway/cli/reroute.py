@@ -4,16 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.model import DeliveryState
-from gateway.spool.queue.whole_queues import Queues
-from gateway.spool.spool import Spool
 
-_ORDER = tuple(DeliveryState)
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.spool.queue.whole_queues import Queues
+    from gateway.spool.spool import Spool
 Since = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Of exams that began on this day or later.")]
 
 
@@ -105,9 +104,10 @@ def _agreed(what: str, name: str, waiting: int, yes: int) -> None:
 
 
 @contextmanager
-def _counted(config: Path, *names: str) -> Iterator[Queues]:
+def _counted(config: Path, *names: str) -> "Iterator[Queues]":
     """Open the spool for a word about queues, and print how many objects are where before and after it."""
     from gateway.cli.opened import spool_of
+    from gateway.spool.queue.whole_queues import Queues
 
     with spool_of(config) as (settings, spool):
         _counts(spool, "before", *names)
@@ -115,10 +115,12 @@ def _counted(config: Path, *names: str) -> Iterator[Queues]:
         _counts(spool, "after", *names)
 
 
-def _counts(spool: Spool, when: str, *names: str) -> None:
+def _counts(spool: "Spool", when: str, *names: str) -> None:
+    from gateway.model import DeliveryState
+
     counts = spool.deliveries.counts()
     for name in names:
-        numbers = ", ".join(f"{counts.get((name, state), 0)} {state}" for state in _ORDER)
+        numbers = ", ".join(f"{counts.get((name, state), 0)} {state}" for state in DeliveryState)
         print(f"{when}: {name}: {numbers}")
 
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config
-from gateway.config.differences import Difference
-from gateway.config.editing import Trial
-from gateway.panel.configuring import Configuring
+
+if TYPE_CHECKING:  # a command imports what it needs when it runs
+    from gateway.config.differences import Difference
+    from gateway.config.editing import Trial
+    from gateway.panel.configuring import Configuring
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +55,7 @@ def take_in(
     raise typer.Exit(code)
 
 
-def _said(trial: Trial) -> int:
+def _said(trial: "Trial") -> int:
     """Print what would change and what is wrong with it."""
     for each in trial.differences:
         print(_line(each))
@@ -66,7 +68,7 @@ def _said(trial: Trial) -> int:
     return 1 if trial.problems else 0
 
 
-def _line(each: Difference) -> str:
+def _line(each: "Difference") -> str:
     words = ["-" if value is None else str(value) for value in (each.old, each.new)]
     return f"{'.'.join(each.steps)}: {words[0]} -> {words[1]}"
 
@@ -83,9 +85,10 @@ def _content(file: Path) -> bytes:
 
 
 @contextmanager
-def _configuring(config: Path) -> Iterator[Configuring]:
+def _configuring(config: Path) -> "Iterator[Configuring]":
     from gateway.cli.opened import spool_of
     from gateway.cli.processes import editor_of
+    from gateway.panel.configuring import Configuring
     from gateway.spool.processes.taking import Wish
 
     with spool_of(config) as (settings, spool):
