@@ -4,7 +4,9 @@ What needs the kernel's device-mapper, opening it, is seen in tests/appliance.
 """
 
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +27,7 @@ from gateway.machine.encryption.tpm import ChipRefused, Tpm
 from gateway.machine.programs import ProgramFailed
 from tests.loopback.soft_tpm import SoftTpm
 
+ROOT = Path(__file__).resolve().parents[2]
 PIN = b"48151623"
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -256,6 +259,22 @@ def test_a_start_pin_stays_though_the_box_forgot_that_it_has_one(
     disk.held.unlink()
     with pytest.raises(StartPinWanted):
         disk.own_key(disk.record())
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged"])
+def test_a_key_that_lies_in_the_open_is_found_by_the_script_of_the_page(
+    disk: Disk, tmp_path: Path, damage: bytes
+) -> None:
+    with disk.key.open("r+b") as partition:
+        partition.write(damage)
+    page = (ROOT / "docs/recovery.md").read_text()
+    (script,) = re.findall(r"<!-- tested: key.py -->\n```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    pc = tmp_path / "pc"
+    pc.mkdir()
+    words = [sys.executable, "-c", script, disk.key]
+    said = subprocess.run(words, cwd=pc, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "guarded by: none"
+    assert opens(disk, (pc / "key").read_bytes())
 
 
 # --- with a TPM ---------------------------------------------------------------------------------------------

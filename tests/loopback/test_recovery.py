@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import imagecodecs
 import numpy as np
@@ -16,9 +17,10 @@ import pydicom
 import pytest
 
 from gateway.clock import Clock
+from gateway.model import Equipment
 from gateway.spool.opening import open_spool
-from tests.dicom_samples import CODECS, picture
-from tests.forward.bench import clip, let_go, open_exam, ordered, still, wrap_all
+from tests.dicom_samples import CODECS, MODALITIES, picture
+from tests.forward.bench import clip, films, let_go, open_exam, ordered, still, wrap_all
 from tests.loopback.peers import StoreScp
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +47,7 @@ def commands(archive: StoreScp, box: Path) -> str:
 
 
 def script() -> str:
-    (found,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(r"\n\n```python\n(import struct.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     return str(found)
 
 
@@ -58,7 +60,11 @@ class DeadBox:
         for codec in CODECS:
             still(spool, released, codec=codec)
         clip(spool, released)
+        for kind in ("endoscopic", "photographic"):
+            clip(spool, released, equipment=Equipment(modality=MODALITIES[kind], object=kind))
+        self.film = clip(spool, released, frames=20, clip_as="h264").sop_instance_uid
         self.released = let_go(spool, released)
+        assert films(spool).step()
         wrap_all(spool)
         opened = open_exam(spool, ordered("gb18030"))
         self.stills = {
@@ -70,6 +76,12 @@ class DeadBox:
         self.sealed = {each.sop_instance_uid: each for each in spool.objects.of_exam(self.released.id)}
         self.folder = folder
         spool.close()
+
+
+def shown(film: Path) -> int:
+    """Return how many pictures another program's decoder finds."""
+    with av.open(str(film)) as opened:
+        return sum(1 for _ in opened.decode(video=0))
 
 
 @pytest.fixture
@@ -115,15 +127,16 @@ def test_every_picture_of_a_dead_box_is_found_by_the_commands_of_the_page(
     assert {path: path.read_bytes() for path in sorted(box.folder.rglob("*")) if path.is_file()} == before
     pictures = {path.name for path in (tmp_path / "pc/copy/pictures").iterdir()}
     stills = [uid for uid, each in box.sealed.items() if each.frames == 1]
-    assert len(box.sealed) == len(CODECS) + 1
-    assert all(any(name.startswith(uid) for name in pictures) for uid in box.sealed)
+    assert len(box.sealed) == len(CODECS) + 4
+    assert all(any(name.startswith(uid) for name in pictures) for uid in set(box.sealed) - {box.film})
+    (film,) = (tmp_path / "pc/copy/pictures/mp4").glob("*.1.raw")
+    assert shown(film) == 20
     assert len(stills) == len(CODECS)
     for uid in box.sealed:
         assert pydicom.dcmread(archive_of_everything.file(uid)).SOPInstanceUID == uid
     records = pydicom.dcmread(tmp_path / "pc/copy/medium/DICOMDIR").DirectoryRecordSequence
-    assert {r.ReferencedSOPInstanceUIDInFile for r in records if r.DirectoryRecordType == "IMAGE"} == set(
-        box.sealed
-    )
+    listed = {r.ReferencedSOPInstanceUIDInFile for r in records if r.DirectoryRecordType == "IMAGE"}
+    assert listed == set(box.sealed) - {box.film}
 
 
 def test_the_pictures_that_were_not_sealed_come_out_pixel_for_pixel(

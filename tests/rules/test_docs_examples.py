@@ -124,8 +124,9 @@ def after_the_command(line: str) -> Iterator[list[str]]:
     except ValueError:
         return
     for at, word in enumerate(words):
-        is_a_group = at > 0 and words[at - 1] == "-g"
-        if (word == "scopegate" and not is_a_group) or word.endswith("/bin/scopegate"):
+        if at > 0 and words[at - 1] in {"-g", "-s"}:  # a group, and what a link leads to
+            continue
+        if word == "scopegate" or (word.endswith("/bin/scopegate") and at < len(words) - 1):
             yield words[at + 1 :]
             return
         if "scopegate " in word:

@@ -126,7 +126,7 @@ def _change(guarding: Guarding, wanted: Mapping[str, str]) -> None:
         case "recovery-code":
             guarding.new_recovery_code(code_of(wanted) or _no_key())
         case "start-pin":
-            guarding.start_pin(_pin(wanted))
+            guarding.start_pin(_new_pin(wanted))
         case "no-start-pin":
             guarding.no_start_pin(_pin(wanted))
         case _:
@@ -142,6 +142,12 @@ def _pin(wanted: Mapping[str, str]) -> bytes:
     pin = wanted.get("secret", "")
     is_pin = pin.isascii() and SHORTEST_PIN <= len(pin) <= LONGEST_PIN and not recovery_code.digits_of(pin)
     return pin.encode() if is_pin else _no_key()
+
+
+def _new_pin(wanted: Mapping[str, str]) -> bytes:
+    """Return a PIN that can be typed on the page that asks for it: it has no letters, and hears no keyboard."""
+    pin = _pin(wanted)
+    return pin if pin.isdigit() else _no_key()
 
 
 def _no_key() -> bytes:

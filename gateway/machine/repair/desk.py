@@ -68,7 +68,7 @@ class NoRecoveryCode(Refused):
 
     code = "no-recovery-code"
     safe = "It is as it was."
-    action = "Without one it can only be erased."
+    action = "Does its panel start? Then make one first (More, People). Else call service: a PC reads its disk."
 
 
 class PanelGone(DataClosed):

@@ -297,3 +297,12 @@ def test_a_timer_asks_a_chip_again_that_may_give_the_key_later(trouble: Scopegat
     ran: list[object] = []
     encryption.ask_again_later(trouble, ran.append)
     assert ran == [["systemctl", "--no-block", "restart", "scopegate-data-again.timer"]] * later
+
+
+@pytest.mark.parametrize("pin", ["4815162G", "4815162Z", "48151623a"])
+def test_a_start_pin_has_digits_alone_because_the_page_that_asks_for_it_has_no_letters(box: Box, pin: str) -> None:
+    box.start()
+    before = box.disk.key.read_bytes()
+    assert box.asked(do="start-pin", secret=pin, number="7") == "no-key"
+    assert box.asked(do="start-pin", secret="48151623", number="8") == "recovery-code-first"
+    assert box.disk.key.read_bytes() == before
