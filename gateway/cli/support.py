@@ -4,9 +4,7 @@ What is in it and why no patient is: `gateway.panel.support`. Here is what only 
 """
 
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.cli import doctor
@@ -15,16 +13,12 @@ from gateway.clock import Clock
 from gateway.config import reader
 from gateway.config.settings import Settings
 from gateway.errors import BadValue, SpoolError
-from gateway.panel.support import parts
+from gateway.panel.support import journal, parts
 from gateway.panel.support.bundle import Part, bundle
 from gateway.spool.spool import Spool
 
-_PATIENCE_S = 20
-_UNITS = "scopegate*"
 _SHOWN = "Id,LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestamp,MemoryCurrent"
-_STATES = ("systemctl", "show", _UNITS, "--all", "--no-pager", f"--property={_SHOWN}")
-_JOURNAL = ("journalctl", f"--unit={_UNITS}", "--lines=4000", "--no-pager", "--quiet", "--output=short-iso")
-_NONE = "There is none here, or this user may not read it."
+_STATES = ("systemctl", "show", "scopegate*", "--all", "--no-pager", f"--property={_SHOWN}")
 
 
 def write(config: Path, to: Path) -> int:
@@ -72,24 +66,9 @@ def _of_the_command(settings: Settings, clock: Clock, missing: dict[str, str]) -
         about="What `scopegate doctor` finds.",
         made=lambda: doctor.for_programs(doctor.findings(settings, clock)),
     )
-    for name, about, command, own in (
-        ("units.txt", "The services, as systemd knows them.", _STATES, True),
-        ("journal.log", "The last lines of the services in the journal.", _JOURNAL, False),
-    ):
-        if text := _said(command):
-            yield Part(name=name, about=about, made=lambda text=text: text, names_nobody=own)  # type: ignore[misc]
-        else:
-            missing[name] = _NONE
-
-
-def _said(command: Sequence[str]) -> str:
-    """Return what a program of the system says; "" where there is none, or it has nothing to say."""
-    if (program := shutil.which(command[0])) is None:
-        return ""
-    try:
-        done = subprocess.run(
-            [program, *command[1:]], capture_output=True, timeout=_PATIENCE_S, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+    if text := journal.said(_STATES):
+        about = "The services, as systemd knows them."
+        yield Part(name="units.txt", about=about, made=lambda: text, names_nobody=True)
+    else:
+        missing["units.txt"] = "Nobody says it here."
+    yield from journal.parts(missing)

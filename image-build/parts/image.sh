@@ -75,6 +75,7 @@ finish_tree() {
         cat "$keys/ca1.crt" "$keys/ca2.crt" >"$tree/etc/rauc/keyring.pem"
         chmod 644 "$tree/etc/rauc/keyring.pem"
     fi
+    truncate --size=1M "$tree/usr/lib/scopegate/no-key"
     ln -sf /run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
     rm "$tree/etc/hostname" # of machine.toml: with a name of the image's own none could be given at run time
     ln -sfn /run/scopegate-machine/localtime "$tree/etc/localtime" # the zone is the clinic's; without it: UTC
@@ -156,7 +157,7 @@ make_pi() { # OUT
 make_start() { # OUT: one file that the firmware starts, and the partition that holds it
     local out=$1 outsiders=""
     # What a mainboard's strings (smbios-type-11(7)) add to the command line a chip sees (PCR 12). As credentials nothing
-    # sees them, and they would write files as root does.
+    # sees them, and they would write files as root does. No credential of the initrd's is taken either.
     [ "$profile" = test ] || outsiders=" systemd.import_credentials=no"
     printf '%s' "roothash=$root_hash systemd.verity_root_data=/dev/scopegate/root" \
         " systemd.verity_root_hash=/dev/scopegate/verity systemd.verity_root_options=panic-on-corruption" \
@@ -278,11 +279,12 @@ build_parts() {
         amd64) efi=x64 serial=ttyS0 ;;
         arm64) efi=aa64 serial=ttyAMA0 ;;
     esac
-    made packages make_box "$(listed base box)" "${trees[@]}"
+    local recipes=("${trees[@]}" image-build/parts/image.sh)
+    made packages make_box "$(listed base box)" "${recipes[@]}"
     made wheels make_wheels requirements/run.txt "$suite"
-    arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${trees[@]}"
-    made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${trees[@]}"
-    made product make_product "${parts[@]}" "${trees[@]}"
+    arch=$(dpkg --print-architecture) made tools make_tools "$(listed tools)" "${recipes[@]}"
+    made base make_base "${packages##*/}" "${wheels##*/}" scripts/setup.py "${recipes[@]}"
+    made product make_product "${parts[@]}" "${recipes[@]}"
     of_image=("$profile" "$version $date $service" "${base##*/}" "${product##*/}" "${tools##*/}" "$(of_keys)" image-build/parts
         image-build/licences.toml image-build/tree/box image-build/floor "$(of_over)")
 }

@@ -122,6 +122,13 @@ class Appliance(Machine):
         words = ["mcopy", "-o", "-i", f"{self.disk}@@{start}", file, "::EFI/BOOT/BOOTX64.EFI"]
         subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
 
+    def put_system(self, image: Path) -> None:
+        """Write what an image starts over that of slot A."""
+        for name, file in {"esp-a": "esp.img", "root-a": "root.erofs", "verity-a": "root.verity"}.items():
+            start, _ = self.partition(name)
+            words = [f"if={image / file}", f"of={self.disk}", "bs=1M", "oflag=seek_bytes", f"seek={start}"]
+            subprocess.run(["dd", *words, "conv=notrunc"], check=True, capture_output=True)
+
     def pull_the_plug(self) -> None:
         self.stop()
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.appliance.appliance import SAID_BY_THE_BOARD
+from tests.appliance.appliance import SAID_BY_THE_BOARD, Appliance
 from tests.appliance.product import Product, product_of
 from tests.appliance.screen import Picture, has_the_panels_ground, same
 from tests.kernel.machine import one_at_a_time
@@ -26,12 +26,24 @@ WAYS_OUT = (
 )
 
 
+# What two starts of the product left of a box, looked at by an image for tests on its disk.
+LEFT = """
+import json
+from pathlib import Path
+journals = [each.name for each in Path("/data/journal").iterdir()]
+number = Path("/etc/machine-id").read_text().strip()
+settings = Path("/data/settings/scopegate.toml").read_text()
+print(json.dumps({"journals": journals, "number": number, "settings": settings}))
+"""
+
+
 class Seen(NamedTuple):
     first: Picture
     page: Picture  # after it was touched
     after_keys: Picture
     is_on: bool
     serial: str
+    folder: Path  # of its disk
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +74,15 @@ def seen(product: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
             box.type_into_serial_port("\r\nroot\r\nls\r\n")
             after = box.screen.settled()
             is_on = box.is_on
+            box.stop()
+            box.plug_in()
+            box.screen.settled()
         finally:
             box.stop()
     for name, picture in (("first", first), ("page", page), ("after", after)):
         cv2.imwrite(str(folder / f"{name}.png"), picture)
     print(f"what its screen showed lies in {folder}")
-    return Seen(first, page, after, is_on, box.console.read_text(errors="replace"))
+    return Seen(first, page, after, is_on, box.console.read_text(errors="replace"), box.folder)
 
 
 def test_its_screen_shows_a_page_of_the_panel(seen: Seen) -> None:
@@ -94,3 +109,18 @@ def test_its_serial_port_says_nothing_and_asks_nothing(seen: Seen) -> None:
 def test_a_mainboards_strings_have_no_say(seen: Seen) -> None:
     """The control, an image that takes them: test_appliance_as_delivered.py."""
     assert SAID_BY_THE_BOARD not in seen.serial
+
+
+def test_its_starts_have_one_number_and_one_journal(seen: Seen, image: Path) -> None:
+    """Two of the product's and this one. The first had none yet: there was no data partition."""
+    box = Appliance(seen.folder, image=image)
+    box.put_system(image)
+    with one_at_a_time():
+        try:
+            box.switch_on()
+            left = box.python(LEFT)
+        finally:
+            box.stop()
+    assert left["number"] in left["journals"]
+    assert len(left["journals"]) == 2
+    assert "[panel]" in left["settings"]

@@ -20,7 +20,7 @@ from gateway.config import recovery_code
 from gateway.machine.encryption import key_record, luks
 from gateway.machine.encryption.closed import ChipLocked, KeyGone, KeyRefused, StartPinWanted
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
-from gateway.machine.encryption.guarding import ChipFailed, Guarding, NotWithTpm, RecoveryCodeFirst
+from gateway.machine.encryption.guarding import ChipFailed, Guarding, KeysNotChanged, NotWithTpm, RecoveryCodeFirst
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots, WrongKey
 from gateway.machine.encryption.tpm import ChipRefused, Tpm
@@ -529,6 +529,11 @@ def test_a_chip_that_locked_itself_is_no_box_that_was_changed(disk: Disk, chip: 
         chip.own_key(with_tpm)
     chip.rest()
     guarding(with_tpm).unlock(code, is_code=True)
+    chip.rest()
+    with pytest.raises(
+        KeysNotChanged, match="does not give its key now"
+    ):  # the box is open, and pictures are taken
+        with_recovery_code(with_tpm)
     assert (with_tpm.record(), disk.luks.slots()) == (before, slots)
     chip.forget()
     assert opens(disk, chip.own_key(with_tpm))

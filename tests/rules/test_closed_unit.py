@@ -68,4 +68,4 @@ def test_what_could_not_be_started_keeps_nothing_else_from_it() -> None:
 
 def test_a_chip_that_locked_itself_is_asked_by_the_unit_that_does_as_it_is_asked() -> None:
     timer = Unit(UNITS / encryption.AGAIN)["Timer"]
-    assert timer == {"OnActiveSec": "5min", "Unit": "scopegate-data-asked.service"}
+    assert timer == {"OnActiveSec": "5min", "OnUnitInactiveSec": "5min", "Unit": "scopegate-data-asked.service"}

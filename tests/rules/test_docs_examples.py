@@ -126,7 +126,7 @@ def after_the_command(line: str) -> Iterator[list[str]]:
     for at, word in enumerate(words):
         if at > 0 and words[at - 1] in {"-g", "-s"}:  # a group, and what a link leads to
             continue
-        if word == "scopegate" or (word.endswith("/bin/scopegate") and at < len(words) - 1):
+        if word == "scopegate" or word.endswith("/bin/scopegate"):
             yield words[at + 1 :]
             return
         if "scopegate " in word:

@@ -166,6 +166,16 @@ def test_what_does_not_come_up_with_open_data_goes_back_on_a_box_with_a_start_pi
     went_back(machine, "units")
 
 
+def test_it_waits_for_a_chip_that_gives_its_key_to_no_version_for_a_while(machine: Machine) -> None:
+    def passes() -> None:
+        data(machine, opened=machine.seconds >= 3600, guard="tpm", code="chip-locked")
+
+    passes()
+    machine.clock.passed = passes
+    machine.states = lambda seconds: "inactive" if seconds < 3600 else "active"
+    assert machine.decide().phase is Phase.GOOD
+
+
 def test_a_version_to_which_the_chip_gives_no_key_goes_back(machine: Machine) -> None:
     data(machine, opened=False, guard="tpm", code="key-refused")
     machine.states = lambda _: "inactive"

@@ -247,6 +247,8 @@ def _make_partitions(disk: Disk) -> None:
 
     Not beside another disk with such data: that may be the clinic's, and this the one that should not be there.
     """
+    with suppress(ProgramFailed):
+        run(["udevadm", "settle", "--timeout=30"])  # a disk that is found late counts as well
     own = find()
     words = ["systemd-repart", "--dry-run=no", f"--definitions={_DEFINITIONS}", "--seed=random", "--no-pager"]
     try:

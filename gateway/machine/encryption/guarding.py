@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.errors import Refused
 from gateway.log import event
-from gateway.machine.encryption.closed import KeyGone, KeyRefused
+from gateway.machine.encryption.closed import ChipLocked, KeyGone, KeyRefused
 from gateway.machine.encryption.disk import Disk, open_with
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Slots, WrongKey
@@ -92,13 +92,14 @@ class Guarding:
             self._own_key_anew(record, by=self._disk.own_key(record), sealed=True)
 
     def new_recovery_code(self, code: bytes) -> None:
-        """Let a code that was written down open the data, and an older one no more. Raises DataClosed.
+        """Let a code that was written down open the data, and an older one no more. Raises DataClosed, Refused.
 
         From then on the TPM guards the data, where there is one.
         """
         record = self._disk.record()
+        own_key = self._key_of_the_chip(record)
         with _translated():
-            slot = self._disk.luks.add(Slots.RECOVERY, code, by=self._disk.own_key(record))
+            slot = self._disk.luks.add(Slots.RECOVERY, code, by=own_key)
             record = self._disk.write(replace(record, recovery=self._today))
             self._disk.luks.keep_only(Slots.RECOVERY, slot)
         if record.guard is Guard.NONE and self._disk.tpm.usable:
@@ -120,6 +121,15 @@ class Guarding:
     def no_start_pin(self, pin: bytes) -> None:
         """Open the data without a person again. Raises DataClosed."""
         self._own_key_anew(self._disk.record(), by=pin)
+
+    def _key_of_the_chip(self, record: KeyRecord) -> bytes:
+        """Return the box's own key, on a box that is open: what closes the data says what is not so there."""
+        try:
+            return self._disk.own_key(record)
+        except (ChipLocked, KeyRefused):
+            raise KeysNotChanged(
+                "The chip of this box does not give its key now.", action="Try again in an hour, or after a start."
+            ) from None
 
     def _record(self) -> KeyRecord:
         """Return what is known; of a damaged key partition, nothing."""

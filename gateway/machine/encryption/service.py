@@ -18,7 +18,7 @@ from gateway.errors import MachineRequest, Refused, ScopegateError
 from gateway.log import event
 from gateway.machine.encryption.closed import ChipLocked, DataClosed, KeyGone
 from gateway.machine.encryption.disk import KEY_BYTES, Disk, find, is_ready, open_or_make
-from gateway.machine.encryption.guarding import Guarding
+from gateway.machine.encryption.guarding import ChipFailed, Guarding
 from gateway.machine.encryption.key_record import Guard, State
 from gateway.machine.locks import DISK, DiskBusy, alone, at_the_disk
 from gateway.machine.programs import ProgramFailed, run
@@ -39,7 +39,7 @@ LEFT_OUT = (
     "scopegate.target",
 )
 DONE_WITHOUT = ("scopegate-update-ready.service",)
-AGAIN = "scopegate-data-again.timer"
+AGAIN = "scopegate-data-again.timer"  # runs from a start that found the chip locked until the data are open
 _SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def obey(
 
 def _is_typed_twice(disk: Disk, wanted: Mapping[str, str], says: Path) -> bool:
     """Say whether what opens the data was typed once more while they were being opened."""
-    is_well = (told(SUBJECT, says) or {}).get("code") == ""
+    is_well = (told(SUBJECT, says) or {}).get("code") in {"", ChipFailed.code}
     return wanted.get("do") == "unlock" and is_well and disk.opened
 
 
@@ -193,7 +193,8 @@ def run_start() -> bool:
     trouble = start(Disk(), Clock())
     if trouble:
         event(_log, "data_closed", code=trouble.code)
-    ask_again_later(trouble)
+    if isinstance(trouble, ChipLocked):
+        _systemd(["start", AGAIN])
     return not trouble
 
 
@@ -204,19 +205,16 @@ def run_asked() -> None:
     trouble = obey(disk, Clock(), words_of(taken(SUBJECT))) if is_asked(SUBJECT) else again(disk, Clock())
     event(_log, "data_asked", code=trouble.code if trouble else "")
     if was_closed and disk.opened:
+        _systemd(["stop", AGAIN])
         make_up()
-    ask_again_later(trouble)
-
-
-def ask_again_later(trouble: ScopegateError | None, systemctl: Callable[[Sequence[str]], object] = run) -> None:
-    """Have a chip that locked itself asked again in some minutes, without end: it forgets while it has power."""
-    if isinstance(trouble, ChipLocked | DiskBusy):
-        with suppress(ProgramFailed):
-            systemctl(["systemctl", "--no-block", "restart", AGAIN])
 
 
 def make_up(systemctl: Callable[[Sequence[str]], object] = run) -> None:
     """Have systemd do with the data what the start did not."""
     for words in (["start", *LEFT_OUT], ["restart", *DONE_WITHOUT]):
-        with suppress(ProgramFailed):
-            systemctl(["systemctl", "--no-block", *words])
+        _systemd(words, systemctl)
+
+
+def _systemd(words: Sequence[str], systemctl: Callable[[Sequence[str]], object] = run) -> None:
+    with suppress(ProgramFailed):
+        systemctl(["systemctl", "--no-block", *words])

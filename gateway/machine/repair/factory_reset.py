@@ -18,7 +18,7 @@ from gateway.machine.programs import ProgramFailed
 
 DATA = Path("/data")
 MARK = "new-settings"  # what the unit of that name waits for
-_SETTINGS = "settings"
+_SETTINGS, _AWAY = "settings", "settings-away"
 _OF_PEOPLE = ("spool/people.json", "spool/first-start.json")
 _log = logging.getLogger(__name__)
 
@@ -82,12 +82,15 @@ def make_new(data: Path = DATA) -> None:
     """Take away what a new box has not; pictures stay. Raises OSError, and is done again at the next start."""
     if not (data / MARK).exists():
         return
+    away = data / _AWAY
+    shutil.rmtree(away, ignore_errors=True)  # of a start that was cut off
     with suppress(FileNotFoundError):
-        shutil.rmtree(data / _SETTINGS)
+        (data / _SETTINGS).rename(away)  # all at once: half of them would be another box
     for name in _OF_PEOPLE:
         (data / name).unlink(missing_ok=True)
     for folder in filter(Path.is_dir, {data, *((data / name).parent for name in _OF_PEOPLE)}):
         durable.flush(folder)
+    shutil.rmtree(away, ignore_errors=True)  # what cannot be taken away is nobody's any more
     (data / MARK).unlink()
     durable.flush(data)
-    event(_log, "settings_made_new")
+    event(_log, "settings_made_new", left=away.exists())

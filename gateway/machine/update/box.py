@@ -121,7 +121,7 @@ class Box:
             "takes_updates": self.takes_updates,
             "floor": self.floor(kept),
             "trying": self.on_trial,
-            "proving": self.may_go_back(kept) and not proving.pin_is_wanted(self.places.said),
+            "proving": self.may_go_back(kept) and not proving.key_is_awaited(self.places.said),
             "installing": percent,
             "from_stick": stick,
             "refused": refused,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gateway.config.told import FOLDER, told
 from gateway.errors import Refused
+from gateway.machine.encryption.closed import ChipLocked
 from gateway.machine.encryption.key_record import Guard
 
 SUBJECT = "update"  # under which is told what becomes of one
@@ -20,17 +21,19 @@ class NotProven(Refused):
 def refuse_meanwhile(said: Path = FOLDER, mark: Path = MARK) -> None:
     """Raise NotProven while the box may start anew any moment, because a version is tried or was not good.
 
-    A trial that waits for a start PIN is ended by nothing; whoever lost the PIN must be able to erase the box.
+    A trial that waits for a key is ended by nothing; whoever lost the PIN must be able to erase the box.
     """
     goes_on = mark.exists() or (told(SUBJECT, said) or {}).get("proving")  # in this order: it is told first
-    if goes_on and not pin_is_wanted(said):
+    if goes_on and not key_is_awaited(said):
         raise NotProven
 
 
-def pin_is_wanted(said: Path = FOLDER) -> bool:
-    """Say whether somebody has to type the start PIN before a version can do anything.
+def key_is_awaited(said: Path = FOLDER) -> bool:
+    """Say whether a version can do nothing before the start PIN is typed, or a chip that locked itself opens.
 
-    Not what closes the data by itself: a chip that gives the key to the version before only is a reason to go back.
+    Not what closes the data by itself: a chip that gives the key to the version before only is a reason to go back;
+    one that locked itself gives it to none.
     """
     data = told("data", said) or {}
-    return data.get("guard") == Guard.PIN and not data.get("opened")
+    waits = data.get("guard") == Guard.PIN or data.get("code") == ChipLocked.code
+    return waits and not data.get("opened")

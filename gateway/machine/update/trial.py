@@ -15,7 +15,7 @@ from gateway.machine.update import box as boxes
 from gateway.machine.update import desk
 from gateway.machine.update.box import Box, Run
 from gateway.machine.update.memory import Phase
-from gateway.machine.update.proving import pin_is_wanted
+from gateway.machine.update.proving import key_is_awaited
 from gateway.machine.update.rauc import Rauc
 from gateway.machine.update.refusals import UpdateRefused
 
@@ -116,7 +116,7 @@ class Trial:
     def _until_up(self) -> None:
         waited = 0
         while self._down():
-            if pin_is_wanted(self._box.places.said):
+            if key_is_awaited(self._box.places.said):
                 self._until_opened()
                 waited = 0
             elif waited >= _COME_UP_S:
@@ -125,10 +125,10 @@ class Trial:
             waited += _LOOK_S
 
     def _until_opened(self) -> None:
-        """Wait for whoever types the start PIN, tonight or on Monday: only then the version has begun to work."""
-        event(_log, "update_waits_for_the_start_pin")
+        """Wait for whoever types the start PIN, tonight or on Monday, or for a chip: then it begins."""
+        event(_log, "update_waits_for_the_key")
         self._systemctl("stop", END)
-        while pin_is_wanted(self._box.places.said):
+        while key_is_awaited(self._box.places.said):
             self._clock.pause(_LOOK_S)
         self._systemctl("start", END)  # from its beginning
 

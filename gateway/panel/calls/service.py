@@ -8,12 +8,12 @@ from gateway.panel.calls import bodies
 from gateway.panel.context import Context
 from gateway.panel.doors.routing import Route
 from gateway.panel.people.roles import SERVE
-from gateway.panel.support import parts
+from gateway.panel.support import journal, parts
 from gateway.panel.support.bundle import bundle, file_name
 from gateway.wire import ANSWERS
 
 _COMMAND = "`scopegate support FILE.zip` on the box has it: the panel asks no devices, systems or units."
-_ELSEWHERE = dict.fromkeys(("doctor.json", "units.txt", "journal.log"), _COMMAND)
+_ELSEWHERE = dict.fromkeys(("doctor.json", "units.txt"), _COMMAND)
 
 
 class ServiceCalls:
@@ -44,8 +44,9 @@ class ServiceCalls:
         context = self._context
         settings, spool, clock = context.settings, context.spool, context.clock
         found = parts.of_the_spool(settings, spool=spool, clock=clock, live=context.live, report=context.report)
-        every = [*parts.of_the_box(settings), *found]
-        return bundle(parts=every, spool=spool, clock=clock, missing=_ELSEWHERE)
+        missing = dict(_ELSEWHERE)
+        every = [*parts.of_the_box(settings), *found, *journal.parts(missing)]
+        return bundle(parts=every, spool=spool, clock=clock, missing=missing)
 
     async def sign(self, request: Request) -> Response:
         asked = await bodies.read(request, "answer")

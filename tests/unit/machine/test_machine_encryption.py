@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 
 from gateway.clock import FakeClock
-from gateway.errors import ScopegateError
 from gateway.machine.encryption import disk, key_record
 from gateway.machine.encryption import service as encryption
-from gateway.machine.encryption.closed import ChipLocked, KeyRefused, TwoDisks
+from gateway.machine.encryption.closed import TwoDisks
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots
 from gateway.machine.encryption.tpm import ChipLockedOut, Tpm
-from gateway.machine.locks import DiskBusy, at_the_disk
+from gateway.machine.locks import at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.programs import ProgramFailed
 from tests.unit.machine.kernel import Kernel
@@ -235,7 +234,7 @@ def test_no_new_box_begins_beside_a_disk_that_has_such_data(box: Box, monkeypatc
     box.disk.data.unlink()
     box.disk.key.unlink()
     assert box.start() == "two-disks"
-    assert ran == []
+    assert ran == [["udevadm", "settle", "--timeout=30"]]
 
 
 def test_a_request_about_keys_is_refused_while_another_is_at_them(box: Box) -> None:
@@ -292,11 +291,13 @@ def test_data_that_somebody_opened_meanwhile_are_not_looked_at_again(box: Box, r
     assert ran.since() == []
 
 
-@pytest.mark.parametrize(("trouble", "later"), [(ChipLocked(), 1), (DiskBusy(), 1), (KeyRefused(), 0), (None, 0)])
-def test_a_timer_asks_a_chip_again_that_may_give_the_key_later(trouble: ScopegateError | None, later: int) -> None:
-    ran: list[object] = []
-    encryption.ask_again_later(trouble, ran.append)
-    assert ran == [["systemctl", "--no-block", "restart", "scopegate-data-again.timer"]] * later
+def test_a_second_touch_while_the_chip_took_no_key_changes_nothing_of_what_is_said(box: Box, ran: Ran) -> None:
+    box.mapped()
+    assert box.start() == ""
+    (box.says / "data.json").write_text(json.dumps({**box.told, "code": "chip-failed"}))
+    ran.since()
+    assert box.asked(do="unlock", secret="48151623", number="8") == ""
+    assert ran.since() == []
 
 
 @pytest.mark.parametrize("pin", ["4815162G", "4815162Z", "48151623a"])

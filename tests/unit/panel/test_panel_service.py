@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def archive_of(browser: httpx2.Client) -> tuple[str, str]:
 
 
 def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_down(
-    bench: Bench, lan: httpx2.Client
+    bench: Bench, lan: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exam = bench.open_exam(CANARY.name)
     bench.still(exam)
@@ -110,13 +111,19 @@ def test_a_patient_is_nowhere_on_the_page_and_in_the_bundle_whoever_wrote_it_dow
     move(bench, state=DeliveryState.HELD, code="refused", reason="The archive says: ZZCANARY^Zoë is unknown")
     runtime = bench.spool.layout.root.parent / "run"
     (runtime / "forward.log").write_text("forward WARNING x archive_said comment='zzcanary 19380229 金丝雀'\n")
+    says = tmp_path / "journalctl"
+    says.write_text('#!/bin/sh\necho "update taken back; a stick called ZZCANARY $*"\n')
+    says.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     answer = lan.get("/api/v1/service/bundle")
     assert answer.headers["content-type"] == "application/zip"
     parts = unpacked(answer.content)
     manifest = json.loads(parts[MANIFEST])
     assert manifest["in_it"].keys() | {MANIFEST} == parts.keys()
     assert parts.keys() > {"health.json", "faults.json", "counts.json", "live.json", "metrics.txt", "forward.log"}
-    assert manifest["not_in_it"].keys() == {"doctor.json", "units.txt", "journal.log"}
+    assert manifest["not_in_it"].keys() == {"doctor.json", "units.txt"}
+    assert "zzcanary" not in parts["journal.log"].casefold()
+    assert "taken back" in parts["journal.log"]
     assert json.loads(parts["counts.json"])["exams"] == {"finished": 1, "released": 1}
     assert "archive_said" in parts["forward.log"]
     assert {"code": "refused", "what": "deliveries", "count": 1} in json.loads(parts["faults.json"])

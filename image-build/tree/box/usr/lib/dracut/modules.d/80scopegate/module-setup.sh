@@ -17,7 +17,7 @@ install() {
     inst_simple "$moddir/scopegate-starts.service" "$systemdsystemunitdir/scopegate-starts.service"
     inst_simple /etc/udev/rules.d/61-scopegate-usb.rules
     inst_simple "$moddir/62-scopegate-usb-start.rules" /etc/udev/rules.d/62-scopegate-usb-start.rules
-    inst_multiple od tr grep readlink sha256sum mkdir mount mountpoint udevadm dd sed head cat sync efibootmgr
+    inst_multiple od tr grep readlink sha256sum mkdir chmod mount mountpoint udevadm dd sed head cat sync efibootmgr
     # All by name: they are opened while systemd runs, so nothing says what they need in turn.
     inst_libdir_file "libtss2-esys.so.*" "libtss2-sys.so.*" "libtss2-mu.so.*" "libtss2-rc.so.*" "libtss2-tcti-device.so.*"
     $SYSTEMCTL -q --root "$initdir" add-wants sysinit.target scopegate-slot.service
