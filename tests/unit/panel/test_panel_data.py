@@ -40,7 +40,7 @@ def root(box: Bench) -> Iterator[Root]:
         ({"guard": "tpm", "tpm": True}, "Secure Boot is off"),
         ({"guard": "pin"}, "The start PIN guards the disk."),
         ({"recovery_code": "2026-11-27"}, "Opens the disk on any PC, since 2026-11-27"),
-        ({"recovery_code": ""}, "None opens the disk"),
+        ({"recovery_code": ""}, "None yet: make one"),
     ],
 )
 def test_the_page_says_what_guards_the_disk(box: Bench, root: Root, said: dict[str, object], words: str) -> None:
