@@ -15,7 +15,7 @@ from gateway.machine.locks import DiskBusy, at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.update import configuration, firmware, memory, refusals, slots, start_count
 from gateway.machine.update.box import Box, Places, after_start, good_slots
-from gateway.machine.update.desk import UpdateDesk, exam_open
+from gateway.machine.update.desk import UpdateDesk
 from gateway.machine.update.firmware import Start, entries_put_right, order_put_right
 from gateway.machine.update.image import Image
 from gateway.machine.update.memory import Memory, Phase
@@ -304,6 +304,7 @@ class Place:
             lock=self.lock,
         )
         self.exam("")
+        self.capture = "ActiveState=active\nNRestarts=7\n"
 
     def exam(self, exam: str) -> None:
         state = {"boot_id": self.clock.boot_id, "boottime_ns": self.clock.boottime_ns(), "exam": exam}
@@ -317,6 +318,8 @@ class Place:
         return dict(told(subject, self.places.said) or {})
 
     def _run(self, *words: str) -> str:
+        if words[:2] == ("systemctl", "show"):
+            return self.capture
         self.runs.append(words)
         return said(OTHER, entry("0001", "a", A), entry("0002", "b", B), more="BootNext: 0002\n")
 
@@ -358,9 +361,21 @@ def test_nothing_is_installed_and_nothing_restarted_during_an_exam(place: Place)
 
 def test_a_capture_that_says_nothing_may_have_an_exam(place: Place) -> None:
     place.clock.move(60)
-    assert exam_open(place.live, place.clock)
+    install(place)
+    assert (refused(place), place.rauc.installed) == ("update-exam-open", [])
     place.live.unlink()
-    assert exam_open(place.live, place.clock)
+    install(place)
+    assert (refused(place), place.rauc.installed) == ("update-exam-open", [])
+
+
+def test_a_capture_that_cannot_start_has_none_and_an_update_may_mend_it(place: Place) -> None:
+    place.capture = "ActiveState=activating\nNRestarts=5\n"
+    place.exam("exam-1")
+    install(place)
+    assert refused(place) == "update-exam-open", "it says that one is open"
+    place.live.unlink()
+    install(place)
+    assert place.memory.phase is Phase.INSTALLED
 
 
 def test_a_restart_is_a_person_s_wish(place: Place) -> None:

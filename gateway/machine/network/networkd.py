@@ -69,7 +69,9 @@ def _static(network: Network) -> Iterator[str]:
 def _dhcp(network: Network) -> Iterator[str]:
     yield from ("[Network]", "DHCP=yes")
     yield from _names(network)
-    yield from ("", "[DHCPv4]", f"Hostname={network.hostname}", f"UseMTU={'no' if network.mtu else 'yes'}")
+    mtu = "no" if network.mtu else "yes"
+    # A server that knows the box by the MAC address of its page: some look at nothing but this word.
+    yield from ("", "[DHCPv4]", "ClientIdentifier=mac", f"Hostname={network.hostname}", f"UseMTU={mtu}")
 
 
 def _names(network: Network) -> Iterator[str]:

@@ -40,6 +40,7 @@ LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a
 _STALE_NS = 5_000_000_000
 _MOST_FILES = 8
 _PATIENCE_S = 60
+_GIVEN_UP = 5  # starts of capture in a row, without a word of it
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
 LOCK = Path("/run/scopegate-update.lock")
 _log = logging.getLogger(__name__)
@@ -176,8 +177,18 @@ class UpdateDesk:
         self._no_exam()
 
     def _no_exam(self) -> None:
-        if exam_open(self._live, self._clock):
+        said = exam_said(self._live, self._clock)
+        if said or (said is None and not self._capture_cannot_start()):
             raise ExamIsOpen
+
+    def _capture_cannot_start(self) -> bool:
+        """Say whether it was begun again and again, so that no exam goes on; an update may be what mends it."""
+        try:
+            said = self._run("systemctl", "show", "--property=ActiveState,NRestarts", "scopegate-capture.service")
+            found = dict(line.split("=", 1) for line in said.split())
+            return found["ActiveState"] != "active" and int(found["NRestarts"]) >= _GIVEN_UP
+        except (ProgramFailed, ValueError, KeyError):
+            return False
 
     def _fits(self, bundle: Bundle) -> None:
         """What RAUC checks again; here before it is offered. Raises OtherMachine, TooOld."""
@@ -200,11 +211,6 @@ class UpdateDesk:
                 self._run("efibootmgr", "--delete-bootnext")
         except ProgramFailed as error:
             raise UpdateRefused("The firmware of this box does not answer.") from error
-
-
-def exam_open(live: Path, clock: Clock) -> bool:
-    """Say whether an exam is open, as capture says; while it says nothing, there may be one."""
-    return exam_said(live, clock) != ""
 
 
 def exam_said(live: Path, clock: Clock) -> str | None:

@@ -67,7 +67,7 @@ def test_the_address_lies_in_the_vlan_and_the_port_has_none() -> None:
 
 def test_a_server_is_told_the_boxs_name_and_may_say_how_large_packets_are() -> None:
     (text,) = networkd.files(Network(hostname="endo-2", dns=("10.1.2.2",)), "enp1s0").values()
-    assert keys(text, "DHCPv4") == {"Hostname": "endo-2", "UseMTU": "yes"}
+    assert keys(text, "DHCPv4") == {"ClientIdentifier": "mac", "Hostname": "endo-2", "UseMTU": "yes"}
     assert keys(text, "Network") == {"DHCP": "yes", "DNS": "10.1.2.2"}
     (text,) = networkd.files(Network(mtu=1400), "enp1s0").values()
     assert (keys(text, "Link")["MTUBytes"], keys(text, "DHCPv4")["UseMTU"]) == ("1400", "no")
