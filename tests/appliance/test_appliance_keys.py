@@ -33,7 +33,7 @@ NO_KEY = 2  # cryptsetup(8), "RETURN CODES": no permission (bad passphrase)
 # A start that nobody signed: without Secure Boot systemd-stub takes more words for the kernel from the mainboard.
 MORE_WORDS = ["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=scopegate.changed=1"]
 
-FORGETS_S = 240  # longer than a start, on a slow computer too
+FORGETS_S = 420  # not at the first time that it is asked again, after five minutes
 CHANGED = "/run/scopegate-changed"
 CPIO, ZSTD = b"070701", b"\x28\xb5\x2f\xfd"
 ONCE = 4096  # bytes of an initrd that stand nowhere else
