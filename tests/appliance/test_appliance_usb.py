@@ -174,6 +174,7 @@ class Seen(NamedTuple):
     network: dict[str, Any]
     networks: list[str]  # before, with it, by hand, after
     sticks: dict[str, dict[str, str]]
+    second: list[str]  # what is at the place of a stick: beside another one, and once that was pulled out
     stills: list[str]
     kept: dict[str, str]  # digests of what is there in the end
     failed: str
@@ -245,8 +246,8 @@ class Story:
         networks.append(self.networks())
         return (
             defaults, verified, drivers, tablet, pointed, keyboard, silent, listed, typed, starts, screens, network,
-            networks, self.sticks(exam), stills, box.python(READY + CAPTURES.format(exam=exam)),
-            box.shell("systemctl --failed --no-legend --plain"),
+            networks, self.sticks(exam), self.second_stick(), stills,
+            box.python(READY + CAPTURES.format(exam=exam)), box.shell("systemctl --failed --no-legend --plain"),
         )  # fmt: skip
 
     def state(self, port: str, state: str) -> dict[str, Any]:
@@ -297,6 +298,17 @@ class Story:
             self.box.shell(f"while mountpoint -q {PLACE}; do sleep 0.5; done", silence_s=60)
         return found
 
+    def second_stick(self) -> list[str]:
+        """Have two sticks in, and pull out the one that was there first."""
+        self.box.plug_stick("first", "3.2")
+        self.box.shell(f"until mountpoint -q {PLACE}; do sleep 0.5; done", silence_s=60)
+        self.box.plug_stick("second", "4")
+        comes = "until [ $(ls -d /sys/block/sd* | wc -l) = 2 ]; do sleep 0.5; done; udevadm settle"
+        found = [self.box.shell(f"{comes}; ls {PLACE}", silence_s=60)]
+        self.box.pull("stick-first")
+        there = f"for i in $(seq 60); do ls {PLACE}/SECOND 2>/dev/null && exit; sleep 0.5; done"
+        return [*found, self.box.shell(there, silence_s=60)]
+
 
 _TWO_STILLS = """
 exam = panel.open_typed()
@@ -314,6 +326,8 @@ def seen(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         "good": fat(folder / "good.img", megabytes=64),
         "full": fat(folder / "full.img", megabytes=16, holds={"FILLER.BIN": bytes(16_600_000)}),
         "protected": fat(folder / "protected.img", megabytes=64),
+        "first": fat(folder / "first.img", megabytes=16),
+        "second": fat(folder / "second.img", megabytes=16, holds={"SECOND": b"2"}),
     }
     for name, raw in SETTINGS_FILES.items():
         files[name] = fat(folder / f"{name}.img", megabytes=16, holds={f"scopegate-{name}.zip": raw})
@@ -415,3 +429,9 @@ def test_settings_that_would_burst_or_lead_out_are_refused_and_change_nothing(se
 def test_nothing_is_lost_and_nothing_failed(seen: Seen) -> None:
     assert list(seen.kept) == seen.stills
     assert seen.failed == ""
+
+
+def test_a_stick_that_was_in_beside_another_is_there_once_that_was_pulled_out(seen: Seen) -> None:
+    beside, afterwards = seen.second
+    assert "SECOND" not in beside
+    assert afterwards.strip() == f"{PLACE}/SECOND"
