@@ -230,11 +230,11 @@ def still(*, samples=3, codec="jpeg-lossless", rows=48, columns=51, **other):
     return capture([stream], rows=rows, columns=columns, samples=samples, codec=codec, **other), [stream]
 
 
-def clip(*, frames=5, samples=3, rows=48, columns=64, step=40_000_000, times=(), codec="jpeg", **other):
+def clip(*, frames=5, rows=48, columns=64, step=40_000_000, times=(), codec="jpeg", **other):
     """A clip's record and its codestreams, 25 frames a second unless told otherwise."""
-    streams = [CODECS[codec](picture(rows, columns, samples, seed)) for seed in range(frames)]
+    streams = [CODECS[codec](picture(rows, columns, 3, seed)) for seed in range(frames)]
     times = times or tuple(2_000_000_000 + number * step for number in range(frames))
-    record = capture(streams, rows=rows, columns=columns, samples=samples, codec=codec, **other)
+    record = capture(streams, rows=rows, columns=columns, samples=3, codec=codec, **other)
     return replace(record, kind=MediaKind.CLIP, frames=frames, frame_times=tuple(times)), streams
 
 

@@ -152,7 +152,7 @@ ls /sys/class/net
 """
 SETTINGS = configuration(
     [
-        ("[panel]", {"listen": "127.0.0.1:8080"}),
+        ("[panel]", {"listen": "127.0.0.1:8080", "kiosk": True}),
         ("[[source]]", {"name": "us", "device": "pattern:ultrasound", "modality": "US"}),
         ("[[destination]]", {"name": "stick", "kind": "media", "folder": PLACE, "required": False}),
     ]

@@ -258,7 +258,7 @@ def test_the_first_the_last_and_those_between_stand_for_a_clip(
     assert key_still.chosen(frames, wanted) == numbers
 
 
-def test_a_clip_of_one_frame_and_a_grey_one_fall_back_too(spool: Spool) -> None:
+def test_a_clip_of_one_frame_falls_back_too(spool: Spool) -> None:
     exam = exam_with_clip(spool, frames=1)
     forward(spool, NoClips(IMPLICIT))
     assert len(key_stills(spool, exam)) == 1

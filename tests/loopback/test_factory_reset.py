@@ -189,6 +189,19 @@ def test_settings_and_people_are_made_new_at_the_next_start_and_pictures_stay(da
     assert left(data) == ["spool/audit.jsonl", "spool/exams/1/a.dcm"]
 
 
+def test_settings_on_a_damaged_place_of_the_disk_are_nobodys_again_and_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(factory_reset.shutil, "rmtree", lambda *_, **__: None)
+    for _ in range(2):
+        factory_reset.mark(data)
+        factory_reset.make_new(data)
+        assert not (data / "settings").exists()
+        assert not (data / "spool/people.json").exists()
+        (data / "settings").mkdir()
+        (data / "settings/scopegate.toml").touch()
+
+
 @pytest.mark.parametrize("name", ["rmtree", "unlink", "flush"])
 def test_a_cut_while_settings_are_made_new_is_made_good_by_the_next_start(
     data: Path, name: str, monkeypatch: pytest.MonkeyPatch

@@ -168,7 +168,10 @@ def test_what_does_not_come_up_with_open_data_goes_back_on_a_box_with_a_start_pi
 
 def test_it_waits_for_a_chip_that_gives_its_key_to_no_version_for_a_while(machine: Machine) -> None:
     def passes() -> None:
-        data(machine, opened=machine.seconds >= 3600, guard="tpm", code="chip-locked")
+        opened, typed = machine.seconds >= 3600, 1000 < machine.seconds < 1500  # wrongly
+        code = "key-refused" if typed else "chip-locked"
+        said = {"opened": opened, "guard": "tpm", "code": code, "chip_locked": not opened}
+        tell(machine.places.said, "data", said)
 
     passes()
     machine.clock.passed = passes

@@ -39,7 +39,7 @@ LEFT_OUT = (
     "scopegate.target",
 )
 DONE_WITHOUT = ("scopegate-update-ready.service",)
-AGAIN = "scopegate-data-again.timer"  # runs from a start that found the chip locked until the data are open
+AGAIN = "scopegate-data-again.timer"  # runs from a start that found the chip locked until it answers otherwise
 _SECURE_BOOT = Path("/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _opened(disk: Disk, clock: Clock, look: Callable[[], object], says: Path) ->
             _guarding(disk, clock).seal()
     except DataClosed as error:
         trouble = error
-    _say(disk, trouble, says=says)
+    _say(disk, trouble, chip_locked=isinstance(trouble, ChipLocked), says=says)
     return trouble
 
 
@@ -92,17 +92,22 @@ def obey(
     number = wanted.get("number", "")
     try:
         with at_the_disk(lock):
-            trouble = None if _is_typed_twice(disk, wanted, says) else _obeyed(disk, clock, wanted)
-            _say(disk, trouble, number=number, says=says)
+            before = told(SUBJECT, says) or {}
+            if _is_typed_twice(disk, wanted, before):
+                tell(says, SUBJECT, {**before, "number": number})
+                return None
+            trouble = _obeyed(disk, clock, wanted)
+            is_locked = bool(before.get("chip_locked")) and not disk.opened  # whatever was typed
+            _say(disk, trouble, number=number, chip_locked=is_locked, says=says)
     except DiskBusy as error:  # whoever is at them writes what is said of the keys
         tell(says, SUBJECT, {**(told(SUBJECT, says) or {}), **_words(error), "number": number})
         return error
     return trouble
 
 
-def _is_typed_twice(disk: Disk, wanted: Mapping[str, str], says: Path) -> bool:
+def _is_typed_twice(disk: Disk, wanted: Mapping[str, str], said: Mapping[str, object]) -> bool:
     """Say whether what opens the data was typed once more while they were being opened."""
-    is_well = (told(SUBJECT, says) or {}).get("code") in {"", ChipFailed.code}
+    is_well = said.get("code") in {"", ChipFailed.code}
     return wanted.get("do") == "unlock" and is_well and disk.opened
 
 
@@ -158,7 +163,9 @@ def _random(clock: Clock) -> bytes:
     return bytes.fromhex(clock.token(2 * KEY_BYTES))
 
 
-def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "", says: Path = TOLD) -> None:
+def _say(
+    disk: Disk, trouble: ScopegateError | None, *, chip_locked: bool, number: str = "", says: Path = TOLD
+) -> None:
     try:
         record = disk.record()
     except KeyGone:
@@ -169,6 +176,7 @@ def _say(disk: Disk, trouble: ScopegateError | None, *, number: str = "", says: 
         "guard": record.guard if record else Guard.NONE,
         "recovery_code": record.recovery if record else "",
         "tpm": disk.tpm.usable,
+        "chip_locked": chip_locked,
         "secure_boot": _secure_boot(),
         "number": number,
         **_words(trouble),
@@ -204,8 +212,9 @@ def run_asked() -> None:
     was_closed = not disk.opened
     trouble = obey(disk, Clock(), words_of(taken(SUBJECT))) if is_asked(SUBJECT) else again(disk, Clock())
     event(_log, "data_asked", code=trouble.code if trouble else "")
-    if was_closed and disk.opened:
+    if was_closed and not (told(SUBJECT) or {}).get("chip_locked"):
         _systemd(["stop", AGAIN])
+    if was_closed and disk.opened:
         make_up()
 
 

@@ -7,6 +7,7 @@ leaves a box that is whole, or new after the next start.
 import logging
 import shutil
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from gateway.log import event
@@ -18,7 +19,7 @@ from gateway.machine.programs import ProgramFailed
 
 DATA = Path("/data")
 MARK = "new-settings"  # what the unit of that name waits for
-_SETTINGS, _AWAY = "settings", "settings-away"
+_SETTINGS, _AWAY = "settings", "settings-away-"
 _OF_PEOPLE = ("spool/people.json", "spool/first-start.json")
 _log = logging.getLogger(__name__)
 
@@ -82,15 +83,15 @@ def make_new(data: Path = DATA) -> None:
     """Take away what a new box has not; pictures stay. Raises OSError, and is done again at the next start."""
     if not (data / MARK).exists():
         return
-    away = data / _AWAY
-    shutil.rmtree(away, ignore_errors=True)  # of a start that was cut off
+    free = next(path for number in count() if not (path := data / f"{_AWAY}{number}").exists())
     with suppress(FileNotFoundError):
-        (data / _SETTINGS).rename(away)  # all at once: half of them would be another box
+        (data / _SETTINGS).rename(free)  # all at once: half of them would be another box
     for name in _OF_PEOPLE:
         (data / name).unlink(missing_ok=True)
     for folder in filter(Path.is_dir, {data, *((data / name).parent for name in _OF_PEOPLE)}):
         durable.flush(folder)
-    shutil.rmtree(away, ignore_errors=True)  # what cannot be taken away is nobody's any more
+    for away in data.glob(f"{_AWAY}*"):
+        shutil.rmtree(away, ignore_errors=True)  # what a damaged disk keeps is nobody's any more
     (data / MARK).unlink()
     durable.flush(data)
-    event(_log, "settings_made_new", left=away.exists())
+    event(_log, "settings_made_new", left=len(list(data.glob(f"{_AWAY}*"))))

@@ -40,7 +40,8 @@ LIVE = Path("/run/scopegate/capture.json")  # what capture says of itself once a
 _STALE_NS = 5_000_000_000
 _MOST_FILES = 8
 _PATIENCE_S = 60
-_GIVEN_UP = 5  # starts of capture in a row, without a word of it
+_GIVEN_UP = 5  # starts of capture that went wrong since somebody last began it
+_LOOKS, _LOOK_S = 6, 5.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}\.raucb")
 LOCK = Path("/run/scopegate-update.lock")
 _log = logging.getLogger(__name__)
@@ -182,7 +183,17 @@ class UpdateDesk:
             raise ExamIsOpen
 
     def _capture_cannot_start(self) -> bool:
-        """Say whether it was begun again and again, so that no exam goes on; an update may be what mends it."""
+        """Say whether it is begun again and again, so that no exam goes on; an update may be what mends it.
+
+        systemd counts starts that went wrong however long ago, so it is looked at for half a minute.
+        """
+        for _ in range(_LOOKS):
+            if exam_said(self._live, self._clock) is not None or not self._capture_is_down():
+                return False
+            self._clock.pause(_LOOK_S)
+        return True
+
+    def _capture_is_down(self) -> bool:
         try:
             said = self._run("systemctl", "show", "--property=ActiveState,NRestarts", "scopegate-capture.service")
             found = dict(line.split("=", 1) for line in said.split())

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from gateway.config.told import FOLDER, told
 from gateway.errors import Refused
-from gateway.machine.encryption.closed import ChipLocked
 from gateway.machine.encryption.key_record import Guard
 
 SUBJECT = "update"  # under which is told what becomes of one
@@ -35,5 +34,5 @@ def key_is_awaited(said: Path = FOLDER) -> bool:
     one that locked itself gives it to none.
     """
     data = told("data", said) or {}
-    waits = data.get("guard") == Guard.PIN or data.get("code") == ChipLocked.code
+    waits = data.get("guard") == Guard.PIN or bool(data.get("chip_locked"))
     return waits and not data.get("opened")

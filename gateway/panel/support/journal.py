@@ -16,7 +16,7 @@ _NONE = "There is none here, or this user may not read it."
 _ASKED = {
     "journal.log": (
         "The last lines of the services in the journal.",
-        ("journalctl", "--unit=scopegate*", "--unit=rauc.service", "--lines=4000", *_AS_TEXT),
+        ("journalctl", "--unit=scopegate*", "--unit=rauc.service", "--since=-7d", "--lines=4000", *_AS_TEXT),
     ),
     "kernel.log": (
         "What the kernel warned of last.",

@@ -277,12 +277,14 @@ def test_a_chip_that_locked_itself_is_asked_again_until_it_opens_the_data(
     assert box.told["opened"] is False
     with at_the_disk(box.lock):  # a rescue, perhaps
         assert box.again() == "keys-busy"
-    assert box.told["code"] == "chip-locked"
+    assert (box.told["code"], box.told["chip_locked"]) == ("chip-locked", True)
     assert ran.since() == []
+    assert box.asked(do="unlock", secret="no key", number="7") == "no-key"
+    assert (box.told["code"], box.told["chip_locked"]) == ("no-key", True)
     locked = False
     assert box.again() == ""
     assert ran.since() == ["open", "e2fsck"]
-    assert box.told["code"] == ""
+    assert (box.told["code"], box.told["chip_locked"]) == ("", False)
 
 
 def test_data_that_somebody_opened_meanwhile_are_not_looked_at_again(box: Box, ran: Ran) -> None:
@@ -297,7 +299,7 @@ def test_a_second_touch_while_the_chip_took_no_key_changes_nothing_of_what_is_sa
     (box.says / "data.json").write_text(json.dumps({**box.told, "code": "chip-failed"}))
     ran.since()
     assert box.asked(do="unlock", secret="48151623", number="8") == ""
-    assert ran.since() == []
+    assert (box.told["code"], box.told["number"], ran.since()) == ("chip-failed", "8", [])
 
 
 @pytest.mark.parametrize("pin", ["4815162G", "4815162Z", "48151623a"])
