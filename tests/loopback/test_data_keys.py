@@ -23,7 +23,7 @@ from gateway.machine.encryption.disk import KEY_BYTES, Disk, open_or_make
 from gateway.machine.encryption.guarding import ChipFailed, Guarding, KeysNotChanged, NotWithTpm, RecoveryCodeFirst
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots, WrongKey
-from gateway.machine.encryption.tpm import ChipRefused, Tpm
+from gateway.machine.encryption.tpm import Tpm, TpmRefused
 from gateway.machine.programs import ProgramFailed
 from tests.loopback.soft_tpm import SoftTpm
 
@@ -345,7 +345,7 @@ def test_without_its_chip_the_data_stay_closed_and_the_recovery_code_opens_them(
 def test_an_image_whose_signature_does_not_fit_is_not_sealed_to(disk: Disk, chip: SoftTpm) -> None:
     chip.measure(11, "what nobody signed")
     with_tpm = replace(disk, tpm=chip.tpm)
-    with pytest.raises(ChipRefused):
+    with pytest.raises(TpmRefused):
         chip.tpm.seal(b"x")
     chip.rest()
     with_recovery_code(with_tpm)
@@ -418,6 +418,39 @@ def test_a_partition_that_is_none_is_no_wrong_key(disk: Disk) -> None:
     assert not disk.luks.is_one
     with pytest.raises(ProgramFailed):
         disk.luks.check(b"x")
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_chip_that_locked_itself_is_no_box_that_was_changed(disk: Disk, chip: SoftTpm) -> None:
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    before, slots = with_tpm.record(), disk.luks.slots()
+    chip.pull_plugs("an image", before.key)
+    with pytest.raises(ChipLocked):
+        chip.own_key(with_tpm)
+    chip.rest()
+    guarding(with_tpm).unlock(code, is_code=True)
+    chip.rest()
+    with pytest.raises(
+        KeysNotChanged, match="does not give its key now"
+    ):  # the box is open, and pictures are taken
+        with_recovery_code(with_tpm)
+    assert (with_tpm.record(), disk.luks.slots()) == (before, slots)
+    chip.forget()
+    assert opens(disk, chip.own_key(with_tpm))
+
+
+def test_a_chip_that_locked_itself_guards_nothing_anew(disk: Disk, chip: SoftTpm) -> None:
+    chip.pull_plugs("an image", chip.tpm.seal(b"x"))
+    with_tpm = replace(disk, tpm=chip.tpm)
+    code = with_recovery_code(with_tpm)
+    assert with_tpm.record().guard is Guard.NONE
+    assert opens(disk, disk.own_key(disk.record()))
+    assert opens(disk, code)
+    chip.forget()
+    guarding(with_tpm).seal()
+    assert with_tpm.record().guard is Guard.TPM
+    assert opens(disk, chip.own_key(with_tpm))
 
 
 # --- a cut at any step --------------------------------------------------------------------------------------
@@ -517,36 +550,3 @@ def test_a_cut_while_a_start_pin_opens_a_box_that_forgot_it_leaves_both(disk: Di
     guarding(disk).unlock(PIN, is_code=False)
     assert disk.record().guard is Guard.PIN
     assert [opens(disk, PIN), opens(disk, code), opens(disk, disk.own_key(disk.record()))] == [True] * 3
-
-
-@pytest.mark.usefixtures("opened")
-def test_a_chip_that_locked_itself_is_no_box_that_was_changed(disk: Disk, chip: SoftTpm) -> None:
-    with_tpm = replace(disk, tpm=chip.tpm)
-    code = with_recovery_code(with_tpm)
-    before, slots = with_tpm.record(), disk.luks.slots()
-    chip.pull_plugs("an image", before.key)
-    with pytest.raises(ChipLocked):
-        chip.own_key(with_tpm)
-    chip.rest()
-    guarding(with_tpm).unlock(code, is_code=True)
-    chip.rest()
-    with pytest.raises(
-        KeysNotChanged, match="does not give its key now"
-    ):  # the box is open, and pictures are taken
-        with_recovery_code(with_tpm)
-    assert (with_tpm.record(), disk.luks.slots()) == (before, slots)
-    chip.forget()
-    assert opens(disk, chip.own_key(with_tpm))
-
-
-def test_a_chip_that_locked_itself_guards_nothing_anew(disk: Disk, chip: SoftTpm) -> None:
-    chip.pull_plugs("an image", chip.tpm.seal(b"x"))
-    with_tpm = replace(disk, tpm=chip.tpm)
-    code = with_recovery_code(with_tpm)
-    assert with_tpm.record().guard is Guard.NONE
-    assert opens(disk, disk.own_key(disk.record()))
-    assert opens(disk, code)
-    chip.forget()
-    guarding(with_tpm).seal()
-    assert with_tpm.record().guard is Guard.TPM
-    assert opens(disk, chip.own_key(with_tpm))

@@ -3,6 +3,7 @@
 With the definitions and the script of the image, and the systemd-repart of this machine.
 """
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from gateway.machine.encryption import key_record
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 
 LIB = Path(__file__).resolve().parents[2] / "image-build/tree/box/usr/lib/scopegate"
-MB = 1 << 20
+MB, SECTOR = 1 << 20, 512
+TABLE = 34 * SECTOR  # of a GPT: the protective sector, the header and 128 entries (UEFI 2.10, 5.3)
 SETTINGS = "[station]\nname = 1\n" * 400
 
 
@@ -43,17 +45,26 @@ class Disk:
         ]
         subprocess.run([*words, "--empty=allow", "--discard=no", self.file], check=True, capture_output=True)
 
-    def key(self, folder: Path) -> Path:
-        """Return a copy of the partition `key`."""
+    def start_of_key(self) -> int:
+        """Return where the partition `key` begins, in bytes."""
         told = subprocess.run(["sfdisk", "--dump", self.file], check=True, capture_output=True, text=True).stdout
         (line,) = (line for line in told.splitlines() if 'name="key"' in line)
-        start = int(line.partition("start=")[2].partition(",")[0]) * 512
+        return int(line.partition("start=")[2].partition(",")[0]) * SECTOR
+
+    def key(self, folder: Path) -> Path:
+        """Return a copy of that partition."""
         copy = folder / "key"
         with self.file.open("rb") as file:
-            file.seek(start)
+            file.seek(self.start_of_key())
             copy.write_bytes(file.read(MB))
-        self.start = start
         return copy
+
+    def is_written_over_as_by_an_image(self) -> None:
+        """Take the partition table away, and its copy at the end."""
+        with self.file.open("r+b") as file:
+            file.write(bytes(TABLE))
+            file.seek(-TABLE, os.SEEK_END)
+            file.write(bytes(TABLE))
 
 
 @pytest.fixture
@@ -63,15 +74,12 @@ def disk(tmp_path: Path) -> Disk:
 
 def test_a_new_box_on_a_used_disk_does_not_take_the_record_of_the_one_before(disk: Disk, tmp_path: Path) -> None:
     disk.made()
-    key = disk.key(tmp_path)
+    key, start = disk.key(tmp_path), disk.start_of_key()
     key_record.write(key, KeyRecord(state=State.MADE, guard=Guard.NONE, key=b"of the box before"))
     with disk.file.open("r+b") as file:
-        file.write(bytes(2048 * 34 // 4))  # the table is gone, as an image written over it takes it away
-        file.seek(disk.start)
+        file.seek(start)
         file.write(key.read_bytes())
-    with disk.file.open("r+b") as file:  # and its copy at the end
-        file.seek(-34 * 512, 2)
-        file.write(bytes(34 * 512))
+    disk.is_written_over_as_by_an_image()
     disk.made()
     assert key_record.settled(disk.key(tmp_path)) == KeyRecord()
 

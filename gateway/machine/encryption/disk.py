@@ -27,7 +27,7 @@ from gateway.machine.encryption.closed import (
 )
 from gateway.machine.encryption.key_record import Guard, KeyRecord, RecordDamaged, State
 from gateway.machine.encryption.luks import MAPPED, Luks, Slots, WrongKey
-from gateway.machine.encryption.tpm import ChipLockedOut, ChipRefused, Tpm
+from gateway.machine.encryption.tpm import Tpm, TpmLockedOut, TpmRefused
 from gateway.machine.programs import ProgramFailed, run
 
 _log = logging.getLogger(__name__)
@@ -83,9 +83,9 @@ class Disk:
             return record.key
         try:
             return self.tpm.unseal(record.key)
-        except ChipRefused as error:
+        except TpmRefused as error:
             event(_log, "key_refused", why=str(error))
-            raise (ChipLocked if isinstance(error, ChipLockedOut) else KeyRefused) from None
+            raise (ChipLocked if isinstance(error, TpmLockedOut) else KeyRefused) from None
 
     def hold(self, key: bytes) -> None:
         """Have a key until the box is switched off; b"": none."""

@@ -15,7 +15,7 @@ from gateway.machine.encryption.closed import ChipLocked, KeyGone, KeyRefused
 from gateway.machine.encryption.disk import Disk, open_with
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Slots, WrongKey
-from gateway.machine.encryption.tpm import ChipLockedOut, ChipRefused
+from gateway.machine.encryption.tpm import TpmLockedOut, TpmRefused
 from gateway.machine.programs import ProgramFailed
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Guarding:
         From then on the TPM guards the data, where there is one.
         """
         record = self._disk.record()
-        own_key = self._key_of_the_chip(record)
+        own_key = self._own_key_while_open(record)
         with _translated():
             slot = self._disk.luks.add(Slots.RECOVERY, code, by=own_key)
             record = self._disk.write(replace(record, recovery=self._today))
@@ -122,7 +122,7 @@ class Guarding:
         """Open the data without a person again. Raises DataClosed."""
         self._own_key_anew(self._disk.record(), by=pin)
 
-    def _key_of_the_chip(self, record: KeyRecord) -> bytes:
+    def _own_key_while_open(self, record: KeyRecord) -> bytes:
         """Return the box's own key, on a box that is open: what closes the data says what is not so there."""
         try:
             return self._disk.own_key(record)
@@ -160,9 +160,9 @@ class Guarding:
         if self._disk.tpm.usable and record.recovery:
             try:
                 guard, kept = Guard.TPM, self._disk.tpm.seal(self._new_key)
-            except ChipRefused as error:
+            except TpmRefused as error:
                 event(_log, "not_sealed", why=str(error))
-                if isinstance(error, ChipLockedOut) and record.guard is Guard.TPM:
+                if isinstance(error, TpmLockedOut) and record.guard is Guard.TPM:
                     return  # nothing was changed: what is sealed opens once the chip does
                 if sealed or record.guard is Guard.TPM:
                     raise ChipFailed from None

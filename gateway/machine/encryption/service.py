@@ -1,6 +1,6 @@
 """The service of the data partition: opens it at the start, and does with its keys what the screen asks for.
 
-A chip that locked itself is asked again by a timer, until it gives the key.
+A chip that locked itself is asked again by a timer, until it answers otherwise.
 
 Says in data.json what there is: whether it is open, what guards it, since when there is a recovery code, what went
 wrong.

@@ -33,11 +33,11 @@ _PCRS = "7+12"
 _SIGNED_PCRS = "11"
 
 
-class ChipRefused(Exception):
+class TpmRefused(Exception):
     """The TPM did not seal, or did not open what was sealed: another start, another machine, or no TPM any more."""
 
 
-class ChipLockedOut(ChipRefused):
+class TpmLockedOut(TpmRefused):
     """The TPM refuses everybody for a while, whatever was started."""
 
 
@@ -56,7 +56,7 @@ class Tpm:
         return there and self.public_key.exists() and self.signature.exists()
 
     def seal(self, secret: bytes) -> bytes:
-        """Return what only this TPM opens, only after such a start. Raises ChipRefused.
+        """Return what only this TPM opens, only after such a start. Raises TpmRefused.
 
         Opened once before it is trusted: a signature that does not fit is noticed while the other key still works.
         """
@@ -64,21 +64,21 @@ class Tpm:
         bound = [f"--tpm2-public-key={self.public_key}", f"--tpm2-public-key-pcrs={_SIGNED_PCRS}"]
         sealed = self._asked([*words, *bound], given=secret)
         if self.unseal(sealed) != secret:
-            raise ChipRefused
+            raise TpmRefused
         return sealed
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Return what was sealed. Raises ChipRefused."""
+        """Return what was sealed. Raises TpmRefused."""
         return self._asked(["decrypt", f"--tpm2-signature={self.signature}"], given=sealed)
 
     def _asked(self, words: Sequence[str], *, given: bytes) -> bytes:
-        """Return what the TPM made of it. Raises ChipRefused."""
+        """Return what the TPM made of it. Raises TpmRefused."""
         try:
             with self._at_rest_afterwards():
                 end = [f"--name={_NAME}", f"--tpm2-device={self.device}", "-", "-"]
                 return run(["systemd-creds", *words, *end], given=given)
         except ProgramFailed as error:
-            refused = ChipLockedOut if _LOCKOUT.search(str(error)) else ChipRefused
+            refused = TpmLockedOut if _LOCKOUT.search(str(error)) else TpmRefused
             raise refused(str(error)) from None
 
     @contextmanager

@@ -14,7 +14,7 @@ from gateway.machine.encryption.closed import TwoDisks
 from gateway.machine.encryption.disk import Disk
 from gateway.machine.encryption.key_record import Guard, KeyRecord, State
 from gateway.machine.encryption.luks import Luks, Slots
-from gateway.machine.encryption.tpm import ChipLockedOut, Tpm
+from gateway.machine.encryption.tpm import Tpm, TpmLockedOut
 from gateway.machine.locks import at_the_disk
 from gateway.machine.own_disk import OwnDisk, Partition
 from gateway.machine.programs import ProgramFailed
@@ -267,7 +267,7 @@ def test_a_chip_that_locked_itself_is_asked_again_until_it_opens_the_data(
 ) -> None:
     def unseal(_: Tpm, sealed: bytes) -> bytes:
         if locked:
-            raise ChipLockedOut
+            raise TpmLockedOut
         return sealed
 
     locked = True
